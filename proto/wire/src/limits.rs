@@ -1,0 +1,26 @@
+//! The sizes that client and server agree on.
+
+/// The largest envelope of a unary `Record`: 1 MiB. Larger ones go through `RecordStream`.
+pub const UNARY_ENVELOPE_BYTES_MAX: usize = 1 << 20;
+
+/// The largest envelope there is: 64 MiB.
+pub const ENVELOPE_BYTES_MAX: u64 = 64 << 20;
+
+/// The largest piece of a stream: 1 MiB.
+pub const PIECE_BYTES_MAX: usize = 1 << 20;
+
+/// The largest gRPC message: 4 MiB. The largest we send is an entry with its evidence: 512 bytes of entry,
+/// 1 MiB of admission record, 1 MiB of envelope, 63 hashes of 32 bytes: less than 2.1 MiB.
+pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// The most entries that one `GetEntries` names: 256.
+pub const ENTRIES_MAX: usize = 256;
+
+/// The most entries in one answer to `Find`: 1,000.
+pub const FIND_LIMIT_MAX: u32 = 1_000;
+
+/// How many entries `Find` gives when the request does not say: 100.
+pub const FIND_LIMIT_DEFAULT: u32 = 100;
+
+/// The most nodes in one answer to `Resolve`: 16.
+pub const RESOLVE_NODES_MAX: usize = 16;

@@ -1,0 +1,217 @@
+//! Refusals on the wire: a gRPC status for machines that know gRPC, a stable reason word for everything else.
+//!
+//! The word travels as `google.rpc.ErrorInfo` with the domain `custody`; its metadata carries values that a
+//! program may want, such as the size that a server is at. Words are never renamed. Reasons that concern an
+//! envelope (`bad_signature`, `unknown_key`, ...) are the words of the admission rules.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+const DOMAIN: &str = "custody";
+
+/// Why a server refused, when it is not about an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The server is not yet at `min_size`. Metadata: `size`. Try again.
+    Behind,
+    /// Bytes on the server's disk are damaged: run `custodyd fsck`.
+    Damaged,
+    /// A field of the request holds what it must not.
+    InvalidField,
+    /// The server met a state that it excludes: a bug.
+    Internal,
+    /// The request names another log. Metadata: `origin`.
+    WrongOrigin,
+    /// No such entry. Metadata: `size`.
+    NoSuchEntry,
+    /// What was asked for was erased by redaction.
+    Redacted,
+    /// The server stopped writing after a failed write whose outcome is unknown; it recovers on its own. The
+    /// envelope may or may not be recorded: recording it again is safe.
+    OutcomeUnknown,
+    /// The disk is nearly full; nothing was written.
+    DiskFull,
+    /// The queue of envelopes to record is full. Try again.
+    Busy,
+    /// The server is shutting down. Try again.
+    ShuttingDown,
+    /// The envelope is larger than the call takes. Metadata: `max`.
+    TooLarge,
+    /// The bytes that came are not those that the header declared.
+    DigestMismatch,
+    /// The stream's first message is not a header, or a later one is.
+    StreamOrder,
+    /// The server's clock cannot be trusted for a new entry; nothing was written.
+    ClockUnsteady,
+}
+
+impl Reason {
+    const ALL: [Self; 15] = [
+        Self::Behind,
+        Self::Damaged,
+        Self::InvalidField,
+        Self::Internal,
+        Self::WrongOrigin,
+        Self::NoSuchEntry,
+        Self::Redacted,
+        Self::OutcomeUnknown,
+        Self::DiskFull,
+        Self::Busy,
+        Self::ShuttingDown,
+        Self::TooLarge,
+        Self::DigestMismatch,
+        Self::StreamOrder,
+        Self::ClockUnsteady,
+    ];
+
+    /// Returns the stable word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Behind => "behind",
+            Self::Damaged => "damaged",
+            Self::InvalidField => "invalid_field",
+            Self::Internal => "internal",
+            Self::WrongOrigin => "wrong_origin",
+            Self::NoSuchEntry => "no_such_entry",
+            Self::Redacted => "redacted",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::DiskFull => "disk_full",
+            Self::Busy => "busy",
+            Self::ShuttingDown => "shutting_down",
+            Self::TooLarge => "too_large",
+            Self::DigestMismatch => "digest_mismatch",
+            Self::StreamOrder => "stream_order",
+            Self::ClockUnsteady => "clock_unsteady",
+        }
+    }
+
+    /// Returns the reason that a word stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+
+    /// Returns the status code that goes with it.
+    #[must_use]
+    pub const fn code(self) -> Code {
+        match self {
+            Self::Behind | Self::OutcomeUnknown | Self::ShuttingDown | Self::ClockUnsteady => {
+                Code::Unavailable
+            }
+            Self::Damaged => Code::DataLoss,
+            Self::InvalidField | Self::TooLarge | Self::DigestMismatch | Self::StreamOrder => {
+                Code::InvalidArgument
+            }
+            Self::Internal => Code::Internal,
+            Self::WrongOrigin => Code::FailedPrecondition,
+            Self::NoSuchEntry | Self::Redacted => Code::NotFound,
+            Self::DiskFull | Self::Busy => Code::ResourceExhausted,
+        }
+    }
+}
+
+/// A refusal as it travels: status code, reason word, text for people, values for programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    code: Code,
+    word: String,
+    message: String,
+    metadata: HashMap<String, String>,
+}
+
+impl Refusal {
+    /// Makes a refusal that is not about an envelope.
+    #[must_use]
+    pub fn new(reason: Reason, message: impl Into<String>) -> Self {
+        Self::with_word(reason.code(), reason.word(), message)
+    }
+
+    /// Makes a refusal of an envelope with the word of the admission rule.
+    #[must_use]
+    pub fn with_word(code: Code, word: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { code, word: word.into(), message: message.into(), metadata: HashMap::new() }
+    }
+
+    /// Adds a value for programs.
+    #[must_use]
+    pub fn value(mut self, key: &str, value: impl std::fmt::Display) -> Self {
+        self.metadata.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// Reads a status; none if it does not come from a Custody server (a proxy, or no server at all).
+    #[must_use]
+    pub fn from_status(status: &Status) -> Option<Self> {
+        let info = status.get_details_error_info()?;
+        (info.domain == DOMAIN).then(|| Self {
+            code: status.code(),
+            word: info.reason,
+            message: status.message().to_owned(),
+            metadata: info.metadata,
+        })
+    }
+
+    /// Returns the status code.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Returns the stable reason word.
+    #[must_use]
+    pub fn word(&self) -> &str {
+        &self.word
+    }
+
+    /// Returns the reason, when it is not about an envelope and this version knows it.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        Reason::from_word(&self.word)
+    }
+
+    /// Returns the text for people. It comes from the other side: escape it before showing it.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns one of the values for programs.
+    #[must_use]
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let details = ErrorDetails::with_error_info(refusal.word, DOMAIN, refusal.metadata);
+        Self::with_error_details(refusal.code, refusal.message, details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_survives_the_wire() {
+        for reason in Reason::ALL {
+            let sent = Refusal::new(reason, "what happened").value("size", 7);
+            let received = Refusal::from_status(&sent.clone().into()).unwrap();
+            assert_eq!(received, sent);
+            assert_eq!(received.reason(), Some(reason));
+            assert_eq!(received.metadata("size"), Some("7"));
+        }
+    }
+
+    #[test]
+    fn a_status_of_another_origin_is_not_a_refusal_of_ours() {
+        assert_eq!(Refusal::from_status(&Status::unavailable("proxy")), None);
+        let details = ErrorDetails::with_error_info("behind", "example.com", HashMap::new());
+        let foreign = Status::with_error_details(Code::Unavailable, "x", details);
+        assert_eq!(Refusal::from_status(&foreign), None);
+    }
+}
