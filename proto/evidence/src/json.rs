@@ -1,0 +1,127 @@
+//! Strict reading of JSON (RFC 8259) that is signed, or that is ours.
+//!
+//! Two readers must never see two different things in the same signed bytes. So the text is checked before
+//! any of it is used: UTF-8, one value and nothing after it, objects and arrays at most [`MAX_DEPTH`] deep, no
+//! member named twice (compared after escapes are resolved), no half of a surrogate pair.
+//!
+//! The check is one pass without recursion: its stack is a vector of at most [`MAX_DEPTH`] frames.
+
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+
+use scan::{Duplicates, Scanner};
+
+/// How deep objects and arrays may be nested; the outermost value is level 1.
+pub const MAX_DEPTH: usize = 64;
+
+/// Why bytes are not the JSON that was expected, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{fault} at line {line} column {column}{}", at_path(.path))]
+pub struct JsonError {
+    /// What is wrong.
+    pub fault: JsonFault,
+    /// 1-based.
+    pub line: usize,
+    /// 1-based, in bytes.
+    pub column: usize,
+    /// The members that lead there, such as `subject[2].digest`; empty at the top. At most 200 characters.
+    pub path: String,
+}
+
+/// What is wrong with JSON text.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonFault {
+    /// Not UTF-8.
+    #[error("a byte that is not UTF-8")]
+    Utf8,
+    /// Starts with a byte order mark, which RFC 8259 section 8.1 forbids to write.
+    #[error("a byte order mark, which JSON must not start with")]
+    ByteOrderMark,
+    /// Ends before the value does.
+    #[error("the text ends before the value does")]
+    Truncated,
+    /// A character that cannot stand here.
+    #[error("expected {expected}, found {found:?}")]
+    Unexpected {
+        /// What may stand here.
+        expected: &'static str,
+        /// The character.
+        found: char,
+    },
+    /// Something follows the value.
+    #[error("something follows the value")]
+    Trailing,
+    /// Nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {max} levels")]
+    Depth {
+        /// [`MAX_DEPTH`].
+        max: usize,
+    },
+    /// A member that the object already has.
+    #[error("the member {name:?} is there twice")]
+    Duplicate {
+        /// The name with escapes resolved, cut to 80 characters.
+        name: String,
+    },
+    /// A control character inside a string.
+    #[error("a control character inside a string")]
+    Control,
+    /// An escape that JSON does not have, or half of a surrogate pair.
+    #[error("an escape that stands for no character")]
+    Escape,
+    /// A member name by which the JSON library would be made to read a string as JSON.
+    #[error("the member name {name:?} is reserved")]
+    Reserved {
+        /// The name, cut to 80 characters.
+        name: String,
+    },
+    /// Well-formed, but not of the expected shape.
+    #[error("{problem}")]
+    Shape {
+        /// What the typed reader expected and found.
+        problem: String,
+    },
+}
+
+/// Checks that the bytes are one strict JSON value with no member named twice.
+pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
+    Scanner::new(bytes, Duplicates::Refused)?.run()
+}
+
+/// Like [`check`], but lets an object name a member twice.
+///
+/// For the outer JSON of envelopes, which is not signed: members that nobody reads may be anything. A member
+/// that is read must still be there once: the derived readers refuse it twice.
+pub fn check_unsigned(bytes: &[u8]) -> Result<(), JsonError> {
+    Scanner::new(bytes, Duplicates::Ignored)?.run()
+}
+
+/// Reads a value from bytes that pass [`check`].
+pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
+    check(bytes)?;
+    typed(bytes)
+}
+
+/// Reads a value from bytes that pass [`check_unsigned`].
+pub fn from_unsigned_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
+    check_unsigned(bytes)?;
+    typed(bytes)
+}
+
+fn typed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line().max(1), error.column().max(1));
+        let text = error.to_string();
+        // The library appends its own position; ours is printed once, with the path.
+        let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned();
+        let path = scan::path_at(bytes, line, column);
+        JsonError { fault: JsonFault::Shape { problem }, line, column, path }
+    })
+}
+
+fn at_path(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!(", in {path}") }
+}
