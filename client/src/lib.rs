@@ -1,1 +1,1 @@
-//! Placeholder until the first module lands.
+//! The Custody client: each call returns checked values or a refusal, never raw server data.

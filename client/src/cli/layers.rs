@@ -1,0 +1,219 @@
+//! Where the value of a flag comes from: the flag itself, the environment, the configuration file, the
+//! default; in this order.
+//!
+//! Environment and file become the flag's default before clap reads the command line, so every flag of
+//! every command has them, and clap checks their values as it checks typed ones.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, Command};
+
+use super::environment::Environment;
+use super::failure::Failure;
+use super::output::Format;
+use super::settings::default_config_file;
+
+/// Flags that weaken or move a check: given on the command line only, so that no forgotten variable or file
+/// makes a gate say yes.
+const COMMAND_LINE_ONLY: [&str; 7] =
+    ["no-assert", "verify", "at", "effective-time", "policy-file", "pack", "without"];
+
+/// Flags that say where the file is, or end the program: they cannot come from the file.
+const NEVER_IN_FILE: [&str; 3] = ["config", "help", "version"];
+
+/// Where a value came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// This variable.
+    Environment(String),
+    /// This file.
+    File(PathBuf),
+}
+
+/// The values that environment and configuration file give, by the long name of the flag.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Layers {
+    values: BTreeMap<String, (Vec<String>, Source)>,
+    warnings: Vec<String>,
+}
+
+impl Layers {
+    /// Reads the environment, and the configuration file that flags or environment name.
+    pub(crate) fn read(
+        arguments: &[OsString],
+        environment: &Environment,
+        command: &Command,
+    ) -> Result<Self, Failure> {
+        let flags = long_flags(command);
+        let mut layers = Self::default();
+        layers.add_file(arguments, environment, &flags)?;
+        layers.add_environment(environment, &flags);
+        Ok(layers)
+    }
+
+    /// Returns the value that environment or file give to a flag, and where it came from.
+    pub(crate) fn value(&self, flag: &str) -> Option<(&[String], &Source)> {
+        self.values.get(flag).map(|(values, source)| (values.as_slice(), source))
+    }
+
+    /// Returns the names of all flags that environment or file set.
+    pub(crate) fn flags(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
+    /// Returns what the user should know about variables that were not used.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Makes the values the defaults of their flags, in every command.
+    pub(crate) fn apply(&self, command: Command) -> Command {
+        let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+        let with_flags = command.mut_args(|arg| self.set_default(arg));
+        names
+            .into_iter()
+            .fold(with_flags, |command, name| command.mut_subcommand(name, |sub| self.apply(sub)))
+    }
+
+    fn set_default(&self, arg: Arg) -> Arg {
+        let Some((values, _)) = arg.get_long().and_then(|long| self.value(long)) else { return arg };
+        // A required flag that has a default is given.
+        let arg = arg.required(false);
+        match arg.get_action() {
+            ArgAction::Append => arg.default_values(values.to_vec()),
+            _ => match values.last() {
+                Some(value) => arg.default_value(value.clone()),
+                None => arg,
+            },
+        }
+    }
+
+    fn add_environment(&mut self, environment: &Environment, flags: &BTreeMap<String, ArgAction>) {
+        for (variable, value) in environment.iter() {
+            let Some(name) = variable.strip_prefix("CUSTODY_") else { continue };
+            let flag = name.to_ascii_lowercase().replace('_', "-");
+            if COMMAND_LINE_ONLY.contains(&flag.as_str()) {
+                self.warnings.push(format!(
+                    "{variable} is ignored: --{flag} weakens or moves a check and is taken from the command line only"
+                ));
+            } else if let Some(action) = flags.get(&flag) {
+                let values = vec![boolean(action, value)];
+                self.values.insert(flag, (values, Source::Environment(variable.to_owned())));
+            }
+        }
+    }
+
+    fn add_file(
+        &mut self,
+        arguments: &[OsString],
+        environment: &Environment,
+        flags: &BTreeMap<String, ArgAction>,
+    ) -> Result<(), Failure> {
+        let named = early_value(arguments, "--config")
+            .or_else(|| environment.var("CUSTODY_CONFIG").map(str::to_owned))
+            .map(PathBuf::from);
+        let Some(path) = named.clone().or_else(|| default_config_file(environment)) else { return Ok(()) };
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            // The file need not be there; `init` makes it, also where a flag says.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => {
+                return Err(Failure::usage(
+                    "config_file",
+                    format!("cannot read {}: {error}", path.display()),
+                ));
+            }
+        };
+        let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            Failure::usage("config_file", format!("{} is not TOML: {}", path.display(), error.message()))
+                .hint("run `custody init` to write a new one, or correct it by hand")
+        })?;
+        for (key, value) in table {
+            let flag = key.replace('_', "-");
+            let values = self.file_value(&flag, &value, &path, flags)?;
+            self.values.insert(flag, (values, Source::File(path.clone())));
+        }
+        Ok(())
+    }
+
+    fn file_value(
+        &self,
+        flag: &str,
+        value: &toml::Value,
+        path: &std::path::Path,
+        flags: &BTreeMap<String, ArgAction>,
+    ) -> Result<Vec<String>, Failure> {
+        let refused = |why: String| Failure::usage("config_file", format!("{}: {why}", path.display()));
+        if COMMAND_LINE_ONLY.contains(&flag) {
+            return Err(refused(format!("`{flag}` weakens or moves a check"))
+                .hint(format!("remove it from the file, and give --{flag} on the command line")));
+        }
+        let Some(action) = flags.get(flag).filter(|_| !NEVER_IN_FILE.contains(&flag)) else {
+            return Err(refused(format!("there is no setting `{flag}`"))
+                .hint("`custody config` lists the settings; each flag of a command is one too"));
+        };
+        scalars(value).map(|values| values.iter().map(|value| boolean(action, value)).collect()).ok_or_else(
+            || refused(format!("`{flag}` must be a text, a number, true or false, or a list of these")),
+        )
+    }
+}
+
+/// Finds `-o json` before the flags are read, to report errors in the flags themselves.
+pub(crate) fn early_format(arguments: &[OsString], environment: &Environment) -> Format {
+    let typed = early_value(arguments, "--output").or_else(|| early_value(arguments, "-o"));
+    let value = typed.or_else(|| environment.var("CUSTODY_OUTPUT").map(str::to_owned));
+    if value.as_deref() == Some("json") { Format::Json } else { Format::Text }
+}
+
+fn early_value(arguments: &[OsString], flag: &str) -> Option<String> {
+    let mut found = None;
+    let mut words = arguments.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        if word == "--" {
+            break;
+        }
+        if word == flag {
+            found = words.next().map(std::borrow::Cow::into_owned);
+        } else if let Some(value) = word.strip_prefix(flag) {
+            let value = value.strip_prefix('=').or_else(|| (!flag.starts_with("--")).then_some(value));
+            found = value.map(str::to_owned).or(found);
+        }
+    }
+    found
+}
+
+fn long_flags(command: &Command) -> BTreeMap<String, ArgAction> {
+    let own = command
+        .get_arguments()
+        .filter_map(|arg| Some((arg.get_long()?.to_owned(), arg.get_action().clone())));
+    let mut flags: BTreeMap<String, ArgAction> = own.collect();
+    for sub in command.get_subcommands() {
+        flags.extend(long_flags(sub));
+    }
+    flags
+}
+
+/// A switch is set by what people write for yes.
+fn boolean(action: &ArgAction, value: &str) -> String {
+    let switch = matches!(action, ArgAction::SetTrue | ArgAction::SetFalse);
+    match value.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "on" | "true" if switch => "true".to_owned(),
+        "0" | "no" | "off" | "false" if switch => "false".to_owned(),
+        _ => value.to_owned(),
+    }
+}
+
+fn scalars(value: &toml::Value) -> Option<Vec<String>> {
+    let one = |value: &toml::Value| match value {
+        toml::Value::String(text) => Some(text.clone()),
+        toml::Value::Integer(number) => Some(number.to_string()),
+        toml::Value::Boolean(flag) => Some(flag.to_string()),
+        _ => None,
+    };
+    match value {
+        toml::Value::Array(values) => values.iter().map(one).collect(),
+        single => one(single).map(|text| vec![text]),
+    }
+}

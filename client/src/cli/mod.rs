@@ -1,0 +1,129 @@
+//! The command tree, and how one command is run. One file a command.
+
+pub(crate) mod clock;
+pub(crate) mod environment;
+pub(crate) mod failure;
+mod inspect;
+mod key;
+pub(crate) mod layers;
+pub(crate) mod output;
+mod record;
+pub(crate) mod settings;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use clock::Clock;
+use environment::Environment;
+use failure::{Exit, Failure, Outcome};
+use layers::Layers;
+use output::{Color, Format, Output};
+use settings::{Globals, Settings};
+
+/// Records and checks the provenance of software: who built what from what, who approved it, where it runs.
+#[derive(Debug, Parser)]
+#[command(name = "custody", version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make, list, show and import signing keys.
+    Key(key::Args),
+    /// Make a statement, sign it and record it.
+    Record(record::Args),
+    /// Show what a file says and what can be verified in it, without a server.
+    Inspect(inspect::Args),
+}
+
+/// What every command gets.
+#[derive(Debug)]
+pub(crate) struct Context {
+    /// The settings that no single command owns.
+    pub(crate) settings: Settings,
+    /// Where to print.
+    pub(crate) output: Output,
+    /// Tells the time.
+    pub(crate) clock: Clock,
+    /// The environment variables, for CI detection.
+    pub(crate) environment: Environment,
+    /// Where each value came from, for `custody config`.
+    pub(crate) layers: Layers,
+}
+
+/// Runs one command and returns the exit code.
+pub(crate) async fn run(
+    arguments: impl Iterator<Item = OsString>,
+    environment: Environment,
+    clock: Clock,
+) -> Exit {
+    let arguments: Vec<OsString> = arguments.collect();
+    // Until the flags are read, this much is needed to report an error in them as the caller asked for.
+    let early = Output::new(layers::early_format(&arguments, &environment), false, Color::Auto);
+    let ended = match prepare(arguments, environment, clock) {
+        Ok((command, context)) => {
+            let ended = dispatch(command, &context).await;
+            ended.map_err(|failure| (failure, context.output))
+        }
+        Err(Stop::Printed(exit)) => return exit,
+        Err(Stop::Failed(failure)) => Err((failure, early)),
+    };
+    match ended {
+        Ok(outcome) => outcome.into(),
+        Err((failure, output)) => {
+            output.fail(&failure);
+            failure.exit
+        }
+    }
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failure> {
+    match command {
+        Command::Key(args) => key::run(args, context).await,
+        Command::Record(args) => record::run(args, context).await,
+        Command::Inspect(args) => inspect::run(args, context).await,
+    }
+}
+
+/// Why no command was run.
+enum Stop {
+    /// Help, version, or a usage error that clap printed.
+    Printed(Exit),
+    Failed(Failure),
+}
+
+fn prepare(
+    arguments: Vec<OsString>,
+    environment: Environment,
+    clock: Clock,
+) -> Result<(Command, Context), Stop> {
+    let mut command = Cli::command();
+    let layers = Layers::read(&arguments, &environment, &command).map_err(Stop::Failed)?;
+    command = layers.apply(command);
+    let json = layers::early_format(&arguments, &environment) == Format::Json;
+    let matches = command.try_get_matches_from(arguments).map_err(|error| clap_stopped(&error, json))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| clap_stopped(&error, json))?;
+    let output = Output::new(cli.globals.output, cli.globals.quiet, cli.globals.color);
+    for warning in layers.warnings() {
+        output.warn(warning);
+    }
+    let settings = Settings::new(cli.globals, &environment).map_err(Stop::Failed)?;
+    Ok((cli.command, Context { settings, output, clock, environment, layers }))
+}
+
+fn clap_stopped(error: &clap::Error, json: bool) -> Stop {
+    if json && error.use_stderr() {
+        let text = error.render().to_string();
+        let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let failure = Failure::usage("usage", message.trim().trim_start_matches("error: "));
+        return Stop::Failed(if hint.is_empty() { failure } else { failure.hint(hint.trim()) });
+    }
+    // Help that cannot be printed is not worth another error.
+    drop(error.print());
+    Stop::Printed(if error.use_stderr() { Exit::Usage } else { Exit::Yes })
+}

@@ -1,0 +1,102 @@
+//! The settings that no single command owns, and the directories of the client.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+
+use super::environment::Environment;
+use super::failure::Failure;
+use super::output::{Color, Format};
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// The server, such as `http://127.0.0.1:4600`.
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The pinned log: `ORIGIN+sha256:<digest of entry 0>`, or a trust file.
+    #[arg(long, global = true, value_name = "PIN|FILE")]
+    pub(crate) trust: Option<String>,
+    /// How results are printed.
+    #[arg(long, short, global = true, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// How long to wait for the server, retries included, such as `30s` or `2m`.
+    #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub(crate) timeout: Duration,
+    /// Say nothing but results, warnings and errors.
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// When to use colours; `NO_COLOR` is honoured.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// The configuration file [default: `custody/config.toml` in the user's configuration directory].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where trust files and the last checkpoints seen are kept [default: `custody` in the user's state
+    /// directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// What the flags mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    /// The server's URL, when there is one.
+    pub(crate) server: Option<String>,
+    /// What `--trust` said: a pin or the path of a trust file.
+    pub(crate) trust: Option<String>,
+    /// How long one request may take, retries included.
+    pub(crate) timeout: Duration,
+    config_file: Option<PathBuf>,
+    state_dir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Works out the directories.
+    pub(crate) fn new(globals: Globals, environment: &Environment) -> Result<Self, Failure> {
+        Ok(Self {
+            server: globals.server,
+            trust: globals.trust,
+            timeout: globals.timeout,
+            config_file: globals.config.or_else(|| default_config_file(environment)),
+            state_dir: globals.state_dir.or_else(|| environment.directory("XDG_STATE_HOME", ".local/state")),
+        })
+    }
+
+    /// Returns the path of the configuration file, whether or not it exists.
+    pub(crate) fn config_file(&self) -> Result<&Path, Failure> {
+        self.config_file.as_deref().ok_or_else(|| homeless("--config FILE"))
+    }
+
+    /// Returns the directory of the configuration file: keys are kept below it.
+    pub(crate) fn config_dir(&self) -> Result<&Path, Failure> {
+        Ok(self.config_file()?.parent().unwrap_or(Path::new(".")))
+    }
+
+    /// Returns the directory for trust files and the last checkpoints seen.
+    pub(crate) fn state_dir(&self) -> Result<&Path, Failure> {
+        self.state_dir.as_deref().ok_or_else(|| homeless("--state-dir DIR"))
+    }
+}
+
+/// Returns `custody/config.toml` in the user's configuration directory; none without a home.
+pub(crate) fn default_config_file(environment: &Environment) -> Option<PathBuf> {
+    Some(environment.directory("XDG_CONFIG_HOME", ".config")?.join("config.toml"))
+}
+
+/// Parses a duration such as `500ms`, `30s`, `2m` or `1h30m`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let signed: jiff::SignedDuration =
+        text.parse().map_err(|_| "expected a duration such as 500ms, 30s or 2m".to_owned())?;
+    match Duration::try_from(signed) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        Ok(_) | Err(_) => Err("a duration must be more than nothing".to_owned()),
+    }
+}
+
+fn homeless(flag: &str) -> Failure {
+    Failure::usage("no_home", "the environment names no home directory (HOME is unset)")
+        .hint(format!("set HOME, or give {flag}"))
+}
