@@ -1,1 +1,4 @@
 //! The Custody client: each call returns checked values or a refusal, never raw server data.
+
+pub mod ci;
+pub mod git;
