@@ -23,10 +23,9 @@ pub(super) fn detect(variables: &Variables) -> Option<Job> {
     let project = variables.get("CI_PROJECT_URL");
     let reference = tag_or_branch(variables, "CI_COMMIT_TAG", "CI_COMMIT_BRANCH")
         .or_else(|| variables.found("CI_MERGE_REQUEST_REF_PATH"));
-    let builder = project.zip(variables.get("CI_RUNNER_ID")).map(|(url, runner)| Found {
-        value: format!("{url}/-/runners/{runner}"),
-        variable: "CI_RUNNER_ID",
-    });
+    let builder = project
+        .zip(variables.get("CI_RUNNER_ID"))
+        .map(|(url, runner)| Found { value: format!("{url}/-/runners/{runner}"), variable: "CI_RUNNER_ID" });
     let target = variables.get("CI_MERGE_REQUEST_PROJECT_URL").or(project);
     let change = target.zip(variables.get("CI_MERGE_REQUEST_IID")).map(|(url, number)| Found {
         value: format!("{url}/-/merge_requests/{number}"),

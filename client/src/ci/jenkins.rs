@@ -32,7 +32,10 @@ pub(super) fn detect(variables: &Variables) -> Option<Job> {
 /// A multibranch job names tag or branch; for a pull request `BRANCH_NAME` is `PR-7`, which is no ref. A plain job
 /// has only the git plugin's `origin/main`.
 fn reference(variables: &Variables) -> Option<Found<String>> {
-    let named = |variable: &'static str, prefix: &str, name: &str| Found { value: format!("{prefix}{name}"), variable };
+    let named = |variable: &'static str, prefix: &str, name: &str| Found {
+        value: format!("{prefix}{name}"),
+        variable,
+    };
     if let Some(tag) = variables.get("TAG_NAME") {
         return Some(named("TAG_NAME", "refs/tags/", tag));
     }
@@ -47,7 +50,8 @@ fn reference(variables: &Variables) -> Option<Found<String>> {
     if branch == "detached" {
         return None;
     }
-    let branch = branch.strip_prefix("refs/heads/").or_else(|| branch.strip_prefix("origin/")).unwrap_or(branch);
+    let branch =
+        branch.strip_prefix("refs/heads/").or_else(|| branch.strip_prefix("origin/")).unwrap_or(branch);
     Some(named("GIT_BRANCH", "refs/heads/", branch))
 }
 

@@ -215,7 +215,8 @@ pub fn detect(variables: &Variables) -> Option<Job> {
 fn tag_or_branch(variables: &Variables, tag: &'static str, branch: &'static str) -> Option<Found<String>> {
     let full = |name: &'static str, prefix: &str| {
         let found = variables.found(name)?;
-        let value = if found.value.starts_with("refs/") { found.value } else { format!("{prefix}{}", found.value) };
+        let value =
+            if found.value.starts_with("refs/") { found.value } else { format!("{prefix}{}", found.value) };
         Some(Found { value, variable: name })
     };
     full(tag, "refs/tags/").or_else(|| full(branch, "refs/heads/"))

@@ -111,7 +111,10 @@ fn github_actions() {
 
 #[test]
 fn github_pull_requests_and_enterprise_servers() {
-    let job = changed(GITHUB, &[("GITHUB_REF", "refs/pull/7/merge"), ("GITHUB_SERVER_URL", "https://ghe.example.com")]);
+    let job = changed(
+        GITHUB,
+        &[("GITHUB_REF", "refs/pull/7/merge"), ("GITHUB_SERVER_URL", "https://ghe.example.com")],
+    );
     assert_eq!(job.change.unwrap().value, "https://ghe.example.com/acme/api/pull/7");
     assert_eq!(job.repository.unwrap().value.as_str(), "https://ghe.example.com/acme/api");
 }
@@ -167,9 +170,11 @@ fn jenkins_names_refs_in_four_ways() {
     assert_eq!(reference(&[("TAG_NAME", "v1")]).unwrap(), "refs/tags/v1");
     let plain = [("BRANCH_NAME", ""), ("GIT_BRANCH", "origin/release/1.x")];
     assert_eq!(reference(&plain).unwrap(), "refs/heads/release/1.x");
-    let change = [("CHANGE_ID", "7"), ("CHANGE_URL", "https://github.com/acme/api/pull/7"), ("BRANCH_NAME", "PR-7")];
+    let change =
+        [("CHANGE_ID", "7"), ("CHANGE_URL", "https://github.com/acme/api/pull/7"), ("BRANCH_NAME", "PR-7")];
     assert_eq!(reference(&change).unwrap(), "refs/pull/7/head");
-    let unknown = [("CHANGE_ID", "7"), ("CHANGE_URL", "https://forge.example/changes/7"), ("BRANCH_NAME", "PR-7")];
+    let unknown =
+        [("CHANGE_ID", "7"), ("CHANGE_URL", "https://forge.example/changes/7"), ("BRANCH_NAME", "PR-7")];
     assert_eq!(reference(&unknown), None);
     assert_eq!(reference(&[("BRANCH_NAME", ""), ("GIT_BRANCH", "detached")]), None);
 }
@@ -209,7 +214,9 @@ fn circleci() {
 fn an_unknown_system_is_generic_and_a_workstation_is_none() {
     let job = detected(&[("CI", "true")]);
     assert_eq!((job.system, job.summary().len()), (System::Generic, 0));
-    for none in [&[][..], &[("CI", "")], &[("CI", "false")], &[("GITHUB_ACTIONS", "false")], &[("JENKINS_URL", "x")]] {
+    for none in
+        [&[][..], &[("CI", "")], &[("CI", "false")], &[("GITHUB_ACTIONS", "false")], &[("JENKINS_URL", "x")]]
+    {
         assert_eq!(detect(&variables(none)), None, "{none:?}");
     }
 }

@@ -94,10 +94,7 @@ impl Repository {
     pub fn find(dir: &Path) -> Result<Self, GitError> {
         let answer = run(dir, &["rev-parse", "--is-shallow-repository"])?;
         if !answer.status.success() {
-            return Err(GitError::NotARepository {
-                dir: dir.to_owned(),
-                said: first_line(&answer.stderr),
-            });
+            return Err(GitError::NotARepository { dir: dir.to_owned(), said: first_line(&answer.stderr) });
         }
         Ok(Self { dir: dir.to_owned(), shallow: answer.stdout.starts_with(b"true") })
     }

@@ -7,7 +7,14 @@ fn git(dir: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .arg("-C")
         .arg(dir)
-        .args(["-c", "user.name=Ann Example", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false"])
+        .args([
+            "-c",
+            "user.name=Ann Example",
+            "-c",
+            "user.email=ann@example.com",
+            "-c",
+            "commit.gpgsign=false",
+        ])
         .args(arguments)
         .env("GIT_AUTHOR_DATE", "2026-11-20T10:00:00+01:00")
         .env("GIT_COMMITTER_DATE", "2026-11-20T12:30:00+01:00")
@@ -119,7 +126,16 @@ fn refuses_what_names_no_repository_and_never_prints_a_password() {
     for text in ["/srv/git/api.git", "./api", "../api", "file:///srv/api"] {
         assert!(matches!(RepositoryUrl::parse(text), Err(RemoteError::LocalPath { .. })), "{text}");
     }
-    for text in ["", "api", "https://github.com", "https:///a", "C:\\api", "c:/api", "https://a.b/c?token=t", "ftp://a/b"] {
+    for text in [
+        "",
+        "api",
+        "https://github.com",
+        "https:///a",
+        "C:\\api",
+        "c:/api",
+        "https://a.b/c?token=t",
+        "ftp://a/b",
+    ] {
         assert!(matches!(RepositoryUrl::parse(text), Err(RemoteError::Form { .. })), "{text}");
     }
     let error = RepositoryUrl::parse("https://me:s3cret@github.com").unwrap_err().to_string();
