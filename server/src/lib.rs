@@ -1,1 +1,3 @@
-//! Placeholder until the first module lands.
+//! The Custody server.
+
+pub mod journal;

@@ -1,0 +1,1 @@
+pub(super) const ROW_LEN: usize = 16;

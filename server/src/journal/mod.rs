@@ -1,0 +1,154 @@
+//! The journal: the durable, append-only bytes that everything else is derived from.
+//!
+//! The bytes are drawn in `docs/format.md`, section "Journal". The contract of every journal, file segments here or an
+//! object store later:
+//!
+//! - **The commit point** is the return of [`Journal::append`]. When it returns `Ok`, every byte of the batch
+//!   is on disk, in its final place, and the [`Reader`] shows it. Before that nothing of the batch is visible.
+//! - **A failed append consumes the journal.** [`AppendError::Refused`] gives it back, since nothing was
+//!   written. [`AppendError::Unknown`] does not: whether the batch is on disk can only be told by opening again.
+//! - **One writer.** A directory has one open journal at a time (a lock says so); readers are many.
+//! - **Nothing is overwritten.** A frame is written only after the one before it is synced, so only the last
+//!   frame can be torn, and only one that no kept checkpoint covers is ever cut.
+//! - **What is read was checked.** A reader compares what it reads with the digests in the entry, and answers
+//!   [`Damage`] with segment file, byte offset and entry otherwise.
+//!
+//! All file operations go through [`Files`], so that every one of them can be made to fail.
+
+mod blobs;
+mod chain;
+mod create;
+mod damage;
+mod fields;
+mod files;
+mod frame;
+mod fsck;
+mod layout;
+mod lock;
+mod reader;
+mod recovery;
+mod scan;
+mod segment;
+mod slots;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use custody_log::{Entry, EntryDigest, LeafIndex, RootHash, TreeSize};
+
+pub use chain::ChainError;
+pub use create::{CreateError, create};
+pub use damage::{Damage, DamageKind};
+pub use files::{DiskFiles, File, Files};
+pub use fsck::{FsckError, FsckReport, Progress, UnfinishedTail, fsck};
+pub use reader::{ReadError, Reader, Stored};
+pub use recovery::{Cut, OpenError, Opened, open};
+pub use writer::{AppendError, JournalFault, Refused};
+
+/// The bytes of one entry as they will be stored: the entry, what was checked, and what was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// The encoded [`Entry`].
+    pub entry: Vec<u8>,
+    /// The admission record, whose digest and length the entry holds.
+    pub record: Vec<u8>,
+    /// The envelope as received, whose digest and length the entry holds.
+    pub envelope: Vec<u8>,
+}
+
+impl Staged {
+    /// Returns how many bytes this adds to a frame, if its envelope is inline up to `inline_max` bytes.
+    /// The sum over a batch must stay below [`MAX_BATCH_BYTES`].
+    #[must_use]
+    pub fn frame_bytes(&self, inline_max: usize) -> usize {
+        let inline = if self.envelope.len() <= inline_max { self.envelope.len() } else { 0 };
+        frame::ROW_LEN + self.entry.len() + self.record.len() + inline
+    }
+}
+
+/// Entries that become durable together, with the tree that they lead to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// At least one. An administrative entry is alone in its batch.
+    pub entries: Vec<Staged>,
+    /// Position of the first of them: the journal's size so far.
+    pub first: LeafIndex,
+    /// Size of the tree after the last of them.
+    pub size: TreeSize,
+    /// Root of that tree. The journal keeps it and does not compute it; [`fsck`] does.
+    pub root: RootHash,
+}
+
+/// A checkpoint as the slots keep it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptCheckpoint {
+    /// The tree size that the note says.
+    pub size: TreeSize,
+    /// The root that the note says.
+    pub root: RootHash,
+    /// The signed note, at most [`MAX_CHECKPOINT_BYTES`].
+    pub signed: Vec<u8>,
+}
+
+/// The writer of a log's durable bytes; see the module for its contract.
+pub trait Journal: Send + std::fmt::Debug + 'static {
+    /// Makes a batch durable: the commit point. On success the batch is on disk and readers show it.
+    /// A failure consumes the journal, unless it is a refusal made before anything was written.
+    fn append(self: Box<Self>, batch: &Batch) -> Result<Box<dyn Journal>, AppendError>;
+
+    /// Writes the newest checkpoint to its slot, without a sync. Call it before an acknowledgement leaves.
+    fn keep_checkpoint(&mut self, checkpoint: &KeptCheckpoint) -> Result<(), JournalFault>;
+
+    /// Syncs the checkpoint that was kept last. Call it within a second of [`Journal::keep_checkpoint`].
+    fn sync_checkpoint(&mut self) -> Result<(), JournalFault>;
+
+    /// Ends a clean shutdown: seals what is open and syncs everything. The next open has nothing to scan.
+    fn seal(self: Box<Self>) -> Result<(), JournalFault>;
+
+    /// How many entries are durable.
+    fn size(&self) -> TreeSize;
+}
+
+/// How to open or create a journal.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// A segment gets no more frames once the next one would pass this size, in bytes.
+    /// At most [`MAX_SEGMENT_BYTES`].
+    pub segment_bytes: u64,
+    /// The longest envelope that is kept inside a frame, in bytes; longer ones become files.
+    /// At most [`MAX_INLINE_BYTES`].
+    pub inline_bytes: usize,
+    /// Appends are refused when less than this would stay free on the disk, in bytes.
+    pub reserve_bytes: u64,
+    /// The file operations: [`DiskFiles`] but in tests of failing disks.
+    pub files: Arc<dyn Files>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes: 64 << 20,
+            inline_bytes: 64 << 10,
+            reserve_bytes: 64 << 20,
+            files: Arc::new(DiskFiles),
+        }
+    }
+}
+
+/// The largest frame, in bytes. One entry always fits: 512 for the entry, 1 MiB for the record, at most
+/// 1 MiB for an inline envelope.
+pub const MAX_BATCH_BYTES: usize = 64 << 20;
+
+/// The largest segment limit, in bytes. Offsets in a segment are 32 bits: 2 GiB, one frame of 64 MiB and a table stay
+/// below 4 GiB.
+pub const MAX_SEGMENT_BYTES: u64 = 2 << 30;
+
+/// The largest inline limit, in bytes.
+pub const MAX_INLINE_BYTES: usize = 1 << 20;
+
+/// The longest admission record, in bytes.
+pub const MAX_RECORD_BYTES: usize = 1 << 20;
+
+/// The longest signed note that a slot keeps, in bytes.
+pub const MAX_CHECKPOINT_BYTES: usize = 64 << 10;
