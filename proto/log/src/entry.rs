@@ -118,7 +118,7 @@ pub enum EntryError {
 const VERSION: &str = "custody/entry/v1";
 
 impl Entry {
-    /// The longest entry there can be is 436 bytes: 16+1 for the version, 6+19+1 index, 5+27+1 time, 9+71+1
+    /// The longest entry there can be is 467 bytes: 16+1 for the version, 6+19+1 index, 5+27+1 time, 9+71+1
     /// previous, 6+19+4+1 admin, 9+71+1+19+1 envelope, 8+71+1 content, 7+71+1+19+1 record. The limit is the
     /// next power of two, so that any tlog tool can carry it.
     pub const MAX_LEN: usize = 512;

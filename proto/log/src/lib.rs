@@ -5,14 +5,32 @@
 //! protobuf here, and there never will be: this crate is what an auditor reads, and client and server run
 //! the same code.
 
+pub mod checkpoint;
 pub mod digest;
 pub mod entry;
+pub mod note;
 pub mod position;
+pub mod receipt;
+pub mod tile;
 pub mod time;
+pub mod tree;
 
+pub use checkpoint::{
+    Checkpoint, CheckpointError, SignedCheckpoint, VerifiedCheckpoint, VerifiedCosignature,
+};
 pub use digest::{
     BlobDigest, ContentDigest, DigestError, EntryDigest, EnvelopeDigest, NodeHash, RecordDigest, RootHash,
 };
 pub use entry::{Entry, EntryError, Measured};
+pub use note::{
+    Cosigner, KeyAlgorithm, KeyHash, KeyName, KeyNameError, LineError, Note, NoteError, NoteSigner, Origin,
+    SecretKeyError, SignatureLine, VerifiedSignature, VerifierKey, VerifierKeyError,
+};
 pub use position::{LeafIndex, PositionError, TreeSize};
+pub use receipt::{Receipt, ReceiptError, VerifiedReceipt};
+pub use tile::{BundleError, EntryBundle, HashTile, TileError, TileKind, TilePath, TilePathError, TileSlice};
 pub use time::{Timestamp, TimestampError};
+pub use tree::{
+    ConsistencyProof, Frontier, FrontierError, InclusionProof, MissingNode, NodeId, NodeSource, ProofError,
+    ProveError, root_of,
+};

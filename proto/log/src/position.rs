@@ -47,13 +47,13 @@ impl LeafIndex {
     /// Returns the size of the smallest tree that contains this entry.
     #[must_use]
     pub const fn size_through(self) -> TreeSize {
-        TreeSize(self.0.saturating_add(1))
+        TreeSize::clamped(self.0 + 1)
     }
 
-    /// Returns the next position.
+    /// Returns the next position; the largest stays (no log gets there).
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0.saturating_add(1))
+        TreeSize::clamped(self.0 + 1).next_index()
     }
 }
 
@@ -70,6 +70,11 @@ impl TreeSize {
     #[must_use]
     pub const fn get(self) -> u64 {
         self.0
+    }
+
+    /// Returns the size, or the largest there is.
+    pub(crate) const fn clamped(size: u64) -> Self {
+        if size > MAX { Self(MAX) } else { Self(size) }
     }
 
     /// Whether the tree has an entry at this position.
