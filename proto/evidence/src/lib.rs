@@ -5,4 +5,6 @@
 //! protobuf here, and there never will be: server and client run the same code, and this is what an auditor
 //! reads.
 
+pub mod identity;
 pub mod json;
+pub mod key;
