@@ -5,6 +5,20 @@
 //! protobuf here, and there never will be: server and client run the same code, and this is what an auditor
 //! reads.
 
+pub mod digest_set;
+pub mod fact;
 pub mod identity;
 pub mod json;
 pub mod key;
+pub mod purl;
+pub mod repository;
+pub mod sbom;
+pub mod statement;
+pub mod subject_name;
+pub mod thing;
+
+pub use digest_set::Digest;
+pub use fact::{Edge, EdgeKind, Facts, Field, Node, NodeKind, Term};
+pub use purl::Purl;
+pub use repository::Repository;
+pub use statement::{Statement, StatementBuilder};

@@ -1,0 +1,134 @@
+//! Facts: what a statement asserts, as edges between nodes, read once at admission.
+//!
+//! The reader is pure and total: whatever a statement holds, it gives facts, and what it cannot read is a warning. A
+//! change of what it reads is a new [`READER_VERSION`]: indexes are rebuilt, and answers name the version.
+
+mod edge;
+mod node;
+mod read;
+mod term;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use custody_log::Timestamp;
+
+pub use edge::{Edge, EdgeKind};
+pub use node::{Node, NodeKind};
+pub use read::read;
+pub use term::{Field, Term, TermError};
+
+/// The version of this reader, as answers and admission records name it.
+pub const READER_VERSION: &str = "1";
+
+/// The most edges of one statement: 50,000 components ([`crate::sbom::COMPONENTS_MAX`]) with four digests each. At
+/// about 200 bytes an edge this is 50 MB.
+pub const EDGES_MAX: usize = 250_000;
+/// The most warnings that are kept; how many there were is counted.
+pub const WARNINGS_MAX: usize = 100;
+/// The longest label, in characters: a line of a terminal, twice.
+pub const LABEL_MAX: usize = 160;
+
+/// What a statement asserts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// The edges, each once, in order.
+    pub edges: BTreeSet<Edge>,
+    /// Names for people: the name of a subject or component. Without control characters, at most [`LABEL_MAX`]
+    /// characters. They identify nothing.
+    pub labels: BTreeMap<Node, String>,
+    /// When it happened, as claimed: a build's end, an approval, a commit's author date. None if nothing is claimed.
+    pub happened: Option<Timestamp>,
+    /// Every claimed time of something that has happened, with the path of its member. (When an approval expires is no
+    /// such time.)
+    pub times: Vec<(String, Timestamp)>,
+    /// Whether the predicate's type is understood and the predicate was read. Facts of what is not interpreted are the
+    /// subjects and the predicate type.
+    pub interpreted: bool,
+    /// Why it is not interpreted, or what was left out; at most [`WARNINGS_MAX`].
+    pub warnings: Vec<Warning>,
+    /// How many components a software bill of materials lists; none if it is no such document.
+    pub components: Option<usize>,
+    terms: BTreeSet<Term>,
+}
+
+/// Something that the reader left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The member, such as `predicate.components[3].purl`.
+    pub path: String,
+    /// What is wrong with it.
+    pub problem: Problem,
+}
+
+/// Why the reader left something out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// A digest that cannot be kept.
+    #[error(transparent)]
+    Digest(#[from] crate::digest_set::DigestError),
+    /// A known algorithm whose value does not fit it: kept, but it carries no evidence.
+    #[error("{digest} is not a {} digest: it is kept, but carries no evidence", .digest.algorithm())]
+    MalformedDigest {
+        /// The digest as written.
+        digest: crate::digest_set::Digest,
+    },
+    /// A package URL that does not parse.
+    #[error(transparent)]
+    Purl(#[from] crate::purl::PurlError),
+    /// A time that is not RFC 3339.
+    #[error(transparent)]
+    Time(#[from] custody_log::TimestampError),
+    /// A name that is empty, longer than [`Node::ID_MAX`], or has control characters.
+    #[error("expected a name of 1 to {} bytes without control characters, found {found:?}", Node::ID_MAX)]
+    Name {
+        /// The text, cut to 80 characters.
+        found: String,
+    },
+    /// The predicate is not what its type says.
+    #[error("the predicate does not have the shape of its type: {0}")]
+    Predicate(#[from] crate::json::JsonError),
+    /// A software bill of materials that was not read.
+    #[error(transparent)]
+    Sbom(#[from] crate::sbom::SbomError),
+    /// The predicate names a commit that is no subject: only subjects get evidence.
+    #[error("the predicate names commit {named}, which is no subject of the statement")]
+    CommitNotSubject {
+        /// The commit that the predicate names.
+        named: String,
+    },
+    /// Nothing reads predicates of this type.
+    #[error("predicates of type {predicate_type} are not interpreted")]
+    NotInterpreted {
+        /// The predicate type.
+        predicate_type: String,
+    },
+    /// The predicate is null or absent.
+    #[error("there is no predicate")]
+    NoPredicate,
+    /// More than [`EDGES_MAX`] edges.
+    #[error("more than {EDGES_MAX} edges: the rest was left out")]
+    TooManyEdges,
+    /// More than [`WARNINGS_MAX`] warnings.
+    #[error("more than {WARNINGS_MAX} warnings: the rest was left out")]
+    TooManyWarnings,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path, self.problem)
+    }
+}
+
+impl Facts {
+    /// Returns everything that the statement can be found by: subjects, nodes of edges, repository, predicate type.
+    /// Signer and submitter are not in the statement; they come from the admission record.
+    #[must_use]
+    pub fn terms(&self) -> BTreeSet<Term> {
+        let mut terms = self.terms.clone();
+        for edge in &self.edges {
+            terms.extend(edge.from.terms());
+            terms.extend(edge.to.terms());
+        }
+        terms
+    }
+}

@@ -1,0 +1,236 @@
+//! Nodes: what facts are about, each with one text that identifies it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::term::{Field, Term};
+use crate::digest_set::Digest;
+use crate::purl::Purl;
+use crate::repository::Repository;
+
+/// What kind of thing a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NodeKind {
+    /// Bytes, by digest: `sha256:<hex>`. Two digests are two nodes, always.
+    Artifact,
+    /// Who or what ran a build: the builder's URI.
+    Builder,
+    /// A commit: `<repository>@<hex>`, or `gitCommit:<hex>` if no repository is named.
+    Commit,
+    /// A package: its canonical package URL.
+    Component,
+    /// An SBOM or report, by the digest of its own bytes: `sha256:<hex>`.
+    Document,
+    /// Where artifacts run, or a gate they pass: its name.
+    Environment,
+    /// A person, a service or a key, as the statement writes it.
+    Identity,
+    /// A gate's policy.
+    Policy,
+    /// A mutable name: `<repository>@refs/heads/main`, `alpine:latest`, a download URL.
+    Ref,
+    /// One run of a build.
+    Run,
+    /// A secret, by name.
+    Secret,
+    /// A vulnerability, by id.
+    Vulnerability,
+}
+
+/// A thing that facts are about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Node {
+    kind: NodeKind,
+    id: String,
+}
+
+/// A word that names no kind of node, of edge or field.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found:?} is not one of {expected}")]
+pub struct UnknownWord {
+    /// The words that there are.
+    pub expected: String,
+    /// The word given, cut to 80 characters.
+    pub found: String,
+}
+
+impl NodeKind {
+    /// All kinds.
+    pub const ALL: [Self; 12] = [
+        Self::Artifact,
+        Self::Builder,
+        Self::Commit,
+        Self::Component,
+        Self::Document,
+        Self::Environment,
+        Self::Identity,
+        Self::Policy,
+        Self::Ref,
+        Self::Run,
+        Self::Secret,
+        Self::Vulnerability,
+    ];
+
+    /// Returns the kind's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifact",
+            Self::Builder => "builder",
+            Self::Commit => "commit",
+            Self::Component => "component",
+            Self::Document => "document",
+            Self::Environment => "environment",
+            Self::Identity => "identity",
+            Self::Policy => "policy",
+            Self::Ref => "ref",
+            Self::Run => "run",
+            Self::Secret => "secret",
+            Self::Vulnerability => "vulnerability",
+        }
+    }
+}
+
+impl fmt::Display for NodeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for NodeKind {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        word(&Self::ALL, Self::as_str, text)
+    }
+}
+
+impl Node {
+    /// The longest text that identifies a node: a repository ([`Repository::MAX_LEN`]) with a reference of the same
+    /// length, and a package URL ([`Purl::MAX_LEN`]).
+    pub const ID_MAX: usize = 2 * Repository::MAX_LEN + 1;
+
+    /// Returns the node of bytes, or of a git object that is no commit.
+    #[must_use]
+    pub fn artifact(digest: &Digest) -> Self {
+        Self { kind: NodeKind::Artifact, id: digest.to_string() }
+    }
+
+    /// Returns the node of a digest: a commit for `gitCommit`, else an artifact.
+    #[must_use]
+    pub fn of_digest(digest: &Digest, repository: Option<&Repository>) -> Self {
+        match (digest.commit_hex(), repository) {
+            (Some(hex), Some(repository)) => {
+                Self { kind: NodeKind::Commit, id: format!("{repository}@{hex}") }
+            }
+            (Some(_), None) => Self { kind: NodeKind::Commit, id: digest.to_string() },
+            (None, _) => Self::artifact(digest),
+        }
+    }
+
+    /// Returns the node of a package.
+    #[must_use]
+    pub fn component(purl: &Purl) -> Self {
+        Self { kind: NodeKind::Component, id: purl.to_string() }
+    }
+
+    /// Returns the node of a document, by the digest of its bytes.
+    #[must_use]
+    pub fn document(digest: &Digest) -> Self {
+        Self { kind: NodeKind::Document, id: digest.to_string() }
+    }
+
+    /// Returns the node of a reference in a repository.
+    #[must_use]
+    pub fn git_ref(repository: &Repository, reference: &str) -> Option<Self> {
+        Self::named(NodeKind::Ref, &format!("{repository}@{reference}"))
+    }
+
+    /// Returns the node with this kind and text, trimmed; none if the text is empty, longer than [`Self::ID_MAX`], or
+    /// has control characters. Reads back what [`Self::id`] gave.
+    #[must_use]
+    pub fn named(kind: NodeKind, text: &str) -> Option<Self> {
+        let id = text.trim();
+        let fits = !id.is_empty() && id.len() <= Self::ID_MAX && !id.chars().any(char::is_control);
+        fits.then(|| Self { kind, id: id.to_owned() })
+    }
+
+    /// Returns the kind.
+    #[must_use]
+    pub const fn kind(&self) -> NodeKind {
+        self.kind
+    }
+
+    /// Returns the text that identifies the node among those of its kind.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the terms by which entries with this node are found. Everything that has an edge with the node has each
+    /// of these terms; some of them (bare hex of a commit, a component without version) also find others.
+    #[must_use]
+    pub fn terms(&self) -> Vec<Term> {
+        let term = |field| Term::of(field, self.id.clone());
+        match self.kind {
+            NodeKind::Artifact => vec![term(Field::Artifact)],
+            NodeKind::Builder => vec![term(Field::Builder)],
+            NodeKind::Commit => self.commit_terms(),
+            NodeKind::Component => {
+                let versionless = self.id.parse::<Purl>().map(|purl| purl.versionless().to_owned());
+                vec![Term::of(Field::Component, versionless.unwrap_or_else(|_| self.id.clone()))]
+            }
+            NodeKind::Document => vec![term(Field::Document)],
+            NodeKind::Environment => vec![term(Field::Environment)],
+            NodeKind::Identity => vec![term(Field::Identity)],
+            NodeKind::Policy => vec![term(Field::Policy)],
+            NodeKind::Ref => self.ref_terms(),
+            NodeKind::Run => vec![term(Field::Run)],
+            NodeKind::Secret => vec![term(Field::Secret)],
+            NodeKind::Vulnerability => vec![term(Field::Vulnerability)],
+        }
+    }
+
+    /// `<repository>@<hex>`, the bare hex, and the repository; of `gitCommit:<hex>` only the bare hex.
+    fn commit_terms(&self) -> Vec<Term> {
+        if let Some(hex) = self.id.strip_prefix("gitCommit:") {
+            return vec![Term::of(Field::Commit, hex.to_owned())];
+        }
+        let (repository, hex) = self.id.rsplit_once('@').unwrap_or(("", &self.id));
+        let mut terms =
+            vec![Term::of(Field::Commit, self.id.clone()), Term::of(Field::Commit, hex.to_owned())];
+        if !repository.is_empty() {
+            terms.push(Term::of(Field::Repository, repository.to_owned()));
+        }
+        terms
+    }
+
+    /// The reference as it stands, and without its repository: `refs/heads/main`.
+    fn ref_terms(&self) -> Vec<Term> {
+        let mut terms = vec![Term::of(Field::Ref, self.id.clone())];
+        if let Some((_, reference)) = self.id.split_once("@refs/") {
+            terms.push(Term::of(Field::Ref, format!("refs/{reference}")));
+        }
+        terms
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.id)
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Node({self})")
+    }
+}
+
+/// Finds the value that has this word.
+pub(super) fn word<T: Copy>(all: &[T], as_str: fn(T) -> &'static str, text: &str) -> Result<T, UnknownWord> {
+    all.iter().copied().find(|value| as_str(*value) == text).ok_or_else(|| UnknownWord {
+        expected: all.iter().map(|value| as_str(*value)).collect::<Vec<_>>().join(", "),
+        found: text.chars().take(80).collect(),
+    })
+}

@@ -1,0 +1,220 @@
+//! Terms: what an entry can be found by, each in one canonical text.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::node::{Node, UnknownWord, word};
+use crate::digest_set::{Digest, DigestError};
+use crate::purl::{Purl, PurlError};
+use crate::repository::{Repository, is_commit};
+
+/// What a search names: each is a condition of `custody find`, but for `artifact` and `document`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Field {
+    /// A digest that an edge leads to or from, subject or not: what `trace` and `impact` follow.
+    Artifact,
+    /// The builder of a run.
+    Builder,
+    /// A commit: `<repository>@<hex>`, or the bare hex whatever the repository.
+    Commit,
+    /// A package, without version and qualifiers.
+    Component,
+    /// A document, by the digest of its bytes.
+    Document,
+    /// An environment or gate.
+    Environment,
+    /// A person or service that a statement names.
+    Identity,
+    /// A policy.
+    Policy,
+    /// The predicate type.
+    Predicate,
+    /// A reference, with its repository or without.
+    Ref,
+    /// A repository.
+    Repository,
+    /// A run of a build.
+    Run,
+    /// The name of a secret.
+    Secret,
+    /// Who signed (from the admission record).
+    Signer,
+    /// A digest of a subject, whatever it is good for.
+    Subject,
+    /// Who submitted (from the admission record).
+    Submitter,
+    /// A vulnerability.
+    Vulnerability,
+}
+
+/// One thing that an entry can be found by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    field: Field,
+    value: String,
+}
+
+/// Why text is no search term.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TermError {
+    /// Not a digest.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// Not a package URL.
+    #[error(transparent)]
+    Purl(#[from] PurlError),
+    /// Not a commit.
+    #[error("a commit is 40 or 64 hex digits, gitCommit:<hex> or <repository>@<hex>, found {found:?}")]
+    Commit {
+        /// The text, cut to 80 characters.
+        found: String,
+    },
+    /// Empty, longer than [`Node::ID_MAX`], or with control characters.
+    #[error("{field}: expected 1 to {} bytes without control characters, found {found:?}", Node::ID_MAX)]
+    Text {
+        /// The field.
+        field: Field,
+        /// The text, cut to 80 characters.
+        found: String,
+    },
+}
+
+impl Field {
+    /// All fields.
+    pub const ALL: [Self; 17] = [
+        Self::Artifact,
+        Self::Builder,
+        Self::Commit,
+        Self::Component,
+        Self::Document,
+        Self::Environment,
+        Self::Identity,
+        Self::Policy,
+        Self::Predicate,
+        Self::Ref,
+        Self::Repository,
+        Self::Run,
+        Self::Secret,
+        Self::Signer,
+        Self::Subject,
+        Self::Submitter,
+        Self::Vulnerability,
+    ];
+
+    /// Returns the field's word: the flag of `custody find`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Artifact => "artifact",
+            Self::Builder => "builder",
+            Self::Commit => "commit",
+            Self::Component => "component",
+            Self::Document => "document",
+            Self::Environment => "environment",
+            Self::Identity => "identity",
+            Self::Policy => "policy",
+            Self::Predicate => "predicate",
+            Self::Ref => "ref",
+            Self::Repository => "repo",
+            Self::Run => "run",
+            Self::Secret => "secret",
+            Self::Signer => "signer",
+            Self::Subject => "subject",
+            Self::Submitter => "submitter",
+            Self::Vulnerability => "vulnerability",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Field {
+    type Err = UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        word(&Self::ALL, Self::as_str, text)
+    }
+}
+
+impl Term {
+    /// Reads a search condition as a person writes it, into the text that is stored. A component's version is
+    /// dropped: who searches for a version compares it afterwards.
+    pub fn parse(field: Field, text: &str) -> Result<Self, TermError> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > Node::ID_MAX || text.chars().any(char::is_control) {
+            return Err(TermError::Text { field, found: cut(text) });
+        }
+        let value = match field {
+            Field::Artifact | Field::Subject | Field::Document => text.parse::<Digest>()?.to_string(),
+            Field::Commit => commit(text)?,
+            Field::Component => text.parse::<Purl>()?.versionless().to_owned(),
+            Field::Repository => repository(field, text)?,
+            Field::Builder
+            | Field::Environment
+            | Field::Identity
+            | Field::Policy
+            | Field::Predicate
+            | Field::Ref
+            | Field::Run
+            | Field::Secret
+            | Field::Signer
+            | Field::Submitter
+            | Field::Vulnerability => text.to_owned(),
+        };
+        Ok(Self { field, value })
+    }
+
+    /// Returns the term of a signer or submitter, as its identity is written.
+    #[must_use]
+    pub fn of_identity(field: Field, identity: &impl fmt::Display) -> Self {
+        Self { field, value: identity.to_string() }
+    }
+
+    /// Returns what the value is.
+    #[must_use]
+    pub const fn field(&self) -> Field {
+        self.field
+    }
+
+    /// Returns the canonical text.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// A value that is canonical already.
+    pub(super) const fn of(field: Field, value: String) -> Self {
+        Self { field, value }
+    }
+}
+
+/// Writes `<field> <value>`.
+impl fmt::Display for Term {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field, self.value)
+    }
+}
+
+fn commit(text: &str) -> Result<String, TermError> {
+    let refused = || TermError::Commit { found: cut(text) };
+    let bare = text.strip_prefix("gitCommit:").unwrap_or(text);
+    if is_commit(bare) {
+        return Ok(bare.to_ascii_lowercase());
+    }
+    let (name, hex) = text.rsplit_once('@').filter(|(_, hex)| is_commit(hex)).ok_or_else(refused)?;
+    let repository = Repository::parse(name).ok_or_else(refused)?;
+    Ok(format!("{repository}@{}", hex.to_ascii_lowercase()))
+}
+
+fn repository(field: Field, text: &str) -> Result<String, TermError> {
+    let name = Repository::parse(text).ok_or_else(|| TermError::Text { field, found: cut(text) })?;
+    Ok(name.to_string())
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(80).collect()
+}

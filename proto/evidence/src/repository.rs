@@ -1,0 +1,276 @@
+//! One name for a repository, however it is written, and git URIs (`git+https://host/o/r@refs/heads/main`).
+//!
+//! Source, review and provenance of one commit must meet in one node, so the repository's name loses what differs
+//! between them: `git+`, `.git`, credentials, the transport (https, ssh, git), a default port, the case of the host.
+
+use std::fmt;
+
+use crate::digest_set::is_hex;
+
+/// A repository's one name: `https://github.com/acme/api`, or the trimmed text if it is no URL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Repository(String);
+
+/// A repository, and the reference or commit that the URI names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitUri {
+    repository: Repository,
+    reference: Option<String>,
+    commit: Option<String>,
+    git: bool,
+}
+
+/// Ports that say no more than the transport does.
+const DEFAULT_PORTS: &[&str] = &["22", "80", "443", "9418"];
+
+impl Repository {
+    /// The longest name that is read: the URL limit of common servers is 2,048, references and hex come on top.
+    pub const MAX_LEN: usize = 1024;
+
+    /// Returns the one name of what is written; none if it is empty, too long, or has white space or control
+    /// characters.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.is_empty()
+            || text.len() > Self::MAX_LEN
+            || text.chars().any(|c| c.is_control() || c.is_whitespace())
+        {
+            return None;
+        }
+        // A name must be its own name, or one repository could have two.
+        let name = normalised(text)?;
+        (normalised(&name)? == name).then_some(Self(name))
+    }
+
+    /// Returns the name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns whether the repository is on this host.
+    #[must_use]
+    pub fn is_on(&self, host: &str) -> bool {
+        self.0.strip_prefix("https://").and_then(|rest| rest.split('/').next()) == Some(host)
+    }
+}
+
+impl fmt::Display for Repository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl GitUri {
+    /// Reads `[git+]<URL>[@<reference or commit>]`; none if it has no scheme of a repository, or is a package URL.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let git = ["git+", "git:", "git@"].iter().any(|scheme| strip_ignoring_case(text, scheme).is_some());
+        let bare = strip_ignoring_case(text, "git+").unwrap_or(text);
+        let (_, path) = authority_and_path(bare)?;
+        let path_start = bare.len() - path.len();
+        let (url, reference) = match path.find('@') {
+            Some(at) => (bare.get(..path_start + at)?, path.get(at + 1..)),
+            None => (bare, None),
+        };
+        let reference =
+            reference.and_then(|text| text.split(['#', '?']).next()).filter(|text| is_reference(text));
+        let commit = reference.filter(|text| is_commit(text)).map(str::to_ascii_lowercase);
+        let reference = reference.filter(|_| commit.is_none()).map(str::to_owned);
+        Some(Self { repository: Repository::parse(url)?, reference, commit, git })
+    }
+
+    /// Returns the repository.
+    #[must_use]
+    pub fn repository(&self) -> &Repository {
+        &self.repository
+    }
+
+    /// Returns the reference after `@`, as written: `refs/heads/main`, `v1.2`; none if there is none, or if it is a
+    /// commit.
+    #[must_use]
+    pub fn reference(&self) -> Option<&str> {
+        self.reference.as_deref()
+    }
+
+    /// Returns the hex of the commit after `@`; none if there is none.
+    #[must_use]
+    pub fn commit(&self) -> Option<&str> {
+        self.commit.as_deref()
+    }
+
+    /// Whether the scheme itself says git (`git+https:`, `git:`), so that a sha1 beside it is a commit.
+    #[must_use]
+    pub fn names_git(&self) -> bool {
+        self.git
+    }
+}
+
+/// Whether the text is a whole git object id: 40 (SHA-1) or 64 (SHA-256) hex digits.
+pub(crate) fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && is_hex(text)
+}
+
+fn is_reference(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= Repository::MAX_LEN
+        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+}
+
+/// Splits a URL, `host.tld/path` or `user@host:path`; none for other text.
+fn authority_and_path(text: &str) -> Option<(&str, &str)> {
+    if let Some((scheme, rest)) = text.split_once("://") {
+        let known =
+            ["https", "http", "ssh", "git", "git+ssh"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+        return known.then(|| rest.split_at(rest.find('/').unwrap_or(rest.len())));
+    }
+    // `git@host:owner/repo`: the colon comes before any slash.
+    let slash = text.find('/')?;
+    if let Some(at) = text.find('@')
+        && let Some(colon) = text.find(':')
+        && at < colon
+        && colon < slash
+    {
+        return Some((text.get(..colon)?, text.get(colon + 1..)?));
+    }
+    let (host, path) = text.split_at(slash);
+    let dotted = host.contains('.') && !host.starts_with('.') && !host.contains([':', '@']);
+    dotted.then_some((host, path))
+}
+
+/// Returns the host in lower case, with its port unless it is a default one; none if there is no host.
+fn host(authority: &str) -> Option<String> {
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    let host = match host.rsplit_once(':') {
+        Some((name, port)) if DEFAULT_PORTS.contains(&port) || port.is_empty() => name,
+        _ => host,
+    };
+    (!host.is_empty()).then(|| host.to_ascii_lowercase())
+}
+
+fn normalised(text: &str) -> Option<String> {
+    let text = strip_ignoring_case(text, "git+").unwrap_or(text);
+    let text = text.split(['#', '?']).next().unwrap_or_default();
+    let name = match authority_and_path(text) {
+        Some((authority, path)) => {
+            let (host, path) = (host(authority)?, trimmed(path.trim_start_matches('/')));
+            if path.is_empty() { format!("https://{host}") } else { format!("https://{host}/{path}") }
+        }
+        None => trimmed(text).to_owned(),
+    };
+    (!name.is_empty()).then_some(name)
+}
+
+/// Drops slashes and `.git` at the end.
+fn trimmed(path: &str) -> &str {
+    let end = path.trim_end_matches('/');
+    end.strip_suffix(".git").unwrap_or(end).trim_end_matches('/')
+}
+
+fn strip_ignoring_case<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let head = text.get(..prefix.len())?;
+    head.eq_ignore_ascii_case(prefix).then(|| text.get(prefix.len()..)).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn one_repository_has_one_name() {
+        for written in [
+            "https://github.com/acme/api",
+            "https://github.com/acme/api/",
+            "https://github.com/acme/api.git",
+            "http://github.com/acme/api",
+            "git+https://github.com/acme/api",
+            "GIT+HTTPS://GitHub.com/acme/api.git/",
+            "https://alice:token@github.com/acme/api",
+            "https://github.com:443/acme/api",
+            "ssh://git@github.com/acme/api.git",
+            "ssh://git@github.com:22/acme/api.git",
+            "git+ssh://git@github.com/acme/api.git",
+            "git://github.com/acme/api.git",
+            "git@github.com:acme/api.git",
+            "github.com/acme/api",
+            " https://github.com/acme/api#readme",
+        ] {
+            let name = Repository::parse(written).unwrap();
+            assert_eq!(name.as_str(), "https://github.com/acme/api", "{written}");
+            assert_eq!(Repository::parse(name.as_str()).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn another_repository_has_another_name() {
+        let api = Repository::parse("https://github.com/acme/api").unwrap();
+        for other in [
+            "https://github.com/acme/API",
+            "https://github.com/acme/api2",
+            "https://github.com/acme",
+            "https://github.com:8443/acme/api",
+            "https://gitlab.com/acme/api",
+            "https://github.com.evil.example/acme/api",
+            "https://github.com@evil.example/acme/api",
+            "acme/api",
+        ] {
+            assert_ne!(Repository::parse(other).unwrap(), api, "{other}");
+        }
+        for nothing in
+            ["", "  ", "https://", "https:///acme", "a b", "https://github.com/a\u{7}", "/", ".git"]
+        {
+            assert_eq!(Repository::parse(nothing), None, "{nothing:?}");
+        }
+        assert_eq!(Repository::parse(&"a".repeat(Repository::MAX_LEN + 1)), None);
+    }
+
+    #[test]
+    fn credentials_never_stay_in_a_name() {
+        for written in ["https://u:p4ss@host.example/r", "git+https://u:p4ss@host.example/r@refs/heads/x"] {
+            let uri = GitUri::parse(written).unwrap();
+            assert_eq!(uri.repository().as_str(), "https://host.example/r");
+        }
+    }
+
+    #[test]
+    fn a_git_uri_gives_repository_and_reference_or_commit() {
+        let commit = "c".repeat(40);
+        let upper = format!("git+https://github.com/acme/api@{}", commit.to_uppercase());
+        for (text, reference, hex, git) in [
+            ("git+https://github.com/acme/api@refs/heads/main", Some("refs/heads/main"), None, true),
+            ("git+https://github.com/acme/api.git@v1.2#sub", Some("v1.2"), None, true),
+            ("git+https://github.com/acme/api@refs/heads/a@b", Some("refs/heads/a@b"), None, true),
+            (upper.as_str(), None, Some(commit.as_str()), true),
+            ("git+https://github.com/acme/api", None, None, true),
+            ("git://github.com/acme/api", None, None, true),
+            ("git@github.com:acme/api.git", None, None, true),
+            ("https://github.com/acme/api", None, None, false),
+        ] {
+            let uri = GitUri::parse(text).unwrap();
+            assert_eq!(uri.repository().as_str(), "https://github.com/acme/api", "{text}");
+            assert_eq!((uri.reference(), uri.commit(), uri.names_git()), (reference, hex, git), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_repository_is_none() {
+        for text in
+            ["", "pkg:npm/axios@1", "foo", "file:///tmp/x", "alpine:latest", "bin/foo", "git+", "git+foo"]
+        {
+            assert_eq!(GitUri::parse(text), None, "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_text_never_panics_and_names_are_fixed_points(text in "(git\\+)?(https://|git@|ssh://)?[a-z@:/.#?\u{e9} %-]{0,40}") {
+            drop(GitUri::parse(&text));
+            if let Some(name) = Repository::parse(&text) {
+                prop_assert_eq!(Repository::parse(name.as_str()), Some(name));
+            }
+        }
+    }
+}

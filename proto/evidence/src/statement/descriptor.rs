@@ -1,0 +1,102 @@
+//! Resource descriptors: what a subject, a material or a dependency is (in-toto `spec/v1/resource_descriptor.md`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use crate::digest_set::{Digest, DigestError};
+use crate::repository::GitUri;
+
+/// A thing that a statement names: by digest, by URI, by a name.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Descriptor {
+    name: Option<String>,
+    uri: Option<String>,
+    digests: BTreeSet<Digest>,
+}
+
+/// What a statement is about.
+pub type Subject = Descriptor;
+
+/// A descriptor as it stands in JSON; members that link nothing are ignored.
+#[derive(Debug, Clone, Deserialize, Default)]
+pub(crate) struct RawDescriptor {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    uri: Option<String>,
+    #[serde(default)]
+    digest: Option<BTreeMap<String, String>>,
+}
+
+impl Descriptor {
+    /// Returns the name; none if it is missing, empty or `_`, which all mean that there is none.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Returns the URI; none if it is missing or empty.
+    #[must_use]
+    pub fn uri(&self) -> Option<&str> {
+        self.uri.as_deref()
+    }
+
+    /// Returns every digest, those without evidence too, in order.
+    #[must_use]
+    pub fn digests(&self) -> &BTreeSet<Digest> {
+        &self.digests
+    }
+
+    /// Returns the digests that carry evidence. A sha1 beside a git URI is the git commit of that value: so wrote
+    /// the producers of SLSA v0.2.
+    pub fn usable(&self) -> impl Iterator<Item = Digest> + '_ {
+        let git = self.git_uri().is_some_and(|uri| uri.names_git());
+        let alias = move |digest: &Digest| if git { digest.as_git_commit() } else { None };
+        let found: BTreeSet<Digest> = self
+            .digests
+            .iter()
+            .filter_map(|digest| alias(digest).or_else(|| digest.usable().then(|| digest.clone())))
+            .collect();
+        found.into_iter()
+    }
+
+    /// Returns the repository and reference that the URI, or else the name, gives; none if it is no such URI.
+    #[must_use]
+    pub fn git_uri(&self) -> Option<GitUri> {
+        [self.uri(), self.name()].into_iter().flatten().find_map(GitUri::parse)
+    }
+}
+
+impl RawDescriptor {
+    pub(crate) fn digests_len(&self) -> usize {
+        self.digest.as_ref().map_or(0, BTreeMap::len)
+    }
+
+    /// Checks every digest; the first that cannot be kept is the error.
+    pub(crate) fn checked(self) -> Result<Descriptor, DigestError> {
+        let digests = self.digest.unwrap_or_default();
+        let digests = digests
+            .iter()
+            .map(|(algorithm, value)| Digest::read(algorithm, value))
+            .collect::<Result<_, _>>()?;
+        let name = self.name.filter(|name| !name.is_empty() && name != "_");
+        let uri = self.uri.filter(|uri| !uri.is_empty());
+        Ok(Descriptor { name, uri, digests })
+    }
+
+    /// Keeps what can be kept, and gives the digests that cannot to `dropped`.
+    pub(crate) fn tolerant(self, mut dropped: impl FnMut(DigestError)) -> Descriptor {
+        let mut digests = BTreeSet::new();
+        for (algorithm, value) in self.digest.as_ref().into_iter().flatten() {
+            match Digest::read(algorithm, value) {
+                Ok(digest) => {
+                    digests.insert(digest);
+                }
+                Err(error) => dropped(error),
+            }
+        }
+        let rest = Self { digest: None, ..self };
+        Descriptor { digests, ..rest.checked().unwrap_or_default() }
+    }
+}
