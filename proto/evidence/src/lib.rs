@@ -6,6 +6,7 @@
 //! reads.
 
 pub mod digest_set;
+pub mod dsse;
 pub mod fact;
 pub mod identity;
 pub mod json;

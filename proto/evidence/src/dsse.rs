@@ -1,0 +1,232 @@
+//! DSSE envelopes (secure-systems-lab/dsse, protocol and envelope 1.0.2): parsed once, verified, then used.
+//!
+//! What is signed is the pre-authentication encoding, never the JSON:
+//!
+//! ```text
+//! PAE(type, body) = "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body      LEN: bytes, in ASCII decimal
+//! ```
+//!
+//! The payload is decoded straight into a buffer that holds its PAE, and [`Envelope::payload`] is a view of
+//! the end of it: the bytes that are verified are the bytes that are read, and no second copy of them exists.
+
+mod pae;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use custody_log::{ContentDigest, EnvelopeDigest};
+
+use crate::json::JsonError;
+use crate::key::SigningKey;
+use pae::Pae;
+pub use verify::{Failure, NotChecked, SignatureVerdict, ThresholdError, Verified, verify_signatures};
+
+/// The largest envelope: 64 MiB as received, so a payload of at most 48 MiB less what surrounds it.
+pub const MAX_ENVELOPE: usize = 64 * 1024 * 1024;
+
+/// The most signatures an envelope may carry. With [`MAX_KEYS_TRIED`] it bounds the work to 1,024 checks.
+pub const MAX_SIGNATURES: usize = 16;
+
+/// The most keys that are tried for one signature.
+pub const MAX_KEYS_TRIED: usize = 64;
+
+/// The longest `keyid` that is kept; it is a hint, so longer ones are refused rather than cut.
+pub const MAX_KEYID: usize = 1024;
+
+/// The payload type of in-toto statements (in-toto attestation, spec/v1/envelope.md).
+pub const IN_TOTO: &str = "application/vnd.in-toto+json";
+
+/// Why bytes are not a DSSE envelope.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    /// Longer than [`MAX_ENVELOPE`].
+    #[error("an envelope is at most {max} bytes, found {found}")]
+    TooLong {
+        /// [`MAX_ENVELOPE`].
+        max: usize,
+        /// The length given.
+        found: usize,
+    },
+    /// Not the JSON of an envelope.
+    #[error("not a DSSE envelope: {0}")]
+    Json(#[from] JsonError),
+    /// The payload is not base64, standard or URL-safe, with padding.
+    #[error("the payload is not base64 (standard or URL-safe, with padding): {problem}")]
+    Payload {
+        /// What is wrong with it.
+        problem: Base64Error,
+    },
+    /// More than [`MAX_SIGNATURES`] signatures.
+    #[error("an envelope carries at most {max} signatures, found {found}")]
+    TooManySignatures {
+        /// [`MAX_SIGNATURES`].
+        max: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// No signature at all.
+    #[error("the envelope carries no signature")]
+    NoSignature,
+    /// A `keyid` longer than [`MAX_KEYID`].
+    #[error("keyid of signature {index} is {found} bytes long, at most {max} are allowed")]
+    KeyIdTooLong {
+        /// Position of the signature, 0-based.
+        index: usize,
+        /// [`MAX_KEYID`].
+        max: usize,
+        /// The length in bytes.
+        found: usize,
+    },
+}
+
+/// What is wrong with base64 text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Base64Error {
+    /// A character of neither alphabet, or characters of both.
+    #[error("character {at} belongs to neither alphabet, or to the other one")]
+    Character {
+        /// Position, 1-based.
+        at: usize,
+    },
+    /// Not padded to a multiple of four characters, or padded wrongly.
+    #[error("{length} characters, and not padded to a multiple of four")]
+    Padding {
+        /// Length of the text.
+        length: usize,
+    },
+    /// The last character carries bits that are not zero: two texts would stand for the same bytes.
+    #[error("the last character has bits that are not zero")]
+    LastCharacter,
+}
+
+/// A signature as the envelope carries it: not verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    keyid: String,
+    bytes: Result<Vec<u8>, Base64Error>,
+    certified: bool,
+}
+
+/// An envelope whose shape was checked, and nothing else: see [`Envelope::require`] for its signatures.
+///
+/// The members `payload`, `payloadType` and `signatures[].sig` must be there; unknown members are ignored.
+#[derive(Clone)]
+pub struct Envelope {
+    bytes: Vec<u8>,
+    payload_type: String,
+    pae: Pae,
+    signatures: Vec<Signature>,
+}
+
+impl Signature {
+    /// Returns what the envelope calls the key; empty if it says nothing. Nobody signed this: it is a hint by
+    /// which keys are tried first.
+    #[must_use]
+    pub fn keyid(&self) -> &str {
+        &self.keyid
+    }
+
+    /// Returns the signature's bytes, or why its base64 could not be read.
+    pub fn bytes(&self) -> Result<&[u8], Base64Error> {
+        self.bytes.as_deref().map_err(|problem| *problem)
+    }
+
+    /// Whether the envelope carries an X.509 certificate for it (members `cert` or `certificate`).
+    #[must_use]
+    pub const fn has_certificate(&self) -> bool {
+        self.certified
+    }
+}
+
+impl Envelope {
+    /// Parses an envelope and keeps its exact bytes.
+    pub fn parse(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        Self::from_vec(bytes.to_vec())
+    }
+
+    /// Parses an envelope; the bytes are kept without a copy.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, EnvelopeError> {
+        parse::envelope(bytes)
+    }
+
+    /// Signs a payload with each key, and writes the envelope: members in the order `payload`, `payloadType`,
+    /// `signatures`, no white space, `keyid` the [`crate::key::KeyId`] in hex.
+    pub fn sign(payload_type: &str, payload: &[u8], keys: &[&SigningKey]) -> Result<Self, EnvelopeError> {
+        let pae = Pae::of(payload_type, payload);
+        let made: Vec<_> = keys.iter().map(|key| (key.id().to_string(), key.sign(pae.bytes()))).collect();
+        Self::from_parts(payload_type, payload, &made)
+    }
+
+    /// Writes the envelope of a payload and signatures (`keyid`, bytes) made elsewhere.
+    pub fn from_parts(
+        payload_type: &str,
+        payload: &[u8],
+        signatures: &[(String, Vec<u8>)],
+    ) -> Result<Self, EnvelopeError> {
+        Self::from_vec(parse::write(payload_type, payload, signatures))
+    }
+
+    /// Adds a signature by one more key; the payload stays as it is. Signatures that cannot be read are left out.
+    pub fn add_signature(&self, key: &SigningKey) -> Result<Self, EnvelopeError> {
+        let readable =
+            |signature: &Signature| Some((signature.keyid.clone(), signature.bytes().ok()?.to_vec()));
+        let mut signatures: Vec<_> = self.signatures.iter().filter_map(readable).collect();
+        signatures.push((key.id().to_string(), key.sign(self.pae())));
+        Self::from_parts(&self.payload_type, self.payload(), &signatures)
+    }
+
+    /// Returns the exact bytes that were parsed.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns the payload type, which is signed.
+    #[must_use]
+    pub fn payload_type(&self) -> &str {
+        &self.payload_type
+    }
+
+    /// Returns the payload: the end of [`Envelope::pae`].
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        self.pae.payload()
+    }
+
+    /// Returns the bytes that signatures are made over.
+    #[must_use]
+    pub fn pae(&self) -> &[u8] {
+        self.pae.bytes()
+    }
+
+    /// Returns the digest of what was signed: SHA-256 of the PAE.
+    #[must_use]
+    pub fn content(&self) -> ContentDigest {
+        ContentDigest::of(self.pae())
+    }
+
+    /// Returns the digest of the exact bytes.
+    #[must_use]
+    pub fn digest(&self) -> EnvelopeDigest {
+        EnvelopeDigest::of(&self.bytes)
+    }
+
+    /// Returns the signatures in the envelope's order, none of them verified. At least one.
+    #[must_use]
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+}
+
+/// Shows sizes only: payloads are long and may be hostile.
+impl std::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Envelope")
+            .field("bytes", &self.bytes.len())
+            .field("payload_type", &self.payload_type)
+            .field("payload", &self.payload().len())
+            .field("signatures", &self.signatures)
+            .finish()
+    }
+}

@@ -1,0 +1,240 @@
+use super::*;
+use crate::key::PublicKey;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+fn signed(keys: &[&SigningKey]) -> Envelope {
+    Envelope::sign(IN_TOTO, b"{}", keys).unwrap()
+}
+
+fn outer(payload: &str, sig: &str) -> Vec<u8> {
+    format!(r#"{{"payload":"{payload}","payloadType":"t","signatures":[{{"sig":"{sig}"}}]}}"#).into_bytes()
+}
+
+#[test]
+fn pae_is_that_of_the_specification() {
+    // DSSE protocol, "Test vectors".
+    let pae = Pae::of("http://example.com/HelloWorld", b"hello world");
+    assert_eq!(pae.bytes(), b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+    assert_eq!(pae.payload(), b"hello world");
+    // Lengths are bytes, not characters.
+    assert_eq!(Pae::of("\u{e9}", b"").bytes(), "DSSEv1 2 \u{e9} 0 ".as_bytes());
+}
+
+#[test]
+fn payload_is_the_end_of_what_is_verified() {
+    let envelope = signed(&[&key(1)]);
+    assert_eq!(envelope.payload(), b"{}");
+    assert_eq!(envelope.pae(), b"DSSEv1 28 application/vnd.in-toto+json 2 {}");
+    assert_eq!(envelope.content(), ContentDigest::of(envelope.pae()));
+    assert_eq!(Envelope::parse(envelope.bytes()).unwrap().bytes(), envelope.bytes());
+}
+
+#[test]
+fn accepts_both_alphabets_and_empty_payloads() {
+    // The bytes fb ff fe.
+    for payload in ["+//+", "-__-"] {
+        assert_eq!(Envelope::parse(&outer(payload, "")).unwrap().payload(), [0xfb, 0xff, 0xfe]);
+    }
+    assert_eq!(Envelope::parse(&outer("", "")).unwrap().payload(), b"");
+    assert_eq!(Envelope::parse(&outer("e30=", "")).unwrap().payload(), b"{}");
+    // An escaped slash and an escaped padding character are the same text.
+    assert_eq!(Envelope::parse(&outer("e30\\u003d", "")).unwrap().payload(), b"{}");
+}
+
+#[test]
+fn refuses_bad_base64_in_the_payload() {
+    for (payload, problem) in [
+        ("e30", Base64Error::Padding { length: 3 }),
+        ("e", Base64Error::Padding { length: 1 }),
+        ("====", Base64Error::Character { at: 1 }),
+        ("e30==", Base64Error::Padding { length: 5 }),
+        ("e3==", Base64Error::LastCharacter),
+        ("e31=", Base64Error::LastCharacter),
+        ("+_==", Base64Error::Character { at: 1 }),
+        ("e3 =", Base64Error::Character { at: 3 }),
+        ("e30=e30=", Base64Error::Character { at: 4 }),
+    ] {
+        let error = Envelope::parse(&outer(payload, "")).unwrap_err();
+        assert_eq!(error, EnvelopeError::Payload { problem }, "{payload}");
+    }
+}
+
+#[test]
+fn keeps_a_signature_that_cannot_be_read_as_failed() {
+    let envelope = Envelope::parse(&outer("e30=", "2")).unwrap();
+    let verdicts = verify_signatures(&envelope, &[key(1).public().clone()]);
+    assert_eq!(
+        verdicts,
+        [SignatureVerdict::Failed(Failure::Undecodable(Base64Error::Padding { length: 1 }))]
+    );
+}
+
+#[test]
+fn ignores_unknown_members_and_takes_null_for_an_unset_keyid() {
+    let text = r#"{"x":{"a":1,"a":2},"payloadType":"t","signatures":[{"keyid":null,"sig":"","y":[]},{"sig":""}],"payload":"e30="}"#;
+    let envelope = Envelope::parse(text.as_bytes()).unwrap();
+    assert!(envelope.signatures().iter().all(|signature| signature.keyid().is_empty()));
+}
+
+#[test]
+fn refuses_an_outer_json_that_is_ambiguous_or_incomplete() {
+    let good = r#"{"payload":"e30=","payloadType":"t","signatures":[{"keyid":"","sig":""}]}"#;
+    assert!(Envelope::parse(good.as_bytes()).is_ok());
+    for (from, to) in [
+        (r#""payload":"e30=","#, ""),
+        (r#""payload":"e30=","#, r#""payload":"e30=","payload":"e31=","#),
+        (r#""payload":"e30=","#, r#""payload":"e30=","\u0070ayload":"e31=","#),
+        (r#""payload":"e30=","#, r#""payload":null,"#),
+        (r#""payloadType":"t","#, ""),
+        (r#""payloadType":"t","#, r#""payloadType":1,"#),
+        (r#""signatures":[{"keyid":"","sig":""}]"#, r#""signatures":[]"#),
+        (r#""signatures":[{"keyid":"","sig":""}]"#, r#""signatures":{}"#),
+        (r#","sig":"""#, ""),
+        (r#","sig":"""#, r#","sig":"","sig":"""#),
+        (r#""keyid":"","#, r#""keyid":"","keyid":"","#),
+        ("}]}", "}]}x"),
+        ("}]}", "}]"),
+    ] {
+        let text = good.replace(from, to);
+        assert_ne!(text, good);
+        assert!(Envelope::parse(text.as_bytes()).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn refuses_more_than_16_signatures_and_long_hints() {
+    let with = |count: usize| {
+        let signatures = vec![r#"{"sig":""}"#; count].join(",");
+        Envelope::parse(
+            format!(r#"{{"payload":"","payloadType":"t","signatures":[{signatures}]}}"#).as_bytes(),
+        )
+    };
+    assert!(with(16).is_ok());
+    assert_eq!(with(17).unwrap_err(), EnvelopeError::TooManySignatures { max: 16, found: 17 });
+    assert_eq!(with(0).unwrap_err(), EnvelopeError::NoSignature);
+    let hint = |length: usize| Envelope::from_parts("t", b"", &[("k".repeat(length), vec![])]);
+    assert!(hint(1024).is_ok());
+    assert_eq!(hint(1025).unwrap_err(), EnvelopeError::KeyIdTooLong { index: 0, max: 1024, found: 1025 });
+}
+
+#[test]
+fn refuses_an_envelope_above_64_mib_before_reading_it() {
+    let bytes = vec![b' '; MAX_ENVELOPE + 1];
+    assert_eq!(
+        Envelope::from_vec(bytes).unwrap_err(),
+        EnvelopeError::TooLong { max: MAX_ENVELOPE, found: MAX_ENVELOPE + 1 }
+    );
+}
+
+#[test]
+fn hint_orders_keys_and_decides_nothing() {
+    let (one, two) = (key(1), key(2));
+    let keys = [two.public().clone(), one.public().clone()];
+    let signature = one.sign(signed(&[&one]).pae());
+    for hint in [String::new(), one.id().to_string(), two.id().to_string(), "projects/x/cryptoKeys/y".into()]
+    {
+        let envelope = Envelope::from_parts(IN_TOTO, b"{}", &[(hint, signature.clone())]).unwrap();
+        assert_eq!(verify_signatures(&envelope, &keys), [SignatureVerdict::Verified(one.id())]);
+    }
+}
+
+#[test]
+fn tells_a_broken_signature_from_one_by_an_unknown_key() {
+    let (one, two) = (key(1), key(2));
+    let envelope = signed(&[&one]);
+    let changed = Envelope::from_parts(
+        IN_TOTO,
+        b"{ }",
+        &[(one.id().to_string(), envelope.signatures()[0].bytes().unwrap().to_vec())],
+    )
+    .unwrap();
+    let keys = [one.public().clone(), two.public().clone()];
+    assert_eq!(
+        verify_signatures(&changed, &keys),
+        [SignatureVerdict::Failed(Failure::NotByHintedKey { key: one.id() })]
+    );
+    assert_eq!(
+        verify_signatures(&envelope, &keys[1..]),
+        [SignatureVerdict::Failed(Failure::NoKey { tried: 1 })]
+    );
+    assert_eq!(verify_signatures(&envelope, &[]), [SignatureVerdict::NotChecked(NotChecked::NoKeys)]);
+}
+
+#[test]
+fn tries_at_most_64_keys_with_the_hinted_one_first() {
+    let signer = key(200);
+    let mut keys: Vec<PublicKey> = (0..70).map(|seed| key(seed).public().clone()).collect();
+    keys.push(signer.public().clone());
+    let hinted = signed(&[&signer]);
+    assert_eq!(verify_signatures(&hinted, &keys), [SignatureVerdict::Verified(signer.id())]);
+    let unhinted =
+        Envelope::from_parts(IN_TOTO, b"{}", &[(String::new(), signer.sign(hinted.pae()))]).unwrap();
+    assert_eq!(
+        verify_signatures(&unhinted, &keys),
+        [SignatureVerdict::NotChecked(NotChecked::TooManyKeys { tried: 64, keys: 71 })]
+    );
+}
+
+#[test]
+fn counts_distinct_keys_towards_a_threshold() {
+    let (one, two) = (key(1), key(2));
+    let keys = [one.public().clone(), two.public().clone()];
+    assert_eq!(signed(&[&one, &two]).require(&keys, 2).unwrap().signers().len(), 2);
+    // One key twice, under two hints, is one key; the same key given twice is one key too.
+    let twice = signed(&[&one]).add_signature(&one).unwrap();
+    let error = twice.require(&keys, 2).unwrap_err();
+    assert_eq!((error.needed, error.signed.len()), (2, 1));
+    assert!(twice.require(&[one.public().clone(), one.public().clone()], 2).is_err());
+    // A threshold of nothing is still a signature.
+    assert!(signed(&[&key(3)]).require(&keys, 0).is_err());
+    assert!(signed(&[&one]).require(&[], 0).is_err());
+}
+
+#[test]
+fn a_certificate_is_unsupported_by_name_and_not_called_wrong() {
+    let text = r#"{"payload":"e30=","payloadType":"t","signatures":[{"keyid":"","sig":"AAAA","cert":"-----BEGIN"}]}"#;
+    let envelope = Envelope::parse(text.as_bytes()).unwrap();
+    for keys in [vec![], vec![key(1).public().clone()]] {
+        assert_eq!(
+            verify_signatures(&envelope, &keys),
+            [SignatureVerdict::Unsupported { algorithm: "X.509 certificate".into() }]
+        );
+    }
+}
+
+#[test]
+fn a_change_to_any_signed_byte_is_refused() {
+    let one = key(1);
+    let envelope = signed(&[&one]);
+    let signature = envelope.signatures()[0].bytes().unwrap().to_vec();
+    let keys = [one.public().clone()];
+    for (payload_type, payload) in
+        [(IN_TOTO, &b"{} "[..]), (IN_TOTO, b""), ("application/vnd.in-toto+jsom", b"{}"), ("", b"{}")]
+    {
+        let changed =
+            Envelope::from_parts(payload_type, payload, &[(one.id().to_string(), signature.clone())])
+                .unwrap();
+        assert!(changed.require(&keys, 1).is_err());
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn never_panics_and_keeps_the_bytes(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        if let Ok(envelope) = Envelope::parse(&bytes) {
+            proptest::prop_assert_eq!(envelope.bytes(), bytes.as_slice());
+        }
+    }
+
+    #[test]
+    fn reads_back_any_payload_it_signed(payload in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200), kind in ".*") {
+        let one = key(1);
+        let envelope = Envelope::sign(&kind, &payload, &[&one]).unwrap();
+        proptest::prop_assert_eq!(envelope.payload(), payload.as_slice());
+        proptest::prop_assert_eq!(envelope.payload_type(), kind.as_str());
+        proptest::prop_assert!(envelope.require(&[one.public().clone()], 1).is_ok());
+    }
+}
