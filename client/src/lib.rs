@@ -2,3 +2,4 @@
 
 pub mod ci;
 pub mod git;
+pub mod sign;
