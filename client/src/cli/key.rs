@@ -62,7 +62,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Command::Import { file, name } => {
             let path = if file.starts_with("env://") { file } else { as_path(file) };
             let chosen = choose(Some(&path), &store, |name| variable(context, name));
-            let stored = chosen.and_then(|chosen| store.add(&name, &chosen.key)).map_err(|error| failure(&error))?;
+            let stored =
+                chosen.and_then(|chosen| store.add(&name, &chosen.key)).map_err(|error| failure(&error))?;
             added(context, &stored)
         }
     }
@@ -90,8 +91,9 @@ pub(crate) fn failure(error: &KeyStoreError) -> Failure {
 
 fn new_key() -> Result<SigningKey, Failure> {
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(seed.as_mut())
-        .map_err(|error| Failure::unknown("no_randomness", format!("the system gives no randomness: {error}")))?;
+    getrandom::fill(seed.as_mut()).map_err(|error| {
+        Failure::unknown("no_randomness", format!("the system gives no randomness: {error}"))
+    })?;
     Ok(SigningKey::from_seed(&seed))
 }
 
@@ -160,7 +162,9 @@ fn show(context: &Context, store: &KeyStore, key: Option<&str>, pem: bool) -> Re
     } else if pem {
         context.output.print(text)?;
     } else {
-        context.output.print(format!("{}\n  id         key:{id}\n  algorithm  {algorithm}\n\n{text}", chosen.from))?;
+        context
+            .output
+            .print(format!("{}\n  id         key:{id}\n  algorithm  {algorithm}\n\n{text}", chosen.from))?;
     }
     Ok(Outcome::Yes)
 }

@@ -96,7 +96,9 @@ impl KeyStoreError {
             Self::Io { .. } | Self::TooLarge { .. } | Self::Key { .. } => "bad_key",
             Self::ReadableByOthers { .. } => "key_permissions",
             Self::Exists { .. } => "key_exists",
-            Self::NotFound { .. } | Self::NoVariable { .. } | Self::None { .. } | Self::NoSuchId { .. } => "no_key",
+            Self::NotFound { .. } | Self::NoVariable { .. } | Self::None { .. } | Self::NoSuchId { .. } => {
+                "no_key"
+            }
             Self::Several { .. } => "ambiguous_key",
         }
     }
@@ -114,13 +116,18 @@ impl KeyStoreError {
                                  openssl genpkey -algorithm ed25519 -out key.pem"
                 .to_owned(),
             Self::TooLarge { .. } => "give the private key in PEM".to_owned(),
-            Self::Exists { name, .. } => format!("choose another name, or move {name} away: keys are never overwritten"),
+            Self::Exists { name, .. } => {
+                format!("choose another name, or move {name} away: keys are never overwritten")
+            }
             Self::NotFound { .. } | Self::NoSuchId { .. } => {
-                "custody key list shows the keys; a file is named by its path, such as ./release.pem".to_owned()
+                "custody key list shows the keys; a file is named by its path, such as ./release.pem"
+                    .to_owned()
             }
             Self::NoVariable { name } => format!("put the PEM text into {name}"),
             Self::None { .. } => "make one: custody key new; or name a file: --key FILE".to_owned(),
-            Self::Several { .. } => "name one: --key NAME, or key = \"NAME\" in the configuration file".to_owned(),
+            Self::Several { .. } => {
+                "name one: --key NAME, or key = \"NAME\" in the configuration file".to_owned()
+            }
         }
     }
 }

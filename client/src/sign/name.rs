@@ -8,7 +8,9 @@ pub struct KeyName(String);
 
 /// Text that cannot name a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a name of 1 to 64 letters, digits, dots, dashes or underscores that is not a key id, found {found:?}")]
+#[error(
+    "expected a name of 1 to 64 letters, digits, dots, dashes or underscores that is not a key id, found {found:?}"
+)]
 pub struct KeyNameError {
     /// The text, cut to 80 characters.
     pub found: String,

@@ -55,7 +55,9 @@ impl KeyStore {
         // The mode is set when the file is made: a later chmod would leave a moment in which others can open it.
         let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
         let mut file = created.map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => KeyStoreError::Exists { name: name.clone(), path: path.clone() },
+            std::io::ErrorKind::AlreadyExists => {
+                KeyStoreError::Exists { name: name.clone(), path: path.clone() }
+            }
             _ => KeyStoreError::Io { doing: "write", path: path.clone(), source },
         })?;
         let written = file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all());
@@ -76,7 +78,8 @@ impl KeyStore {
         let mut names = Vec::new();
         for entry in entries {
             let file = entry.map_err(listing)?.file_name();
-            let name = file.to_str().and_then(|file| file.strip_suffix(".pem")).and_then(|name| name.parse().ok());
+            let name =
+                file.to_str().and_then(|file| file.strip_suffix(".pem")).and_then(|name| name.parse().ok());
             names.extend(name);
         }
         names.sort();
@@ -114,5 +117,6 @@ pub fn load_private_key(path: &Path) -> Result<SigningKey, KeyStoreError> {
     if u64::try_from(text.len()).unwrap_or(u64::MAX) > FILE_MAX {
         return Err(KeyStoreError::TooLarge { path: path.to_owned(), max: FILE_MAX });
     }
-    SigningKey::from_pem(&text).map_err(|source| KeyStoreError::Key { from: path.display().to_string(), source })
+    SigningKey::from_pem(&text)
+        .map_err(|source| KeyStoreError::Key { from: path.display().to_string(), source })
 }

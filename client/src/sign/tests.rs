@@ -57,8 +57,10 @@ fn refuses_a_private_key_that_others_can_read() {
     for bits in [0o640, 0o604, 0o660, 0o620, 0o644, 0o777] {
         set_mode(&path, bits);
         let error = store.load(&name("release")).unwrap_err();
-        let expected =
-            format!("the private key {} can be read by others: expected mode 600, found {bits:o}", path.display());
+        let expected = format!(
+            "the private key {} can be read by others: expected mode 600, found {bits:o}",
+            path.display()
+        );
         assert_eq!(error.to_string(), expected);
         assert!(error.hint().starts_with(&format!("chmod 600 {}", path.display())), "{}", error.hint());
     }
@@ -129,7 +131,8 @@ fn names_are_file_names_and_nothing_else() {
         assert_eq!(name(text).as_str(), text);
     }
     let (long, id) = ("a".repeat(65), "ab".repeat(32));
-    for text in ["", ".", "..", "../a", "a/b", "-a", ".hidden", "a b", "a.pem", "a.pub", "\u{e4}", &long, &id] {
+    for text in ["", ".", "..", "../a", "a/b", "-a", ".hidden", "a b", "a.pem", "a.pub", "\u{e4}", &long, &id]
+    {
         assert!(text.parse::<KeyName>().is_err(), "{text:?}");
     }
 }
