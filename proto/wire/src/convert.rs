@@ -1,6 +1,9 @@
 //! Messages to values and back. Every field from the wire is checked here, and a refusal names the field.
 
+use custody_evidence::{Node, NodeKind};
 use custody_log::{EnvelopeDigest, LeafIndex, NodeHash, PositionError, RootHash, TreeSize};
+
+use crate::v1;
 
 /// A field that does not hold what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -91,4 +94,21 @@ pub fn hashes<B: AsRef<[u8]>>(field: &'static str, values: &[B]) -> Result<Vec<N
 #[must_use]
 pub fn hashes_to_wire(hashes: &[NodeHash]) -> Vec<prost::bytes::Bytes> {
     hashes.iter().map(|hash| prost::bytes::Bytes::copy_from_slice(hash.as_bytes())).collect()
+}
+
+/// Reads a node.
+pub fn node(field: &'static str, node: &v1::Node) -> Result<Node, FieldError> {
+    let refused = |text: &str| FieldError::Word { field, found: text.chars().take(80).collect() };
+    let kind: NodeKind = node.kind.parse().map_err(|_| refused(&node.kind))?;
+    Node::named(kind, &node.id).ok_or_else(|| refused(&node.id))
+}
+
+/// Writes a node with its label.
+#[must_use]
+pub fn node_to_wire(node: &Node, label: Option<&str>) -> v1::Node {
+    v1::Node {
+        kind: node.kind().as_str().to_owned(),
+        id: node.id().to_owned(),
+        label: label.unwrap_or_default().to_owned(),
+    }
 }
