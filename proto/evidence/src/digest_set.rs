@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::repository::CommitId;
+
 /// The longest algorithm name that is kept: `gitoid:sha256` has 13 characters, so this is room for five times that.
 pub const ALGORITHM_MAX: usize = 64;
 /// The longest value that is kept: SHA-512 has 128 hex digits, so this is room for twice that.
@@ -90,7 +92,7 @@ impl Digest {
                 return Err(DigestError::Text { found: cut(text) });
             }
         }
-        let known = lengths_of(algorithm).is_some();
+        let known = Self::knows(algorithm);
         let value = if known && is_hex(value) { value.to_ascii_lowercase() } else { value.to_owned() };
         Ok(Self { algorithm: algorithm.to_owned(), value })
     }
@@ -106,6 +108,12 @@ impl Digest {
     pub fn sha256_of(bytes: &[u8]) -> Self {
         use sha2::Digest as _;
         Self::sha256(sha2::Sha256::digest(bytes).into())
+    }
+
+    /// Returns the `gitCommit` digest of a commit.
+    #[must_use]
+    pub fn git_commit(commit: &CommitId) -> Self {
+        Self { algorithm: "gitCommit".to_owned(), value: commit.to_string() }
     }
 
     /// Returns the algorithm's name, as in-toto spells it.
@@ -136,6 +144,12 @@ impl Digest {
     #[must_use]
     pub fn usable(&self) -> bool {
         self.standing() == Standing::Usable
+    }
+
+    /// Whether this is the name of an algorithm that Custody knows, weak or not.
+    #[must_use]
+    pub fn knows(algorithm: &str) -> bool {
+        lengths_of(algorithm).is_some()
     }
 
     /// Returns the hex of a git commit; none if this is another digest.

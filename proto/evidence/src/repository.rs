@@ -4,12 +4,37 @@
 //! between them: `git+`, `.git`, credentials, the transport (https, ssh, git), a default port, the case of the host.
 
 use std::fmt;
+use std::str::FromStr;
 
-use crate::digest_set::is_hex;
+use serde::{Deserialize, Serialize};
+
+use crate::digest_set::{Digest, is_hex};
 
 /// A repository's one name: `https://github.com/acme/api`, or the trimmed text if it is no URL.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Repository(String);
+
+/// The id of a git commit: 40 (SHA-1) or 64 (SHA-256) hex digits in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CommitId(String);
+
+/// Text that names no repository.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a repository, such as https://github.com/acme/api, found {found:?}")]
+pub struct RepositoryError {
+    /// The text, cut to 80 characters.
+    pub found: String,
+}
+
+/// Text that is no commit's id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a commit of 40 or 64 hex digits, found {found:?}")]
+pub struct CommitIdError {
+    /// The text, cut to 80 characters.
+    pub found: String,
+}
 
 /// A repository, and the reference or commit that the URI names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +78,62 @@ impl Repository {
     #[must_use]
     pub fn is_on(&self, host: &str) -> bool {
         self.0.strip_prefix("https://").and_then(|rest| rest.split('/').next()) == Some(host)
+    }
+}
+
+impl FromStr for Repository {
+    type Err = RepositoryError;
+
+    fn from_str(text: &str) -> Result<Self, RepositoryError> {
+        Self::parse(text).ok_or_else(|| RepositoryError { found: text.chars().take(80).collect() })
+    }
+}
+
+impl TryFrom<String> for Repository {
+    type Error = RepositoryError;
+
+    fn try_from(text: String) -> Result<Self, RepositoryError> {
+        text.parse()
+    }
+}
+
+impl CommitId {
+    /// Returns the hex digits.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the digest that a subject of this commit has: `gitCommit:<hex>`.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::git_commit(self)
+    }
+}
+
+impl FromStr for CommitId {
+    type Err = CommitIdError;
+
+    fn from_str(text: &str) -> Result<Self, CommitIdError> {
+        if is_commit(text) {
+            Ok(Self(text.to_ascii_lowercase()))
+        } else {
+            Err(CommitIdError { found: text.chars().take(80).collect() })
+        }
+    }
+}
+
+impl TryFrom<String> for CommitId {
+    type Error = CommitIdError;
+
+    fn try_from(text: String) -> Result<Self, CommitIdError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for CommitId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,0 +1,93 @@
+//! What SLSA provenance of every version says, in one shape.
+
+use serde::Deserialize;
+
+use crate::repository::GitUri;
+use crate::statement::{Descriptor, RawDescriptor};
+
+/// How something was built. Texts stand as they were written; nothing in them has been checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// The kind of build: a URI that says what the parameters mean.
+    pub build_type: Option<String>,
+    /// Who or what ran the build.
+    pub builder: Option<String>,
+    /// The run, by an id that is unique wherever it is used: see [`Provenance::run_id`].
+    pub invocation: Option<String>,
+    /// When the build started, with the path of the member.
+    pub started: Option<(String, String)>,
+    /// When it finished, with the path of the member.
+    pub finished: Option<(String, String)>,
+    /// The workflow or build definition file, as a path or URL.
+    pub entry_point: Option<String>,
+    /// The repository that the workflow is in, as written.
+    pub repository: Option<String>,
+    /// Where the build definition came from, with the path of the member: a repository, or a file with a digest.
+    pub config: Option<(String, Descriptor)>,
+    /// What went into the build, with the path of each member. The source repository is among it.
+    pub dependencies: Vec<(String, Descriptor)>,
+    /// Digests that were dropped because they cannot be kept.
+    pub dropped: Vec<(String, crate::digest_set::DigestError)>,
+}
+
+impl Provenance {
+    /// Returns the text that identifies the run; none if the provenance does not name it.
+    ///
+    /// A URL stands as it is. GitHub's `<run>-<attempt>` of SLSA v0.2 becomes the URL that v1 writes for the same run.
+    /// Any other id is unique only for its builder, so it becomes `<builder>#<id>`.
+    #[must_use]
+    pub fn run_id(&self) -> Option<String> {
+        let id = self.invocation.as_deref().map(str::trim).filter(|id| !id.is_empty())?;
+        if id.contains("://") {
+            return Some(id.trim_end_matches('/').to_owned());
+        }
+        if let Some(url) = self.github_run(id) {
+            return Some(url);
+        }
+        Some(match self.builder.as_deref() {
+            Some(builder) => format!("{builder}#{id}"),
+            None => id.to_owned(),
+        })
+    }
+
+    fn github_run(&self, id: &str) -> Option<String> {
+        let (run, attempt) = id.split_once('-')?;
+        let decimal = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let on_github = self.builder.as_deref()?.starts_with("https://github.com/");
+        if !(on_github && decimal(run) && decimal(attempt)) {
+            return None;
+        }
+        let repository = self.config.as_ref().and_then(|(_, config)| config.git_uri())?.repository().clone();
+        repository.is_on("github.com").then(|| format!("{repository}/actions/runs/{run}/attempts/{attempt}"))
+    }
+
+    /// Returns the git URI of the source: of the configuration, or else of the first dependency that has one.
+    #[must_use]
+    pub fn source(&self) -> Option<GitUri> {
+        let config = self.config.iter().filter_map(|(_, config)| config.git_uri());
+        config.chain(self.dependencies.iter().filter_map(|(_, dependency)| dependency.git_uri())).next()
+    }
+
+    pub(super) fn descriptor(&mut self, path: &str, raw: RawDescriptor) -> (String, Descriptor) {
+        let descriptor = raw.tolerant(|error| self.dropped.push((format!("{path}.digest"), error)));
+        (path.to_owned(), descriptor)
+    }
+
+    pub(super) fn dependencies(&mut self, path: &str, raw: Vec<RawDescriptor>) {
+        for (position, raw) in raw.into_iter().enumerate() {
+            let dependency = self.descriptor(&format!("{path}[{position}]"), raw);
+            self.dependencies.push(dependency);
+        }
+    }
+}
+
+#[derive(Deserialize, Default)]
+pub(super) struct Builder {
+    #[serde(default)]
+    pub(super) id: Option<String>,
+}
+
+/// A time with the path of its member, if it is there and not empty.
+pub(super) fn time(path: &str, text: Option<String>) -> Option<(String, String)> {
+    text.filter(|text| !text.is_empty()).map(|text| (path.to_owned(), text))
+}

@@ -1,0 +1,73 @@
+//! SLSA provenance v0.2 (<https://slsa.dev/spec/v0.2/provenance>).
+
+use serde::Deserialize;
+
+use super::slsa::{Builder, Provenance, time};
+use crate::json::{self, JsonError};
+use crate::statement::RawDescriptor;
+
+/// The predicate type.
+pub const TYPE: &str = "https://slsa.dev/provenance/v0.2";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Predicate {
+    #[serde(default)]
+    builder: Option<Builder>,
+    #[serde(default)]
+    build_type: Option<String>,
+    #[serde(default)]
+    invocation: Option<Invocation>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+    #[serde(default)]
+    materials: Option<Vec<RawDescriptor>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    #[serde(default)]
+    config_source: Option<ConfigSource>,
+}
+
+#[derive(Deserialize)]
+struct ConfigSource {
+    #[serde(flatten)]
+    descriptor: RawDescriptor,
+    #[serde(rename = "entryPoint", default)]
+    entry_point: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    // The specification writes `Id`; slsa-github-generator and krel write `ID`.
+    #[serde(default, alias = "buildInvocationID")]
+    build_invocation_id: Option<String>,
+    #[serde(default)]
+    build_started_on: Option<String>,
+    #[serde(default)]
+    build_finished_on: Option<String>,
+}
+
+/// Reads the exact bytes of a predicate.
+pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
+    let predicate: Predicate = json::from_slice(bytes)?;
+    let metadata = predicate.metadata.unwrap_or_default();
+    let mut provenance = Provenance {
+        build_type: predicate.build_type,
+        builder: predicate.builder.unwrap_or_default().id,
+        invocation: metadata.build_invocation_id,
+        started: time("predicate.metadata.buildStartedOn", metadata.build_started_on),
+        finished: time("predicate.metadata.buildFinishedOn", metadata.build_finished_on),
+        ..Provenance::default()
+    };
+    if let Some(source) = predicate.invocation.unwrap_or_default().config_source {
+        provenance.entry_point = source.entry_point.filter(|entry_point| !entry_point.is_empty());
+        let config = provenance.descriptor("predicate.invocation.configSource", source.descriptor);
+        provenance.config = Some(config);
+    }
+    provenance.dependencies("predicate.materials", predicate.materials.unwrap_or_default());
+    Ok(provenance)
+}

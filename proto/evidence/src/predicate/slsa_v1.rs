@@ -1,0 +1,114 @@
+//! SLSA provenance v1 (<https://slsa.dev/spec/v1.0/provenance>), with the parameters of the build types that GitHub and
+//! slsa-github-generator write.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::slsa::{Builder, Provenance, time};
+use crate::json::{self, JsonError};
+use crate::statement::RawDescriptor;
+
+/// The predicate type.
+pub const TYPE: &str = "https://slsa.dev/provenance/v1";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Predicate {
+    #[serde(default)]
+    build_definition: Option<BuildDefinition>,
+    #[serde(default)]
+    run_details: Option<RunDetails>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct BuildDefinition {
+    #[serde(default)]
+    build_type: Option<String>,
+    #[serde(default)]
+    external_parameters: Option<Box<RawValue>>,
+    #[serde(default)]
+    resolved_dependencies: Option<Vec<RawDescriptor>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct RunDetails {
+    #[serde(default)]
+    builder: Option<Builder>,
+    #[serde(default)]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    #[serde(default, alias = "invocationID")]
+    invocation_id: Option<String>,
+    #[serde(default)]
+    started_on: Option<String>,
+    #[serde(default)]
+    finished_on: Option<String>,
+}
+
+/// `https://actions.github.io/buildtypes/workflow/v1` and its older name under `slsa-framework.github.io`.
+#[derive(Deserialize)]
+struct GitHubParameters {
+    workflow: Workflow,
+}
+
+#[derive(Deserialize)]
+struct Workflow {
+    #[serde(default)]
+    repository: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+}
+
+/// `source` is slsa-github-generator's container-based build, `configSource` is BuildKit's.
+#[derive(Deserialize)]
+struct SourceParameters {
+    #[serde(default)]
+    source: Option<RawDescriptor>,
+    #[serde(rename = "configSource", default)]
+    config_source: Option<RawDescriptor>,
+}
+
+/// Reads the exact bytes of a predicate.
+pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
+    let predicate: Predicate = json::from_slice(bytes)?;
+    let definition = predicate.build_definition.unwrap_or_default();
+    let details = predicate.run_details.unwrap_or_default();
+    let metadata = details.metadata.unwrap_or_default();
+    let mut provenance = Provenance {
+        build_type: definition.build_type,
+        builder: details.builder.unwrap_or_default().id,
+        invocation: metadata.invocation_id,
+        started: time("predicate.runDetails.metadata.startedOn", metadata.started_on),
+        finished: time("predicate.runDetails.metadata.finishedOn", metadata.finished_on),
+        ..Provenance::default()
+    };
+    if let Some(parameters) = definition.external_parameters {
+        parameters_of(&mut provenance, parameters.get());
+    }
+    let dependencies = definition.resolved_dependencies.unwrap_or_default();
+    provenance.dependencies("predicate.buildDefinition.resolvedDependencies", dependencies);
+    Ok(provenance)
+}
+
+/// What parameters mean is up to each build type, so parameters of another shape say nothing here.
+fn parameters_of(provenance: &mut Provenance, json: &str) {
+    if let Ok(GitHubParameters { workflow }) = serde_json::from_str(json) {
+        provenance.repository = workflow.repository;
+        provenance.entry_point = workflow.path.filter(|path| !path.is_empty());
+    }
+    if let Ok(SourceParameters { source, config_source }) = serde_json::from_str(json) {
+        let path = "predicate.buildDefinition.externalParameters";
+        let named =
+            source.map(|raw| ("source", raw)).or_else(|| config_source.map(|raw| ("configSource", raw)));
+        if let Some((name, raw)) = named {
+            let config = provenance.descriptor(&format!("{path}.{name}"), raw);
+            provenance.config = Some(config);
+        }
+    }
+}
