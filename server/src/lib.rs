@@ -1,3 +1,7 @@
 //! The Custody server.
 
+pub mod clock;
+pub mod config;
 pub mod journal;
+pub mod keys;
+pub mod publish;

@@ -1,0 +1,144 @@
+//! The log key and the freshness key: one line of text each, beside the data directory and never inside it,
+//! so that whoever copies the directory cannot sign for the log.
+
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use custody_log::note::{Cosigner, NoteSigner};
+use custody_log::{KeyName, Origin};
+use zeroize::Zeroizing;
+
+use crate::publish::LogKeys;
+
+/// The longest key file that is read: a name of 255 bytes and a key need less than 400.
+const FILE_BYTES_MAX: u64 = 1_024;
+
+/// Where the keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFiles {
+    /// Holds the log key.
+    pub log: PathBuf,
+    /// Holds the freshness key.
+    pub freshness: PathBuf,
+}
+
+/// Why keys cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyFileError {
+    /// The file could not be read or written.
+    #[error("cannot use the key file {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file lies inside the data directory.
+    #[error("the key file {} is inside the data directory: a copy of the directory could sign for the log", path.display())]
+    InsideData {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Others can read the file.
+    #[error("the key file {} can be read by others (mode {mode:04o}); run chmod 600 on it", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// The file does not hold such a key.
+    #[error("the key file {} holds no {expected}: {why}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// `log key` or `freshness key`.
+        expected: &'static str,
+        /// What the parser said.
+        why: custody_log::SecretKeyError,
+    },
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes for a new key")]
+    Random,
+}
+
+impl KeyFiles {
+    /// Returns the places beside a data directory: `DIR.log-key` and `DIR.freshness-key`.
+    #[must_use]
+    pub fn beside(data: &Path) -> Self {
+        let beside = |suffix: &str| {
+            let mut name = data.file_name().unwrap_or_else(|| "custody".as_ref()).to_owned();
+            name.push(suffix);
+            data.with_file_name(name)
+        };
+        Self { log: beside(".log-key"), freshness: beside(".freshness-key") }
+    }
+
+    /// Refuses places inside the data directory.
+    pub fn check_outside(&self, data: &Path) -> Result<(), KeyFileError> {
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let data = absolute(data);
+        match [&self.log, &self.freshness].into_iter().find(|path| absolute(path).starts_with(&data)) {
+            Some(path) => Err(KeyFileError::InsideData { path: path.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads both keys.
+    pub fn load(&self) -> Result<LogKeys, KeyFileError> {
+        let log = read(&self.log)?.parse::<NoteSigner>().map_err(|why| KeyFileError::Content {
+            path: self.log.clone(),
+            expected: "log key",
+            why,
+        })?;
+        let freshness = read(&self.freshness)?.parse::<Cosigner>().map_err(|why| KeyFileError::Content {
+            path: self.freshness.clone(),
+            expected: "freshness key",
+            why,
+        })?;
+        Ok(LogKeys { log, freshness })
+    }
+
+    /// Reads both keys; makes those that do not exist.
+    pub fn load_or_create(&self, origin: &Origin, freshness_name: &KeyName) -> Result<LogKeys, KeyFileError> {
+        if !self.log.exists() {
+            write(&self.log, &NoteSigner::from_seed(origin.key_name().clone(), *seed()?).to_text())?;
+        }
+        if !self.freshness.exists() {
+            write(&self.freshness, &Cosigner::from_seed(freshness_name.clone(), *seed()?).to_text())?;
+        }
+        self.load()
+    }
+}
+
+fn seed() -> Result<Zeroizing<[u8; 32]>, KeyFileError> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(seed.as_mut()).map_err(|_| KeyFileError::Random)?;
+    Ok(seed)
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, KeyFileError> {
+    let failed = |source| KeyFileError::File { path: path.to_owned(), source };
+    let metadata = fs::metadata(path).map_err(failed)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyFileError::Open { path: path.to_owned(), mode });
+    }
+    if metadata.len() > FILE_BYTES_MAX {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, "the file is too long for a key")));
+    }
+    let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+    Ok(Zeroizing::new(text.trim_end().to_owned()))
+}
+
+/// Writes a new file that only its owner reads, and makes it durable: a log whose key is lost is dead.
+fn write(path: &Path, key: &str) -> Result<(), KeyFileError> {
+    let failed = |source| KeyFileError::File { path: path.to_owned(), source };
+    let mut file =
+        fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+    writeln!(file, "{key}").and_then(|()| file.sync_all()).map_err(failed)?;
+    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}

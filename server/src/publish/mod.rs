@@ -1,0 +1,9 @@
+//! What is shown to the world: the tree's tiles and the signed checkpoints.
+//!
+//! Nothing is signed here that is not durable in the journal. The tiles can always be made again from it.
+
+mod checkpoint;
+mod tree;
+
+pub use checkpoint::{LogKeys, PublishError, Publisher};
+pub use tree::{LeafSource, Tree, TreeError};
