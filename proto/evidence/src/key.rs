@@ -170,6 +170,15 @@ impl PublicKey {
         Ok(Self::new(Point::Ed25519(point), [&ED25519_SPKI, key.as_slice()].concat()))
     }
 
+    /// Returns the 32 bytes of an Ed25519 key; none for another algorithm.
+    #[must_use]
+    pub fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
+        match &self.point {
+            Point::Ed25519(key) => Some(key.as_bytes()),
+            Point::EcdsaP256 { .. } => None,
+        }
+    }
+
     /// Takes the uncompressed point of a P-256 key (SEC 1 section 2.3.3): 0x04, x, y.
     fn from_p256(point: &[u8; 65]) -> Result<Self, KeyError> {
         let algorithm = Algorithm::EcdsaP256;

@@ -18,6 +18,7 @@ pub mod sbom;
 pub mod statement;
 pub mod subject_name;
 pub mod thing;
+pub mod trust;
 
 pub use digest_set::Digest;
 pub use fact::{Edge, EdgeKind, Facts, Field, Node, NodeKind, Term};

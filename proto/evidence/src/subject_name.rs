@@ -19,6 +19,8 @@ pub enum NameKind {
     Environment,
     /// A person, a service or a key.
     Identity,
+    /// A log: trust and policy documents are about it.
+    Origin,
     /// A mutable reference, such as an image tag.
     Ref,
     /// One run of a build.
@@ -34,6 +36,7 @@ impl NameKind {
         match self {
             Self::Environment => "environment",
             Self::Identity => "identity",
+            Self::Origin => "origin",
             Self::Ref => "ref",
             Self::Run => "run",
             Self::Secret => "secret",

@@ -1,0 +1,51 @@
+//! The trust document: who may record what, who administers, which keys speak for the log.
+//!
+//! It is the predicate of an in-toto statement about the log's origin, and each version of it is an entry of the
+//! log. Entry 0 is signed by its own `root` role and by the log key. Every later version is signed by the `root`
+//! role before it and by its own, so whoever holds entry 0 can walk to the newest version and needs to believe
+//! nobody on the way. The digest of entry 0 is never in the document: clients pin it.
+//!
+//! The JSON is drawn in `docs/format.md`, "Trust document".
+
+mod document;
+mod error;
+mod log_key;
+mod rule;
+mod state;
+#[cfg(test)]
+mod tests;
+mod text;
+
+pub use document::{
+    FORMAT, Issuer, MAX_ENTRIES, Person, Predecessor, Role, RoleName, Roles, Successor, TrustDocument,
+    TrustMembers, TrustedRoot, statement_of,
+};
+pub use error::TrustError;
+pub use log_key::{LogKey, WindowError};
+pub use rule::{About, Authority, IdentityPattern, WriterRule};
+pub use state::TrustState;
+
+use crate::dsse::{Envelope, IN_TOTO};
+use crate::statement::Statement;
+
+/// The predicate type of trust documents.
+pub const PREDICATE_TYPE: &str = "urn:custody:trust:v1";
+
+/// The names of the ledger's own administration: `urn:custody:<name>:v<N>`.
+const ADMINISTRATIVE: [&str; 7] =
+    ["allow", "clock-repair", "distrust", "jwks", "policy", "redaction", "trust"];
+
+/// Whether statements of this type administer the ledger, whatever their version. Writer rules never allow them.
+#[must_use]
+pub fn is_administrative(predicate_type: &str) -> bool {
+    let name = predicate_type.strip_prefix("urn:custody:").and_then(|rest| rest.split(':').next());
+    name.is_some_and(|name| ADMINISTRATIVE.contains(&name))
+}
+
+/// Whether the envelope holds a trust document, right or wrong.
+#[must_use]
+pub fn is_trust_document(envelope: &Envelope) -> bool {
+    envelope.payload_type() == IN_TOTO
+        && Statement::parse(envelope.payload())
+            .is_ok_and(|statement| statement.predicate_type() == PREDICATE_TYPE)
+}

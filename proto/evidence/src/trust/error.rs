@@ -1,0 +1,272 @@
+//! Why a trust document is refused.
+
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+
+use super::RoleName;
+use super::log_key::WindowError;
+use crate::digest_set::Digest;
+use crate::dsse::ThresholdError;
+use crate::identity::Identity;
+use crate::json::JsonError;
+use crate::key::{KeyError, KeyId};
+use crate::statement::StatementError;
+
+/// Why a trust document is refused: its text, its meaning, or its signatures.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// The predicate is not JSON of the right shape.
+    #[error("the trust document cannot be read: {0}")]
+    Json(#[from] JsonError),
+    /// `format` is another one.
+    #[error("expected the format {:?}, found {found:?}: is this software too old?", super::FORMAT)]
+    Format {
+        /// The value, cut to 80 characters.
+        found: String,
+    },
+    /// `crit` names a member that is not known here.
+    #[error("the document says that {name:?} must be understood, and this version does not: use a newer one")]
+    UnknownCritical {
+        /// The member's name, cut to 80 characters.
+        name: String,
+    },
+    /// The envelope does not hold a statement.
+    #[error("the envelope holds no statement: {0}")]
+    Statement(#[from] StatementError),
+    /// The payload is of another type.
+    #[error("expected the payload type {:?}, found {found:?}", crate::dsse::IN_TOTO)]
+    PayloadType {
+        /// The type, cut to 80 characters.
+        found: String,
+    },
+    /// The statement is of another type.
+    #[error("expected the predicate type {:?}, found {found:?}", super::PREDICATE_TYPE)]
+    PredicateType {
+        /// The type.
+        found: String,
+    },
+    /// The statement has no predicate.
+    #[error("the statement has no predicate, so it holds no trust document")]
+    NoPredicate,
+    /// The subject is not the origin.
+    #[error("expected exactly one subject, with the name {origin:?} and the digest {expected}")]
+    Subject {
+        /// The document's origin.
+        origin: String,
+        /// The digest of that name.
+        expected: Digest,
+    },
+    /// The document is about another log.
+    #[error("the trust document is for the log {found:?}, expected {expected:?}")]
+    Origin {
+        /// The log that was asked for.
+        expected: String,
+        /// The document's origin.
+        found: String,
+    },
+    /// Version 0.
+    #[error("versions count from 1")]
+    VersionZero,
+    /// Not the version that follows.
+    #[error("expected version {expected}, found {found}: propose again from the newest document")]
+    Version {
+        /// One more than that of the document before; 1 in entry 0.
+        expected: u64,
+        /// The document's version.
+        found: u64,
+    },
+    /// Not placed after the document before.
+    #[error("entry {found} does not come after entry {before}, which holds the version before")]
+    Index {
+        /// The entry of the document before.
+        before: LeafIndex,
+        /// The entry of this one.
+        found: LeafIndex,
+    },
+    /// A list that is too long.
+    #[error("{list} may have at most {max} items, found {found}")]
+    TooMany {
+        /// The member.
+        list: &'static str,
+        /// The limit.
+        max: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Base64 of a key that cannot be read.
+    #[error("keys[{key}] is not standard base64 with padding")]
+    KeyBase64 {
+        /// The id it is listed under.
+        key: KeyId,
+    },
+    /// A key that is not usable.
+    #[error("keys[{key}]: {source}")]
+    Key {
+        /// The id it is listed under.
+        key: KeyId,
+        /// Why.
+        source: KeyError,
+    },
+    /// A key under an id that is not its own.
+    #[error("keys[{named}] is a key whose id is {computed}")]
+    KeyIdMismatch {
+        /// The id it is listed under.
+        named: KeyId,
+        /// SHA-256 of the key.
+        computed: KeyId,
+    },
+    /// A key id that `keys` does not hold.
+    #[error("{place} names key {key}, which is not in `keys`: add it there")]
+    UnknownKey {
+        /// Where it is named.
+        place: String,
+        /// The id.
+        key: KeyId,
+    },
+    /// A key id that is named twice in one list.
+    #[error("{place} names key {key} twice")]
+    DuplicateKey {
+        /// Where.
+        place: String,
+        /// The id.
+        key: KeyId,
+    },
+    /// A threshold that nobody or everybody meets.
+    #[error(
+        "roles.{role} has the threshold {threshold} of {keys} keys: it must be at least 1, and at most that many"
+    )]
+    ThresholdRange {
+        /// The role.
+        role: RoleName,
+        /// Its threshold.
+        threshold: usize,
+        /// How many keys it has.
+        keys: usize,
+    },
+    /// More keys in a role than are tried for one signature.
+    #[error("roles.{role} may have at most {max} keys, found {found}")]
+    TooManyRoleKeys {
+        /// The role.
+        role: RoleName,
+        /// The limit.
+        max: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Windows of log keys that do not fit together.
+    #[error(transparent)]
+    Windows(#[from] WindowError),
+    /// The keys of sizes that are signed already would change.
+    #[error(
+        "the log keys would change from tree size {from}, but the log has {size} entries by then: start later"
+    )]
+    WindowsPast {
+        /// The smallest size whose keys differ.
+        from: TreeSize,
+        /// The size of the tree that holds this document.
+        size: TreeSize,
+    },
+    /// A vkey of another type.
+    #[error("{list}: {vkey} must be of type {expected:#04x}")]
+    KeyType {
+        /// The member.
+        list: &'static str,
+        /// The key.
+        vkey: String,
+        /// The type byte.
+        expected: u8,
+    },
+    /// A log or freshness key whose name is not the origin.
+    #[error("{list}: the name of {vkey} must be the origin, {origin}")]
+    KeyName {
+        /// The member.
+        list: &'static str,
+        /// The key.
+        vkey: String,
+        /// The origin.
+        origin: String,
+    },
+    /// A key that serves in two places.
+    #[error("{list}: {vkey} is used elsewhere in the document: make a key of its own for each purpose")]
+    KeyReused {
+        /// The member.
+        list: &'static str,
+        /// The key.
+        vkey: String,
+    },
+    /// A name that is empty, too long, has control characters, or is taken.
+    #[error("{place} needs a name of 1 to 100 characters that no other one has, found {found:?}")]
+    Name {
+        /// Where.
+        place: String,
+        /// The name, cut to 100 characters.
+        found: String,
+    },
+    /// A key or identity that belongs to two people.
+    #[error("{identity} belongs to {second:?} and to somebody before: it can be only one person's")]
+    TwoPeople {
+        /// The key or identity.
+        identity: Identity,
+        /// The second person's name.
+        second: String,
+    },
+    /// A rule that holds for nobody, or allows nothing.
+    #[error(
+        "the writer rule {rule:?} has an empty {member}, so it would allow nothing: fill it, or leave the rule out"
+    )]
+    EmptyRule {
+        /// The rule's name.
+        rule: String,
+        /// The member.
+        member: &'static str,
+    },
+    /// A rule that would let a writer administer.
+    #[error("the writer rule {rule:?} names {found:?}: administration is for roles, never for writers")]
+    Administrative {
+        /// The rule's name.
+        rule: String,
+        /// The predicate type.
+        found: String,
+    },
+    /// Too few keys of the root role signed.
+    #[error("the root role of {whose} document: {source}; let more administrators run `custody trust sign`")]
+    Root {
+        /// `this` or `the previous`.
+        whose: &'static str,
+        /// Who did sign.
+        source: Box<ThresholdError>,
+    },
+    /// A log key that comes with this document did not sign it.
+    #[error("the log key {vkey} did not sign the document: the server that holds it must")]
+    LogKey {
+        /// The key.
+        vkey: String,
+        /// What came out for each signature.
+        source: Box<ThresholdError>,
+    },
+    /// It has expired before it was recorded.
+    #[error("the document expired at {expires}, and it is {now}: propose a later expiry")]
+    Expired {
+        /// Its expiry.
+        expires: Timestamp,
+        /// Now.
+        now: Timestamp,
+    },
+    /// There is no document at all.
+    #[error("there is no trust document: entry 0 is missing")]
+    Missing,
+}
+
+impl TrustError {
+    /// Returns the stable reason word (`docs/format.md`, "Admission record").
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Root { .. } | Self::LogKey { .. } => "trust_threshold",
+            Self::Version { .. } | Self::VersionZero | Self::Index { .. } => "trust_version",
+            Self::Origin { .. } => "trust_origin",
+            Self::Expired { .. } => "trust_expired",
+            Self::WindowsPast { .. } => "trust_log_key_past",
+            _ => "bad_trust_document",
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Writer rules: who may record statements of which type, about what.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::key::KeyId;
+use crate::statement::Subject;
+
+/// Lets keys (and later identities) record statements of some types.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriterRule {
+    /// A name for people, unique in the document: refusals and records name it.
+    pub name: String,
+    /// The keys that it holds for.
+    #[serde(default)]
+    pub keys: Vec<KeyId>,
+    /// The identities that it holds for. Kept and checked for shape; nobody can prove an identity yet, so they
+    /// admit nobody.
+    #[serde(default)]
+    pub identities: Vec<IdentityPattern>,
+    /// Predicate types, compared byte by byte, or `*` for all. Never an administrative type.
+    pub predicates: Vec<String>,
+    /// What the statements may be about.
+    pub about: About,
+    /// What such a statement counts as.
+    pub authority: Authority,
+}
+
+/// The identities of an issuer whose claims have these values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityPattern {
+    /// The issuer's URL.
+    pub issuer: String,
+    /// Claims by the names of Fulcio's extensions, such as `source_repository_identifier`; each must have one of
+    /// the values.
+    pub claims: BTreeMap<String, Vec<String>>,
+}
+
+/// What the statements of a writer may be about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum About {
+    /// Any subject.
+    Anything,
+    /// Digests that an earlier provenance of the same repository lists. This needs identities, so a rule with it
+    /// admits nothing yet.
+    OwnBuilds,
+    /// Subjects whose `uri`, or without one whose `name`, is this text or starts with it at a boundary.
+    Namespace(String),
+}
+
+/// What a statement counts as; the strongest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Authority {
+    /// An unsigned report that the writer signed around.
+    Relayed,
+    /// Evidence of someone else, such as a dependency's.
+    Imported,
+    /// The writer's own word.
+    Own,
+}
+
+impl Authority {
+    /// Returns the word: `own`, `imported` or `relayed`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Relayed => "relayed",
+            Self::Imported => "imported",
+            Self::Own => "own",
+        }
+    }
+}
+
+impl std::fmt::Display for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl WriterRule {
+    /// Lets one key record everything but administration, as its own word.
+    #[must_use]
+    pub fn anything(name: &str, key: KeyId) -> Self {
+        Self {
+            name: name.to_owned(),
+            keys: vec![key],
+            identities: Vec::new(),
+            predicates: vec!["*".to_owned()],
+            about: About::Anything,
+            authority: Authority::Own,
+        }
+    }
+
+    /// Whether the rule lets its writers record statements of this type. Administrative types it never does.
+    #[must_use]
+    pub fn allows(&self, predicate_type: &str) -> bool {
+        !super::is_administrative(predicate_type)
+            && self.predicates.iter().any(|allowed| allowed == "*" || allowed == predicate_type)
+    }
+}
+
+impl About {
+    /// Whether a statement about this subject is within the bounds. Own builds cannot be told yet.
+    #[must_use]
+    pub fn covers(&self, subject: &Subject) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::OwnBuilds => false,
+            Self::Namespace(namespace) => {
+                subject.uri().or_else(|| subject.name()).is_some_and(|text| within(namespace, text))
+            }
+        }
+    }
+}
+
+/// Whether the text is the namespace or lies in it: `github.com/acme` holds `github.com/acme/app`, and not
+/// `github.com/acme-evil/app`.
+fn within(namespace: &str, text: &str) -> bool {
+    let boundary = |c: char| matches!(c, '/' | ':' | '@' | '#' | '?');
+    text.strip_prefix(namespace)
+        .is_some_and(|rest| rest.is_empty() || namespace.ends_with(boundary) || rest.starts_with(boundary))
+}

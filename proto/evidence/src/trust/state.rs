@@ -1,0 +1,165 @@
+//! What holds as of a size: the newest trust document, and how it came to be.
+
+use custody_log::{LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
+
+use super::document::{RoleName, TrustDocument};
+use super::error::TrustError;
+use super::log_key::{self, LogKey};
+use crate::dsse::{Envelope, IN_TOTO, ThresholdError};
+use crate::key::PublicKey;
+use crate::statement::Statement;
+
+/// The trust document that holds, reached from entry 0 by checked steps only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrustState {
+    document: TrustDocument,
+    index: LeafIndex,
+}
+
+impl TrustState {
+    /// Starts from entry 0 of the log that the caller expects. The caller has pinned the digest of entry 0.
+    pub fn first(envelope: &Envelope, origin: &Origin) -> Result<Self, TrustError> {
+        let state = Self::first_of_any(envelope)?;
+        let found = state.document.origin();
+        if found == origin {
+            Ok(state)
+        } else {
+            Err(TrustError::Origin { expected: origin.to_string(), found: found.to_string() })
+        }
+    }
+
+    /// Starts from entry 0 of whatever log it is: for a server that opens its own data, and nobody else.
+    ///
+    /// The document must be version 1, signed by the threshold of its own `root` role, and by its log key, so
+    /// that nobody can make another log under a key that they do not hold.
+    pub fn first_of_any(envelope: &Envelope) -> Result<Self, TrustError> {
+        let document = document_in(envelope)?;
+        if document.version() != 1 {
+            return Err(TrustError::Version { expected: 1, found: document.version() });
+        }
+        require_root(envelope, &document, "this")?;
+        require_log_keys(envelope, &document.members().log_keys)?;
+        Ok(Self { document, index: LeafIndex::ZERO })
+    }
+
+    /// Goes on to the next document, which entry `index` holds.
+    ///
+    /// It must be for the same log, exactly one version higher, and signed by the thresholds of the `root` role
+    /// before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
+    /// that exist already.
+    pub fn next(&self, envelope: &Envelope, index: LeafIndex) -> Result<Self, TrustError> {
+        if index <= self.index {
+            return Err(TrustError::Index { before: self.index, found: index });
+        }
+        let document = document_in(envelope)?;
+        let (expected, found) = (self.document.origin(), document.origin());
+        if found != expected {
+            return Err(TrustError::Origin { expected: expected.to_string(), found: found.to_string() });
+        }
+        let expected = self.document.version().saturating_add(1);
+        if document.version() != expected {
+            return Err(TrustError::Version { expected, found: document.version() });
+        }
+        require_root(envelope, &self.document, "the previous")?;
+        require_root(envelope, &document, "this")?;
+        self.check_windows(envelope, &document, index)?;
+        Ok(Self { document, index })
+    }
+
+    /// Walks from entry 0 through all trust documents, each with the index of its entry.
+    pub fn replay<'a>(
+        origin: &Origin,
+        documents: impl IntoIterator<Item = (LeafIndex, &'a Envelope)>,
+    ) -> Result<Self, TrustError> {
+        let mut documents = documents.into_iter();
+        let (index, envelope) = documents.next().ok_or(TrustError::Missing)?;
+        if index != LeafIndex::ZERO {
+            return Err(TrustError::Missing);
+        }
+        let first = Self::first(envelope, origin)?;
+        documents.try_fold(first, |state, (index, envelope)| state.next(envelope, index))
+    }
+
+    /// Returns the document that holds.
+    #[must_use]
+    pub const fn document(&self) -> &TrustDocument {
+        &self.document
+    }
+
+    /// Returns the entry that holds the document.
+    #[must_use]
+    pub const fn index(&self) -> LeafIndex {
+        self.index
+    }
+
+    /// Returns the keys that sign checkpoints of this size: one, or two during a change.
+    #[must_use]
+    pub fn log_keys_at(&self, size: TreeSize) -> Vec<VerifierKey> {
+        let keys = self.document.members().log_keys.iter();
+        keys.filter(|key| key.signs(size)).map(|key| key.vkey.clone()).collect()
+    }
+
+    /// Returns the keys that cosign the newest checkpoint.
+    #[must_use]
+    pub fn freshness_keys(&self) -> Vec<VerifierKey> {
+        self.document.members().freshness_keys.clone()
+    }
+
+    /// Whether administrators should have signed a newer document by now.
+    #[must_use]
+    pub fn expired(&self, now: Timestamp) -> bool {
+        self.document.members().expires <= now
+    }
+
+    fn check_windows(
+        &self,
+        envelope: &Envelope,
+        next: &TrustDocument,
+        index: LeafIndex,
+    ) -> Result<(), TrustError> {
+        let (old, new) = (&self.document.members().log_keys, &next.members().log_keys);
+        // The tree that ends with this entry is the first that its readers see: who signs the trees before it is
+        // settled. Otherwise checkpoints that clients hold would turn invalid, or forged ones valid.
+        let size = index.size_through();
+        if let Some(from) = log_key::first_change(old, new).filter(|from| *from <= size) {
+            return Err(TrustError::WindowsPast { from, size });
+        }
+        let known = |key: &&LogKey| !old.iter().any(|other| other.vkey == key.vkey);
+        let added: Vec<LogKey> = new.iter().filter(known).cloned().collect();
+        require_log_keys(envelope, &added)
+    }
+}
+
+fn document_in(envelope: &Envelope) -> Result<TrustDocument, TrustError> {
+    if envelope.payload_type() != IN_TOTO {
+        return Err(TrustError::PayloadType { found: envelope.payload_type().chars().take(80).collect() });
+    }
+    TrustDocument::from_statement(&Statement::parse(envelope.payload())?)
+}
+
+fn require_root(
+    envelope: &Envelope,
+    document: &TrustDocument,
+    whose: &'static str,
+) -> Result<(), TrustError> {
+    let threshold = document.role(RoleName::Root).threshold;
+    envelope
+        .require(&document.role_keys(RoleName::Root), threshold)
+        .map(drop)
+        .map_err(|source| TrustError::Root { whose, source: Box::new(source) })
+}
+
+/// Each of these keys signed: whoever brings in a log key holds it.
+fn require_log_keys(envelope: &Envelope, keys: &[LogKey]) -> Result<(), TrustError> {
+    for LogKey { vkey, .. } in keys {
+        let unsigned =
+            |source: ThresholdError| TrustError::LogKey { vkey: vkey.to_string(), source: Box::new(source) };
+        let key = PublicKey::from_ed25519(vkey.public_key()).map_err(|_| TrustError::KeyType {
+            list: "log_keys",
+            vkey: vkey.to_string(),
+            expected: 0x01,
+        })?;
+        envelope.require(&[key], 1).map_err(unsigned)?;
+    }
+    Ok(())
+}
