@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use custody_log::Timestamp;
 
 pub use edge::{Edge, EdgeKind};
-pub use node::{Node, NodeKind};
+pub use node::{Node, NodeKind, UnknownWord};
 pub use read::read;
 pub use term::{Field, Term, TermError};
 

@@ -1,0 +1,85 @@
+//! Keeps the facts index behind the journal, in small batches.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use custody_log::TreeSize;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::error::IndexError;
+use super::store::Index;
+
+/// Entries between two looks at whether to stop, and the most that a query's answer lags by a batch.
+const BATCH_ENTRIES: u64 = 64;
+/// The journal or the database failed: it is tried again after this long, for ever.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The task that reads new entries and applies their facts.
+#[derive(Debug)]
+pub struct Follower {
+    task: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Follower {
+    /// Starts following. `committed` sees the size of the journal grow; when its sender is gone, the follower
+    /// finishes what is committed and ends.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn start(index: Arc<Index>, committed: watch::Receiver<TreeSize>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        Self { task: tokio::spawn(follow(index, committed, stopped)), stop }
+    }
+
+    /// Stops after the batch at hand, and waits for it. What is left is applied at the next start.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the follower of the facts index ended badly");
+        }
+    }
+}
+
+async fn follow(
+    index: Arc<Index>,
+    mut committed: watch::Receiver<TreeSize>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    while !*stopped.borrow() {
+        // Marked before the work: a change during the work wakes the wait below.
+        committed.borrow_and_update();
+        match step(&index).await {
+            Ok(true) => {}
+            Ok(false) => tokio::select! {
+                changed = committed.changed() => if changed.is_err() { return },
+                _ = stopped.changed() => return,
+            },
+            Err(error) => {
+                tracing::error!(error = %chain(&error), indexed_to = %index.indexed_to(), "facts index stands still");
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY_AFTER) => {}
+                    _ = stopped.changed() => return,
+                }
+            }
+        }
+    }
+}
+
+/// Reading and sled block: never on a thread that serves.
+async fn step(index: &Arc<Index>) -> Result<bool, IndexError> {
+    let index = Arc::clone(index);
+    match tokio::task::spawn_blocking(move || index.catch_up_facts_once(BATCH_ENTRIES)).await {
+        Ok(result) => result,
+        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -1,0 +1,120 @@
+//! What an entry says, read from what the journal holds: the rows of the index, and what queries answer from.
+
+use std::collections::BTreeSet;
+
+use custody_evidence::dsse::Envelope;
+use custody_evidence::fact::{self, Facts, Field, Term};
+use custody_evidence::statement::Statement;
+use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp};
+
+use super::error::IndexError;
+use super::keys::{self, SHORT_LEN};
+use super::source::Stored;
+
+/// What the entry index needs of one entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IndexedEntry {
+    /// Position.
+    pub index: LeafIndex,
+    /// Digest of the entry's bytes.
+    pub digest: EntryDigest,
+    /// Ledger time.
+    pub time: Timestamp,
+    /// What was signed.
+    pub content: ContentDigest,
+    /// The envelope as received.
+    pub envelope: EnvelopeDigest,
+    /// Length of the envelope, in bytes.
+    pub envelope_bytes: u64,
+    /// Whether it is administrative.
+    pub administrative: bool,
+}
+
+/// What one entry says: its facts, and what it can be found by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The entry.
+    pub entry: IndexedEntry,
+    /// The facts of its statement; empty where the envelope was erased or cannot be read.
+    pub facts: Facts,
+    /// Everything that it can be found by.
+    pub terms: BTreeSet<Term>,
+    /// Leading bytes of every digest that it names, so that the first digits find it.
+    pub leading: BTreeSet<[u8; SHORT_LEN]>,
+}
+
+impl IndexedEntry {
+    /// Reads an entry's exact bytes.
+    pub fn decode(index: LeafIndex, bytes: &[u8]) -> Result<Self, IndexError> {
+        let entry = Entry::decode(bytes).map_err(|source| IndexError::Entry { index, source })?;
+        Ok(Self::of(&entry, EntryDigest::of(bytes)))
+    }
+
+    /// Takes what is needed from a decoded entry, whose bytes have this digest.
+    #[must_use]
+    pub const fn of(entry: &Entry, digest: EntryDigest) -> Self {
+        Self {
+            index: entry.index,
+            digest,
+            time: entry.time,
+            content: entry.content,
+            envelope: entry.envelope.digest,
+            envelope_bytes: entry.envelope.length,
+            administrative: entry.administrative,
+        }
+    }
+}
+
+impl Reading {
+    /// Returns when it happened: as claimed, but never later than the ledger learned of it; ledger time without a
+    /// claim.
+    #[must_use]
+    pub fn happened(&self) -> Timestamp {
+        self.facts.happened.map_or(self.entry.time, |claimed| claimed.min(self.entry.time))
+    }
+}
+
+/// Reads an entry with what is kept beside it. The same bytes give the same reading (for one reader version);
+/// what cannot be read is left out, and never an error: admission refused it, or a redaction erased it.
+pub fn read(index: LeafIndex, stored: &Stored) -> Result<Reading, IndexError> {
+    let entry = IndexedEntry::decode(index, &stored.entry)?;
+    let facts = stored.envelope.as_deref().and_then(facts_of).unwrap_or_default();
+    let mut terms = facts.terms();
+    terms.extend(stored.record.as_deref().map(record_terms).unwrap_or_default());
+    let leading = terms.iter().filter_map(leading_of).collect();
+    Ok(Reading { entry, facts, terms, leading })
+}
+
+fn facts_of(envelope: &[u8]) -> Option<Facts> {
+    let envelope = Envelope::parse(envelope).ok()?;
+    let statement = Statement::parse(envelope.payload()).ok()?;
+    Some(fact::read(&statement))
+}
+
+/// What the admission record adds: who signed and submitted; and where the envelope is gone, its subjects and type.
+fn record_terms(_record: &[u8]) -> Vec<Term> {
+    Vec::new()
+}
+
+/// The leading bytes of the digest that a term's value ends in: `sha256:<hex>`, `<repository>@<hex>`, `key:<hex>`.
+fn leading_of(term: &Term) -> Option<[u8; SHORT_LEN]> {
+    match term.field() {
+        Field::Artifact
+        | Field::Commit
+        | Field::Document
+        | Field::Identity
+        | Field::Signer
+        | Field::Subject => keys::leading_bytes(term.value().rsplit([':', '@']).next()?),
+        Field::Builder
+        | Field::Component
+        | Field::Environment
+        | Field::Policy
+        | Field::Predicate
+        | Field::Ref
+        | Field::Repository
+        | Field::Run
+        | Field::Secret
+        | Field::Submitter
+        | Field::Vulnerability => None,
+    }
+}

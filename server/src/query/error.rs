@@ -1,0 +1,48 @@
+//! Why a query has no answer.
+
+use custody_evidence::fact::{TermError, UnknownWord};
+use custody_log::TreeSize;
+
+use crate::index::IndexError;
+
+/// Why a query has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The question names no field of `find`, or no kind of node. The asker's fault.
+    #[error(transparent)]
+    Word(#[from] UnknownWord),
+    /// The value of a condition is not one of its field. The asker's fault.
+    #[error(transparent)]
+    Value(#[from] TermError),
+    /// A node's text is empty, too long, or has control characters. The asker's fault.
+    #[error("expected the text of a node without control characters, found {found:?}")]
+    Node {
+        /// The text, cut to 80 characters.
+        found: String,
+    },
+    /// A range of versions, which cannot be searched for. The asker's fault.
+    #[error("expected one version or none, found the range {found:?}")]
+    VersionRange {
+        /// The text after `@`.
+        found: String,
+    },
+    /// The question is about a larger tree than there is. The asker's fault, or the server is behind.
+    #[error("asked about tree size {asked}, the log has {committed} entries")]
+    Beyond {
+        /// The size asked about.
+        asked: TreeSize,
+        /// The size there is.
+        committed: TreeSize,
+    },
+    /// The facts index has not read that far yet: ask again.
+    #[error("asked about tree size {asked}, {indexed_to} entries are indexed so far")]
+    Behind {
+        /// The size asked about.
+        asked: TreeSize,
+        /// How far the facts index is.
+        indexed_to: TreeSize,
+    },
+    /// The index or the journal failed.
+    #[error("the index cannot answer")]
+    Index(#[from] IndexError),
+}

@@ -1,0 +1,160 @@
+//! `find`: the entries that meet every condition, newest first.
+
+use std::ops::Range;
+
+use custody_evidence::fact::{Field, Node, NodeKind, Term, TermError};
+use custody_evidence::purl::Purl;
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+
+use super::as_of::first_at;
+use super::error::QueryError;
+use super::evidence::Evidence;
+use super::postings::{Common, Search};
+use crate::index::Reading;
+
+/// Entries in one answer when the question does not say.
+pub const LIMIT_DEFAULT: usize = 100;
+/// The most entries in one answer.
+pub const LIMIT_MAX: usize = 1_000;
+/// Candidates that one question may read. Behind it the answer ends early, with the place to go on from: at
+/// about 20 us each for ordinary statements this is below half a second.
+const CANDIDATES_MAX: usize = 20_000;
+/// Looks at the lists of terms that one question may take: at about 5 us each, one second.
+const STEPS_MAX: usize = 200_000;
+
+/// One condition: an entry has this term, and for a package also this version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    term: Term,
+    version: Option<String>,
+}
+
+/// A question.
+#[derive(Debug, Clone, Default)]
+pub struct Find {
+    /// All hold. None: every entry.
+    pub conditions: Vec<Condition>,
+    /// When it happened (claimed, capped by ledger time): inclusive.
+    pub since: Option<Timestamp>,
+    /// Exclusive.
+    pub until: Option<Timestamp>,
+    /// When the ledger learned it, by position: inclusive.
+    pub recorded_since: Option<LeafIndex>,
+    /// Exclusive.
+    pub recorded_until: Option<LeafIndex>,
+    /// When the ledger learned it, by its time: inclusive.
+    pub recorded_since_time: Option<Timestamp>,
+    /// Exclusive.
+    pub recorded_until_time: Option<Timestamp>,
+    /// At most [`LIMIT_MAX`] are returned; none: [`LIMIT_DEFAULT`].
+    pub limit: Option<usize>,
+    /// [`Found::next`] of the answer before; none: from the newest.
+    pub next: Option<TreeSize>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Newest first.
+    pub indexes: Vec<LeafIndex>,
+    /// Where to go on: entries below this size were not looked at. None: all were.
+    pub next: Option<TreeSize>,
+}
+
+impl Condition {
+    /// Reads a condition as a person writes it.
+    pub fn parse(field: &str, value: &str) -> Result<Self, QueryError> {
+        let field: Field = field.parse()?;
+        let version = if field == Field::Component { version(value)? } else { None };
+        Ok(Self { term: Term::parse(field, value)?, version })
+    }
+
+    fn holds(&self, reading: &Reading) -> bool {
+        let has_version = |version: &str| {
+            components(reading)
+                .any(|purl| purl.versionless() == self.term.value() && purl.version() == Some(version))
+        };
+        reading.terms.contains(&self.term) && self.version.as_deref().is_none_or(has_version)
+    }
+}
+
+/// Returns the entries below `size` that meet every condition.
+pub fn find<E: Evidence + ?Sized>(
+    evidence: &E,
+    question: &Find,
+    size: TreeSize,
+) -> Result<Found, QueryError> {
+    let window = window(evidence, question, size)?;
+    let limit = question.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
+    let mut common = Common::new(question.conditions.iter().map(|condition| condition.term.clone()));
+    let mut steps = STEPS_MAX;
+    let mut indexes = Vec::new();
+    let mut below = window.end;
+    for _ in 0..CANDIDATES_MAX {
+        let index = match common.newest(evidence, below, &mut steps)? {
+            Search::Candidate(index) if window.start.contains(index) => {
+                return Ok(Found { indexes, next: None });
+            }
+            Search::Candidate(index) => index,
+            Search::Exhausted => return Ok(Found { indexes, next: None }),
+            Search::Stopped { below } => return Ok(Found { indexes, next: Some(below) }),
+        };
+        if indexes.len() == limit {
+            return Ok(Found { indexes, next: Some(index.size_through()) });
+        }
+        if question.holds(&*evidence.reading(index)?) {
+            indexes.push(index);
+        }
+        below = size_before(index);
+    }
+    Ok(Found { indexes, next: Some(below).filter(|below| *below > window.start) })
+}
+
+impl Find {
+    fn holds(&self, reading: &Reading) -> bool {
+        let happened = reading.happened();
+        self.since.is_none_or(|since| happened >= since)
+            && self.until.is_none_or(|until| happened < until)
+            && self.conditions.iter().all(|condition| condition.holds(reading))
+    }
+}
+
+/// The entries from `start` on and below `end` that a question is about.
+fn window<E: Evidence + ?Sized>(
+    evidence: &E,
+    question: &Find,
+    size: TreeSize,
+) -> Result<Range<TreeSize>, QueryError> {
+    let from_index = |index: LeafIndex| size_before(index);
+    let mut start = question.recorded_since.map_or(TreeSize::ZERO, from_index);
+    let mut end = question.recorded_until.map_or(size, from_index).min(size);
+    // Nothing happened later than the ledger learned of it: what was recorded before `since` happened before.
+    for since in [question.recorded_since_time, question.since].into_iter().flatten() {
+        start = start.max(first_at(evidence, size, |time| time >= since)?);
+    }
+    if let Some(until) = question.recorded_until_time {
+        end = end.min(first_at(evidence, size, |time| time >= until)?);
+    }
+    Ok(start..question.next.map_or(end, |next| end.min(next)))
+}
+
+/// The size of the tree that ends before this entry.
+fn size_before(index: LeafIndex) -> TreeSize {
+    TreeSize::new(index.get()).unwrap_or(TreeSize::ZERO)
+}
+
+fn components(reading: &Reading) -> impl Iterator<Item = Purl> {
+    let nodes = reading.facts.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+    nodes.filter(|node: &&Node| node.kind() == NodeKind::Component).filter_map(|node| node.id().parse().ok())
+}
+
+/// The version that a package is searched with; none without one. Ranges (`@>=1.2 <2`) have an order of
+/// versions, which is not known here.
+fn version(text: &str) -> Result<Option<String>, QueryError> {
+    let after = text.split(['?', '#']).next().and_then(|text| text.rsplit_once('@')).map(|(_, after)| after);
+    if let Some(found) = after.filter(|after| after.starts_with(['<', '>', '=', '^', '~', '!', '*'])) {
+        return Err(QueryError::VersionRange { found: found.chars().take(80).collect() });
+    }
+    let purl: Purl = text.trim().parse().map_err(TermError::from)?;
+    Ok(purl.version().map(str::to_owned))
+}

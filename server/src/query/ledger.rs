@@ -1,0 +1,71 @@
+//! [`Ledger`]: evidence from the index and the journal. The only place where queries meet them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use custody_evidence::fact::Term;
+use custody_evidence::thing::HexPrefix;
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+
+use super::cache::Cache;
+use super::error::QueryError;
+use super::evidence::Evidence;
+use crate::index::{self, Index, IndexedEntry, Reading};
+
+/// Memory for readings that were read lately. A statement of 4 KB takes about 3 KB, an SBOM of 1,700 components
+/// about 1 MB.
+const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// The evidence that the server has.
+#[derive(Debug)]
+pub struct Ledger {
+    index: Arc<Index>,
+    /// Never held while the journal is read.
+    cache: Mutex<Cache>,
+}
+
+impl Ledger {
+    /// Answers from this index and the journal that it was made from.
+    #[must_use]
+    pub fn new(index: Arc<Index>) -> Self {
+        Self { index, cache: Mutex::new(Cache::new(CACHE_BYTES)) }
+    }
+}
+
+impl Evidence for Ledger {
+    fn committed(&self) -> TreeSize {
+        self.index.source().size()
+    }
+
+    fn indexed_to(&self) -> TreeSize {
+        self.index.indexed_to()
+    }
+
+    fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        Ok(self.index.by_term(term, below, limit)?)
+    }
+
+    fn by_digest_prefix(
+        &self,
+        prefix: &HexPrefix,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, QueryError> {
+        Ok(self.index.by_digest_prefix(prefix, below, limit)?)
+    }
+
+    fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+        let kept = self.cache.lock().unwrap_or_else(PoisonError::into_inner).take(index);
+        if let Some(reading) = kept {
+            return Ok(reading);
+        }
+        let stored = self.index.source().stored(index).map_err(index::IndexError::from)?;
+        let reading = Arc::new(index::read(index, &stored)?);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(index, &reading);
+        Ok(reading)
+    }
+
+    fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
+        let bytes = self.index.source().entry(index).map_err(index::IndexError::from)?;
+        Ok(IndexedEntry::decode(index, &bytes)?.time)
+    }
+}

@@ -1,0 +1,147 @@
+//! Evidence held in memory, for tests: the naive model that answers are compared with.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use custody_evidence::fact::{Edge, EdgeKind, Facts, Field, Node, NodeKind, Term};
+use custody_evidence::thing::HexPrefix;
+use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
+
+use super::error::QueryError;
+use super::evidence::Evidence;
+use crate::index::{IndexedEntry, Reading};
+
+/// What is recorded, in order.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) readings: Vec<Arc<Reading>>,
+    pub(super) indexed_to: TreeSize,
+    /// Offered as a candidate for every term, as a collision of hashes would be.
+    pub(super) collision: Option<LeafIndex>,
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        Self { readings: Vec::new(), indexed_to: TreeSize::ZERO, collision: None }
+    }
+
+    pub(super) fn with_times(micros: &[i64]) -> Self {
+        let mut memory = Self::new();
+        for micros in micros {
+            memory.record(*micros, None, &[], &[]);
+        }
+        memory
+    }
+
+    /// Records an entry and returns its index.
+    pub(super) fn record(
+        &mut self,
+        micros: i64,
+        claimed: Option<i64>,
+        edges: &[(Node, EdgeKind, Node)],
+        terms: &[(Field, &str)],
+    ) -> LeafIndex {
+        let mut facts = Facts::default();
+        let edge = |(from, kind, to): &(Node, EdgeKind, Node)| Edge {
+            from: from.clone(),
+            kind: *kind,
+            to: to.clone(),
+        };
+        facts.edges = edges.iter().map(edge).collect();
+        facts.happened = claimed.map(time);
+        self.record_facts(micros, facts, terms)
+    }
+
+    pub(super) fn record_facts(&mut self, micros: i64, facts: Facts, more: &[(Field, &str)]) -> LeafIndex {
+        let position = index(self.readings.len().try_into().unwrap());
+        let bytes = position.get().to_be_bytes();
+        let entry = IndexedEntry {
+            index: position,
+            digest: EntryDigest::of(&bytes),
+            time: time(micros),
+            content: ContentDigest::of(&bytes),
+            envelope: EnvelopeDigest::of(&bytes),
+            envelope_bytes: 1_000,
+            administrative: false,
+        };
+        let mut terms = facts.terms();
+        terms.extend(more.iter().map(|(field, value)| Term::parse(*field, value).unwrap()));
+        self.readings.push(Arc::new(Reading { entry, facts, terms, leading: BTreeSet::new() }));
+        self.indexed_to = position.size_through();
+        position
+    }
+
+    fn below(&self, below: TreeSize) -> impl Iterator<Item = &Arc<Reading>> {
+        let below = below.min(self.indexed_to).get().try_into().unwrap();
+        self.readings.iter().take(below).rev()
+    }
+}
+
+impl Evidence for Memory {
+    fn committed(&self) -> TreeSize {
+        size(self.readings.len().try_into().unwrap())
+    }
+
+    fn indexed_to(&self) -> TreeSize {
+        self.indexed_to
+    }
+
+    fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        let has = |reading: &&Arc<Reading>| {
+            reading.terms.contains(term) || self.collision == Some(reading.entry.index)
+        };
+        Ok(self.below(below).filter(has).map(|reading| reading.entry.index).take(limit).collect())
+    }
+
+    fn by_digest_prefix(
+        &self,
+        prefix: &HexPrefix,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, QueryError> {
+        let digits = |term: &Term| term.value().rsplit([':', '@']).next().unwrap().to_owned();
+        let mut seen = BTreeSet::new();
+        let mut found = Vec::new();
+        for reading in self.below(below) {
+            let fits = reading.terms.iter().map(digits).filter(|digits| digits.starts_with(prefix.as_str()));
+            if fits.filter(|digits| seen.insert(digits.clone())).count() > 0 {
+                found.push(reading.entry.index);
+            }
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+        Ok(Arc::clone(&self.readings[usize::try_from(index.get()).unwrap()]))
+    }
+
+    fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
+        Ok(self.reading(index)?.entry.time)
+    }
+}
+
+pub(super) fn index(number: u64) -> LeafIndex {
+    LeafIndex::new(number).unwrap()
+}
+
+pub(super) fn size(number: u64) -> TreeSize {
+    TreeSize::new(number).unwrap()
+}
+
+pub(super) fn time(micros: i64) -> Timestamp {
+    Timestamp::from_micros(micros).unwrap()
+}
+
+/// The artifact whose sha256 repeats this digit.
+pub(super) fn artifact(digit: char) -> Node {
+    node(NodeKind::Artifact, &sha256(digit))
+}
+
+pub(super) fn sha256(digit: char) -> String {
+    format!("sha256:{}", digit.to_string().repeat(64))
+}
+
+pub(super) fn node(kind: NodeKind, id: &str) -> Node {
+    Node::named(kind, id).unwrap()
+}

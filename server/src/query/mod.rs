@@ -1,0 +1,27 @@
+//! Queries: pure functions over [`Evidence`], which knows entries by position and by term.
+//!
+//! No query knows where evidence is kept or how it is asked for. Each takes the tree size that it answers for
+//! ([`size_at`]) and looks at nothing beyond, so the answer as of a size is the same for ever (for one reader
+//! version). What an index proposes is compared with what the entry says: a collision of hashes finds nothing.
+
+pub mod find;
+pub mod ledger;
+pub mod resolve;
+pub mod trace;
+
+mod as_of;
+mod cache;
+mod error;
+mod evidence;
+mod postings;
+
+#[cfg(test)]
+mod memory;
+
+pub use as_of::{At, size_at};
+pub use error::QueryError;
+pub use evidence::Evidence;
+pub use find::{Condition, Find, Found, find};
+pub use ledger::Ledger;
+pub use resolve::resolve;
+pub use trace::{Status, Trace, TracedEdge, TracedNode, trace};

@@ -1,0 +1,232 @@
+//! `resolve`: which nodes a person's text stands for.
+
+use std::collections::BTreeSet;
+
+use custody_evidence::digest_set::Digest;
+use custody_evidence::fact::{Field, Node, NodeKind, Term};
+use custody_evidence::purl::Purl;
+use custody_evidence::thing::{HexPrefix, Thing};
+use custody_log::{LeafIndex, TreeSize};
+
+use super::error::QueryError;
+use super::evidence::Evidence;
+use crate::index::Reading;
+
+/// Nodes in one answer: more candidates help nobody to choose.
+pub const NODES_MAX: usize = 16;
+/// Texts in one question: the two digests of a file and of the file trimmed, and room.
+pub const THINGS_MAX: usize = 16;
+/// Entries that are read for one term to find the nodes behind it: the versions of a package, the repositories of
+/// a commit.
+const ENTRIES_MAX: usize = 1_024;
+const FETCH: usize = 64;
+
+/// The kinds of node that are named by free text.
+const NAMED: [NodeKind; 8] = [
+    NodeKind::Builder,
+    NodeKind::Environment,
+    NodeKind::Identity,
+    NodeKind::Policy,
+    NodeKind::Ref,
+    NodeKind::Run,
+    NodeKind::Secret,
+    NodeKind::Vulnerability,
+];
+
+/// Returns the nodes that the first of `things` to fit anything stands for: they are texts for one thing, such as the
+/// digests of a file. None: nothing is known. More than one: the text is ambiguous. At most [`NODES_MAX`].
+pub fn resolve<E: Evidence + ?Sized>(
+    evidence: &E,
+    things: &[Thing],
+    size: TreeSize,
+) -> Result<Vec<Node>, QueryError> {
+    let search = Search { evidence, size };
+    for thing in things.iter().take(THINGS_MAX) {
+        let nodes = search.nodes(thing)?;
+        if !nodes.is_empty() {
+            return Ok(nodes.into_iter().take(NODES_MAX).collect());
+        }
+    }
+    Ok(Vec::new())
+}
+
+struct Search<'a, E: ?Sized> {
+    evidence: &'a E,
+    size: TreeSize,
+}
+
+type Nodes = BTreeSet<Node>;
+
+impl<E: Evidence + ?Sized> Search<'_, E> {
+    fn nodes(&self, thing: &Thing) -> Result<Nodes, QueryError> {
+        match thing {
+            Thing::Commit { repository: None, hex } => self.commits(hex),
+            Thing::Commit { repository: Some(repository), hex } => {
+                self.named([NodeKind::Commit], &format!("{repository}@{hex}"))
+            }
+            Thing::Digest(digest) | Thing::Image { digest, .. } => self.digest(digest),
+            Thing::Entry(index) => self.subjects(*index),
+            Thing::KeyId(key) => self.key(&format!("key:{key}")),
+            // Files are hashed by whoever has them; a name may still look like one.
+            Thing::Name(text) | Thing::Path(text) | Thing::Url(text) => self.named(NAMED, text),
+            Thing::Prefix(prefix) => self.prefix(prefix),
+            Thing::Purl(purl) => self.components(purl),
+        }
+    }
+
+    /// Bytes: an artifact, a document, or both.
+    fn digest(&self, digest: &Digest) -> Result<Nodes, QueryError> {
+        if let Some(hex) = digest.commit_hex() {
+            return self.commits(hex);
+        }
+        let text = digest.to_string();
+        let mut nodes = Nodes::new();
+        if self.any(Field::Artifact, &text)? || self.any(Field::Subject, &text)? {
+            nodes.insert(Node::artifact(digest));
+        }
+        if self.any(Field::Document, &text)? {
+            nodes.insert(Node::document(digest));
+        }
+        Ok(nodes)
+    }
+
+    /// The commit in each repository that has it; without a repository only if no statement names one.
+    fn commits(&self, hex: &str) -> Result<Nodes, QueryError> {
+        let mut nodes = Nodes::new();
+        self.look(&Term::parse(Field::Commit, hex)?, |reading| {
+            let commits = ends(reading).filter(|node| node.kind() == NodeKind::Commit);
+            nodes.extend(commits.filter(|node| digits(node.id()) == hex).cloned());
+            nodes.len() <= NODES_MAX
+        })?;
+        let bare = format!("gitCommit:{hex}");
+        if nodes.len() > 1 {
+            nodes.retain(|node| node.id() != bare);
+        }
+        if nodes.is_empty() && self.any(Field::Subject, &bare)? {
+            nodes.extend(Node::named(NodeKind::Commit, &bare));
+        }
+        Ok(nodes)
+    }
+
+    fn key(&self, text: &str) -> Result<Nodes, QueryError> {
+        let known = self.any(Field::Identity, text)? || self.any(Field::Signer, text)?;
+        Ok(known.then(|| Node::named(NodeKind::Identity, text)).flatten().into_iter().collect())
+    }
+
+    /// The nodes of these kinds with this text.
+    fn named(&self, kinds: impl IntoIterator<Item = NodeKind>, text: &str) -> Result<Nodes, QueryError> {
+        let mut nodes = Nodes::new();
+        for node in kinds.into_iter().filter_map(|kind| Node::named(kind, text)) {
+            let Some(term) = node.terms().into_iter().next() else { continue };
+            if self.any(term.field(), term.value())? {
+                nodes.insert(node);
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// What the statement of an entry is about.
+    fn subjects(&self, index: LeafIndex) -> Result<Nodes, QueryError> {
+        if !self.size.contains(index) {
+            return Ok(Nodes::new());
+        }
+        let reading = self.evidence.reading(index)?;
+        let mut nodes = Nodes::new();
+        for term in reading.terms.iter().filter(|term| term.field() == Field::Subject) {
+            let Ok(digest) = term.value().parse::<Digest>() else { continue };
+            let commits: Nodes = digest.commit_hex().map_or_else(Nodes::new, |hex| {
+                let commits = ends(&reading).filter(|node| node.kind() == NodeKind::Commit);
+                commits.filter(|node| digits(node.id()) == hex).cloned().collect()
+            });
+            if commits.is_empty() {
+                nodes.insert(Node::of_digest(&digest, None));
+            }
+            nodes.extend(commits);
+        }
+        Ok(nodes)
+    }
+
+    /// Digests, commits and keys that start with these digits.
+    fn prefix(&self, prefix: &HexPrefix) -> Result<Nodes, QueryError> {
+        let mut nodes = Nodes::new();
+        let limit = NODES_MAX.saturating_add(1);
+        for index in self.evidence.by_digest_prefix(prefix, self.size, limit)? {
+            let reading = self.evidence.reading(index)?;
+            let fits = |term: &&Term| digits(term.value()).starts_with(prefix.as_str());
+            for term in reading.terms.iter().filter(fits) {
+                match (term.field(), term.value().parse::<Digest>()) {
+                    (Field::Artifact | Field::Document | Field::Subject, Ok(digest)) => {
+                        nodes.extend(self.digest(&digest)?);
+                    }
+                    (Field::Commit, _) => nodes.extend(self.commits(digits(term.value()))?),
+                    (Field::Identity | Field::Signer, _) if term.value().starts_with("key:") => {
+                        nodes.extend(self.key(term.value())?);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// The component with exactly this text; else those of this package and, if it is given, this version.
+    fn components(&self, purl: &Purl) -> Result<Nodes, QueryError> {
+        let exact = Node::component(purl);
+        let mut nodes = Nodes::new();
+        let complete = self.look(&Term::parse(Field::Component, purl.as_str())?, |reading| {
+            let same = |found: &Purl| {
+                found.versionless() == purl.versionless()
+                    && (purl.version().is_none() || found.version() == purl.version())
+            };
+            let components = ends(reading).filter(|node| node.kind() == NodeKind::Component);
+            let fit = components.filter(|node| node.id().parse().is_ok_and(|found| same(&found)));
+            nodes.extend(fit.cloned());
+            !nodes.contains(&exact) && nodes.len() <= NODES_MAX
+        })?;
+        // Not found among the newest of very many is not unknown.
+        if nodes.contains(&exact) || (nodes.is_empty() && !complete && purl.version().is_some()) {
+            return Ok(Nodes::from([exact]));
+        }
+        Ok(nodes)
+    }
+
+    /// Whether an entry has this term.
+    fn any(&self, field: Field, text: &str) -> Result<bool, QueryError> {
+        let Ok(term) = Term::parse(field, text) else { return Ok(false) };
+        let mut found = false;
+        self.look(&term, |_| {
+            found = true;
+            false
+        })?;
+        Ok(found)
+    }
+
+    /// Calls `each` with the entries that have the term, newest first, until it returns false. Returns whether there
+    /// are no others: false if it was stopped, or [`ENTRIES_MAX`] were read.
+    fn look(&self, term: &Term, mut each: impl FnMut(&Reading) -> bool) -> Result<bool, QueryError> {
+        let mut below = self.size;
+        let mut left = ENTRIES_MAX;
+        loop {
+            let candidates = self.evidence.by_term(term, below, FETCH)?;
+            let Some(last) = candidates.last() else { return Ok(true) };
+            below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
+            for index in candidates {
+                let reading = self.evidence.reading(index)?;
+                if left == 0 || (reading.terms.contains(term) && !each(&reading)) {
+                    return Ok(false);
+                }
+                left = left.saturating_sub(1);
+            }
+        }
+    }
+}
+
+/// The nodes of all edges of an entry.
+fn ends(reading: &Reading) -> impl Iterator<Item = &Node> {
+    reading.facts.edges.iter().flat_map(|edge| [&edge.from, &edge.to])
+}
+
+/// What stands after the last `:` or `@`: the hex digits of a digest, a commit or a key.
+fn digits(text: &str) -> &str {
+    text.rsplit([':', '@']).next().unwrap_or(text)
+}

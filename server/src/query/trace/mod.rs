@@ -1,0 +1,98 @@
+//! `trace`: the chain of custody around a node.
+//!
+//! [`rules`] says what is followed, [`walk`] follows it within bounds, [`stage`] orders what was found.
+
+mod rules;
+mod stage;
+mod walk;
+
+use custody_evidence::fact::{EdgeKind, Node};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+
+use super::error::QueryError;
+use super::evidence::Evidence;
+use walk::Walk;
+
+/// Edges that one trace returns at most: some hundred kilobytes.
+pub const EDGES_MAX: usize = 2_048;
+/// Edges of one kind that one trace shows at one node: the newest. A person reads no longer list, and a query for
+/// all of them is `find`.
+pub const EDGES_OF_A_KIND_MAX: usize = 256;
+/// Entries that one trace reads at most.
+pub const ENTRIES_MAX: usize = 4_096;
+/// Bytes of envelopes that one trace reads at most: about two seconds of reading SBOMs.
+pub const ENVELOPE_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// A chain of custody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trace {
+    /// The node asked about first, then those of the edges, as they come.
+    pub nodes: Vec<TracedNode>,
+    /// Source, review, build, SBOM, scans, approvals, promotions, deployments, others; within each by entry.
+    pub edges: Vec<TracedEdge>,
+    /// What the chain lacks, in the same order and words.
+    pub missing: Vec<&'static str>,
+    /// Whether a bound was hit and edges are left out.
+    pub truncated: bool,
+}
+
+/// A node of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedNode {
+    /// The node.
+    pub node: Node,
+    /// A name for people, as the newest statement with one gave it; a bill of materials has its number of
+    /// components behind it. Empty if there is none. It identifies nothing.
+    pub label: String,
+}
+
+/// An edge of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedEdge {
+    /// Where it starts.
+    pub from: Node,
+    /// Where it leads.
+    pub to: Node,
+    /// What it says.
+    pub kind: EdgeKind,
+    /// The entry that says it.
+    pub entry: LeafIndex,
+    /// What is known about it.
+    pub status: Status,
+    /// When it happened, as claimed; none without a claim.
+    pub claimed: Option<Timestamp>,
+}
+
+/// What a trace knows about an edge without checking signatures: the asker does that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A statement says so.
+    Claimed,
+    /// A statement says so, and another pairs the digest with a different one of the same algorithm. Neither is
+    /// walked through.
+    Conflict,
+}
+
+impl Status {
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::Conflict => "conflict",
+        }
+    }
+}
+
+/// Returns the chain of custody around `node` in the tree of `size`. `depth` is how many edges away from it are
+/// shown; none: as many as the bounds allow.
+pub fn trace<E: Evidence + ?Sized>(
+    evidence: &E,
+    node: &Node,
+    depth: Option<u32>,
+    size: TreeSize,
+) -> Result<Trace, QueryError> {
+    let mut walk = Walk::new(evidence, size);
+    walk.run(node, depth.unwrap_or(u32::MAX))?;
+    Ok(walk.finish(node))
+}
