@@ -3,8 +3,12 @@
 //! The reader is pure and total: whatever a statement holds, it gives facts, and what it cannot read is a warning. A
 //! change of what it reads is a new [`READER_VERSION`]: indexes are rebuilt, and answers name the version.
 
+mod custody;
 mod edge;
+mod gather;
+mod inventory;
 mod node;
+mod provenance;
 mod read;
 mod term;
 
@@ -90,6 +94,18 @@ pub enum Problem {
     /// A software bill of materials that was not read.
     #[error(transparent)]
     Sbom(#[from] crate::sbom::SbomError),
+    /// A component that is not of the shape of its format.
+    #[error("not a component: {why}")]
+    Component {
+        /// What the reader says.
+        why: String,
+    },
+    /// More than [`crate::predicate::DEPENDENCIES_MAX`] dependencies.
+    #[error("more than {max} dependencies: the rest was left out")]
+    TooManyDependencies {
+        /// The limit.
+        max: usize,
+    },
     /// The predicate names a commit that is no subject: only subjects get evidence.
     #[error("the predicate names commit {named}, which is no subject of the statement")]
     CommitNotSubject {
@@ -125,10 +141,9 @@ impl Facts {
     #[must_use]
     pub fn terms(&self) -> BTreeSet<Term> {
         let mut terms = self.terms.clone();
-        for edge in &self.edges {
-            terms.extend(edge.from.terms());
-            terms.extend(edge.to.terms());
-        }
+        // Each node once: an SBOM's artifact is in thousands of edges.
+        let nodes: BTreeSet<&Node> = self.edges.iter().flat_map(|edge| [&edge.from, &edge.to]).collect();
+        terms.extend(nodes.into_iter().flat_map(Node::terms));
         terms
     }
 }

@@ -25,7 +25,7 @@ pub use deployment::{Action, Deployment};
 pub use name::{Name, NameError};
 pub use promotion::Promotion;
 pub use review::Review;
-pub use slsa::Provenance;
+pub use slsa::{DEPENDENCIES_MAX, Provenance};
 pub use source::{Source, SourceSignature};
 
 /// A predicate that Custody defines.

@@ -2,14 +2,27 @@
 //!
 //! Read are CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3, both in JSON. The rest is recorded, and named as not
 //! interpreted. Reading is tolerant where a document is odd in one place: a package URL that does not parse costs that
-//! URL, not the document.
+//! URL, a component that is no object costs that component.
 
-use crate::digest_set::Digest;
+mod cyclonedx;
+mod spdx2;
+mod text;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::digest_set::{Digest, DigestError};
 use crate::purl::{Purl, PurlError};
+use text::Text;
 
-/// The most components of a document. The largest known one has 30,000; this is the next round number at which the
-/// facts of one entry still fit [`crate::fact::EDGES_MAX`].
+/// The most components of a document. Images of whole operating systems have some thousand; at this number the facts
+/// of one entry still fit [`crate::fact::EDGES_MAX`].
 pub const COMPONENTS_MAX: usize = 50_000;
+/// The most elements that a document may say it describes: SPDX documents list each binary of a release, which are
+/// subjects too ([`crate::statement::SUBJECTS_MAX`]).
+pub const DESCRIBED_MAX: usize = 1024;
+/// The most hashes and references that are read of one component: CycloneDX knows 12 hash algorithms.
+pub const COMPONENT_DETAILS_MAX: usize = 64;
 
 /// Why a document was not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,16 +34,16 @@ pub enum SbomError {
         why: String,
     },
     /// More than [`COMPONENTS_MAX`] components.
-    #[error("a document has at most {max} components, found {found}")]
+    #[error("a document has at most {max} components, found {found} or more")]
     TooManyComponents {
         /// [`COMPONENTS_MAX`].
         max: usize,
-        /// How many there are.
+        /// How many were counted until reading stopped.
         found: usize,
     },
     /// A format that is recorded, but not read.
     #[error("not interpreted: {0}")]
-    NotInterpreted(NotInterpreted),
+    NotInterpreted(#[from] NotInterpreted),
 }
 
 /// A format that is recorded, but not read.
@@ -39,17 +52,17 @@ pub enum NotInterpreted {
     /// CycloneDX in another version than 1.2 to 1.7.
     #[error("CycloneDX {version:?}; 1.2 to 1.7 are read")]
     CycloneDxVersion {
-        /// The value of `specVersion`, cut to 80 characters.
+        /// The value of `specVersion`, cut to 80 characters; empty if there is none.
         version: String,
     },
     /// SPDX in another version than 2.2 and 2.3.
     #[error("SPDX {version:?}; SPDX-2.2 and SPDX-2.3 are read")]
     SpdxVersion {
-        /// The value of `spdxVersion`, cut to 80 characters.
+        /// The value of `spdxVersion`, cut to 80 characters; empty if it is no text.
         version: String,
     },
     /// SPDX 3, which is JSON-LD.
-    #[error("SPDX 3")]
+    #[error("SPDX 3; SPDX-2.2 and SPDX-2.3 are read")]
     Spdx3,
     /// SPDX in its tag-value form.
     #[error("SPDX as tag-value text; only JSON is read")]
@@ -57,41 +70,172 @@ pub enum NotInterpreted {
     /// XML.
     #[error("XML; only JSON is read")]
     Xml,
-    /// JSON that is neither CycloneDX nor SPDX.
+    /// Neither CycloneDX nor SPDX.
     #[error("neither CycloneDX (bomFormat) nor SPDX (spdxVersion)")]
     Unknown,
 }
 
 /// What a document lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Components {
     /// The format, with its version: `CycloneDX 1.6`, `SPDX-2.3`.
     pub format: String,
-    /// What the document says it describes.
+    /// What the document says it describes. In SPDX these are among `components` too.
     pub described: Vec<Component>,
-    /// What is in it, nested components too, without what it describes.
+    /// Every component (CycloneDX, nested ones too) or package (SPDX), in the document's order.
     pub components: Vec<Component>,
-    /// When the document says it was made, as written.
-    pub created: Option<String>,
+    /// When the document says it was made: the path of the member, and its text.
+    pub created: Option<(String, String)>,
+    /// What was left out, and where.
+    pub left_out: Vec<(String, LeftOut)>,
 }
 
-/// A package, file or device that a document lists.
+/// Something in a document that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LeftOut {
+    /// A component that is not of the shape of its format.
+    #[error("not a component: {why}")]
+    Component {
+        /// What the reader says.
+        why: String,
+    },
+    /// A hash that cannot be kept.
+    #[error(transparent)]
+    Digest(#[from] DigestError),
+    /// A package URL that does not parse; the component stays.
+    #[error(transparent)]
+    Purl(#[from] PurlError),
+}
+
+/// A package, file, service or device that a document lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Component {
-    /// Where it stands: `components[3]`.
+    /// Where it stands: `components[3].components[0]`.
     pub path: String,
-    /// The name; may be empty.
+    /// The name with its group; may be empty.
     pub name: String,
-    /// The version, as written.
+    /// The version, as written; none if it is missing or empty.
     pub version: Option<String>,
     /// The package URL; none if there is none, or if it does not parse.
     pub purl: Option<Purl>,
-    /// Why the package URL does not parse.
-    pub purl_error: Option<PurlError>,
-    /// Digests of its bytes.
+    /// Digests of its bytes, under in-toto's names of the algorithms.
     pub hashes: Vec<Digest>,
     /// Where its bytes come from, as written.
     pub fetched_from: Vec<String>,
-    /// Whether it is shipped; a component that was only used to build or test is not.
+    /// Whether it is shipped: not so if CycloneDX gives it the scope `excluded` (for tests, or for building).
     pub shipped: bool,
+}
+
+/// The members that tell one format from another.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Marks<'a> {
+    #[serde(default)]
+    bom_format: Text,
+    #[serde(default)]
+    spec_version: Text,
+    #[serde(borrow, default)]
+    spdx_version: Option<&'a RawValue>,
+    #[serde(borrow, rename = "@context", default)]
+    context: Option<&'a RawValue>,
+    #[serde(borrow, rename = "Data", default)]
+    data: Option<&'a RawValue>,
+}
+
+/// Reads a document's bytes.
+///
+/// cosign's old wrapper `{"Data": .., "Timestamp": ..}` is seen through: its `Data` is the document, or text of it.
+pub fn components(bytes: &[u8]) -> Result<Components, SbomError> {
+    let marks = marks(bytes)?;
+    match marks.data {
+        Some(data) if marks.bom_format.is_none() && marks.spdx_version.is_none() => {
+            match serde_json::from_str(data.get()) {
+                Ok(Text(Some(text))) => read(text.as_bytes()),
+                _ => read(data.get().as_bytes()),
+            }
+        }
+        _ => read(bytes),
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Components, SbomError> {
+    let marks = marks(bytes)?;
+    if marks.bom_format.as_deref() == Some("CycloneDX") {
+        return match marks.spec_version.as_deref() {
+            Some(version @ ("1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7")) => {
+                cyclonedx::read(version, bytes)
+            }
+            other => Err(NotInterpreted::CycloneDxVersion { version: cut(other.unwrap_or_default()) }.into()),
+        };
+    }
+    if let Some(version) = marks.spdx_version {
+        let version = serde_json::from_str::<Text>(version.get()).unwrap_or_default();
+        return match version.as_deref() {
+            Some(version @ ("SPDX-2.2" | "SPDX-2.3")) => spdx2::read(version, bytes),
+            other => Err(NotInterpreted::SpdxVersion { version: cut(other.unwrap_or_default()) }.into()),
+        };
+    }
+    match marks.context {
+        Some(context) if context.get().contains("spdx.org") => Err(NotInterpreted::Spdx3.into()),
+        _ => Err(NotInterpreted::Unknown.into()),
+    }
+}
+
+fn marks(bytes: &[u8]) -> Result<Marks<'_>, SbomError> {
+    let start = bytes.trim_ascii_start();
+    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    if start.starts_with(b"<") {
+        return Err(NotInterpreted::Xml.into());
+    }
+    let tag = b"SPDXVersion:";
+    if !start.starts_with(b"{") && bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(tag)) {
+        return Err(NotInterpreted::SpdxTagValue.into());
+    }
+    serde_json::from_slice(bytes).map_err(shape)
+}
+
+/// Reads a list of hashes; those that cannot be kept go to `left_out`.
+fn hashes<'a>(
+    path: &str,
+    found: impl Iterator<Item = (&'a str, &'a str)>,
+    left_out: &mut Vec<(String, LeftOut)>,
+) -> Vec<Digest> {
+    let mut hashes = Vec::new();
+    for (algorithm, value) in found {
+        match Digest::read(&algorithm_name(algorithm), value) {
+            Ok(digest) if !hashes.contains(&digest) => hashes.push(digest),
+            Ok(_) => {}
+            Err(error) => left_out.push((format!("{path}.hashes"), error.into())),
+        }
+    }
+    hashes
+}
+
+/// Reads a package URL; one that does not parse goes to `left_out`.
+fn purl(path: &str, text: Option<&str>, left_out: &mut Vec<(String, LeftOut)>) -> Option<Purl> {
+    let text = text.filter(|text| !text.is_empty())?;
+    text.parse().map_err(|error: PurlError| left_out.push((format!("{path}.purl"), error.into()))).ok()
+}
+
+/// Returns in-toto's name of an algorithm: `SHA-256`, `SHA256` -> `sha256`, `SHA3-256` -> `sha3_256`.
+fn algorithm_name(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    if let Some(bits) = name.strip_prefix("sha-") {
+        return format!("sha{bits}");
+    }
+    if name.starts_with("sha3-") {
+        return name.replace('-', "_");
+    }
+    if name.starts_with("blake2b-") {
+        return "blake2b".to_owned();
+    }
+    name
+}
+
+fn shape(error: serde_json::Error) -> SbomError {
+    SbomError::Shape { why: error.to_string() }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(80).collect()
 }

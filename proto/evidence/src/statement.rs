@@ -10,6 +10,7 @@ mod descriptor;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::capped::Capped;
 use crate::digest_set::DigestError;
 use crate::json::{self, JsonError};
 
@@ -123,7 +124,7 @@ struct Members {
     #[serde(rename = "_type")]
     statement_type: Option<String>,
     #[serde(default)]
-    subject: Option<Vec<RawDescriptor>>,
+    subject: Option<Capped<RawDescriptor, SUBJECTS_MAX>>,
     #[serde(rename = "predicateType")]
     predicate_type: Option<String>,
     #[serde(default)]
@@ -197,10 +198,11 @@ fn predicate(found: Option<Box<RawValue>>) -> Result<Option<Box<RawValue>>, Stat
     }
 }
 
-fn subjects(found: Vec<RawDescriptor>) -> Result<Vec<Subject>, StatementError> {
-    if found.len() > SUBJECTS_MAX {
-        return Err(StatementError::TooManySubjects { max: SUBJECTS_MAX, found: found.len() });
+fn subjects(found: Capped<RawDescriptor, SUBJECTS_MAX>) -> Result<Vec<Subject>, StatementError> {
+    if found.total > SUBJECTS_MAX {
+        return Err(StatementError::TooManySubjects { max: SUBJECTS_MAX, found: found.total });
     }
+    let found = found.items;
     let digests = found.iter().map(RawDescriptor::digests_len).sum();
     if digests > DIGESTS_MAX {
         return Err(StatementError::TooManyDigests { max: DIGESTS_MAX, found: digests });

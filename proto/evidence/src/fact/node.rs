@@ -140,6 +140,12 @@ impl Node {
         Self { kind: NodeKind::Document, id: digest.to_string() }
     }
 
+    /// Returns the node of a run that no one named: `unnamed:sha256:<hex>` of the predicate that describes it.
+    #[must_use]
+    pub fn unnamed_run(predicate: &[u8]) -> Self {
+        Self { kind: NodeKind::Run, id: format!("unnamed:{}", Digest::sha256_of(predicate)) }
+    }
+
     /// Returns the node of a reference in a repository.
     #[must_use]
     pub fn git_ref(repository: &Repository, reference: &str) -> Option<Self> {

@@ -2,8 +2,12 @@
 
 use serde::Deserialize;
 
+use crate::capped::Capped;
 use crate::repository::GitUri;
 use crate::statement::{Descriptor, RawDescriptor};
+
+/// The most dependencies that are read: as many as components of a document, since builds resolve what documents list.
+pub const DEPENDENCIES_MAX: usize = crate::sbom::COMPONENTS_MAX;
 
 /// How something was built. Texts stand as they were written; nothing in them has been checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct Provenance {
     pub config: Option<(String, Descriptor)>,
     /// What went into the build, with the path of each member. The source repository is among it.
     pub dependencies: Vec<(String, Descriptor)>,
+    /// How many dependencies there are beyond the first [`DEPENDENCIES_MAX`].
+    pub more_dependencies: usize,
     /// Digests that were dropped because they cannot be kept.
     pub dropped: Vec<(String, crate::digest_set::DigestError)>,
 }
@@ -73,8 +79,9 @@ impl Provenance {
         (path.to_owned(), descriptor)
     }
 
-    pub(super) fn dependencies(&mut self, path: &str, raw: Vec<RawDescriptor>) {
-        for (position, raw) in raw.into_iter().enumerate() {
+    pub(super) fn dependencies(&mut self, path: &str, raw: Capped<RawDescriptor, DEPENDENCIES_MAX>) {
+        self.more_dependencies = raw.total - raw.items.len();
+        for (position, raw) in raw.items.into_iter().enumerate() {
             let dependency = self.descriptor(&format!("{path}[{position}]"), raw);
             self.dependencies.push(dependency);
         }

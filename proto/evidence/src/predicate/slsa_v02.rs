@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::slsa::{Builder, Provenance, time};
+use super::slsa::{Builder, DEPENDENCIES_MAX, Provenance, time};
+use crate::capped::Capped;
 use crate::json::{self, JsonError};
 use crate::statement::RawDescriptor;
 
@@ -21,7 +22,7 @@ struct Predicate {
     #[serde(default)]
     metadata: Option<Metadata>,
     #[serde(default)]
-    materials: Option<Vec<RawDescriptor>>,
+    materials: Option<Capped<RawDescriptor, DEPENDENCIES_MAX>>,
 }
 
 #[derive(Deserialize, Default)]

@@ -4,7 +4,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::slsa::{Builder, Provenance, time};
+use super::slsa::{Builder, DEPENDENCIES_MAX, Provenance, time};
+use crate::capped::Capped;
 use crate::json::{self, JsonError};
 use crate::statement::RawDescriptor;
 
@@ -28,7 +29,7 @@ struct BuildDefinition {
     #[serde(default)]
     external_parameters: Option<Box<RawValue>>,
     #[serde(default)]
-    resolved_dependencies: Option<Vec<RawDescriptor>>,
+    resolved_dependencies: Option<Capped<RawDescriptor, DEPENDENCIES_MAX>>,
 }
 
 #[derive(Deserialize, Default)]

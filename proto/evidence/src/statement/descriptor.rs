@@ -1,9 +1,11 @@
 //! Resource descriptors: what a subject, a material or a dependency is (in-toto `spec/v1/resource_descriptor.md`).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::SUBJECT_DIGESTS_MAX;
+use crate::capped::CappedMap;
 use crate::digest_set::{Digest, DigestError};
 use crate::repository::GitUri;
 
@@ -26,7 +28,7 @@ pub(crate) struct RawDescriptor {
     #[serde(default)]
     uri: Option<String>,
     #[serde(default)]
-    digest: Option<BTreeMap<String, String>>,
+    digest: Option<CappedMap<SUBJECT_DIGESTS_MAX>>,
 }
 
 impl Descriptor {
@@ -70,13 +72,14 @@ impl Descriptor {
 
 impl RawDescriptor {
     pub(crate) fn digests_len(&self) -> usize {
-        self.digest.as_ref().map_or(0, BTreeMap::len)
+        self.digest.as_ref().map_or(0, |digests| digests.total)
     }
 
     /// Checks every digest; the first that cannot be kept is the error.
     pub(crate) fn checked(self) -> Result<Descriptor, DigestError> {
         let digests = self.digest.unwrap_or_default();
         let digests = digests
+            .members
             .iter()
             .map(|(algorithm, value)| Digest::read(algorithm, value))
             .collect::<Result<_, _>>()?;
@@ -88,7 +91,7 @@ impl RawDescriptor {
     /// Keeps what can be kept, and gives the digests that cannot to `dropped`.
     pub(crate) fn tolerant(self, mut dropped: impl FnMut(DigestError)) -> Descriptor {
         let mut digests = BTreeSet::new();
-        for (algorithm, value) in self.digest.as_ref().into_iter().flatten() {
+        for (algorithm, value) in self.digest.iter().flat_map(|digests| &digests.members) {
             match Digest::read(algorithm, value) {
                 Ok(digest) => {
                     digests.insert(digest);

@@ -1,0 +1,168 @@
+//! Gathers facts, within their limits.
+
+use std::collections::BTreeSet;
+
+use custody_log::Timestamp;
+
+use super::{
+    EDGES_MAX, Edge, EdgeKind, Facts, LABEL_MAX, Node, NodeKind, Problem, Term, WARNINGS_MAX, Warning,
+};
+use crate::digest_set::{Digest, Standing};
+use crate::repository::Repository;
+use crate::statement::{Descriptor, Statement};
+
+/// Facts that are being gathered.
+#[derive(Default)]
+pub(super) struct Gather {
+    facts: Facts,
+}
+
+impl Gather {
+    /// Adds an edge, unless there are too many: then the first that is left out is a warning, and [`Self::full`] holds.
+    pub(super) fn edge(&mut self, from: &Node, kind: EdgeKind, to: &Node) {
+        if !self.full() {
+            self.facts.edges.insert(Edge { from: from.clone(), kind, to: to.clone() });
+            if self.full() {
+                self.warn("predicate", Problem::TooManyEdges);
+            }
+        }
+    }
+
+    /// Adds an edge from each node to each. Both are sets, so the work is bounded by the edges there can be.
+    pub(super) fn edges(&mut self, from: &BTreeSet<Node>, kind: EdgeKind, to: &BTreeSet<Node>) {
+        for from in from {
+            for to in to {
+                if self.full() {
+                    return;
+                }
+                self.edge(from, kind, to);
+            }
+        }
+    }
+
+    /// Whether no edge can be added any more.
+    pub(super) fn full(&self) -> bool {
+        self.facts.edges.len() >= EDGES_MAX
+    }
+
+    pub(super) fn term(&mut self, term: Term) {
+        self.facts.terms.insert(term);
+    }
+
+    pub(super) fn term_all(&mut self, terms: impl IntoIterator<Item = Term>) {
+        self.facts.terms.extend(terms);
+    }
+
+    pub(super) fn warn(&mut self, path: &str, problem: impl Into<Problem>) {
+        let warnings = &mut self.facts.warnings;
+        match warnings.len() {
+            // One place is left for the warning that says that there are more.
+            0..WARNINGS_LAST => warnings.push(Warning { path: path.to_owned(), problem: problem.into() }),
+            WARNINGS_LAST => {
+                warnings.push(Warning { path: String::new(), problem: Problem::TooManyWarnings })
+            }
+            _ => {}
+        }
+    }
+
+    /// Names a node for people; the first name stays.
+    pub(super) fn label(&mut self, node: &Node, text: &str) {
+        let spaced = |c: char| if c.is_control() || is_invisible(c) { ' ' } else { c };
+        let label: String = text.chars().take(LABEL_MAX).map(spaced).collect();
+        if !label.trim().is_empty() {
+            self.facts.labels.entry(node.clone()).or_insert_with(|| label.trim().to_owned());
+        }
+    }
+
+    /// Returns the node with this name; a name that cannot be one is a warning.
+    pub(super) fn named(&mut self, path: &str, kind: NodeKind, text: &str) -> Option<Node> {
+        let node = Node::named(kind, text);
+        if node.is_none() {
+            self.warn(path, Problem::Name { found: text.chars().take(80).collect() });
+        }
+        node
+    }
+
+    /// Adds a claimed time; returns it if it is one.
+    pub(super) fn time(&mut self, path: &str, text: &str) -> Option<Timestamp> {
+        match Timestamp::parse_rfc3339(text) {
+            Ok(time) => {
+                self.claimed(path, time);
+                Some(time)
+            }
+            Err(error) => {
+                self.warn(path, error);
+                None
+            }
+        }
+    }
+
+    pub(super) fn claimed(&mut self, path: &str, time: Timestamp) {
+        self.facts.times.push((path.to_owned(), time));
+    }
+
+    /// Says when it happened.
+    pub(super) fn happened(&mut self, time: Option<Timestamp>) {
+        self.facts.happened = time;
+    }
+
+    pub(super) fn components(&mut self, count: usize) {
+        self.facts.components = Some(count);
+    }
+
+    /// Warns of digests that are kept but carry no evidence because their value does not fit.
+    pub(super) fn malformed(&mut self, path: &str, descriptor: &Descriptor) {
+        for digest in descriptor.digests() {
+            self.malformed_digest(&format!("{path}.digest"), digest);
+        }
+    }
+
+    pub(super) fn malformed_digest(&mut self, path: &str, digest: &Digest) {
+        if digest.standing() == Standing::Malformed {
+            self.warn(path, Problem::MalformedDigest { digest: digest.clone() });
+        }
+    }
+
+    /// Returns the nodes of a descriptor's usable digests. A commit is in the repository given, or else in that of the
+    /// descriptor's git URI.
+    #[expect(clippy::unused_self, reason = "reads like the other ways to nodes")]
+    pub(super) fn nodes(&self, descriptor: &Descriptor, repository: Option<&Repository>) -> BTreeSet<Node> {
+        let uri = descriptor.git_uri();
+        let repository = repository.or(uri.as_ref().map(crate::repository::GitUri::repository));
+        descriptor.usable().map(|digest| Node::of_digest(&digest, repository)).collect()
+    }
+
+    /// Returns the nodes of all subjects.
+    pub(super) fn subjects(&self, statement: &Statement, repository: Option<&Repository>) -> BTreeSet<Node> {
+        statement.subjects().iter().flat_map(|subject| self.nodes(subject, repository)).collect()
+    }
+
+    /// Several usable digests of one thing are the same thing: an edge from the first to each other. Git objects are
+    /// left out: a commit and its tree are two things.
+    pub(super) fn same(&mut self, descriptor: &Descriptor) {
+        let digests: Vec<Digest> = descriptor.usable().collect();
+        self.same_digests(&digests);
+    }
+
+    pub(super) fn same_digests(&mut self, digests: &[Digest]) {
+        let bytes = |digest: &&Digest| digest.usable() && !digest.algorithm().starts_with("git");
+        let nodes: BTreeSet<Node> = digests.iter().filter(bytes).map(Node::artifact).collect();
+        let mut nodes = nodes.iter();
+        if let Some(first) = nodes.next() {
+            nodes.for_each(|other| self.edge(first, EdgeKind::SameAs, other));
+        }
+    }
+
+    pub(super) fn done(mut self, interpreted: bool) -> Facts {
+        self.facts.interpreted = interpreted;
+        self.facts
+    }
+}
+
+const WARNINGS_LAST: usize = WARNINGS_MAX - 1;
+
+/// Characters that change how the text around them is shown (Unicode's bidirectional and zero-width ones): with them, a
+/// name could look like another.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}

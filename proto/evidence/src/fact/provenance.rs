@@ -1,0 +1,107 @@
+//! Facts of a build: SLSA provenance.
+
+use std::collections::BTreeSet;
+
+use super::gather::Gather;
+use super::{EdgeKind, Field, Node, NodeKind, Problem, Term};
+use crate::predicate::{DEPENDENCIES_MAX, Provenance};
+use crate::purl::Purl;
+use crate::repository::Repository;
+use crate::statement::{Descriptor, Statement};
+
+pub(super) fn read(statement: &Statement, provenance: &Provenance, gather: &mut Gather) {
+    let artifacts = gather.subjects(statement, None);
+    let run = run_of(statement, provenance, gather);
+    gather.edges(&artifacts, EdgeKind::BuiltBy, &BTreeSet::from([run.clone()]));
+    if let Some(builder) = &provenance.builder
+        && let Some(builder) = gather.named("predicate.builder.id", NodeKind::Builder, builder)
+    {
+        gather.edge(&run, EdgeKind::RanOn, &builder);
+    }
+    gather.label(&run, provenance.entry_point.as_deref().unwrap_or_default());
+    times(provenance, gather);
+    repository(provenance, gather);
+    for (path, error) in &provenance.dropped {
+        gather.warn(path, error.clone());
+    }
+    if provenance.more_dependencies > 0 {
+        gather.warn("predicate", Problem::TooManyDependencies { max: DEPENDENCIES_MAX });
+    }
+
+    let mut commits = BTreeSet::new();
+    if let Some((path, config)) = &provenance.config {
+        gather.malformed(path, config);
+        let nodes = gather.nodes(config, None);
+        let (sources, definitions) = nodes.into_iter().partition(|node| node.kind() == NodeKind::Commit);
+        commits = sources;
+        gather.edges(&BTreeSet::from([run.clone()]), EdgeKind::DefinedBy, &definitions);
+        reference(&run, path, config, gather);
+        gather.same(config);
+    }
+    for (path, dependency) in &provenance.dependencies {
+        commits.extend(resolved(&run, path, dependency, gather));
+    }
+    let built: BTreeSet<Node> = artifacts.into_iter().chain([run]).collect();
+    gather.edges(&built, EdgeKind::BuiltFrom, &commits);
+}
+
+/// Returns the run's node. A run that is not named, or by a text that cannot be a name, is named by the digest of its
+/// predicate, so that artifact and builder still hang together.
+fn run_of(statement: &Statement, provenance: &Provenance, gather: &mut Gather) -> Node {
+    let named = provenance.run_id().and_then(|id| gather.named("predicate.invocationId", NodeKind::Run, &id));
+    named.unwrap_or_else(|| Node::unnamed_run(statement.predicate_bytes().unwrap_or_default()))
+}
+
+/// A build happened when it finished; one without an end, when it started.
+fn times(provenance: &Provenance, gather: &mut Gather) {
+    let mut time =
+        |claim: &Option<(String, String)>| claim.as_ref().and_then(|(path, text)| gather.time(path, text));
+    let (started, finished) = (time(&provenance.started), time(&provenance.finished));
+    gather.happened(finished.or(started));
+}
+
+/// The repository of the workflow finds the entry even if no dependency names it.
+fn repository(provenance: &Provenance, gather: &mut Gather) {
+    let named = provenance.repository.as_deref().and_then(Repository::parse);
+    let source = provenance.source().map(|uri| uri.repository().clone());
+    for repository in [named, source].into_iter().flatten() {
+        gather.term(Term::of(Field::Repository, repository.to_string()));
+    }
+}
+
+/// Adds what the run resolved, and returns the commits among it.
+fn resolved(run: &Node, path: &str, dependency: &Descriptor, gather: &mut Gather) -> BTreeSet<Node> {
+    gather.malformed(path, dependency);
+    let nodes = gather.nodes(dependency, None);
+    let (commits, artifacts): (BTreeSet<Node>, BTreeSet<Node>) =
+        nodes.into_iter().partition(|node| node.kind() == NodeKind::Commit);
+    for artifact in &artifacts {
+        gather.edge(run, EdgeKind::Resolved, artifact);
+        gather.label(artifact, dependency.name().or(dependency.uri()).unwrap_or_default());
+    }
+    match dependency.uri().filter(|uri| uri.starts_with("pkg:")) {
+        Some(uri) => match uri.parse::<Purl>() {
+            Ok(purl) => {
+                let component = Node::component(&purl);
+                gather.edge(run, EdgeKind::Resolved, &component);
+                gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &artifacts);
+            }
+            Err(error) => gather.warn(&format!("{path}.uri"), error),
+        },
+        None => reference(run, path, dependency, gather),
+    }
+    gather.same(dependency);
+    commits
+}
+
+/// The mutable name by which the run got something: a branch or tag of a repository, an image tag, a URL.
+fn reference(run: &Node, path: &str, descriptor: &Descriptor, gather: &mut Gather) {
+    let node = match (descriptor.git_uri(), descriptor.uri()) {
+        (Some(uri), _) => uri.reference().and_then(|reference| Node::git_ref(uri.repository(), reference)),
+        (None, Some(uri)) => gather.named(&format!("{path}.uri"), NodeKind::Ref, uri),
+        (None, None) => None,
+    };
+    if let Some(node) = node {
+        gather.edge(run, EdgeKind::Resolved, &node);
+    }
+}
