@@ -1,0 +1,179 @@
+//! What an entry has been checked for: two types, one for each word.
+//!
+//! A [`Logged`] entry is in the tree that the log signed, and its admission record is the one it commits
+//! to. A [`Verified`] entry was admitted again here, by the code that the server runs: envelope digest,
+//! signatures, the signer's right to say it, statement, and the same admission record byte for byte.
+
+use custody_evidence::admission::{self, AdmissionRecord, RecordError};
+use custody_evidence::dsse::{Envelope, EnvelopeError};
+use custody_evidence::fact::{self, Facts};
+use custody_evidence::statement::{Statement, StatementError};
+use custody_log::receipt::VerifiedReceipt;
+use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest};
+
+use crate::trust::Trust;
+
+/// An entry that is in the log, with its admission record.
+#[derive(Debug, Clone)]
+pub struct Logged {
+    receipt: VerifiedReceipt,
+    record: AdmissionRecord,
+    record_bytes: Vec<u8>,
+}
+
+/// An entry whose envelope and admission were checked here.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    logged: Logged,
+    envelope: Envelope,
+    statement: Statement,
+    facts: Facts,
+}
+
+/// Why an entry is not what it should be. All of these are the log's fault, or that of whoever carried the
+/// bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckError {
+    /// The admission record is missing; only a redaction may erase one.
+    #[error("entry {index}: its admission record is missing")]
+    RecordMissing {
+        /// The entry.
+        index: LeafIndex,
+    },
+    /// The admission record is not the one that the entry commits to.
+    #[error("entry {index}: its admission record is {expected}, found {found}")]
+    RecordDigest {
+        /// The entry.
+        index: LeafIndex,
+        /// What the entry says.
+        expected: RecordDigest,
+        /// The digest of the bytes found.
+        found: RecordDigest,
+    },
+    /// The admission record cannot be read.
+    #[error("entry {index}: admission record: {source}")]
+    Record {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: RecordError,
+    },
+    /// The envelope is not the one that the entry commits to.
+    #[error("entry {index}: its envelope is {expected}, found {found}")]
+    EnvelopeDigest {
+        /// The entry.
+        index: LeafIndex,
+        /// What the entry says.
+        expected: EnvelopeDigest,
+        /// The digest of the bytes found.
+        found: EnvelopeDigest,
+    },
+    /// The envelope cannot be read.
+    #[error("entry {index}: envelope: {source}")]
+    Envelope {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: EnvelopeError,
+    },
+    /// The envelope says something else than the entry commits to.
+    #[error("entry {index}: its content is {expected}, found {found}")]
+    Content {
+        /// The entry.
+        index: LeafIndex,
+        /// What the entry says.
+        expected: ContentDigest,
+        /// The digest of what the envelope says.
+        found: ContentDigest,
+    },
+    /// The statement cannot be read.
+    #[error("entry {index}: statement: {source}")]
+    Statement {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: StatementError,
+    },
+    /// The trust document that the entry was admitted under is not known.
+    #[error("entry {index} was admitted under administrative entry {admin:?}, which is not known here")]
+    UnknownTrust {
+        /// The entry.
+        index: LeafIndex,
+        /// What its `admin` line names.
+        admin: Option<LeafIndex>,
+    },
+    /// By the trust document of its time, the entry should never have been admitted.
+    #[error("entry {index} should not have been admitted: {refusal}")]
+    NotAdmissible {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        refusal: admission::Refusal,
+    },
+    /// Admission gives another record here than the log keeps.
+    #[error("entry {index}: its admission record says something else than its envelope: {member}")]
+    AdmissionDiffers {
+        /// The entry.
+        index: LeafIndex,
+        /// The first member that differs.
+        member: &'static str,
+    },
+}
+
+impl Logged {
+    /// Checks that the admission record is the one that the entry commits to.
+    pub fn new(receipt: VerifiedReceipt, record_bytes: Vec<u8>) -> Result<Self, CheckError> {
+        let entry = receipt.entry();
+        let index = entry.index;
+        if record_bytes.is_empty() {
+            return Err(CheckError::RecordMissing { index });
+        }
+        let found = RecordDigest::of(&record_bytes);
+        if found != entry.record.digest {
+            return Err(CheckError::RecordDigest { index, expected: entry.record.digest, found });
+        }
+        let record =
+            AdmissionRecord::decode(&record_bytes).map_err(|source| CheckError::Record { index, source })?;
+        Ok(Self { receipt, record, record_bytes })
+    }
+
+    /// Returns the entry.
+    #[must_use]
+    pub const fn entry(&self) -> &Entry {
+        self.receipt.entry()
+    }
+
+    /// Returns the receipt that proves it.
+    #[must_use]
+    pub const fn receipt(&self) -> &VerifiedReceipt {
+        &self.receipt
+    }
+
+    /// Returns what was checked at admission.
+    #[must_use]
+    pub const fn record(&self) -> &AdmissionRecord {
+        &self.record
+    }
+
+    /// Returns the admission record's exact bytes.
+    #[must_use]
+    pub fn record_bytes(&self) -> &[u8] {
+        &self.record_bytes
+    }
+
+    /// Checks the envelope's bytes against the entry, and nothing else.
+    pub fn envelope(&self, bytes: &[u8]) -> Result<Envelope, CheckError> {
+        let entry = self.entry();
+        let index = entry.index;
+        let found = EnvelopeDigest::of(bytes);
+        if found != entry.envelope.digest {
+            return Err(CheckError::EnvelopeDigest { index, expected: entry.envelope.digest, found });
+        }
+        let envelope = Envelope::parse(bytes).map_err(|source| CheckError::Envelope { index, source })?;
+        let content = envelope.content();
+        if content != entry.content {
+            return Err(CheckError::Content { index, expected: entry.content, found: content });
+        }
+        Ok(envelope)
+    }
+}

@@ -1,0 +1,221 @@
+//! The way to the server: one channel, deadlines, and retries of what is safe to repeat.
+//!
+//! Every call of Custody is safe to repeat: reads change nothing, and recording the same content again
+//! gives the first entry.
+
+use std::future::Future;
+use std::time::Duration;
+
+use custody_wire::v1::query_client::QueryClient;
+use custody_wire::v1::reader_client::ReaderClient;
+use custody_wire::v1::recorder_client::RecorderClient;
+use custody_wire::{Reason, Refusal, limits};
+use tokio::time::Instant;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Status};
+
+/// The first pause between two attempts; each next one is twice as long.
+const PAUSE_FIRST: Duration = Duration::from_millis(100);
+
+/// The longest pause between two attempts.
+const PAUSE_MAX: Duration = Duration::from_secs(2);
+
+/// A channel to one server.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    channel: Channel,
+    server: String,
+    patience: Patience,
+}
+
+/// How long calls may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// The deadline of one call, its retries included.
+    pub timeout: Duration,
+    /// How long a server that cannot be reached is tried again. A reader at a terminal wants to know soon
+    /// that the address is wrong; a CI job that records wants to outlive a restart of the server.
+    pub retry_for: Duration,
+}
+
+/// Why a server's address is no address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// Not a URL with `http://` and a host.
+    #[error("expected a server address like http://127.0.0.1:4600, found {found:?}")]
+    Form {
+        /// The address given.
+        found: String,
+    },
+    /// A scheme other than `http`.
+    #[error("the scheme {scheme:?} is not supported, in the server address {found:?}")]
+    Scheme {
+        /// The scheme.
+        scheme: String,
+        /// The address given.
+        found: String,
+    },
+}
+
+/// Why a call has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The server refused, with a stable reason word.
+    #[error("the server refused: {}", .0.message())]
+    Refused(Refusal),
+    /// Nothing answered at the address.
+    #[error("cannot reach the server at {server}: {why}")]
+    Unreachable {
+        /// The address.
+        server: String,
+        /// What the network said.
+        why: String,
+    },
+    /// The deadline passed.
+    #[error("the server at {server} did not answer within {} s", .after.as_secs_f32())]
+    TimedOut {
+        /// The address.
+        server: String,
+        /// The deadline.
+        after: Duration,
+    },
+    /// Something answered that is not a Custody server: a proxy, or another service.
+    #[error("what answers at {server} does not behave like a Custody server: {code:?}: {why}")]
+    Foreign {
+        /// The address.
+        server: String,
+        /// The gRPC status.
+        code: Code,
+        /// The text that came with it.
+        why: String,
+    },
+}
+
+impl Connection {
+    /// Makes a channel; the network is used by the first call.
+    pub fn new(server: &str, patience: Patience) -> Result<Self, AddressError> {
+        let form = || AddressError::Form { found: server.to_owned() };
+        let endpoint = Endpoint::from_shared(server.to_owned()).map_err(|_| form())?;
+        match endpoint.uri().scheme_str() {
+            Some("http") => {}
+            Some(scheme) => {
+                return Err(AddressError::Scheme { scheme: scheme.to_owned(), found: server.to_owned() });
+            }
+            None => return Err(form()),
+        }
+        if endpoint.uri().host().is_none_or(str::is_empty) {
+            return Err(form());
+        }
+        let endpoint = endpoint
+            .connect_timeout(Duration::from_secs(5).min(patience.timeout))
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .user_agent(concat!("custody/", env!("CARGO_PKG_VERSION")))
+            .map_err(|_| form())?;
+        Ok(Self { channel: endpoint.connect_lazy(), server: server.to_owned(), patience })
+    }
+
+    /// Returns the address.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    pub(crate) fn reader(&self) -> ReaderClient<Channel> {
+        ReaderClient::new(self.channel.clone()).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+    }
+
+    pub(crate) fn query(&self) -> QueryClient<Channel> {
+        QueryClient::new(self.channel.clone()).max_decoding_message_size(QUERY_BYTES_MAX)
+    }
+
+    pub(crate) fn recorder(&self) -> RecorderClient<Channel> {
+        RecorderClient::new(self.channel.clone())
+            .max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+            .max_encoding_message_size(limits::MESSAGE_BYTES_MAX)
+    }
+
+    /// Runs a call until it has an answer, a refusal that stays, or no time left. `attempt` gets the time
+    /// that is left, to send it along as the request's deadline.
+    pub(crate) async fn call<T, F, Fut>(&self, attempt: F) -> Result<T, CallError>
+    where
+        F: Fn(Duration) -> Fut,
+        Fut: Future<Output = Result<T, Status>>,
+    {
+        let start = Instant::now();
+        let mut pause = PAUSE_FIRST;
+        loop {
+            let left = self.patience.timeout.saturating_sub(start.elapsed());
+            let status = match tokio::time::timeout(left, attempt(left)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(status)) => status,
+                Err(_) => return Err(self.timed_out()),
+            };
+            let error = self.explain(&status);
+            let Some(patience) = self.retries(&error) else { return Err(error) };
+            if start.elapsed() + pause >= patience {
+                return Err(error);
+            }
+            tracing::debug!(%error, ?pause, "trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// Returns until when to try again after this error; none if it will not go away.
+    fn retries(&self, error: &CallError) -> Option<Duration> {
+        let Patience { timeout, retry_for } = self.patience;
+        match error {
+            CallError::Unreachable { .. } => Some(retry_for.min(timeout)),
+            CallError::Refused(refusal) => match refusal.reason()? {
+                Reason::Behind
+                | Reason::Busy
+                | Reason::ShuttingDown
+                | Reason::OutcomeUnknown
+                | Reason::ClockUnsteady => Some(timeout),
+                _ => None,
+            },
+            CallError::TimedOut { .. } | CallError::Foreign { .. } => None,
+        }
+    }
+
+    fn explain(&self, status: &Status) -> CallError {
+        if let Some(refusal) = Refusal::from_status(status) {
+            return CallError::Refused(refusal);
+        }
+        let why = root_cause(status);
+        match status.code() {
+            Code::Unavailable => CallError::Unreachable { server: self.server.clone(), why },
+            Code::DeadlineExceeded | Code::Cancelled => self.timed_out(),
+            // A connection that breaks in the middle of an answer is reported by the client itself.
+            Code::Unknown if std::error::Error::source(status).is_some() => {
+                CallError::Unreachable { server: self.server.clone(), why }
+            }
+            code => CallError::Foreign { server: self.server.clone(), code, why },
+        }
+    }
+
+    fn timed_out(&self) -> CallError {
+        CallError::TimedOut { server: self.server.clone(), after: self.patience.timeout }
+    }
+}
+
+/// A trace may name many nodes and edges: 16 MiB is some 50,000 edges of 300 bytes.
+const QUERY_BYTES_MAX: usize = 16 << 20;
+
+/// Makes a request that carries its deadline, so that the server stops when nobody waits any more.
+pub(crate) fn request<T>(message: T, deadline: Duration) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(deadline);
+    request
+}
+
+/// The network's own words are at the end of the chain of causes: "Connection refused".
+fn root_cause(status: &Status) -> String {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(status);
+    let mut text = status.message().to_owned();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    text
+}

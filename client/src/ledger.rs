@@ -1,0 +1,241 @@
+//! One log on one server, every answer checked.
+
+mod answer;
+mod query;
+mod record;
+mod sync;
+
+use std::path::PathBuf;
+
+use custody_log::checkpoint::{CheckpointError, SignedCheckpoint, VerifiedCheckpoint};
+use custody_log::{LeafIndex, TreeSize};
+use custody_wire::convert::FieldError;
+
+use crate::check::CheckError;
+use crate::connection::{AddressError, CallError, Connection, Patience};
+use crate::memory::{Memory, MemoryError};
+use crate::pin::Pin;
+use crate::trust::{ReplayError, Trust, TrustFileError};
+
+pub use query::{Found, Matched, Query, Resolved, Traced, TracedEdge};
+pub use record::{RecordError, Recorded};
+
+/// How to reach a log, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The server's address.
+    pub server: String,
+    /// How long calls may take.
+    pub patience: Patience,
+    /// The log.
+    pub pin: Pin,
+    /// Where the memory of all logs is.
+    pub state_dir: PathBuf,
+    /// Trust that was read from a file the caller named; it is used when it is newer than the memory's.
+    pub trust: Option<Trust>,
+}
+
+/// One log on one server.
+#[derive(Debug)]
+pub struct Ledger {
+    connection: Connection,
+    memory: Memory,
+    trust: Trust,
+    newest: VerifiedCheckpoint,
+    warnings: Vec<String>,
+}
+
+/// Why a question has no checked answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The address is none.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The call has no answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The server is behind the largest checkpoint seen; nothing says that it will stay there.
+    #[error("the server is behind: expected tree size {expected} at least, found {found}")]
+    Behind {
+        /// The size of the largest checkpoint seen.
+        expected: TreeSize,
+        /// The size that the server has.
+        found: TreeSize,
+    },
+    /// The log shows a smaller tree than it signed before, and says that it is today's.
+    #[error("the log was rolled back: it signed tree size {expected} before, and now shows {found} as the newest")]
+    Rollback {
+        /// The size of the largest checkpoint seen.
+        expected: TreeSize,
+        /// The size that the log shows now.
+        found: TreeSize,
+        /// The two checkpoints, as files.
+        evidence: Vec<PathBuf>,
+    },
+    /// The log signed two trees that contradict each other.
+    #[error("the log was forked: its trees of size {old} and {new} contradict each other")]
+    Fork {
+        /// The size of the smaller tree.
+        old: TreeSize,
+        /// The size of the larger one.
+        new: TreeSize,
+        /// The two checkpoints, as files.
+        evidence: Vec<PathBuf>,
+    },
+    /// A checkpoint is not signed by the log.
+    #[error("the server sent a checkpoint that is not to be believed: {0}")]
+    Checkpoint(#[source] CheckpointError),
+    /// The administrative entries do not lead from the pin to the newest entry.
+    #[error("the log's administrative entries are not to be believed: {0}")]
+    Replay(#[from] ReplayError),
+    /// An answer does not have the form that the protocol gives it.
+    #[error("the server broke the protocol: {0}")]
+    Protocol(#[from] ProtocolError),
+    /// An entry is not what it should be.
+    #[error("the server sent an entry that is not to be believed: {0}")]
+    Check(#[from] CheckError),
+    /// An edge that no statement asserts.
+    #[error("the server claims `{from} {kind} {to}` from entry {entry}, whose statement does not say so")]
+    ForgedEdge {
+        /// The edge's start.
+        from: String,
+        /// The edge's kind.
+        kind: String,
+        /// The edge's end.
+        to: String,
+        /// The entry it is said to come from.
+        entry: LeafIndex,
+    },
+    /// An entry that does not meet the conditions of the question.
+    #[error("the server answered with entry {entry}, which does not meet `{condition}`")]
+    NotAsked {
+        /// The entry.
+        entry: LeafIndex,
+        /// The condition, as `field value`.
+        condition: String,
+    },
+    /// The memory cannot be used.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The remembered trust file cannot be used.
+    #[error("the trust file {}: {source}", .path.display())]
+    TrustFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: TrustFileError,
+    },
+    /// The remembered checkpoint cannot be used.
+    #[error("the remembered checkpoint {}: {source}", .path.display())]
+    Remembered {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: CheckpointError,
+    },
+}
+
+/// How an answer breaks the protocol.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// A field holds what it must not.
+    #[error(transparent)]
+    Field(#[from] FieldError),
+    /// A stream ends too early.
+    #[error("the answer ends before {expected}")]
+    Ended {
+        /// What should have come.
+        expected: &'static str,
+    },
+    /// A stream goes on too long, or holds parts in another order.
+    #[error("the answer holds {found} where it must not")]
+    Unexpected {
+        /// What came.
+        found: &'static str,
+    },
+    /// Another entry than the one asked for.
+    #[error("asked for entry {expected}, found {found}")]
+    WrongEntry {
+        /// The entry asked for.
+        expected: LeafIndex,
+        /// The entry that came.
+        found: LeafIndex,
+    },
+    /// An entry's bytes or proof are malformed, or prove nothing.
+    #[error("entry {index}: {source}")]
+    Receipt {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: custody_log::receipt::ReceiptError,
+    },
+    /// A receipt's bytes are malformed, or prove nothing.
+    #[error("the receipt: {0}")]
+    BadReceipt(custody_log::receipt::ReceiptError),
+    /// A proof of consistency has a form that no such proof has.
+    #[error("consistency proof: {0}")]
+    Consistency(custody_log::tree::ProofError),
+    /// An answer as of a tree that the log did not sign.
+    #[error("the answer is as of tree size {size}, which is not part of the checkpoint of size {checkpoint}")]
+    AsOf {
+        /// The answer's tree.
+        size: TreeSize,
+        /// The checkpoint's.
+        checkpoint: TreeSize,
+    },
+    /// The answer covers less than the tree it is about.
+    #[error("the answer covers {found} entries only, of {expected}")]
+    NotCovered {
+        /// The answer's tree.
+        expected: TreeSize,
+        /// What was searched.
+        found: TreeSize,
+    },
+    /// The envelope is longer than its entry says.
+    #[error("the envelope of entry {index} is {expected} bytes, the server sent more")]
+    EnvelopeLength {
+        /// The entry.
+        index: LeafIndex,
+        /// What the entry says.
+        expected: u64,
+    },
+}
+
+impl Ledger {
+    /// Returns what is believed of the log.
+    #[must_use]
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// Returns the newest checkpoint of the log that was seen and checked.
+    #[must_use]
+    pub const fn checkpoint(&self) -> &VerifiedCheckpoint {
+        &self.newest
+    }
+
+    /// Returns the server's address.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        self.connection.server()
+    }
+
+    /// Takes what the user should be told besides the answer.
+    #[must_use]
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Returns the log that every request names; the server must be as far as the newest checkpoint.
+    fn log(&self) -> custody_wire::v1::Log {
+        log(self.trust.pin(), self.newest.checkpoint().size())
+    }
+}
+
+fn log(pin: &Pin, min_size: TreeSize) -> custody_wire::v1::Log {
+    custody_wire::v1::Log { origin: pin.origin.to_string(), min_size: min_size.get() }
+}
+
+fn parse_checkpoint(bytes: &[u8]) -> Result<SignedCheckpoint, LedgerError> {
+    SignedCheckpoint::parse(bytes).map_err(LedgerError::Checkpoint)
+}

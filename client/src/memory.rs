@@ -1,0 +1,168 @@
+//! What a client remembers of one log between runs: its trust file and the largest checkpoint seen.
+//!
+//! The memory is what tells a rolled-back or forked log from an honest one. A directory a log:
+//!
+//! ```text
+//! <state>/<origin, made safe>-<first 16 hex digits of the pin>/
+//!   trust.json     the trust file
+//!   checkpoint     the largest checkpoint seen: a signed note, verbatim
+//!   lock           held while one of them is replaced
+//!   evidence-*     checkpoints that prove that the log misbehaved; never deleted
+//! ```
+//!
+//! Files are replaced by renaming a synced new one over them: a crash leaves the old or the new one.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use custody_log::checkpoint::SignedCheckpoint;
+
+use crate::pin::Pin;
+
+/// The files of one log.
+#[derive(Debug, Clone)]
+pub struct Memory {
+    dir: PathBuf,
+}
+
+/// Why the memory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum MemoryError {
+    /// A file or directory cannot be read.
+    #[error("cannot read {}: {why}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// A file or directory cannot be written.
+    #[error("cannot write {}: {why}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
+}
+
+/// The largest file that the memory reads: 64 MiB, far above any trust file of a log with thousands of
+/// administrative entries.
+const FILE_BYTES_MAX: u64 = 64 << 20;
+
+impl Memory {
+    /// Names the directory for a log; nothing is read or made yet. The pin is part of the name: another log
+    /// with the same origin, such as a development server made anew, is not a rollback of this one.
+    #[must_use]
+    pub fn of(state_dir: &Path, pin: &Pin) -> Self {
+        let safe = |c: char| if c.is_ascii_alphanumeric() || c == '.' || c == '-' { c } else { '_' };
+        let name: String = pin.origin.as_str().chars().take(100).map(safe).collect();
+        let hex: String = pin.genesis.to_hex().chars().take(16).collect();
+        Self { dir: state_dir.join(format!("{name}-{hex}")) }
+    }
+
+    /// Returns the directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Returns the path of the trust file, whether or not it exists.
+    #[must_use]
+    pub fn trust_path(&self) -> PathBuf {
+        self.dir.join("trust.json")
+    }
+
+    /// Returns the path of the largest checkpoint seen, whether or not it exists.
+    #[must_use]
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.dir.join("checkpoint")
+    }
+
+    /// Returns the trust file's bytes; none if there is no file yet.
+    pub fn trust(&self) -> Result<Option<Vec<u8>>, MemoryError> {
+        read(&self.trust_path())
+    }
+
+    /// Returns the largest checkpoint seen, as it was written; none if there is none yet.
+    pub fn checkpoint(&self) -> Result<Option<Vec<u8>>, MemoryError> {
+        read(&self.checkpoint_path())
+    }
+
+    /// Replaces the trust file, unless another process wrote a longer one meanwhile: it only ever grows.
+    pub fn keep_trust(&self, bytes: &[u8], entries: usize) -> Result<(), MemoryError> {
+        let _lock = self.lock()?;
+        let path = self.trust_path();
+        let known = read(&path)?.and_then(|bytes| crate::trust::TrustFile::decode(&bytes).ok());
+        if known.is_some_and(|known| known.entries.len() > entries) {
+            return Ok(());
+        }
+        replace(&path, bytes)
+    }
+
+    /// Remembers a checkpoint that was verified, unless a larger one is remembered already.
+    pub fn keep_checkpoint(&self, signed: &SignedCheckpoint) -> Result<(), MemoryError> {
+        let _lock = self.lock()?;
+        let path = self.checkpoint_path();
+        let known = read(&path)?.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
+        if known.is_some_and(|known| known.checkpoint().size > signed.checkpoint().size) {
+            return Ok(());
+        }
+        replace(&path, &signed.bytes())
+    }
+
+    /// Writes two checkpoints that contradict each other as files of their own, and returns their paths.
+    /// The name holds size and root, so the same evidence is written once.
+    pub fn keep_evidence(&self, signed: &SignedCheckpoint) -> Result<PathBuf, MemoryError> {
+        let _lock = self.lock()?;
+        let checkpoint = signed.checkpoint();
+        let hex: String = checkpoint.root.to_hex().chars().take(16).collect();
+        let path = self.dir.join(format!("evidence-{}-{hex}", checkpoint.size));
+        replace(&path, &signed.bytes())?;
+        Ok(path)
+    }
+
+    /// Makes the directory and takes the lock; it is given back when the file is dropped.
+    fn lock(&self) -> Result<File, MemoryError> {
+        let failed = |path: &Path, why| MemoryError::Write { path: path.to_owned(), why };
+        fs::create_dir_all(&self.dir).map_err(|why| failed(&self.dir, why))?;
+        let path = self.dir.join("lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path);
+        lock.and_then(|file| file.lock().map(|()| file)).map_err(|why| failed(&path, why))
+    }
+}
+
+/// Reads a whole file; none if it does not exist.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, MemoryError> {
+    let failed = |why| MemoryError::Read { path: path.to_owned(), why };
+    match fs::metadata(path) {
+        Ok(found) if found.len() > FILE_BYTES_MAX => Err(failed(io::ErrorKind::FileTooLarge.into())),
+        Ok(_) => fs::read(path).map(Some).map_err(failed),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(failed(why)),
+    }
+}
+
+/// Replaces a file so that a crash leaves the old or the new one. The caller holds the lock of the
+/// directory, or is the only one who writes there.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), MemoryError> {
+    let failed = |why| MemoryError::Write { path: path.to_owned(), why };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = path.with_file_name(name);
+    let written = (|| {
+        let mut file = File::create(&new)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        // The rename itself is durable once the directory is.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
+    })();
+    if written.is_err() {
+        // What is left of it is of no use; that it cannot be removed is not the error to report.
+        drop(fs::remove_file(&new));
+    }
+    written.map_err(failed)
+}

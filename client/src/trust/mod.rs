@@ -1,0 +1,268 @@
+//! What the client believes of a log, and why: the pin, and the administrative entries replayed from it.
+//!
+//! Nothing here takes the server's word. Entry 0 is known by its digest; every later trust document is
+//! signed by the threshold of the one before; the newest entry of a signed tree says which administrative
+//! entry is the newest, so none can be withheld.
+
+mod file;
+
+use custody_evidence::dsse::{Envelope, EnvelopeError};
+use custody_evidence::trust::{TrustError, TrustState};
+use custody_log::note::VerifierKey;
+use custody_log::receipt::{ReceiptError, VerifiedReceipt};
+use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
+
+use crate::pin::Pin;
+
+pub use file::{AdminEntry, TrustFile, TrustFileError};
+
+/// The trust of one log, verified from entry 0 on. Only [`Trust::verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct Trust {
+    file: TrustFile,
+    versions: Vec<Version>,
+    newest: VerifiedReceipt,
+}
+
+/// One version of the trust document, with the entry that holds it.
+#[derive(Debug, Clone)]
+pub struct Version {
+    /// The entry.
+    pub entry: Entry,
+    /// The envelope, whose signatures met the thresholds of this version and the one before.
+    pub envelope: Envelope,
+    /// What holds from this entry on.
+    pub state: TrustState,
+}
+
+/// Why a log's administrative entries are not believed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// There is no entry at all.
+    #[error("there is no entry 0")]
+    Empty,
+    /// Entry 0 is another than the pinned one.
+    #[error("entry 0: expected the pinned {expected}, found {found}")]
+    Genesis {
+        /// The pin's digest.
+        expected: EntryDigest,
+        /// The digest of the entry found.
+        found: EntryDigest,
+    },
+    /// An entry does not say that it is administrative.
+    #[error("entry {index} is not administrative")]
+    NotAdministrative {
+        /// The entry.
+        index: LeafIndex,
+    },
+    /// An administrative entry is missing between two others.
+    #[error("entry {index} comes after administrative entry {expected:?}, found {found:?} before it")]
+    Gap {
+        /// The entry.
+        index: LeafIndex,
+        /// What its `admin` line names.
+        expected: Option<LeafIndex>,
+        /// The entry that was given before it.
+        found: Option<LeafIndex>,
+    },
+    /// The newest entry names a later administrative entry than the last one given.
+    #[error("administrative entry {expected} is withheld: entry {witness} names it, the last one given is {found}")]
+    Withheld {
+        /// The entry that names it.
+        witness: LeafIndex,
+        /// The administrative entry it names.
+        expected: LeafIndex,
+        /// The last one given.
+        found: LeafIndex,
+    },
+    /// The envelope's bytes are not those that the entry commits to.
+    #[error("entry {index}: its envelope is {expected}, found {found}")]
+    Envelope {
+        /// The entry.
+        index: LeafIndex,
+        /// What the entry says.
+        expected: EnvelopeDigest,
+        /// What was given.
+        found: EnvelopeDigest,
+    },
+    /// The content is not what the entry commits to.
+    #[error("entry {index}: its content is {expected}, found {found}")]
+    Content {
+        /// The entry.
+        index: LeafIndex,
+        /// What the entry says.
+        expected: ContentDigest,
+        /// What was given.
+        found: ContentDigest,
+    },
+    /// The admission record's bytes are not those that the entry commits to.
+    #[error("entry {index}: its admission record is {expected}, found {found}")]
+    Record {
+        /// The entry.
+        index: LeafIndex,
+        /// What the entry says.
+        expected: RecordDigest,
+        /// What was given.
+        found: RecordDigest,
+    },
+    /// The envelope is none.
+    #[error("entry {index}: {source}")]
+    NotAnEnvelope {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: EnvelopeError,
+    },
+    /// The trust document does not follow from the one before.
+    #[error("entry {index}: {source}")]
+    Trust {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: TrustError,
+    },
+    /// The entry is not in the log.
+    #[error("entry {index}: {source}")]
+    Receipt {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: ReceiptError,
+    },
+}
+
+impl Trust {
+    /// Replays all administrative entries from the pin on.
+    ///
+    /// The order matters: signatures first, which need nothing but the pin; then the receipts, under the log
+    /// keys of the newest version, so a key that was withdrawn proves nothing any more.
+    pub fn verify(file: TrustFile) -> Result<Self, ReplayError> {
+        let mut versions: Vec<Version> = Vec::new();
+        for admin in &file.entries {
+            let version = next_version(&file.pin, versions.last(), admin)?;
+            versions.push(version);
+        }
+        let last = versions.last().ok_or(ReplayError::Empty)?;
+        let verify = |receipt: &custody_log::receipt::Receipt| {
+            let index = receipt.unverified_entry().index;
+            let keys = last.state.log_keys_at(receipt.signed_checkpoint().unverified().size());
+            let verified = receipt.verify(&file.pin.origin, &keys);
+            verified.map_err(|source| ReplayError::Receipt { index, source })
+        };
+        for admin in &file.entries {
+            verify(&admin.receipt)?;
+        }
+        let newest = verify(&file.newest)?;
+        if let Some(expected) = newest_admin(newest.entry()).filter(|named| *named != last.entry.index) {
+            let witness = newest.entry().index;
+            return Err(ReplayError::Withheld { witness, expected, found: last.entry.index });
+        }
+        Ok(Self { file, versions, newest })
+    }
+
+    /// Returns the pin.
+    #[must_use]
+    pub const fn pin(&self) -> &Pin {
+        &self.file.pin
+    }
+
+    /// Returns the trust file that was verified.
+    #[must_use]
+    pub const fn file(&self) -> &TrustFile {
+        &self.file
+    }
+
+    /// Returns all versions of the trust document, oldest first; there is at least one.
+    #[must_use]
+    pub fn versions(&self) -> &[Version] {
+        &self.versions
+    }
+
+    /// Returns what holds now.
+    #[must_use]
+    pub fn current(&self) -> &Version {
+        self.versions.last().expect("verify refuses an empty chain")
+    }
+
+    /// Returns what held when an entry was admitted: the version that its `admin` line names. None if the
+    /// entry names an administrative entry that is not known here.
+    #[must_use]
+    pub fn before(&self, entry: &Entry) -> Option<&Version> {
+        let at = entry.admin?;
+        self.versions.iter().find(|version| version.entry.index == at)
+    }
+
+    /// Returns the size up to which it is known that no administrative entry is missing.
+    #[must_use]
+    pub fn complete_to(&self) -> TreeSize {
+        self.newest.entry().index.size_through()
+    }
+
+    /// Returns the receipt of the newest entry known.
+    #[must_use]
+    pub const fn newest(&self) -> &VerifiedReceipt {
+        &self.newest
+    }
+
+    /// Returns the keys that may sign for the log at a size.
+    #[must_use]
+    pub fn log_keys_at(&self, size: TreeSize) -> Vec<VerifierKey> {
+        self.current().state.log_keys_at(size)
+    }
+}
+
+/// Returns the newest administrative entry up to and with this one.
+#[must_use]
+pub fn newest_admin(entry: &Entry) -> Option<LeafIndex> {
+    if entry.administrative { Some(entry.index) } else { entry.admin }
+}
+
+fn next_version(pin: &Pin, before: Option<&Version>, admin: &AdminEntry) -> Result<Version, ReplayError> {
+    let entry = admin.receipt.unverified_entry().clone();
+    let index = entry.index;
+    let found = before.map(|version| version.entry.index);
+    if !entry.administrative {
+        return Err(ReplayError::NotAdministrative { index });
+    }
+    if entry.admin != found {
+        return Err(ReplayError::Gap { index, expected: entry.admin, found });
+    }
+    let envelope = envelope_of(&entry, &admin.envelope)?;
+    let record = RecordDigest::of(&admin.record);
+    if record != entry.record.digest {
+        return Err(ReplayError::Record { index, expected: entry.record.digest, found: record });
+    }
+    let state = match before {
+        Some(version) => version.state.next(&envelope, index),
+        None => {
+            check_genesis(pin, &admin.receipt)?;
+            TrustState::first(&envelope, &pin.origin)
+        }
+    };
+    let state = state.map_err(|source| ReplayError::Trust { index, source })?;
+    Ok(Version { entry, envelope, state })
+}
+
+fn check_genesis(pin: &Pin, receipt: &custody_log::receipt::Receipt) -> Result<(), ReplayError> {
+    // Encoding gives back the exact bytes that were decoded.
+    let found = EntryDigest::of(&receipt.unverified_entry().encode());
+    if found == pin.genesis {
+        Ok(())
+    } else {
+        Err(ReplayError::Genesis { expected: pin.genesis, found })
+    }
+}
+
+fn envelope_of(entry: &Entry, bytes: &[u8]) -> Result<Envelope, ReplayError> {
+    let index = entry.index;
+    let found = EnvelopeDigest::of(bytes);
+    if found != entry.envelope.digest {
+        return Err(ReplayError::Envelope { index, expected: entry.envelope.digest, found });
+    }
+    let envelope = Envelope::parse(bytes).map_err(|source| ReplayError::NotAnEnvelope { index, source })?;
+    let content = envelope.content();
+    if content != entry.content {
+        return Err(ReplayError::Content { index, expected: entry.content, found: content });
+    }
+    Ok(envelope)
+}
