@@ -177,3 +177,50 @@ impl Logged {
         Ok(envelope)
     }
 }
+
+/// How far entries are to be checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Inclusion and admission record.
+    Logged,
+    /// Envelope and admission too.
+    Verified,
+}
+
+/// An entry, and how far it was checked.
+#[derive(Debug, Clone)]
+pub enum Checked {
+    /// Inclusion and admission record.
+    Logged(Box<Logged>),
+    /// Envelope and admission too.
+    Verified(Box<Verified>),
+}
+
+impl Checked {
+    /// Returns what holds at both levels.
+    #[must_use]
+    pub const fn logged(&self) -> &Logged {
+        match self {
+            Self::Logged(logged) => logged,
+            Self::Verified(verified) => verified.logged(),
+        }
+    }
+
+    /// Returns what was verified; none if the entry is logged only.
+    #[must_use]
+    pub const fn verified(&self) -> Option<&Verified> {
+        match self {
+            Self::Logged(_) => None,
+            Self::Verified(verified) => Some(verified),
+        }
+    }
+
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Logged(_) => "logged",
+            Self::Verified(_) => "verified",
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! One log on one server, every answer checked.
 
 mod answer;
+mod entries;
 mod query;
 mod record;
 mod sync;
@@ -17,8 +18,9 @@ use crate::memory::{Memory, MemoryError};
 use crate::pin::Pin;
 use crate::trust::{ReplayError, Trust, TrustFileError};
 
-pub use query::{Found, Matched, Query, Resolved, Traced, TracedEdge};
-pub use record::{RecordError, Recorded};
+pub use query::{AsOf, At, Found, Labelled, Moment, Query, Resolved, Traced, TracedEdge};
+pub use record::{Progress, RecordError, Recorded};
+pub use sync::{PinOfError, pin_of};
 
 /// How to reach a log, and what is known of it.
 #[derive(Debug, Clone)]

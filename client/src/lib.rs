@@ -1,6 +1,21 @@
 //! The Custody client: each call returns checked values or a refusal, never raw server data.
+//!
+//! A [`Ledger`] is one log on one server. To open one needs a [`Pin`]: the log's name and the digest of its
+//! first entry. Everything else that is believed follows from it: [`trust`] replays the trust documents,
+//! [`memory`] knows the largest tree seen, [`check`] names what an entry was checked for.
+//!
+//! Nothing here reads the clock, the environment or the terminal: the command line does, and passes it in.
 
-pub mod ci;
-pub mod file_digest;
-pub mod git;
-pub mod sign;
+pub mod check;
+pub mod connection;
+pub mod freshness;
+pub mod ledger;
+pub mod memory;
+pub mod pin;
+pub mod trust;
+
+pub use check::{Checked, Level, Logged, Verified};
+pub use connection::Patience;
+pub use ledger::{Ledger, LedgerError, Options, RecordError, Recorded};
+pub use pin::Pin;
+pub use trust::{Trust, TrustFile};

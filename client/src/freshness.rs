@@ -1,0 +1,41 @@
+//! How new the newest checkpoint is: what tells a quiet log from a frozen one.
+
+use custody_log::Timestamp;
+use custody_log::checkpoint::VerifiedCheckpoint;
+
+use crate::trust::Trust;
+
+/// A checkpoint that was cosigned longer ago than this may hide what came after: 5 minutes. The freshness
+/// key cosigns the newest checkpoint every minute.
+pub const STALE_AFTER_SECONDS: u64 = 5 * 60;
+
+/// What the cosignatures say about the age of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// No freshness key cosigned it: its age is not known.
+    Unknown,
+    /// Cosigned so many seconds ago, at most [`STALE_AFTER_SECONDS`]; 0 if the log's clock is ahead of ours.
+    Fresh {
+        /// Seconds.
+        age: u64,
+    },
+    /// Cosigned so many seconds ago, more than [`STALE_AFTER_SECONDS`].
+    Stale {
+        /// Seconds.
+        age: u64,
+    },
+}
+
+impl Freshness {
+    /// Reads the newest freshness cosignature.
+    #[must_use]
+    pub fn of(checkpoint: &VerifiedCheckpoint, trust: &Trust, now: Timestamp) -> Self {
+        let keys = trust.current().state.freshness_keys();
+        let newest = checkpoint.cosignatures(&keys).iter().map(|one| one.seconds()).max();
+        match newest.map(|seconds| now.as_seconds().saturating_sub(seconds)) {
+            None => Self::Unknown,
+            Some(age) if age > STALE_AFTER_SECONDS => Self::Stale { age },
+            Some(age) => Self::Fresh { age },
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Entries as they come from the server: one checkpoint, then entries with proofs that lead to it.
+
+use custody_log::checkpoint::SignedCheckpoint;
+use custody_log::receipt::Receipt;
+use custody_log::tree::InclusionProof;
+use custody_log::LeafIndex;
+use custody_wire::convert::{hashes, leaf_index};
+use custody_wire::v1::get_entries_response::Part;
+use custody_wire::v1::{EntryEvidence, GetEntriesResponse};
+use tonic::{Status, Streaming};
+
+use super::{LedgerError, ProtocolError, parse_checkpoint};
+use crate::trust::AdminEntry;
+
+/// The checkpoint and the entries of one answer. Nothing in it has been checked.
+pub(super) struct EntriesAnswer {
+    pub(super) checkpoint: SignedCheckpoint,
+    pub(super) entries: Vec<EntryEvidence>,
+}
+
+/// Reads a whole stream, so that an answer that breaks off is asked for again as a whole.
+pub(super) async fn collect(mut stream: Streaming<GetEntriesResponse>) -> Result<Vec<Part>, Status> {
+    let mut parts = Vec::new();
+    while let Some(message) = stream.message().await? {
+        parts.extend(message.part);
+    }
+    Ok(parts)
+}
+
+impl EntriesAnswer {
+    /// Splits the parts: the checkpoint comes first, and once.
+    pub(super) fn read(parts: Vec<Part>) -> Result<Self, LedgerError> {
+        let mut parts = parts.into_iter();
+        let checkpoint = match parts.next() {
+            Some(Part::Checkpoint(bytes)) => parse_checkpoint(&bytes)?,
+            Some(Part::Entry(_)) => {
+                return Err(ProtocolError::Unexpected { found: "an entry before its checkpoint" }.into());
+            }
+            None => return Err(ProtocolError::Ended { expected: "the checkpoint" }.into()),
+        };
+        let entry = |part| match part {
+            Part::Entry(evidence) => Ok(evidence),
+            Part::Checkpoint(_) => Err(ProtocolError::Unexpected { found: "a second checkpoint" }),
+        };
+        Ok(Self { checkpoint, entries: parts.map(entry).collect::<Result<_, _>>()? })
+    }
+
+    /// Checks that these are the entries asked for, in this order: an answer with another entry in the place
+    /// of the one asked for would carry a valid proof.
+    pub(super) fn exactly(self, indexes: &[LeafIndex]) -> Result<Self, ProtocolError> {
+        if self.entries.len() > indexes.len() {
+            return Err(ProtocolError::Unexpected { found: "an entry that was not asked for" });
+        }
+        if self.entries.len() < indexes.len() {
+            return Err(ProtocolError::Ended { expected: "all entries asked for" });
+        }
+        for (evidence, expected) in self.entries.iter().zip(indexes) {
+            let found = leaf_index("index", evidence.index)?;
+            if found != *expected {
+                return Err(ProtocolError::WrongEntry { expected: *expected, found });
+            }
+        }
+        Ok(self)
+    }
+
+    /// Puts the entry at this place of the answer, its proof and the checkpoint together.
+    pub(super) fn receipt(&self, at: usize) -> Result<Receipt, ProtocolError> {
+        let evidence = self.entries.get(at).ok_or(ProtocolError::Ended { expected: "the entry" })?;
+        receipt_of(evidence, &self.checkpoint)
+    }
+
+    /// Returns administrative entries as the trust file keeps them.
+    pub(super) fn admin_entries(&self) -> Result<Vec<AdminEntry>, ProtocolError> {
+        let admin = |evidence: &EntryEvidence| {
+            Ok(AdminEntry {
+                receipt: receipt_of(evidence, &self.checkpoint)?,
+                record: evidence.record.to_vec(),
+                envelope: evidence.envelope.to_vec(),
+            })
+        };
+        self.entries.iter().map(admin).collect()
+    }
+}
+
+/// Makes a receipt that nobody has verified. The index that the message names must be the entry's own.
+pub(super) fn receipt_of(
+    evidence: &EntryEvidence,
+    checkpoint: &SignedCheckpoint,
+) -> Result<Receipt, ProtocolError> {
+    let index = leaf_index("index", evidence.index)?;
+    let proof = hashes("proof", &evidence.proof)?;
+    let proof = InclusionProof::from_hashes(index, checkpoint.unverified().size(), proof);
+    let receipt = proof
+        .map_err(Into::into)
+        .and_then(|proof| Receipt::new(evidence.entry.to_vec(), proof, checkpoint.clone()));
+    receipt.map_err(|source| ProtocolError::Receipt { index, source })
+}

@@ -1,0 +1,125 @@
+//! Fetching entries and checking them, one by one.
+
+use custody_log::LeafIndex;
+use custody_wire::v1::{EntryEvidence, GetEntriesRequest, GetEnvelopeRequest, GetReceiptRequest};
+use custody_log::receipt::VerifiedReceipt;
+
+use super::answer::{EntriesAnswer, collect, receipt_of};
+use super::{Ledger, LedgerError, ProtocolError};
+use crate::check::{Checked, Level, Logged, Verified};
+use crate::connection::request;
+
+/// How many entries are asked for at once without envelopes: each comes with an admission record of at most
+/// 1 MiB, and an answer is held in memory as a whole.
+const LOGGED_AT_ONCE: usize = 64;
+
+/// How many entries are asked for at once with envelopes of at most 1 MiB each.
+const VERIFIED_AT_ONCE: usize = 32;
+
+impl Ledger {
+    /// Fetches entries and checks them to the level asked for, in the order given. `progress` is told how
+    /// many are done.
+    pub async fn entries(
+        &mut self,
+        indexes: &[LeafIndex],
+        level: Level,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Vec<Checked>, LedgerError> {
+        let at_once = if level == Level::Verified { VERIFIED_AT_ONCE } else { LOGGED_AT_ONCE };
+        let mut checked = Vec::with_capacity(indexes.len());
+        for some in indexes.chunks(at_once) {
+            for (logged, envelope) in self.logged(some, level == Level::Verified).await? {
+                checked.push(match level {
+                    Level::Logged => Checked::Logged(Box::new(logged)),
+                    Level::Verified => Checked::Verified(Box::new(self.verified(logged, envelope).await?)),
+                });
+                progress(checked.len());
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Fetches one entry and checks everything that can be checked in it.
+    pub async fn entry(&mut self, index: LeafIndex) -> Result<Verified, LedgerError> {
+        let mut logged = self.logged(&[index], true).await?;
+        let (logged, envelope) =
+            logged.pop().ok_or(ProtocolError::Ended { expected: "the entry that was asked for" })?;
+        self.verified(logged, envelope).await
+    }
+
+    /// Fetches a receipt against the newest checkpoint, and verifies it.
+    pub async fn receipt(&mut self, index: LeafIndex) -> Result<VerifiedReceipt, LedgerError> {
+        let message = GetReceiptRequest { log: Some(self.log()), index: index.get() };
+        let call = |left| {
+            let (mut reader, message) = (self.connection.reader(), message.clone());
+            async move { reader.get_receipt(request(message, left)).await }
+        };
+        let answer = self.connection.call(call).await?.into_inner();
+        self.check_receipt(index, &answer.receipt).await
+    }
+
+    /// Fetches entries without opening their envelopes, which come along where they are small.
+    async fn logged(
+        &mut self,
+        indexes: &[LeafIndex],
+        envelopes: bool,
+    ) -> Result<Vec<(Logged, Vec<u8>)>, LedgerError> {
+        let message = GetEntriesRequest {
+            log: Some(self.log()),
+            indexes: indexes.iter().map(|index| index.get()).collect(),
+            envelopes,
+        };
+        let call = |left| {
+            let (mut reader, message) = (self.connection.reader(), message.clone());
+            async move { collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
+        };
+        let parts = self.connection.call(call).await?;
+        let answer = EntriesAnswer::read(parts)?.exactly(indexes)?;
+        let checkpoint = self.accept(&answer.checkpoint).await?;
+        let keys = self.trust.log_keys_at(checkpoint.checkpoint().size());
+        let check = |evidence: EntryEvidence| {
+            let receipt = receipt_of(&evidence, &answer.checkpoint)?;
+            let index = receipt.unverified_entry().index;
+            let receipt = receipt
+                .verify(&self.trust.pin().origin, &keys)
+                .map_err(|source| ProtocolError::Receipt { index, source })?;
+            Ok((Logged::new(receipt, evidence.record.to_vec())?, evidence.envelope.to_vec()))
+        };
+        answer.entries.into_iter().map(check).collect()
+    }
+
+    async fn verified(&mut self, logged: Logged, envelope: Vec<u8>) -> Result<Verified, LedgerError> {
+        let index = logged.entry().index;
+        let envelope = if envelope.is_empty() {
+            self.envelope(index, logged.entry().envelope.length).await?
+        } else {
+            envelope
+        };
+        if self.trust.before(logged.entry()).is_none() && !self.trust.holds(logged.entry()) {
+            // The entry is younger than what was known of the log when it was opened.
+            self.refresh().await?;
+        }
+        Ok(logged.verify(&envelope, &self.trust)?)
+    }
+
+    /// Fetches the bytes of an envelope; more than the entry says are refused as they come.
+    async fn envelope(&self, index: LeafIndex, length: u64) -> Result<Vec<u8>, LedgerError> {
+        let message = GetEnvelopeRequest { log: Some(self.log()), index: index.get() };
+        let call = |left| {
+            let (mut reader, message) = (self.connection.reader(), message.clone());
+            async move {
+                let mut stream = reader.get_envelope(request(message, left)).await?.into_inner();
+                let mut bytes = Vec::new();
+                while let Some(piece) = stream.message().await? {
+                    bytes.extend_from_slice(&piece.data);
+                    if u64::try_from(bytes.len()).is_ok_and(|found| found > length) {
+                        return Ok(None);
+                    }
+                }
+                Ok(Some(bytes))
+            }
+        };
+        let bytes = self.connection.call(call).await?;
+        Ok(bytes.ok_or(ProtocolError::EnvelopeLength { index, expected: length })?)
+    }
+}

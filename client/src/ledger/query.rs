@@ -1,0 +1,304 @@
+//! Questions: what a text stands for, which entries meet conditions, the chain of custody around a node.
+//!
+//! What a server leaves out of an answer cannot be proven yet: completeness is `claimed`. What it puts in
+//! is checked.
+
+use custody_evidence::fact::{Edge, EdgeKind, Node, NodeKind};
+use custody_log::tree::ConsistencyProof;
+use custody_log::{LeafIndex, RootHash, Timestamp, TreeSize};
+use custody_wire::convert::{FieldError, hashes, leaf_index, root_hash, tree_size};
+use custody_wire::{limits, v1};
+
+use super::{Ledger, LedgerError, ProtocolError, parse_checkpoint};
+use crate::connection::request;
+
+/// As of when a question is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum At {
+    /// The newest tree.
+    #[default]
+    Newest,
+    /// The tree of this size.
+    Size(TreeSize),
+    /// The largest tree whose entries are not later than this ledger time.
+    Time(Timestamp),
+}
+
+/// The tree that an answer is about, proven to be part of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOf {
+    /// Its size.
+    pub size: TreeSize,
+    /// Its root.
+    pub root: RootHash,
+    /// The version of the reader that made the facts; text from outside.
+    pub reader: String,
+}
+
+/// The nodes that a text stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// All that fit, with the names that statements give them.
+    pub nodes: Vec<Labelled>,
+    /// The tree that the answer is about.
+    pub as_of: AsOf,
+}
+
+/// A node with a name for people, as some statement gave it: text from outside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labelled {
+    /// The node.
+    pub node: Node,
+    /// The name; may be empty.
+    pub label: String,
+}
+
+/// The conditions that entries must meet, all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Field and value, each as the index keeps it.
+    pub conditions: Vec<(String, String)>,
+    /// When it happened, inclusive.
+    pub since: Option<Timestamp>,
+    /// When it happened, exclusive.
+    pub until: Option<Timestamp>,
+    /// When the ledger learned it, inclusive.
+    pub recorded_since: Option<Moment>,
+    /// When the ledger learned it, exclusive.
+    pub recorded_until: Option<Moment>,
+    /// As of when.
+    pub at: At,
+    /// The most entries to give.
+    pub limit: u32,
+    /// Where the page starts; none: at the newest.
+    pub next: Option<u64>,
+}
+
+/// A point in the life of the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// The entry at this index.
+    Index(LeafIndex),
+    /// A ledger time.
+    Time(Timestamp),
+}
+
+/// The entries that meet the conditions, as the server claims; check them with [`Ledger::entries`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Newest first.
+    pub indexes: Vec<LeafIndex>,
+    /// The tree that the answer is about.
+    pub as_of: AsOf,
+    /// Where the next page starts; none: this was the last one.
+    pub next: Option<u64>,
+}
+
+/// A chain of custody, as the server claims; its entries are checked with [`Ledger::entries`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traced {
+    /// The node that it is about.
+    pub resolved: Labelled,
+    /// All nodes of the edges.
+    pub nodes: Vec<Labelled>,
+    /// The edges.
+    pub edges: Vec<TracedEdge>,
+    /// Kinds of evidence that the chain lacks.
+    pub missing: Vec<String>,
+    /// The tree that the answer is about.
+    pub as_of: AsOf,
+    /// True when edges are missing because there are too many.
+    pub truncated: bool,
+}
+
+/// One edge of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TracedEdge {
+    /// What it says.
+    pub edge: Edge,
+    /// The entry that asserts it.
+    pub entry: LeafIndex,
+    /// Whether other evidence contradicts it.
+    pub conflict: bool,
+    /// When it happened, as claimed.
+    pub claimed: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// Asks what any of these texts stands for.
+    pub async fn resolve(&mut self, things: &[String], at: Option<TreeSize>) -> Result<Resolved, LedgerError> {
+        let message = v1::ResolveRequest {
+            log: Some(self.log()),
+            things: things.to_vec(),
+            at: at.map_or(0, TreeSize::get),
+        };
+        let call = |left| {
+            let (mut query, message) = (self.connection.query(), message.clone());
+            async move { query.resolve(request(message, left)).await }
+        };
+        let answer = self.connection.call(call).await?.into_inner();
+        let as_of = self.check_as_of(answer.as_of, at.map_or(At::Newest, At::Size)).await?;
+        too_many("nodes", answer.nodes.len(), limits::RESOLVE_NODES_MAX)?;
+        let nodes = answer.nodes.into_iter().map(|node| labelled("nodes", node)).collect::<Result<_, _>>();
+        Ok(Resolved { nodes: nodes.map_err(ProtocolError::Field)?, as_of })
+    }
+
+    /// Asks for the entries that meet all conditions.
+    pub async fn find(&mut self, question: &Query) -> Result<Found, LedgerError> {
+        let message = self.find_request(question);
+        let call = |left| {
+            let (mut query, message) = (self.connection.query(), message.clone());
+            async move { query.find(request(message, left)).await }
+        };
+        let answer = self.connection.call(call).await?.into_inner();
+        let as_of = self.check_as_of(answer.as_of, question.at).await?;
+        let most = usize::try_from(question.limit).unwrap_or(usize::MAX);
+        too_many("indexes", answer.indexes.len(), most)?;
+        let indexes = answer.indexes.iter().map(|index| leaf_index("indexes", *index));
+        let indexes: Vec<LeafIndex> = indexes.collect::<Result<_, _>>().map_err(ProtocolError::Field)?;
+        let newest_first = indexes.windows(2).all(|pair| matches!(pair, [a, b] if a > b));
+        if !newest_first || indexes.first().is_some_and(|index| !as_of.size.contains(*index)) {
+            return Err(ProtocolError::Unexpected { found: "entries out of order" }.into());
+        }
+        Ok(Found { indexes, as_of, next: (answer.next != 0).then_some(answer.next) })
+    }
+
+    /// Asks for the chain of custody around a node.
+    pub async fn trace(&mut self, node: &Node, at: At, depth: u32) -> Result<Traced, LedgerError> {
+        let (size, micros) = at_fields(at);
+        let wire = v1::Node { kind: node.kind().to_string(), id: node.id().to_owned(), label: String::new() };
+        let log = Some(self.log());
+        let message = v1::TraceRequest { log, node: Some(wire), at: size, at_micros: micros, depth };
+        let call = |left| {
+            let (mut query, message) = (self.connection.query(), message.clone());
+            async move { query.trace(request(message, left)).await }
+        };
+        let answer = self.connection.call(call).await?.into_inner();
+        let as_of = self.check_as_of(answer.as_of, at).await?;
+        let resolved = answer.resolved.ok_or(FieldError::Missing { field: "resolved" });
+        let resolved = resolved.and_then(|node| labelled("resolved", node)).map_err(ProtocolError::Field)?;
+        let nodes = answer.nodes.into_iter().map(|node| labelled("nodes", node)).collect::<Result<_, _>>();
+        let edges: Vec<TracedEdge> = answer
+            .edges
+            .into_iter()
+            .map(traced_edge)
+            .collect::<Result<_, _>>()
+            .map_err(ProtocolError::Field)?;
+        if edges.iter().any(|edge| !as_of.size.contains(edge.entry)) {
+            return Err(ProtocolError::Unexpected { found: "an entry beyond the tree asked about" }.into());
+        }
+        Ok(Traced {
+            resolved,
+            nodes: nodes.map_err(ProtocolError::Field)?,
+            edges,
+            missing: answer.missing,
+            as_of,
+            truncated: answer.truncated,
+        })
+    }
+
+    fn find_request(&self, question: &Query) -> v1::FindRequest {
+        let index = |moment: Option<Moment>| match moment {
+            Some(Moment::Index(index)) => Some(index.get()),
+            Some(Moment::Time(_)) | None => None,
+        };
+        let micros = |moment: Option<Moment>| match moment {
+            Some(Moment::Time(time)) => Some(time.as_micros()),
+            Some(Moment::Index(_)) | None => None,
+        };
+        let condition = |(field, value): &(String, String)| v1::Condition {
+            field: field.clone(),
+            value: value.clone(),
+        };
+        let (at, at_micros) = at_fields(question.at);
+        v1::FindRequest {
+            log: Some(self.log()),
+            conditions: question.conditions.iter().map(condition).collect(),
+            since_micros: question.since.map(Timestamp::as_micros),
+            until_micros: question.until.map(Timestamp::as_micros),
+            recorded_since_index: index(question.recorded_since),
+            recorded_until_index: index(question.recorded_until),
+            recorded_since_micros: micros(question.recorded_since),
+            recorded_until_micros: micros(question.recorded_until),
+            at,
+            at_micros,
+            limit: question.limit,
+            next: question.next.unwrap_or(0),
+        }
+    }
+
+    /// Checks that the tree of an answer is part of what the log signed, that it is the one asked about, and
+    /// that all of it was searched.
+    async fn check_as_of(&mut self, as_of: Option<v1::AsOf>, at: At) -> Result<AsOf, LedgerError> {
+        let as_of = as_of.ok_or(ProtocolError::Field(FieldError::Missing { field: "as_of" }))?;
+        let size = tree_size("as_of.size", as_of.size).map_err(ProtocolError::Field)?;
+        let root = root_hash("as_of.root", &as_of.root).map_err(ProtocolError::Field)?;
+        let found = tree_size("as_of.indexed_to", as_of.indexed_to).map_err(ProtocolError::Field)?;
+        let known = self.newest.checkpoint().size();
+        let checkpoint = self.accept(&parse_checkpoint(&as_of.checkpoint)?).await?;
+        let signed = checkpoint.checkpoint();
+        let proof = hashes("as_of.consistency", &as_of.consistency).map_err(ProtocolError::Field)?;
+        let part = if size == signed.size() {
+            root == *signed.root()
+        } else if size == TreeSize::ZERO {
+            root == RootHash::empty()
+        } else {
+            ConsistencyProof::from_hashes(size, signed.size(), proof)
+                .is_ok_and(|proof| proof.verify(&root, signed.root()).is_ok())
+        };
+        if !part {
+            return Err(ProtocolError::AsOf { size, checkpoint: signed.size() }.into());
+        }
+        let expected = match at {
+            At::Newest => known,
+            At::Size(asked) => asked,
+            At::Time(_) => size,
+        };
+        // As of a size is exactly that size; the newest is at least what was known when asking.
+        let other_tree = matches!(at, At::Size(asked) if size != asked);
+        if size < expected || other_tree {
+            return Err(ProtocolError::AsOf { size, checkpoint: expected }.into());
+        }
+        if found < size {
+            return Err(ProtocolError::NotCovered { expected: size, found }.into());
+        }
+        Ok(AsOf { size, root, reader: as_of.reader })
+    }
+}
+
+fn at_fields(at: At) -> (u64, Option<i64>) {
+    match at {
+        At::Newest => (0, None),
+        At::Size(size) => (size.get(), None),
+        At::Time(time) => (0, Some(time.as_micros())),
+    }
+}
+
+fn too_many(field: &'static str, found: usize, max: usize) -> Result<(), ProtocolError> {
+    if found > max { Err(FieldError::TooMany { field, max, found }.into()) } else { Ok(()) }
+}
+
+fn labelled(field: &'static str, wire: v1::Node) -> Result<Labelled, FieldError> {
+    let unknown = |text: &str| FieldError::Word { field, found: text.chars().take(80).collect() };
+    let kind: NodeKind = wire.kind.parse().map_err(|_| unknown(&wire.kind))?;
+    let node = Node::named(kind, &wire.id).ok_or_else(|| unknown(&wire.id))?;
+    Ok(Labelled { node, label: wire.label })
+}
+
+fn traced_edge(wire: v1::Edge) -> Result<TracedEdge, FieldError> {
+    let unknown = |field, text: &str| FieldError::Word { field, found: text.chars().take(80).collect() };
+    let end = |field, node: Option<v1::Node>| labelled(field, node.ok_or(FieldError::Missing { field })?);
+    let kind: EdgeKind = wire.kind.parse().map_err(|_| unknown("edges.kind", &wire.kind))?;
+    let conflict = match wire.status.as_str() {
+        "claimed" => false,
+        "conflict" => true,
+        other => return Err(unknown("edges.status", other)),
+    };
+    let (from, to) = (end("edges.from", wire.from)?.node, end("edges.to", wire.to)?.node);
+    Ok(TracedEdge {
+        edge: Edge { from, kind, to },
+        entry: leaf_index("edges.entry", wire.entry)?,
+        conflict,
+        claimed: Timestamp::from_micros(wire.claimed_micros).ok().filter(|time| time.as_micros() != 0),
+    })
+}

@@ -1,0 +1,185 @@
+//! Recording an envelope, and checking that the receipt is for it.
+
+use std::sync::Arc;
+
+use custody_evidence::dsse::Envelope;
+use custody_log::receipt::{Receipt, VerifiedReceipt};
+use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex};
+use custody_wire::convert::leaf_index;
+use custody_wire::limits::{ENVELOPE_BYTES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
+use custody_wire::v1::record_stream_request::Part;
+use custody_wire::v1::{RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest};
+use prost::bytes::Bytes;
+
+use super::{Ledger, LedgerError, ProtocolError};
+use crate::check::Logged;
+use crate::connection::{CallError, request};
+
+/// An envelope that is in the log, with the receipt that proves it.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The entry, its receipt and its admission record.
+    pub logged: Logged,
+    /// True when the log already held this content, and the envelope added nothing: the entry is the first
+    /// one, and may be of another envelope with the same content.
+    pub duplicate: bool,
+}
+
+/// Is told how many bytes of the envelope have been sent; again from zero when sending is tried again.
+pub type Progress = Arc<dyn Fn(u64) + Send + Sync>;
+
+/// Why an envelope is not known to be recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The envelope is longer than any log takes.
+    #[error("the envelope is {found} bytes, at most {max} can be recorded")]
+    TooLarge {
+        /// The largest length.
+        max: u64,
+        /// The length given.
+        found: u64,
+    },
+    /// The log refused the envelope, with the stable word of the admission rule.
+    #[error("not recorded: {message}")]
+    Refused {
+        /// The stable word.
+        word: String,
+        /// What the server says about it: text from outside.
+        message: String,
+    },
+    /// There is no answer, or none to believe.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The receipt is for another envelope than the one sent.
+    #[error("the receipt is for the envelope {found}, sent was {sent}")]
+    OtherEnvelope {
+        /// The envelope sent.
+        sent: EnvelopeDigest,
+        /// The envelope of the entry.
+        found: EnvelopeDigest,
+    },
+    /// The receipt is for other content than that of the envelope sent.
+    #[error("the receipt is for the content {found}, sent was {sent}")]
+    OtherContent {
+        /// The content sent.
+        sent: ContentDigest,
+        /// The content of the entry.
+        found: ContentDigest,
+    },
+}
+
+impl From<CallError> for RecordError {
+    fn from(error: CallError) -> Self {
+        match error {
+            // A reason that this version knows is about the server; all others are about the envelope.
+            CallError::Refused(refusal) if refusal.reason().is_none() => Self::Refused {
+                word: refusal.word().to_owned(),
+                message: refusal.message().to_owned(),
+            },
+            other => Self::Ledger(other.into()),
+        }
+    }
+}
+
+impl Ledger {
+    /// Records an envelope and verifies its receipt: the entry is in the tree that the log signed, that tree
+    /// extends the newest one known, and the entry is for this envelope, or for the same content.
+    ///
+    /// To repeat it is safe, also when the outcome of an attempt is unknown: the same content gives the same
+    /// entry.
+    pub async fn record(&mut self, envelope: &Envelope, progress: Progress) -> Result<Recorded, RecordError> {
+        let bytes = Bytes::copy_from_slice(envelope.bytes());
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if length > ENVELOPE_BYTES_MAX {
+            return Err(RecordError::TooLarge { max: ENVELOPE_BYTES_MAX, found: length });
+        }
+        let response = if bytes.len() <= UNARY_ENVELOPE_BYTES_MAX {
+            let response = self.record_at_once(bytes).await?;
+            progress(length);
+            response
+        } else {
+            self.record_in_pieces(bytes, envelope.digest(), &progress).await?
+        };
+        self.check_recorded(envelope, &response).await
+    }
+
+    async fn record_at_once(&self, envelope: Bytes) -> Result<RecordResponse, CallError> {
+        let message = RecordRequest { log: Some(self.log()), envelope };
+        let call = |left| {
+            let (mut recorder, message) = (self.connection.recorder(), message.clone());
+            async move { recorder.record(request(message, left)).await }
+        };
+        Ok(self.connection.call(call).await?.into_inner())
+    }
+
+    async fn record_in_pieces(
+        &self,
+        envelope: Bytes,
+        digest: EnvelopeDigest,
+        progress: &Progress,
+    ) -> Result<RecordResponse, CallError> {
+        let header = RecordHeader {
+            log: Some(self.log()),
+            digest: Bytes::copy_from_slice(digest.as_bytes()),
+            length: u64::try_from(envelope.len()).unwrap_or(u64::MAX),
+        };
+        let call = |left| {
+            let mut recorder = self.connection.recorder();
+            let pieces = pieces(header.clone(), envelope.clone(), Arc::clone(progress));
+            async move { recorder.record_stream(request(tokio_stream::iter(pieces), left)).await }
+        };
+        Ok(self.connection.call(call).await?.into_inner())
+    }
+
+    async fn check_recorded(
+        &mut self,
+        envelope: &Envelope,
+        response: &RecordResponse,
+    ) -> Result<Recorded, RecordError> {
+        let index = leaf_index("index", response.index).map_err(|e| LedgerError::from(ProtocolError::from(e)))?;
+        let receipt = self.check_receipt(index, &response.receipt).await?;
+        let entry = receipt.entry();
+        let (sent, found) = (envelope.content(), entry.content);
+        if sent != found {
+            return Err(RecordError::OtherContent { sent, found });
+        }
+        let (sent, found) = (envelope.digest(), entry.envelope.digest);
+        if sent != found && !response.duplicate {
+            return Err(RecordError::OtherEnvelope { sent, found });
+        }
+        let logged = Logged::new(receipt, response.record.to_vec()).map_err(LedgerError::Check)?;
+        Ok(Recorded { logged, duplicate: response.duplicate })
+    }
+
+    /// Checks a receipt that the server sent: for this index, and in a tree that extends the newest known.
+    pub(super) async fn check_receipt(
+        &mut self,
+        index: LeafIndex,
+        bytes: &[u8],
+    ) -> Result<VerifiedReceipt, LedgerError> {
+        let receipt = Receipt::decode(bytes).map_err(ProtocolError::BadReceipt)?;
+        let found = receipt.unverified_entry().index;
+        if found != index {
+            return Err(ProtocolError::WrongEntry { expected: index, found }.into());
+        }
+        let checkpoint = self.accept(receipt.signed_checkpoint()).await?;
+        let keys = self.trust.log_keys_at(checkpoint.checkpoint().size());
+        let verified = receipt.verify(&self.trust.pin().origin, &keys);
+        Ok(verified.map_err(|source| ProtocolError::Receipt { index, source })?)
+    }
+}
+
+/// Cuts an envelope into the messages of a stream, without copying it.
+fn pieces(
+    header: RecordHeader,
+    envelope: Bytes,
+    progress: Progress,
+) -> impl Iterator<Item = RecordStreamRequest> + Send + 'static {
+    let length = envelope.len();
+    let data = (0..length).step_by(PIECE_BYTES_MAX).map(move |from| {
+        let to = length.min(from + PIECE_BYTES_MAX);
+        progress(u64::try_from(to).unwrap_or(u64::MAX));
+        RecordStreamRequest { part: Some(Part::Data(envelope.slice(from..to))) }
+    });
+    std::iter::once(RecordStreamRequest { part: Some(Part::Header(header)) }).chain(data)
+}

@@ -1,0 +1,306 @@
+//! Opening a log: what is remembered, what the log shows now, and whether the two agree.
+
+use custody_log::LeafIndex;
+use custody_log::TreeSize;
+use custody_log::checkpoint::{SignedCheckpoint, VerifiedCheckpoint};
+use custody_log::receipt::Receipt;
+use custody_log::tree::ConsistencyProof;
+use custody_wire::convert::hashes;
+use custody_wire::v1::{
+    GetAdminChainRequest, GetCheckpointRequest, GetConsistencyRequest, GetEntriesRequest, GetLogRequest,
+};
+use custody_wire::{Reason, Refusal};
+
+use super::answer::{EntriesAnswer, collect};
+use super::{Ledger, LedgerError, Options, ProtocolError, log, parse_checkpoint};
+use crate::connection::{CallError, Connection, Patience, request};
+use crate::memory::Memory;
+use crate::pin::{Pin, PinError};
+use crate::trust::{AdminEntry, Trust, TrustFile, newest_admin};
+
+/// Why a server does not say which log it keeps.
+#[derive(Debug, thiserror::Error)]
+pub enum PinOfError {
+    /// The address is none.
+    #[error(transparent)]
+    Address(#[from] crate::connection::AddressError),
+    /// The call has no answer.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The answer is no pin.
+    #[error("the server names a log that cannot be: {0}")]
+    Pin(#[from] PinError),
+}
+
+/// Asks a server which log it keeps. Nothing proves the answer: a person must compare it.
+pub async fn pin_of(server: &str, patience: Patience) -> Result<Pin, PinOfError> {
+    let connection = Connection::new(server, patience)?;
+    let call = |left| {
+        let mut reader = connection.reader();
+        async move { reader.get_log(request(GetLogRequest {}, left)).await }
+    };
+    let answer = connection.call(call).await?.into_inner();
+    let digest = hex::encode(&answer.genesis);
+    Ok(format!("{}+sha256:{digest}", answer.origin).parse()?)
+}
+
+impl Ledger {
+    /// Opens a log: replays its trust from the pin, and checks that what it shows now contains what it showed
+    /// before. What was learned is remembered.
+    pub async fn open(options: Options) -> Result<Self, LedgerError> {
+        let connection = Connection::new(&options.server, options.patience)?;
+        let memory = Memory::of(&options.state_dir, &options.pin);
+        let remembered = remembered_trust(&memory, &options.pin)?;
+        let trust = longer(remembered, options.trust);
+        let last_seen = last_seen(&memory, trust.as_ref())?;
+        let known = last_seen.as_ref().map_or(TreeSize::ZERO, |last| last.unverified().size());
+        let opening = Opening { connection: &connection, pin: &options.pin, memory: &memory };
+        let trust = match opening.newest_trust(trust.as_ref(), known).await {
+            Err(LedgerError::Behind { expected, found }) => {
+                return Err(opening.behind(trust.as_ref(), last_seen.as_ref(), expected, found).await);
+            }
+            other => other?,
+        };
+        if let Some(last) = last_seen {
+            let size = last.unverified().size();
+            let keys = trust.log_keys_at(size);
+            let last = last.verify(&options.pin.origin, &keys).map_err(|source| LedgerError::Remembered {
+                path: memory.checkpoint_path(),
+                source,
+            })?;
+            opening.check_consistency(&last, trust.newest().checkpoint()).await?;
+        }
+        let newest = trust.newest().checkpoint().clone();
+        let mut ledger = Self { connection, memory, trust, newest, warnings: Vec::new() };
+        ledger.remember();
+        Ok(ledger)
+    }
+
+    /// Learns what the log has shown since it was opened: newer administrative entries, a newer checkpoint.
+    pub async fn refresh(&mut self) -> Result<(), LedgerError> {
+        let opening = self.opening();
+        let known = self.newest.checkpoint().size();
+        let trust = opening.newest_trust(Some(&self.trust), known).await?;
+        opening.check_consistency(&self.newest, trust.newest().checkpoint()).await?;
+        self.newest = trust.newest().checkpoint().clone();
+        self.trust = trust;
+        self.remember();
+        Ok(())
+    }
+
+    /// Checks a checkpoint that came with an answer: signed by the log, and an extension of the newest one
+    /// known. It is remembered.
+    pub(super) async fn accept(
+        &mut self,
+        signed: &SignedCheckpoint,
+    ) -> Result<VerifiedCheckpoint, LedgerError> {
+        let size = signed.unverified().size();
+        let keys = self.trust.log_keys_at(size);
+        let verified =
+            signed.verify(&self.trust.pin().origin, &keys).map_err(LedgerError::Checkpoint)?;
+        let known = self.newest.checkpoint().size();
+        if size < known {
+            // The request named min_size: an answer from a smaller tree breaks that promise.
+            let opening = self.opening();
+            let last = self.newest.signed();
+            return Err(opening.behind(Some(&self.trust), Some(last), known, size).await);
+        }
+        self.opening().check_consistency(&self.newest, &verified).await?;
+        self.newest = verified.clone();
+        self.remember();
+        Ok(verified)
+    }
+
+    fn opening(&self) -> Opening<'_> {
+        Opening { connection: &self.connection, pin: self.trust.pin(), memory: &self.memory }
+    }
+
+    /// Writes the memory. That it cannot be written does not undo what was checked or recorded, so it is a
+    /// warning: the next run cannot tell a rollback.
+    fn remember(&mut self) {
+        let file = self.trust.file();
+        let kept = self.memory.keep_trust(&file.encode(), file.entries.len());
+        let kept = kept.and_then(|()| self.memory.keep_checkpoint(self.newest.signed()));
+        if let Err(error) = kept {
+            let warning = format!("{error}; a rollback of the log cannot be noticed next time");
+            if !self.warnings.contains(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+}
+
+/// What is needed to ask a log for its newest state.
+struct Opening<'a> {
+    connection: &'a Connection,
+    pin: &'a Pin,
+    memory: &'a Memory,
+}
+
+impl Opening<'_> {
+    /// Fetches the newest entry, and the administrative entries that it says there are.
+    async fn newest_trust(&self, before: Option<&Trust>, known: TreeSize) -> Result<Trust, LedgerError> {
+        let signed = self.checkpoint(known).await?;
+        let size = signed.unverified().size();
+        if size < known {
+            return Err(LedgerError::Behind { expected: known, found: size });
+        }
+        let Some(last) = size.last_index() else {
+            return Err(ProtocolError::Ended { expected: "entry 0" }.into());
+        };
+        let newest = self.entry(last, size).await?;
+        let mut entries = before.map_or_else(Vec::new, |trust| trust.file().entries.clone());
+        let have = entries.last().map(|admin| admin.receipt.unverified_entry().index);
+        if newest_admin(newest.unverified_entry()) != have || have.is_none() {
+            let since = have.map_or(LeafIndex::ZERO, LeafIndex::next);
+            let later = self.admin_chain(since, size).await?;
+            // What was appended after the newest entry was fetched is for the next time.
+            entries.extend(later.into_iter().filter(|admin| admin.receipt.unverified_entry().index <= last));
+        }
+        Ok(Trust::verify(TrustFile { pin: self.pin.clone(), entries, newest })?)
+    }
+
+    async fn checkpoint(&self, known: TreeSize) -> Result<SignedCheckpoint, LedgerError> {
+        let message = GetCheckpointRequest { log: Some(log(self.pin, known)) };
+        let call = |left| {
+            let (mut reader, message) = (self.connection.reader(), message.clone());
+            async move { reader.get_checkpoint(request(message, left)).await }
+        };
+        let answer = self.connection.call(call).await.map_err(|error| or_behind(error, known))?;
+        parse_checkpoint(&answer.into_inner().checkpoint)
+    }
+
+    async fn entry(&self, index: LeafIndex, size: TreeSize) -> Result<Receipt, LedgerError> {
+        let message = GetEntriesRequest {
+            log: Some(log(self.pin, size)),
+            indexes: vec![index.get()],
+            envelopes: false,
+        };
+        let call = |left| {
+            let (mut reader, message) = (self.connection.reader(), message.clone());
+            async move { collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
+        };
+        let parts = self.connection.call(call).await.map_err(|error| or_behind(error, size))?;
+        Ok(EntriesAnswer::read(parts)?.exactly(&[index])?.receipt(0)?)
+    }
+
+    async fn admin_chain(&self, since: LeafIndex, size: TreeSize) -> Result<Vec<AdminEntry>, LedgerError> {
+        let message = GetAdminChainRequest { log: Some(log(self.pin, size)), since: since.get() };
+        let call = |left| {
+            let (mut reader, message) = (self.connection.reader(), message.clone());
+            async move { collect(reader.get_admin_chain(request(message, left)).await?.into_inner()).await }
+        };
+        let parts = self.connection.call(call).await.map_err(|error| or_behind(error, size))?;
+        Ok(EntriesAnswer::read(parts)?.admin_entries()?)
+    }
+
+    /// Checks that the older tree is a prefix of the newer one.
+    async fn check_consistency(
+        &self,
+        old: &VerifiedCheckpoint,
+        new: &VerifiedCheckpoint,
+    ) -> Result<(), LedgerError> {
+        let (a, b) = (old.checkpoint(), new.checkpoint());
+        if a.size() == b.size() {
+            return if a.root() == b.root() { Ok(()) } else { Err(self.fork(old, new)) };
+        }
+        let message = GetConsistencyRequest {
+            log: Some(log(self.pin, b.size())),
+            old_size: a.size().get(),
+            new_size: b.size().get(),
+        };
+        let call = |left| {
+            let (mut reader, message) = (self.connection.reader(), message.clone());
+            async move { reader.get_consistency(request(message, left)).await }
+        };
+        let answer = self.connection.call(call).await.map_err(|error| or_behind(error, b.size()))?;
+        let hashes = hashes("proof", &answer.into_inner().proof).map_err(ProtocolError::Field)?;
+        // A proof of another form cannot be told from one that fails: the log owes a proof, and has none.
+        let proven = ConsistencyProof::from_hashes(a.size(), b.size(), hashes)
+            .and_then(|proof| proof.verify(a.root(), b.root()));
+        proven.map_err(|_| self.fork(old, new))
+    }
+
+    fn fork(&self, old: &VerifiedCheckpoint, new: &VerifiedCheckpoint) -> LedgerError {
+        let evidence = self.keep_evidence(old.signed(), new.signed());
+        LedgerError::Fork { old: old.checkpoint().size(), new: new.checkpoint().size(), evidence }
+    }
+
+    /// Tells lag from rollback, when the server stayed below the largest tree seen until the deadline.
+    ///
+    /// A lagging server can only show checkpoints from the past. A freshness cosignature over a smaller tree
+    /// that is later than the one over the larger tree says: this is the log today. So does a smaller
+    /// checkpoint without any time, once the deadline has passed.
+    async fn behind(
+        &self,
+        trust: Option<&Trust>,
+        last: Option<&SignedCheckpoint>,
+        expected: TreeSize,
+        found: TreeSize,
+    ) -> LedgerError {
+        let lag = LedgerError::Behind { expected, found };
+        let (Some(trust), Some(last)) = (trust, last) else { return lag };
+        let Ok(shown) = self.checkpoint(TreeSize::ZERO).await else { return lag };
+        let size = shown.unverified().size();
+        if size >= expected || shown.verify(&self.pin.origin, &trust.log_keys_at(size)).is_err() {
+            return lag;
+        }
+        let keys = trust.current().state.freshness_keys();
+        let time = |signed: &SignedCheckpoint| signed.cosignatures(&keys).iter().map(|c| c.seconds()).max();
+        if let (Some(shown), Some(last)) = (time(&shown), time(last))
+            && shown <= last
+        {
+            return LedgerError::Behind { expected, found: size };
+        }
+        LedgerError::Rollback { expected, found: size, evidence: self.keep_evidence(last, &shown) }
+    }
+
+    /// Saves two checkpoints; what cannot be written is left out, as the finding itself matters more.
+    fn keep_evidence(&self, one: &SignedCheckpoint, two: &SignedCheckpoint) -> Vec<std::path::PathBuf> {
+        [one, two].into_iter().filter_map(|signed| self.memory.keep_evidence(signed).ok()).collect()
+    }
+}
+
+/// Reads `behind` out of a refusal, with the size that the server is at.
+fn or_behind(error: CallError, expected: TreeSize) -> LedgerError {
+    match &error {
+        CallError::Refused(refusal) if refusal.reason() == Some(Reason::Behind) => {
+            LedgerError::Behind { expected, found: size_of(refusal) }
+        }
+        _ => error.into(),
+    }
+}
+
+fn size_of(refusal: &Refusal) -> TreeSize {
+    refusal.metadata("size").and_then(|size| size.parse().ok()).unwrap_or(TreeSize::ZERO)
+}
+
+fn remembered_trust(memory: &Memory, pin: &Pin) -> Result<Option<Trust>, LedgerError> {
+    let Some(bytes) = memory.trust()? else { return Ok(None) };
+    let unusable = |source| LedgerError::TrustFile { path: memory.trust_path(), source };
+    let file = TrustFile::decode(&bytes).map_err(unusable)?;
+    // The directory's name holds only a part of the pin.
+    if file.pin != *pin { Ok(None) } else { Ok(Some(Trust::verify(file)?)) }
+}
+
+fn longer(one: Option<Trust>, two: Option<Trust>) -> Option<Trust> {
+    match (one, two) {
+        (Some(one), Some(two)) => Some(if two.complete_to() > one.complete_to() { two } else { one }),
+        (one, two) => one.or(two),
+    }
+}
+
+/// Returns the largest checkpoint seen: remembered, or in the trust file.
+fn last_seen(memory: &Memory, trust: Option<&Trust>) -> Result<Option<SignedCheckpoint>, LedgerError> {
+    let remembered = match memory.checkpoint()? {
+        Some(bytes) => Some(SignedCheckpoint::parse(&bytes).map_err(|source| LedgerError::Remembered {
+            path: memory.checkpoint_path(),
+            source,
+        })?),
+        None => None,
+    };
+    let in_file = trust.map(|trust| trust.newest().checkpoint().signed().clone());
+    let size = |signed: &SignedCheckpoint| signed.unverified().size();
+    Ok([remembered, in_file].into_iter().flatten().max_by_key(size))
+}
+
