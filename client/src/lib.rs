@@ -7,11 +7,15 @@
 //! Nothing here reads the clock, the environment or the terminal: the command line does, and passes it in.
 
 pub mod check;
+pub mod ci;
 pub mod connection;
+pub mod file_digest;
 pub mod freshness;
+pub mod git;
 pub mod ledger;
 pub mod memory;
 pub mod pin;
+pub mod sign;
 pub mod trust;
 
 pub use check::{Checked, Level, Logged, Verified};

@@ -1,5 +1,6 @@
 //! How a command ends: exit codes, and what the user reads when it failed.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -40,7 +41,7 @@ pub(crate) struct Failure {
     /// The exit code.
     pub(crate) exit: Exit,
     /// The stable word for machines.
-    pub(crate) code: &'static str,
+    pub(crate) code: Cow<'static, str>,
     /// What happened: expected and found are both named.
     pub(crate) message: String,
     /// What to do about it.
@@ -80,17 +81,17 @@ impl From<Outcome> for Exit {
 
 impl Failure {
     /// The answer is no: refused or not verified (exit 1).
-    pub(crate) fn no(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn no(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Exit::No, code, message)
     }
 
     /// Wrong flags, files or settings (exit 2).
-    pub(crate) fn usage(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn usage(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Exit::Usage, code, message)
     }
 
     /// It could not be found out (exit 3).
-    pub(crate) fn unknown(code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn unknown(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Exit::Unknown, code, message)
     }
 
@@ -103,6 +104,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Puts what was being done before the message.
+    #[must_use]
+    pub(crate) fn prefixed(mut self, prefix: &str) -> Self {
+        self.message = format!("{prefix}: {}", self.message);
         self
     }
 
@@ -121,8 +129,8 @@ impl Failure {
         format!("{}\n", json!({ "error": error }))
     }
 
-    fn new(exit: Exit, code: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, code, message: message.into(), hint: None }
+    fn new(exit: Exit, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        Self { exit, code: code.into(), message: message.into(), hint: None }
     }
 }
 

@@ -19,7 +19,7 @@ use environment::Environment;
 use failure::{Exit, Failure, Outcome};
 use layers::Layers;
 use output::{Color, Format, Output};
-use settings::{Globals, Settings};
+use settings::{Global, Globals, Settings};
 
 /// Records and checks the provenance of software: who built what from what, who approved it, where it runs.
 #[derive(Debug, Parser)]
@@ -54,6 +54,8 @@ pub(crate) struct Context {
     pub(crate) environment: Environment,
     /// Where each value came from, for `custody config`.
     pub(crate) layers: Layers,
+    /// The global flags and their values, for `custody config`.
+    pub(crate) globals: Vec<Global>,
 }
 
 /// Runs one command and returns the exit code.
@@ -112,8 +114,9 @@ fn prepare(
     for warning in layers.warnings() {
         output.warn(warning);
     }
+    let globals = cli.globals.list(&matches, &environment);
     let settings = Settings::new(cli.globals, &environment).map_err(Stop::Failed)?;
-    Ok((cli.command, Context { settings, output, clock, environment, layers }))
+    Ok((cli.command, Context { settings, output, clock, environment, layers, globals }))
 }
 
 fn clap_stopped(error: &clap::Error, json: bool) -> Stop {

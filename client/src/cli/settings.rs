@@ -40,6 +40,42 @@ pub(crate) struct Globals {
     pub(crate) state_dir: Option<PathBuf>,
 }
 
+/// A global flag with the value it has, for `custody config`.
+#[derive(Debug, Clone)]
+pub(crate) struct Global {
+    /// Its long name.
+    pub(crate) name: String,
+    /// Its value as text; none if it is not set.
+    pub(crate) value: Option<String>,
+    /// Whether it was typed on the command line.
+    pub(crate) typed: bool,
+}
+
+impl Globals {
+    /// Returns every global flag with its value.
+    pub(crate) fn list(&self, matches: &clap::ArgMatches, environment: &Environment) -> Vec<Global> {
+        let path = |path: Option<PathBuf>| path.map(|path| path.display().to_string());
+        let config = self.config.clone().or_else(|| default_config_file(environment));
+        let state_dir = self.state_dir.clone().or_else(|| default_state_dir(environment));
+        let values = [
+            ("server", self.server.clone()),
+            ("trust", self.trust.clone()),
+            ("output", word(&self.output)),
+            ("timeout", Some(format!("{}s", self.timeout.as_secs_f64()))),
+            ("quiet", Some(self.quiet.to_string())),
+            ("color", word(&self.color)),
+            ("config", path(config)),
+            ("state-dir", path(state_dir)),
+        ];
+        let typed = |name: &str| {
+            let id = name.replace('-', "_");
+            matches.value_source(&id) == Some(clap::parser::ValueSource::CommandLine)
+        };
+        let global = |(name, value): (&str, Option<String>)| Global { name: name.to_owned(), value, typed: typed(name) };
+        values.into_iter().map(global).collect()
+    }
+}
+
 /// What the flags mean.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -61,7 +97,7 @@ impl Settings {
             trust: globals.trust,
             timeout: globals.timeout,
             config_file: globals.config.or_else(|| default_config_file(environment)),
-            state_dir: globals.state_dir.or_else(|| environment.directory("XDG_STATE_HOME", ".local/state")),
+            state_dir: globals.state_dir.or_else(|| default_state_dir(environment)),
         })
     }
 
@@ -84,6 +120,15 @@ impl Settings {
 /// Returns `custody/config.toml` in the user's configuration directory; none without a home.
 pub(crate) fn default_config_file(environment: &Environment) -> Option<PathBuf> {
     Some(environment.directory("XDG_CONFIG_HOME", ".config")?.join("config.toml"))
+}
+
+fn default_state_dir(environment: &Environment) -> Option<PathBuf> {
+    environment.directory("XDG_STATE_HOME", ".local/state")
+}
+
+/// Returns the word of a choice, as it is typed.
+fn word<T: clap::ValueEnum>(choice: &T) -> Option<String> {
+    choice.to_possible_value().map(|value| value.get_name().to_owned())
 }
 
 /// Parses a duration such as `500ms`, `30s`, `2m` or `1h30m`.

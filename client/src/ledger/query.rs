@@ -3,10 +3,10 @@
 //! What a server leaves out of an answer cannot be proven yet: completeness is `claimed`. What it puts in
 //! is checked.
 
-use custody_evidence::fact::{Edge, EdgeKind, Node, NodeKind};
+use custody_evidence::fact::{Edge, EdgeKind, Node};
 use custody_log::tree::ConsistencyProof;
 use custody_log::{LeafIndex, RootHash, Timestamp, TreeSize};
-use custody_wire::convert::{FieldError, hashes, leaf_index, root_hash, tree_size};
+use custody_wire::convert::{FieldError, hashes, leaf_index, node, node_to_wire, root_hash, tree_size};
 use custody_wire::{limits, v1};
 
 use super::{Ledger, LedgerError, ProtocolError, parse_checkpoint};
@@ -164,11 +164,15 @@ impl Ledger {
     }
 
     /// Asks for the chain of custody around a node.
-    pub async fn trace(&mut self, node: &Node, at: At, depth: u32) -> Result<Traced, LedgerError> {
+    pub async fn trace(&mut self, about: &Node, at: At, depth: u32) -> Result<Traced, LedgerError> {
         let (size, micros) = at_fields(at);
-        let wire = v1::Node { kind: node.kind().to_string(), id: node.id().to_owned(), label: String::new() };
-        let log = Some(self.log());
-        let message = v1::TraceRequest { log, node: Some(wire), at: size, at_micros: micros, depth };
+        let message = v1::TraceRequest {
+            log: Some(self.log()),
+            node: Some(node_to_wire(about, None)),
+            at: size,
+            at_micros: micros,
+            depth,
+        };
         let call = |left| {
             let (mut query, message) = (self.connection.query(), message.clone());
             async move { query.trace(request(message, left)).await }
@@ -279,10 +283,7 @@ fn too_many(field: &'static str, found: usize, max: usize) -> Result<(), Protoco
 }
 
 fn labelled(field: &'static str, wire: v1::Node) -> Result<Labelled, FieldError> {
-    let unknown = |text: &str| FieldError::Word { field, found: text.chars().take(80).collect() };
-    let kind: NodeKind = wire.kind.parse().map_err(|_| unknown(&wire.kind))?;
-    let node = Node::named(kind, &wire.id).ok_or_else(|| unknown(&wire.id))?;
-    Ok(Labelled { node, label: wire.label })
+    Ok(Labelled { node: node(field, &wire)?, label: wire.label })
 }
 
 fn traced_edge(wire: v1::Edge) -> Result<TracedEdge, FieldError> {

@@ -88,6 +88,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Checks that a tree that the log signed earlier is part of the newest one known.
+    pub async fn contains(&self, old: &VerifiedCheckpoint) -> Result<(), LedgerError> {
+        self.opening().check_consistency(old, &self.newest).await
+    }
+
     /// Checks a checkpoint that came with an answer: signed by the log, and an extension of the newest one
     /// known. It is remembered.
     pub(super) async fn accept(
@@ -194,12 +199,14 @@ impl Opening<'_> {
         Ok(EntriesAnswer::read(parts)?.admin_entries()?)
     }
 
-    /// Checks that the older tree is a prefix of the newer one.
+    /// Checks that the smaller of two trees is a prefix of the larger one.
     async fn check_consistency(
         &self,
         old: &VerifiedCheckpoint,
         new: &VerifiedCheckpoint,
     ) -> Result<(), LedgerError> {
+        let (old, new) =
+            if old.checkpoint().size() <= new.checkpoint().size() { (old, new) } else { (new, old) };
         let (a, b) = (old.checkpoint(), new.checkpoint());
         if a.size() == b.size() {
             return if a.root() == b.root() { Ok(()) } else { Err(self.fork(old, new)) };

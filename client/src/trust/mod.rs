@@ -192,6 +192,12 @@ impl Trust {
         self.versions.iter().find(|version| version.entry.index == at)
     }
 
+    /// Whether this entry is one of the versions replayed here.
+    #[must_use]
+    pub fn holds(&self, entry: &Entry) -> bool {
+        self.versions.iter().any(|version| version.entry == *entry)
+    }
+
     /// Returns the size up to which it is known that no administrative entry is missing.
     #[must_use]
     pub fn complete_to(&self) -> TreeSize {

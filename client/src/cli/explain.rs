@@ -1,0 +1,196 @@
+//! What the library refuses, in the words of the command line: exit code, stable word, message, hint.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use custody_client::check::CheckError;
+use custody_client::connection::{AddressError, CallError};
+use custody_client::ledger::{LedgerError, PinOfError, RecordError};
+use custody_client::memory::MemoryError;
+use custody_client::trust::{ReplayError, TrustFileError};
+use custody_wire::{Reason, Refusal};
+
+use super::failure::Failure;
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        let message = error.to_string();
+        match error {
+            LedgerError::Address(error) => error.into(),
+            LedgerError::Call(error) => error.into(),
+            LedgerError::Replay(error) => error.into(),
+            LedgerError::Memory(error) => error.into(),
+            LedgerError::Behind { .. } => Self::unknown("behind", message).hint(
+                "try again, or give a longer --timeout; a server that stays behind after it was restored must not \
+                 be recorded to",
+            ),
+            LedgerError::Rollback { evidence, .. } => {
+                Self::no("rollback", message).hint(evidence_hint(&evidence))
+            }
+            LedgerError::Fork { evidence, .. } => Self::no("fork", message).hint(evidence_hint(&evidence)),
+            LedgerError::Checkpoint(_) => Self::no("bad_checkpoint", message).hint(
+                "the server does not hold the key of the pinned log: check --server and --trust, then ask the log's \
+                 operator",
+            ),
+            LedgerError::Protocol(_) => Self::no("not_verified", message).hint(NOT_BELIEVED),
+            LedgerError::Check(error) => Self::from(error).prefixed("the server sent an entry that is not to be believed"),
+            LedgerError::ForgedEdge { .. } => Self::no("forged_edge", message).hint(NOT_BELIEVED),
+            LedgerError::NotAsked { .. } => Self::no("not_asked", message).hint(NOT_BELIEVED),
+            LedgerError::TrustFile { path, .. } => {
+                let hint = format!("move {} away: it is fetched again, and verified from the pin on", path.display());
+                Self::usage("trust_file", message).hint(hint)
+            }
+            LedgerError::Remembered { path, .. } => {
+                let hint = format!(
+                    "find out what changed {}; without it, a rollback of the log before now is not noticed",
+                    path.display()
+                );
+                Self::usage("remembered_checkpoint", message).hint(hint)
+            }
+        }
+    }
+}
+
+const NOT_BELIEVED: &str = "nothing of the answer was used; report it to the log's operator";
+
+fn evidence_hint(evidence: &[PathBuf]) -> String {
+    let stop = "do not record to this log and do not rely on its answers";
+    match evidence {
+        [one, two] => format!(
+            "{stop}; the two signed checkpoints that prove it are {} and {}: show them to its operator and to others \
+             who use it",
+            one.display(),
+            two.display()
+        ),
+        _ => format!("{stop}; the two signed checkpoints that prove it could not be saved"),
+    }
+}
+
+impl From<CheckError> for Failure {
+    fn from(error: CheckError) -> Self {
+        let hint = match &error {
+            CheckError::UnknownTrust { .. } => {
+                "the trust file is older than the entry: run an online command, or `custody trust show --out FILE`, to \
+                 bring it up to date"
+            }
+            CheckError::RecordMissing { .. } => "only a redaction may erase it; report it to the log's operator",
+            _ => "nothing of the entry was used; report it to the log's operator",
+        };
+        Self::no("not_verified", error.to_string()).hint(hint)
+    }
+}
+
+impl From<ReplayError> for Failure {
+    fn from(error: ReplayError) -> Self {
+        let message = format!("the log's administrative entries are not to be believed: {error}");
+        match error {
+            ReplayError::Genesis { .. } => Self::no("wrong_log", message).hint(
+                "this is another log than the pinned one; if it was made anew on purpose, pin it with `custody init`",
+            ),
+            ReplayError::Withheld { .. } => Self::no("admin_withheld", message).hint(
+                "the server hides a trust document or a distrust; do not rely on its answers, and report it to the \
+                 log's operator",
+            ),
+            _ => Self::no("bad_trust_chain", message).hint(NOT_BELIEVED),
+        }
+    }
+}
+
+impl From<AddressError> for Failure {
+    fn from(error: AddressError) -> Self {
+        let hint = match error {
+            AddressError::Form { .. } => "write the scheme, the host and the port: --server http://127.0.0.1:4600",
+            AddressError::Scheme { .. } => {
+                "use http://, where the server's network is private or a tunnel protects it: every answer is verified, but \
+                 nothing hides what is sent"
+            }
+        };
+        Self::usage("bad_address", error.to_string()).hint(hint)
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let message = error.to_string();
+        match error {
+            CallError::Refused(refusal) => refused(&refusal),
+            CallError::Unreachable { .. } => Self::unknown("unreachable", message)
+                .hint("check --server and that custodyd runs there; nothing is known about what was asked"),
+            CallError::TimedOut { .. } => Self::unknown("timed_out", message)
+                .hint("try again, or give a longer --timeout; recording again is safe"),
+            CallError::Foreign { .. } => Self::unknown("not_custody", message)
+                .hint("check --server: a proxy, or another service, may stand at this address"),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Failure {
+    let message = format!("the server refused: {}", refusal.message());
+    let word = stable_word(refusal.word());
+    let Some(reason) = refusal.reason() else { return Failure::no(word, message) };
+    match reason {
+        Reason::NoSuchEntry => Failure::no_record(message).hint("`custody find` lists the entries there are"),
+        Reason::Redacted => Failure::no(word, message)
+            .hint("what the entry held was erased; the entry and its proofs stay"),
+        Reason::WrongOrigin => Failure::usage(word, message)
+            .hint("the server keeps another log than the pinned one: check --server and --trust"),
+        Reason::InvalidField => Failure::usage(word, message),
+        Reason::TooLarge => Failure::no(word, message),
+        Reason::Damaged => Failure::unknown(word, message).hint("the server's operator must run `custodyd fsck`"),
+        Reason::DiskFull => Failure::unknown(word, message).hint("nothing was recorded; the server's disk is full"),
+        Reason::OutcomeUnknown => Failure::unknown(word, message)
+            .hint("it may or may not be recorded; recording it again is safe and gives the same entry"),
+        Reason::Behind
+        | Reason::Busy
+        | Reason::ShuttingDown
+        | Reason::ClockUnsteady
+        | Reason::DigestMismatch
+        | Reason::StreamOrder
+        | Reason::Internal => Failure::unknown(word, message).hint("try again; recording again is safe"),
+    }
+}
+
+/// Returns a word from the wire if it has the form of one.
+fn stable_word(word: &str) -> Cow<'static, str> {
+    let fits = !word.is_empty() && word.len() <= 64 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if fits { Cow::Owned(word.to_owned()) } else { Cow::Borrowed("refused") }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        let message = error.to_string();
+        match error {
+            RecordError::Ledger(error) => error.into(),
+            RecordError::Refused { word, .. } => Self::no(stable_word(&word), message),
+            RecordError::TooLarge { .. } => Self::no("too_large", message),
+            RecordError::OtherEnvelope { .. } | RecordError::OtherContent { .. } => {
+                Self::no("wrong_receipt", message)
+                    .hint("it is not known whether the envelope was recorded; report it to the log's operator")
+            }
+        }
+    }
+}
+
+impl From<MemoryError> for Failure {
+    fn from(error: MemoryError) -> Self {
+        Self::usage("state_dir", error.to_string())
+            .hint("give a directory that can be read and written with --state-dir DIR or CUSTODY_STATE_DIR")
+    }
+}
+
+impl From<TrustFileError> for Failure {
+    fn from(error: TrustFileError) -> Self {
+        Self::usage("trust_file", error.to_string()).hint("`custody trust show --out FILE` writes one")
+    }
+}
+
+impl From<PinOfError> for Failure {
+    fn from(error: PinOfError) -> Self {
+        let message = error.to_string();
+        match error {
+            PinOfError::Address(error) => error.into(),
+            PinOfError::Call(error) => error.into(),
+            PinOfError::Pin(_) => Self::no("not_verified", message).hint("check --server"),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! `custody init`: pin a log and write the configuration.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use custody_client::ledger::pin_of;
+use custody_client::memory::replace;
+use custody_client::{Ledger, Options, Patience, Pin};
+use serde_json::json;
+use toml_edit::{DocumentMut, value};
+
+use super::Context;
+use super::failure::{Failure, Outcome};
+use super::output::Output;
+use super::session::{anchor, server, tell};
+
+/// Pin a log and write the configuration file.
+///
+/// Fetches the log's administrative entries and verifies them from entry 0 on, whose digest is the pin. Give
+/// the pin with --trust, as the log's operator told you; without it, you are shown what the server says and
+/// asked to compare.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The key to sign with from now on: a file, or a name in the key store.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+}
+
+const RETRY: Duration = Duration::from_secs(3);
+
+/// Pins a log.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let server = server(context)?;
+    let patience = Patience { timeout: context.settings.timeout, retry_for: RETRY };
+    let shown = pin_of(server, patience).await?;
+    let given = anchor(context)?.map(|anchor| anchor.pin().clone());
+    if let Some(given) = &given
+        && *given != shown
+    {
+        return Err(other_log(server, given, &shown));
+    }
+    if given.is_none() && !Output::can_ask() {
+        return Err(not_pinned(server, &shown));
+    }
+    let options = Options {
+        server: server.to_owned(),
+        patience,
+        pin: shown.clone(),
+        state_dir: context.settings.state_dir()?.to_owned(),
+        trust: None,
+    };
+    // Nothing is believed by this: the pin decides, and it is confirmed before the configuration is written.
+    let mut ledger = Ledger::open(options).await?;
+    tell(&mut ledger, context);
+    if given.is_none() {
+        describe(&ledger, &shown, context);
+        if !context.output.ask("Is this the log that its operator named to you?") {
+            return Err(Failure::no("not_confirmed", "not confirmed: nothing was written")
+                .hint("ask the log's operator for the pin, and give it with --trust"));
+        }
+    }
+    let config = context.settings.config_file()?.to_owned();
+    write_config(&config, server, &shown, args.key.as_deref())?;
+    report(&ledger, &shown, &config, context)?;
+    Ok(Outcome::Yes)
+}
+
+fn describe(ledger: &Ledger, pin: &Pin, context: &Context) {
+    let document = ledger.trust().versions().first().map(|version| version.state.document());
+    context.output.note(format!("log    {}", pin.origin));
+    context.output.note(format!("pin    {pin}"));
+    if let Some(document) = document {
+        let root = &document.roles().root;
+        context.output.note(format!("root   {} of these keys administer it:", root.threshold));
+        for key in &root.keys {
+            context.output.note(format!("       key:{key}"));
+        }
+    }
+}
+
+fn report(ledger: &Ledger, pin: &Pin, config: &Path, context: &Context) -> Result<(), Failure> {
+    let size = ledger.checkpoint().checkpoint().size().get();
+    let version = ledger.trust().current().state.document().version();
+    if context.output.is_json() {
+        return context.output.print_json(&json!({
+            "origin": pin.origin.to_string(),
+            "pin": pin.to_string(),
+            "size": size,
+            "trust_version": version,
+            "config": config.display().to_string(),
+        }));
+    }
+    context.output.print(format!(
+        "pinned {pin}\nlog    tree size {size}, trust document version {version}, verified from entry 0\nconfig {}\n",
+        config.display()
+    ))
+}
+
+/// Writes server, pin and key into the file, and leaves everything else in it as it is.
+fn write_config(path: &Path, server: &str, pin: &Pin, key: Option<&str>) -> Result<(), Failure> {
+    let failed = |why: &dyn std::fmt::Display| {
+        Failure::usage("config_file", format!("cannot write {}: {why}", path.display()))
+    };
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(failed(&error)),
+    };
+    let mut document: DocumentMut = text.parse().map_err(|error| failed(&error))?;
+    document.insert("server", value(server));
+    document.insert("trust", value(pin.to_string()));
+    if let Some(key) = key {
+        document.insert("key", value(absolute(key)));
+    }
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir).map_err(|error| failed(&error))?;
+    }
+    replace(path, document.to_string().as_bytes()).map_err(|error| failed(&error))
+}
+
+/// The file is read from any directory, so a path must not depend on this one. A name stays a name.
+fn absolute(key: &str) -> String {
+    let path = PathBuf::from(key);
+    let absolute = if path.exists() { std::path::absolute(&path).ok() } else { None };
+    absolute.map_or_else(|| key.to_owned(), |path| path.display().to_string())
+}
+
+fn other_log(server: &str, given: &Pin, shown: &Pin) -> Failure {
+    Failure::no("wrong_log", format!("the server at {server} keeps another log: expected {given}, found {shown}"))
+        .hint("check --server; to pin the other log on purpose, give its pin with --trust")
+}
+
+fn not_pinned(server: &str, shown: &Pin) -> Failure {
+    Failure::usage("no_trust_pin", format!("no pin was given, and there is no terminal to confirm one at (asked {server})"))
+        .hint(format!(
+            "the server says it keeps {shown}; compare that with what its operator told you, and give it: --trust {shown}"
+        ))
+}

@@ -1,0 +1,127 @@
+//! From settings to an open log: what every command that talks to the server starts with.
+
+use std::path::Path;
+use std::time::Duration;
+
+use custody_client::freshness::Freshness;
+use custody_client::{Ledger, Options, Patience, Pin, Trust, TrustFile};
+
+use super::Context;
+use super::failure::Failure;
+
+/// How long commands that read try a server that cannot be reached: a wrong address should be reported soon.
+const READING_RETRY: Duration = Duration::from_secs(3);
+
+/// What `--trust` names.
+#[derive(Debug)]
+pub(crate) enum Anchor {
+    /// Origin and digest of entry 0.
+    Pin(Pin),
+    /// A verified trust file.
+    Trust(Box<Trust>),
+}
+
+impl Anchor {
+    /// Returns the pin.
+    pub(crate) fn pin(&self) -> &Pin {
+        match self {
+            Self::Pin(pin) => pin,
+            Self::Trust(trust) => trust.pin(),
+        }
+    }
+}
+
+/// Opens the log for reading.
+pub(crate) async fn open(context: &Context) -> Result<Ledger, Failure> {
+    open_for(context, READING_RETRY).await
+}
+
+/// Opens the log, and keeps trying a server that cannot be reached for so long, within the timeout.
+pub(crate) async fn open_for(context: &Context, retry_for: Duration) -> Result<Ledger, Failure> {
+    let server = server(context)?.to_owned();
+    let anchor = anchor(context)?.ok_or_else(|| no_pin(&server))?;
+    let options = Options {
+        server,
+        patience: Patience { timeout: context.settings.timeout, retry_for },
+        pin: anchor.pin().clone(),
+        state_dir: context.settings.state_dir()?.to_owned(),
+        trust: match anchor {
+            Anchor::Pin(_) => None,
+            Anchor::Trust(trust) => Some(*trust),
+        },
+    };
+    let mut ledger = Ledger::open(options).await?;
+    tell(&mut ledger, context);
+    Ok(ledger)
+}
+
+/// Tells the user what the log's state means for them: warnings, expiry, staleness.
+pub(crate) fn tell(ledger: &mut Ledger, context: &Context) {
+    for warning in ledger.take_warnings() {
+        context.output.warn(warning);
+    }
+    let now = context.clock.now();
+    if ledger.trust().current().state.expired(now) {
+        context.output.warn("the log's trust document has expired; ask its administrators for a new version");
+    }
+    let size = ledger.checkpoint().checkpoint().size();
+    match Freshness::of(ledger.checkpoint(), ledger.trust(), now) {
+        Freshness::Fresh { .. } => {}
+        Freshness::Stale { age } => context.output.warn(format!(
+            "the newest checkpoint (tree size {size}) was cosigned {} ago: the log may be frozen, and newer entries hidden",
+            age_text(age)
+        )),
+        Freshness::Unknown => context.output.warn(format!(
+            "the newest checkpoint (tree size {size}) has no freshness cosignature: its age is not known"
+        )),
+    }
+}
+
+/// Returns how long ago something was, in the largest unit that is not zero.
+pub(crate) fn age_text(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// Returns the server's address.
+pub(crate) fn server(context: &Context) -> Result<&str, Failure> {
+    context.settings.server.as_deref().ok_or_else(|| {
+        Failure::usage("no_server", "no server is set")
+            .hint("give --server URL, set CUSTODY_SERVER, or run `custody init --server URL`")
+    })
+}
+
+/// Reads what `--trust` names; none if it is not set.
+pub(crate) fn anchor(context: &Context) -> Result<Option<Anchor>, Failure> {
+    let Some(text) = context.settings.trust.as_deref() else { return Ok(None) };
+    if text.contains("+sha256:") {
+        let pin = text.parse().map_err(|error| {
+            Failure::usage("bad_pin", format!("{error}"))
+                .hint("a pin is ORIGIN+sha256:<digest of entry 0>, as `custodyd init` and `custody init` print it")
+        })?;
+        return Ok(Some(Anchor::Pin(pin)));
+    }
+    Ok(Some(Anchor::Trust(Box::new(read_trust_file(Path::new(text))?))))
+}
+
+/// Reads and verifies a trust file.
+pub(crate) fn read_trust_file(path: &Path) -> Result<Trust, Failure> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::usage("trust_file", format!("cannot read the trust file {}: {error}", path.display()))
+            .hint("a pin has the form ORIGIN+sha256:<hex>; `custody trust show --out FILE` writes a trust file")
+    })?;
+    let file = TrustFile::decode(&bytes)
+        .map_err(|error| Failure::from(error).prefixed(&format!("{}", path.display())))?;
+    Trust::verify(file).map_err(|error| Failure::from(error).prefixed(&format!("{}", path.display())))
+}
+
+fn no_pin(server: &str) -> Failure {
+    Failure::usage("no_trust_pin", "no log is pinned: without a pin no answer can be checked").hint(format!(
+        "run `custody init --server {server} --trust ORIGIN+DIGEST`, or set CUSTODY_TRUST, with the pin that the log's \
+         operator gave you"
+    ))
+}

@@ -1,0 +1,158 @@
+//! From what the user typed to a node or entry of the ledger.
+//!
+//! The server says what a text stands for, but it does not get to say that a digest stands for another
+//! digest: what can be compared here is compared here.
+
+use std::path::{Path, PathBuf};
+
+use custody_client::Ledger;
+use custody_client::file_digest::FileDigests;
+use custody_client::ledger::Labelled;
+use custody_evidence::digest_set::Digest;
+use custody_evidence::fact::{Node, NodeKind};
+use custody_evidence::thing::Thing;
+use custody_log::{LeafIndex, TreeSize};
+
+use super::Context;
+use super::failure::Failure;
+use super::output::escape_line;
+
+/// What a THING turned out to be.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    /// An entry.
+    Entry(LeafIndex),
+    /// A node of the graph of facts.
+    Node(Labelled),
+}
+
+/// What was typed, ready to be asked for.
+struct Asked {
+    thing: Thing,
+    /// The texts to ask for: one, or the digests of a file.
+    texts: Vec<String>,
+    /// The file that was hashed.
+    file: Option<PathBuf>,
+}
+
+/// The largest file that is also looked up without the white space around it, as `record` embeds documents:
+/// the largest envelope there is.
+const DOCUMENT_BYTES_MAX: u64 = custody_wire::limits::ENVELOPE_BYTES_MAX;
+
+/// Finds out what a THING is, and says so on stderr when that is not plain from the text.
+pub(crate) async fn resolve(
+    ledger: &mut Ledger,
+    text: &str,
+    at: Option<TreeSize>,
+    context: &Context,
+) -> Result<Target, Failure> {
+    let asked = read(text, context)?;
+    if let Thing::Entry(index) = asked.thing {
+        return Ok(Target::Entry(index));
+    }
+    let resolved = ledger.resolve(&asked.texts, at).await?;
+    let mut fitting: Vec<Labelled> =
+        resolved.nodes.into_iter().filter(|found| asked.fits(&found.node)).collect();
+    fitting.sort_by_key(|found| asked.rank(&found.node));
+    let Some(best) = fitting.first().cloned() else { return Err(no_record(text, &asked)) };
+    let others = fitting.iter().any(|found| found.node.id() != best.node.id());
+    if others && asked.file.is_none() {
+        return Err(ambiguous(text, &fitting));
+    }
+    if best.node.id() != text {
+        context.output.note(format!("{text} is {}", best.node));
+    }
+    Ok(Target::Node(best))
+}
+
+fn read(text: &str, context: &Context) -> Result<Asked, Failure> {
+    let thing = Thing::parse(text).map_err(|error| Failure::usage("bad_thing", error.to_string()))?;
+    let file = match &thing {
+        Thing::Path(path) => Some(PathBuf::from(path)),
+        Thing::Name(name) if Path::new(name).exists() => Some(PathBuf::from(name)),
+        _ => None,
+    };
+    let texts = match &file {
+        Some(path) => hash(path, context)?,
+        None => vec![text.to_owned()],
+    };
+    Ok(Asked { thing, texts, file })
+}
+
+/// Hashes a file: SHA-256, SHA-512, and SHA-256 without white space around it where that differs.
+fn hash(path: &Path, context: &Context) -> Result<Vec<String>, Failure> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Failure::usage("unreadable", format!("cannot read {}: {why}", path.display())).hint(
+            "a THING is a digest (sha256:<hex>), an entry (index:N), a commit, purl, image with digest, run URL, key id, or a \
+             file",
+        )
+    };
+    let length = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+    let bar = context.output.bytes_bar("hashing", length);
+    let digests = FileDigests::of(path, |read| bar.inc(read)).map_err(|error| unreadable(&error.source))?;
+    bar.finish_and_clear();
+    let mut texts = vec![digests.sha256.to_string(), digests.sha512.to_string()];
+    if digests.length <= DOCUMENT_BYTES_MAX {
+        let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
+        let trimmed = bytes.trim_ascii();
+        if trimmed.len() != bytes.len() && !trimmed.is_empty() {
+            texts.push(Digest::sha256_of(trimmed).to_string());
+        }
+    }
+    Ok(texts)
+}
+
+impl Asked {
+    /// Whether the node can be what was typed.
+    fn fits(&self, node: &Node) -> bool {
+        let hex = node.id().rsplit(['@', ':']).next().unwrap_or_default();
+        match &self.thing {
+            Thing::Digest(digest) | Thing::Image { digest, .. } => {
+                node.id() == digest.to_string() || digest.commit_hex().is_some_and(|commit| commit == hex)
+            }
+            Thing::Prefix(prefix) => hex.starts_with(prefix.as_str()),
+            Thing::Commit { repository: Some(repository), hex } => node.id() == format!("{repository}@{hex}"),
+            Thing::Commit { repository: None, hex: commit } => hex == commit,
+            Thing::KeyId(key) => node.id() == format!("key:{key}"),
+            Thing::Purl(purl) => node.id().starts_with(purl.versionless()),
+            Thing::Path(_) => self.texts.iter().any(|text| text == node.id()),
+            Thing::Name(_) if self.file.is_some() => self.texts.iter().any(|text| text == node.id()),
+            Thing::Name(_) | Thing::Url(_) | Thing::Entry(_) => true,
+        }
+    }
+
+    /// Orders what fits: by the order in which a file's digests were asked, then artifacts before documents.
+    fn rank(&self, node: &Node) -> (usize, usize) {
+        let asked = self.texts.iter().position(|text| text == node.id()).unwrap_or(self.texts.len());
+        let kind = match node.kind() {
+            NodeKind::Artifact => 0,
+            NodeKind::Commit => 1,
+            NodeKind::Document => 2,
+            _ => 3,
+        };
+        (asked, kind)
+    }
+}
+
+fn no_record(text: &str, asked: &Asked) -> Failure {
+    match (&asked.file, &asked.thing) {
+        (Some(path), _) => Failure::no_record(format!(
+            "no record of {} ({})",
+            path.display(),
+            asked.texts.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(", ")
+        ))
+        .hint("nothing in the log names a file with these bytes"),
+        (None, Thing::Name(_)) => Failure::no_record(format!("no record of {text}, and no file of that name"))
+            .hint("a THING is a digest, an entry (index:N), a commit, purl, image with digest, run URL, key id, or a file"),
+        (None, _) => Failure::no_record(format!("no record of {text}")).hint("nothing in the log names it"),
+    }
+}
+
+fn ambiguous(text: &str, candidates: &[Labelled]) -> Failure {
+    let lines = candidates.iter().map(|one| {
+        let label = if one.label.is_empty() { String::new() } else { format!("  {}", escape_line(&one.label)) };
+        format!("\n  {}{label}", one.node)
+    });
+    Failure::usage("ambiguous", format!("{text} may be any of:{}", lines.collect::<String>()))
+        .hint("give more digits, or one of these in full")
+}
