@@ -4,7 +4,6 @@
 //! to. A [`Verified`] entry was admitted again here, by the code that the server runs: envelope digest,
 //! signatures, the signer's right to say it, statement, and the same admission record byte for byte.
 
-use custody_evidence::admission::{self, AdmissionRecord, RecordError};
 use custody_evidence::dsse::{Envelope, EnvelopeError};
 use custody_evidence::fact::{self, Facts};
 use custody_evidence::statement::{Statement, StatementError};
@@ -17,7 +16,6 @@ use crate::trust::Trust;
 #[derive(Debug, Clone)]
 pub struct Logged {
     receipt: VerifiedReceipt,
-    record: AdmissionRecord,
     record_bytes: Vec<u8>,
 }
 
@@ -49,14 +47,6 @@ pub enum CheckError {
         expected: RecordDigest,
         /// The digest of the bytes found.
         found: RecordDigest,
-    },
-    /// The admission record cannot be read.
-    #[error("entry {index}: admission record: {source}")]
-    Record {
-        /// The entry.
-        index: LeafIndex,
-        /// Why.
-        source: RecordError,
     },
     /// The envelope is not the one that the entry commits to.
     #[error("entry {index}: its envelope is {expected}, found {found}")]
@@ -102,14 +92,6 @@ pub enum CheckError {
         /// What its `admin` line names.
         admin: Option<LeafIndex>,
     },
-    /// By the trust document of its time, the entry should never have been admitted.
-    #[error("entry {index} should not have been admitted: {refusal}")]
-    NotAdmissible {
-        /// The entry.
-        index: LeafIndex,
-        /// Why.
-        refusal: admission::Refusal,
-    },
     /// Admission gives another record here than the log keeps.
     #[error("entry {index}: its admission record says something else than its envelope: {member}")]
     AdmissionDiffers {
@@ -132,9 +114,7 @@ impl Logged {
         if found != entry.record.digest {
             return Err(CheckError::RecordDigest { index, expected: entry.record.digest, found });
         }
-        let record =
-            AdmissionRecord::decode(&record_bytes).map_err(|source| CheckError::Record { index, source })?;
-        Ok(Self { receipt, record, record_bytes })
+        Ok(Self { receipt, record_bytes })
     }
 
     /// Returns the entry.
@@ -147,12 +127,6 @@ impl Logged {
     #[must_use]
     pub const fn receipt(&self) -> &VerifiedReceipt {
         &self.receipt
-    }
-
-    /// Returns what was checked at admission.
-    #[must_use]
-    pub const fn record(&self) -> &AdmissionRecord {
-        &self.record
     }
 
     /// Returns the admission record's exact bytes.
@@ -175,6 +149,45 @@ impl Logged {
             return Err(CheckError::Content { index, expected: entry.content, found: content });
         }
         Ok(envelope)
+    }
+
+    /// Checks envelope and statement.
+    pub fn verify(self, bytes: &[u8], trust: &Trust) -> Result<Verified, CheckError> {
+        let index = self.entry().index;
+        let envelope = self.envelope(bytes)?;
+        let statement =
+            Statement::parse(envelope.payload()).map_err(|source| CheckError::Statement { index, source })?;
+        if trust.before(self.entry()).is_none() && !trust.holds(self.entry()) {
+            return Err(CheckError::UnknownTrust { index, admin: self.entry().admin });
+        }
+        let facts = fact::read(&statement);
+        Ok(Verified { logged: self, envelope, statement, facts })
+    }
+}
+
+impl Verified {
+    /// Returns what holds for a logged entry too.
+    #[must_use]
+    pub const fn logged(&self) -> &Logged {
+        &self.logged
+    }
+
+    /// Returns the envelope.
+    #[must_use]
+    pub const fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    /// Returns what the envelope says.
+    #[must_use]
+    pub const fn statement(&self) -> &Statement {
+        &self.statement
+    }
+
+    /// Returns what the statement asserts.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
     }
 }
 

@@ -65,7 +65,9 @@ pub enum LedgerError {
         found: TreeSize,
     },
     /// The log shows a smaller tree than it signed before, and says that it is today's.
-    #[error("the log was rolled back: it signed tree size {expected} before, and now shows {found} as the newest")]
+    #[error(
+        "the log was rolled back: it signed tree size {expected} before, and now shows {found} as the newest"
+    )]
     Rollback {
         /// The size of the largest checkpoint seen.
         expected: TreeSize,

@@ -106,20 +106,20 @@ impl Memory {
         let _lock = self.lock()?;
         let path = self.checkpoint_path();
         let known = read(&path)?.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
-        if known.is_some_and(|known| known.checkpoint().size > signed.checkpoint().size) {
+        if known.is_some_and(|known| known.unverified().size() > signed.unverified().size()) {
             return Ok(());
         }
-        replace(&path, &signed.bytes())
+        replace(&path, signed.bytes())
     }
 
     /// Writes two checkpoints that contradict each other as files of their own, and returns their paths.
     /// The name holds size and root, so the same evidence is written once.
     pub fn keep_evidence(&self, signed: &SignedCheckpoint) -> Result<PathBuf, MemoryError> {
         let _lock = self.lock()?;
-        let checkpoint = signed.checkpoint();
-        let hex: String = checkpoint.root.to_hex().chars().take(16).collect();
-        let path = self.dir.join(format!("evidence-{}-{hex}", checkpoint.size));
-        replace(&path, &signed.bytes())?;
+        let checkpoint = signed.unverified();
+        let hex: String = checkpoint.root().to_hex().chars().take(16).collect();
+        let path = self.dir.join(format!("evidence-{}-{hex}", checkpoint.size()));
+        replace(&path, signed.bytes())?;
         Ok(path)
     }
 

@@ -73,7 +73,9 @@ impl From<CheckError> for Failure {
                 "the trust file is older than the entry: run an online command, or `custody trust show --out FILE`, to \
                  bring it up to date"
             }
-            CheckError::RecordMissing { .. } => "only a redaction may erase it; report it to the log's operator",
+            CheckError::RecordMissing { .. } => {
+                "only a redaction may erase it; report it to the log's operator"
+            }
             _ => "nothing of the entry was used; report it to the log's operator",
         };
         Self::no("not_verified", error.to_string()).hint(hint)
@@ -99,7 +101,9 @@ impl From<ReplayError> for Failure {
 impl From<AddressError> for Failure {
     fn from(error: AddressError) -> Self {
         let hint = match error {
-            AddressError::Form { .. } => "write the scheme, the host and the port: --server http://127.0.0.1:4600",
+            AddressError::Form { .. } => {
+                "write the scheme, the host and the port: --server http://127.0.0.1:4600"
+            }
             AddressError::Scheme { .. } => {
                 "use http://, where the server's network is private or a tunnel protects it: every answer is verified, but \
                  nothing hides what is sent"
@@ -130,14 +134,19 @@ fn refused(refusal: &Refusal) -> Failure {
     let Some(reason) = refusal.reason() else { return Failure::no(word, message) };
     match reason {
         Reason::NoSuchEntry => Failure::no_record(message).hint("`custody find` lists the entries there are"),
-        Reason::Redacted => Failure::no(word, message)
-            .hint("what the entry held was erased; the entry and its proofs stay"),
+        Reason::Redacted => {
+            Failure::no(word, message).hint("what the entry held was erased; the entry and its proofs stay")
+        }
         Reason::WrongOrigin => Failure::usage(word, message)
             .hint("the server keeps another log than the pinned one: check --server and --trust"),
         Reason::InvalidField => Failure::usage(word, message),
         Reason::TooLarge => Failure::no(word, message),
-        Reason::Damaged => Failure::unknown(word, message).hint("the server's operator must run `custodyd fsck`"),
-        Reason::DiskFull => Failure::unknown(word, message).hint("nothing was recorded; the server's disk is full"),
+        Reason::Damaged => {
+            Failure::unknown(word, message).hint("the server's operator must run `custodyd fsck`")
+        }
+        Reason::DiskFull => {
+            Failure::unknown(word, message).hint("nothing was recorded; the server's disk is full")
+        }
         Reason::OutcomeUnknown => Failure::unknown(word, message)
             .hint("it may or may not be recorded; recording it again is safe and gives the same entry"),
         Reason::Behind
@@ -152,7 +161,8 @@ fn refused(refusal: &Refusal) -> Failure {
 
 /// Returns a word from the wire if it has the form of one.
 fn stable_word(word: &str) -> Cow<'static, str> {
-    let fits = !word.is_empty() && word.len() <= 64 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let fits =
+        !word.is_empty() && word.len() <= 64 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     if fits { Cow::Owned(word.to_owned()) } else { Cow::Borrowed("refused") }
 }
 
@@ -164,8 +174,9 @@ impl From<RecordError> for Failure {
             RecordError::Refused { word, .. } => Self::no(stable_word(&word), message),
             RecordError::TooLarge { .. } => Self::no("too_large", message),
             RecordError::OtherEnvelope { .. } | RecordError::OtherContent { .. } => {
-                Self::no("wrong_receipt", message)
-                    .hint("it is not known whether the envelope was recorded; report it to the log's operator")
+                Self::no("wrong_receipt", message).hint(
+                    "it is not known whether the envelope was recorded; report it to the log's operator",
+                )
             }
         }
     }

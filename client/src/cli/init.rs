@@ -70,7 +70,7 @@ fn describe(ledger: &Ledger, pin: &Pin, context: &Context) {
     context.output.note(format!("log    {}", pin.origin));
     context.output.note(format!("pin    {pin}"));
     if let Some(document) = document {
-        let root = &document.roles().root;
+        let root = document.role(custody_evidence::trust::RoleName::Root);
         context.output.note(format!("root   {} of these keys administer it:", root.threshold));
         for key in &root.keys {
             context.output.note(format!("       key:{key}"));
@@ -126,8 +126,11 @@ fn absolute(key: &str) -> String {
 }
 
 fn other_log(server: &str, given: &Pin, shown: &Pin) -> Failure {
-    Failure::no("wrong_log", format!("the server at {server} keeps another log: expected {given}, found {shown}"))
-        .hint("check --server; to pin the other log on purpose, give its pin with --trust")
+    Failure::no(
+        "wrong_log",
+        format!("the server at {server} keeps another log: expected {given}, found {shown}"),
+    )
+    .hint("check --server; to pin the other log on purpose, give its pin with --trust")
 }
 
 fn not_pinned(server: &str, shown: &Pin) -> Failure {

@@ -1,14 +1,21 @@
 //! The command tree, and how one command is run. One file a command.
 
 pub(crate) mod clock;
+mod config;
 pub(crate) mod environment;
+mod explain;
 pub(crate) mod failure;
+mod init;
 mod inspect;
 mod key;
 pub(crate) mod layers;
 pub(crate) mod output;
+mod receipt;
 mod record;
+pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod things;
+pub(crate) mod times;
 
 use std::ffi::OsString;
 
@@ -33,12 +40,18 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Pin a log and write the configuration file.
+    Init(init::Args),
     /// Make, list, show and import signing keys.
     Key(key::Args),
     /// Make a statement, sign it and record it.
     Record(record::Args),
     /// Show what a file says and what can be verified in it, without a server.
     Inspect(inspect::Args),
+    /// Work with receipts.
+    Receipt(receipt::Args),
+    /// Print each setting and where its value came from.
+    Config(config::Args),
 }
 
 /// What every command gets.
@@ -86,6 +99,9 @@ pub(crate) async fn run(
 
 async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failure> {
     match command {
+        Command::Init(args) => init::run(args, context).await,
+        Command::Receipt(args) => receipt::run(args, context).await,
+        Command::Config(args) => config::run(args, context).await,
         Command::Key(args) => key::run(args, context).await,
         Command::Record(args) => record::run(args, context).await,
         Command::Inspect(args) => inspect::run(args, context).await,

@@ -50,17 +50,26 @@ async fn refresh(file: &Path, out: &Path, context: &Context) -> Result<Outcome, 
     let new = ledger.receipt(index).await?;
     ledger.contains(old.checkpoint()).await?;
     if new.entry_bytes() != old.entry_bytes() {
-        return Err(Failure::no("not_verified", format!("entry {index} of the log is another one than in the receipt"))
-            .hint("two receipts for one index prove that the log forked: keep both, and show them to its operator"));
+        return Err(Failure::no(
+            "not_verified",
+            format!("entry {index} of the log is another one than in the receipt"),
+        )
+        .hint(
+            "two receipts for one index prove that the log forked: keep both, and show them to its operator",
+        ));
     }
     let bytes = new.receipt().encode();
     replace(out, &bytes).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
     let now = new.checkpoint().checkpoint().size();
     if context.output.is_json() {
         let receipt = String::from_utf8_lossy(&bytes);
-        context.output.print_json(&json!({ "index": index.get(), "from": size.get(), "size": now.get(), "receipt": receipt }))?;
+        context.output.print_json(
+            &json!({ "index": index.get(), "from": size.get(), "size": now.get(), "receipt": receipt }),
+        )?;
     } else {
-        context.output.print(format!("entry {index}: receipt of tree size {size} replaced by one of {now}\n"))?;
+        context
+            .output
+            .print(format!("entry {index}: receipt of tree size {size} replaced by one of {now}\n"))?;
     }
     Ok(Outcome::Yes)
 }

@@ -100,8 +100,9 @@ pub(crate) fn anchor(context: &Context) -> Result<Option<Anchor>, Failure> {
     let Some(text) = context.settings.trust.as_deref() else { return Ok(None) };
     if text.contains("+sha256:") {
         let pin = text.parse().map_err(|error| {
-            Failure::usage("bad_pin", format!("{error}"))
-                .hint("a pin is ORIGIN+sha256:<digest of entry 0>, as `custodyd init` and `custody init` print it")
+            Failure::usage("bad_pin", format!("{error}")).hint(
+                "a pin is ORIGIN+sha256:<digest of entry 0>, as `custodyd init` and `custody init` print it",
+            )
         })?;
         return Ok(Some(Anchor::Pin(pin)));
     }
@@ -111,8 +112,9 @@ pub(crate) fn anchor(context: &Context) -> Result<Option<Anchor>, Failure> {
 /// Reads and verifies a trust file.
 pub(crate) fn read_trust_file(path: &Path) -> Result<Trust, Failure> {
     let bytes = std::fs::read(path).map_err(|error| {
-        Failure::usage("trust_file", format!("cannot read the trust file {}: {error}", path.display()))
-            .hint("a pin has the form ORIGIN+sha256:<hex>; `custody trust show --out FILE` writes a trust file")
+        Failure::usage("trust_file", format!("cannot read the trust file {}: {error}", path.display())).hint(
+            "a pin has the form ORIGIN+sha256:<hex>; `custody trust show --out FILE` writes a trust file",
+        )
     })?;
     let file = TrustFile::decode(&bytes)
         .map_err(|error| Failure::from(error).prefixed(&format!("{}", path.display())))?;

@@ -71,7 +71,11 @@ impl Globals {
             let id = name.replace('-', "_");
             matches.value_source(&id) == Some(clap::parser::ValueSource::CommandLine)
         };
-        let global = |(name, value): (&str, Option<String>)| Global { name: name.to_owned(), value, typed: typed(name) };
+        let global = |(name, value): (&str, Option<String>)| Global {
+            name: name.to_owned(),
+            value,
+            typed: typed(name),
+        };
         values.into_iter().map(global).collect()
     }
 }

@@ -150,7 +150,8 @@ fn no_record(text: &str, asked: &Asked) -> Failure {
 
 fn ambiguous(text: &str, candidates: &[Labelled]) -> Failure {
     let lines = candidates.iter().map(|one| {
-        let label = if one.label.is_empty() { String::new() } else { format!("  {}", escape_line(&one.label)) };
+        let label =
+            if one.label.is_empty() { String::new() } else { format!("  {}", escape_line(&one.label)) };
         format!("\n  {}{label}", one.node)
     });
     Failure::usage("ambiguous", format!("{text} may be any of:{}", lines.collect::<String>()))

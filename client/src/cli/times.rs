@@ -7,7 +7,11 @@ use custody_log::{LeafIndex, Timestamp};
 pub(crate) fn at(text: &str) -> Result<At, String> {
     if text.bytes().all(|b| b.is_ascii_digit()) {
         let size: custody_log::TreeSize = text.parse().map_err(|error| format!("{error}"))?;
-        return if size.get() == 0 { Err("the tree of size 0 is empty".to_owned()) } else { Ok(At::Size(size)) };
+        return if size.get() == 0 {
+            Err("the tree of size 0 is empty".to_owned())
+        } else {
+            Ok(At::Size(size))
+        };
     }
     time(text).map(At::Time)
 }
@@ -15,9 +19,7 @@ pub(crate) fn at(text: &str) -> Result<At, String> {
 /// Reads `--recorded-since` and `--recorded-until`: `index:N` or a time.
 pub(crate) fn moment(text: &str) -> Result<Moment, String> {
     match text.strip_prefix("index:") {
-        Some(index) => {
-            index.parse::<LeafIndex>().map(Moment::Index).map_err(|error| format!("{error}"))
-        }
+        Some(index) => index.parse::<LeafIndex>().map(Moment::Index).map_err(|error| format!("{error}")),
         None => time(text).map(Moment::Time),
     }
 }

@@ -1,9 +1,9 @@
 //! Entries as they come from the server: one checkpoint, then entries with proofs that lead to it.
 
+use custody_log::LeafIndex;
 use custody_log::checkpoint::SignedCheckpoint;
 use custody_log::receipt::Receipt;
 use custody_log::tree::InclusionProof;
-use custody_log::LeafIndex;
 use custody_wire::convert::{hashes, leaf_index};
 use custody_wire::v1::get_entries_response::Part;
 use custody_wire::v1::{EntryEvidence, GetEntriesResponse};

@@ -1,8 +1,8 @@
 //! Fetching entries and checking them, one by one.
 
 use custody_log::LeafIndex;
-use custody_wire::v1::{EntryEvidence, GetEntriesRequest, GetEnvelopeRequest, GetReceiptRequest};
 use custody_log::receipt::VerifiedReceipt;
+use custody_wire::v1::{EntryEvidence, GetEntriesRequest, GetEnvelopeRequest, GetReceiptRequest};
 
 use super::answer::{EntriesAnswer, collect, receipt_of};
 use super::{Ledger, LedgerError, ProtocolError};

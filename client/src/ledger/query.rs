@@ -126,7 +126,11 @@ pub struct TracedEdge {
 
 impl Ledger {
     /// Asks what any of these texts stands for.
-    pub async fn resolve(&mut self, things: &[String], at: Option<TreeSize>) -> Result<Resolved, LedgerError> {
+    pub async fn resolve(
+        &mut self,
+        things: &[String],
+        at: Option<TreeSize>,
+    ) -> Result<Resolved, LedgerError> {
         let message = v1::ResolveRequest {
             log: Some(self.log()),
             things: things.to_vec(),
@@ -210,10 +214,8 @@ impl Ledger {
             Some(Moment::Time(time)) => Some(time.as_micros()),
             Some(Moment::Index(_)) | None => None,
         };
-        let condition = |(field, value): &(String, String)| v1::Condition {
-            field: field.clone(),
-            value: value.clone(),
-        };
+        let condition =
+            |(field, value): &(String, String)| v1::Condition { field: field.clone(), value: value.clone() };
         let (at, at_micros) = at_fields(question.at);
         v1::FindRequest {
             log: Some(self.log()),

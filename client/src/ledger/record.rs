@@ -72,10 +72,9 @@ impl From<CallError> for RecordError {
     fn from(error: CallError) -> Self {
         match error {
             // A reason that this version knows is about the server; all others are about the envelope.
-            CallError::Refused(refusal) if refusal.reason().is_none() => Self::Refused {
-                word: refusal.word().to_owned(),
-                message: refusal.message().to_owned(),
-            },
+            CallError::Refused(refusal) if refusal.reason().is_none() => {
+                Self::Refused { word: refusal.word().to_owned(), message: refusal.message().to_owned() }
+            }
             other => Self::Ledger(other.into()),
         }
     }
@@ -136,7 +135,8 @@ impl Ledger {
         envelope: &Envelope,
         response: &RecordResponse,
     ) -> Result<Recorded, RecordError> {
-        let index = leaf_index("index", response.index).map_err(|e| LedgerError::from(ProtocolError::from(e)))?;
+        let index =
+            leaf_index("index", response.index).map_err(|e| LedgerError::from(ProtocolError::from(e)))?;
         let receipt = self.check_receipt(index, &response.receipt).await?;
         let entry = receipt.entry();
         let (sent, found) = (envelope.content(), entry.content);

@@ -64,10 +64,9 @@ impl Ledger {
         if let Some(last) = last_seen {
             let size = last.unverified().size();
             let keys = trust.log_keys_at(size);
-            let last = last.verify(&options.pin.origin, &keys).map_err(|source| LedgerError::Remembered {
-                path: memory.checkpoint_path(),
-                source,
-            })?;
+            let last = last
+                .verify(&options.pin.origin, &keys)
+                .map_err(|source| LedgerError::Remembered { path: memory.checkpoint_path(), source })?;
             opening.check_consistency(&last, trust.newest().checkpoint()).await?;
         }
         let newest = trust.newest().checkpoint().clone();
@@ -101,8 +100,7 @@ impl Ledger {
     ) -> Result<VerifiedCheckpoint, LedgerError> {
         let size = signed.unverified().size();
         let keys = self.trust.log_keys_at(size);
-        let verified =
-            signed.verify(&self.trust.pin().origin, &keys).map_err(LedgerError::Checkpoint)?;
+        let verified = signed.verify(&self.trust.pin().origin, &keys).map_err(LedgerError::Checkpoint)?;
         let known = self.newest.checkpoint().size();
         if size < known {
             // The request named min_size: an answer from a smaller tree breaks that promise.
@@ -300,14 +298,13 @@ fn longer(one: Option<Trust>, two: Option<Trust>) -> Option<Trust> {
 /// Returns the largest checkpoint seen: remembered, or in the trust file.
 fn last_seen(memory: &Memory, trust: Option<&Trust>) -> Result<Option<SignedCheckpoint>, LedgerError> {
     let remembered = match memory.checkpoint()? {
-        Some(bytes) => Some(SignedCheckpoint::parse(&bytes).map_err(|source| LedgerError::Remembered {
-            path: memory.checkpoint_path(),
-            source,
-        })?),
+        Some(bytes) => Some(
+            SignedCheckpoint::parse(&bytes)
+                .map_err(|source| LedgerError::Remembered { path: memory.checkpoint_path(), source })?,
+        ),
         None => None,
     };
     let in_file = trust.map(|trust| trust.newest().checkpoint().signed().clone());
     let size = |signed: &SignedCheckpoint| signed.unverified().size();
     Ok([remembered, in_file].into_iter().flatten().max_by_key(size))
 }
-

@@ -146,9 +146,8 @@ impl TrustFile {
 
 impl Member {
     fn decode(&self, at: usize) -> Result<AdminEntry, TrustFileError> {
-        let base64 = |member, text: &str| {
-            STANDARD.decode(text).map_err(|_| TrustFileError::Base64 { at, member })
-        };
+        let base64 =
+            |member, text: &str| STANDARD.decode(text).map_err(|_| TrustFileError::Base64 { at, member });
         Ok(AdminEntry {
             receipt: receipt(&format!("entries[{at}]"), &self.receipt)?,
             record: base64("record", &self.record)?,
@@ -158,5 +157,6 @@ impl Member {
 }
 
 fn receipt(place: &str, text: &str) -> Result<Receipt, TrustFileError> {
-    Receipt::decode(text.as_bytes()).map_err(|source| TrustFileError::Receipt { place: place.to_owned(), source })
+    Receipt::decode(text.as_bytes())
+        .map_err(|source| TrustFileError::Receipt { place: place.to_owned(), source })
 }

@@ -66,7 +66,9 @@ pub enum ReplayError {
         found: Option<LeafIndex>,
     },
     /// The newest entry names a later administrative entry than the last one given.
-    #[error("administrative entry {expected} is withheld: entry {witness} names it, the last one given is {found}")]
+    #[error(
+        "administrative entry {expected} is withheld: entry {witness} names it, the last one given is {found}"
+    )]
     Withheld {
         /// The entry that names it.
         witness: LeafIndex,
@@ -252,11 +254,7 @@ fn next_version(pin: &Pin, before: Option<&Version>, admin: &AdminEntry) -> Resu
 fn check_genesis(pin: &Pin, receipt: &custody_log::receipt::Receipt) -> Result<(), ReplayError> {
     // Encoding gives back the exact bytes that were decoded.
     let found = EntryDigest::of(&receipt.unverified_entry().encode());
-    if found == pin.genesis {
-        Ok(())
-    } else {
-        Err(ReplayError::Genesis { expected: pin.genesis, found })
-    }
+    if found == pin.genesis { Ok(()) } else { Err(ReplayError::Genesis { expected: pin.genesis, found }) }
 }
 
 fn envelope_of(entry: &Entry, bytes: &[u8]) -> Result<Envelope, ReplayError> {
