@@ -55,13 +55,13 @@ pub enum CheckpointError {
     Lines,
     /// The first line names no log.
     #[error("origin: {0}")]
-    Origin(#[source] KeyNameError),
+    Origin(KeyNameError),
     /// The second line is no tree size.
     #[error("tree size: {0}")]
-    Size(#[source] PositionError),
+    Size(PositionError),
     /// The third line is no hash.
     #[error("root hash: {0}")]
-    Root(#[source] DigestError),
+    Root(DigestError),
     /// An extension line is empty.
     #[error("line {line}: an extension line cannot be empty")]
     EmptyExtension {

@@ -246,3 +246,6 @@ fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 fn cut(text: &str) -> String {
     text.chars().take(80).collect()
 }
+
+#[cfg(test)]
+mod tests;

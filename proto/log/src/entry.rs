@@ -76,28 +76,28 @@ pub enum EntryError {
         expected: &'static str,
     },
     /// A digest that does not parse.
-    #[error("line {line}: {source}")]
+    #[error("line {line}: {why}")]
     Digest {
         /// 1-based.
         line: usize,
         /// Why.
-        source: DigestError,
+        why: DigestError,
     },
     /// A number that does not parse.
-    #[error("line {line}: {source}")]
+    #[error("line {line}: {why}")]
     Number {
         /// 1-based.
         line: usize,
         /// Why.
-        source: PositionError,
+        why: PositionError,
     },
     /// A time that does not parse.
-    #[error("line {line}: {source}")]
+    #[error("line {line}: {why}")]
     Time {
         /// 1-based.
         line: usize,
         /// Why.
-        source: TimestampError,
+        why: TimestampError,
     },
     /// `previous none` anywhere but at index 0, or a digest at index 0.
     #[error("previous is none at index 0 and nowhere else (index {index})")]
@@ -124,6 +124,8 @@ impl Entry {
     pub const MAX_LEN: usize = 512;
 
     /// Returns the entry's exact bytes.
+    ///
+    /// An entry with `previous` or `admin` where there can be none is written as it is; decoding refuses it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
@@ -210,15 +212,15 @@ impl<'a> Lines<'a> {
 
 impl Value<'_> {
     fn number(&self) -> Result<LeafIndex, EntryError> {
-        self.text.parse().map_err(|source| EntryError::Number { line: self.line, source })
+        self.text.parse().map_err(|why| EntryError::Number { line: self.line, why })
     }
 
     fn time(&self) -> Result<Timestamp, EntryError> {
-        self.text.parse().map_err(|source| EntryError::Time { line: self.line, source })
+        self.text.parse().map_err(|why| EntryError::Time { line: self.line, why })
     }
 
     fn digest<D: FromStr<Err = DigestError>>(&self) -> Result<D, EntryError> {
-        self.text.parse().map_err(|source| EntryError::Digest { line: self.line, source })
+        self.text.parse().map_err(|why| EntryError::Digest { line: self.line, why })
     }
 
     fn digest_or_none(&self) -> Result<Option<EntryDigest>, EntryError> {
@@ -242,7 +244,10 @@ impl Value<'_> {
         let digest = Value { text: digest, line: self.line }.digest()?;
         let length = decimal(length)
             .and_then(|length| LeafIndex::new(length).map(LeafIndex::get))
-            .map_err(|source| EntryError::Number { line: self.line, source })?;
+            .map_err(|why| EntryError::Number { line: self.line, why })?;
         Ok(Measured { digest, length })
     }
 }
+
+#[cfg(test)]
+mod tests;

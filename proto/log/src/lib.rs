@@ -4,6 +4,27 @@
 //! checkpoints, cosignatures, receipts and tiles of C2SP. There is no I/O, no clock, no randomness and no
 //! protobuf here, and there never will be: this crate is what an auditor reads, and client and server run
 //! the same code.
+//!
+//! A log of two entries, and the proof that the first one is in it:
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//! use custody_log::{Checkpoint, Frontier, InclusionProof, LeafIndex, NodeHash, NoteSigner, Origin, SignedCheckpoint};
+//!
+//! let origin: Origin = "example.com/log".parse()?;
+//! let log = NoteSigner::from_seed(origin.key_name().clone(), [7; 32]);
+//! let (mut tree, mut nodes) = (Frontier::empty(), BTreeMap::new());
+//! for entry in ["first", "second"] {
+//!     tree.append_with(NodeHash::leaf(entry.as_bytes()), |id, hash| { nodes.insert(id, hash); });
+//! }
+//! let checkpoint = Checkpoint::new(origin.clone(), tree.size(), tree.root())?;
+//! let signed = SignedCheckpoint::sign(&checkpoint, &log)?;
+//! let proof = InclusionProof::make(LeafIndex::ZERO, tree.size(), &nodes)?;
+//! // Whoever trusts the log's key checks both, and needs nothing else.
+//! let verified = signed.verify(&origin, &[log.verifier()])?;
+//! proof.verify(NodeHash::leaf(b"first"), verified.checkpoint().root())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod checkpoint;
 pub mod digest;

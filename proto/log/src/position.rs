@@ -139,3 +139,6 @@ pub(crate) fn decimal(text: &str) -> Result<u64, PositionError> {
     }
     text.parse().map_err(|_| refused())
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,10 +68,10 @@ pub enum ReceiptError {
     Extra,
     /// The extra line carries no entry.
     #[error("the entry in the extra line: {0}")]
-    Entry(#[from] EntryError),
+    Entry(EntryError),
     /// The index line carries no index.
     #[error("the index line: {0}")]
-    Index(#[source] PositionError),
+    Index(PositionError),
     /// The entry is for another position than the proof.
     #[error("the index line says {proof}, the entry says {entry}")]
     IndexMismatch {
@@ -81,19 +81,19 @@ pub enum ReceiptError {
         entry: LeafIndex,
     },
     /// A proof line is not a hash.
-    #[error("proof line {line}: {source}")]
+    #[error("proof line {line}: {why}")]
     Hash {
         /// 1-based, among the lines of the receipt.
         line: usize,
         /// Why.
-        source: DigestError,
+        why: DigestError,
     },
     /// The proof does not fit the positions, or does not lead from the entry to the signed root.
     #[error(transparent)]
     Proof(#[from] ProofError),
     /// The checkpoint is none, or not one to believe.
     #[error("checkpoint: {0}")]
-    Checkpoint(#[from] CheckpointError),
+    Checkpoint(CheckpointError),
 }
 
 const VERSION: &str = "c2sp.org/tlog-proof@v1";
@@ -109,7 +109,7 @@ impl Receipt {
         proof: InclusionProof,
         checkpoint: SignedCheckpoint,
     ) -> Result<Self, ReceiptError> {
-        let entry = Entry::decode(&entry_bytes)?;
+        let entry = Entry::decode(&entry_bytes).map_err(ReceiptError::Entry)?;
         let (index, size) = (proof.index(), checkpoint.unverified().size());
         if entry.index != index {
             return Err(ReceiptError::IndexMismatch { proof: index, entry: entry.index });
@@ -134,16 +134,15 @@ impl Receipt {
         }
         let extra = value(lines.next(), 2, "extra ")?;
         let entry_bytes = STANDARD.decode(extra).map_err(|_| ReceiptError::Extra)?;
-        let entry = Entry::decode(&entry_bytes)?;
+        let entry = Entry::decode(&entry_bytes).map_err(ReceiptError::Entry)?;
         let index = value(lines.next(), 3, "index ")?.parse().map_err(ReceiptError::Index)?;
         if entry.index != index {
             return Err(ReceiptError::IndexMismatch { proof: index, entry: entry.index });
         }
-        let hash = |(at, line)| {
-            NodeHash::from_base64(line).map_err(|source| ReceiptError::Hash { line: at + 4, source })
-        };
+        let hash =
+            |(at, line)| NodeHash::from_base64(line).map_err(|why| ReceiptError::Hash { line: at + 4, why });
         let hashes = lines.enumerate().map(hash).collect::<Result<_, _>>()?;
-        let checkpoint = SignedCheckpoint::parse(checkpoint.as_bytes())?;
+        let checkpoint = SignedCheckpoint::parse(checkpoint.as_bytes()).map_err(ReceiptError::Checkpoint)?;
         let proof = InclusionProof::from_hashes(index, checkpoint.unverified().size(), hashes)?;
         Ok(Self { entry, entry_bytes, proof, checkpoint })
     }
@@ -166,7 +165,7 @@ impl Receipt {
     /// `log_keys` are the keys that may sign for the log at this size. Cosignatures are for the caller to ask
     /// for, with [`VerifiedCheckpoint::cosignatures`].
     pub fn verify(&self, origin: &Origin, log_keys: &[VerifierKey]) -> Result<VerifiedReceipt, ReceiptError> {
-        let checkpoint = self.checkpoint.verify(origin, log_keys)?;
+        let checkpoint = self.checkpoint.verify(origin, log_keys).map_err(ReceiptError::Checkpoint)?;
         self.proof.verify(NodeHash::leaf(&self.entry_bytes), checkpoint.checkpoint().root())?;
         Ok(VerifiedReceipt { receipt: self.clone(), checkpoint })
     }

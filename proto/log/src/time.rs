@@ -88,3 +88,6 @@ impl std::fmt::Debug for Timestamp {
 fn form(text: &str) -> TimestampError {
     TimestampError::Form { found: text.chars().take(40).collect() }
 }
+
+#[cfg(test)]
+mod tests;

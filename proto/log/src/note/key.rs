@@ -69,7 +69,7 @@ pub enum VerifierKeyError {
         /// The hash of what is there.
         computed: KeyHash,
     },
-    /// Bytes that are no point of the curve, or a point under which anything verifies.
+    /// Bytes that are no point of the curve, not its one encoding, or a point under which anything verifies.
     #[error("the public key is not a usable Ed25519 key")]
     Point,
 }
@@ -127,8 +127,11 @@ impl KeyHash {
 impl VerifierKey {
     /// Takes a public key of 32 bytes; refuses what is no point, or one of small order.
     pub fn new(name: KeyName, algorithm: KeyAlgorithm, public: &[u8; 32]) -> Result<Self, VerifierKeyError> {
-        let public = VerifyingKey::from_bytes(public).map_err(|_| VerifierKeyError::Point)?;
-        if public.is_weak() {
+        let bytes = public;
+        let public = VerifyingKey::from_bytes(bytes).map_err(|_| VerifierKeyError::Point)?;
+        // RFC 8032 section 5.1.3 has one encoding for each point; the library also takes others.
+        let canonical = public.to_edwards().compress().to_bytes() == *bytes;
+        if public.is_weak() || !canonical {
             return Err(VerifierKeyError::Point);
         }
         Ok(Self { name, algorithm, public })

@@ -46,6 +46,12 @@ impl SignatureLine {
         Self { name: key.name().to_string(), hash: key.key_hash(), signature }
     }
 
+    /// A line in this key's name, whatever signed it.
+    #[cfg(test)]
+    pub(crate) fn forged(key: &VerifierKey, signature: Vec<u8>) -> Self {
+        Self::new(key, signature)
+    }
+
     /// Returns the name of the key that the line says it is by.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -63,12 +63,12 @@ pub enum NoteError {
     #[error("the text of a note ends in a line feed")]
     TextUnfinished,
     /// A signature line that does not parse.
-    #[error("signature line {number}: {source}")]
+    #[error("signature line {number}: {why}")]
     Line {
         /// 1-based, counted from the blank line.
         number: usize,
         /// Why.
-        source: LineError,
+        why: LineError,
     },
     /// More signatures than we read.
     #[error("a note has at most {max} signatures, found {found}")]
@@ -120,9 +120,8 @@ impl Note {
         if found > Self::MAX_SIGNATURES {
             return Err(NoteError::TooManySignatures { max: Self::MAX_SIGNATURES, found });
         }
-        let parse = |(at, line): (usize, &str)| {
-            line.parse().map_err(|source| NoteError::Line { number: at + 1, source })
-        };
+        let parse =
+            |(at, line): (usize, &str)| line.parse().map_err(|why| NoteError::Line { number: at + 1, why });
         let signatures = lines.split('\n').enumerate().map(parse).collect::<Result<_, _>>()?;
         Ok(Self { text: format!("{text}\n"), signatures })
     }

@@ -193,8 +193,8 @@ impl std::str::FromStr for TilePath {
 
 /// Reads groups of three digits, all but the last with an `x` before them.
 fn parse_number(text: &str) -> Option<u64> {
-    // 2^63 / 256 has 17 digits: six groups, 23 characters.
-    if text.len() > 23 {
+    // 2^63 / 256 has 17 digits: six groups, 28 characters with their x and slashes.
+    if text.len() > 28 {
         return None;
     }
     text.split('/').try_fold(0_u64, |number, group| {
