@@ -186,12 +186,12 @@ impl SignedCheckpoint {
             let (origin, name) = (checkpoint.origin.clone(), key.name().clone());
             return Err(CheckpointError::SignerName { origin, name });
         }
-        Self::from_note(signer.note(&checkpoint.text)?, checkpoint.clone())
+        Ok(Self::from_note(signer.note(&checkpoint.text)?, checkpoint.clone()))
     }
 
-    fn from_note(note: Note, checkpoint: Checkpoint) -> Result<Self, CheckpointError> {
+    fn from_note(note: Note, checkpoint: Checkpoint) -> Self {
         let bytes = note.encode();
-        Ok(Self { note, checkpoint, bytes })
+        Self { note, checkpoint, bytes }
     }
 
     /// Adds a signature that this key verifies, and drops every other line with the key's name and hash.
@@ -203,12 +203,12 @@ impl SignedCheckpoint {
         if !line.is_by(key) {
             return Err(CheckpointError::NotBy { name, hash });
         }
-        if key.verify(self.note.text(), &line).is_none() {
+        if key.verify(self.note.text(), &line).is_err() {
             return Err(NoteError::BadSignature { name, hash }.into());
         }
         let others = self.note.signatures().iter().filter(|other| !other.is_by(key)).cloned();
         let lines = others.chain(std::iter::once(line)).collect();
-        Self::from_note(Note::new(self.note.text().to_owned(), lines)?, self.checkpoint.clone())
+        Ok(Self::from_note(Note::new(self.note.text().to_owned(), lines)?, self.checkpoint.clone()))
     }
 
     /// Returns the exact bytes.
@@ -256,7 +256,7 @@ impl SignedCheckpoint {
         let mut found: Vec<VerifiedCosignature> = Vec::new();
         for key in keys.iter().filter(|key| key.algorithm() == KeyAlgorithm::Cosignature) {
             let lines = self.note.signatures().iter().filter(|line| line.is_by(key));
-            let seconds = lines.filter_map(|line| key.verify(self.note.text(), line).flatten()).max();
+            let seconds = lines.filter_map(|line| key.verify(self.note.text(), line).ok().flatten()).max();
             let cosignature =
                 |seconds| VerifiedCosignature { name: key.name().clone(), hash: key.key_hash(), seconds };
             found.extend(seconds.map(cosignature).filter(|new| !found.contains(new)));

@@ -115,7 +115,7 @@ impl Receipt {
             return Err(ReceiptError::IndexMismatch { proof: index, entry: entry.index });
         }
         // Against the checkpoint's size, whatever size the proof was made for.
-        let proof = InclusionProof::from_hashes(index, size, proof.hashes().to_vec())?;
+        let proof = InclusionProof::from_hashes(index, size, proof.into_hashes())?;
         Ok(Self { entry, entry_bytes, proof, checkpoint })
     }
 

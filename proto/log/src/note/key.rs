@@ -74,6 +74,9 @@ pub enum VerifierKeyError {
     Point,
 }
 
+/// A signature is not by the key in whose name it stands.
+pub(crate) struct NotVerified;
+
 impl KeyAlgorithm {
     /// Returns the type byte.
     #[must_use]
@@ -166,19 +169,19 @@ impl VerifierKey {
         KeyHash::of(&self.name, self.algorithm, self.public.as_bytes())
     }
 
-    /// Checks one signature. Returns none if it does not verify, else the time of a cosignature in seconds.
-    pub(crate) fn verify(&self, text: &str, line: &SignatureLine) -> Option<Option<u64>> {
+    /// Checks one signature and returns the time of a cosignature, in seconds.
+    pub(crate) fn verify(&self, text: &str, line: &SignatureLine) -> Result<Option<u64>, NotVerified> {
         let (message, seconds, signature) = match self.algorithm {
             KeyAlgorithm::Ed25519 => (text.as_bytes().to_vec(), None, line.signature()),
             KeyAlgorithm::Cosignature => {
-                let (time, signature) = line.signature().split_first_chunk()?;
+                let (time, signature) = line.signature().split_first_chunk().ok_or(NotVerified)?;
                 let seconds = u64::from_be_bytes(*time);
-                (cosigned_message(text, seconds)?, Some(seconds), signature)
+                (cosigned_message(text, seconds).ok_or(NotVerified)?, Some(seconds), signature)
             }
         };
-        let signature = Signature::from_bytes(signature.try_into().ok()?);
+        let signature = Signature::from_bytes(signature.try_into().map_err(|_| NotVerified)?);
         // Strict: no small-order point and no second encoding of the same signature.
-        self.public.verify_strict(&message, &signature).ok().map(|()| seconds)
+        self.public.verify_strict(&message, &signature).map(|()| seconds).map_err(|_| NotVerified)
     }
 }
 

@@ -140,7 +140,8 @@ impl Note {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = format!("{}\n", self.text);
         for line in &self.signatures {
-            out.push_str(&format!("{line}\n"));
+            out.push_str(&line.to_string());
+            out.push('\n');
         }
         out.into_bytes()
     }
@@ -167,7 +168,7 @@ impl Note {
         for key in keys {
             let mut newest = None;
             for line in self.signatures.iter().filter(|line| line.is_by(key)) {
-                let seconds = key.verify(&self.text, line).ok_or_else(|| NoteError::BadSignature {
+                let seconds = key.verify(&self.text, line).map_err(|_| NoteError::BadSignature {
                     name: key.name().clone(),
                     hash: key.key_hash(),
                 })?;

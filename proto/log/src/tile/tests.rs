@@ -133,7 +133,7 @@ fn tiles(count: u64) -> (Frontier, Tiles) {
     let mut files = BTreeMap::new();
     for path in TilePath::grown(TreeSize::ZERO, size(count)) {
         let id = |at| NodeId::new(path.kind().level() * 8, path.first() + at).unwrap();
-        let hashes = (0..path.width() as u64).map(|at| nodes[&id(at)]).collect();
+        let hashes = (0..u64::try_from(path.width()).unwrap()).map(|at| nodes[&id(at)]).collect();
         files.insert(path.to_string(), HashTile::from_hashes(hashes).encode());
     }
     (frontier, Tiles { size: size(count), files })
@@ -210,7 +210,7 @@ proptest! {
             if hashes > 0 {
                 let tile = TilePath::of_hash(level, at % hashes, size(n)).unwrap();
                 prop_assert_eq!(tile.to_string().parse(), Ok(tile));
-                prop_assert!(tile.first() <= at % hashes && at % hashes < tile.first() + tile.width() as u64);
+                prop_assert!(tile.first() <= at % hashes && at % hashes < tile.first() + u64::try_from(tile.width()).unwrap());
             }
         }
     }

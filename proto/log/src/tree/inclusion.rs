@@ -64,6 +64,12 @@ impl InclusionProof {
         &self.hashes
     }
 
+    /// Takes the hashes out.
+    #[must_use]
+    pub(crate) fn into_hashes(self) -> Vec<NodeHash> {
+        self.hashes
+    }
+
     /// Returns the root that this proof leads to from this leaf hash.
     #[must_use]
     pub fn root_from(&self, leaf: NodeHash) -> RootHash {

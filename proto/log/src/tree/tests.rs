@@ -75,11 +75,11 @@ fn tree(leaves: &[Vec<u8>]) -> (Frontier, HashMap<NodeId, NodeHash>) {
 }
 
 fn size(n: usize) -> TreeSize {
-    TreeSize::new(n as u64).unwrap()
+    TreeSize::new(n.try_into().unwrap()).unwrap()
 }
 
 fn index(n: usize) -> LeafIndex {
-    LeafIndex::new(n as u64).unwrap()
+    LeafIndex::new(n.try_into().unwrap()).unwrap()
 }
 
 fn flip(hash: NodeHash, bit: usize) -> NodeHash {
@@ -302,7 +302,7 @@ fn nodes_end_where_positions_end() {
 /// Sizes up to the largest there is: the number of hashes is within the stated bound, and nothing overflows.
 #[test]
 fn the_largest_trees_have_proofs_of_bounded_length() {
-    const MAX: u64 = i64::MAX as u64;
+    const MAX: u64 = i64::MAX.unsigned_abs();
     let hash = NodeHash::leaf(b"");
     for n in [1, 2, MAX / 2, MAX / 2 + 1, MAX / 2 + 2, MAX - 1, MAX] {
         let n = TreeSize::new(n).unwrap();

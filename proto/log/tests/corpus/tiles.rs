@@ -71,7 +71,7 @@ fn every_checkpoint_tile_and_bundle_of_the_tessera_log_is_confirmed() {
         let tiles = Tiles { size, prefix: "log/", files: &files };
         assert_eq!(root_of(size, &tiles).as_ref(), Ok(root), "{file}");
         for (at, entry) in bundle.entries()[..position].iter().enumerate() {
-            let index = LeafIndex::new(at as u64).unwrap();
+            let index = LeafIndex::new(at.try_into().unwrap()).unwrap();
             let proof = InclusionProof::make(index, size, &tiles).unwrap();
             assert_eq!(proof.verify(NodeHash::leaf(entry), root), Ok(()), "{file}, entry {at}");
             let proof = ConsistencyProof::make(index.size_through(), size, &tiles).unwrap();
@@ -114,7 +114,7 @@ fn the_tiles_of_the_sunlight_mirror_lead_to_its_cosigned_root() {
     let top = NodeHash::inner(&below.node(&left).unwrap(), &below.node(&slice).unwrap());
     assert_eq!(tiles.node(NodeId::new(8, 0).unwrap()), Ok(top));
     for (index, leaf) in below.hashes().iter().enumerate() {
-        let index = LeafIndex::new(index as u64).unwrap();
+        let index = LeafIndex::new(index.try_into().unwrap()).unwrap();
         let proof = InclusionProof::make(index, size, &tiles).unwrap();
         assert_eq!(proof.verify(*leaf, signed.unverified().root()), Ok(()));
     }
