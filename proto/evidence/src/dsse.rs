@@ -9,6 +9,7 @@
 //! The payload is decoded straight into a buffer that holds its PAE, and [`Envelope::payload`] is a view of
 //! the end of it: the bytes that are verified are the bytes that are read, and no second copy of them exists.
 
+mod kind;
 mod pae;
 mod parse;
 #[cfg(test)]
@@ -34,6 +35,9 @@ pub const MAX_KEYS_TRIED: usize = 64;
 /// The longest `keyid` that is kept; it is a hint, so longer ones are refused rather than cut.
 pub const MAX_KEYID: usize = 1024;
 
+/// The media type of DSSE envelopes in JSON (DSSE envelope, "Standard JSON envelope").
+pub const MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
+
 /// The payload type of in-toto statements (in-toto attestation, spec/v1/envelope.md).
 pub const IN_TOTO: &str = "application/vnd.in-toto+json";
 
@@ -51,6 +55,12 @@ pub enum EnvelopeError {
     /// Not the JSON of an envelope.
     #[error("not a DSSE envelope: {0}")]
     Json(#[from] JsonError),
+    /// Something else that carries signatures.
+    #[error("this is {kind}, which is not supported yet: only DSSE envelopes are")]
+    OtherKind {
+        /// What it is, with its article.
+        kind: &'static str,
+    },
     /// The payload is not base64, standard or URL-safe, with padding.
     #[error("the payload is not base64 (standard or URL-safe, with padding): {problem}")]
     Payload {

@@ -6,6 +6,7 @@
 //! reads.
 
 mod capped;
+pub mod admission;
 pub mod digest_set;
 pub mod dsse;
 pub mod fact;

@@ -14,7 +14,7 @@ mod rule;
 mod state;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 pub use document::{
     FORMAT, Issuer, MAX_ENTRIES, Person, Predecessor, Role, RoleName, Roles, Successor, TrustDocument,
@@ -24,6 +24,8 @@ pub use error::TrustError;
 pub use log_key::{LogKey, WindowError};
 pub use rule::{About, Authority, IdentityPattern, WriterRule};
 pub use state::TrustState;
+
+pub(crate) use text::base64::encode as base64;
 
 use crate::dsse::{Envelope, IN_TOTO};
 use crate::statement::Statement;

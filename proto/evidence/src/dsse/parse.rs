@@ -10,6 +10,7 @@ use base64::{DecodeError, DecodeSliceError};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::kind;
 use super::pae::Pae;
 use super::{Base64Error, Envelope, EnvelopeError, MAX_ENVELOPE, MAX_KEYID, MAX_SIGNATURES, Signature};
 use crate::json;
@@ -79,7 +80,11 @@ pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, EnvelopeError> {
     if bytes.len() > MAX_ENVELOPE {
         return Err(EnvelopeError::TooLong { max: MAX_ENVELOPE, found: bytes.len() });
     }
-    let outer: EnvelopeJson<'_> = json::from_unsigned_slice(&bytes)?;
+    let outer: EnvelopeJson<'_> =
+        json::from_unsigned_slice(&bytes).map_err(|error| match kind::of(&bytes) {
+            Some(kind) => EnvelopeError::OtherKind { kind },
+            None => EnvelopeError::Json(error),
+        })?;
     let found = outer.signatures.count;
     if found == 0 {
         return Err(EnvelopeError::NoSignature);

@@ -160,7 +160,10 @@ fn tells_a_broken_signature_from_one_by_an_unknown_key() {
         verify_signatures(&envelope, &keys[1..]),
         [SignatureVerdict::Failed(Failure::NoKey { tried: 1 })]
     );
-    assert_eq!(verify_signatures(&envelope, &[]), [SignatureVerdict::NotChecked(NotChecked::NoKeys)]);
+    assert_eq!(
+        verify_signatures::<PublicKey>(&envelope, &[]),
+        [SignatureVerdict::NotChecked(NotChecked::NoKeys)]
+    );
 }
 
 #[test]

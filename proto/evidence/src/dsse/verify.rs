@@ -1,5 +1,6 @@
 //! Which signatures hold, and by whose keys.
 
+use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
 use super::{Base64Error, Envelope, MAX_KEYS_TRIED, Signature};
@@ -140,17 +141,18 @@ impl std::fmt::Display for SignatureVerdict {
 ///
 /// The `keyid` only decides which keys are tried first. At most [`MAX_KEYS_TRIED`] are tried for one signature.
 #[must_use]
-pub fn verify_signatures(envelope: &Envelope, keys: &[PublicKey]) -> Vec<SignatureVerdict> {
-    envelope.signatures().iter().map(|signature| verdict(envelope.pae(), signature, keys)).collect()
+pub fn verify_signatures<K: Borrow<PublicKey>>(envelope: &Envelope, keys: &[K]) -> Vec<SignatureVerdict> {
+    let keys: Vec<&PublicKey> = keys.iter().map(Borrow::borrow).collect();
+    envelope.signatures().iter().map(|signature| verdict(envelope.pae(), signature, &keys)).collect()
 }
 
-fn verdict(pae: &[u8], signature: &Signature, keys: &[PublicKey]) -> SignatureVerdict {
+fn verdict(pae: &[u8], signature: &Signature, keys: &[&PublicKey]) -> SignatureVerdict {
     let bytes = match signature.bytes() {
         Ok(bytes) => bytes,
         Err(problem) => return SignatureVerdict::Failed(Failure::Undecodable(problem)),
     };
     let hinted = |key: &&PublicKey| hint_names(signature.keyid(), key.id());
-    let (first, rest): (Vec<_>, Vec<_>) = keys.iter().partition(hinted);
+    let (first, rest): (Vec<_>, Vec<_>) = keys.iter().copied().partition(hinted);
     let tried = first.iter().chain(&rest).take(MAX_KEYS_TRIED);
     if let Some(key) = tried.clone().find(|key| key.verify(pae, bytes).is_ok()) {
         return SignatureVerdict::Verified(key.id());

@@ -432,12 +432,8 @@ fn check_log_keys(members: &TrustMembers, keys: &BTreeMap<KeyId, PublicKey>) -> 
         if vkey.algorithm() != algorithm {
             return Err(TrustError::KeyType { list, vkey: vkey.to_string(), expected: algorithm.byte() });
         }
-        if list != "witnesses" && vkey.name() != members.origin.key_name() {
-            return Err(TrustError::KeyName {
-                list,
-                vkey: vkey.to_string(),
-                origin: members.origin.to_string(),
-            });
+        if list == "log_keys" && vkey.name() != members.origin.key_name() {
+            return Err(TrustError::KeyName { vkey: vkey.to_string(), origin: members.origin.to_string() });
         }
         // One key in two places could have what it signs in one taken for the other.
         let elsewhere = keys.values().any(|key| key.ed25519_bytes() == Some(vkey.public_key()));

@@ -175,11 +175,9 @@ pub enum TrustError {
         /// The type byte.
         expected: u8,
     },
-    /// A log or freshness key whose name is not the origin.
-    #[error("{list}: the name of {vkey} must be the origin, {origin}")]
+    /// A log key whose name is not the origin.
+    #[error("log_keys: the name of {vkey} must be the origin, {origin}")]
     KeyName {
-        /// The member.
-        list: &'static str,
         /// The key.
         vkey: String,
         /// The origin.

@@ -1,0 +1,196 @@
+//! Whether an envelope may enter the log, and what was checked.
+//!
+//! [`admit`] is pure: clock and salt come in, so a client can run the same rules over the same bytes and compare.
+//! The rules, the record and the reason words are in `docs/format.md`, "Admission record".
+
+mod record;
+mod refusal;
+mod signers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
+use custody_log::{ContentDigest, LeafIndex, Timestamp};
+
+use crate::dsse::{Envelope, IN_TOTO, MEDIA_TYPE};
+use crate::fact::{self, Facts};
+use crate::statement::Statement;
+use crate::trust::{Authority, PREDICATE_TYPE, TrustError, TrustState, is_administrative};
+pub use record::{
+    AdmissionRecord, Attachment, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark, RECORD_FORMAT,
+    RecordError, Salt, Signer, SignerStatus, SubmitterClaims, TrustReference,
+};
+pub use refusal::{Refusal, RuleSummary, WORDS};
+
+/// How far ahead of the ledger's clock a claimed time may be without a mark: 10 minutes.
+pub const CLOCK_SKEW_MICROS: i64 = 10 * 60 * 1_000_000;
+
+/// How far ahead of the ledger's clock a claimed time may be at all: 24 hours.
+pub const FUTURE_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+
+/// An envelope that may enter the log, and the record of why. Only [`admit`] and [`admit_first`] make one.
+#[derive(Debug, Clone)]
+pub struct Admission {
+    record: AdmissionRecord,
+    record_bytes: Vec<u8>,
+    content: ContentDigest,
+    facts: Facts,
+}
+
+impl Admission {
+    /// Returns what was checked.
+    #[must_use]
+    pub const fn record(&self) -> &AdmissionRecord {
+        &self.record
+    }
+
+    /// Returns the record's bytes as they are kept.
+    #[must_use]
+    pub fn record_bytes(&self) -> &[u8] {
+        &self.record_bytes
+    }
+
+    /// Returns the digest of what was signed.
+    #[must_use]
+    pub const fn content(&self) -> ContentDigest {
+        self.content
+    }
+
+    /// Whether the entry administers the ledger.
+    #[must_use]
+    pub fn administrative(&self) -> bool {
+        is_administrative(&self.record.predicate_type)
+    }
+
+    /// Whether it is a trust document: [`TrustState::next`] gives what holds after it.
+    #[must_use]
+    pub fn is_trust_document(&self) -> bool {
+        self.record.predicate_type == PREDICATE_TYPE
+    }
+
+    /// Returns what the statement asserts.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
+    }
+}
+
+/// Admits an envelope under the trust that holds, or says why not.
+///
+/// The envelope was parsed, so its size, base64 and number of signatures are checked. In this order: the payload is
+/// an in-toto statement with at least one subject, each with a usable digest; a signature holds; its key may record
+/// this type about these subjects (an administrative type: the role's threshold is met); no claimed time lies too
+/// far ahead.
+pub fn admit(
+    trust: &TrustState,
+    envelope: &Envelope,
+    now: Timestamp,
+    salt: [u8; 32],
+) -> Result<Admission, Refusal> {
+    let statement = statement_in(envelope)?;
+    let reference = TrustReference { index: trust.index().get(), version: trust.document().version() };
+    let predicate_type = statement.predicate_type();
+    let (signers, authority) = if predicate_type == PREDICATE_TYPE {
+        // Where it will stand is not known yet; the sequencer asks again with the index.
+        let next = trust.next(envelope, trust.index().next())?;
+        check_expiry(&next, now)?;
+        (signers::of_trust_document(envelope, &[trust.document(), next.document()]), Authority::Own)
+    } else if is_administrative(predicate_type) {
+        return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
+    } else {
+        signers::of_writers(envelope, &statement, trust.document())?
+    };
+    finish(envelope, &statement, signers, authority, reference, now, salt)
+}
+
+/// Admits entry 0: the first trust document, signed by its own root role and the log key.
+pub fn admit_first(envelope: &Envelope, now: Timestamp, salt: [u8; 32]) -> Result<Admission, Refusal> {
+    let statement = statement_in(envelope)?;
+    let state = TrustState::first_of_any(envelope)?;
+    check_expiry(&state, now)?;
+    let signers = signers::of_trust_document(envelope, &[state.document()]);
+    let reference = TrustReference { index: LeafIndex::ZERO.get(), version: state.document().version() };
+    finish(envelope, &statement, signers, Authority::Own, reference, now, salt)
+}
+
+fn statement_in(envelope: &Envelope) -> Result<Statement, Refusal> {
+    let payload_type = envelope.payload_type();
+    if !is_in_toto(payload_type) {
+        return Err(Refusal::NotInToto { payload_type: payload_type.chars().take(200).collect() });
+    }
+    let statement = Statement::parse(envelope.payload())?;
+    if statement.subjects().is_empty() {
+        return Err(Refusal::NoSubject);
+    }
+    if let Some(subject) = statement.subject_without_usable_digest() {
+        let digests = statement.subjects().get(subject).map(|subject| subject.digests().clone());
+        let found =
+            digests.unwrap_or_default().into_iter().map(|digest| digest.algorithm().to_owned()).collect();
+        return Err(Refusal::NoUsableDigest { subject, found });
+    }
+    Ok(statement)
+}
+
+/// The payload type of any in-toto statement (in-toto attestation, spec/v1/envelope.md). It says nothing that is
+/// believed about the predicate.
+fn is_in_toto(payload_type: &str) -> bool {
+    payload_type == IN_TOTO
+        || payload_type.starts_with("application/vnd.in-toto.") && payload_type.ends_with("+json")
+}
+
+fn check_expiry(state: &TrustState, now: Timestamp) -> Result<(), TrustError> {
+    if state.expired(now) {
+        return Err(TrustError::Expired { expires: state.document().members().expires, now });
+    }
+    Ok(())
+}
+
+fn finish(
+    envelope: &Envelope,
+    statement: &Statement,
+    signers: Vec<Signer>,
+    authority: Authority,
+    trust: TrustReference,
+    now: Timestamp,
+    salt: [u8; 32],
+) -> Result<Admission, Refusal> {
+    let facts = fact::read(statement);
+    let marks = check_times(&facts, now)?;
+    let subjects: BTreeSet<String> = statement
+        .subjects()
+        .iter()
+        .flat_map(|subject| subject.digests().iter().cloned().chain(subject.usable()))
+        .map(|digest| digest.to_string())
+        .collect();
+    let record = AdmissionRecord {
+        salt: Salt::from_bytes(salt),
+        media_type: MEDIA_TYPE.to_owned(),
+        predicate_type: statement.predicate_type().to_owned(),
+        subjects: subjects.into_iter().collect(),
+        signers,
+        submitter: None,
+        binding: None,
+        authority,
+        checks: Check::all(&marks),
+        trust,
+        reader: fact::READER_VERSION.to_owned(),
+        attachments: Vec::new(),
+        marks,
+    };
+    let record_bytes = record.encode();
+    if record_bytes.len() > MAX_RECORD {
+        return Err(Refusal::RecordTooLarge { max: MAX_RECORD, found: record_bytes.len() });
+    }
+    Ok(Admission { record, record_bytes, content: envelope.content(), facts })
+}
+
+fn check_times(facts: &Facts, now: Timestamp) -> Result<Vec<Mark>, Refusal> {
+    let latest = now.plus_micros(FUTURE_MICROS);
+    if let Some((path, claimed)) = facts.times.iter().find(|(_, claimed)| *claimed > latest) {
+        return Err(Refusal::FutureTime { path: path.clone(), claimed: *claimed, now });
+    }
+    let unmarked = now.plus_micros(CLOCK_SKEW_MICROS);
+    let ahead = facts.times.iter().any(|(_, claimed)| *claimed > unmarked);
+    Ok(if ahead { vec![Mark::FutureTime] } else { Vec::new() })
+}

@@ -1,0 +1,380 @@
+//! The admission record: what was checked when an envelope came in, kept beside it.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::identity::Identity;
+use crate::json::{self, JsonError};
+use crate::key::KeyId;
+use crate::trust::Authority;
+
+/// The value of the member `format`.
+pub const RECORD_FORMAT: &str = "custody/record/v1";
+
+/// The largest record: 1 MiB.
+///
+/// 4,096 subject digests of the longest known kind, `"sha3_512:<128 hex>",`, are 4,096 x 140 = 573,440 bytes; 16
+/// signers at up to 1.5 KB are 24 KB; a submitter of 18 claims at up to 2 KB is 36 KB; the rest is below 4 KB. A
+/// statement with thousands of digests of unknown kinds can need more; it is refused.
+pub const MAX_RECORD: usize = 1024 * 1024;
+
+/// The members that `crit` may name.
+const MEMBERS: [&str; 15] = [
+    "attachments",
+    "authority",
+    "binding",
+    "checks",
+    "crit",
+    "format",
+    "marks",
+    "media_type",
+    "predicate_type",
+    "reader",
+    "salt",
+    "signers",
+    "subjects",
+    "submitter",
+    "trust",
+];
+
+/// What was checked, and what came out. Its digest is in the entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdmissionRecord {
+    /// Random bytes: whoever knows the digest of an erased record cannot confirm a guess of it.
+    pub salt: Salt,
+    /// What the envelope is: `application/vnd.dsse.envelope.v1+json`.
+    pub media_type: String,
+    /// The statement's predicate type.
+    pub predicate_type: String,
+    /// Every digest of every subject, `<algorithm>:<value>`, sorted, each once. A `sha1` beside a git URI is there
+    /// as `gitCommit` too.
+    pub subjects: Vec<String>,
+    /// One item a signature, in the envelope's order.
+    pub signers: Vec<Signer>,
+    /// Who submitted it; none without an identity.
+    pub submitter: Option<SubmitterClaims>,
+    /// How the statement's claims compare with the submitter's; none without an identity.
+    pub binding: Option<Binding>,
+    /// What the statement counts as: the strongest that a verified signer's rule gives.
+    pub authority: Authority,
+    /// Each check and its result, always in the same order.
+    pub checks: Vec<Check>,
+    /// The trust document that it was admitted under.
+    pub trust: TrustReference,
+    /// The version of the reader that turned the statement into facts.
+    pub reader: String,
+    /// Bytes that are kept beside the envelope.
+    pub attachments: Vec<Attachment>,
+    /// What is unusual, but no reason to refuse.
+    pub marks: Vec<Mark>,
+}
+
+/// 32 random bytes, as hex.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Salt([u8; 32]);
+
+/// What is known about one signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signer {
+    /// Position in the envelope, 0-based.
+    pub signature: usize,
+    /// Whether it counts as evidence.
+    pub status: SignerStatus,
+    /// The key that made it; none if no key is known to have made it.
+    pub key: Option<KeyId>,
+    /// That key: `SubjectPublicKeyInfo` in DER, as base64.
+    pub spki: Option<String>,
+    /// The writer rule (or `roles.root`, `log_keys`) by which it counts.
+    pub rule: Option<String>,
+    /// The envelope's `keyid`, cut to 200 characters; nobody signed it.
+    pub hint: String,
+    /// Why it does not count; none if it does.
+    pub why: Option<String>,
+}
+
+/// Whether a signature counts as evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignerStatus {
+    /// It holds, or may hold, but does not count: `why` says the reason.
+    Unverified,
+    /// It holds, and its key may say this about that.
+    Verified,
+}
+
+/// Who submitted, in the names of Fulcio's certificate extensions (1.3.6.1.4.1.57264.1.8 to .24).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SubmitterClaims {
+    /// Extension 8.
+    pub issuer: String,
+    /// Extension 24, the token's `sub`.
+    pub token_subject: String,
+    /// Extension 9.
+    pub build_signer_uri: Option<String>,
+    /// Extension 10.
+    pub build_signer_digest: Option<String>,
+    /// Extension 11.
+    pub runner_environment: Option<String>,
+    /// Extension 12.
+    pub source_repository_uri: Option<String>,
+    /// Extension 13.
+    pub source_repository_digest: Option<String>,
+    /// Extension 14.
+    pub source_repository_ref: Option<String>,
+    /// Extension 15.
+    pub source_repository_identifier: Option<String>,
+    /// Extension 16.
+    pub source_repository_owner_uri: Option<String>,
+    /// Extension 17.
+    pub source_repository_owner_identifier: Option<String>,
+    /// Extension 18.
+    pub build_config_uri: Option<String>,
+    /// Extension 19.
+    pub build_config_digest: Option<String>,
+    /// Extension 20.
+    pub build_trigger: Option<String>,
+    /// Extension 21.
+    pub run_invocation_uri: Option<String>,
+    /// Extension 22.
+    pub source_repository_visibility_at_signing: Option<String>,
+    /// Extension 23.
+    pub deployment_environment: Option<String>,
+}
+
+/// How a statement's claims (repository, commit, run) compare with those of the submitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Binding {
+    /// The same.
+    Bound,
+    /// They contradict each other.
+    Conflict,
+    /// There is nothing to compare.
+    Unbound,
+}
+
+/// A check and its result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// What was checked.
+    pub check: CheckName,
+    /// What came out.
+    pub result: CheckResult,
+}
+
+/// What is checked at admission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckName {
+    /// Size, JSON and base64 of the envelope; the number of signatures.
+    Envelope,
+    /// The payload is a strict in-toto statement within its limits.
+    Statement,
+    /// There are subjects, and each has a usable digest.
+    Subjects,
+    /// A signature holds.
+    Signature,
+    /// The key may record this type about these subjects; for administration: the role's threshold is met.
+    Right,
+    /// No claimed time is too far ahead.
+    Time,
+    /// The claims are compared with the submitter's.
+    Binding,
+    /// No secret is in the statement.
+    Secrets,
+}
+
+/// What came out of a check. "Passed" and "not checked" never look alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// Passed, with something unusual: see `marks`.
+    Marked,
+    /// This server does not do this check.
+    NotChecked,
+    /// Passed.
+    Passed,
+}
+
+/// The trust document that an entry was admitted under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustReference {
+    /// The entry that holds it; 0 for entry 0 itself.
+    pub index: u64,
+    /// Its version.
+    pub version: u64,
+}
+
+/// Bytes that are kept beside an envelope, such as an identity token or a timestamp.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// `sha256:<hex>` of the bytes.
+    #[serde(with = "crate::trust::text")]
+    pub digest: custody_log::BlobDigest,
+    /// How many bytes.
+    pub length: u64,
+    /// What they are.
+    pub media_type: String,
+}
+
+/// Something unusual.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// A claimed time lies 10 minutes to 24 hours ahead of ledger time.
+    FutureTime,
+}
+
+/// Why bytes are not an admission record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Longer than [`MAX_RECORD`].
+    #[error("an admission record is at most {max} bytes, found {found}")]
+    TooLong {
+        /// [`MAX_RECORD`].
+        max: usize,
+        /// The length given.
+        found: usize,
+    },
+    /// Not strict JSON of the right shape.
+    #[error("the admission record cannot be read: {0}")]
+    Json(#[from] JsonError),
+    /// `format` is another one.
+    #[error("expected the format {RECORD_FORMAT:?}, found {found:?}: is this software too old?")]
+    Format {
+        /// The value, cut to 80 characters.
+        found: String,
+    },
+    /// `crit` names a member that is not known here.
+    #[error("the record says that {name:?} must be understood, and this version does not: use a newer one")]
+    UnknownCritical {
+        /// The member's name, cut to 80 characters.
+        name: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Header<'a> {
+    #[serde(borrow)]
+    format: Cow<'a, str>,
+    #[serde(default)]
+    crit: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    format: &'static str,
+    crit: [&'static str; 0],
+    #[serde(flatten)]
+    record: &'a AdmissionRecord,
+}
+
+impl AdmissionRecord {
+    /// Returns the record's bytes: JSON without white space, members in the order that `docs/format.md` shows. The
+    /// same record gives the same bytes.
+    ///
+    /// # Panics
+    ///
+    /// Never: texts and numbers are always JSON.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let written = Written { format: RECORD_FORMAT, crit: [], record: self };
+        serde_json::to_vec(&written).expect("texts and numbers are always JSON")
+    }
+
+    /// Reads a record. A member that `crit` names must be known; other unknown members are ignored.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        if bytes.len() > MAX_RECORD {
+            return Err(RecordError::TooLong { max: MAX_RECORD, found: bytes.len() });
+        }
+        let header: Header<'_> = json::from_slice(bytes)?;
+        if header.format != RECORD_FORMAT {
+            return Err(RecordError::Format { found: header.format.chars().take(80).collect() });
+        }
+        if let Some(name) = header.crit.iter().find(|name| !MEMBERS.contains(&name.as_str())) {
+            return Err(RecordError::UnknownCritical { name: name.chars().take(80).collect() });
+        }
+        Ok(json::from_slice(bytes)?)
+    }
+
+    /// Returns the distinct keys whose signatures count.
+    #[must_use]
+    pub fn verified_keys(&self) -> BTreeSet<KeyId> {
+        let counts = |signer: &&Signer| signer.status == SignerStatus::Verified;
+        self.signers.iter().filter(counts).filter_map(|signer| signer.key).collect()
+    }
+
+    /// Returns who signed it, as identities: `key:<hex>`.
+    #[must_use]
+    pub fn verified_identities(&self) -> BTreeSet<Identity> {
+        self.verified_keys().into_iter().map(Identity::Key).collect()
+    }
+
+    /// Whether an envelope with this record adds something to entries with the same content.
+    ///
+    /// It does with a verified signer that none of them has, a stronger authority than all of them, or as the
+    /// first that is bound to its submitter. Without earlier entries everything is new. An earlier proof of time
+    /// will add something too, once there are any.
+    #[must_use]
+    pub fn adds_to(&self, earlier: &[&Self]) -> bool {
+        let known: BTreeSet<KeyId> = earlier.iter().flat_map(|record| record.verified_keys()).collect();
+        let strongest = earlier.iter().map(|record| record.authority).max();
+        let bound = |record: &Self| record.binding == Some(Binding::Bound);
+        !self.verified_keys().is_subset(&known)
+            || strongest.is_none_or(|strongest| self.authority > strongest)
+            || bound(self) && !earlier.iter().any(|record| bound(record))
+    }
+}
+
+impl Check {
+    /// Returns all checks of an envelope that was admitted with these marks.
+    pub(super) fn all(marks: &[Mark]) -> Vec<Self> {
+        let time = if marks.contains(&Mark::FutureTime) { CheckResult::Marked } else { CheckResult::Passed };
+        let passed = CheckResult::Passed;
+        [
+            (CheckName::Envelope, passed),
+            (CheckName::Statement, passed),
+            (CheckName::Subjects, passed),
+            (CheckName::Signature, passed),
+            (CheckName::Right, passed),
+            (CheckName::Time, time),
+            (CheckName::Binding, CheckResult::NotChecked),
+            (CheckName::Secrets, CheckResult::NotChecked),
+        ]
+        .into_iter()
+        .map(|(check, result)| Self { check, result })
+        .collect()
+    }
+}
+
+impl Salt {
+    /// Wraps 32 random bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns the 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl Serialize for Salt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&hex::encode(self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Salt {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text.as_bytes(), &mut bytes).map_err(serde::de::Error::custom)?;
+        Ok(Self(bytes))
+    }
+}

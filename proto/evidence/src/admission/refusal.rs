@@ -1,0 +1,302 @@
+//! Why an envelope may not enter the log: each reason has a word that never changes.
+
+use custody_log::Timestamp;
+
+use crate::dsse::{EnvelopeError, Failure};
+use crate::json::{JsonError, JsonFault};
+use crate::key::KeyId;
+use crate::statement::StatementError;
+use crate::trust::TrustError;
+
+/// Why an envelope may not enter the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// It is not a DSSE envelope within its limits.
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    /// Its payload is not an in-toto statement within its limits.
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    /// The payload is something else, by its type.
+    #[error(
+        "the payload type is {payload_type:?}: only in-toto statements are recorded ({:?})",
+        crate::dsse::IN_TOTO
+    )]
+    NotInToto {
+        /// The type, cut to 200 characters.
+        payload_type: String,
+    },
+    /// The statement is about nothing.
+    #[error("the statement has no subject: it must name at least one digest that it is about")]
+    NoSubject,
+    /// A subject that cannot be found again.
+    #[error(
+        "subject[{subject}] has no usable digest (it has {found:?}): give it a sha256, or for git a gitCommit"
+    )]
+    NoUsableDigest {
+        /// Position of the subject, 0-based.
+        subject: usize,
+        /// The algorithms that it does have.
+        found: Vec<String>,
+    },
+    /// No signature is by a key of the trust document.
+    #[error(
+        "none of the {tried} known keys made a signature of this envelope (it names {hints:?}): either an \
+         administrator must add the key to the trust document, or the payload was changed after it was signed"
+    )]
+    UnknownKey {
+        /// The `keyid` of each signature, each cut to 200 characters.
+        hints: Vec<String>,
+        /// How many keys there are.
+        tried: usize,
+    },
+    /// A signature by a known key does not hold, and no other one does.
+    #[error("signatures[{signature}] does not hold: {why}")]
+    BadSignature {
+        /// Position of the signature, 0-based.
+        signature: usize,
+        /// Why.
+        why: Failure,
+    },
+    /// A signature was made in a way that is not supported, and no other one holds.
+    #[error("signatures[{signature}] was not checked: {algorithm} is not supported, sign with a known key")]
+    UnsupportedSignature {
+        /// Position of the signature, 0-based.
+        signature: usize,
+        /// Its name, such as `X.509 certificate`.
+        algorithm: String,
+    },
+    /// The right key was not among those that are tried.
+    #[error(
+        "signatures[{signature}]: the first {tried} of {keys} keys did not make it, and more are not tried: sign \
+         with `keyid` set to the key's id"
+    )]
+    TooManyKeys {
+        /// Position of the signature, 0-based.
+        signature: usize,
+        /// How many were tried.
+        tried: usize,
+        /// How many there are.
+        keys: usize,
+    },
+    /// The key is known, but no rule lets it record this type.
+    #[error("key {key} may not record {predicate_type:?}; {}", rules_text(.rules))]
+    KeyNotAllowed {
+        /// The key whose signature holds.
+        key: KeyId,
+        /// The statement's predicate type.
+        predicate_type: String,
+        /// The rules that the key has.
+        rules: Vec<RuleSummary>,
+    },
+    /// The rule lets the key record this type, but not about this subject.
+    #[error(
+        "key {key} may record this type only about {namespace:?} (rule {rule:?}); subject[{subject}] is {found:?}"
+    )]
+    OutsideNamespace {
+        /// The key whose signature holds.
+        key: KeyId,
+        /// The rule.
+        rule: String,
+        /// The rule's namespace.
+        namespace: String,
+        /// Position of the subject, 0-based.
+        subject: usize,
+        /// The subject's `uri`, or `name`, cut to 200 characters.
+        found: String,
+    },
+    /// The rule is about own builds, and a key alone has none.
+    #[error(
+        "key {key} may record this type only about its own builds (rule {rule:?}), and which builds are its own \
+         cannot be told for a key: let the rule be about \"anything\" or a namespace"
+    )]
+    OwnBuildsUndecided {
+        /// The key whose signature holds.
+        key: KeyId,
+        /// The rule.
+        rule: String,
+    },
+    /// A claimed time lies too far ahead.
+    #[error("{path} is {claimed}, more than 24 h ahead of ledger time {now}: is a clock wrong?")]
+    FutureTime {
+        /// The member.
+        path: String,
+        /// What it claims.
+        claimed: Timestamp,
+        /// Ledger time.
+        now: Timestamp,
+    },
+    /// Administration that this version does not do.
+    #[error("{predicate_type:?} administers the ledger, and this version does not support it yet")]
+    NotYetSupported {
+        /// The statement's predicate type.
+        predicate_type: String,
+    },
+    /// A trust document that is wrong, or that too few signed.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The record of it would be too large.
+    #[error("the admission record would be {found} bytes, at most {max} are kept: split the statement")]
+    RecordTooLarge {
+        /// [`super::MAX_RECORD`].
+        max: usize,
+        /// What it would be.
+        found: usize,
+    },
+}
+
+/// What a rule lets a key record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleSummary {
+    /// The rule's name.
+    pub rule: String,
+    /// The predicate types that it allows.
+    pub predicates: Vec<String>,
+}
+
+/// Every reason word with its meaning, in the order in which things are checked.
+pub const WORDS: [(&str, &str); 37] = [
+    ("envelope_too_large", "the envelope is longer than 64 MiB"),
+    (
+        "unsupported_envelope",
+        "something else that carries signatures or a statement, such as a Sigstore bundle",
+    ),
+    ("bad_utf8", "JSON with a byte that is not UTF-8"),
+    ("bad_json", "not JSON, or a member is missing or of another type"),
+    ("json_too_deep", "JSON nested deeper than 64 levels"),
+    ("duplicate_member", "a JSON object that names a member twice"),
+    ("bad_base64", "a payload that is not base64, standard or URL-safe, with padding"),
+    ("no_signature", "the envelope carries no signature"),
+    ("too_many_signatures", "the envelope carries more than 16 signatures"),
+    ("keyid_too_long", "a keyid of more than 1,024 bytes"),
+    ("not_in_toto", "the payload type is not that of an in-toto statement"),
+    ("no_type", "the statement has no member _type"),
+    ("unknown_type", "the statement's _type is neither v1 nor v0.1"),
+    ("no_predicate_type", "the statement has no predicateType"),
+    ("bad_predicate_type", "a predicateType that is too long or has spaces or control characters"),
+    ("bad_predicate", "a predicate that is no object"),
+    ("too_many_subjects", "more than 1,024 subjects"),
+    ("too_many_digests", "more than 4,096 digests, or more than 16 of one subject"),
+    ("bad_digest", "a digest that is too long or not printable ASCII"),
+    ("no_subject", "the statement has no subject"),
+    ("no_usable_digest", "a subject without a digest that evidence can rest on"),
+    ("unknown_key", "no signature is by a known key"),
+    ("bad_signature", "the signature of a known key does not hold, or cannot be read"),
+    ("unsupported_signature", "a signature of a kind that is not checked, such as by a certificate"),
+    ("too_many_keys", "64 keys were tried for a signature, and there are more"),
+    ("key_not_allowed", "the key may not record statements of this type"),
+    ("outside_namespace", "the key may not record this about that subject"),
+    ("own_builds_undecided", "the key may record this only about its own builds, which cannot be told"),
+    ("future_time", "a claimed time more than 24 hours ahead"),
+    ("not_yet_supported", "administration that this version does not do"),
+    ("bad_trust_document", "a trust document that does not parse or contradicts itself"),
+    ("trust_origin", "a trust document of another log"),
+    ("trust_version", "a trust document that is not the next version"),
+    ("trust_threshold", "too few of the keys that must sign a trust document did"),
+    ("trust_log_key_past", "a trust document that changes who signs trees that exist"),
+    ("trust_expired", "a trust document that has expired already"),
+    ("record_too_large", "the admission record would be longer than 1 MiB"),
+];
+
+impl Refusal {
+    /// Returns the reason word: one of [`WORDS`], and never another one for the same reason.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Envelope(error) => envelope_word(error),
+            Self::Statement(error) => statement_word(error),
+            Self::NotInToto { .. } => "not_in_toto",
+            Self::NoSubject => "no_subject",
+            Self::NoUsableDigest { .. } => "no_usable_digest",
+            Self::UnknownKey { .. } => "unknown_key",
+            Self::BadSignature { .. } => "bad_signature",
+            Self::UnsupportedSignature { .. } => "unsupported_signature",
+            Self::TooManyKeys { .. } => "too_many_keys",
+            Self::KeyNotAllowed { .. } => "key_not_allowed",
+            Self::OutsideNamespace { .. } => "outside_namespace",
+            Self::OwnBuildsUndecided { .. } => "own_builds_undecided",
+            Self::FutureTime { .. } => "future_time",
+            Self::NotYetSupported { .. } => "not_yet_supported",
+            Self::Trust(error) => error.word(),
+            Self::RecordTooLarge { .. } => "record_too_large",
+        }
+    }
+
+    /// Whether the caller lacks a right, rather than having sent something wrong.
+    #[must_use]
+    pub const fn is_about_rights(&self) -> bool {
+        match self {
+            Self::UnknownKey { .. }
+            | Self::KeyNotAllowed { .. }
+            | Self::OutsideNamespace { .. }
+            | Self::OwnBuildsUndecided { .. }
+            | Self::TooManyKeys { .. }
+            | Self::Trust(TrustError::Root { .. } | TrustError::LogKey { .. }) => true,
+            Self::Envelope(_)
+            | Self::Statement(_)
+            | Self::NotInToto { .. }
+            | Self::NoSubject
+            | Self::NoUsableDigest { .. }
+            | Self::BadSignature { .. }
+            | Self::UnsupportedSignature { .. }
+            | Self::FutureTime { .. }
+            | Self::NotYetSupported { .. }
+            | Self::Trust(_)
+            | Self::RecordTooLarge { .. } => false,
+        }
+    }
+}
+
+const fn envelope_word(error: &EnvelopeError) -> &'static str {
+    match error {
+        EnvelopeError::TooLong { .. } => "envelope_too_large",
+        EnvelopeError::Json(error) => json_word(error),
+        EnvelopeError::OtherKind { .. } => "unsupported_envelope",
+        EnvelopeError::Payload { .. } => "bad_base64",
+        EnvelopeError::TooManySignatures { .. } => "too_many_signatures",
+        EnvelopeError::NoSignature => "no_signature",
+        EnvelopeError::KeyIdTooLong { .. } => "keyid_too_long",
+    }
+}
+
+const fn statement_word(error: &StatementError) -> &'static str {
+    match error {
+        StatementError::Json(error) => json_word(error),
+        StatementError::NoType => "no_type",
+        StatementError::Type { .. } => "unknown_type",
+        StatementError::NoPredicateType => "no_predicate_type",
+        StatementError::PredicateType { .. } => "bad_predicate_type",
+        StatementError::Predicate { .. } => "bad_predicate",
+        StatementError::TooManySubjects { .. } => "too_many_subjects",
+        StatementError::TooManyDigests { .. } | StatementError::TooManySubjectDigests { .. } => {
+            "too_many_digests"
+        }
+        StatementError::Digest { .. } => "bad_digest",
+    }
+}
+
+const fn json_word(error: &JsonError) -> &'static str {
+    match error.fault {
+        JsonFault::Utf8 => "bad_utf8",
+        JsonFault::Depth { .. } => "json_too_deep",
+        JsonFault::Duplicate { .. } => "duplicate_member",
+        JsonFault::ByteOrderMark
+        | JsonFault::Truncated
+        | JsonFault::Unexpected { .. }
+        | JsonFault::Trailing
+        | JsonFault::Control
+        | JsonFault::Escape
+        | JsonFault::Reserved { .. }
+        | JsonFault::Shape { .. } => "bad_json",
+    }
+}
+
+fn rules_text(rules: &[RuleSummary]) -> String {
+    if rules.is_empty() {
+        return "the trust document has no writer rule for it: an administrator must add one".to_owned();
+    }
+    let rule = |summary: &RuleSummary| {
+        format!("rule {:?} lets it record {}", summary.rule, summary.predicates.join(", "))
+    };
+    rules.iter().map(rule).collect::<Vec<_>>().join("; ")
+}
