@@ -214,3 +214,25 @@ fn a_split_view_shows_in_two_verified_checkpoints() {
     let refused = crate::ProofError::RootMismatch { expected: *other.root(), computed: *one.root() };
     assert_eq!(proof.verify(one.root(), other.root()), Err(refused));
 }
+
+#[test]
+fn messages_say_what_was_expected_and_what_was_found() {
+    let other: Origin = "example.com/other".parse().unwrap();
+    let stranger = NoteSigner::from_seed(origin().key_name().clone(), [9; 32]);
+    let witness_as_log = signed().verify(&origin(), &[witness().verifier()]);
+    let messages = [
+        signed().verify(&other, &[log().verifier()]).unwrap_err(),
+        signed().verify(&origin(), &[stranger.verifier()]).unwrap_err(),
+        witness_as_log.unwrap_err(),
+        Checkpoint::parse(&TEXT.replace("1043", "01043")).unwrap_err(),
+    ];
+    let hash = log().verifier().key_hash();
+    let witness_hash = witness().verifier().key_hash();
+    let expected = [
+        "expected a checkpoint of example.com/other, found one of example.com/log".to_owned(),
+        format!("no signature is by a known key; the note is signed by [\"example.com/log+{hash}\"]"),
+        format!("the key witness.example.org+{witness_hash} is of type Cosignature, expected Ed25519"),
+        "tree size: expected a decimal number without leading zeros, found \"01043\"".to_owned(),
+    ];
+    assert_eq!(messages.map(|message| message.to_string()), expected);
+}

@@ -76,9 +76,9 @@ impl SignatureLine {
         self.name == key.name().as_str() && self.hash == key.key_hash()
     }
 
-    /// Returns `name+hash` of the key that the line says it is by.
+    /// Returns `name+hash` for a message. Anyone can write a name here, of any length.
     pub(super) fn signer(&self) -> String {
-        format!("{}+{}", self.name, self.hash)
+        format!("{}+{}", self.name.chars().take(80).collect::<String>(), self.hash)
     }
 }
 

@@ -97,7 +97,7 @@ pub enum NoteError {
     /// No signature is by a key that was given.
     #[error("no signature is by a known key; the note is signed by {found:?}")]
     NoKnownSignature {
-        /// Name and key hash of the signatures there are.
+        /// Name and key hash of the first signatures there are, at most eight, names cut to 80 characters.
         found: Vec<String>,
     },
 }
@@ -177,7 +177,7 @@ impl Note {
             verified.extend(newest.map(|seconds| VerifiedSignature { key: key.clone(), seconds }));
         }
         if verified.is_empty() {
-            let found = self.signatures.iter().map(SignatureLine::signer).collect();
+            let found = self.signatures.iter().take(8).map(SignatureLine::signer).collect();
             return Err(NoteError::NoKnownSignature { found });
         }
         Ok(verified)

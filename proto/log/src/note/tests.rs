@@ -206,6 +206,14 @@ fn reads_64_signatures_and_no_more() {
     assert_eq!(refused, Err(NoteError::TooManySignatures { max: 64, found: 65 }));
 }
 
+/// Strangers' names go into this message: it must not grow with what they wrote.
+#[test]
+fn what_a_message_shows_of_strangers_is_bounded() {
+    let long = NoteSigner::from_seed(name(&"x".repeat(255)), [4; 32]).sign(TEXT);
+    let refused = note(&vec![long; 64]).verify(&[signer(1).verifier()]).unwrap_err();
+    assert!(refused.to_string().len() < 1000, "{refused}");
+}
+
 #[test]
 fn refuses_a_note_above_the_size_limit() {
     let bytes = vec![b'x'; Note::MAX_LEN + 1];
