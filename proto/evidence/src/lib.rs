@@ -5,8 +5,8 @@
 //! protobuf here, and there never will be: server and client run the same code, and this is what an auditor
 //! reads.
 
-mod capped;
 pub mod admission;
+mod capped;
 pub mod digest_set;
 pub mod dsse;
 pub mod fact;
