@@ -4,8 +4,9 @@
 //! to. A [`Verified`] entry was admitted again here, by the code that the server runs: envelope digest,
 //! signatures, the signer's right to say it, statement, and the same admission record byte for byte.
 
+use custody_evidence::admission::{self, Admission, AdmissionRecord, RecordError};
 use custody_evidence::dsse::{Envelope, EnvelopeError};
-use custody_evidence::fact::{self, Facts};
+use custody_evidence::fact::Facts;
 use custody_evidence::statement::{Statement, StatementError};
 use custody_log::receipt::VerifiedReceipt;
 use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest};
@@ -16,6 +17,7 @@ use crate::trust::Trust;
 #[derive(Debug, Clone)]
 pub struct Logged {
     receipt: VerifiedReceipt,
+    record: AdmissionRecord,
     record_bytes: Vec<u8>,
 }
 
@@ -47,6 +49,14 @@ pub enum CheckError {
         expected: RecordDigest,
         /// The digest of the bytes found.
         found: RecordDigest,
+    },
+    /// The admission record cannot be read.
+    #[error("entry {index}: admission record: {source}")]
+    Record {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        source: RecordError,
     },
     /// The envelope is not the one that the entry commits to.
     #[error("entry {index}: its envelope is {expected}, found {found}")]
@@ -92,6 +102,14 @@ pub enum CheckError {
         /// What its `admin` line names.
         admin: Option<LeafIndex>,
     },
+    /// By the trust document of its time, the entry should never have been admitted.
+    #[error("entry {index} should not have been admitted: {refusal}")]
+    NotAdmissible {
+        /// The entry.
+        index: LeafIndex,
+        /// Why.
+        refusal: Box<admission::Refusal>,
+    },
     /// Admission gives another record here than the log keeps.
     #[error("entry {index}: its admission record says something else than its envelope: {member}")]
     AdmissionDiffers {
@@ -114,7 +132,9 @@ impl Logged {
         if found != entry.record.digest {
             return Err(CheckError::RecordDigest { index, expected: entry.record.digest, found });
         }
-        Ok(Self { receipt, record_bytes })
+        let record =
+            AdmissionRecord::decode(&record_bytes).map_err(|source| CheckError::Record { index, source })?;
+        Ok(Self { receipt, record, record_bytes })
     }
 
     /// Returns the entry.
@@ -127,6 +147,12 @@ impl Logged {
     #[must_use]
     pub const fn receipt(&self) -> &VerifiedReceipt {
         &self.receipt
+    }
+
+    /// Returns what was checked at admission.
+    #[must_use]
+    pub const fn record(&self) -> &AdmissionRecord {
+        &self.record
     }
 
     /// Returns the admission record's exact bytes.
@@ -151,18 +177,49 @@ impl Logged {
         Ok(envelope)
     }
 
-    /// Checks envelope and statement.
-    pub fn verify(self, bytes: &[u8], trust: &Trust) -> Result<Verified, CheckError> {
+    /// Checks everything that the log checked when the entry was admitted, under the trust document that held
+    /// then.
+    pub fn verify(self, envelope: &[u8], trust: &Trust) -> Result<Verified, CheckError> {
         let index = self.entry().index;
-        let envelope = self.envelope(bytes)?;
+        let envelope = self.envelope(envelope)?;
         let statement =
             Statement::parse(envelope.payload()).map_err(|source| CheckError::Statement { index, source })?;
-        if trust.before(self.entry()).is_none() && !trust.holds(self.entry()) {
-            return Err(CheckError::UnknownTrust { index, admin: self.entry().admin });
+        let admission = self.admit_again(&envelope, trust)?;
+        if let Some(member) = first_difference(admission.record(), &self.record) {
+            return Err(CheckError::AdmissionDiffers { index, member });
         }
-        let facts = fact::read(&statement);
+        let facts = admission.facts().clone();
         Ok(Verified { logged: self, envelope, statement, facts })
     }
+
+    /// Runs admission as of ledger time. The log ran it a moment earlier, which no verdict but a mark depends
+    /// on.
+    fn admit_again(&self, envelope: &Envelope, trust: &Trust) -> Result<Admission, CheckError> {
+        let entry = self.entry();
+        let (index, salt) = (entry.index, *self.record.salt.as_bytes());
+        let admission = match trust.before(entry) {
+            Some(version) => admission::admit(&version.state, envelope, entry.time, salt),
+            // Entry 0 is the pinned one: its replay in `trust` began with its digest.
+            None if trust.holds(entry) => admission::admit_first(envelope, entry.time, salt),
+            None => return Err(CheckError::UnknownTrust { index, admin: entry.admin }),
+        };
+        admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })
+    }
+}
+
+/// Names the first member in which two records differ, of those that follow from envelope and trust document.
+/// Not compared are: the salt, marks (they depend on the log's clock), the reader's version, and what only the
+/// log can know of who submitted.
+fn first_difference(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> Option<&'static str> {
+    let compared = [
+        ("media_type", ours.media_type == theirs.media_type),
+        ("predicate_type", ours.predicate_type == theirs.predicate_type),
+        ("subjects", ours.subjects == theirs.subjects),
+        ("signers", ours.signers == theirs.signers),
+        ("authority", ours.authority == theirs.authority),
+        ("trust", ours.trust == theirs.trust),
+    ];
+    compared.into_iter().find(|(_, same)| !same).map(|(member, _)| member)
 }
 
 impl Verified {

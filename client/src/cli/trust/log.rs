@@ -1,0 +1,65 @@
+//! `custody trust log`: all versions.
+
+use custody_client::trust::Version;
+use custody_evidence::dsse::verify_signatures;
+use custody_evidence::key::PublicKey;
+use serde_json::json;
+
+use super::show::changes;
+use crate::cli::Context;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::session;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Lists all versions, newest first.
+pub(crate) async fn run(_args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let ledger = session::open(context).await?;
+    let versions = ledger.trust().versions();
+    let mut text = String::new();
+    let mut rows = Vec::new();
+    for (at, version) in versions.iter().enumerate().rev() {
+        let before = at.checked_sub(1).and_then(|before| versions.get(before));
+        let signers = signers(version, before);
+        let changes = before.map_or_else(Vec::new, |before| {
+            changes(before.state.document(), version.state.document())
+        });
+        let number = version.state.document().version();
+        rows.push(json!({
+            "version": number,
+            "index": version.entry.index.get(),
+            "time": version.entry.time.to_string(),
+            "signers": signers,
+            "changes": changes,
+        }));
+        text += &format!("version {number}  entry {}  {}\n", version.entry.index, version.entry.time);
+        for signer in signers {
+            text += &format!("  signed by {signer}\n");
+        }
+        for change in changes {
+            text += &format!("  {change}\n");
+        }
+    }
+    if context.output.is_json() {
+        context.output.print_json(&json!({ "pin": ledger.trust().pin().to_string(), "versions": rows }))?;
+    } else {
+        context.output.print(text)?;
+    }
+    Ok(Outcome::Yes)
+}
+
+/// Returns the keys of this version and the one before that signed it.
+fn signers(version: &Version, before: Option<&Version>) -> Vec<String> {
+    let mut keys: Vec<PublicKey> = version.state.document().public_keys().cloned().collect();
+    keys.extend(before.into_iter().flat_map(|before| before.state.document().public_keys().cloned()));
+    for log_key in &version.state.document().members().log_keys {
+        keys.extend(PublicKey::from_ed25519(log_key.vkey.public_key()));
+    }
+    let verdicts = verify_signatures(&version.envelope, &keys);
+    let mut signers: Vec<String> =
+        verdicts.iter().filter_map(|verdict| verdict.signer()).map(|key| format!("key:{key}")).collect();
+    signers.sort();
+    signers.dedup();
+    signers
+}

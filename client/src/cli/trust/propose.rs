@@ -1,0 +1,133 @@
+//! `custody trust propose`: the next version of the trust document.
+
+use std::path::{Path, PathBuf};
+
+use custody_client::memory::replace;
+use custody_evidence::key::PublicKey;
+use custody_evidence::trust::{TrustDocument, TrustMembers, WriterRule, statement_of};
+use custody_log::Timestamp;
+use serde_json::json;
+
+use super::show::changes;
+use crate::cli::Context;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::session;
+use crate::cli::times;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Where to write it: an in-toto statement that `custody trust sign` signs.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Start from this document instead of the newest one: the JSON that `custody trust show -o json` prints
+    /// as `document`, edited. Its version is set to the next one.
+    #[arg(long, value_name = "FILE")]
+    document: Option<PathBuf>,
+    /// Let the key in FILE (a public key in PEM) record, under this name. Repeatable.
+    #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
+    add_writer: Vec<(String, PathBuf)>,
+    /// The predicate types that the added writers may record [default: all]. Repeatable.
+    #[arg(long, value_name = "URI", requires = "add_writer")]
+    writer_predicate: Vec<String>,
+    /// Remove the writer rule of this name. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    remove_writer: Vec<String>,
+    /// When the document expires.
+    #[arg(long, value_name = "TIME", value_parser = times::time)]
+    expires: Option<Timestamp>,
+}
+
+/// Writes the next version.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let ledger = session::open(context).await?;
+    let before = ledger.trust().current().state.document();
+    let mut members = match &args.document {
+        Some(path) => read_document(path)?,
+        None => before.members().clone(),
+    };
+    members.version = before.version().saturating_add(1);
+    edit(&mut members, &args)?;
+    let after = TrustDocument::new(members).map_err(|error| {
+        Failure::no("bad_trust_document", error.to_string()).hint("correct it; the server would refuse it as well")
+    })?;
+    if after.origin() != before.origin() {
+        return Err(Failure::no(
+            "bad_trust_document",
+            format!("the document is for the log {}, expected {}", after.origin(), before.origin()),
+        ));
+    }
+    let changes = changes(before, &after);
+    if changes.is_empty() {
+        return Err(Failure::no("no_change", "the proposed document says the same as the one that holds now")
+            .hint("change it with --document, --add-writer, --remove-writer or --expires"));
+    }
+    replace(&args.out, &statement_of(&after)).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+    let threshold = before.role(custody_evidence::trust::RoleName::Root).threshold;
+    if context.output.is_json() {
+        context.output.print_json(&json!({
+            "version": after.version(), "changes": changes, "threshold": threshold,
+            "file": args.out.display().to_string(),
+        }))?;
+    } else {
+        let mut text = format!("version {} in {}\n", after.version(), args.out.display());
+        for change in changes {
+            text += &format!("  {change}\n");
+        }
+        context.output.print(text)?;
+        context.output.note(format!(
+            "next: {threshold} of the root keys sign it (custody trust sign {file}), then custody record envelope {file}",
+            file = args.out.display()
+        ));
+    }
+    Ok(Outcome::Yes)
+}
+
+fn edit(members: &mut TrustMembers, args: &Args) -> Result<(), Failure> {
+    for name in &args.remove_writer {
+        let before = members.writers.len();
+        members.writers.retain(|rule| rule.name != *name);
+        if members.writers.len() == before {
+            let names: Vec<&str> = members.writers.iter().map(|rule| rule.name.as_str()).collect();
+            return Err(Failure::usage("no_such_writer", format!("there is no writer rule {name:?}"))
+                .hint(format!("there are: {}", names.join(", "))));
+        }
+    }
+    for (name, path) in &args.add_writer {
+        let key = public_key(path)?;
+        let mut rule = WriterRule::anything(name, members.add_key(&key));
+        if !args.writer_predicate.is_empty() {
+            rule.predicates.clone_from(&args.writer_predicate);
+        }
+        members.writers.push(rule);
+    }
+    if let Some(expires) = args.expires {
+        members.expires = expires;
+    }
+    Ok(())
+}
+
+fn read_document(path: &Path) -> Result<TrustMembers, Failure> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::usage("unreadable", format!("cannot read {}: {error}", path.display())))?;
+    let document = TrustDocument::parse(&bytes).map_err(|error| {
+        Failure::usage("bad_trust_document", format!("{}: {error}", path.display()))
+            .hint("start from the member `document` of `custody trust show -o json`")
+    })?;
+    Ok(document.members().clone())
+}
+
+fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage("unreadable", format!("cannot read {}: {error}", path.display())))?;
+    PublicKey::from_pem(&text).map_err(|error| {
+        Failure::usage("bad_key", format!("{}: {error}", path.display()))
+            .hint("give a public key in PEM: `custody key show --pem` prints one")
+    })
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
+        _ => Err("expected NAME=FILE, such as ci=ci.pub".to_owned()),
+    }
+}
