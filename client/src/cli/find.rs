@@ -124,8 +124,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let found = ledger.find(&query).await?;
     let level = level(args.verify, found.indexes.len());
     let bar = context.output.count_bar("checking", u64::try_from(found.indexes.len()).unwrap_or(u64::MAX));
-    let entries =
-        ledger.entries(&found.indexes, level, &|done| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
+    let entries = ledger
+        .entries(&found.indexes, level, &|done| bar.set_position(u64::try_from(done).unwrap_or(0)))
+        .await?;
     bar.finish_and_clear();
     for entry in &entries {
         check_conditions(entry, &terms)?;
@@ -198,7 +199,11 @@ fn condition(field: Field, value: &str) -> Result<(Term, String), Failure> {
 
 /// A subject may be a file, so it is resolved like any THING; what the log does not know is still searched
 /// for by its digest.
-async fn subjects(ledger: &mut Ledger, args: &Args, context: &Context) -> Result<Vec<(Term, String)>, Failure> {
+async fn subjects(
+    ledger: &mut Ledger,
+    args: &Args,
+    context: &Context,
+) -> Result<Vec<(Term, String)>, Failure> {
     let mut terms = Vec::new();
     for subject in &args.subject {
         if let Ok(term) = condition(Field::Subject, subject) {
@@ -208,8 +213,11 @@ async fn subjects(ledger: &mut Ledger, args: &Args, context: &Context) -> Result
         match resolve(ledger, subject, None, context).await? {
             Target::Node(found) => terms.push(condition(Field::Subject, found.node.id())?),
             Target::Entry(index) => {
-                return Err(Failure::usage("bad_condition", format!("--subject: entry {index} is no subject"))
-                    .hint(format!("`custody show index:{index}` lists its subjects")));
+                return Err(Failure::usage(
+                    "bad_condition",
+                    format!("--subject: entry {index} is no subject"),
+                )
+                .hint(format!("`custody show index:{index}` lists its subjects")));
             }
         }
     }
@@ -224,7 +232,9 @@ fn check_conditions(entry: &Checked, terms: &[(Term, String)]) -> Result<(), Fai
         let meets = match (term.field(), entry.verified()) {
             (Field::Predicate, _) => record.predicate_type == term.value(),
             (Field::Subject, _) => record.subjects.iter().any(|subject| subject == term.value()),
-            (Field::Signer, _) => record.verified_identities().iter().any(|id| id.to_string() == term.value()),
+            (Field::Signer, _) => {
+                record.verified_identities().iter().any(|id| id.to_string() == term.value())
+            }
             (Field::Submitter, _) | (_, None) => true,
             (Field::Component, Some(verified)) if sent != term.value() => {
                 let nodes = verified.facts().edges.iter().flat_map(|edge| [&edge.from, &edge.to]);

@@ -2,9 +2,11 @@
 
 pub(crate) mod clock;
 mod config;
+mod entry_view;
 pub(crate) mod environment;
 mod explain;
 pub(crate) mod failure;
+mod find;
 mod init;
 mod inspect;
 mod key;
@@ -16,6 +18,7 @@ pub(crate) mod session;
 pub(crate) mod settings;
 pub(crate) mod things;
 pub(crate) mod times;
+mod trust;
 
 use std::ffi::OsString;
 
@@ -48,6 +51,10 @@ enum Command {
     Record(record::Args),
     /// Show what a file says and what can be verified in it, without a server.
     Inspect(inspect::Args),
+    /// Find the entries that meet every condition, newest first.
+    Find(Box<find::Args>),
+    /// Show and change who may record what, and who administers the log.
+    Trust(trust::Args),
     /// Work with receipts.
     Receipt(receipt::Args),
     /// Print each setting and where its value came from.
@@ -100,6 +107,8 @@ pub(crate) async fn run(
 async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failure> {
     match command {
         Command::Init(args) => init::run(args, context).await,
+        Command::Find(args) => find::run(*args, context).await,
+        Command::Trust(args) => trust::run(args, context).await,
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Config(args) => config::run(args, context).await,
         Command::Key(args) => key::run(args, context).await,

@@ -22,9 +22,8 @@ pub(crate) async fn run(_args: Args, context: &Context) -> Result<Outcome, Failu
     for (at, version) in versions.iter().enumerate().rev() {
         let before = at.checked_sub(1).and_then(|before| versions.get(before));
         let signers = signers(version, before);
-        let changes = before.map_or_else(Vec::new, |before| {
-            changes(before.state.document(), version.state.document())
-        });
+        let changes =
+            before.map_or_else(Vec::new, |before| changes(before.state.document(), version.state.document()));
         let number = version.state.document().version();
         rows.push(json!({
             "version": number,

@@ -48,7 +48,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     members.version = before.version().saturating_add(1);
     edit(&mut members, &args)?;
     let after = TrustDocument::new(members).map_err(|error| {
-        Failure::no("bad_trust_document", error.to_string()).hint("correct it; the server would refuse it as well")
+        Failure::no("bad_trust_document", error.to_string())
+            .hint("correct it; the server would refuse it as well")
     })?;
     if after.origin() != before.origin() {
         return Err(Failure::no(
@@ -58,10 +59,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     }
     let changes = changes(before, &after);
     if changes.is_empty() {
-        return Err(Failure::no("no_change", "the proposed document says the same as the one that holds now")
-            .hint("change it with --document, --add-writer, --remove-writer or --expires"));
+        return Err(Failure::no(
+            "no_change",
+            "the proposed document says the same as the one that holds now",
+        )
+        .hint("change it with --document, --add-writer, --remove-writer or --expires"));
     }
-    replace(&args.out, &statement_of(&after)).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+    replace(&args.out, &statement_of(&after))
+        .map_err(|error| Failure::usage("unwritable", error.to_string()))?;
     let threshold = before.role(custody_evidence::trust::RoleName::Root).threshold;
     if context.output.is_json() {
         context.output.print_json(&json!({

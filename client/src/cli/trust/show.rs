@@ -25,7 +25,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let ledger = session::open(context).await?;
     let trust = ledger.trust();
     if let Some(path) = &args.out {
-        replace(path, &trust.file().encode()).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+        replace(path, &trust.file().encode())
+            .map_err(|error| Failure::usage("unwritable", error.to_string()))?;
         context.output.note(format!("wrote the trust file {}", path.display()));
     }
     if context.output.is_json() {
@@ -58,7 +59,10 @@ fn text(trust: &Trust) -> String {
         let _ = writeln!(out, "{name:<10} {value}");
     };
     line("pin", &trust.pin().to_string());
-    line("version", &format!("{} (entry {}, {})", document.version(), current.entry.index, current.entry.time));
+    line(
+        "version",
+        &format!("{} (entry {}, {})", document.version(), current.entry.index, current.entry.time),
+    );
     line("expires", &members.expires.to_string());
     for key in &members.log_keys {
         let until = key.until_size.map_or_else(|| "on".to_owned(), |size| format!("to {size}"));
@@ -79,7 +83,11 @@ fn text(trust: &Trust) -> String {
     for person in &members.people {
         line("person", &format!("{}  {} keys", escape_line(&person.name), person.keys.len()));
     }
-    let _ = writeln!(out, "\nverified here from entry 0; no later version withheld up to size {}", trust.complete_to());
+    let _ = writeln!(
+        out,
+        "\nverified here from entry 0; no later version withheld up to size {}",
+        trust.complete_to()
+    );
     out
 }
 
@@ -113,8 +121,12 @@ pub(super) fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<Stri
         }
     }
     let (old, new) = (before.writers(), after.writers());
-    changes.extend(old.iter().filter(|rule| !new.contains(rule)).map(|rule| format!("- writer {}", writer(rule))));
-    changes.extend(new.iter().filter(|rule| !old.contains(rule)).map(|rule| format!("+ writer {}", writer(rule))));
+    changes.extend(
+        old.iter().filter(|rule| !new.contains(rule)).map(|rule| format!("- writer {}", writer(rule))),
+    );
+    changes.extend(
+        new.iter().filter(|rule| !old.contains(rule)).map(|rule| format!("+ writer {}", writer(rule))),
+    );
     let (old, new) = (before.members(), after.members());
     let mut differs = |name: &str, differs: bool| {
         if differs {

@@ -31,8 +31,9 @@ pub(crate) struct Args {
 
 /// Signs a proposed document.
 pub(crate) fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let bytes = std::fs::read(&args.file)
-        .map_err(|error| Failure::usage("unreadable", format!("cannot read {}: {error}", args.file.display())))?;
+    let bytes = std::fs::read(&args.file).map_err(|error| {
+        Failure::usage("unreadable", format!("cannot read {}: {error}", args.file.display()))
+    })?;
     let proposed = Proposed::read(&bytes, &args.file)?;
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;
@@ -44,7 +45,8 @@ pub(crate) fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let envelope = proposed.sign(&chosen.key)?;
     let root = proposed.document.role(RoleName::Root);
     let keys = proposed.document.role_keys(RoleName::Root);
-    let signed = verify_signatures(&envelope, &keys).iter().filter(|verdict| verdict.signer().is_some()).count();
+    let signed =
+        verify_signatures(&envelope, &keys).iter().filter(|verdict| verdict.signer().is_some()).count();
     replace(&args.file, envelope.bytes()).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
     let (version, threshold, id) = (proposed.document.version(), root.threshold, chosen.key.id());
     if context.output.is_json() {
@@ -77,7 +79,10 @@ impl Proposed {
         let statement = match &envelope {
             Some(envelope) if envelope.payload_type() == IN_TOTO => envelope.payload().to_vec(),
             Some(envelope) => {
-                return Err(refused(format!("expected the payload type {IN_TOTO}, found {:?}", envelope.payload_type())));
+                return Err(refused(format!(
+                    "expected the payload type {IN_TOTO}, found {:?}",
+                    envelope.payload_type()
+                )));
             }
             None => bytes.trim_ascii_end().to_vec(),
         };
@@ -112,8 +117,11 @@ fn check_role(document: &TrustDocument, key: &SigningKey) -> Result<(), Failure>
     }
     let keys: Vec<String> =
         document.role(RoleName::Root).keys.iter().map(|key| format!("key:{key}")).collect();
-    Err(Failure::no("unknown_key", format!("key:{id} is not in the document, so its signature would count for nothing"))
-        .hint(format!("the root role has {}; choose one with --key", keys.join(", "))))
+    Err(Failure::no(
+        "unknown_key",
+        format!("key:{id} is not in the document, so its signature would count for nothing"),
+    )
+    .hint(format!("the root role has {}; choose one with --key", keys.join(", "))))
 }
 
 /// Says what changes against the version that this machine remembers, without asking the server.
