@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use custody_log::{EntryError, EnvelopeDigest, LeafIndex, RecordDigest, RootHash, TreeSize};
 
 use super::chain::ChainError;
+use super::segment::Mark;
 
 /// Bytes that are not what was written. The whole log is suspect until `custodyd fsck` has looked at it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +39,16 @@ pub enum DamageKind {
         expected: &'static str,
         /// The first bytes in hex, at most 24.
         found: String,
+    },
+    /// A version that this program does not read.
+    #[error("{what} has version {found}, this program reads version {supported}: use a newer custodyd")]
+    Version {
+        /// What: `the segment`, ...
+        what: &'static str,
+        /// Its version.
+        found: u16,
+        /// The version that is read.
+        supported: u16,
     },
     /// The checksum does not fit the bytes that it covers.
     #[error("expected CRC32C {expected:08x} of {what}, computed {found:08x}")]
@@ -137,4 +148,19 @@ pub enum DamageKind {
     /// Neither slot is valid; one of them always is, whatever moment the power failed.
     #[error("neither checkpoint slot is valid")]
     Slots,
+}
+
+impl DamageKind {
+    /// A part that does not start as it should.
+    pub(super) fn start(expected: &'static str, bytes: &[u8]) -> Self {
+        Self::Start { expected, found: hex::encode(bytes.get(..24).unwrap_or(bytes)) }
+    }
+}
+
+/// The first 16 bytes of every part of a segment: magic, version, zero, mark.
+pub(super) fn start(magic: [u8; 4], version: u16, mark: Mark) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    let parts = magic.into_iter().chain(version.to_be_bytes()).chain([0, 0]).chain(mark.0);
+    bytes.iter_mut().zip(parts).for_each(|(byte, part)| *byte = part);
+    bytes
 }

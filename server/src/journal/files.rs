@@ -8,6 +8,9 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use super::layout;
+use super::writer::JournalFault;
+
 /// The operations on names.
 pub trait Files: Send + Sync + std::fmt::Debug {
     /// Creates a file that must not exist, for reading and writing.
@@ -114,4 +117,37 @@ impl File for DiskFile {
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
     }
+}
+
+/// Names the operation and the path that an error belongs to.
+pub(super) fn fault(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> JournalFault {
+    let path = path.to_owned();
+    move |source| JournalFault { doing, path, source }
+}
+
+/// Makes a file that appears under its name whole and synced, or not at all. A file of that name is replaced.
+pub(super) fn make_whole(
+    files: &dyn Files,
+    path: &Path,
+    fill: impl FnOnce(&dyn File) -> Result<(), JournalFault>,
+) -> Result<Box<dyn File>, JournalFault> {
+    let new = layout::unfinished(path);
+    let file = files.create(&new).map_err(fault("create", &new))?;
+    fill(file.as_ref())?;
+    file.sync().map_err(fault("sync", &new))?;
+    files.rename(&new, path).map_err(fault("rename", &new))?;
+    let dir = path.parent().unwrap_or(path);
+    files.sync_dir(dir).map_err(fault("sync", dir))?;
+    Ok(file)
+}
+
+/// Removes what was never finished in a directory: nothing acknowledged is in it.
+pub(super) fn remove_unfinished(files: &dyn Files, dir: &Path) -> Result<(), JournalFault> {
+    for name in files.list(dir).map_err(fault("list", dir))? {
+        if name.ends_with(layout::NEW) {
+            let path = dir.join(name);
+            files.remove_file(&path).map_err(fault("remove", &path))?;
+        }
+    }
+    Ok(())
 }

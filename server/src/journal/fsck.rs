@@ -65,16 +65,6 @@ pub enum FsckError {
         /// The data directory.
         dir: PathBuf,
     },
-    /// A file of a newer version of this program.
-    #[error("{} has version {found}, this program reads up to {supported}; use a newer custodyd", path.display())]
-    NewerVersion {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        found: u16,
-        /// The newest version that is read.
-        supported: u16,
-    },
     /// The disk failed.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {

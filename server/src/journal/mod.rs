@@ -30,12 +30,13 @@ mod recovery;
 mod scan;
 mod segment;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use custody_log::{Entry, EntryDigest, LeafIndex, RootHash, TreeSize};
+use custody_log::{LeafIndex, RootHash, TreeSize};
 
 pub use chain::ChainError;
 pub use create::{CreateError, create};
@@ -49,7 +50,7 @@ pub use writer::{AppendError, JournalFault, Refused};
 /// The bytes of one entry as they will be stored: the entry, what was checked, and what was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Staged {
-    /// The encoded [`Entry`].
+    /// The encoded [`custody_log::Entry`].
     pub entry: Vec<u8>,
     /// The admission record, whose digest and length the entry holds.
     pub record: Vec<u8>,
@@ -123,6 +124,17 @@ pub struct OpenOptions {
     pub reserve_bytes: u64,
     /// The file operations: [`DiskFiles`] but in tests of failing disks.
     pub files: Arc<dyn Files>,
+}
+
+impl OpenOptions {
+    /// The same within the limits of the format.
+    fn bounded(&self) -> Self {
+        Self {
+            segment_bytes: self.segment_bytes.min(MAX_SEGMENT_BYTES),
+            inline_bytes: self.inline_bytes.min(MAX_INLINE_BYTES),
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for OpenOptions {

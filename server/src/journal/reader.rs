@@ -1,12 +1,18 @@
 //! Reading what is durable, checked against the digests in the entries.
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use custody_log::{Entry, LeafIndex, NodeHash, TreeSize};
+use custody_log::{Entry, EntryDigest, LeafIndex, NodeHash, TreeSize};
 
-use super::Damage;
+use super::files::Files;
+use super::layout::Layout;
+use super::scan::{Broken, SegmentFile};
+use super::segment::{Footer, Location};
+use super::{Damage, blobs};
 
 /// Why something cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -46,25 +52,31 @@ pub struct Stored {
 }
 
 /// Reads entries, records and envelopes by position. Clones are cheap and share one state; they stay valid, for what they
-/// showed, when the journal is consumed.
+/// showed, when the journal is consumed. Reads are positional and lock nothing but the list of segments, for an instant.
+///
+/// Memory: 20 bytes for each entry of the open segment, about 100 bytes for each sealed one, whose offset tables stay on disk.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    shared: Arc<()>,
+    shared: Arc<Shared>,
 }
 
 impl Reader {
+    pub(super) const fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
     /// How many entries are durable. Grows only after an append was synced.
     #[must_use]
     pub fn size(&self) -> TreeSize {
-        let _ = &self.shared;
-        unimplemented!()
+        self.shared.size()
     }
 
     /// Returns the exact bytes of an entry: they decode, and to this index. That they are the bytes in the tree is
     /// told by a proof.
     pub fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, ReadError> {
-        let _ = index;
-        unimplemented!()
+        let place = self.shared.place(index)?;
+        let (bytes, _) = place.segment.entry(&place.location, index)?;
+        Ok(bytes)
     }
 
     /// Returns the leaf hash of an entry (RFC 6962 section 2.1).
@@ -74,20 +86,25 @@ impl Reader {
 
     /// Returns the admission record of an entry; it has the digest and length that the entry says.
     pub fn record(&self, index: LeafIndex) -> Result<Vec<u8>, ReadError> {
-        let _ = index;
-        unimplemented!()
+        let place = self.shared.place(index)?;
+        let (_, entry) = place.segment.entry(&place.location, index)?;
+        Ok(place.segment.record(u64::from(place.location.record), &entry)?)
     }
 
     /// Returns the envelope of an entry as received; it has the digest and length that the entry says.
     pub fn envelope(&self, index: LeafIndex) -> Result<Vec<u8>, ReadError> {
-        let _ = index;
-        unimplemented!()
+        let place = self.shared.place(index)?;
+        let (_, entry) = place.segment.entry(&place.location, index)?;
+        self.shared.envelope(&place, &entry)
     }
 
     /// Returns an entry with its record and envelope.
     pub fn stored(&self, index: LeafIndex) -> Result<Stored, ReadError> {
-        let _ = index;
-        unimplemented!()
+        let place = self.shared.place(index)?;
+        let (bytes, entry) = place.segment.entry(&place.location, index)?;
+        let record = place.segment.record(u64::from(place.location.record), &entry)?;
+        let envelope = self.shared.envelope(&place, &entry)?;
+        Ok(Stored { bytes, entry, record, envelope })
     }
 
     /// Calls `each` with every entry from `first` up to the size at the time of the call, in order, and
@@ -97,8 +114,12 @@ impl Reader {
         first: LeafIndex,
         mut each: impl FnMut(LeafIndex, Stored) -> Result<(), E>,
     ) -> Result<TreeSize, E> {
-        let _ = (first, &mut each);
-        unimplemented!()
+        let (size, mut index) = (self.size(), first);
+        while size.contains(index) {
+            each(index, self.stored(index)?)?;
+            index = index.next();
+        }
+        Ok(size)
     }
 
     /// Like [`Reader::for_each_from`] with the entry's exact bytes alone: for the tree.
@@ -107,7 +128,156 @@ impl Reader {
         first: LeafIndex,
         mut each: impl FnMut(LeafIndex, &[u8]) -> Result<(), E>,
     ) -> Result<TreeSize, E> {
-        let _ = (first, &mut each);
-        unimplemented!()
+        let (size, mut index) = (self.size(), first);
+        while size.contains(index) {
+            each(index, &self.entry(index)?)?;
+            index = index.next();
+        }
+        Ok(size)
+    }
+}
+
+/// How many sealed segments are kept open.
+const OPEN_SEGMENTS_MAX: usize = 64;
+
+/// What the writer and all readers of a journal share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    files: Arc<dyn Files>,
+    layout: Layout,
+    log: EntryDigest,
+    /// Written by the writer alone, after a sync.
+    size: AtomicU64,
+    /// In order of their first index. Written by the writer alone, and never while it waits for the disk.
+    segments: RwLock<Vec<Segment>>,
+    /// Sealed segments that were read last, the newest first.
+    opened: Mutex<VecDeque<Arc<SegmentFile>>>,
+}
+
+/// A segment as readers see it.
+#[derive(Debug)]
+pub(super) enum Segment {
+    /// Its table is on disk.
+    Sealed(Footer),
+    /// The last one; its table is here.
+    Open { file: Arc<SegmentFile>, locations: Vec<Location> },
+}
+
+/// Where an entry is.
+struct Place {
+    segment: Arc<SegmentFile>,
+    location: Location,
+}
+
+impl Segment {
+    fn first(&self) -> LeafIndex {
+        match self {
+            Self::Sealed(footer) => footer.first,
+            Self::Open { file, .. } => file.header.first,
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(
+        files: Arc<dyn Files>,
+        layout: Layout,
+        log: EntryDigest,
+        size: TreeSize,
+        segments: Vec<Segment>,
+    ) -> Self {
+        let (size, segments) = (AtomicU64::new(size.get()), RwLock::new(segments));
+        Self { files, layout, log, size, segments, opened: Mutex::default() }
+    }
+
+    pub(super) fn size(&self) -> TreeSize {
+        // Only sizes are stored, so none is ever out of range.
+        TreeSize::new(self.size.load(Ordering::Acquire)).unwrap_or(TreeSize::ZERO)
+    }
+
+    /// Shows entries that are synced.
+    pub(super) fn publish(&self, new: impl Iterator<Item = Location>, size: TreeSize) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(Segment::Open { locations, .. }) = segments.last_mut() {
+            locations.extend(new);
+        }
+        drop(segments);
+        self.size.store(size.get(), Ordering::Release);
+    }
+
+    /// Puts a sealed segment in the place of the open one, and a new open one behind it.
+    pub(super) fn roll(&self, sealed: Footer, next: Arc<SegmentFile>) {
+        let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
+        segments.pop();
+        segments.push(Segment::Sealed(sealed));
+        segments.push(Segment::Open { file: next, locations: Vec::new() });
+    }
+
+    /// Calls `with` with the locations of the open segment.
+    pub(super) fn open_locations<T>(&self, with: impl FnOnce(&[Location]) -> T) -> T {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        match segments.last() {
+            Some(Segment::Open { locations, .. }) => with(locations),
+            Some(Segment::Sealed(_)) | None => with(&[]),
+        }
+    }
+
+    fn place(&self, index: LeafIndex) -> Result<Place, ReadError> {
+        let size = self.size();
+        let beyond = ReadError::Beyond { index, size };
+        if !size.contains(index) {
+            return Err(beyond);
+        }
+        let footer = {
+            let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+            let behind = segments.partition_point(|segment| segment.first() <= index);
+            match behind.checked_sub(1).and_then(|last| segments.get(last)) {
+                Some(Segment::Sealed(footer)) => footer.clone(),
+                Some(Segment::Open { file, locations }) => {
+                    let row = index.get().saturating_sub(file.header.first.get());
+                    let location = usize::try_from(row).ok().and_then(|row| locations.get(row)).copied();
+                    let segment = Arc::clone(file);
+                    return location.map(|location| Place { segment, location }).ok_or(beyond);
+                }
+                None => return Err(beyond),
+            }
+        };
+        let segment = self.sealed(&footer)?;
+        let location = segment.location(&footer, index)?;
+        Ok(Place { segment, location })
+    }
+
+    /// Returns a sealed segment's file, from those that are open already if it is among them.
+    fn sealed(&self, footer: &Footer) -> Result<Arc<SegmentFile>, ReadError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = opened.iter().position(|file| file.header.first == footer.first);
+        if let Some(file) = known.and_then(|at| opened.remove(at)) {
+            opened.push_front(Arc::clone(&file));
+            return Ok(file);
+        }
+        drop(opened);
+        let file = SegmentFile::open(self.files.as_ref(), &self.layout, footer.first, Some(self.log))?;
+        let file = Arc::new(file);
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.push_front(Arc::clone(&file));
+        opened.truncate(OPEN_SEGMENTS_MAX);
+        Ok(file)
+    }
+
+    fn envelope(&self, place: &Place, entry: &Entry) -> Result<Vec<u8>, ReadError> {
+        if place.location.envelope == 0 {
+            Ok(blobs::read(self.files.as_ref(), &self.layout, &entry.envelope, entry.index)?)
+        } else {
+            Ok(place.segment.inline_envelope(u64::from(place.location.envelope), entry)?)
+        }
+    }
+}
+
+impl From<Broken> for ReadError {
+    fn from(broken: Broken) -> Self {
+        match broken {
+            Broken::Damage(damage) => Self::Damaged(damage),
+            Broken::Fault(fault) => Self::Io { path: fault.path, source: fault.source },
+        }
     }
 }

@@ -1,0 +1,139 @@
+//! The journal on a real disk.
+
+use custody_log::tree::Frontier;
+use custody_log::{
+    ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, NodeHash, RecordDigest, RootHash,
+    Timestamp, TreeSize,
+};
+use tempfile::TempDir;
+
+use super::*;
+
+/// Makes entries that follow each other, and knows all that was made.
+#[derive(Clone)]
+pub(super) struct Log {
+    pub(super) stored: Vec<Staged>,
+    pub(super) roots: Vec<RootHash>,
+    frontier: Frontier,
+    admin: Option<LeafIndex>,
+}
+
+impl Log {
+    pub(super) fn new() -> Self {
+        Self { stored: Vec::new(), roots: Vec::new(), frontier: Frontier::empty(), admin: None }
+    }
+
+    pub(super) fn size(&self) -> TreeSize {
+        TreeSize::new(self.stored.len() as u64).unwrap()
+    }
+
+    /// Makes the next entry; entry 0 is administrative.
+    pub(super) fn stage(&mut self, record: &[u8], envelope: &[u8]) -> Staged {
+        let index = self.size().next_index();
+        let entry = Entry {
+            index,
+            time: Timestamp::from_micros(1_000_000 + index.get() as i64).unwrap(),
+            previous: self.stored.last().map(|last| EntryDigest::of(&last.entry)),
+            admin: self.admin,
+            administrative: index == LeafIndex::ZERO,
+            envelope: Measured { digest: EnvelopeDigest::of(envelope), length: envelope.len() as u64 },
+            content: ContentDigest::of(envelope),
+            record: Measured { digest: RecordDigest::of(record), length: record.len() as u64 },
+        };
+        if entry.administrative {
+            self.admin = Some(index);
+        }
+        let staged = Staged { entry: entry.encode(), record: record.to_vec(), envelope: envelope.to_vec() };
+        self.frontier.append(NodeHash::leaf(&staged.entry));
+        self.roots.push(self.frontier.root());
+        self.stored.push(staged.clone());
+        staged
+    }
+
+    pub(super) fn batch(&mut self, envelopes: &[Vec<u8>]) -> Batch {
+        let first = self.size().next_index();
+        let entries: Vec<Staged> = envelopes
+            .iter()
+            .map(|envelope| {
+                let record = format!("record {} of {} bytes", self.size(), envelope.len());
+                self.stage(record.as_bytes(), envelope)
+            })
+            .collect();
+        Batch { entries, first, size: self.size(), root: self.root() }
+    }
+
+    pub(super) fn root(&self) -> RootHash {
+        *self.roots.last().unwrap()
+    }
+
+    pub(super) fn checkpoint(&self) -> KeptCheckpoint {
+        let signed = format!("test\n{}\n{}\n", self.size(), self.root().to_base64()).into_bytes();
+        KeptCheckpoint { size: self.size(), root: self.root(), signed }
+    }
+
+    /// The reader shows exactly the first `size` entries.
+    pub(super) fn check(&self, reader: &Reader, size: TreeSize) {
+        assert_eq!(reader.size(), size);
+        let mut seen = 0;
+        reader
+            .for_each_from::<ReadError>(LeafIndex::ZERO, |index, stored| {
+                let expected = &self.stored[index.get() as usize];
+                assert_eq!(stored.bytes, expected.entry);
+                assert_eq!(stored.record, expected.record);
+                assert_eq!(stored.envelope, expected.envelope);
+                seen += 1;
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(seen, size.get());
+        assert!(matches!(reader.entry(size.next_index()), Err(ReadError::Beyond { .. })));
+    }
+}
+
+pub(super) fn options() -> OpenOptions {
+    OpenOptions { segment_bytes: 8 << 10, inline_bytes: 1 << 10, reserve_bytes: 0, ..OpenOptions::default() }
+}
+
+/// A log with entry 0 in a new directory.
+pub(super) fn created() -> (TempDir, Log) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut log = Log::new();
+    let first = log.stage(b"record 0", b"trust document");
+    create(dir.path(), &first, log.root(), &[], &options()).unwrap();
+    (dir, log)
+}
+
+pub(super) fn reopen(dir: &TempDir) -> Opened {
+    open(dir.path(), &options()).unwrap()
+}
+
+fn envelope(seed: usize, length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 31 + seed * 7 + at / 251) as u8).collect()
+}
+
+#[test]
+fn shows_again_what_was_appended_after_every_kind_of_end() {
+    let (dir, mut log) = created();
+    for round in 0..6 {
+        let Opened { mut journal, reader, size, root, last_digest, checkpoint, cut, .. } = reopen(&dir);
+        assert_eq!((size, root, cut), (log.size(), log.root(), None));
+        assert_eq!(last_digest, EntryDigest::of(&log.stored.last().unwrap().entry));
+        assert_eq!(checkpoint, (round > 0).then(|| log.checkpoint()));
+        log.check(&reader, size);
+        for batch in 0..5_usize {
+            let envelopes: Vec<_> = (0..=batch).map(|at| envelope(round + at, 400 * at)).collect();
+            journal = journal.append(&log.batch(&envelopes)).unwrap();
+            journal.keep_checkpoint(&log.checkpoint()).unwrap();
+            log.check(&reader, log.size());
+        }
+        match round % 3 {
+            0 => journal.seal().unwrap(),
+            1 => drop(journal),
+            _ => {
+                journal.sync_checkpoint().unwrap();
+                drop(journal);
+            }
+        }
+    }
+    log.check(&reopen(&dir).reader, log.size());
+}
