@@ -40,6 +40,9 @@ mod rows;
 mod state;
 mod store;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::IndexError;
 pub use follower::Follower;
 pub use reading::{IndexedEntry, Reading, read};

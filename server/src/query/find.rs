@@ -158,3 +158,6 @@ fn version(text: &str) -> Result<Option<String>, QueryError> {
     let purl: Purl = text.trim().parse().map_err(TermError::from)?;
     Ok(purl.version().map(str::to_owned))
 }
+
+#[cfg(test)]
+mod tests;

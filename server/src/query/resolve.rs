@@ -230,3 +230,6 @@ fn ends(reading: &Reading) -> impl Iterator<Item = &Node> {
 fn digits(text: &str) -> &str {
     text.rsplit([':', '@']).next().unwrap_or(text)
 }
+
+#[cfg(test)]
+mod tests;

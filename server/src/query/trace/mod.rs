@@ -6,6 +6,9 @@ mod rules;
 mod stage;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 use custody_evidence::fact::{EdgeKind, Node};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 

@@ -1,0 +1,164 @@
+use custody_evidence::fact::{EdgeKind, NodeKind};
+
+use super::*;
+use crate::query::memory::{Memory, artifact, index, node, sha256, size, time};
+
+fn conditions(texts: &[(&str, &str)]) -> Find {
+    let conditions = texts.iter().map(|(field, value)| Condition::parse(field, value).unwrap()).collect();
+    Find { conditions, ..Find::default() }
+}
+
+fn found(memory: &Memory, question: &Find, at: u64) -> Vec<u64> {
+    let answer = find(memory, question, size(at)).unwrap();
+    answer.indexes.into_iter().map(LeafIndex::get).collect()
+}
+
+/// Ten entries a second apart; entry n has signer `s<n % 2>`, environment `e<n % 3>`, and claims a time of its own.
+fn memory() -> Memory {
+    let mut memory = Memory::new();
+    for number in 0..10 {
+        let (signer, environment) = (format!("s{}", number % 2), format!("e{}", number % 3));
+        // Entry 4 claims a later time than the ledger's, entry 5 a much earlier one, entry 6 none.
+        let claimed = match number {
+            4 => Some(900),
+            5 => Some(2),
+            6 => None,
+            _ => Some(number * 10 + 99),
+        };
+        let terms = [(Field::Signer, signer.as_str()), (Field::Environment, environment.as_str())];
+        memory.record(number * 10 + 100, claimed, &[], &terms);
+    }
+    memory
+}
+
+#[test]
+fn all_conditions_hold_newest_first() {
+    let memory = memory();
+    assert_eq!(found(&memory, &Find::default(), 10), [9, 8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    assert_eq!(found(&memory, &conditions(&[("signer", "s1")]), 10), [9, 7, 5, 3, 1]);
+    assert_eq!(found(&memory, &conditions(&[("signer", "s1"), ("environment", "e0")]), 10), [9, 3]);
+    assert_eq!(found(&memory, &conditions(&[("environment", "e0"), ("signer", "s1")]), 9), [3]);
+    assert_eq!(found(&memory, &conditions(&[("signer", "s1"), ("environment", "e9")]), 10), [0; 0]);
+    assert_eq!(found(&memory, &conditions(&[("run", "s1")]), 10), [0; 0]);
+}
+
+#[test]
+fn a_colliding_hash_finds_nothing() {
+    let mut memory = memory();
+    memory.collision = Some(index(8));
+    assert_eq!(found(&memory, &conditions(&[("signer", "s1"), ("environment", "e0")]), 10), [9, 3]);
+}
+
+#[test]
+fn happened_is_the_claim_capped_by_ledger_time() {
+    let memory = memory();
+    let since = |micros| Find { since: Some(time(micros)), ..Find::default() };
+    let until = |micros| Find { until: Some(time(micros)), ..Find::default() };
+    // 4 claims 900: capped to its ledger time, 140. 5 claims 2. 6 claims nothing: 160.
+    assert_eq!(found(&memory, &since(140), 10), [9, 8, 7, 6, 4]);
+    assert_eq!(found(&memory, &since(141), 10), [9, 8, 7, 6]);
+    assert_eq!(found(&memory, &until(100), 10), [5, 0]);
+    assert_eq!(found(&memory, &Find { since: Some(time(140)), ..until(160) }, 10), [4]);
+}
+
+#[test]
+fn recorded_bounds_are_positions_and_ledger_times() {
+    let memory = memory();
+    let positions =
+        Find { recorded_since: Some(index(3)), recorded_until: Some(index(6)), ..Find::default() };
+    assert_eq!(found(&memory, &positions, 10), [5, 4, 3]);
+    let times = Find {
+        recorded_since_time: Some(time(121)),
+        recorded_until_time: Some(time(150)),
+        ..Find::default()
+    };
+    assert_eq!(found(&memory, &times, 10), [4, 3]);
+    assert_eq!(found(&memory, &Find { recorded_until: Some(index(99)), ..Find::default() }, 2), [1, 0]);
+    let empty = Find { recorded_since: Some(index(6)), recorded_until: Some(index(3)), ..Find::default() };
+    assert_eq!(found(&memory, &empty, 10), [0; 0]);
+}
+
+#[test]
+fn pages_join_to_the_whole_answer() {
+    let memory = memory();
+    for limit in 1..7 {
+        let mut question = Find { limit: Some(limit), ..conditions(&[("signer", "s1")]) };
+        let mut joined = Vec::new();
+        loop {
+            let page = find(&memory, &question, size(10)).unwrap();
+            assert!(page.indexes.len() <= limit);
+            joined.extend(page.indexes);
+            let Some(next) = page.next else { break };
+            question.next = Some(next);
+        }
+        let whole: Vec<_> = [9, 7, 5, 3, 1].map(index).into();
+        assert_eq!(joined, whole, "limit {limit}");
+    }
+}
+
+#[test]
+fn the_last_page_says_so() {
+    let memory = memory();
+    let question = Find { limit: Some(5), ..conditions(&[("signer", "s1")]) };
+    assert_eq!(find(&memory, &question, size(10)).unwrap().next, None);
+}
+
+#[test]
+fn what_is_added_later_never_changes_an_answer_as_of_a_size() {
+    let mut memory = memory();
+    let questions = [
+        Find::default(),
+        conditions(&[("signer", "s1")]),
+        Find { until: Some(time(150)), ..Find::default() },
+    ];
+    let answers = |memory: &Memory| {
+        let at = |at| questions.iter().map(move |question| find(memory, question, size(at)).unwrap());
+        (0..=10).flat_map(at).collect::<Vec<_>>()
+    };
+    let before = answers(&memory);
+    for number in 0..20 {
+        memory.record(1_000 + number, Some(5), &[], &[(Field::Signer, "s1")]);
+    }
+    assert_eq!(answers(&memory), before);
+}
+
+#[test]
+fn too_much_work_ends_early_with_the_place_to_go_on() {
+    let mut memory = Memory::new();
+    for number in 0..30_000 {
+        memory.record(number + 1, Some(if number == 3 { 1 } else { number + 1 }), &[], &[]);
+    }
+    let mut question = Find { until: Some(time(2)), limit: Some(10), ..Find::default() };
+    let first = find(&memory, &question, size(30_000)).unwrap();
+    assert_eq!((first.indexes, first.next), (vec![], Some(size(10_000))));
+    question.next = first.next;
+    let second = find(&memory, &question, size(30_000)).unwrap();
+    assert_eq!((second.indexes, second.next), (vec![index(3), index(0)], None));
+}
+
+#[test]
+fn a_package_is_found_with_and_without_its_version() {
+    let mut memory = Memory::new();
+    for version in ["1.14.0", "1.14.1"] {
+        let component = node(NodeKind::Component, &format!("pkg:npm/axios@{version}"));
+        memory.record(1, None, &[(artifact('a'), EdgeKind::Contains, component)], &[]);
+    }
+    let at = |text: &str| found(&memory, &conditions(&[("component", text)]), 2);
+    assert_eq!(at("pkg:npm/axios"), [1, 0]);
+    assert_eq!(at("pkg:npm/axios@1.14.1"), [1]);
+    assert_eq!(at("pkg:npm/axios@1.14.2"), [0; 0]);
+}
+
+#[test]
+fn refuses_unknown_fields_wrong_values_and_version_ranges() {
+    let refused = |field: &str, value: &str| Condition::parse(field, value).unwrap_err();
+    assert!(matches!(refused("colour", "red"), QueryError::Word(_)));
+    assert!(matches!(refused("subject", "sha256:abc"), QueryError::Value(_)));
+    assert!(matches!(refused("component", "axios"), QueryError::Value(_)));
+    assert!(matches!(refused("signer", ""), QueryError::Value(_)));
+    for range in ["pkg:npm/axios@>=1.14.1 <1.15", "pkg:npm/axios@^1", "pkg:npm/axios@*"] {
+        assert!(matches!(refused("component", range), QueryError::VersionRange { .. }), "{range}");
+    }
+    Condition::parse("subject", &sha256('a')).unwrap();
+    Condition::parse("component", "pkg:npm/@angular/core").unwrap();
+}

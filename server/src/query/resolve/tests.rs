@@ -1,0 +1,107 @@
+use custody_evidence::fact::EdgeKind;
+
+use super::*;
+use crate::query::memory::{Memory, artifact, node, sha256, size};
+
+const API: &str = "https://github.com/acme/api";
+
+fn memory() -> Memory {
+    let mut memory = Memory::new();
+    let commit = node(NodeKind::Commit, &format!("{API}@{}", "c".repeat(40)));
+    let run = node(NodeKind::Run, "https://github.com/acme/api/actions/runs/4711");
+    let subject = [(Field::Subject, sha256('a'))];
+    let subject = subject.each_ref().map(|(field, value)| (*field, value.as_str()));
+    memory.record(
+        1,
+        None,
+        &[(artifact('a'), EdgeKind::BuiltBy, run.clone()), (run, EdgeKind::BuiltFrom, commit)],
+        &subject,
+    );
+    let document = node(NodeKind::Document, &sha256('d'));
+    let axios = |version: &str| node(NodeKind::Component, &format!("pkg:npm/axios@{version}"));
+    memory.record(
+        2,
+        None,
+        &[
+            (artifact('a'), EdgeKind::DescribedBy, document),
+            (artifact('a'), EdgeKind::Contains, axios("1.0.0")),
+            (artifact('a'), EdgeKind::Contains, axios("1.1.0")),
+        ],
+        &[],
+    );
+    // Not interpreted: a subject without an edge, and a key that signed it.
+    let (b, key) = (sha256('b'), format!("key:{}", "e".repeat(64)));
+    memory.record(3, None, &[], &[(Field::Subject, &b), (Field::Signer, &key)]);
+    let prod = node(NodeKind::Environment, "prod");
+    memory.record(4, None, &[(artifact('a'), EdgeKind::RunsIn, prod)], &[]);
+    memory
+}
+
+fn ids(memory: &Memory, things: &[&str], at: u64) -> Vec<String> {
+    let things: Vec<_> = things.iter().map(|text| Thing::parse(text).unwrap()).collect();
+    resolve(memory, &things, size(at)).unwrap().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_shape_of_text_finds_its_node() {
+    let memory = memory();
+    let hex = "c".repeat(40);
+    for (text, expected) in [
+        (sha256('a'), format!("artifact {}", sha256('a'))),
+        (sha256('b'), format!("artifact {}", sha256('b'))),
+        (sha256('d'), format!("document {}", sha256('d'))),
+        (format!("ghcr.io/acme/api:1@{}", sha256('a')), format!("artifact {}", sha256('a'))),
+        ("aaaaa".to_owned(), format!("artifact {}", sha256('a'))),
+        ("bbbbbbb".to_owned(), format!("artifact {}", sha256('b'))),
+        ("ddddd".to_owned(), format!("document {}", sha256('d'))),
+        ("ccccc".to_owned(), format!("commit {API}@{hex}")),
+        (hex.clone(), format!("commit {API}@{hex}")),
+        (format!("gitCommit:{hex}"), format!("commit {API}@{hex}")),
+        (format!("git+{API}.git@{hex}"), format!("commit {API}@{hex}")),
+        ("eeeee".to_owned(), format!("identity key:{}", "e".repeat(64))),
+        (format!("key:{}", "e".repeat(64)), format!("identity key:{}", "e".repeat(64))),
+        ("pkg:npm/axios@1.1.0".to_owned(), "component pkg:npm/axios@1.1.0".to_owned()),
+        (format!("{API}/actions/runs/4711"), format!("run {API}/actions/runs/4711")),
+        ("prod".to_owned(), "environment prod".to_owned()),
+        ("index:0".to_owned(), format!("artifact {}", sha256('a'))),
+    ] {
+        assert_eq!(ids(&memory, &[&text], 4), [expected], "{text}");
+    }
+}
+
+#[test]
+fn unknown_text_and_what_is_recorded_later_finds_nothing() {
+    let memory = memory();
+    for text in [&sha256('f'), "fffff", "staging", "pkg:npm/axios@2.0.0", "index:4", "./prod-file"] {
+        assert_eq!(ids(&memory, &[text], 4), [""; 0], "{text}");
+    }
+    assert_eq!(ids(&memory, &["prod"], 3), [""; 0]);
+    assert_eq!(ids(&memory, &["bbbbb"], 2), [""; 0]);
+    assert_eq!(ids(&memory, &["index:2"], 2), [""; 0]);
+}
+
+#[test]
+fn ambiguous_text_gives_the_candidates() {
+    let mut memory = memory();
+    assert_eq!(
+        ids(&memory, &["pkg:npm/axios"], 4),
+        ["component pkg:npm/axios@1.0.0", "component pkg:npm/axios@1.1.0"]
+    );
+    let close = format!("sha256:{}0", "a".repeat(63));
+    memory.record(5, None, &[], &[(Field::Subject, &close)]);
+    assert_eq!(ids(&memory, &["aaaaa"], 5).len(), 2);
+    assert_eq!(ids(&memory, &["aaaaa"], 4).len(), 1);
+    assert_eq!(ids(&memory, &[&"a".repeat(64)], 5).len(), 1);
+    for number in 0..40 {
+        let digest = format!("sha256:ababab{number:02}{}", "0".repeat(56));
+        memory.record(6 + number, None, &[], &[(Field::Subject, &digest)]);
+    }
+    assert_eq!(ids(&memory, &["ababab"], 45).len(), NODES_MAX);
+}
+
+#[test]
+fn the_first_text_of_one_thing_that_fits_counts() {
+    let memory = memory();
+    let (other, a) = (sha256('9'), sha256('a'));
+    assert_eq!(ids(&memory, &[&other, &a, "prod"], 4), [format!("artifact {a}")]);
+}
