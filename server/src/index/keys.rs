@@ -25,7 +25,7 @@ use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, TreeSiz
 use sha2::{Digest as _, Sha256};
 
 /// How many bytes of a term's hash, and of a digest, a key holds.
-pub const SHORT_LEN: usize = 16;
+pub(crate) const SHORT_LEN: usize = 16;
 
 /// The key of the header.
 pub(crate) const HEADER: &[u8] = b"h";

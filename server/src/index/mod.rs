@@ -42,6 +42,8 @@ mod store;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod written;
 
 pub use error::IndexError;
 pub use follower::Follower;

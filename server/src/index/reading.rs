@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::dsse::Envelope;
 use custody_evidence::fact::{self, Facts, Field, Term};
 use custody_evidence::statement::Statement;
@@ -92,8 +93,17 @@ fn facts_of(envelope: &[u8]) -> Option<Facts> {
 }
 
 /// What the admission record adds: who signed and submitted; and where the envelope is gone, its subjects and type.
-fn record_terms(_record: &[u8]) -> Vec<Term> {
-    Vec::new()
+fn record_terms(record: &[u8]) -> Vec<Term> {
+    let Ok(record) = AdmissionRecord::decode(record) else { return Vec::new() };
+    let signers = record.verified_identities();
+    let signers = signers.iter().map(|signer| Term::of_identity(Field::Signer, signer));
+    let submitter = record.submitter.as_ref().map(|claims| {
+        let identity = format!("{}#{}", claims.issuer, claims.token_subject);
+        Term::of_identity(Field::Submitter, &identity)
+    });
+    let subjects = record.subjects.iter().filter_map(|digest| Term::parse(Field::Subject, digest).ok());
+    let predicate = Term::parse(Field::Predicate, &record.predicate_type).ok();
+    signers.chain(submitter).chain(subjects).chain(predicate).collect()
 }
 
 /// The leading bytes of the digest that a term's value ends in: `sha256:<hex>`, `<repository>@<hex>`, `key:<hex>`.
@@ -116,5 +126,59 @@ fn leading_of(term: &Term) -> Option<[u8; SHORT_LEN]> {
         | Field::Secret
         | Field::Submitter
         | Field::Vulnerability => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Source as _;
+    use super::super::written::{Written, index};
+    use super::*;
+
+    fn record() -> Vec<u8> {
+        let digest = |digit: &str| digit.repeat(64);
+        let text = format!(
+            r#"{{"format":"custody/record/v1","crit":[],"salt":"{}","media_type":"application/vnd.dsse.envelope.v1+json",
+            "predicate_type":"https://a.test/p","subjects":["sha256:{}"],"signers":[
+            {{"signature":0,"status":"verified","key":"{}","spki":"","rule":"ci","hint":"","why":null}},
+            {{"signature":1,"status":"unverified","key":"{}","spki":"","rule":null,"hint":"","why":"failed"}}],
+            "submitter":{{"issuer":"https://token.test","token_subject":"repo:acme/api"}},"binding":"bound","authority":"own",
+            "checks":[],"trust":{{"index":0,"version":1}},"reader":"1","attachments":[],"marks":[]}}"#,
+            digest("0"),
+            digest("a"),
+            digest("e"),
+            digest("f"),
+        );
+        AdmissionRecord::decode(text.as_bytes()).unwrap().encode()
+    }
+
+    fn has(reading: &Reading, field: Field, value: &str) -> bool {
+        reading.terms.contains(&Term::parse(field, value).unwrap())
+    }
+
+    #[test]
+    fn signers_that_count_and_the_submitter_come_from_the_admission_record() {
+        let written = Written::new();
+        let mut stored = written.stored(index(0)).unwrap();
+        stored.record = Some(record());
+        let reading = read(index(0), &stored).unwrap();
+        assert!(has(&reading, Field::Signer, &format!("key:{}", "e".repeat(64))));
+        assert!(!has(&reading, Field::Signer, &format!("key:{}", "f".repeat(64))));
+        assert!(has(&reading, Field::Submitter, "https://token.test#repo:acme/api"));
+        assert!(reading.leading.contains(&[0xee; 16]));
+    }
+
+    #[test]
+    fn an_erased_or_unreadable_envelope_is_found_by_what_was_recorded_of_it() {
+        let written = Written::new();
+        for envelope in [None, Some(b"noise".to_vec())] {
+            let stored = Stored { record: Some(record()), envelope, ..written.stored(index(0)).unwrap() };
+            let reading = read(index(0), &stored).unwrap();
+            assert_eq!(reading.facts, Facts::default());
+            assert!(has(&reading, Field::Subject, &format!("sha256:{}", "a".repeat(64))));
+            assert!(has(&reading, Field::Predicate, "https://a.test/p"));
+        }
+        let stored = Stored { record: None, envelope: None, ..written.stored(index(0)).unwrap() };
+        assert!(read(index(0), &stored).unwrap().terms.is_empty());
     }
 }

@@ -4,100 +4,15 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use custody_evidence::digest_set::Digest;
-use custody_evidence::dsse::Envelope;
 use custody_evidence::fact::{Field, Term};
-use custody_evidence::statement::StatementBuilder;
 use custody_evidence::thing::HexPrefix;
-use custody_log::{
-    ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, RecordDigest, Timestamp, TreeSize,
-};
+use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, TreeSize};
 use tokio::sync::watch;
 
 use super::state::StateFile;
 use super::{
     Follower, Index, IndexError, IndexedEntry, Progress, Reading, Source, SourceError, Stored, read,
 };
-
-/// A journal in memory.
-#[derive(Debug, Default)]
-struct Written {
-    entries: Mutex<Vec<Stored>>,
-}
-
-impl Source for Written {
-    fn size(&self) -> TreeSize {
-        size(self.entries.lock().unwrap().len().try_into().unwrap())
-    }
-
-    fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
-        Ok(self.stored(index)?.entry)
-    }
-
-    fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
-        let at = usize::try_from(index.get()).unwrap();
-        Ok(self.entries.lock().unwrap()[at].clone())
-    }
-}
-
-impl Written {
-    fn new() -> Arc<Self> {
-        let written = Arc::new(Self::default());
-        written.record("custody:first", &["origin"], true);
-        written
-    }
-
-    /// Records a statement about the sha256 digests of these texts.
-    fn record(&self, predicate: &str, about: &[&str], administrative: bool) -> LeafIndex {
-        let statement = about.iter().fold(StatementBuilder::new(predicate), |statement, text| {
-            statement.subject(*text, [Digest::sha256_of(text.as_bytes())])
-        });
-        let payload = statement.without_predicate().unwrap();
-        let signatures = [("k".to_owned(), vec![7; 64])];
-        let envelope = Envelope::from_parts("application/vnd.in-toto+json", &payload, &signatures).unwrap();
-        self.record_bytes(envelope.bytes().to_vec(), envelope.content(), administrative)
-    }
-
-    fn record_bytes(&self, envelope: Vec<u8>, content: ContentDigest, administrative: bool) -> LeafIndex {
-        let mut entries = self.entries.lock().unwrap();
-        let number = u64::try_from(entries.len()).unwrap();
-        let record = b"{}".to_vec();
-        let entry = Entry {
-            index: index(number),
-            time: Timestamp::from_micros(1_000_000 + i64::try_from(number).unwrap()).unwrap(),
-            previous: entries.last().map(|last| EntryDigest::of(&last.entry)),
-            admin: (number > 0).then_some(LeafIndex::ZERO),
-            administrative,
-            envelope: Measured {
-                digest: EnvelopeDigest::of(&envelope),
-                length: envelope.len().try_into().unwrap(),
-            },
-            content,
-            record: Measured { digest: RecordDigest::of(&record), length: record.len().try_into().unwrap() },
-        };
-        entries.push(Stored { entry: entry.encode(), record: Some(record), envelope: Some(envelope) });
-        index(number)
-    }
-
-    fn indexed(&self, at: LeafIndex) -> IndexedEntry {
-        IndexedEntry::decode(at, &self.entry(at).unwrap()).unwrap()
-    }
-
-    fn reading(&self, at: LeafIndex) -> Reading {
-        read(at, &self.stored(at).unwrap()).unwrap()
-    }
-
-    fn readings_below(&self, below: TreeSize) -> Vec<Reading> {
-        (0..below.get()).map(|at| self.reading(index(at))).collect()
-    }
-}
-
-fn index(number: u64) -> LeafIndex {
-    LeafIndex::new(number).unwrap()
-}
-
-fn size(number: u64) -> TreeSize {
-    TreeSize::new(number).unwrap()
-}
 
 fn silent(_: Progress) {}
 
@@ -117,21 +32,6 @@ fn subject(text: &str) -> Term {
 
 fn predicate(text: &str) -> Term {
     Term::parse(Field::Predicate, text).unwrap()
-}
-
-/// A log whose statements share subjects, contents and predicate types.
-fn busy(entries: u64) -> Arc<Written> {
-    let written = Written::new();
-    for number in 1..entries {
-        let about = [format!("artifact {}", number % 7), format!("artifact {number}")];
-        let about: Vec<_> = about.iter().map(String::as_str).collect();
-        written.record(
-            if number % 3 == 0 { "https://a.test/p" } else { "https://b.test/p" },
-            &about,
-            number % 50 == 0,
-        );
-    }
-    written
 }
 
 /// Compares every answer with a walk over the whole journal.
@@ -451,13 +351,13 @@ async fn the_follower_indexes_what_is_committed_and_stops_when_told() {
     let (committed, watched) = watch::channel(written.size());
     let mut indexed_to = index.watch_indexed_to();
     let follower = Follower::start(Arc::clone(&index), watched);
-    indexed_to.wait_for(|size| *size == self::size(300)).await.unwrap();
+    indexed_to.wait_for(|reached| *reached == size(300)).await.unwrap();
     written.record("https://a.test/p", &["late"], false);
     committed.send_replace(written.size());
-    indexed_to.wait_for(|size| *size == self::size(301)).await.unwrap();
-    assert_eq!(index.by_term(&subject("late"), self::size(301), 9).unwrap(), [self::index(300)]);
+    indexed_to.wait_for(|reached| *reached == size(301)).await.unwrap();
+    assert_eq!(index.by_term(&subject("late"), size(301), 9).unwrap(), [self::index(300)]);
     follower.stop().await;
     written.record("https://a.test/p", &["after"], false);
     committed.send_replace(written.size());
-    assert_eq!(index.indexed_to(), self::size(301));
+    assert_eq!(index.indexed_to(), size(301));
 }

@@ -69,3 +69,42 @@ impl Evidence for Ledger {
         Ok(IndexedEntry::decode(index, &bytes)?.time)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use custody_evidence::fact::Field;
+    use custody_evidence::thing::Thing;
+
+    use super::*;
+    use crate::index::Source;
+    use crate::index::written::{busy, size};
+    use crate::query::find::{Condition, Find, find};
+    use crate::query::memory::Memory;
+    use crate::query::resolve::resolve;
+
+    #[test]
+    fn index_and_journal_answer_like_the_naive_model() {
+        let (dir, written) = (tempfile::tempdir().unwrap(), busy(120));
+        let index = Index::rebuild(dir.path(), Arc::clone(&written) as Arc<dyn Source>, &mut |_| {}).unwrap();
+        let ledger = Ledger::new(Arc::new(index));
+        let readings = written.readings_below(size(120)).into_iter().map(Arc::new).collect();
+        let memory = Memory { readings, indexed_to: size(120), collision: None };
+        let terms: BTreeSet<_> = memory.readings.iter().flat_map(|reading| reading.terms.clone()).collect();
+        for (term, at) in terms.iter().zip((0..=120).cycle()) {
+            let condition = Condition::parse(term.field().as_str(), term.value()).unwrap();
+            let question = Find { conditions: vec![condition], limit: Some(5), ..Find::default() };
+            assert_eq!(
+                find(&ledger, &question, size(at)).unwrap(),
+                find(&memory, &question, size(at)).unwrap()
+            );
+        }
+        for term in terms.iter().filter(|term| term.field() == Field::Subject) {
+            let things = [Thing::parse(&term.value()["sha256:".len()..][..7]).unwrap()];
+            let found = resolve(&ledger, &things, size(60)).unwrap();
+            assert_eq!(found, resolve(&memory, &things, size(60)).unwrap(), "{term}");
+        }
+        assert_eq!(ledger.time(LeafIndex::ZERO).unwrap(), memory.time(LeafIndex::ZERO).unwrap());
+    }
+}
