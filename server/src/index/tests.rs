@@ -10,9 +10,8 @@ use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, TreeSize};
 use tokio::sync::watch;
 
 use super::state::StateFile;
-use super::{
-    Follower, Index, IndexError, IndexedEntry, Progress, Reading, Source, SourceError, Stored, read,
-};
+use super::written::{Written, busy, index, size};
+use super::{Follower, Index, IndexError, Progress, Reading, Source};
 
 fn silent(_: Progress) {}
 
