@@ -104,6 +104,12 @@ impl Head {
         wide(HEAD_LEN) + self.index_len() + self.blobs_len
     }
 
+    /// What is wrong if the frame should start at another index.
+    pub(super) const fn position(&self, expected: LeafIndex) -> DamageKind {
+        let (expected, found) = (expected.get(), self.first.get());
+        DamageKind::Number { what: "the first index of the frame", expected, found }
+    }
+
     fn encode(&self, mark: Mark) -> Option<[u8; HEAD_LEN]> {
         let mut bytes = Vec::with_capacity(HEAD_LEN);
         bytes.extend(prefix(mark));

@@ -7,6 +7,10 @@ use std::sync::Arc;
 
 use custody_log::{RootHash, TreeSize};
 
+use super::check::Scanner;
+use super::files::fault;
+use super::layout::{self, Layout};
+use super::writer::JournalFault;
 use super::{Damage, Files};
 
 /// How far the scan is.
@@ -84,6 +88,21 @@ pub fn fsck(
     files: &Arc<dyn Files>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<FsckReport, FsckError> {
-    let _ = (dir, files, progress);
-    unimplemented!()
+    let names = match files.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(FsckError::Missing { dir: dir.to_owned() });
+        }
+        result => result.map_err(fault("list", dir))?,
+    };
+    if !names.iter().any(|name| name == layout::JOURNAL) {
+        return Err(FsckError::NoJournal { dir: dir.to_owned() });
+    }
+    Ok(Scanner::new(files.as_ref(), Layout::of(dir), progress).run()?)
+}
+
+impl From<JournalFault> for FsckError {
+    fn from(fault: JournalFault) -> Self {
+        let JournalFault { doing, path, source } = fault;
+        Self::Io { doing, path, source }
+    }
 }

@@ -17,6 +17,7 @@
 
 mod blobs;
 mod chain;
+mod check;
 mod create;
 mod damage;
 mod fields;

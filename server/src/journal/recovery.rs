@@ -189,7 +189,7 @@ fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, B
     let (last, sealed) =
         firsts.split_last().map_or((LeafIndex::ZERO, [].as_slice()), |(last, rest)| (*last, rest));
     let log = SegmentFile::open(files.as_ref(), &layout, LeafIndex::ZERO, None)?.header.log;
-    let both = slots::read(files.as_ref(), &layout, log)?;
+    let both = slots::read(files.as_ref(), &layout, Some(log))?;
     let slot = slots::newest(&both, &layout)?;
 
     let mut known = Progress {
@@ -379,6 +379,10 @@ impl From<Broken> for Torn {
 fn tail_frame(known: &mut Progress, tail: &SegmentFile, offset: u64) -> Result<Scanned, Torn> {
     let frame = tail.frame(offset, tail.len, known.chain.next())?;
     let mut chain = known.chain.clone();
+    if frame.head.first != chain.next() {
+        let kind = frame.head.position(chain.next());
+        return Err(Torn::Never(tail.damage(offset, chain.next(), kind).into()));
+    }
     for (parts, bytes) in frame.entries() {
         // The checksum holds, so these entries were written like this: whatever is wrong with them, they are not torn.
         let index = chain.next();

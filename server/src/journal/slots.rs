@@ -99,8 +99,12 @@ impl Slot {
 /// Both slots as they are on disk; an error in a place says why that slot is not valid.
 pub(super) type BothSlots = [Result<Slot, Damage>; 2];
 
-/// Reads both slots. A slot of another log or a newer version is no slot of ours: that is an error.
-pub(super) fn read(files: &dyn Files, layout: &Layout, log: EntryDigest) -> Result<BothSlots, Broken> {
+/// Reads both slots; `log` is the digest of entry 0, if it is known. A slot of another log or a newer version is no slot of ours: that is an error.
+pub(super) fn read(
+    files: &dyn Files,
+    layout: &Layout,
+    log: Option<EntryDigest>,
+) -> Result<BothSlots, Broken> {
     let [first, second] = layout.slots();
     Ok([read_one(files, &first, log)?, read_one(files, &second, log)?])
 }
@@ -112,7 +116,11 @@ pub(super) fn newest(both: &BothSlots, layout: &Layout) -> Result<Slot, Damage> 
     both.iter().flatten().max_by_key(|slot| slot.sequence).cloned().ok_or(none)
 }
 
-fn read_one(files: &dyn Files, path: &Path, log: EntryDigest) -> Result<Result<Slot, Damage>, Broken> {
+fn read_one(
+    files: &dyn Files,
+    path: &Path,
+    log: Option<EntryDigest>,
+) -> Result<Result<Slot, Damage>, Broken> {
     let damage = |kind| Damage { file: path.to_owned(), offset: 0, entry: LeafIndex::ZERO, kind };
     let file = match files.open(path) {
         Ok(file) => file,
@@ -124,13 +132,13 @@ fn read_one(files: &dyn Files, path: &Path, log: EntryDigest) -> Result<Result<S
     let length = narrow(file.len().map_err(fault("read the length of", path))?).min(LEN_MAX);
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0).map_err(fault("read", path))?;
-    match Slot::decode(&bytes) {
-        Ok(slot) if slot.log != log => {
+    match (Slot::decode(&bytes), log) {
+        (Ok(slot), Some(log)) if slot.log != log => {
             Err(damage(DamageKind::OtherLog { expected: log, found: slot.log }).into())
         }
-        Ok(slot) => Ok(Ok(slot)),
-        Err(kind @ DamageKind::Version { .. }) => Err(damage(kind).into()),
-        Err(kind) => Ok(Err(damage(kind))),
+        (Ok(slot), _) => Ok(Ok(slot)),
+        (Err(kind @ DamageKind::Version { .. }), _) => Err(damage(kind).into()),
+        (Err(kind), _) => Ok(Err(damage(kind))),
     }
 }
 
