@@ -9,10 +9,12 @@
 pub mod check;
 pub mod ci;
 pub mod connection;
+pub mod document;
 pub mod file_digest;
 pub mod freshness;
 pub mod git;
 pub mod ledger;
+pub mod make;
 pub mod memory;
 pub mod pin;
 pub mod sign;

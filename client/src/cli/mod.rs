@@ -6,6 +6,7 @@ mod entry_view;
 pub(crate) mod environment;
 mod explain;
 pub(crate) mod failure;
+mod file;
 mod find;
 mod init;
 mod inspect;
@@ -48,7 +49,7 @@ enum Command {
     /// Make, list, show and import signing keys.
     Key(key::Args),
     /// Make a statement, sign it and record it.
-    Record(record::Args),
+    Record(Box<record::Args>),
     /// Show what a file says and what can be verified in it, without a server.
     Inspect(inspect::Args),
     /// Find the entries that meet every condition, newest first.
@@ -112,7 +113,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Config(args) => config::run(args, context).await,
         Command::Key(args) => key::run(args, context).await,
-        Command::Record(args) => record::run(args, context).await,
+        Command::Record(args) => record::run(*args, context).await,
         Command::Inspect(args) => inspect::run(args, context).await,
     }
 }

@@ -1,45 +1,7 @@
 //! The commit object: the bytes that a commit id hashes.
 
+use custody_evidence::repository::CommitId;
 use custody_log::Timestamp;
-
-/// The id of a commit: 40 (SHA-1) or 64 (SHA-256) lower-case hex digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CommitId(String);
-
-/// Text that is not the id of a commit.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a commit id of 40 or 64 hex digits, found {found:?}")]
-pub struct NotACommitId {
-    /// The text, cut to 80 characters.
-    pub found: String,
-}
-
-impl CommitId {
-    /// Returns the hex digits.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Accepts upper-case digits and makes them lower-case.
-impl std::str::FromStr for CommitId {
-    type Err = NotACommitId;
-
-    fn from_str(text: &str) -> Result<Self, NotACommitId> {
-        if matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            Ok(Self(text.to_ascii_lowercase()))
-        } else {
-            Err(NotACommitId { found: text.chars().take(80).collect() })
-        }
-    }
-}
-
-impl std::fmt::Display for CommitId {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// A name with a mail address, as commits carry them. Nobody has checked either.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,7 +122,9 @@ fn person(header: &'static str, value: &str) -> Result<(Person, Timestamp), Comm
     let seconds: i64 = date.split_whitespace().next().ok_or_else(bad)?.parse().map_err(|_| bad())?;
     let micros = seconds.checked_mul(1_000_000).ok_or_else(bad)?;
     let date = Timestamp::from_micros(micros).map_err(|_| bad())?;
-    Ok((Person { name: name.trim().to_owned(), email: email.trim().to_owned() }, date))
+    // A statement carries people as names, which have no control characters.
+    let clean = |text: &str| text.trim().replace(char::is_control, "\u{fffd}");
+    Ok((Person { name: clean(name), email: clean(email) }, date))
 }
 
 fn signature_kind(first_line: &str) -> SignatureKind {

@@ -10,7 +10,8 @@ mod remote;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-pub use commit::{CommitError, CommitId, CommitObject, Person, SignatureKind};
+pub use commit::{CommitError, CommitObject, Person, SignatureKind};
+pub use custody_evidence::repository::CommitId;
 pub use remote::{RemoteError, RepositoryUrl};
 
 /// A repository that git can read.

@@ -1,12 +1,14 @@
 //! One name for one repository, whatever way it was cloned.
 
+use custody_evidence::Repository;
+
 /// Where a repository lives: `https://host/path`, without user, password, `.git` and trailing slash.
 ///
 /// `git@github.com:acme/api.git`, `ssh://git@github.com/acme/api` and `https://token@github.com/acme/api.git/`
 /// are one repository, and must be one node in the graph. Leaving the user part out also keeps a token of the CI
 /// system out of what is signed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct RepositoryUrl(String);
+pub struct RepositoryUrl(Repository);
 
 /// Why a text does not name a repository.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,36 +31,31 @@ impl RepositoryUrl {
     /// Reads any form in which git names a remote.
     pub fn parse(text: &str) -> Result<Self, RemoteError> {
         let text = text.trim();
-        let text = text.strip_prefix("git+").unwrap_or(text);
-        let bad = || RemoteError::Form { found: without_user(text).chars().take(200).collect() };
         if text.starts_with(['/', '.', '~', '\\']) || text.starts_with("file:") {
             return Err(RemoteError::LocalPath { found: text.chars().take(200).collect() });
         }
         // A query or fragment is no part of a repository's name, and is where tokens travel.
-        if text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '?' | '#' | '\\')) {
-            return Err(bad());
+        let named = (!text.contains(['?', '#', '\\'])).then(|| Repository::parse(text)).flatten();
+        let rest = named.as_ref().and_then(|name| name.as_str().strip_prefix("https://"));
+        let has_path = rest.and_then(|rest| rest.split_once('/')).is_some_and(|(_, path)| !path.is_empty());
+        match named {
+            Some(name) if has_path => Ok(Self(name)),
+            Some(_) | None => {
+                Err(RemoteError::Form { found: without_user(text).chars().take(200).collect() })
+            }
         }
-        let (scheme, authority, path) = parts(text).ok_or_else(bad)?;
-        let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let host = match scheme {
-            Scheme::Http => host.strip_suffix(":80").unwrap_or(host),
-            Scheme::Https => host.strip_suffix(":443").unwrap_or(host),
-            // The port of the SSH server says nothing about where the web server listens.
-            Scheme::Ssh => host.split_once(':').map_or(host, |(name, _)| name),
-        };
-        let path = path.trim_matches('/');
-        let path = path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/');
-        if host.is_empty() || path.is_empty() {
-            return Err(bad());
-        }
-        let prefix = if scheme == Scheme::Http { "http" } else { "https" };
-        Ok(Self(format!("{prefix}://{}/{path}", host.to_ascii_lowercase())))
+    }
+
+    /// Returns the name as statements carry it.
+    #[must_use]
+    pub fn name(&self) -> &Repository {
+        &self.0
     }
 
     /// Returns `https://host/path`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
@@ -72,32 +69,8 @@ impl std::str::FromStr for RepositoryUrl {
 
 impl std::fmt::Display for RepositoryUrl {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Scheme {
-    Http,
-    Https,
-    Ssh,
-}
-
-/// Splits into scheme, authority (with user and port) and path.
-fn parts(text: &str) -> Option<(Scheme, &str, &str)> {
-    if let Some((scheme, rest)) = text.split_once("://") {
-        let scheme = match scheme.to_ascii_lowercase().as_str() {
-            "http" => Scheme::Http,
-            "https" => Scheme::Https,
-            "git" | "ssh" | "git+ssh" => Scheme::Ssh,
-            _ => return None,
-        };
-        let (authority, path) = rest.split_once('/')?;
-        return Some((scheme, authority, path));
-    }
-    // The short form of SSH: [user@]host:path. A single letter before the colon is a drive, not a host.
-    let (authority, path) = text.split_once(':')?;
-    (authority.len() > 1 && !authority.contains('/')).then_some((Scheme::Ssh, authority, path))
 }
 
 /// A password in front of `@` must not be printed.

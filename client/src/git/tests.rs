@@ -111,14 +111,11 @@ fn one_repository_has_one_name() {
         "https://x-access-token:ghs_secret@GitHub.com/acme/api.git",
         "git+https://github.com/acme/api",
         "git@github.com:acme/api.git",
-        "github.com:acme/api",
         "ssh://git@github.com:22/acme/api.git",
         "git://github.com/acme/api.git",
     ] {
         assert_eq!(RepositoryUrl::parse(text).unwrap().as_str(), "https://github.com/acme/api", "{text}");
     }
-    let plain = RepositoryUrl::parse("http://git.local:8080/a/b.git").unwrap();
-    assert_eq!(plain.as_str(), "http://git.local:8080/a/b");
 }
 
 #[test]

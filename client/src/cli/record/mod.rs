@@ -1,12 +1,67 @@
-//! Placeholder until the command lands.
+//! `custody record`: make a statement, sign it, record it. One file a kind.
 
-use crate::cli::Context;
-use crate::cli::failure::{Failure, Outcome};
+mod approval;
+mod build;
+mod common;
+mod deploy;
+mod envelope;
+mod generic;
+mod promotion;
+mod review;
+mod sbom;
+mod send;
+mod source;
+mod surroundings;
 
+use clap::Subcommand;
+
+use super::Context;
+use super::failure::{Failure, Outcome};
+
+/// Make a statement, sign it and record it.
+///
+/// Repository, commit, branch, run and builder come from the CI system (GitHub Actions, GitLab CI, Jenkins, Buildkite,
+/// CircleCI) and from git, unless they are given. A step that runs again records the same content, and is answered
+/// with the first entry.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    #[command(subcommand)]
+    kind: Kind,
+}
 
-#[expect(clippy::unused_async, reason = "every command has this form")]
-pub(crate) async fn run(_args: Args, _context: &Context) -> Result<Outcome, Failure> {
-    Err(Failure::usage("not_built", "this command is not built yet"))
+#[derive(Debug, Subcommand)]
+enum Kind {
+    /// A commit and its place: parents, branch, author.
+    Source(source::Args),
+    /// How files were built (SLSA provenance v1).
+    Build(build::Args),
+    /// What is in a file: a CycloneDX or SPDX document, embedded as it is.
+    Sbom(sbom::Args),
+    /// Who reviewed a commit.
+    Review(review::Args),
+    /// Somebody approves a subject for an environment or gate.
+    Approval(approval::Args),
+    /// A subject moved from one stage to another.
+    Promotion(promotion::Args),
+    /// A subject started or stopped running.
+    Deploy(deploy::Args),
+    /// Any other predicate, embedded as it is.
+    Generic(generic::Args),
+    /// Envelopes that were signed elsewhere: DSSE, one a file or one a line.
+    Envelope(envelope::Args),
+}
+
+/// Runs `custody record`.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    match args.kind {
+        Kind::Source(args) => source::run(args, context).await,
+        Kind::Build(args) => build::run(args, context).await,
+        Kind::Sbom(args) => sbom::run(args, context).await,
+        Kind::Review(args) => review::run(args, context).await,
+        Kind::Approval(args) => approval::run(args, context).await,
+        Kind::Promotion(args) => promotion::run(args, context).await,
+        Kind::Deploy(args) => deploy::run(args, context).await,
+        Kind::Generic(args) => generic::run(args, context).await,
+        Kind::Envelope(args) => envelope::run(args, context).await,
+    }
 }

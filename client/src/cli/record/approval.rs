@@ -1,0 +1,61 @@
+//! `custody record approval`: somebody approves a subject.
+
+use custody_client::make::custody;
+use custody_evidence::identity::Identity;
+use custody_evidence::predicate::{Approval, CustodyPredicate as _, Name};
+use custody_log::Timestamp;
+
+use super::common::{Common, name, time, unmade};
+use super::send;
+use crate::cli::Context;
+use crate::cli::failure::{Failure, Outcome};
+
+/// Somebody approves a subject for an environment or gate.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The environment or gate that the subject may pass to.
+    #[arg(long = "for", value_name = "NAME", required_unless_present = "predicate")]
+    target: Option<Name>,
+    /// Who approves [default: the key that signs].
+    #[arg(long, value_name = "WHO")]
+    approver: Option<Name>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When the approval ends [default: never].
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<Timestamp>,
+    /// When it was given [default: now]. A step that may run again gives it, so that it records the same content.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<Timestamp>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Runs `custody record approval`.
+pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let subjects = args.common.subjects(&[], context)?;
+    let made = match (args.common.given(Approval::TYPE, &subjects)?, args.target) {
+        (Some(made), _) => made,
+        (None, None) => return Err(Failure::usage("missing_flag", "an approval needs --for NAME")),
+        (None, Some(target)) => {
+            let approver = match args.approver {
+                Some(approver) => approver,
+                None => name(
+                    "--approver",
+                    &Identity::from(args.common.sending.choose(context)?.key.id()).to_string(),
+                )?,
+            };
+            let at = args.at.unwrap_or_else(|| context.clock.now());
+            if args.until.is_some_and(|until| until <= at) {
+                return Err(Failure::usage(
+                    "bad_time",
+                    "--until is not later than --at: the approval would never hold",
+                ));
+            }
+            let predicate = Approval { target, approver, at, reason: args.reason, until: args.until };
+            custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?
+        }
+    };
+    send::statement(&made, &args.common.sending, context).await
+}

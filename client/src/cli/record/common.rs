@@ -1,0 +1,140 @@
+//! The flags that every kind of statement takes, and what they mean.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use custody_client::file_digest::FileDigests;
+use custody_client::make::{Given, Made, MakeError, Subject, given};
+use custody_client::sign::{Choice, choose};
+use custody_evidence::predicate::Name;
+
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+use crate::cli::key;
+use crate::cli::settings::duration;
+pub(super) use crate::cli::times::time;
+
+/// Flags that every kind takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Common {
+    /// What the statement is about: a file, `sha256:<hex>`, `<repository>@<commit>`, `<image>@sha256:<hex>` or
+    /// `<purl>@<digest>`. Can be given several times.
+    #[arg(long = "subject", value_name = "THING")]
+    pub(super) subjects: Vec<String>,
+    /// Take the predicate from a JSON file, as it is, instead of making it.
+    #[arg(long, value_name = "FILE")]
+    pub(super) predicate: Option<PathBuf>,
+    /// The predicate type of that file [default: that of the kind].
+    #[arg(long = "type", value_name = "URI", requires = "predicate")]
+    pub(super) predicate_type: Option<String>,
+    #[command(flatten)]
+    pub(super) sending: Sending,
+}
+
+/// Flags for signing and sending.
+#[derive(Debug, clap::Args)]
+pub(super) struct Sending {
+    /// The key that signs: a stored key's name or id, a file, or `env://VARIABLE` [default: the only stored key, or the
+    /// one called `default`].
+    #[arg(long, value_name = "KEY")]
+    pub(super) key: Option<String>,
+    /// Print the statement and send nothing; with `-o json`, print the signed envelope.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    #[command(flatten)]
+    pub(super) delivery: Delivery,
+}
+
+/// Flags for sending.
+#[derive(Debug, clap::Args)]
+pub(super) struct Delivery {
+    /// Write the receipt to this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) receipt: Option<PathBuf>,
+    /// How long to try again when the server cannot be reached.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    pub(super) retry_for: Duration,
+}
+
+/// The largest predicate: an envelope of 64 MiB holds base64 of at most three quarters of it.
+const PREDICATE_MAX: u64 = 48 * 1024 * 1024;
+
+impl Common {
+    /// Returns the subjects that were given, with `more` files among them; files are read and hashed.
+    pub(super) fn subjects(&self, more: &[PathBuf], context: &Context) -> Result<Vec<Subject>, Failure> {
+        let mut subjects = Vec::new();
+        for text in &self.subjects {
+            let subject = Given::parse(text).map_err(|error| {
+                Failure::usage("bad_subject", format!("--subject {text}: {error}")).hint(error.hint())
+            })?;
+            subjects.push(match subject {
+                Given::Complete(subject) => subject,
+                Given::File(path) => file(&path, context)?,
+            });
+        }
+        for path in more {
+            subjects.push(file(path, context)?);
+        }
+        Ok(subjects)
+    }
+
+    /// Makes the statement around the file of `--predicate`, if it was given.
+    pub(super) fn given(&self, default_type: &str, subjects: &[Subject]) -> Result<Option<Made>, Failure> {
+        let Some(path) = &self.predicate else { return Ok(None) };
+        let bytes = read_document(path)?;
+        let predicate_type = self.predicate_type.as_deref().unwrap_or(default_type);
+        given(predicate_type, &bytes, subjects).map(Some).map_err(|error| unmade(&error, Some(path)))
+    }
+}
+
+impl Sending {
+    /// Finds the key that signs.
+    pub(super) fn choose(&self, context: &Context) -> Result<Choice, Failure> {
+        let store = key::store(context)?;
+        choose(self.key.as_deref(), &store, |name| key::variable(context, name))
+            .map_err(|error| key::failure(&error))
+    }
+}
+
+/// Reads a document that is going to be embedded.
+pub(super) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
+    crate::cli::file::read(path, PREDICATE_MAX)
+}
+
+/// Says why no statement was made.
+pub(super) fn unmade(error: &MakeError, file: Option<&Path>) -> Failure {
+    let place = file.map_or_else(String::new, |path| format!("{}: ", path.display()));
+    let failure = |word, hint: &str| {
+        let failure = Failure::usage(word, format!("{place}{error}"));
+        if hint.is_empty() { failure } else { failure.hint(hint) }
+    };
+    match error {
+        MakeError::NoSubject => {
+            failure("no_subject", "name what it is about: --subject FILE, or --subject sha256:<hex>")
+        }
+        MakeError::Json(_) => {
+            failure("bad_predicate", "what is signed must read the same for everybody: fix the file")
+        }
+        MakeError::NotAnSbom { .. } => failure(
+            "not_an_sbom",
+            "custody record generic --type URI --predicate FILE records any other JSON document",
+        ),
+        MakeError::Statement(_) => failure("bad_statement", ""),
+    }
+}
+
+/// Checks a name that did not come through clap.
+pub(super) fn name(flag: &str, text: &str) -> Result<Name, Failure> {
+    text.parse().map_err(|error| Failure::usage("bad_name", format!("{flag}: {error}")))
+}
+
+fn file(path: &Path, context: &Context) -> Result<Subject, Failure> {
+    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let bar = context.output.bytes_bar("hashing", length);
+    let digests = FileDigests::of(path, |read| bar.inc(read)).map_err(|error| {
+        Failure::usage("no_file", format!("{error}: {}", error.source))
+            .hint("a subject is a file, or a digest such as sha256:<hex>")
+    })?;
+    bar.finish_and_clear();
+    Ok(Subject::of_file(path, &digests))
+}

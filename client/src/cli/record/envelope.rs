@@ -1,0 +1,217 @@
+//! `custody record envelope`: envelopes that were signed elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use custody_client::Ledger;
+use custody_client::document::{self, Kind};
+use custody_evidence::dsse::{Envelope, MAX_ENVELOPE};
+use serde_json::json;
+
+use super::common::Delivery;
+use super::send;
+use crate::cli::Context;
+use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::{file, session};
+
+/// Envelopes that were signed elsewhere: DSSE, one a file or one a line. The kind is told from the bytes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The files; `-` is standard input.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Send nothing: only say whether the files can be recorded.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    delivery: Delivery,
+}
+
+/// One envelope, and where it stood.
+struct Found {
+    place: String,
+    envelope: Result<Envelope, Failure>,
+}
+
+/// The largest file: a `.jsonl` may hold several envelopes of the largest size there is.
+const FILE_MAX: u64 = 1 << 30;
+
+/// Runs `custody record envelope`.
+pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let mut found = Vec::new();
+    for path in &args.files {
+        match file::read(path, FILE_MAX) {
+            Ok(bytes) => found.extend(split(path, &bytes)),
+            Err(failure) => found.push(Found { place: place(path), envelope: Err(failure) }),
+        }
+    }
+    if found.len() > 1 && args.delivery.receipt.is_some() {
+        return Err(Failure::usage(
+            "one_receipt",
+            format!("--receipt is for one envelope, found {}", found.len()),
+        )
+        .hint("-o json prints the receipt of each"));
+    }
+    if args.dry_run {
+        return dry_run(found, context);
+    }
+    // Nothing to send needs no server.
+    if found.len() == 1 {
+        let only = found.remove(0);
+        let envelope = only.envelope?;
+        let mut ledger = session::open_for(context, args.delivery.retry_for).await?;
+        return one(&mut ledger, &envelope, &args.delivery, context).await;
+    }
+    let mut ledger = session::open_for(context, args.delivery.retry_for).await?;
+    several(&mut ledger, found, &args.delivery, context).await
+}
+
+async fn one(
+    ledger: &mut Ledger,
+    envelope: &Envelope,
+    delivery: &Delivery,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    let recorded = send::envelope_to(ledger, envelope, context).await?;
+    if let Some(path) = &delivery.receipt {
+        send::write_receipt(path, &recorded)?;
+    }
+    if context.output.is_json() {
+        context.output.print_json(&send::document(&recorded))?;
+    } else {
+        context.output.print(send::text(&recorded, None, delivery))?;
+    }
+    Ok(Outcome::Yes)
+}
+
+/// Each envelope has its own outcome, one line each. What could not be found out ends the work: the server is away, and
+/// would be asked in vain for each of the others.
+async fn several(
+    ledger: &mut Ledger,
+    found: Vec<Found>,
+    delivery: &Delivery,
+    context: &Context,
+) -> Result<Outcome, Failure> {
+    let total = found.len();
+    let mut failed: Vec<Exit> = Vec::new();
+    for (done, Found { place, envelope }) in found.into_iter().enumerate() {
+        let recorded = match envelope {
+            Ok(envelope) => send::envelope_to(ledger, &envelope, context).await,
+            Err(failure) => Err(failure),
+        };
+        match recorded {
+            Ok(recorded) if context.output.is_json() => {
+                let mut line = send::document(&recorded);
+                if let Some(members) = line.as_object_mut() {
+                    members.insert("file".to_owned(), json!(place));
+                }
+                context.output.print_json(&line)?;
+            }
+            Ok(recorded) => {
+                context.output.print(format!("{place}: {}", send::text(&recorded, None, delivery)))?
+            }
+            Err(failure) if failure.exit == Exit::Unknown => {
+                return Err(failure.prefixed(&place).hint(format!(
+                    "{done} of {total} envelopes were tried before; record them all again: it is safe"
+                )));
+            }
+            Err(failure) => {
+                report(&place, &failure, context)?;
+                failed.push(failure.exit);
+            }
+        }
+    }
+    ended(&failed, total)
+}
+
+fn dry_run(found: Vec<Found>, context: &Context) -> Result<Outcome, Failure> {
+    let total = found.len();
+    let mut failed = Vec::new();
+    for Found { place, envelope } in found {
+        match envelope {
+            Ok(envelope) if context.output.is_json() => context.output.print_json(&json!({
+                "file": place,
+                "envelope": envelope.digest().to_string(),
+                "content": envelope.content().to_string(),
+            }))?,
+            Ok(envelope) => {
+                context.output.print(format!("{place}: DSSE envelope, content {}\n", envelope.content()))?;
+            }
+            Err(failure) => {
+                report(&place, &failure, context)?;
+                failed.push(failure.exit);
+            }
+        }
+    }
+    context.output.note("dry run: nothing was sent");
+    ended(&failed, total)
+}
+
+fn report(place: &str, failure: &Failure, context: &Context) -> Result<(), Failure> {
+    if context.output.is_json() {
+        let error = json!({ "code": failure.code, "message": failure.message, "hint": failure.hint });
+        context.output.print_json(&json!({ "file": place, "error": error }))
+    } else {
+        context.output.warn(format!("{place}: {}", failure.message));
+        Ok(())
+    }
+}
+
+/// A refusal by the server weighs more than a file that was never sent: it is an answer.
+fn ended(failed: &[Exit], total: usize) -> Result<Outcome, Failure> {
+    if failed.is_empty() {
+        return Ok(Outcome::Yes);
+    }
+    let message = format!("{} of {total} envelopes were not recorded", failed.len());
+    if failed.contains(&Exit::No) {
+        Err(Failure::no("some_refused", message))
+    } else {
+        Err(Failure::usage("some_unusable", message))
+    }
+}
+
+/// Splits a file into its envelopes: one, or one a line. Of a single envelope one newline at the end is no part.
+fn split(path: &Path, bytes: &[u8]) -> Vec<Found> {
+    let name = place(path);
+    if document::kind(bytes) != Kind::JsonLines {
+        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+        return vec![Found { envelope: parse(bytes), place: name }];
+    }
+    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
+    let filled = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
+    filled
+        .map(|(number, line)| Found { place: format!("{name}:{}", number + 1), envelope: parse(line) })
+        .collect()
+}
+
+fn parse(bytes: &[u8]) -> Result<Envelope, Failure> {
+    let kind = document::kind(bytes);
+    match kind {
+        Kind::Dsse if bytes.len() > MAX_ENVELOPE => Err(Failure::usage(
+            "too_large",
+            format!("{} bytes, an envelope has at most {MAX_ENVELOPE}", bytes.len()),
+        )),
+        Kind::Dsse => Envelope::parse(bytes).map_err(|error| {
+            Failure::usage("bad_envelope", error.to_string()).hint("custody inspect FILE says more about it")
+        }),
+        Kind::SigstoreBundle
+        | Kind::NpmAttestations
+        | Kind::Pep740
+        | Kind::CosignBundle
+        | Kind::CloudBuild => {
+            Err(Failure::usage("unsupported_envelope", format!("{} is not supported yet", kind.name()))
+                .hint("DSSE envelopes are; the signed statement can be signed again by a key of yours"))
+        }
+        Kind::Statement => Err(Failure::usage("unsigned", format!("this is {}", kind.name()))
+            .hint("sign its predicate: custody record generic --type URI --predicate FILE --subject THING")),
+        Kind::CycloneDx | Kind::Spdx | Kind::OtherSbom => {
+            Err(Failure::usage("unsigned", format!("this is {}, which nobody signed", kind.name()))
+                .hint("custody record sbom FILE --subject THING signs and records it"))
+        }
+        _ => Err(Failure::usage("not_an_envelope", format!("this is {}, not an envelope", kind.name()))
+            .hint("a DSSE envelope is JSON with payload, payloadType and signatures")),
+    }
+}
+
+fn place(path: &Path) -> String {
+    path.display().to_string()
+}

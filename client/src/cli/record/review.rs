@@ -1,0 +1,61 @@
+//! `custody record review`: who reviewed a commit.
+
+use custody_client::make::{Subject, custody};
+use custody_evidence::predicate::{CustodyPredicate as _, Name, Review};
+use custody_log::Timestamp;
+
+use super::common::{Common, name, time, unmade};
+use super::send;
+use super::surroundings::{self, Place};
+use crate::cli::Context;
+use crate::cli::failure::{Failure, Outcome};
+
+/// Who reviewed a commit. The subject is the commit.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    place: Place,
+    /// Who reviewed it, such as `key:<hex>` or a mail address. Can be given several times.
+    #[arg(long = "reviewer", value_name = "WHO", required_unless_present = "predicate")]
+    reviewers: Vec<Name>,
+    /// When the last of them approved it, as the review tool says.
+    #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "predicate")]
+    approved_at: Option<Timestamp>,
+    /// Where the review can be read [default: the pull or merge request that CI builds].
+    #[arg(long, value_name = "URL")]
+    change_url: Option<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Runs `custody record review`.
+pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let around = surroundings::read(context)?;
+    let missing = |error| surroundings::missing(&error);
+    let repository = around.repository(args.place.repo.as_ref()).map_err(missing)?;
+    let commit = around.commit(args.place.commit.as_ref()).map_err(missing)?;
+    let mut subjects = vec![Subject::of_commit(&repository, &commit)];
+    subjects.extend(args.common.subjects(&[], context)?);
+    let made = match (args.common.given(Review::TYPE, &subjects)?, args.approved_at) {
+        (Some(made), _) => made,
+        (None, None) => return Err(Failure::usage("missing_flag", "a review needs --approved-at TIME")),
+        (None, Some(approved_at)) => {
+            let reference = around.reference(args.place.reference.as_deref(), &commit);
+            let change = around.change(args.change_url.as_deref());
+            let mut reviewers = args.reviewers;
+            // In whatever order a review tool lists them, it is the same review.
+            reviewers.sort();
+            reviewers.dedup();
+            let predicate = Review {
+                repo: repository.name().clone(),
+                commit,
+                reference: reference.map(|text| name("--ref", &text)).transpose()?,
+                reviewers,
+                approved_at,
+                change_url: change.map(|text| name("--change-url", &text)).transpose()?,
+            };
+            custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?
+        }
+    };
+    send::statement(&made, &args.common.sending, context).await
+}

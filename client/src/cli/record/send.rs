@@ -1,0 +1,125 @@
+//! Signs, sends, and says what came out.
+
+use std::sync::Arc;
+
+use custody_client::ledger::Progress;
+use custody_client::make::Made;
+use custody_client::memory::replace;
+use custody_client::{Ledger, Recorded};
+use custody_evidence::dsse::{Envelope, IN_TOTO};
+use serde_json::{Value, json};
+
+use super::common::{Delivery, Sending};
+use crate::cli::Context;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::escape_line;
+use crate::cli::session;
+
+/// Signs the statement and records it; with `--dry-run`, prints it.
+pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context) -> Result<Outcome, Failure> {
+    if sending.dry_run && !context.output.is_json() {
+        let mut line = made.payload.clone();
+        line.push(b'\n');
+        context.output.print_bytes(&line)?;
+        context.output.note("dry run: nothing was signed, nothing was sent");
+        return Ok(Outcome::Yes);
+    }
+    let chosen = sending.choose(context)?;
+    let envelope = Envelope::sign(IN_TOTO, &made.payload, &[&chosen.key])
+        .map_err(|error| Failure::usage("bad_statement", error.to_string()))?;
+    if sending.dry_run {
+        let mut line = envelope.bytes().to_vec();
+        line.push(b'\n');
+        context.output.print_bytes(&line)?;
+        return Ok(Outcome::Yes);
+    }
+    let mut ledger = session::open_for(context, sending.delivery.retry_for).await?;
+    let recorded = envelope_to(&mut ledger, &envelope, context).await?;
+    if let Some(path) = &sending.delivery.receipt {
+        write_receipt(path, &recorded)?;
+    }
+    if context.output.is_json() {
+        context.output.print_json(&document(&recorded))?;
+    } else {
+        let key = format!("key:{} ({})", chosen.key.id(), chosen.from);
+        context.output.print(text(&recorded, Some(&key), &sending.delivery))?;
+    }
+    Ok(Outcome::Yes)
+}
+
+/// Records one envelope, with a progress bar while it is sent.
+pub(super) async fn envelope_to(
+    ledger: &mut Ledger,
+    envelope: &Envelope,
+    context: &Context,
+) -> Result<Recorded, Failure> {
+    let bar = context.output.bytes_bar("sending", u64::try_from(envelope.bytes().len()).unwrap_or(u64::MAX));
+    let shown = bar.clone();
+    let progress: Progress = Arc::new(move |sent| shown.set_position(sent));
+    let recorded = ledger.record(envelope, progress).await;
+    bar.finish_and_clear();
+    for warning in ledger.take_warnings() {
+        context.output.warn(warning);
+    }
+    Ok(recorded?)
+}
+
+/// Writes the receipt so that the file is there whole or not at all.
+pub(super) fn write_receipt(path: &std::path::Path, recorded: &Recorded) -> Result<(), Failure> {
+    replace(path, &recorded.logged.receipt().receipt().encode()).map_err(|error| {
+        let index = recorded.logged.entry().index;
+        Failure::usage(
+            "unwritable",
+            format!("entry {index} is recorded, but its receipt was not written: {error}"),
+        )
+        .hint("record it again with another --receipt FILE: the entry stays the same")
+    })
+}
+
+/// Returns the object that `-o json` prints.
+pub(super) fn document(recorded: &Recorded) -> Value {
+    let (entry, receipt) = (recorded.logged.entry(), recorded.logged.receipt());
+    let checkpoint = receipt.checkpoint().checkpoint();
+    json!({
+        "index": entry.index.get(),
+        "entry": custody_log::EntryDigest::of(receipt.entry_bytes()).to_string(),
+        "envelope": entry.envelope.digest.to_string(),
+        "content": entry.content.to_string(),
+        "time": entry.time.to_string(),
+        "duplicate": recorded.duplicate,
+        "spooled": false,
+        "receipt": String::from_utf8_lossy(&receipt.receipt().encode()),
+        "checkpoint": {
+            "origin": checkpoint.origin().to_string(),
+            "size": checkpoint.size().get(),
+            "root": checkpoint.root().to_string(),
+        },
+    })
+}
+
+/// Returns what people read.
+pub(super) fn text(recorded: &Recorded, key: Option<&str>, delivery: &Delivery) -> String {
+    let (entry, record) = (recorded.logged.entry(), recorded.logged.record());
+    let checkpoint = recorded.logged.receipt().checkpoint().checkpoint();
+    let done = if recorded.duplicate { "recorded already" } else { "recorded" };
+    let mut lines = vec![format!("{done}  {}", escape_line(&record.predicate_type))];
+    // Several digests of one file are one subject to a reader, and a release can have hundreds.
+    let shown = record.subjects.iter().take(4).map(|subject| format!("  subject  {}", escape_line(subject)));
+    lines.extend(shown);
+    if record.subjects.len() > 4 {
+        lines.push(format!("  subject  and {} more digests", record.subjects.len() - 4));
+    }
+    let log = escape_line(checkpoint.origin().as_str());
+    lines.push(format!("  entry    index:{}  in {log}, tree size {}", entry.index, checkpoint.size()));
+    lines.push(format!("  time     {}", entry.time));
+    if let Some(key) = key {
+        lines.push(format!("  signed   by {}", escape_line(key)));
+    }
+    if let Some(path) = &delivery.receipt {
+        lines.push(format!("  receipt  {}", escape_line(&path.display().to_string())));
+    }
+    if recorded.duplicate {
+        lines.push("  the log held this content already: nothing was added".to_owned());
+    }
+    lines.join("\n") + "\n"
+}

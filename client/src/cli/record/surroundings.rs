@@ -1,0 +1,67 @@
+//! Reads the CI environment and the working copy, and says what was detected.
+
+use std::path::Path;
+
+use custody_client::ci::{self, Variables};
+use custody_client::git::{CommitId, CommitObject, GitError, Repository, RepositoryUrl};
+use custody_client::make::{Missing, Surroundings, WorkingCopy};
+
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+
+/// Where a statement's source is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Place {
+    /// The repository [default: from CI, or the git remote].
+    #[arg(long, value_name = "URL")]
+    pub(super) repo: Option<RepositoryUrl>,
+    /// The commit [default: from CI, or git `HEAD`].
+    #[arg(long, value_name = "ID")]
+    pub(super) commit: Option<CommitId>,
+    /// The branch or tag in full, such as `refs/heads/main` [default: from CI, or the git branch].
+    #[arg(long = "ref", value_name = "REF")]
+    pub(super) reference: Option<String>,
+}
+
+/// Reads both, and tells the user what was detected. A folder outside of git is no error: flags and CI may say enough.
+pub(super) fn read(context: &Context) -> Result<Surroundings, Failure> {
+    let variables: Variables =
+        context.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let job = ci::detect(&variables);
+    if let Some(job) = &job {
+        context.output.note(format!("detected {}", job.system));
+        for line in job.summary() {
+            context.output.note(format!("  {line}"));
+        }
+    }
+    let working_copy =
+        match Repository::find(Path::new(".")).and_then(|repository| WorkingCopy::read(&repository)) {
+            Ok(copy) => Some(copy),
+            // No repository, no git, or no commit in it yet.
+            Err(GitError::NotARepository { said, .. }) if said.contains("dubious ownership") => {
+                context.output.warn(format!("git refuses to read this folder: {said}"));
+                None
+            }
+            Err(_) => None,
+        };
+    Ok(Surroundings { job, working_copy })
+}
+
+/// Reads the commit object from the working copy.
+pub(super) fn commit_object(commit: &CommitId) -> Result<CommitObject, Failure> {
+    let found = Repository::find(Path::new(".")).and_then(|repository| repository.commit(commit));
+    found.map_err(|error| {
+        let cause =
+            std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+        Failure::usage("git", format!("{error}{cause}")).hint(error.hint())
+    })
+}
+
+/// Says what is missing, which flag gives it, and where it was looked for.
+pub(super) fn missing(missing: &Missing) -> Failure {
+    Failure::usage(
+        "missing_fact",
+        format!("no {}: it is neither given, nor set by a CI system, nor known to git", missing.what),
+    )
+    .hint(format!("give {} (looked for {}{})", missing.flag, missing.variables, missing.git))
+}
