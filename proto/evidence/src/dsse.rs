@@ -237,6 +237,6 @@ impl std::fmt::Debug for Envelope {
             .field("payload_type", &self.payload_type)
             .field("payload", &self.payload().len())
             .field("signatures", &self.signatures)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

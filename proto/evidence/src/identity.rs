@@ -9,16 +9,16 @@ use crate::key::{KeyId, KeyIdError};
 /// A signer or submitter.
 ///
 /// Displayed, and written in JSON, as `key:<64 hex digits>` or `<issuer>#<subject>`. An issuer is a URL without
-/// a fragment (OpenID Connect Core section 2), so the first `#` ends it.
+/// a fragment (`OpenID` Connect Core section 2), so the first `#` ends it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Identity {
     /// A bare key.
     Key(KeyId),
-    /// A subject of an OpenID Connect issuer.
+    /// A subject of an `OpenID` Connect issuer.
     Oidc(OidcIdentity),
 }
 
-/// A subject of an OpenID Connect issuer.
+/// A subject of an `OpenID` Connect issuer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct OidcIdentity {
     issuer: String,

@@ -215,7 +215,7 @@ fn one_change_to_a_good_envelope_is_refused_for_its_reason() {
         Ok(envelope) => admit(&trust(), &envelope, time(NOW), SALT).map_or_else(|r| r.word(), |_| "admitted"),
     };
     assert_eq!(words(&good), "admitted");
-    let one = good.split_once("[").unwrap().1.strip_suffix("]}").unwrap().to_owned();
+    let one = good.split_once('[').unwrap().1.strip_suffix("]}").unwrap().to_owned();
     for (from, to, expected) in [
         ("\"payload\":\"", "\"payload\":\"=", "bad_base64"),
         ("\"payload\":\"", "\"payload\":\"AAAA", "bad_json"),
@@ -411,7 +411,7 @@ fn a_second_envelope_must_add_something() {
     assert!(!record(&[STRANGER, WRITER]).adds_to(&[&writer]));
     assert!(both.adds_to(&[&writer]) && reporter.adds_to(&[&writer]));
     assert!(!both.adds_to(&[&writer, &reporter]));
-    let with = |authority, binding| AdmissionRecord { authority, binding, ..writer.clone() };
+    let with = |authority, binding| AdmissionRecord { binding, authority, ..writer.clone() };
     let imported = with(Authority::Imported, None);
     assert!(writer.adds_to(&[&imported]) && !imported.adds_to(&[&writer]));
     assert!(with(Authority::Imported, None).adds_to(&[&with(Authority::Relayed, None)]));

@@ -79,9 +79,8 @@ impl<'a> Scanner<'a> {
                 return if self.peek().is_none() { Ok(()) } else { Err(JsonFault::Trailing) };
             }
             state = match state {
-                State::Value => self.value()?,
                 State::FirstElement if self.peek() == Some(b']') => self.close(),
-                State::FirstElement => self.value()?,
+                State::FirstElement | State::Value => self.value()?,
                 State::FirstMember if self.peek() == Some(b'}') => self.close(),
                 State::FirstMember | State::Member => self.member()?,
                 State::AfterValue => self.after_value()?,
@@ -318,7 +317,9 @@ impl<'a> Scanner<'a> {
                     path.extend(name.escape_debug());
                 }
                 Frame::Array { index } => {
-                    path.push_str(&format!("[{index}]"));
+                    path.push('[');
+                    path.push_str(&index.to_string());
+                    path.push(']');
                 }
             }
             if path.chars().count() > MAX_PATH {
@@ -341,7 +342,7 @@ pub(super) fn path_at(bytes: &[u8], line: usize, column: usize) -> String {
 
 /// Returns line and column, 1-based, of the byte that follows these.
 fn position(before: &[u8]) -> (usize, usize) {
-    let line = before.iter().filter(|b| **b == b'\n').count() + 1;
+    let line = before.split(|b| *b == b'\n').count();
     let column = before.iter().rev().take_while(|b| **b != b'\n').count() + 1;
     (line, column)
 }

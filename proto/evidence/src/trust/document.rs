@@ -133,7 +133,7 @@ pub struct Person {
     pub identities: Vec<Identity>,
 }
 
-/// An OpenID Connect issuer.
+/// An `OpenID` Connect issuer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Issuer {
     /// The URL, as in the claim `iss`.

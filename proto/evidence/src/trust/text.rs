@@ -50,6 +50,7 @@ pub(crate) mod time {
 
     use super::{Cow, Deserialize, Deserializer, Error, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
     pub(crate) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(time)
     }
@@ -66,6 +67,7 @@ pub(crate) mod size {
 
     use super::{Deserialize, Deserializer, Error, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
     pub(crate) fn serialize<S: Serializer>(size: &TreeSize, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_u64(size.get())
     }
