@@ -1,1 +1,16 @@
-//! Placeholder until the first module lands.
+//! What the tests over the whole of Custody share.
+//!
+//! The tests themselves are in `tests/`: one file a promise. Here is what they need to try a promise on the real
+//! binaries: where the sources are ([`source`], [`workspace`]), the binaries themselves ([`binaries`]), a running
+//! server ([`server`]), its services ([`wire`]), the command line ([`client`]), things to record ([`evidence`]), the
+//! worked example of the documents ([`example`]), and a second, naive implementation of the log to compare with ([`oracle`]).
+
+pub mod binaries;
+pub mod client;
+pub mod evidence;
+pub mod example;
+pub mod oracle;
+pub mod server;
+pub mod source;
+pub mod wire;
+pub mod workspace;

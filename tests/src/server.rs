@@ -1,0 +1,354 @@
+//! A running `custodyd`, on a free loopback port and in a folder of its own.
+
+use std::fs::{self, File};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use custody_evidence::key::SigningKey;
+use tempfile::TempDir;
+
+use crate::binaries::Binaries;
+use crate::evidence::{envelope, payload};
+use crate::wire::Caller;
+
+/// How long a server may take to answer after its start; far more than it needs, for busy machines.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// How long it may take to stop.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The origin of the logs that tests make.
+pub const ORIGIN: &str = "example.com/tests";
+
+/// What a program printed and how it ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// The exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// A log on disk with the keys that may write to it; no server runs yet.
+#[derive(Debug)]
+pub struct Ledger {
+    home: TempDir,
+    /// The one administrator.
+    pub admin: SigningKey,
+    /// Keys that may record anything.
+    pub writers: Vec<SigningKey>,
+}
+
+impl Ledger {
+    /// Makes a log with `custodyd init`: one administrator, and writers whose keys come from the seeds 1, 2, ...
+    ///
+    /// # Panics
+    ///
+    /// When `custodyd init` refuses.
+    #[must_use]
+    pub fn new(writers: u8) -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder can be made");
+        let admin = SigningKey::from_seed(&[0xad; 32]);
+        let writers: Vec<SigningKey> = (1..=writers).map(|seed| SigningKey::from_seed(&[seed; 32])).collect();
+        let ledger = Self { home, admin, writers };
+        let mut init = vec!["init".into(), "--data".into(), ledger.data(), "--origin".into(), ORIGIN.into()];
+        init.extend(["--admin".into(), ledger.key_file("admin.key", &ledger.admin)]);
+        for (number, writer) in ledger.writers.iter().enumerate() {
+            init.extend(["--writer".into(), ledger.key_file(&format!("writer-{number}.key"), writer)]);
+        }
+        let ended = custodyd(&init);
+        assert_eq!(ended.code, Some(0), "custodyd init: {}{}", ended.stdout, ended.stderr);
+        ledger
+    }
+
+    /// Makes a log with one writer, whose key may record statements of this type only.
+    ///
+    /// # Panics
+    ///
+    /// When the second trust document, which says so, is refused.
+    #[must_use]
+    pub fn with_narrow_writer(predicate_type: &str) -> Self {
+        let ledger = Self::new(1);
+        let server = ledger.serve();
+        let caller = Caller::of(&server);
+        let mut statement = payload(&caller.envelope(0));
+        statement["predicate"]["version"] = 2.into();
+        statement["predicate"]["writers"][0]["predicates"] = [predicate_type].as_slice().into();
+        let recorded = caller.record(&envelope(&statement, &[&ledger.admin]));
+        assert_eq!(recorded.expect("an administrator may change the rules").index, 1);
+        server.stop();
+        ledger
+    }
+
+    /// Returns the folder that holds the data directory and the keys.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Returns the data directory.
+    #[must_use]
+    pub fn data(&self) -> PathBuf {
+        self.home().join("data")
+    }
+
+    /// Returns the file of a writer's private key.
+    #[must_use]
+    pub fn writer_key_file(&self, number: usize) -> PathBuf {
+        self.home().join(format!("writer-{number}.key"))
+    }
+
+    /// Serves the log.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer in time.
+    #[must_use]
+    pub fn serve(&self) -> Server {
+        Server::start(&self.data())
+    }
+
+    fn key_file(&self, name: &str, key: &SigningKey) -> PathBuf {
+        let path = self.home().join(name);
+        fs::write(&path, key.to_pem().as_bytes()).expect("a key file can be written");
+        path
+    }
+}
+
+/// A running server; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    process: Child,
+    port: u16,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Serves an existing log.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer in time.
+    #[must_use]
+    pub fn start(data: &Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// Serves a log with more flags for `custodyd run`.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer in time.
+    #[must_use]
+    pub fn start_with(data: &Path, flags: &[&str]) -> Self {
+        // Between the choice of a free port and its use someone else may take it: then choose again.
+        for _ in 0..4 {
+            let port = free_port();
+            let mut server = Self::spawn(data, flags, port);
+            if server.answers() {
+                return server;
+            }
+            let said = server.said();
+            assert!(said.contains("in use"), "custodyd run ended or did not answer:\n{said}");
+        }
+        panic!("no free port was left for custodyd");
+    }
+
+    /// Serves an existing log on this port, where a client expects it.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer in time.
+    #[must_use]
+    pub fn start_at(data: &Path, port: u16) -> Self {
+        let mut server = Self::spawn(data, &[], port);
+        assert!(server.answers(), "custodyd run ended:\n{}", server.said());
+        server
+    }
+
+    fn spawn(data: &Path, flags: &[&str], port: u16) -> Self {
+        let log = data.with_extension("log");
+        let out = File::options().append(true).create(true).open(&log).expect("the log can be written");
+        let process = Command::new(Binaries::built().custodyd())
+            .arg("run")
+            .arg("--data")
+            .arg(data)
+            .args(["--listen", &format!("127.0.0.1:{port}")])
+            .args(flags)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().expect("a file can be shared"))
+            .stderr(out)
+            .spawn()
+            .expect("custodyd can be started");
+        Self { process, port, log }
+    }
+
+    /// Waits until the port is open; false when the server ended before.
+    fn answers(&mut self) -> bool {
+        let limit = Instant::now() + START_LIMIT;
+        while Instant::now() < limit {
+            if self.process.try_wait().expect("a child can be asked").is_some() {
+                return false;
+            }
+            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("custodyd did not answer within {START_LIMIT:?}:\n{}", self.said());
+    }
+
+    /// Returns the address for clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Returns the port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns what the server printed so far, since its log was made.
+    #[must_use]
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Asks the server to stop, as an operator does, without waiting.
+    pub fn ask_to_stop(&self) {
+        signal(self.process.id(), "TERM");
+    }
+
+    /// Asks the server to stop, and waits for it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not stop in time, or does not end with code 0.
+    pub fn stop(mut self) {
+        self.ask_to_stop();
+        let status = self.wait();
+        assert_eq!(status.code(), Some(0), "custodyd did not stop cleanly:\n{}", self.said());
+    }
+
+    /// Waits until the server has ended.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end in time.
+    pub fn wait(&mut self) -> ExitStatus {
+        let limit = Instant::now() + STOP_LIMIT;
+        while Instant::now() < limit {
+            if let Some(status) = self.process.try_wait().expect("a child can be asked") {
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("custodyd did not stop within {STOP_LIMIT:?}:\n{}", self.said());
+    }
+
+    /// Ends the server at once, as a crash does (`kill -9`), and waits until it is gone.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    /// Ends the server at once, as a crash does, while others still use it.
+    pub fn kill_now(&self) {
+        signal(self.process.id(), "KILL");
+    }
+
+    fn end(&mut self) {
+        // It may have ended by itself.
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+        if std::thread::panicking() {
+            eprintln!("custodyd said:\n{}", self.said());
+        }
+    }
+}
+
+/// Runs `custodyd` with arguments until it ends.
+///
+/// # Panics
+///
+/// When it cannot be started, or does not end in time.
+pub fn custodyd<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Ended {
+    let mut command = Command::new(Binaries::built().custodyd());
+    command.args(arguments).env_clear();
+    run(command)
+}
+
+/// Runs a program until it ends, and returns what it printed.
+///
+/// # Panics
+///
+/// When it cannot be started, or does not end within two minutes.
+#[must_use]
+pub fn run(mut command: Command) -> Ended {
+    let out = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    let err = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    let share = |file: &tempfile::NamedTempFile| file.reopen().expect("a file can be opened again");
+    command.stdin(Stdio::null()).stdout(share(&out)).stderr(share(&err));
+    let mut process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let limit = Instant::now() + Duration::from_secs(120);
+    let status = loop {
+        if let Some(status) = process.try_wait().expect("a child can be asked") {
+            break status;
+        }
+        if Instant::now() > limit {
+            process.kill().ok();
+            panic!("{command:?} did not end within two minutes");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let read = |file: &tempfile::NamedTempFile| {
+        String::from_utf8_lossy(&fs::read(file.path()).expect("what was printed can be read")).into_owned()
+    };
+    Ended { code: status.code(), stdout: read(&out), stderr: read(&err) }
+}
+
+/// Returns a port that nobody listens on at the moment.
+///
+/// # Panics
+///
+/// When the system has none left.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// Copies a folder with all that is in it.
+///
+/// # Panics
+///
+/// When something cannot be read or written.
+pub fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder can be made");
+    for entry in fs::read_dir(from).expect("a folder can be listed") {
+        let entry = entry.expect("a folder can be listed");
+        let target = to.join(entry.file_name());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a file can be copied");
+        }
+    }
+}
+
+fn signal(process: u32, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "kill -{name} {process} failed");
+}
