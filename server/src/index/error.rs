@@ -26,10 +26,16 @@ pub enum IndexError {
     /// The database failed. It is rebuilt when it is opened next.
     #[error("the index database failed; it is rebuilt at the next start")]
     Database(#[source] sled::Error),
-    /// The database panicked while it was opened, twice: also when it was new.
-    #[error("the index database in {} cannot be opened", path.display())]
-    Panicked {
+    /// An empty database cannot be opened: a fault of the disk or of the database, not of what is in it.
+    #[error("a new index database in {} cannot be opened", path.display())]
+    Unopened {
         /// The database's directory.
+        path: PathBuf,
+    },
+    /// The index panicked. It is rebuilt when it is opened next.
+    #[error("the index in {} panicked; it is rebuilt at the next start", path.display())]
+    Panicked {
+        /// The index directory.
         path: PathBuf,
     },
     /// The journal could not be read.

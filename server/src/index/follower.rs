@@ -69,13 +69,11 @@ async fn follow(
     }
 }
 
-/// Reading and sled block: never on a thread that serves.
+/// Reading and sled block: never on a thread that serves. After a panic the index is not believed again.
 async fn step(index: &Arc<Index>) -> Result<bool, IndexError> {
-    let index = Arc::clone(index);
-    match tokio::task::spawn_blocking(move || index.catch_up_facts_once(BATCH_ENTRIES)).await {
-        Ok(result) => result,
-        Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
-    }
+    let (index, working) = (Arc::clone(index), Arc::clone(index));
+    let batch = tokio::task::spawn_blocking(move || working.catch_up_facts_once(BATCH_ENTRIES));
+    batch.await.unwrap_or_else(|_| index.panicked())
 }
 
 /// An error with its causes, in one line.

@@ -27,7 +27,7 @@
 //! format, another reader version, another log's entry 0, a snapshot that was being written, a marker beyond the
 //! journal or over another entry than the journal's, and one that sled calls corrupted.
 //!
-//! A rebuild costs the entry index at once (2 or 3 rows an entry, about 30,000 entries a second) and the facts
+//! A rebuild costs the entry index at once (2 or 3 rows an entry, some 20,000 entries a second) and the facts
 //! index in the background, while the server already records.
 
 mod follower;

@@ -25,6 +25,7 @@ const PREFIX_STEPS_MAX: usize = 4_096;
 /// (facts index).
 #[derive(Debug)]
 pub struct Index {
+    dir: PathBuf,
     rows: Rows,
     source: Arc<dyn Source>,
     state: StateFile,
@@ -82,7 +83,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Flushes and syncs, so that the next open believes the index.
+    /// Flushes and syncs, so that the next open believes the index whatever happens to the machine. Takes the only
+    /// holder: `Arc::into_inner` after the follower is stopped and the queries are gone.
     pub fn close(self) -> Result<(), IndexError> {
         let Self { rows, state, .. } = self;
         rows.close()?;
@@ -241,13 +243,20 @@ impl Index {
         };
         let (indexed_to, _) = watch::channel(facts.size);
         let (entries, facts) = (Mutex::new(entries), Mutex::new(facts));
-        Ok(Self { rows, source, state, entries, facts, indexed_to, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), rows, source, state, entries, facts, indexed_to, _lock: lock })
+    }
+
+    /// What a panic under the index is answered with: whatever caused it, the index is thrown away at the next open.
+    pub(super) fn panicked<T>(&self) -> Result<T, IndexError> {
+        self.doubted(Err(IndexError::Panicked { path: self.dir.clone() }))
     }
 
     /// Passes a result of the database on; after a failure the index is thrown away at the next open.
     fn doubted<T>(&self, result: Result<T, IndexError>) -> Result<T, IndexError> {
-        if matches!(result, Err(IndexError::Database(_) | IndexError::Mismatch { .. }))
-            && let Err(error) = self.state.mark_doubtful()
+        if matches!(
+            result,
+            Err(IndexError::Database(_) | IndexError::Mismatch { .. } | IndexError::Panicked { .. })
+        ) && let Err(error) = self.state.mark_doubtful()
         {
             tracing::error!(%error, "cannot mark the index as doubtful");
         }
@@ -297,7 +306,7 @@ fn usable(
 /// Makes an empty index: the header is written last, so that a half-made one is not used.
 fn fresh(database: &Path, header: &[u8]) -> Result<(Rows, Marker, Marker), IndexError> {
     Rows::discard(database)?;
-    let rows = Rows::open(database)?.ok_or_else(|| IndexError::Panicked { path: database.to_owned() })?;
+    let rows = Rows::open(database)?.ok_or_else(|| IndexError::Unopened { path: database.to_owned() })?;
     rows.put(keys::ENTRIES_MARKER, Marker::EMPTY.encode())?;
     rows.put(keys::FACTS_MARKER, Marker::EMPTY.encode())?;
     rows.put(keys::HEADER, header.to_vec())?;

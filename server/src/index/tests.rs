@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
-use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, TreeSize};
+use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex};
 use tokio::sync::watch;
 
 use super::state::StateFile;
@@ -15,8 +15,12 @@ use super::{Follower, Index, IndexError, Progress, Reading, Source};
 
 fn silent(_: Progress) {}
 
+fn source(written: &Arc<Written>) -> Arc<dyn Source> {
+    Arc::<Written>::clone(written)
+}
+
 fn open(dir: &Path, written: &Arc<Written>) -> Index {
-    Index::open(dir, Arc::clone(written) as Arc<dyn Source>, &mut silent).unwrap()
+    Index::open(dir, source(written), &mut silent).unwrap()
 }
 
 fn caught_up(dir: &Path, written: &Arc<Written>) -> Index {
@@ -67,8 +71,7 @@ fn answers_like_the_journal_and_so_does_a_rebuilt_one() {
     assert_answers_like_the_journal(&index, &written);
     index.close().unwrap();
     let mut stages = Vec::new();
-    let source = Arc::clone(&written) as Arc<dyn Source>;
-    let index = Index::rebuild(dir.path(), source, &mut |progress| stages.push(progress)).unwrap();
+    let index = Index::rebuild(dir.path(), source(&written), &mut |progress| stages.push(progress)).unwrap();
     assert_answers_like_the_journal(&index, &written);
     assert!(stages.iter().all(|progress| progress.total == size(150) && progress.done <= progress.total));
 }
@@ -181,7 +184,7 @@ fn an_index_of_another_log_or_of_more_than_the_journal_is_thrown_away() {
 #[test]
 fn an_empty_journal_and_a_second_process_are_refused() {
     let dir = tempfile::tempdir().unwrap();
-    let empty = Arc::new(Written::default()) as Arc<dyn Source>;
+    let empty = source(&Arc::new(Written::default()));
     assert!(matches!(Index::open(dir.path(), empty, &mut silent).unwrap_err(), IndexError::Empty));
     let written = busy(3);
     let _first = open(dir.path(), &written);

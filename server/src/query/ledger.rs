@@ -79,7 +79,7 @@ mod tests {
 
     use super::*;
     use crate::index::Source;
-    use crate::index::written::{busy, size};
+    use crate::index::written::{Written, busy, size};
     use crate::query::find::{Condition, Find, find};
     use crate::query::memory::Memory;
     use crate::query::resolve::resolve;
@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn index_and_journal_answer_like_the_naive_model() {
         let (dir, written) = (tempfile::tempdir().unwrap(), busy(120));
-        let index = Index::rebuild(dir.path(), Arc::clone(&written) as Arc<dyn Source>, &mut |_| {}).unwrap();
+        let source: Arc<dyn Source> = Arc::<Written>::clone(&written);
+        let index = Index::rebuild(dir.path(), source, &mut |_| {}).unwrap();
         let ledger = Ledger::new(Arc::new(index));
         let readings = written.readings_below(size(120)).into_iter().map(Arc::new).collect();
         let memory = Memory { readings, indexed_to: size(120), collision: None };

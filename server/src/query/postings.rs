@@ -47,17 +47,15 @@ impl Common {
                 return Ok(Search::Stopped { below: bound });
             }
             *steps = steps.saturating_sub(1);
-            let newest = match self.lists.get_mut(agreed) {
+            let candidate = match self.lists.get_mut(agreed) {
                 Some(list) => list.newest(evidence, bound)?,
                 None => Some(last),
             };
-            let Some(newest) = newest else { return Ok(Search::Exhausted) };
-            if newest == last || agreed == 0 {
-                agreed = agreed.saturating_add(1);
-            } else {
-                agreed = 0;
-            }
-            bound = newest.size_through();
+            let Some(candidate) = candidate else { return Ok(Search::Exhausted) };
+            let lowered = candidate != last;
+            // The first list is asked first: what it lowers the bound to, it agrees with.
+            agreed = if lowered && agreed > 0 { 0 } else { agreed.saturating_add(1) };
+            bound = candidate.size_through();
         }
         Ok(bound.last_index().map_or(Search::Exhausted, Search::Candidate))
     }

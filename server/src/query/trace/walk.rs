@@ -1,10 +1,9 @@
 //! The walk over the graph: breadth first, each node once in each role, within bounds.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
 
 use custody_evidence::fact::{Edge, EdgeKind, Node, Term};
-use custody_log::{LeafIndex, TreeSize};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::rules::{Role, Step, step};
 use super::stage::{self, Stage};
@@ -80,108 +79,93 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
 
     /// Takes the edges of one node that belong to the trace.
     fn visit(&mut self, node: &Node, role: Role, depth: u32) -> Result<(), QueryError> {
-        let readings = self.readings(node)?;
-        let conflicts = self.conflicts(node, role, &readings)?;
+        let said = self.said(node, role)?;
+        let conflicts = self.conflicts(node, role, &said)?;
         let mut shown: BTreeMap<(EdgeKind, bool), usize> = BTreeMap::new();
-        for reading in &readings {
-            for edge in edges_of(reading, node) {
-                let step = step(node, role, edge);
-                self.label(reading, edge, step);
-                if matches!(step, Step::Skip | Step::Count) {
-                    continue;
-                }
-                let count = shown.entry((edge.kind, edge.from == *node)).or_default();
-                if *count >= EDGES_OF_A_KIND_MAX || self.edges.len() >= EDGES_MAX {
-                    self.truncated = true;
-                    continue;
-                }
-                *count = count.saturating_add(1);
-                let other = if edge.from == *node { &edge.to } else { &edge.from };
-                let conflict = edge.kind == EdgeKind::SameAs && conflicts.contains(other);
-                self.keep(reading, edge, if conflict { Status::Conflict } else { Status::Claimed });
-                if let (Step::Walk(role), false) = (step, conflict) {
-                    self.queue.push_back((other.clone(), role, depth));
-                }
+        for (said, (edge, step)) in
+            said.iter().flat_map(|said| said.edges.iter().map(move |edge| (said, edge)))
+        {
+            let count = shown.entry((edge.kind, edge.from == *node)).or_default();
+            if *count >= EDGES_OF_A_KIND_MAX || self.edges.len() >= EDGES_MAX {
+                self.truncated = true;
+                continue;
+            }
+            *count = count.saturating_add(1);
+            let conflict = edge.kind == EdgeKind::SameAs && conflicts.contains(other(edge, node));
+            self.keep(said, edge, if conflict { Status::Conflict } else { Status::Claimed });
+            self.label(said, edge);
+            if let (Step::Walk(role), false) = (step, conflict) {
+                self.queue.push_back((other(edge, node).clone(), *role, depth));
             }
         }
         Ok(())
     }
 
-    fn keep(&mut self, reading: &Reading, edge: &Edge, status: Status) {
-        let stage = Stage::of(edge.kind, reading.facts.components.is_some());
+    fn keep(&mut self, said: &Said, edge: &Edge, status: Status) {
         let traced = TracedEdge {
             from: edge.from.clone(),
             to: edge.to.clone(),
             kind: edge.kind,
-            entry: reading.entry.index,
+            entry: said.entry,
             status,
-            claimed: reading.facts.happened,
+            claimed: said.claimed,
         };
-        self.edges.insert((stage, reading.entry.index, edge.clone()), traced);
+        let stage = Stage::of(edge.kind, said.components.is_some());
+        self.edges.insert((stage, said.entry, edge.clone()), traced);
     }
 
-    /// Keeps the newest label of both ends of an edge.
-    fn label(&mut self, reading: &Reading, edge: &Edge, step: Step) {
-        if matches!(step, Step::Skip | Step::Count) {
-            return;
-        }
+    /// Keeps the newest label of both ends of an edge; that of a bill of materials has its size behind it.
+    fn label(&mut self, said: &Said, edge: &Edge) {
         for node in [&edge.from, &edge.to] {
-            let given = reading.facts.labels.get(node).cloned();
-            let bill = (edge.kind == EdgeKind::DescribedBy && *node == edge.to)
-                .then_some(reading.facts.components)
-                .flatten()
-                .map(|count| format!("{count} components"));
-            let parts: Vec<_> = given.into_iter().chain(bill).collect();
-            let newer = self.labels.get(node).is_none_or(|(index, _)| *index < reading.entry.index);
+            let is_bill = edge.kind == EdgeKind::DescribedBy && *node == edge.to;
+            let size = said.components.filter(|_| is_bill).map(|count| format!("{count} components"));
+            let parts: Vec<_> = said.labels.get(node).cloned().into_iter().chain(size).collect();
+            let newer = self.labels.get(node).is_none_or(|(entry, _)| *entry < said.entry);
             if newer && !parts.is_empty() {
-                self.labels.insert(node.clone(), (reading.entry.index, parts.join(", ")));
+                self.labels.insert(node.clone(), (said.entry, parts.join(", ")));
             }
         }
     }
 
     /// The other digests that a traced artifact is paired with although one of the two is also paired with a
     /// different digest of the same algorithm.
-    fn conflicts(
-        &mut self,
-        node: &Node,
-        role: Role,
-        readings: &[Arc<Reading>],
-    ) -> Result<BTreeSet<Node>, QueryError> {
-        let pairs = pairs(node, readings);
+    fn conflicts(&mut self, node: &Node, role: Role, said: &[Said]) -> Result<BTreeSet<Node>, QueryError> {
         let mut conflicts = BTreeSet::new();
         if role != Role::Traced {
             return Ok(conflicts);
         }
-        for other in &pairs {
-            let from_here = pairs.iter().filter(|pair| algorithm(pair) == algorithm(other)).count();
-            let theirs = self.readings(other)?;
-            let back = self::pairs(other, &theirs);
-            let from_there = back.iter().filter(|pair| algorithm(pair) == algorithm(node)).count();
-            if from_here > 1 || from_there > 1 {
+        let paired = pairs(node, said);
+        for other in &paired {
+            let back = pairs(other, &self.said(other, role)?);
+            let of = |pairs: &BTreeSet<Node>, like: &Node| {
+                pairs.iter().filter(|pair| algorithm(pair) == algorithm(like)).count()
+            };
+            if of(&paired, other) > 1 || of(&back, node) > 1 {
                 conflicts.insert(other.clone());
             }
         }
         Ok(conflicts)
     }
 
-    /// The entries with edges of a node, newest first, as far as the bounds allow.
-    fn readings(&mut self, node: &Node) -> Result<Vec<Arc<Reading>>, QueryError> {
+    /// What the entries say about a node in this role, newest first, as far as the bounds allow. Only this is held: an
+    /// SBOM is read and dropped.
+    fn said(&mut self, node: &Node, role: Role) -> Result<Vec<Said>, QueryError> {
         let Some(term) = most_specific(node) else { return Ok(Vec::new()) };
-        let mut readings = Vec::new();
+        let mut said = Vec::new();
         let mut below = self.size;
         loop {
             let candidates = self.evidence.by_term(&term, below, FETCH)?;
-            let Some(last) = candidates.last() else { return Ok(readings) };
+            let Some(last) = candidates.last() else { return Ok(said) };
             below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
             for index in candidates {
                 if !self.may_read(index) {
-                    return Ok(readings);
+                    return Ok(said);
                 }
                 let reading = self.evidence.reading(index)?;
                 if self.entries.insert(index) {
                     self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
                 }
-                readings.push(reading);
+                said.extend(Said::about(node, role, &reading));
             }
         }
     }
@@ -200,18 +184,47 @@ fn most_specific(node: &Node) -> Option<Term> {
     node.terms().into_iter().next()
 }
 
-fn edges_of<'r>(reading: &'r Reading, node: &Node) -> impl Iterator<Item = &'r Edge> {
-    let node = node.clone();
-    reading.facts.edges.iter().filter(move |edge| edge.from == node || edge.to == node)
+/// What one entry says about a node, as far as it belongs to the trace.
+struct Said {
+    entry: LeafIndex,
+    claimed: Option<Timestamp>,
+    components: Option<usize>,
+    edges: Vec<(Edge, Step)>,
+    labels: BTreeMap<Node, String>,
+}
+
+impl Said {
+    /// None if there is no such edge.
+    fn about(node: &Node, role: Role, reading: &Reading) -> Option<Self> {
+        let facts = &reading.facts;
+        let edges: Vec<_> = facts
+            .edges
+            .iter()
+            .filter(|edge| edge.from == *node || edge.to == *node)
+            .map(|edge| (edge, step(node, role, edge)))
+            .filter(|(_, step)| !matches!(step, Step::Skip | Step::Count))
+            // One more than are shown, so that leaving some out is noticed.
+            .take(EDGES_MAX.saturating_add(1))
+            .map(|(edge, step)| (edge.clone(), step))
+            .collect();
+        let ends = edges.iter().flat_map(|(edge, _)| [&edge.from, &edge.to]);
+        let label = |node: &Node| facts.labels.get(node).map(|label| (node.clone(), label.clone()));
+        let labels = ends.filter_map(label).collect();
+        let Reading { entry, .. } = reading;
+        let (entry, claimed, components) = (entry.index, facts.happened, facts.components);
+        (!edges.is_empty()).then_some(Self { entry, claimed, components, edges, labels })
+    }
+}
+
+fn other<'e>(edge: &'e Edge, node: &Node) -> &'e Node {
+    if edge.from == *node { &edge.to } else { &edge.from }
 }
 
 /// The digests that some statement pairs with this one.
-fn pairs(node: &Node, readings: &[Arc<Reading>]) -> BTreeSet<Node> {
-    let edges = readings.iter().flat_map(|reading| edges_of(reading, node));
-    edges
-        .filter(|edge| edge.kind == EdgeKind::SameAs)
-        .map(|edge| if edge.from == *node { edge.to.clone() } else { edge.from.clone() })
-        .collect()
+fn pairs(node: &Node, said: &[Said]) -> BTreeSet<Node> {
+    let edges = said.iter().flat_map(|said| &said.edges);
+    let same = edges.filter(|(edge, _)| edge.kind == EdgeKind::SameAs);
+    same.map(|(edge, _)| other(edge, node).clone()).collect()
 }
 
 fn algorithm(node: &Node) -> &str {
