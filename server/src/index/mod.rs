@@ -35,6 +35,7 @@ mod keys;
 mod source;
 
 mod error;
+mod open;
 mod reading;
 mod rows;
 mod state;

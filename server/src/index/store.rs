@@ -1,20 +1,21 @@
 //! [`Index`]: opened against a journal, applied, asked.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use custody_evidence::fact::{READER_VERSION, Term};
+use custody_evidence::fact::Term;
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, TreeSize};
 use tokio::sync::watch;
 
 use super::error::IndexError;
 use super::keys::{self, Marker, Prefix};
+use super::open::{self, Opened};
 use super::reading::{self, IndexedEntry, Reading};
 use super::rows::Rows;
 use super::source::Source;
-use super::state::{Belief, StateFile};
+use super::state::StateFile;
 
 /// Entries between two markers when many are applied: what a killed process reads again is at most this.
 const CHUNK_ENTRIES: u64 = 1_024;
@@ -223,24 +224,7 @@ impl Index {
     }
 
     fn open_as_it_is(dir: &Path, source: Arc<dyn Source>, discard: bool) -> Result<Self, IndexError> {
-        let file_error = |path: &Path| {
-            let path = path.to_owned();
-            move |source| IndexError::File { path, source }
-        };
-        fs::create_dir_all(dir).map_err(file_error(dir))?;
-        let lock = lock(&dir.join("lock"))?;
-        let state = StateFile::new(dir);
-        let database = dir.join("sled");
-        let header = header_of(source.as_ref())?;
-        let believed = !discard && state.belief()? == Belief::Sound;
-        if !believed {
-            Rows::discard(&database)?;
-        }
-        state.mark_open()?;
-        let (rows, entries, facts) = match usable(&database, source.as_ref(), &header)? {
-            Some(opened) => opened,
-            None => fresh(&database, &header)?,
-        };
+        let Opened { rows, state, entries, facts, lock } = open::open(dir, source.as_ref(), discard)?;
         let (indexed_to, _) = watch::channel(facts.size);
         let (entries, facts) = (Mutex::new(entries), Mutex::new(facts));
         Ok(Self { dir: dir.to_owned(), rows, source, state, entries, facts, indexed_to, _lock: lock })
@@ -277,68 +261,6 @@ impl Index {
             }
         }
         Ok(found)
-    }
-}
-
-/// Opens what is there; none if it is damaged or not an index of this journal by this reader.
-fn usable(
-    database: &Path,
-    source: &dyn Source,
-    header: &[u8],
-) -> Result<Option<(Rows, Marker, Marker)>, IndexError> {
-    let Some(rows) = Rows::open(database)? else { return Ok(None) };
-    let read = |key| match rows.value(key) {
-        Ok(value) => Ok(value),
-        Err(IndexError::Database(_)) => Ok(None),
-        Err(error) => Err(error),
-    };
-    if read(keys::HEADER)?.as_deref() != Some(header) {
-        return Ok(None);
-    }
-    let marker = |key| read(key).map(|value| value.and_then(|value| Marker::decode(&value)));
-    let (Some(entries), Some(facts)) = (marker(keys::ENTRIES_MARKER)?, marker(keys::FACTS_MARKER)?) else {
-        return Ok(None);
-    };
-    let fits = covers_journal(entries, source)? && covers_journal(facts, source)?;
-    Ok(fits.then_some((rows, entries, facts)))
-}
-
-/// Makes an empty index: the header is written last, so that a half-made one is not used.
-fn fresh(database: &Path, header: &[u8]) -> Result<(Rows, Marker, Marker), IndexError> {
-    Rows::discard(database)?;
-    let rows = Rows::open(database)?.ok_or_else(|| IndexError::Unopened { path: database.to_owned() })?;
-    rows.put(keys::ENTRIES_MARKER, Marker::EMPTY.encode())?;
-    rows.put(keys::FACTS_MARKER, Marker::EMPTY.encode())?;
-    rows.put(keys::HEADER, header.to_vec())?;
-    Ok((rows, Marker::EMPTY, Marker::EMPTY))
-}
-
-/// Whether the journal has the entry that a marker says is the last one covered.
-fn covers_journal(marker: Marker, source: &dyn Source) -> Result<bool, IndexError> {
-    let Some(last) = marker.size.last_index() else { return Ok(marker == Marker::EMPTY) };
-    if marker.size > source.size() {
-        return Ok(false);
-    }
-    Ok(EntryDigest::of(&source.entry(last)?) == marker.last)
-}
-
-fn header_of(source: &dyn Source) -> Result<Vec<u8>, IndexError> {
-    if source.size() == TreeSize::ZERO {
-        return Err(IndexError::Empty);
-    }
-    let first = EntryDigest::of(&source.entry(LeafIndex::ZERO)?);
-    Ok(keys::header(READER_VERSION, &first))
-}
-
-fn lock(path: &PathBuf) -> Result<File, IndexError> {
-    let file_error = |source| IndexError::File { path: path.clone(), source };
-    let file = File::options().create(true).truncate(false).write(true).open(path).map_err(file_error)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(IndexError::InUse { path: path.parent().unwrap_or(path).to_owned() })
-        }
-        Err(TryLockError::Error(source)) => Err(file_error(source)),
     }
 }
 

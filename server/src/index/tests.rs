@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
-use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex};
+use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, RootHash};
 use tokio::sync::watch;
 
 use super::state::StateFile;
 use super::written::{Written, busy, index, size};
-use super::{Follower, Index, IndexError, Progress, Reading, Source};
+use super::{Follower, Index, IndexError, Progress, Reading, Source, Stored};
+use crate::journal::{self, Batch, OpenOptions, Staged};
 
 fn silent(_: Progress) {}
 
@@ -121,6 +122,30 @@ fn content_that_is_recorded_twice_is_found_oldest_first() {
     assert_eq!(index.by_envelope(&EnvelopeDigest::of(b"two")).unwrap(), Some(self::index(2)));
     assert_eq!(index.by_envelope(&EnvelopeDigest::of(b"three")).unwrap(), None);
     assert_eq!(index.by_content(&ContentDigest::of(b"other")).unwrap(), []);
+}
+
+#[test]
+fn the_journal_of_file_segments_is_indexed_like_one_in_memory() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(60));
+    let staged = |at| {
+        let Stored { entry, record, envelope } = written.stored(index(at)).unwrap();
+        Staged { entry, record: record.unwrap(), envelope: envelope.unwrap() }
+    };
+    let (data, options, root) = (dir.path().join("data"), OpenOptions::default(), RootHash::empty());
+    journal::create(&data, &staged(0), root, &[], &options).unwrap();
+    let opened = journal::open(&data, &options).unwrap();
+    let index = Index::open(&dir.path().join("index"), Arc::new(opened.reader), &mut silent).unwrap();
+    let mut journal = opened.journal;
+    for at in 1..60 {
+        let first = self::index(at);
+        let batch = Batch { entries: vec![staged(at)], first, size: first.size_through(), root };
+        journal = journal.append(&batch).unwrap();
+    }
+    index.catch_up_entries(&mut silent).unwrap();
+    index.catch_up_facts(&mut silent).unwrap();
+    assert_answers_like_the_journal(&index, &written);
+    let refused = index.source().stored(self::index(60)).unwrap_err();
+    assert_eq!(refused.index, self::index(60));
 }
 
 /// What happens to a directory between two runs.

@@ -59,11 +59,13 @@ impl Written {
         let mut entries = self.entries.lock().unwrap();
         let number = u64::try_from(entries.len()).unwrap();
         let record = b"{}".to_vec();
+        let mut newest = entries.iter().rev().map(|stored| Entry::decode(&stored.entry).unwrap());
+        let admin = newest.find(|entry| entry.administrative).map(|entry| entry.index);
         let entry = Entry {
             index: index(number),
             time: Timestamp::from_micros(1_000_000 + i64::try_from(number).unwrap()).unwrap(),
             previous: entries.last().map(|last| EntryDigest::of(&last.entry)),
-            admin: (number > 0).then_some(LeafIndex::ZERO),
+            admin,
             administrative,
             envelope: Measured {
                 digest: EnvelopeDigest::of(&envelope),

@@ -42,17 +42,17 @@ impl Common {
         let mut bound = below;
         let mut agreed = 0;
         while agreed < self.lists.len().max(1) {
-            let Some(last) = bound.last_index() else { return Ok(Search::Exhausted) };
+            let Some(end) = bound.last_index() else { return Ok(Search::Exhausted) };
             if *steps == 0 {
                 return Ok(Search::Stopped { below: bound });
             }
             *steps = steps.saturating_sub(1);
             let candidate = match self.lists.get_mut(agreed) {
                 Some(list) => list.newest(evidence, bound)?,
-                None => Some(last),
+                None => Some(end),
             };
             let Some(candidate) = candidate else { return Ok(Search::Exhausted) };
-            let lowered = candidate != last;
+            let lowered = candidate != end;
             // The first list is asked first: what it lowers the bound to, it agrees with.
             agreed = if lowered && agreed > 0 { 0 } else { agreed.saturating_add(1) };
             bound = candidate.size_through();
