@@ -3,6 +3,13 @@
 //! The corpus is outside the project: `CUSTODY_CORPUS` names it, by default it lies in `shared/corpus` beside the
 //! workspace. Without it these tests say that they were skipped.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test stops at what it does not expect"
+)]
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
