@@ -1,7 +1,7 @@
 //! The index: what is derived from the journal to find entries. It can always be thrown away.
 //!
 //! One sled database with one tree. The first byte of a key says what the row is, the leaf index (8 bytes,
-//! big endian) ends it, values are empty but for the header and the two markers ([`keys`] draws them).
+//! big endian) ends it, values are empty but for the header and the two markers (`keys.rs` draws them).
 //! Because the leaf index comes last, "as of tree size N" is a bound on a scan. Answers never come from
 //! values: whoever finds an index reads the entry from the journal.
 //!
@@ -20,7 +20,7 @@
 //! are applied again, which changes nothing.
 //!
 //! After a **power loss** nothing of this holds: sled does not fsync, and it overwrites segments whose rows it
-//! has moved elsewhere. No marker of sled can tell, so sled is not asked. A small file beside it ([`state`])
+//! has moved elsewhere. No marker of sled can tell, so sled is not asked. A small file beside it (`state.rs`)
 //! is ours, written with fsync: `closed` after a clean shutdown (everything flushed and synced before), or
 //! `open` with the kernel's boot id and the directory's inode. An index that was not closed and is opened in
 //! another boot of the kernel, or found in a copied directory, is thrown away and rebuilt. So is one with another

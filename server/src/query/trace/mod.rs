@@ -1,6 +1,6 @@
 //! `trace`: the chain of custody around a node.
 //!
-//! [`rules`] says what is followed, [`walk`] follows it within bounds, [`stage`] orders what was found.
+//! `rules.rs` says what is followed, `walk.rs` follows it within bounds, `stage.rs` orders what was found.
 
 mod rules;
 mod stage;
