@@ -17,9 +17,12 @@ mod receipt;
 mod record;
 pub(crate) mod session;
 pub(crate) mod settings;
+mod show;
 pub(crate) mod things;
 pub(crate) mod times;
+mod trace;
 mod trust;
+mod verify;
 
 use std::ffi::OsString;
 
@@ -52,8 +55,14 @@ enum Command {
     Record(Box<record::Args>),
     /// Show what a file says and what can be verified in it, without a server.
     Inspect(inspect::Args),
+    /// Show one entry: its text, its statement, the checks made, and its receipt.
+    Show(show::Args),
+    /// Show the chain of custody of a THING: from its source to where it runs.
+    Trace(trace::Args),
     /// Find the entries that meet every condition, newest first.
     Find(Box<find::Args>),
+    /// Check receipts, admission records, envelopes and artifacts offline.
+    Verify(verify::Args),
     /// Show and change who may record what, and who administers the log.
     Trust(trust::Args),
     /// Work with receipts.
@@ -108,7 +117,10 @@ pub(crate) async fn run(
 async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failure> {
     match command {
         Command::Init(args) => init::run(args, context).await,
+        Command::Show(args) => show::run(args, context).await,
+        Command::Trace(args) => trace::run(args, context).await,
         Command::Find(args) => find::run(*args, context).await,
+        Command::Verify(args) => verify::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Config(args) => config::run(args, context).await,

@@ -1,0 +1,225 @@
+//! `custody show`: one entry, and the checks made on it.
+
+use custody_client::ledger::Query;
+use custody_client::{Ledger, Verified};
+use custody_evidence::admission::{AdmissionRecord, CheckName, CheckResult};
+use custody_evidence::fact::{Field, NodeKind};
+use custody_log::LeafIndex;
+use serde_json::{Value, json};
+
+use super::Context;
+use super::entry_view::{signer_status, signers};
+use super::failure::{Failure, Outcome};
+use super::output::{escape, escape_line};
+use super::session;
+use super::things::{Target, resolve};
+
+/// Show one entry: its text, its statement, the checks made, and its receipt.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// An entry (`index:1042`, or 1042), or a THING that one entry is about.
+    #[arg(value_name = "ENTRY|DIGEST")]
+    thing: String,
+    /// Print the envelope's exact bytes and nothing else.
+    #[arg(long)]
+    raw: bool,
+}
+
+/// How many candidates are listed when a THING has several entries.
+const CANDIDATES: u32 = 20;
+
+/// Shows one entry.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let mut ledger = session::open(context).await?;
+    let index = find_entry(&mut ledger, &args.thing, context).await?;
+    let verified = ledger.entry(index).await?;
+    if args.raw {
+        context.output.print_bytes(verified.envelope().bytes())?;
+    } else if context.output.is_json() {
+        context.output.print_json(&document(&verified))?;
+    } else {
+        context.output.print(text(&verified))?;
+    }
+    Ok(Outcome::Yes)
+}
+
+async fn find_entry(ledger: &mut Ledger, thing: &str, context: &Context) -> Result<LeafIndex, Failure> {
+    // A number of fewer than 5 digits can be nothing else; a longer one may be the start of a digest.
+    if thing.len() < 5
+        && let Ok(index) = thing.parse()
+    {
+        return Ok(index);
+    }
+    let found = match resolve(ledger, thing, None, context).await? {
+        Target::Entry(index) => return Ok(index),
+        Target::Node(found) => found.node,
+    };
+    let field = field_of(found.kind());
+    let query = Query {
+        conditions: vec![(field.to_string(), found.id().to_owned())],
+        limit: CANDIDATES,
+        ..Query::default()
+    };
+    let entries = ledger.find(&query).await?;
+    match entries.indexes.as_slice() {
+        [] => Err(Failure::no_record(format!("no entry is about {found}"))
+            .hint(format!("`custody trace {thing}` shows what is connected with it"))),
+        [only] => Ok(*only),
+        several => {
+            let more = if entries.next.is_some() { " and more" } else { "" };
+            let list: Vec<String> = several.iter().map(|index| format!("index:{index}")).collect();
+            Err(Failure::usage(
+                "ambiguous",
+                format!("several entries are about {found}: {}{more}", list.join(" ")),
+            )
+            .hint(format!("show one of them, or all together with `custody trace {thing}`")))
+        }
+    }
+}
+
+fn field_of(kind: NodeKind) -> Field {
+    match kind {
+        NodeKind::Artifact => Field::Subject,
+        NodeKind::Builder => Field::Builder,
+        NodeKind::Commit => Field::Commit,
+        NodeKind::Component => Field::Component,
+        NodeKind::Document => Field::Document,
+        NodeKind::Environment => Field::Environment,
+        NodeKind::Identity => Field::Identity,
+        NodeKind::Policy => Field::Policy,
+        NodeKind::Ref => Field::Ref,
+        NodeKind::Run => Field::Run,
+        NodeKind::Secret => Field::Secret,
+        NodeKind::Vulnerability => Field::Vulnerability,
+    }
+}
+
+/// One check: name, status, detail.
+type Row = (&'static str, &'static str, String);
+
+/// Returns the checks that were made here, and those that the log says were not made at all.
+fn checks(verified: &Verified) -> Vec<Row> {
+    let logged = verified.logged();
+    let (entry, record) = (logged.entry(), logged.record());
+    let size = logged.receipt().checkpoint().checkpoint().size();
+    let passed = "verified";
+    let mut rows = vec![
+        ("inclusion", passed, format!("in the tree of size {size} that the log signed")),
+        ("record", passed, format!("is the {} bytes that the entry commits to", entry.record.length)),
+        ("envelope", passed, format!("is the {} bytes that the entry commits to", entry.envelope.length)),
+        ("content", passed, "what was signed is what the entry commits to".to_owned()),
+        ("statement", passed, "is an in-toto statement with usable digests".to_owned()),
+        (
+            "admission",
+            passed,
+            format!(
+                "admitted again here under trust document version {}, with the same record",
+                record.trust.version
+            ),
+        ),
+    ];
+    for signer in &record.signers {
+        let who = signer.key.map_or_else(|| "a key that is not known".to_owned(), |key| format!("key:{key}"));
+        let detail = match (&signer.rule, &signer.why) {
+            (Some(rule), _) => format!("{who}, by the rule {rule}"),
+            (None, Some(why)) => format!("{who}: {why}"),
+            (None, None) => who,
+        };
+        rows.push(("signature", signer_status(signer.status), detail));
+    }
+    rows.extend(claimed_checks(record));
+    rows
+}
+
+/// Checks whose result is the log's word: what depends on its clock, and what it did not check.
+fn claimed_checks(record: &AdmissionRecord) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for check in &record.checks {
+        match (check.check, check.result) {
+            (CheckName::Time, CheckResult::Marked) => {
+                rows.push(("time", "marked", "a claimed time lies ahead of ledger time".to_owned()));
+            }
+            (CheckName::Binding, CheckResult::NotChecked) => {
+                rows.push((
+                    "binding",
+                    "not_checked",
+                    "the submitter has no identity to compare claims with".to_owned(),
+                ));
+            }
+            (CheckName::Secrets, CheckResult::NotChecked) => {
+                rows.push(("secrets", "not_checked", "the log does not look for secrets".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
+fn statement(verified: &Verified) -> Value {
+    serde_json::from_slice(verified.envelope().payload()).unwrap_or(Value::Null)
+}
+
+fn document(verified: &Verified) -> Value {
+    let logged = verified.logged();
+    let (entry, record) = (logged.entry(), logged.record());
+    let checkpoint = logged.receipt().checkpoint().checkpoint();
+    let checks: Vec<Value> = checks(verified)
+        .into_iter()
+        .map(|(name, status, detail)| json!({ "name": name, "status": status, "detail": detail }))
+        .collect();
+    let facts: Vec<Value> = verified
+        .facts()
+        .edges
+        .iter()
+        .map(|edge| json!({ "from": edge.from.id(), "kind": edge.kind.as_str(), "to": edge.to.id() }))
+        .collect();
+    json!({
+        "index": entry.index.get(),
+        "entry": custody_log::EntryDigest::of(logged.receipt().entry_bytes()).to_string(),
+        "text": String::from_utf8_lossy(logged.receipt().entry_bytes()),
+        "time": entry.time.to_string(),
+        "envelope": entry.envelope.digest.to_string(),
+        "content": entry.content.to_string(),
+        "predicate": record.predicate_type,
+        "subjects": record.subjects,
+        "signers": signers(record),
+        "authority": record.authority.as_str(),
+        "check": "verified",
+        "checks": checks,
+        "interpreted": verified.facts().interpreted,
+        "facts": facts,
+        "statement": statement(verified),
+        "record": serde_json::from_slice::<Value>(logged.record_bytes()).unwrap_or(Value::Null),
+        "receipt": String::from_utf8_lossy(&logged.receipt().receipt().encode()),
+        "checkpoint": {
+            "origin": checkpoint.origin().to_string(),
+            "size": checkpoint.size().get(),
+            "root": checkpoint.root().to_string(),
+        },
+    })
+}
+
+fn text(verified: &Verified) -> String {
+    let logged = verified.logged();
+    let record = logged.record();
+    let mut out = String::new();
+    out += &escape(&String::from_utf8_lossy(logged.receipt().entry_bytes()));
+    out += &format!("\npredicate  {}\n", escape_line(&record.predicate_type));
+    if !verified.facts().interpreted {
+        out += "           not interpreted: found by subject, type, signer and time\n";
+    }
+    for subject in verified.statement().subjects() {
+        let name = subject.name().or_else(|| subject.uri()).unwrap_or("-");
+        for digest in subject.digests() {
+            out += &format!("subject    {}  {}\n", escape_line(&digest.to_string()), escape_line(name));
+        }
+    }
+    out += &format!("authority  {}\n\nchecks\n", record.authority);
+    for (name, status, detail) in checks(verified) {
+        out += &format!("  {name:<10} {status:<11}  {}\n", escape_line(&detail));
+    }
+    let pretty = serde_json::to_string_pretty(&statement(verified)).unwrap_or_default();
+    out += &format!("\nstatement\n{}\n\nreceipt\n", escape(&pretty));
+    out += &escape(&String::from_utf8_lossy(&logged.receipt().receipt().encode()));
+    out
+}

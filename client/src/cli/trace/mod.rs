@@ -1,0 +1,230 @@
+//! `custody trace`: the chain of custody of a THING.
+
+mod stage;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use custody_client::ledger::{At, Labelled, Traced, TracedEdge};
+use custody_client::{Checked, Ledger, LedgerError, Level};
+use custody_evidence::admission::SignerStatus;
+use custody_evidence::fact::Node;
+use custody_log::{LeafIndex, Timestamp};
+use serde_json::{Value, json};
+
+use super::Context;
+use super::failure::{Failure, Outcome};
+use super::find::{Verify, level};
+use super::session;
+use super::things::{Target, resolve};
+use super::times;
+
+/// Show the chain of custody of a THING: source, build, SBOM, scans, approvals, promotions, deployments.
+///
+/// Every entry is checked here. With full verification (the default for up to 50 entries) each edge must follow
+/// from the statement of its entry; otherwise the whole answer is refused.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A digest, an entry (`index:N`), a commit, purl, image with digest, run URL, key id, hex prefix, or a file.
+    thing: String,
+    /// Answer as of this tree size or time.
+    #[arg(long, value_name = "SIZE|TIME", value_parser = times::at)]
+    at: Option<At>,
+    /// How many edges away from the THING [default: as far as the server's bounds allow].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    depth: Option<u32>,
+    /// How far entries are checked [default: full for up to 50 entries, else logged].
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    verify: Option<Verify>,
+}
+
+/// A chain whose entries were checked.
+struct Chain {
+    thing: String,
+    resolved: Labelled,
+    edges: Vec<CheckedEdge>,
+    labels: BTreeMap<Node, String>,
+    entries: BTreeMap<LeafIndex, Checked>,
+    level: Level,
+    answer: Traced,
+}
+
+/// An edge, with what is known about it.
+struct CheckedEdge {
+    edge: custody_evidence::fact::Edge,
+    entry: LeafIndex,
+    status: &'static str,
+    /// When it happened: claimed, and never later than the ledger learned it.
+    time: Timestamp,
+    stage: stage::Stage,
+}
+
+/// Traces a THING.
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let mut ledger = session::open(context).await?;
+    let size = match args.at {
+        Some(At::Size(size)) => Some(size),
+        Some(At::Time(_) | At::Newest) | None => None,
+    };
+    let node = match resolve(&mut ledger, &args.thing, size, context).await? {
+        Target::Node(found) => found.node,
+        Target::Entry(index) => subject_of(&mut ledger, index).await?,
+    };
+    let answer = ledger.trace(&node, args.at.unwrap_or_default(), args.depth.unwrap_or(0)).await?;
+    if answer.resolved.node != node {
+        return Err(Failure::no(
+            "not_asked",
+            format!("asked for {node}, and the server answered with {}", answer.resolved.node),
+        )
+        .hint("nothing of the answer was used; report it to the log's operator"));
+    }
+    let chain = check(&mut ledger, args.thing, answer, args.verify, context).await?;
+    if context.output.is_json() {
+        context.output.print_json(&document(&chain))?;
+    } else {
+        context.output.print(tree::draw(&chain, &ledger, context.clock.now()))?;
+    }
+    Ok(if chain.edges.is_empty() { Outcome::NoRecord } else { Outcome::Yes })
+}
+
+/// An entry is traced by its subject, if it has one.
+async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failure> {
+    let verified = ledger.entry(index).await?;
+    let subjects = verified.statement().subjects();
+    let digests: BTreeSet<_> = subjects.iter().flat_map(|subject| subject.digests().iter()).collect();
+    let mut edges = verified.facts().edges.iter().map(|edge| &edge.from);
+    if let [_] = subjects {
+        // The first node that an edge starts at is the subject, a commit with its repository.
+        let named = edges.find(|node| digests.iter().any(|digest| node.id().ends_with(digest.value())));
+        let plain = digests.first().map(|digest| Node::of_digest(digest, None));
+        if let Some(node) = named.cloned().or(plain) {
+            return Ok(node);
+        }
+    }
+    let list: Vec<String> = digests.iter().take(16).map(|digest| format!("\n  {digest}")).collect();
+    Err(Failure::usage(
+        "ambiguous",
+        format!("entry {index} is about {} subjects:{}", subjects.len(), list.concat()),
+    )
+    .hint("trace one of them"))
+}
+
+async fn check(
+    ledger: &mut Ledger,
+    thing: String,
+    answer: Traced,
+    verify: Option<Verify>,
+    context: &Context,
+) -> Result<Chain, Failure> {
+    let indexes: BTreeSet<LeafIndex> = answer.edges.iter().map(|edge| edge.entry).collect();
+    let indexes: Vec<LeafIndex> = indexes.into_iter().collect();
+    let level = level(verify, indexes.len());
+    let bar = context.output.count_bar("checking", u64::try_from(indexes.len()).unwrap_or(u64::MAX));
+    let checked =
+        ledger.entries(&indexes, level, &|done| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
+    bar.finish_and_clear();
+    let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
+    let mut edges = Vec::with_capacity(answer.edges.len());
+    for edge in &answer.edges {
+        if let Some(entry) = entries.get(&edge.entry) {
+            edges.push(check_edge(edge, entry)?);
+        }
+    }
+    let labels = labels(&answer, &entries, level);
+    Ok(Chain { thing, resolved: answer.resolved.clone(), edges, labels, entries, level, answer })
+}
+
+/// Checks that the statement of the entry asserts the edge. An entry that is only logged had its statement not
+/// read, so what it says stays the server's claim.
+fn check_edge(claimed: &TracedEdge, entry: &Checked) -> Result<CheckedEdge, Failure> {
+    let ledger_time = entry.logged().entry().time;
+    let (status, happened) = match entry.verified() {
+        Some(verified) if verified.facts().edges.contains(&claimed.edge) => {
+            ("verified", verified.facts().happened)
+        }
+        Some(_) => {
+            return Err(LedgerError::ForgedEdge {
+                from: claimed.edge.from.to_string(),
+                kind: claimed.edge.kind.to_string(),
+                to: claimed.edge.to.to_string(),
+                entry: claimed.entry,
+            }
+            .into());
+        }
+        None => ("logged", claimed.claimed),
+    };
+    let predicate = &entry.logged().record().predicate_type;
+    Ok(CheckedEdge {
+        edge: claimed.edge.clone(),
+        entry: claimed.entry,
+        status: if claimed.conflict { "conflict" } else { status },
+        time: happened.map_or(ledger_time, |happened| happened.min(ledger_time)),
+        stage: stage::Stage::of(claimed.edge.kind, stage::is_sbom(predicate)),
+    })
+}
+
+/// Returns the names of nodes: those that checked statements give, and the server's only where nothing was read.
+fn labels(answer: &Traced, entries: &BTreeMap<LeafIndex, Checked>, level: Level) -> BTreeMap<Node, String> {
+    if level == Level::Logged {
+        let named = answer.nodes.iter().filter(|node| !node.label.is_empty());
+        return named.map(|node| (node.node.clone(), node.label.clone())).collect();
+    }
+    let mut labels = BTreeMap::new();
+    for verified in entries.values().filter_map(Checked::verified) {
+        for (node, label) in &verified.facts().labels {
+            let components = verified.facts().components.filter(|_| node.kind().as_str() == "document");
+            let label = match components {
+                Some(count) => format!("{label}, {count} components"),
+                None => label.clone(),
+            };
+            labels.insert(node.clone(), label);
+        }
+    }
+    labels
+}
+
+fn document(chain: &Chain) -> Value {
+    let answer = &chain.answer;
+    let nodes: Vec<Value> = answer
+        .nodes
+        .iter()
+        .map(|node| {
+            let label = chain.labels.get(&node.node).map_or("", String::as_str);
+            json!({ "id": node.node.id(), "kind": node.node.kind().as_str(), "label": label })
+        })
+        .collect();
+    let edges: Vec<Value> = chain.edges.iter().map(|edge| edge_json(edge, chain)).collect();
+    json!({
+        "thing": chain.thing,
+        "resolved": { "kind": chain.resolved.node.kind().as_str(), "id": chain.resolved.node.id() },
+        "at": {
+            "size": answer.as_of.size.get(),
+            "root": answer.as_of.root.to_string(),
+            "reader": answer.as_of.reader,
+        },
+        "nodes": nodes,
+        "edges": edges,
+        "missing": stage::missing(&chain.edges),
+        "truncated": answer.truncated,
+        "complete": "claimed",
+    })
+}
+
+fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
+    let signer = chain.entries.get(&edge.entry).and_then(|entry| {
+        let signers = &entry.logged().record().signers;
+        let signer = signers.iter().find(|signer| signer.status == SignerStatus::Verified)?;
+        Some(json!({ "key": signer.key.map(|key| format!("key:{key}")), "rule": signer.rule }))
+    });
+    json!({
+        "from": edge.edge.from.id(),
+        "to": edge.edge.to.id(),
+        "kind": edge.edge.kind.as_str(),
+        "from_kind": edge.edge.from.kind().as_str(),
+        "to_kind": edge.edge.to.kind().as_str(),
+        "entry": edge.entry.get(),
+        "status": edge.status,
+        "signer": signer,
+        "time": edge.time.to_string(),
+    })
+}

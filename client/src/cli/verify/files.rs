@@ -1,0 +1,92 @@
+//! What the files given to `custody verify` are, by their content.
+
+use std::path::{Path, PathBuf};
+
+use custody_client::file_digest::FileDigests;
+use custody_evidence::admission::{MAX_RECORD, RECORD_FORMAT};
+use custody_evidence::digest_set::Digest;
+use custody_log::receipt::Receipt;
+use custody_wire::limits::ENVELOPE_BYTES_MAX;
+
+use crate::cli::Context;
+use crate::cli::failure::Failure;
+
+/// A file, and what it is.
+pub(super) struct Given {
+    pub(super) path: PathBuf,
+    pub(super) content: Content,
+}
+
+/// What a file is.
+pub(super) enum Content {
+    Receipt(Box<Receipt>),
+    /// The exact bytes of an admission record.
+    Record(Vec<u8>),
+    /// The exact bytes of an envelope.
+    Envelope(Vec<u8>),
+    /// Anything else, by its digests.
+    Artifact(Vec<Digest>),
+}
+
+impl Content {
+    /// Returns the word for it.
+    pub(super) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Receipt(_) => "receipt",
+            Self::Record(_) => "record",
+            Self::Envelope(_) => "envelope",
+            Self::Artifact(_) => "artifact",
+        }
+    }
+}
+
+const RECEIPT_START: &[u8] = b"c2sp.org/tlog-proof@";
+
+/// Reads a file and detects what it is. What starts like a receipt and is none is an error, not an artifact.
+pub(super) fn read(path: &Path, context: &Context) -> Result<Given, Failure> {
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Failure::usage("unreadable", format!("cannot read {}: {why}", path.display()))
+    };
+    let length = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+    if length <= ENVELOPE_BYTES_MAX.saturating_add(1) {
+        let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
+        if let Some(content) = detect(&bytes).map_err(|why| {
+            Failure::no("bad_receipt", format!("{} is not a receipt: {why}", path.display()))
+                .hint("it starts like one, so it was cut or changed")
+        })? {
+            return Ok(Given { path: path.to_owned(), content });
+        }
+    }
+    let bar = context.output.bytes_bar("hashing", length);
+    let digests = FileDigests::of(path, |read| bar.inc(read)).map_err(|error| unreadable(&error.source))?;
+    bar.finish_and_clear();
+    Ok(Given { path: path.to_owned(), content: Content::Artifact(vec![digests.sha256, digests.sha512]) })
+}
+
+fn detect(bytes: &[u8]) -> Result<Option<Content>, custody_log::receipt::ReceiptError> {
+    if bytes.starts_with(RECEIPT_START) {
+        return Receipt::decode(bytes).map(|receipt| Some(Content::Receipt(Box::new(receipt))));
+    }
+    if bytes.first() != Some(&b'{') {
+        return Ok(None);
+    }
+    // A file has one line feed at its end that was not part of what was recorded.
+    let exact = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    let head: Option<Head> = serde_json::from_slice(exact).ok();
+    Ok(match head {
+        Some(Head { format: Some(format), .. }) if format == RECORD_FORMAT && exact.len() <= MAX_RECORD => {
+            Some(Content::Record(exact.to_vec()))
+        }
+        Some(Head { payload_type: Some(_), payload: Some(_), .. }) => Some(Content::Envelope(exact.to_vec())),
+        _ => None,
+    })
+}
+
+/// The members that tell an envelope from an admission record; the rest is read strictly later.
+#[derive(serde::Deserialize)]
+struct Head {
+    format: Option<String>,
+    #[serde(rename = "payloadType")]
+    payload_type: Option<String>,
+    payload: Option<serde::de::IgnoredAny>,
+}

@@ -1,0 +1,256 @@
+//! `custody verify`: files checked against each other and the trust file, without a network.
+
+mod files;
+mod report;
+
+use std::path::PathBuf;
+
+use custody_client::check::CheckError;
+use custody_client::memory::Memory;
+use custody_client::{Checked, Level, Logged, Trust};
+use custody_evidence::digest_set::Digest;
+use custody_log::checkpoint::SignedCheckpoint;
+use custody_log::receipt::{Receipt, VerifiedReceipt};
+use custody_log::{EnvelopeDigest, RecordDigest};
+
+use super::Context;
+use super::failure::{Failure, Outcome};
+use super::session::{self, Anchor};
+use files::{Content, Given};
+use report::{Report, Verdict};
+
+/// Check receipts, admission records and envelopes offline; files that are none of these are taken as
+/// artifacts, and looked for among the subjects.
+///
+/// What belongs together is matched by digest. Nothing is needed but the trust file that `custody init` writes
+/// and online commands extend.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+}
+
+/// Verifies files.
+#[expect(clippy::unused_async, reason = "every command has this form")]
+pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let trust = trust(context)?;
+    let given = args.files.iter().map(|path| files::read(path, context)).collect::<Result<Vec<_>, _>>()?;
+    let seen = seen(context, &trust);
+    let report = check(&given, &trust, seen.as_ref());
+    if context.output.is_json() {
+        context.output.print_json(&report.json(&trust))?;
+    } else {
+        context.output.print(report.text(&trust))?;
+    }
+    Ok(report.outcome())
+}
+
+/// Returns the trust that `--trust FILE` names, or that is remembered for the pin.
+fn trust(context: &Context) -> Result<Trust, Failure> {
+    let anchor = session::anchor(context)?.ok_or_else(|| {
+        Failure::usage("no_trust_file", "offline verification needs the trust file, and no log is pinned")
+            .hint("give it with --trust FILE; `custody trust show --out FILE` writes it where the log can be reached")
+    })?;
+    let pin = match anchor {
+        Anchor::Trust(trust) => return Ok(*trust),
+        Anchor::Pin(pin) => pin,
+    };
+    let remembered = context.settings.state_dir().map(|dir| Memory::of(dir, &pin).trust_path());
+    match remembered {
+        Ok(path) if path.exists() => session::read_trust_file(&path),
+        _ => Err(Failure::usage(
+            "no_trust_file",
+            format!("a pin is not enough to verify offline: there is no trust file for {pin}"),
+        )
+        .hint("run `custody init` where the log can be reached, or give the file with --trust FILE")),
+    }
+}
+
+/// Returns the largest checkpoint remembered for the log, to notice a fork. It was verified when it was kept.
+fn seen(context: &Context, trust: &Trust) -> Option<SignedCheckpoint> {
+    let memory = Memory::of(context.settings.state_dir().ok()?, trust.pin());
+    let signed = SignedCheckpoint::parse(&memory.checkpoint().ok()??).ok()?;
+    let keys = trust.log_keys_at(signed.unverified().size());
+    signed.verify(&trust.pin().origin, &keys).is_ok().then_some(signed)
+}
+
+fn check(given: &[Given], trust: &Trust, seen: Option<&SignedCheckpoint>) -> Report {
+    let mut report = Report::default();
+    let mut entries: Vec<Checked> = Vec::new();
+    for file in given {
+        if let Content::Receipt(receipt) = &file.content {
+            match check_receipt(receipt, trust, seen) {
+                Ok(receipt) => entries.extend(check_entry(file, receipt, given, trust, &mut report)),
+                Err(why) => report.add(file, Verdict::Failed, None, why),
+            }
+        }
+    }
+    for file in given {
+        match &file.content {
+            Content::Receipt(_) => {}
+            Content::Record(bytes) => check_record(file, bytes, given, &mut report),
+            Content::Envelope(bytes) => check_envelope(file, bytes, given, &mut report),
+            Content::Artifact(digests) => check_artifact(file, digests, &entries, &mut report),
+        }
+    }
+    report
+}
+
+fn check_receipt(
+    receipt: &Receipt,
+    trust: &Trust,
+    seen: Option<&SignedCheckpoint>,
+) -> Result<VerifiedReceipt, String> {
+    let checkpoint = receipt.signed_checkpoint().unverified();
+    let keys = trust.log_keys_at(checkpoint.size());
+    let verified = receipt.verify(&trust.pin().origin, &keys).map_err(|error| error.to_string())?;
+    let newest = trust.newest().checkpoint().signed();
+    for known in [Some(newest), seen].into_iter().flatten() {
+        let known = known.unverified();
+        if known.size() == checkpoint.size() && known.root() != checkpoint.root() {
+            return Err(format!(
+                "the log was forked: for tree size {} it signed the root {} here, and {} before",
+                known.size(),
+                checkpoint.root(),
+                known.root()
+            ));
+        }
+    }
+    Ok(verified)
+}
+
+/// Checks what was given of the entry of a receipt, as far as it goes.
+fn check_entry(
+    file: &Given,
+    receipt: VerifiedReceipt,
+    given: &[Given],
+    trust: &Trust,
+    report: &mut Report,
+) -> Option<Checked> {
+    let entry = receipt.entry().clone();
+    let record = given.iter().find_map(|other| match &other.content {
+        Content::Record(bytes) if RecordDigest::of(bytes) == entry.record.digest => Some(bytes),
+        _ => None,
+    });
+    let envelope = given.iter().find_map(|other| match &other.content {
+        Content::Envelope(bytes) if EnvelopeDigest::of(bytes) == entry.envelope.digest => Some(bytes),
+        _ => None,
+    });
+    let size = receipt.checkpoint().checkpoint().size();
+    let included = format!("in the tree of size {size}");
+    let Some(record) = record else {
+        let detail = format!("{included}; not checked: admission record {} (not given)", entry.record.digest);
+        report.add(file, Verdict::Included, Some(entry.index), detail);
+        return None;
+    };
+    let logged = match Logged::new(receipt, record.clone()) {
+        Ok(logged) => logged,
+        Err(error) => {
+            report.add(file, Verdict::Failed, Some(entry.index), error.to_string());
+            return None;
+        }
+    };
+    let Some(envelope) = envelope else {
+        let detail = format!("{included}; not checked: envelope {} (not given)", entry.envelope.digest);
+        report.add(file, Verdict::Is(Level::Logged), Some(entry.index), detail);
+        return Some(Checked::Logged(Box::new(logged)));
+    };
+    match logged.verify(envelope, trust) {
+        Ok(verified) => {
+            let detail = format!("{included}; signatures, statement and admission checked");
+            report.add(file, Verdict::Is(Level::Verified), Some(entry.index), detail);
+            Some(Checked::Verified(Box::new(verified)))
+        }
+        Err(error @ CheckError::UnknownTrust { .. }) => {
+            report.add(
+                file,
+                Verdict::NotChecked,
+                Some(entry.index),
+                format!("{error}: the trust file is too old"),
+            );
+            None
+        }
+        Err(error) => {
+            report.add(file, Verdict::Failed, Some(entry.index), error.to_string());
+            None
+        }
+    }
+}
+
+fn receipts(given: &[Given]) -> impl Iterator<Item = &Receipt> {
+    given.iter().filter_map(|file| match &file.content {
+        Content::Receipt(receipt) => Some(receipt.as_ref()),
+        _ => None,
+    })
+}
+
+fn check_record(file: &Given, bytes: &[u8], given: &[Given], report: &mut Report) {
+    let found = RecordDigest::of(bytes);
+    let entry = receipts(given).map(Receipt::unverified_entry).find(|entry| entry.record.digest == found);
+    orphan_or_part(
+        file,
+        entry.map(|entry| entry.index),
+        format!("no receipt given is for this record ({found})"),
+        report,
+    );
+}
+
+fn check_envelope(file: &Given, bytes: &[u8], given: &[Given], report: &mut Report) {
+    let found = EnvelopeDigest::of(bytes);
+    let entry = receipts(given).map(Receipt::unverified_entry).find(|entry| entry.envelope.digest == found);
+    orphan_or_part(
+        file,
+        entry.map(|entry| entry.index),
+        format!("no receipt given is for this envelope ({found})"),
+        report,
+    );
+}
+
+/// A part shares the verdict of its receipt; without one, nothing says that it is in the log.
+fn orphan_or_part(file: &Given, entry: Option<custody_log::LeafIndex>, why: String, report: &mut Report) {
+    match entry.and_then(|index| Some((index, report.verdict_of(index)?))) {
+        Some((index, Verdict::Included)) => {
+            report.add(
+                file,
+                Verdict::NotChecked,
+                Some(index),
+                format!("belongs to entry {index}, which is not logged"),
+            );
+        }
+        Some((index, verdict)) => report.add(file, verdict, Some(index), format!("belongs to entry {index}")),
+        None => report.add(file, Verdict::NotChecked, None, why),
+    }
+}
+
+fn check_artifact(file: &Given, digests: &[Digest], entries: &[Checked], report: &mut Report) {
+    let names = |checked: &&Checked| {
+        let subjects = &checked.logged().record().subjects;
+        digests.iter().any(|digest| subjects.contains(&digest.to_string()))
+    };
+    let about: Vec<&Checked> = entries.iter().filter(names).collect();
+    // The admission record's subjects are the log's word until the statement was read here.
+    let strongest = about.iter().max_by_key(|checked| checked.verified().is_some());
+    match strongest {
+        Some(checked) => {
+            let level = if checked.verified().is_some() { Level::Verified } else { Level::Logged };
+            let list: Vec<String> =
+                about.iter().map(|checked| checked.logged().entry().index.to_string()).collect();
+            let index = Some(checked.logged().entry().index);
+            report.add(file, Verdict::Is(level), index, format!("subject of entry {}", list.join(", ")));
+        }
+        None if entries.is_empty() => {
+            report.add(
+                file,
+                Verdict::NotChecked,
+                None,
+                "no entry was checked that could be about it".to_owned(),
+            );
+        }
+        None => {
+            let digest = digests.first().map_or_else(String::new, ToString::to_string);
+            let why = format!("no entry given is about this artifact ({digest})");
+            report.add(file, Verdict::Failed, None, why);
+        }
+    }
+}
