@@ -13,6 +13,7 @@ pub mod document;
 pub mod file_digest;
 pub mod freshness;
 pub mod git;
+pub mod inspect;
 pub mod ledger;
 pub mod make;
 pub mod memory;

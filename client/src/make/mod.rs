@@ -63,3 +63,6 @@ fn statement(predicate_type: &str, subjects: &[Subject], predicate: &[u8]) -> Re
     });
     Ok(Made { predicate_type: predicate_type.to_owned(), payload: builder.predicate(predicate)? })
 }
+
+#[cfg(test)]
+mod tests;

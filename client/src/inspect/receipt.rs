@@ -1,0 +1,76 @@
+//! Receipts and entries of a log.
+
+use custody_log::Entry;
+use custody_log::receipt::Receipt;
+
+use super::{Expectations, ExpectedKey, Report, Signer, Status};
+
+pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> Report {
+    let receipt = match Receipt::decode(bytes) {
+        Ok(receipt) => receipt,
+        Err(error) => return report.malformed(error.to_string()),
+    };
+    let mut report = report;
+    describe(&mut report, receipt.unverified_entry());
+    let checkpoint = receipt.signed_checkpoint().unverified();
+    let (origin, size) = (checkpoint.origin().clone(), checkpoint.size());
+    let hint = origin.to_string();
+    match &expected.key {
+        Some(ExpectedKey::Log(key)) => {
+            let verified = receipt.verify(&origin, std::slice::from_ref(key));
+            let (status, detail) = match verified {
+                Ok(_) => (Status::Verified, format!("in the tree of size {size} that {} signed", key.name())),
+                Err(error) => (Status::Failed, error.to_string()),
+            };
+            let key = (status == Status::Verified).then(|| key.to_string());
+            report.signers.push(Signer { status, key, hint, detail: detail.clone() });
+            report.check("inclusion", status, detail.clone());
+            report.check("key", status, detail);
+        }
+        other => {
+            let detail = format!("no key of the log {origin} was given");
+            report.signers.push(Signer {
+                status: Status::NotChecked,
+                key: None,
+                hint,
+                detail: detail.clone(),
+            });
+            report.check("inclusion", Status::NotChecked, detail);
+            if other.is_some() {
+                report.check(
+                    "key",
+                    Status::NotChecked,
+                    "a receipt is signed by a log: give its verifier key",
+                );
+            }
+        }
+    }
+    if expected.artifact.is_some() {
+        report.check("artifact", Status::NotChecked, "a receipt names an envelope, not artifacts");
+    }
+    report
+}
+
+pub(super) fn inspect_entry(report: Report, bytes: &[u8]) -> Report {
+    match Entry::decode(bytes) {
+        Ok(entry) => {
+            let mut report = report;
+            describe(&mut report, &entry);
+            report.check("inclusion", Status::NotChecked, "an entry alone proves nothing: its receipt does");
+            report
+        }
+        Err(error) => report.malformed(error.to_string()),
+    }
+}
+
+fn describe(report: &mut Report, entry: &Entry) {
+    report.why = Some("it comes from a log, and is not recorded in one".to_owned());
+    report.check(
+        "entry",
+        Status::NotChecked,
+        format!(
+            "index {} at {}, envelope {} of {} bytes, content {}",
+            entry.index, entry.time, entry.envelope.digest, entry.envelope.length, entry.content
+        ),
+    );
+}

@@ -1,0 +1,130 @@
+use custody_evidence::dsse::{Envelope, IN_TOTO};
+use custody_evidence::key::SigningKey;
+
+use super::*;
+
+const STATEMENT: &str = r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"app","digest":{"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}],"predicateType":"https://example.com/x","predicate":{}}"#;
+
+fn key(seed: u8) -> SigningKey {
+    SigningKey::from_seed(&[seed; 32])
+}
+
+fn signed(payload: &str, keys: &[&SigningKey]) -> Vec<u8> {
+    Envelope::sign(IN_TOTO, payload.as_bytes(), keys).unwrap().bytes().to_vec()
+}
+
+fn by(key: &SigningKey) -> Expectations {
+    Expectations { artifact: None, key: Some(ExpectedKey::Public(key.public().clone())) }
+}
+
+fn about(digest: &str) -> Expectations {
+    Expectations { artifact: Some(vec![digest.parse().unwrap()]), key: None }
+}
+
+const ABC: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+#[test]
+fn an_envelope_holds_only_when_its_signature_was_verified() {
+    let bytes = signed(STATEMENT, &[&key(1)]);
+    let report = inspect(&bytes, &by(&key(1)));
+    assert_eq!(report.verdict(), Verdict::Holds);
+    assert_eq!(report.signers[0].key, Some(format!("key:{}", key(1).id())));
+    assert_eq!((report.subjects.as_slice(), report.admissible), (&[ABC.to_owned()][..], true));
+    let without = inspect(&bytes, &Expectations::default());
+    assert_eq!((without.verdict(), without.signers[0].status), (Verdict::Undecided, Status::NotChecked));
+    let other = inspect(&bytes, &by(&key(2)));
+    assert_eq!((other.verdict(), other.signers[0].status), (Verdict::Fails, Status::Failed));
+}
+
+#[test]
+fn a_changed_payload_fails() {
+    let bytes = String::from_utf8(signed(STATEMENT, &[&key(1)])).unwrap();
+    let changed = STATEMENT.replace("\"app\"", "\"bad\"");
+    let (good, bad) = (signed(STATEMENT, &[&key(1)]), signed(&changed, &[&key(1)]));
+    let member = |bytes: &[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(bytes).unwrap();
+        value["payload"].as_str().unwrap().to_owned()
+    };
+    let swapped = bytes.replace(&member(&good), &member(&bad));
+    assert_eq!(inspect(swapped.as_bytes(), &by(&key(1))).verdict(), Verdict::Fails);
+}
+
+#[test]
+fn a_signature_by_another_key_beside_the_expected_one_is_not_checked() {
+    let report = inspect(&signed(STATEMENT, &[&key(1), &key(2)]), &by(&key(2)));
+    let statuses: Vec<_> = report.signers.iter().map(|signer| signer.status).collect();
+    assert_eq!(statuses, [Status::NotChecked, Status::Verified]);
+    assert_eq!(report.verdict(), Verdict::Holds);
+}
+
+#[test]
+fn an_artifact_that_an_unverified_document_names_proves_nothing() {
+    assert_eq!(inspect(STATEMENT.as_bytes(), &about(ABC)).verdict(), Verdict::Undecided);
+    assert_eq!(inspect(&signed(STATEMENT, &[&key(1)]), &about(ABC)).verdict(), Verdict::Undecided);
+    let both = Expectations { artifact: about(ABC).artifact, ..by(&key(1)) };
+    assert_eq!(inspect(&signed(STATEMENT, &[&key(1)]), &both).verdict(), Verdict::Holds);
+}
+
+#[test]
+fn another_artifact_fails_and_names_both() {
+    let other = format!("sha256:{}", "0".repeat(64));
+    let expected = Expectations { artifact: about(&other).artifact, ..by(&key(1)) };
+    let report = inspect(&signed(STATEMENT, &[&key(1)]), &expected);
+    assert_eq!(report.verdict(), Verdict::Fails);
+    let check = report.checks.iter().find(|check| check.name == "artifact").unwrap();
+    assert_eq!(check.detail, format!("expected {other} among the subjects, found {ABC}"));
+}
+
+#[test]
+fn malformed_documents_fail_and_say_why() {
+    let no_type = STATEMENT.replace("\"_type\"", "\"type\"");
+    let twice = STATEMENT.replace("\"predicate\":{}", "\"predicate\":{},\"predicate\":{}");
+    for bytes in [
+        b"".to_vec(),
+        b"hello".to_vec(),
+        br#"{"payload":"!","payloadType":"t","signatures":[{"sig":""}]}"#.to_vec(),
+        br#"{"payload":"","payloadType":"t","signatures":[]}"#.to_vec(),
+        signed("not json", &[&key(1)]),
+        signed(&no_type, &[&key(1)]),
+        signed(&twice, &[&key(1)]),
+        twice.into_bytes(),
+        br#"{"bomFormat":"CycloneDX","#.to_vec(),
+        b"c2sp.org/tlog-proof@v1\n".to_vec(),
+        b"custody/entry/v1\nindex x\n".to_vec(),
+        br#"{"format":"custody/record/v1"}"#.to_vec(),
+    ] {
+        let report = inspect(&bytes, &by(&key(1)));
+        assert_eq!(report.verdict(), Verdict::Fails, "{}", String::from_utf8_lossy(&bytes));
+        assert!(report.why.is_some() && !report.admissible);
+    }
+}
+
+#[test]
+fn what_is_not_read_yet_is_unsupported_and_never_malformed() {
+    for text in [
+        r#"{"verificationMaterial":{},"dsseEnvelope":{}}"#,
+        r#"{"version":1,"attestation_bundles":[]}"#,
+        "<?xml version=\"1.0\"?><bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\"/>",
+        "{}\n{}\n",
+    ] {
+        let report = inspect(text.as_bytes(), &Expectations::default());
+        assert_eq!(report.verdict(), Verdict::Undecided, "{text}");
+        assert!(report.checks.iter().any(|check| check.status == Status::Unsupported), "{text}");
+    }
+}
+
+#[test]
+fn an_unsupported_key_is_named_and_fails_nothing() {
+    let expected = Expectations { artifact: None, key: Some(ExpectedKey::Unsupported("RSA".to_owned())) };
+    let report = inspect(&signed(STATEMENT, &[&key(1)]), &expected);
+    assert_eq!((report.verdict(), report.signers[0].status), (Verdict::Undecided, Status::Unsupported));
+    assert!(report.signers[0].detail.contains("RSA"));
+}
+
+#[test]
+fn a_statement_without_usable_digest_is_verified_but_not_recordable() {
+    let weak = STATEMENT.replace("\"sha256\"", "\"foo\"");
+    let report = inspect(&signed(&weak, &[&key(1)]), &by(&key(1)));
+    assert_eq!((report.verdict(), report.admissible), (Verdict::Holds, false));
+    assert!(report.why.unwrap().contains("subject 0"));
+}
