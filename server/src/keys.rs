@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use custody_evidence::key::SigningKey;
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{KeyName, Origin};
 use zeroize::Zeroizing;
@@ -98,7 +99,8 @@ impl KeyFiles {
             expected: "freshness key",
             why,
         })?;
-        Ok(LogKeys { log, freshness })
+        let statements = SigningKey::from_seed(&log.seed());
+        Ok(LogKeys { log, statements, freshness })
     }
 
     /// Reads both keys; makes those that do not exist.
@@ -111,6 +113,11 @@ impl KeyFiles {
         }
         self.load()
     }
+}
+
+/// Makes a key that signs statements.
+pub fn new_signing_key() -> Result<SigningKey, KeyFileError> {
+    Ok(SigningKey::from_seed(&*seed()?))
 }
 
 fn seed() -> Result<Zeroizing<[u8; 32]>, KeyFileError> {

@@ -4,6 +4,7 @@
 //! before is the beginning of the new one. The freshness key cosigns again every minute, so that a client
 //! without a memory can tell a quiet log from a frozen one.
 
+use custody_evidence::key::SigningKey;
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::tree::ProofError;
 use custody_log::{Checkpoint, Origin, RootHash, SignedCheckpoint, Timestamp, TreeSize};
@@ -12,8 +13,10 @@ use super::tree::{LeafSource, Tree, TreeError};
 
 /// The keys that a running log signs with.
 pub struct LogKeys {
-    /// Signs checkpoints, and with the administrators the first trust document.
+    /// Signs checkpoints.
     pub log: NoteSigner,
+    /// The same key, as it signs the first trust document with the administrators.
+    pub statements: SigningKey,
     /// Cosigns the newest checkpoint with the time.
     pub freshness: Cosigner,
 }

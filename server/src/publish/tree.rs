@@ -54,6 +54,9 @@ pub enum TreeError {
         /// What the entries give.
         computed: RootHash,
     },
+    /// The parts of a receipt do not fit together.
+    #[error(transparent)]
+    Receipt(#[from] custody_log::ReceiptError),
     /// No such proof: the positions are wrong, or the proof does not hold.
     #[error(transparent)]
     Proof(#[from] ProofError),

@@ -47,6 +47,12 @@ pub enum SecretKeyError {
 }
 
 impl NoteSigner {
+    /// Returns the seed: the log key also signs the first trust document, as a DSSE envelope.
+    #[must_use]
+    pub fn seed(&self) -> Zeroizing<[u8; 32]> {
+        Zeroizing::new(self.0.key.to_bytes())
+    }
+
     /// Makes the key of this seed. The seed must come from a good source of randomness.
     #[must_use]
     pub fn from_seed(name: KeyName, seed: [u8; 32]) -> Self {

@@ -1,0 +1,261 @@
+//! `custodyd init`: makes a new log.
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anstream::println;
+use custody_evidence::dsse::Envelope;
+use custody_evidence::key::{PublicKey, SigningKey};
+use custody_log::{EntryDigest, KeyName, Origin};
+use serde_json::json;
+
+use super::fsck::Output;
+use super::{Exit, Failure};
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::Config;
+use crate::genesis::{self, DEV_KEY_FILE, Founders, GenesisError, UNSIGNED_FILE};
+use crate::journal::{CreateError, OpenOptions};
+use crate::keys::{KeyFiles, new_signing_key};
+use crate::publish::LogKeys;
+
+/// The longest key or trust file that is read: 1 MiB, the limit of a unary envelope.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// The flags of `custodyd init`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Directory to make the log in; made if absent, else empty
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Name of the log: a URL without a scheme, such as example.com/custody
+    #[arg(long, value_name = "NAME", required_unless_present = "trust")]
+    origin: Option<Origin>,
+    /// PEM file with a key of an administrator: private ones sign at once [repeatable]
+    #[arg(long, value_name = "FILE", required_unless_present = "trust")]
+    admin: Vec<PathBuf>,
+    /// PEM file with a key that may record: private or public [repeatable]
+    #[arg(long, value_name = "FILE")]
+    writer: Vec<PathBuf>,
+    /// How many administrators must sign a change
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    threshold: usize,
+    /// The signed first trust document, when administrators signed it elsewhere
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["origin", "admin", "writer", "threshold"])]
+    trust: Option<PathBuf>,
+    /// File with the log key; made if absent [default: DIR.log-key, beside the data directory]
+    #[arg(long, value_name = "FILE")]
+    log_key: Option<PathBuf>,
+    /// File with the freshness key; made if absent [default: DIR.freshness-key, beside the data directory]
+    #[arg(long, value_name = "FILE")]
+    freshness_key: Option<PathBuf>,
+    /// Form of the result on stdout
+    #[arg(short, long, value_enum, default_value = "text")]
+    output: Output,
+}
+
+/// A key of an administrator or writer.
+enum Key {
+    Private(SigningKey),
+    Public(PublicKey),
+}
+
+pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
+    let beside = KeyFiles::beside(&args.data);
+    let files = KeyFiles {
+        log: args.log_key.clone().unwrap_or(beside.log),
+        freshness: args.freshness_key.clone().unwrap_or(beside.freshness),
+    };
+    files.check_outside(&args.data).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    refuse_existing(&args.data)?;
+    match (&args.trust, &args.origin) {
+        (Some(trust), _) => from_signed(args, trust, &files),
+        (None, Some(origin)) => from_flags(args, origin, &files),
+        (None, None) => Err(Failure::usage("give --origin NAME or --trust FILE")),
+    }
+}
+
+/// Makes the log of `custodyd run --dev`, if there is none in the directory yet.
+pub(super) fn ensure_dev(config: &Config) -> Result<(), Failure> {
+    if genesis::holds_log(&config.data) {
+        return Ok(());
+    }
+    let origin: Origin =
+        "localhost/custody-dev".parse().map_err(|error| Failure::new(Exit::Usage, &error as &_))?;
+    make_dir(&config.data)?;
+    let path = config.data.join(DEV_KEY_FILE);
+    let key = if path.exists() {
+        read_signing_key(&path)?
+    } else {
+        let key = new_signing_key().map_err(|error| Failure::new(Exit::Unknown, &error))?;
+        write_private(&path, &key.to_pem())?;
+        key
+    };
+    let keys = load_keys(&config.keys, &origin)?;
+    let founders = Founders {
+        administrators: vec![key.public().clone()],
+        threshold: 1,
+        writers: vec![key.public().clone()],
+    };
+    let envelope = signed_document(&origin, &keys, &founders, &[key])?;
+    create(&config.data, &envelope, &keys)?;
+    Ok(())
+}
+
+fn from_flags(args: &Args, origin: &Origin, files: &KeyFiles) -> Result<Exit, Failure> {
+    let administrators: Vec<Key> = args.admin.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
+    let writers: Vec<Key> = args.writer.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
+    let founders = Founders {
+        administrators: administrators.iter().map(Key::public).collect(),
+        threshold: args.threshold,
+        writers: writers.iter().map(Key::public).collect(),
+    };
+    let keys = load_keys(files, origin)?;
+    let signing: Vec<SigningKey> = administrators.into_iter().filter_map(Key::private).collect();
+    let envelope = signed_document(origin, &keys, &founders, &signing)?;
+    if signing.len() < args.threshold {
+        return leave_unsigned(args, &envelope);
+    }
+    let (origin, digest) = create(&args.data, &envelope, &keys)?;
+    announce(args, files, &origin, digest);
+    Ok(Exit::Yes)
+}
+
+fn from_signed(args: &Args, trust: &Path, files: &KeyFiles) -> Result<Exit, Failure> {
+    let bytes = read_file(trust)?;
+    let envelope = Envelope::parse(bytes.trim_ascii_end()).map_err(|error| {
+        Failure::new(Exit::Usage, &error).hint("expected what `custody trust sign` wrote")
+    })?;
+    let keys = files.load().map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let (origin, digest) = create(&args.data, &envelope, &keys)?;
+    announce(args, files, &origin, digest);
+    Ok(Exit::Yes)
+}
+
+/// Leaves the document for the administrators: too few private keys were given to sign it here.
+fn leave_unsigned(args: &Args, envelope: &Envelope) -> Result<Exit, Failure> {
+    make_dir(&args.data)?;
+    let path = args.data.join(UNSIGNED_FILE);
+    fs::write(&path, envelope.bytes())
+        .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+    match args.output {
+        Output::Json => println!("{}", json!({"trust": path.display().to_string(), "created": false})),
+        Output::Text => {
+            let (file, data) = (path.display(), args.data.display());
+            println!(
+                "wrote {file}; no log was made yet, since {} administrators must sign it:",
+                args.threshold
+            );
+            println!("  custody trust sign {file} --key ADMIN-KEY     (each administrator)");
+            println!("  custodyd init --data {data} --trust {file}");
+        }
+    }
+    Ok(Exit::Yes)
+}
+
+fn announce(args: &Args, files: &KeyFiles, origin: &Origin, digest: EntryDigest) {
+    let pin = format!("{origin}+{digest}");
+    match args.output {
+        Output::Json => println!(
+            "{}",
+            json!({"created": true, "origin": origin.to_string(), "entry": digest.to_string(), "pin": pin})
+        ),
+        Output::Text => {
+            println!("made the log {origin} in {}", args.data.display());
+            println!("keep these keys apart from the data, with a copy: without them the log is dead");
+            println!("  {}\n  {}", files.log.display(), files.freshness.display());
+            println!("clients pin it with");
+            println!("  custody init --server URL --trust {pin}");
+        }
+    }
+}
+
+fn refuse_existing(data: &Path) -> Result<(), Failure> {
+    if genesis::holds_log(data) {
+        return Err(Failure::usage(format!("{} holds a log already", data.display()))
+            .hint("serve it with custodyd run, or name another directory"));
+    }
+    Ok(())
+}
+
+fn signed_document(
+    origin: &Origin,
+    keys: &LogKeys,
+    founders: &Founders,
+    signing: &[SigningKey],
+) -> Result<Envelope, Failure> {
+    let now = SystemClock.read().map_err(|error| Failure::new(Exit::Usage, &error))?.wall;
+    let document = genesis::first_document(origin, keys, founders, now)
+        .map_err(|error| Failure::new(Exit::Usage, &error))?;
+    genesis::sign_document(&document, keys, signing).map_err(|error| Failure::new(Exit::Usage, &error))
+}
+
+fn create(data: &Path, envelope: &Envelope, keys: &LogKeys) -> Result<(Origin, EntryDigest), Failure> {
+    genesis::create(data, envelope, keys, &SystemClock, &OpenOptions::default()).map_err(|error| {
+        let hint = match &error {
+            GenesisError::Create(CreateError::ReadOnly { .. }) => "name a directory that this user may write",
+            GenesisError::Trust(_) => "custody trust sign adds the signature of one more administrator",
+            _ => return Failure::new(Exit::Usage, &error),
+        };
+        Failure::new(Exit::Usage, &error).hint(hint)
+    })
+}
+
+fn load_keys(files: &KeyFiles, origin: &Origin) -> Result<LogKeys, Failure> {
+    let name: KeyName =
+        format!("{origin}/freshness").parse().map_err(|error| Failure::new(Exit::Usage, &error as &_))?;
+    files.load_or_create(origin, &name).map_err(|error| Failure::new(Exit::Usage, &error))
+}
+
+fn read_key(path: &Path) -> Result<Key, Failure> {
+    let text = String::from_utf8_lossy(&read_file(path)?).into_owned();
+    if text.contains("PRIVATE KEY-----") {
+        return read_signing_key(path).map(Key::Private);
+    }
+    let key = PublicKey::from_pem(&text)
+        .map_err(|error| Failure::usage(format!("the key file {}: {error}", path.display())))?;
+    Ok(Key::Public(key))
+}
+
+fn read_signing_key(path: &Path) -> Result<SigningKey, Failure> {
+    let text = zeroize::Zeroizing::new(String::from_utf8_lossy(&read_file(path)?).into_owned());
+    SigningKey::from_pem(&text)
+        .map_err(|error| Failure::usage(format!("the key file {}: {error}", path.display())))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
+    let failed = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+    if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
+        return Err(Failure::usage(format!("{} is longer than {FILE_BYTES_MAX} bytes", path.display())));
+    }
+    fs::read(path).map_err(failed)
+}
+
+fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))
+}
+
+fn make_dir(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path)
+        .map_err(|error| Failure::usage(format!("cannot make {}: {error}", path.display())))
+}
+
+impl Key {
+    fn public(&self) -> PublicKey {
+        match self {
+            Self::Private(key) => key.public().clone(),
+            Self::Public(key) => key.clone(),
+        }
+    }
+
+    fn private(self) -> Option<SigningKey> {
+        match self {
+            Self::Private(key) => Some(key),
+            Self::Public(_) => None,
+        }
+    }
+}

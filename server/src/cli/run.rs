@@ -1,0 +1,166 @@
+//! `custodyd run`: serves a log.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anstream::println;
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use super::{Exit, Failure, init};
+use crate::clock::SystemClock;
+use crate::config::{Config, Environment, Layer, LogFormat};
+use crate::genesis;
+use crate::journal::{OpenError, OpenOptions};
+use crate::ledger::{LedgerError, Settings};
+use crate::service::Service;
+use crate::transport;
+
+/// The flags of `custodyd run`. Each can also be set by `CUSTODY_<FLAG>` or in the config file.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(flatten)]
+    layer: Layer,
+    /// TOML file with settings, named like the flags
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Make a log for trying out in DIR [default: custody-dev] if there is none, with a key in DIR/dev.key
+    #[arg(long)]
+    dev: bool,
+}
+
+pub(super) fn run(args: Args, environment: &Environment) -> Result<Exit, Failure> {
+    let config = Config::resolve(args.layer, environment, args.config.as_deref(), args.dev)
+        .map_err(|error| Failure::new(Exit::Usage, &error))?;
+    log_to_stderr(config.log_format);
+    if args.dev {
+        init::ensure_dev(&config)?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(Exit::Unknown, &error))?;
+    runtime.block_on(serve(&config, args.dev))
+}
+
+async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
+    config.keys.check_outside(&config.data).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    // The log is looked for before its keys: who names a wrong directory should hear about the directory.
+    if !genesis::holds_log(&config.data)
+        && let Err(error) = crate::journal::open(&config.data, &OpenOptions::default())
+    {
+        return Err(open_failure(&error.into(), config));
+    }
+    let keys = config.keys.load().map_err(|error| {
+        Failure::new(Exit::Usage, &error).hint("name the key files with --log-key and --freshness-key")
+    })?;
+    let listener =
+        transport::bind(config.listen).await.map_err(|error| bind_failure(config.listen, &error))?;
+    let address = listener.local_addr().map_err(|error| Failure::new(Exit::Unknown, &error))?;
+    let journal = OpenOptions { reserve_bytes: config.disk_reserve, ..OpenOptions::default() };
+    let settings = Settings { dir: config.data.clone(), journal, clock: Arc::new(SystemClock) };
+    let bar = Bar::new();
+    let service = Service::start(settings, keys, &mut |work, done, of| bar.show(work, done, of))
+        .map_err(|error| open_failure(&error, config))?;
+    bar.finish();
+    announce(&service, address, dev.then_some(config.data.as_path()));
+    service.serve(listener, stopped()).await.map_err(|error| Failure::new(Exit::Unknown, &error))?;
+    Ok(Exit::Yes)
+}
+
+fn announce(service: &Service, address: SocketAddr, dev: Option<&Path>) {
+    let ledger = service.ledger();
+    let size = ledger.head().size;
+    println!("custodyd serves {} at http://{address} (tree size {size})", ledger.origin());
+    if let Some(dir) = dev {
+        let key = dir.join("dev.key");
+        println!("this log is for trying out; to use it:");
+        let pin = format!("{}+{}", ledger.origin(), ledger.genesis());
+        println!("  custody init --server http://{address} --trust {pin} --key {}", key.display());
+    }
+}
+
+/// Resolves when the process is asked to stop.
+async fn stopped() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+    tracing::info!("asked to stop");
+}
+
+fn log_to_stderr(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Json => builder.json().init(),
+        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+}
+
+fn bind_failure(address: SocketAddr, error: &std::io::Error) -> Failure {
+    let message = format!("cannot listen on {address}: {error}");
+    let failure = Failure::usage(message);
+    if error.kind() == std::io::ErrorKind::AddrInUse {
+        return failure.hint("another process listens there; stop it, or name another address with --listen");
+    }
+    failure.hint("name an address of this machine with --listen")
+}
+
+fn open_failure(error: &LedgerError, config: &Config) -> Failure {
+    let data = config.data.display();
+    match error {
+        LedgerError::Journal(
+            OpenError::Damaged { .. } | OpenError::MissingSegment { .. } | OpenError::OtherLog { .. },
+        )
+        | LedgerError::Read(_)
+        | LedgerError::Tree(_)
+        | LedgerError::Entry { .. }
+        | LedgerError::Envelope { .. } => {
+            Failure::new(Exit::No, error).hint(format!("see what is damaged: custodyd fsck --data {data}"))
+        }
+        LedgerError::Journal(OpenError::Missing { .. } | OpenError::Empty { .. }) => {
+            Failure::new(Exit::Usage, error)
+                .hint("run never makes a log, since an unmounted volume looks like an empty directory")
+        }
+        LedgerError::WrongKey { .. } => Failure::new(Exit::Usage, error)
+            .hint("name the key files that were made with this log: --log-key, --freshness-key"),
+        LedgerError::Publish(_) => Failure::new(Exit::No, error)
+            .hint("do not serve this directory: it may be an old copy; ask who ran the newest one"),
+        LedgerError::Journal(_)
+        | LedgerError::Trust(_)
+        | LedgerError::Checkpoint(_)
+        | LedgerError::Index(_)
+        | LedgerError::Clock(_)
+        | LedgerError::Empty => Failure::new(Exit::Usage, error),
+    }
+}
+
+/// A progress bar on a terminal; it shows only work that takes a while.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Self {
+        let style = ProgressStyle::with_template("{msg:>10} {bar:40} {pos}/{len} ({eta})");
+        Self(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+    }
+
+    fn show(&self, work: &'static str, done: u64, of: u64) {
+        self.0.set_message(work);
+        self.0.set_length(of);
+        self.0.set_position(done);
+    }
+
+    fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}

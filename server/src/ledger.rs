@@ -1,0 +1,366 @@
+//! The log as it stands: what every reader sees, and the one way to open it.
+//!
+//! A [`Head`] is one committed state in whole: size, root, signed checkpoint, trust, journal and tree belong
+//! together. The sequencer replaces it after each commit; a reader takes one and works with it, so no answer
+//! mixes two states.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use custody_evidence::dsse::{Envelope, EnvelopeError};
+use custody_evidence::trust::{TrustError, TrustState};
+use custody_log::{
+    CheckpointError, ConsistencyProof, Entry, EntryDigest, EntryError, InclusionProof, LeafIndex, NodeHash,
+    Origin, Receipt, RootHash, SignedCheckpoint, TreeSize,
+};
+use tokio::sync::watch;
+
+use crate::clock::{Clock, ClockError};
+use crate::index::{Index, IndexError, Source, SourceError, Stored};
+use crate::journal::{self, Journal, OpenError, ReadError, Reader};
+use crate::publish::{LeafSource, LogKeys, PublishError, Publisher, Tree, TreeError};
+
+/// Where a log is kept and how.
+pub struct Settings {
+    /// The data directory.
+    pub dir: PathBuf,
+    /// How the journal is kept.
+    pub journal: journal::OpenOptions,
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// One committed state of the log.
+#[derive(Clone)]
+pub struct Head {
+    /// How many entries there are.
+    pub size: TreeSize,
+    /// The root at that size.
+    pub root: RootHash,
+    /// The checkpoint over both, signed and cosigned.
+    pub checkpoint: SignedCheckpoint,
+    /// Who may record what.
+    pub trust: Arc<TrustState>,
+    /// The newest administrative entry.
+    pub admin: LeafIndex,
+    /// The entries, admission records and envelopes.
+    pub journal: Reader,
+    /// The tree over the entries.
+    pub tree: Arc<Tree>,
+}
+
+/// The log as all tasks of a server share it.
+pub struct Ledger {
+    origin: Origin,
+    genesis: EntryDigest,
+    index: Arc<Index>,
+    /// What the index reads.
+    source: Arc<CurrentJournal>,
+    head: watch::Sender<Arc<Head>>,
+}
+
+/// The sequencer's place in the log: only opening the log, or a successful append, yields one.
+pub struct Position {
+    /// The journal, ready for the next batch.
+    pub journal: Box<dyn Journal>,
+    /// The last entry.
+    pub last: Entry,
+    /// Its digest, which the next entry names.
+    pub last_digest: EntryDigest,
+}
+
+/// Why a log could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// An entry could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// An administrative entry does not decode.
+    #[error("entry {index} is damaged: {source}; run custodyd fsck")]
+    Entry {
+        /// Its index.
+        index: LeafIndex,
+        /// Why.
+        source: EntryError,
+    },
+    /// An administrative envelope does not parse.
+    #[error("the envelope of entry {index} is damaged: {source}; run custodyd fsck")]
+    Envelope {
+        /// Its index.
+        index: LeafIndex,
+        /// Why.
+        source: EnvelopeError,
+    },
+    /// The trust documents in the log do not follow from each other.
+    #[error("the trust documents of the log cannot be replayed")]
+    Trust(#[from] TrustError),
+    /// The log's own key file does not fit the log.
+    #[error("the log's trust document names the {role} key {expected}, the key file holds {found}")]
+    WrongKey {
+        /// `log` or `freshness`.
+        role: &'static str,
+        /// The verifier keys in the trust document.
+        expected: String,
+        /// The verifier key of the file.
+        found: String,
+    },
+    /// The checkpoint kept on disk does not parse.
+    #[error("the kept checkpoint is damaged")]
+    Checkpoint(#[from] CheckpointError),
+    /// The tree.
+    #[error(transparent)]
+    Tree(#[from] TreeError),
+    /// The checkpoint could not be signed.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The clock.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// The log holds no entry, which `custodyd init` never leaves behind.
+    #[error("the log is empty: custodyd init was not finished; remove the directory and run it again")]
+    Empty,
+}
+
+/// Told what opening does: a word for the work, how much is done, how much there is.
+pub type Progress<'a> = &'a mut dyn FnMut(&'static str, u64, u64);
+
+/// The log is not yet at the size asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Behind {
+    /// Where it is.
+    pub size: TreeSize,
+}
+
+impl Ledger {
+    /// Opens an existing log and everything derived from it. Signs a checkpoint of what it found.
+    pub fn open(
+        settings: &Settings,
+        keys: LogKeys,
+        progress: Progress<'_>,
+    ) -> Result<(Arc<Self>, Position, Publisher), LedgerError> {
+        let opened = journal::open(&settings.dir, &settings.journal)?;
+        let genesis = opened.reader.entry(LeafIndex::ZERO).map(|bytes| EntryDigest::of(&bytes))?;
+        let trust = replay_trust(&opened.reader, opened.size)?;
+        let origin = trust.document().origin().clone();
+        check_keys(&trust, opened.size, &keys)?;
+        let source = Arc::new(CurrentJournal(RwLock::new(opened.reader.clone())));
+        let index = Index::open(&settings.dir.join("index"), Arc::clone(&source) as _, &mut |step| {
+            progress("index", step.done.get(), step.total.get());
+        })?;
+        let kept =
+            opened.checkpoint.as_ref().map(|kept| SignedCheckpoint::parse(&kept.signed)).transpose()?;
+        let mut publisher =
+            Publisher::new(origin.clone(), keys, kept.as_ref().map(SignedCheckpoint::unverified));
+        let (head, position) = Self::enter(settings, opened, trust, &mut publisher, progress)?;
+        let (head, _) = watch::channel(Arc::new(head));
+        let ledger = Self { origin, genesis, index: Arc::new(index), source, head };
+        Ok((Arc::new(ledger), position, publisher))
+    }
+
+    /// Opens the journal again after a write whose outcome is unknown, by the same way as at the start. What
+    /// was in memory is replaced; readers keep the old state until the new one is whole.
+    pub fn recover(&self, settings: &Settings, publisher: &mut Publisher) -> Result<Position, LedgerError> {
+        let opened = journal::open(&settings.dir, &settings.journal)?;
+        let trust = replay_trust(&opened.reader, opened.size)?;
+        self.source.replace(opened.reader.clone());
+        self.index.catch_up_entries(&mut |_| {})?;
+        let (head, position) = Self::enter(settings, opened, trust, publisher, &mut |_, _, _| {})?;
+        self.publish(head);
+        Ok(position)
+    }
+
+    fn enter(
+        settings: &Settings,
+        opened: journal::Opened,
+        trust: TrustState,
+        publisher: &mut Publisher,
+        progress: Progress<'_>,
+    ) -> Result<(Head, Position), LedgerError> {
+        let journal::Opened { mut journal, reader, size, root, last_entry: last, last_digest, .. } = opened;
+        let admin = newest_admin(&last);
+        let tree =
+            Tree::open(&settings.dir, size, root, &reader, &mut |done| progress("tiles", done, size.get()))?;
+        let now = settings.clock.read()?.wall;
+        let checkpoint = publisher.sign(size, root, now, &tree, &reader)?;
+        crate::sequencer::keep(journal.as_mut(), &checkpoint);
+        let trust = Arc::new(trust);
+        let head = Head { size, root, checkpoint, trust, admin, journal: reader, tree: Arc::new(tree) };
+        Ok((head, Position { journal, last, last_digest }))
+    }
+
+    /// Returns the log's name.
+    #[must_use]
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Returns the digest of entry 0, which clients pin.
+    #[must_use]
+    pub const fn genesis(&self) -> EntryDigest {
+        self.genesis
+    }
+
+    /// Returns the index.
+    #[must_use]
+    pub const fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// Gives up the log for its index, to close it.
+    #[must_use]
+    pub fn into_index(self) -> Arc<Index> {
+        self.index
+    }
+
+    /// Returns the newest committed state.
+    #[must_use]
+    pub fn head(&self) -> Arc<Head> {
+        Arc::clone(&self.head.borrow())
+    }
+
+    /// Returns a receiver that wakes at each new state.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Arc<Head>> {
+        self.head.subscribe()
+    }
+
+    /// Replaces the state that readers see. Only the sequencer calls it, after a commit.
+    pub(crate) fn publish(&self, head: Head) {
+        self.head.send_replace(Arc::new(head));
+    }
+
+    /// Waits until the log has at least this size.
+    pub async fn at_least(&self, size: TreeSize, patience: Duration) -> Result<Arc<Head>, Behind> {
+        let mut watch = self.watch();
+        let reached = watch.wait_for(|head| head.size >= size);
+        match tokio::time::timeout(patience, reached).await {
+            Ok(Ok(head)) => Ok(Arc::clone(&head)),
+            Ok(Err(_)) | Err(_) => Err(Behind { size: self.head().size }),
+        }
+    }
+}
+
+/// The journal that the index reads: recovery replaces it.
+#[derive(Debug)]
+struct CurrentJournal(RwLock<Reader>);
+
+impl CurrentJournal {
+    fn reader(&self) -> Reader {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn replace(&self, reader: Reader) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+}
+
+impl Source for CurrentJournal {
+    fn size(&self) -> TreeSize {
+        Source::size(&self.reader())
+    }
+
+    fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
+        Source::entry(&self.reader(), index)
+    }
+
+    fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
+        Source::stored(&self.reader(), index)
+    }
+}
+
+impl LeafSource for Reader {
+    fn leaf(&self, index: LeafIndex) -> Result<NodeHash, ReadError> {
+        self.leaf_hash(index)
+    }
+}
+
+/// Returns the newest administrative entry up to and including this one. Entry 0 always is one.
+pub(crate) fn newest_admin(entry: &Entry) -> LeafIndex {
+    if entry.administrative { entry.index } else { entry.admin.unwrap_or(LeafIndex::ZERO) }
+}
+
+/// Walks the chain of administrative entries back to entry 0 and replays the trust documents among them.
+fn replay_trust(journal: &Reader, size: TreeSize) -> Result<TrustState, LedgerError> {
+    let mut next =
+        size.last_index().map(|index| read_entry(journal, index)).transpose()?.map(|e| newest_admin(&e));
+    let mut indexes = Vec::new();
+    while let Some(index) = next {
+        indexes.push(index);
+        next = read_entry(journal, index)?.admin;
+    }
+    let mut state: Option<TrustState> = None;
+    for index in indexes.into_iter().rev() {
+        let bytes = journal.envelope(index)?;
+        let envelope = Envelope::parse(&bytes).map_err(|source| LedgerError::Envelope { index, source })?;
+        state = Some(match state {
+            None => TrustState::first_of_any(&envelope)?,
+            Some(state) if custody_evidence::trust::is_trust_document(&envelope) => {
+                state.next(&envelope, index)?
+            }
+            Some(state) => state,
+        });
+    }
+    state.ok_or(LedgerError::Empty)
+}
+
+fn read_entry(journal: &Reader, index: LeafIndex) -> Result<Entry, LedgerError> {
+    let bytes = journal.entry(index)?;
+    Entry::decode(&bytes).map_err(|source| LedgerError::Entry { index, source })
+}
+
+/// Refuses to run with keys that the log's own trust document does not name: nobody would believe them.
+fn check_keys(trust: &TrustState, size: TreeSize, keys: &LogKeys) -> Result<(), LedgerError> {
+    let check = |role, expected: Vec<custody_log::VerifierKey>, found: custody_log::VerifierKey| {
+        if expected.contains(&found) {
+            return Ok(());
+        }
+        let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
+        Err(LedgerError::WrongKey { role, expected: expected.join(", "), found: found.to_string() })
+    };
+    check("log", trust.log_keys_at(size), keys.log.verifier())?;
+    check("freshness", trust.freshness_keys(), keys.freshness.verifier())
+}
+
+impl Head {
+    /// Returns the signed checkpoint's bytes.
+    #[must_use]
+    pub fn checkpoint_bytes(&self) -> prost::bytes::Bytes {
+        prost::bytes::Bytes::copy_from_slice(self.checkpoint.bytes())
+    }
+
+    /// Returns the checked proof that an entry is in this tree.
+    pub fn inclusion(&self, index: LeafIndex) -> Result<InclusionProof, TreeError> {
+        self.tree.inclusion(index, self.size, &self.root, &self.journal)
+    }
+
+    /// Returns the checked proof between two trees, neither larger than this one; none from the empty tree.
+    pub fn consistency(&self, old: TreeSize, new: TreeSize) -> Result<Option<ConsistencyProof>, TreeError> {
+        let root = if new == self.size { self.root } else { self.tree.root_at(new, &self.journal)? };
+        self.tree.consistency(old, new, &root, &self.journal).map(|(_, proof)| proof)
+    }
+
+    /// Returns the receipt of an entry against this state's checkpoint.
+    pub fn receipt(&self, index: LeafIndex) -> Result<Receipt, TreeError> {
+        let entry = self.journal.entry(index)?;
+        Ok(Receipt::new(entry, self.inclusion(index)?, self.checkpoint.clone())?)
+    }
+
+    /// Returns the administrative entries from `since` on, in order.
+    pub fn admin_chain(&self, since: LeafIndex) -> Result<Vec<LeafIndex>, LedgerError> {
+        let mut indexes = Vec::new();
+        let mut next = Some(self.admin);
+        while let Some(index) = next.filter(|index| *index >= since) {
+            indexes.push(index);
+            next = read_entry(&self.journal, index)?.admin;
+        }
+        indexes.reverse();
+        Ok(indexes)
+    }
+}

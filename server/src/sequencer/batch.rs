@@ -1,0 +1,180 @@
+//! One batch while it is made: entries get their places; what adds nothing is answered with what is there.
+
+use std::sync::Arc;
+
+use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
+use custody_evidence::dsse::Envelope;
+use custody_evidence::trust::TrustState;
+use custody_log::{
+    ContentDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp,
+};
+use tokio::sync::oneshot;
+
+use super::{RecordError, Recorded, Submission};
+use crate::admission;
+use crate::index::{IndexError, IndexedEntry};
+use crate::journal::{Batch, Journal, Staged};
+use crate::ledger::{Head, Ledger, Position, newest_admin};
+use crate::publish::Tree;
+
+type Answer = oneshot::Sender<Result<Recorded, RecordError>>;
+
+/// A batch that is being made: after it the log ends with its last entry.
+pub(super) struct Draft<'a> {
+    ledger: &'a Ledger,
+    head: &'a Head,
+    before: &'a Entry,
+    before_digest: EntryDigest,
+    previous: EntryDigest,
+    placed: Vec<Placed>,
+    /// What holds after this batch, if it brings a trust document.
+    next_trust: Option<Arc<TrustState>>,
+    /// Who is told what when the batch is committed.
+    outcomes: Vec<(Answer, Recorded)>,
+}
+
+/// A new entry of the batch.
+struct Placed {
+    entry: Entry,
+    bytes: Vec<u8>,
+    envelope: Envelope,
+    admission: Admission,
+}
+
+impl<'a> Draft<'a> {
+    /// Starts a batch behind the entry `before`, whose digest is `previous`.
+    pub(super) fn new(ledger: &'a Ledger, head: &'a Head, before: &'a Entry, previous: EntryDigest) -> Self {
+        Self {
+            ledger,
+            head,
+            before,
+            before_digest: previous,
+            previous,
+            placed: Vec::new(),
+            next_trust: None,
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// Adds a submission, or answers it at once if it is refused.
+    pub(super) fn add(&mut self, submission: Submission, time: Timestamp) {
+        let Submission { envelope, admission, admitted_at, answer } = submission;
+        match self.place(envelope, admission, admitted_at, time) {
+            Ok(recorded) => self.outcomes.push((answer, recorded)),
+            Err(error) => drop(answer.send(Err(error))),
+        }
+    }
+
+    /// Returns the batch as the journal takes it; none if nothing new came.
+    pub(super) fn batch(&self, tree: &Tree) -> Option<Batch> {
+        let first = self.placed.first()?.entry.index;
+        let leaves: Vec<NodeHash> = self.placed.iter().map(|placed| NodeHash::leaf(&placed.bytes)).collect();
+        let (size, root) = tree.with_appended(&leaves);
+        let entries = self.placed.iter().map(|placed| Staged {
+            entry: placed.bytes.clone(),
+            record: placed.admission.record_bytes().to_vec(),
+            envelope: placed.envelope.bytes().to_vec(),
+        });
+        Some(Batch { entries: entries.collect(), first, size, root })
+    }
+
+    /// Returns the log's last entry, this batch included.
+    pub(super) fn last(&self) -> &Entry {
+        self.placed.last().map_or(self.before, |placed| &placed.entry)
+    }
+
+    /// Returns the digest of the log's last entry, this batch included.
+    pub(super) const fn last_digest(&self) -> EntryDigest {
+        self.previous
+    }
+
+    /// Returns the place before this batch, for a journal that refused it.
+    pub(super) fn position_before(&self, journal: Box<dyn Journal>) -> Position {
+        Position { journal, last: self.before.clone(), last_digest: self.before_digest }
+    }
+
+    /// Returns what the entry index needs.
+    pub(super) fn indexed(&self) -> Result<Vec<IndexedEntry>, IndexError> {
+        self.placed.iter().map(|placed| IndexedEntry::decode(placed.entry.index, &placed.bytes)).collect()
+    }
+
+    /// Returns the trust that holds after this batch.
+    pub(super) fn trust(&self) -> Arc<TrustState> {
+        Arc::clone(self.next_trust.as_ref().unwrap_or(&self.head.trust))
+    }
+
+    /// Tells everyone where their envelope is.
+    pub(super) fn succeed(self) {
+        for (answer, recorded) in self.outcomes {
+            drop(answer.send(Ok(recorded)));
+        }
+    }
+
+    /// Tells everyone whose envelope is new in this batch, or equal to one that is, that it failed. Who was
+    /// answered from the log before is told so.
+    pub(super) fn fail(self, error: &RecordError) {
+        let end = self.before.index;
+        for (answer, recorded) in self.outcomes {
+            drop(answer.send(if recorded.index <= end { Ok(recorded) } else { Err(error.clone()) }));
+        }
+    }
+
+    fn place(
+        &mut self,
+        envelope: Envelope,
+        admission: Admission,
+        admitted_at: LeafIndex,
+        time: Timestamp,
+    ) -> Result<Recorded, RecordError> {
+        // The rules that admitted it may be gone by now.
+        let admission = if admitted_at == self.head.admin {
+            admission
+        } else {
+            admission::admit(&self.head.trust, &envelope, time)?
+        };
+        let content = admission.content();
+        let earlier = self.earlier(&content)?;
+        if let Some((first, _)) = earlier.first() {
+            let index = *first;
+            let records: Vec<&AdmissionRecord> = earlier.iter().map(|(_, record)| record).collect();
+            if !admission.record().adds_to(&records) {
+                return Ok(Recorded { index, duplicate: true });
+            }
+        }
+        let entry = self.entry(&envelope, &admission, time);
+        let index = entry.index;
+        if admission.is_trust_document() {
+            // Only here is the index known, and a log key may not be changed for trees that exist already.
+            let next = self.head.trust.next(&envelope, index).map_err(Refusal::from)?;
+            self.next_trust = Some(Arc::new(next));
+        }
+        let bytes = entry.encode();
+        self.previous = EntryDigest::of(&bytes);
+        self.placed.push(Placed { entry, bytes, envelope, admission });
+        Ok(Recorded { index, duplicate: false })
+    }
+
+    /// Returns the entries of the same content, the oldest first: from the log, then from this batch.
+    fn earlier(&self, content: &ContentDigest) -> Result<Vec<(LeafIndex, AdmissionRecord)>, RecordError> {
+        let mut earlier = admission::records_of(self.ledger, self.head, content)?;
+        let same = self.placed.iter().filter(|placed| placed.entry.content == *content);
+        earlier.extend(same.map(|placed| (placed.entry.index, placed.admission.record().clone())));
+        Ok(earlier)
+    }
+
+    fn entry(&self, envelope: &Envelope, admission: &Admission, time: Timestamp) -> Entry {
+        let last = self.last();
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let record = admission.record_bytes();
+        Entry {
+            index: last.index.next(),
+            time,
+            previous: Some(self.previous),
+            admin: Some(newest_admin(last)),
+            administrative: admission.administrative(),
+            envelope: Measured { digest: envelope.digest(), length: length(envelope.bytes()) },
+            content: admission.content(),
+            record: Measured { digest: RecordDigest::of(record), length: length(record) },
+        }
+    }
+}

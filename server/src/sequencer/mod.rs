@@ -1,0 +1,325 @@
+//! The single writer: takes admitted envelopes, gives them their place, commits them in batches.
+//!
+//! ```text
+//! submissions -> gather -> admit again if trust moved, drop what adds nothing -> encode
+//!             -> journal: one write, one fsync                                <== THE COMMIT POINT
+//!             -> entry index, tree, checkpoint, head -> answers
+//! ```
+//!
+//! While one batch is being synced the next one gathers in the queue. Before the commit point a failure is
+//! harmless. At it the outcome is unknown: the position in the log is gone by type, and only opening the log
+//! again yields a new one. After it everything can be derived again, and recovery runs the same code.
+
+mod batch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use custody_evidence::admission::{self as rules, Admission, Refusal};
+use custody_evidence::dsse::Envelope;
+use custody_log::{LeafIndex, NodeHash};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use self::batch::Draft;
+use crate::clock::{ClockError, Steadiness};
+use crate::index::IndexError;
+use crate::journal::{self, AppendError, Batch, Journal, KeptCheckpoint, ReadError};
+use crate::ledger::{Head, Ledger, LedgerError, Position, Settings, newest_admin};
+use crate::publish::Publisher;
+
+/// The most entries of one batch. 512 of them are less than 1 MiB of entries and keep one index update small.
+pub const BATCH_ENTRIES_MAX: usize = 512;
+
+/// The most bytes of envelopes and admission records of one batch, if it has more than one entry: 16 MiB.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// How often a quiet log gets a new cosignature of the freshness key.
+pub const FRESHNESS_EVERY: Duration = Duration::from_secs(60);
+
+/// How long a kept checkpoint may wait for its sync: half a second, less than the second that is promised.
+const SYNC_AFTER: Duration = Duration::from_millis(500);
+
+/// How long to wait after a recovery that failed before the next one.
+const RECOVERY_PAUSE: Duration = Duration::from_millis(500);
+
+/// An admitted envelope on its way into the log.
+pub struct Submission {
+    /// The envelope.
+    pub envelope: Envelope,
+    /// What admission found.
+    pub admission: Admission,
+    /// The newest administrative entry when it was admitted.
+    pub admitted_at: LeafIndex,
+    /// Where the answer goes.
+    pub answer: oneshot::Sender<Result<Recorded, RecordError>>,
+}
+
+/// Where an envelope is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// The entry.
+    pub index: LeafIndex,
+    /// Whether the entry was there before, because the envelope added nothing.
+    pub duplicate: bool,
+}
+
+/// Why an envelope was not recorded.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RecordError {
+    /// The rules refuse it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// No time can be given to it.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
+    /// The journal refused the write before it wrote anything.
+    #[error(transparent)]
+    Journal(#[from] journal::Refused),
+    /// Whether it was written is unknown. Recording it again is safe.
+    #[error("the disk failed while writing; whether the envelope is recorded is unknown, record it again")]
+    OutcomeUnknown,
+    /// Bytes on disk are damaged.
+    #[error(transparent)]
+    Damaged(Arc<ReadError>),
+    /// An admission record on disk does not decode.
+    #[error("the admission record of entry {index} is damaged: {source}; run custodyd fsck")]
+    DamagedRecord {
+        /// Its entry.
+        index: LeafIndex,
+        /// Why.
+        source: Arc<rules::RecordError>,
+    },
+    /// The index failed.
+    #[error(transparent)]
+    Index(Arc<IndexError>),
+    /// The system gave no random bytes for the salt of the admission record.
+    #[error("the system gave no random bytes")]
+    NoRandomness,
+    /// The server shuts down.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+}
+
+/// The thread that owns the log's end.
+pub struct Sequencer {
+    ledger: Arc<Ledger>,
+    settings: Settings,
+    publisher: Publisher,
+    steadiness: Steadiness,
+    /// None after a write whose outcome is unknown, until recovery succeeded.
+    position: Option<Position>,
+    /// An administrative entry is alone in its batch: one that came after others waits here.
+    waiting: Option<Submission>,
+    /// When the kept checkpoint must be synced, if it is not.
+    sync_at: Option<Instant>,
+    /// When the newest checkpoint is cosigned again.
+    cosign_at: Instant,
+}
+
+impl Sequencer {
+    /// Takes over the end of an opened log.
+    #[must_use]
+    pub fn new(ledger: Arc<Ledger>, settings: Settings, position: Position, publisher: Publisher) -> Self {
+        Self {
+            ledger,
+            settings,
+            publisher,
+            steadiness: Steadiness::default(),
+            position: Some(position),
+            waiting: None,
+            sync_at: Some(Instant::now() + SYNC_AFTER),
+            cosign_at: Instant::now() + FRESHNESS_EVERY,
+        }
+    }
+
+    /// Works until the queue is closed and empty, then seals the journal. Runs on its own thread: it blocks.
+    pub fn run(mut self, mut queue: mpsc::Receiver<Submission>, runtime: &tokio::runtime::Handle) {
+        loop {
+            let next = match self.waiting.take() {
+                Some(submission) => Ok(Some(submission)),
+                None => {
+                    let wake = self.sync_at.map_or(self.cosign_at, |at| at.min(self.cosign_at));
+                    runtime.block_on(async { tokio::time::timeout_at(wake, queue.recv()).await })
+                }
+            };
+            match next {
+                Ok(Some(first)) => self.work(first, &mut queue),
+                Ok(None) => break,
+                Err(_) => {}
+            }
+            self.keep_time();
+        }
+        if let Some(position) = self.position
+            && let Err(error) = position.journal.seal()
+        {
+            tracing::warn!(%error, "the journal was not sealed; the next start checks its tail");
+        }
+    }
+
+    fn work(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>) {
+        let Some(position) = self.position.take().or_else(|| self.recover()) else {
+            drop(first.answer.send(Err(RecordError::OutcomeUnknown)));
+            return;
+        };
+        let ledger = Arc::clone(&self.ledger);
+        let head = ledger.head();
+        let mut draft = Draft::new(&ledger, &head, &position.last, position.last_digest);
+        let reading = self.settings.clock.read();
+        for submission in self.gather(first, queue) {
+            let last = draft.last().time;
+            match reading.clone().and_then(|now| self.steadiness.next_time(now, Some(last))) {
+                Ok(time) => draft.add(submission, time),
+                Err(error) => drop(submission.answer.send(Err(error.into()))),
+            }
+        }
+        match draft.batch(&head.tree) {
+            None => {
+                draft.succeed();
+                self.position = Some(position);
+            }
+            Some(batch) => self.position = self.commit(position.journal, &head, &batch, draft),
+        }
+    }
+
+    /// Takes what waits, up to the limits of a batch. An administrative entry ends the batch before it and is
+    /// the next one's only entry.
+    fn gather(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>) -> Vec<Submission> {
+        let mut bytes = first.size();
+        let alone = first.admission.administrative();
+        let mut batch = vec![first];
+        while !alone && batch.len() < BATCH_ENTRIES_MAX {
+            let Ok(next) = queue.try_recv() else { break };
+            bytes = bytes.saturating_add(next.size());
+            if next.admission.administrative() || bytes > BATCH_BYTES_MAX {
+                self.waiting = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
+        batch
+    }
+
+    fn commit(
+        &mut self,
+        journal: Box<dyn Journal>,
+        head: &Head,
+        batch: &Batch,
+        draft: Draft<'_>,
+    ) -> Option<Position> {
+        // THE COMMIT POINT. When append returns the batch is on disk; before, nobody was told anything.
+        match journal.append(batch) {
+            Ok(journal) => match self.derive(journal, head, batch, &draft) {
+                Ok(position) => {
+                    draft.succeed();
+                    Some(position)
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a committed batch could not be applied: recovering");
+                    draft.fail(&RecordError::OutcomeUnknown);
+                    self.recover()
+                }
+            },
+            Err(AppendError::Refused { journal, why }) => {
+                let position = draft.position_before(journal);
+                draft.fail(&RecordError::Journal(why));
+                Some(position)
+            }
+            Err(AppendError::Unknown(error)) => {
+                tracing::error!(%error, "a write failed and its outcome is unknown: recovering");
+                draft.fail(&RecordError::OutcomeUnknown);
+                self.recover()
+            }
+        }
+    }
+
+    /// Derives everything from a committed batch. If that fails, nothing is lost: recovery derives it again.
+    fn derive(
+        &mut self,
+        mut journal: Box<dyn Journal>,
+        head: &Head,
+        batch: &Batch,
+        draft: &Draft<'_>,
+    ) -> Result<Position, LedgerError> {
+        let last = draft.last().clone();
+        self.ledger.index().apply_entries(&draft.indexed()?)?;
+        let leaves: Vec<NodeHash> =
+            batch.entries.iter().map(|staged| NodeHash::leaf(&staged.entry)).collect();
+        head.tree.append(&leaves);
+        let trust = draft.trust();
+        let checkpoint = self.publisher.sign(batch.size, batch.root, last.time, &head.tree, &head.journal)?;
+        keep(journal.as_mut(), &checkpoint);
+        self.sync_at.get_or_insert_with(|| Instant::now() + SYNC_AFTER);
+        self.ledger.publish(Head {
+            size: batch.size,
+            root: batch.root,
+            checkpoint,
+            trust,
+            admin: newest_admin(&last),
+            journal: head.journal.clone(),
+            tree: Arc::clone(&head.tree),
+        });
+        Ok(Position { journal, last, last_digest: draft.last_digest() })
+    }
+
+    /// Syncs the kept checkpoint and cosigns the newest one again, when their times have come.
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        if self.sync_at.is_some_and(|at| at <= now) {
+            self.sync_at = None;
+            if let Some(position) = self.position.as_mut()
+                && let Err(error) = position.journal.sync_checkpoint()
+            {
+                tracing::error!(%error, "the kept checkpoint was not synced: recovering");
+                self.position = None;
+                self.position = self.recover();
+            }
+        }
+        if self.cosign_at <= now {
+            self.cosign_at = now + FRESHNESS_EVERY;
+            self.cosign_again();
+        }
+    }
+
+    /// Signs the same tree with a new time, so that a client sees that the log is quiet and not frozen.
+    fn cosign_again(&mut self) {
+        let head = self.ledger.head();
+        let signed = self.settings.clock.read().map_err(LedgerError::from).and_then(|now| {
+            Ok(self.publisher.sign(head.size, head.root, now.wall, &head.tree, &head.journal)?)
+        });
+        match signed {
+            Ok(checkpoint) => self.ledger.publish(Head { checkpoint, ..Head::clone(&head) }),
+            Err(error) => tracing::error!(%error, "the newest checkpoint was not cosigned again"),
+        }
+    }
+
+    fn recover(&mut self) -> Option<Position> {
+        match self.ledger.recover(&self.settings, &mut self.publisher) {
+            Ok(position) => {
+                tracing::info!(size = %position.last.index.size_through(), "recovered");
+                Some(position)
+            }
+            Err(error) => {
+                tracing::error!(%error, "recovery failed; writes are refused until it succeeds");
+                std::thread::sleep(RECOVERY_PAUSE);
+                None
+            }
+        }
+    }
+}
+
+impl Submission {
+    fn size(&self) -> usize {
+        self.envelope.bytes().len().saturating_add(self.admission.record_bytes().len())
+    }
+}
+
+/// Writes a checkpoint to its slot. If that fails the entries are on disk all the same, and the next
+/// checkpoint or the next start writes it again.
+pub(crate) fn keep(journal: &mut dyn Journal, checkpoint: &custody_log::SignedCheckpoint) {
+    let body = checkpoint.unverified();
+    let kept = KeptCheckpoint { size: body.size(), root: *body.root(), signed: checkpoint.bytes().to_vec() };
+    if let Err(error) = journal.keep_checkpoint(&kept) {
+        tracing::error!(%error, "the checkpoint was not kept");
+    }
+}

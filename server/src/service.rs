@@ -1,0 +1,93 @@
+//! A running server: the parts, started in order and stopped in the reverse order.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use custody_log::TreeSize;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+
+use crate::admission::Recording;
+use crate::index::Follower;
+use crate::ledger::{Ledger, LedgerError, Progress, Settings};
+use crate::publish::LogKeys;
+use crate::sequencer::{Sequencer, Submission};
+use crate::transport;
+
+/// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
+/// envelope, the unary limit, these are 256 MiB.
+const QUEUE_LENGTH: usize = 256;
+
+/// A log that is open and takes envelopes.
+pub struct Service {
+    ledger: Arc<Ledger>,
+    queue: mpsc::Sender<Submission>,
+    sequencer: JoinHandle<()>,
+    follower: Follower,
+    clock: Arc<dyn crate::clock::Clock>,
+}
+
+impl Service {
+    /// Opens the log and starts its single writer and the follower of the facts index. Call it on a runtime.
+    pub fn start(settings: Settings, keys: LogKeys, progress: Progress<'_>) -> Result<Self, LedgerError> {
+        let clock = Arc::clone(&settings.clock);
+        let (ledger, position, publisher) = Ledger::open(&settings, keys, progress)?;
+        let (queue, submissions) = mpsc::channel(QUEUE_LENGTH);
+        let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher);
+        let runtime = tokio::runtime::Handle::current();
+        let sequencer = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+        let follower = Follower::start(Arc::clone(ledger.index()), sizes(&ledger));
+        Ok(Self { ledger, queue, sequencer, follower, clock })
+    }
+
+    /// Returns the log.
+    #[must_use]
+    pub const fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    /// Serves until `stop` resolves, finishes what was accepted, and seals the journal.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), tonic::transport::Error> {
+        let Self { ledger, queue, sequencer, follower, clock } = self;
+        let recording = Recording::new(Arc::clone(&ledger), queue, clock);
+        // The last sender of the queue goes with the services; then the sequencer empties the queue and ends.
+        let served = transport::serve(listener, Arc::clone(&ledger), recording, stop).await;
+        tracing::info!("finishing what was accepted");
+        if tokio::task::spawn_blocking(move || sequencer.join()).await.is_err() {
+            tracing::error!("the sequencer ended badly; the next start recovers");
+        }
+        follower.stop().await;
+        close_index(ledger);
+        served
+    }
+}
+
+/// Follows the sizes of the committed states.
+fn sizes(ledger: &Arc<Ledger>) -> watch::Receiver<TreeSize> {
+    let mut heads = ledger.watch();
+    let (sender, receiver) = watch::channel(ledger.head().size);
+    tokio::spawn(async move {
+        while heads.changed().await.is_ok() {
+            let size = heads.borrow_and_update().size;
+            if sender.send(size).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Closes the index cleanly if nothing uses it any more; else the next start looks at it more closely.
+fn close_index(ledger: Arc<Ledger>) {
+    let index = Arc::into_inner(ledger).map(Ledger::into_index).and_then(Arc::into_inner);
+    match index.map(crate::index::Index::close) {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::warn!(%error, "the index was not closed; it may be rebuilt"),
+        None => tracing::warn!("the index is still in use and was not closed; it may be rebuilt"),
+    }
+}

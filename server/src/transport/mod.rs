@@ -1,0 +1,113 @@
+//! gRPC: the only place that knows tonic.
+//!
+//! A service checks the shape of a request, names the log and waits for the size asked for, calls the layers
+//! below, and turns what comes back into messages. `status.rs` turns every error into a refusal.
+
+mod query;
+mod reader;
+mod recorder;
+mod status;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use custody_log::TreeSize;
+use custody_wire::convert::optional_size;
+use custody_wire::limits::MESSAGE_BYTES_MAX;
+use custody_wire::v1;
+use custody_wire::v1::query_server::QueryServer;
+use custody_wire::v1::reader_server::ReaderServer;
+use custody_wire::v1::recorder_server::RecorderServer;
+use custody_wire::{Reason, Refusal};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+
+use self::query::QueryService;
+use self::reader::ReaderService;
+use self::recorder::RecorderService;
+use crate::admission::Recording;
+use crate::ledger::{Head, Ledger};
+
+/// How long a request waits for the size it asks for: 5 s.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The most requests that one connection has open: 256.
+const STREAMS_PER_CONNECTION_MAX: u32 = 256;
+
+/// The most envelopes above the unary limit that are received at once: 8, so 512 MiB of memory at the most.
+const LARGE_UPLOADS_MAX: usize = 8;
+
+/// How often a silent connection is asked whether it is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// Serves until `stop` resolves, then finishes what was accepted.
+pub async fn serve(
+    listener: TcpListener,
+    ledger: Arc<Ledger>,
+    recording: Recording,
+    stop: impl Future<Output = ()>,
+) -> Result<(), tonic::transport::Error> {
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_serving::<RecorderServer<RecorderService>>().await;
+    health_reporter.set_serving::<ReaderServer<ReaderService>>().await;
+    health_reporter.set_serving::<QueryServer<QueryService>>().await;
+    let recorder = RecorderService::new(Arc::clone(&ledger), recording, LARGE_UPLOADS_MAX);
+    let reader = ReaderService::new(Arc::clone(&ledger));
+    let query = QueryService::new(ledger);
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
+        .add_service(health)
+        .add_service(RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
+        .await
+}
+
+/// Binds the address to listen on.
+pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+/// Checks that a request is for this log and returns the newest state, at least as large as the request
+/// demands.
+async fn head(ledger: &Ledger, log: Option<&v1::Log>) -> Result<Arc<Head>, Refusal> {
+    let log = log.ok_or_else(|| Refusal::new(Reason::InvalidField, "log is missing"))?;
+    check_origin(ledger, &log.origin)?;
+    let Some(size) = optional_size("log.min_size", log.min_size).map_err(status::field)? else {
+        return Ok(ledger.head());
+    };
+    ledger.at_least(size, PATIENCE).await.map_err(|behind| self::behind(size, behind.size))
+}
+
+fn check_origin(ledger: &Ledger, origin: &str) -> Result<(), Refusal> {
+    if origin == ledger.origin().as_str() {
+        return Ok(());
+    }
+    let message = format!("this server keeps the log {}, not {origin:?}", ledger.origin());
+    Err(Refusal::new(Reason::WrongOrigin, message).value("origin", ledger.origin()))
+}
+
+fn behind(wanted: TreeSize, size: TreeSize) -> Refusal {
+    let message = format!("the log has {size} entries, {wanted} were asked for");
+    Refusal::new(Reason::Behind, message).value("size", size)
+}
+
+/// Runs what reads files or checks signatures away from the threads that serve.
+async fn blocking<T, F>(work: F) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    F: FnOnce() -> Result<T, Refusal> + Send + 'static,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => {
+            tracing::error!(%error, "a request's work ended badly");
+            Err(Refusal::new(Reason::Internal, "the server met a state that it excludes"))
+        }
+    }
+}

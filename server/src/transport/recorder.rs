@@ -1,0 +1,148 @@
+//! The service that records.
+
+use std::sync::Arc;
+
+use custody_log::EnvelopeDigest;
+use custody_wire::convert::envelope_digest;
+use custody_wire::limits::{ENVELOPE_BYTES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
+use custody_wire::v1::record_stream_request::Part;
+use custody_wire::v1::recorder_server::Recorder;
+use custody_wire::v1::{RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest};
+use custody_wire::{Reason, Refusal};
+use tokio::sync::Semaphore;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{blocking, head, status};
+use crate::admission::Recording;
+use crate::ledger::Ledger;
+use crate::sequencer::Recorded;
+
+/// Records one envelope a call.
+pub(super) struct RecorderService {
+    ledger: Arc<Ledger>,
+    recording: Recording,
+    /// Bounds the memory of uploads; taken before the first byte of an upload is read.
+    large_uploads: Semaphore,
+}
+
+impl RecorderService {
+    pub(super) fn new(ledger: Arc<Ledger>, recording: Recording, large_uploads: usize) -> Self {
+        Self { ledger, recording, large_uploads: Semaphore::new(large_uploads) }
+    }
+
+    async fn record_bytes(&self, bytes: Vec<u8>) -> Result<RecordResponse, Refusal> {
+        let recorded = self.recording.record(bytes).await.map_err(|error| status::record(&error))?;
+        self.answer(recorded).await
+    }
+
+    async fn answer(&self, recorded: Recorded) -> Result<RecordResponse, Refusal> {
+        let Recorded { index, duplicate } = recorded;
+        let head = self.ledger.head();
+        blocking(move || {
+            let receipt = head.receipt(index).map_err(|error| status::tree(&error))?;
+            let record = head.journal.record(index).map_err(|error| status::read(&error))?;
+            Ok(RecordResponse {
+                duplicate,
+                index: index.get(),
+                receipt: receipt.encode().into(),
+                record: record.into(),
+            })
+        })
+        .await
+    }
+
+    async fn receive(&self, mut stream: Streaming<RecordStreamRequest>) -> Result<RecordResponse, Refusal> {
+        let header = match next(&mut stream).await? {
+            Some(Part::Header(header)) => header,
+            Some(Part::Data(_)) | None => return Err(order("the first message must be the header")),
+        };
+        let digest = self.check_header(&header).await?;
+        if let Some(known) = self.recording.known(&digest).map_err(|error| status::record(&error))? {
+            return self.answer(known).await;
+        }
+        let Ok(_place) = self.large_uploads.try_acquire() else {
+            return Err(Refusal::new(Reason::Busy, "too many large envelopes are being received"));
+        };
+        let bytes = collect(&mut stream, header.length).await?;
+        let found = EnvelopeDigest::of(&bytes);
+        if found != digest {
+            let message = format!("the header declares {digest}, the bytes received have {found}");
+            return Err(Refusal::new(Reason::DigestMismatch, message));
+        }
+        self.record_bytes(bytes).await
+    }
+
+    async fn check_header(&self, header: &RecordHeader) -> Result<EnvelopeDigest, Refusal> {
+        head(&self.ledger, header.log.as_ref()).await?;
+        if header.length > ENVELOPE_BYTES_MAX {
+            return Err(too_large(header.length, ENVELOPE_BYTES_MAX));
+        }
+        envelope_digest("header.digest", &header.digest).map_err(status::field)
+    }
+}
+
+#[tonic::async_trait]
+impl Recorder for RecorderService {
+    async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
+        let request = request.into_inner();
+        if request.envelope.len() > UNARY_ENVELOPE_BYTES_MAX {
+            let max = u64::try_from(UNARY_ENVELOPE_BYTES_MAX).unwrap_or(u64::MAX);
+            let length = u64::try_from(request.envelope.len()).unwrap_or(u64::MAX);
+            return Err(too_large(length, max).into());
+        }
+        head(&self.ledger, request.log.as_ref()).await?;
+        Ok(Response::new(self.record_bytes(request.envelope.into()).await?))
+    }
+
+    async fn record_stream(
+        &self,
+        request: Request<Streaming<RecordStreamRequest>>,
+    ) -> Result<Response<RecordResponse>, Status> {
+        Ok(Response::new(self.receive(request.into_inner()).await?))
+    }
+}
+
+/// Collects exactly the declared number of bytes; more or fewer are refused, and no more are ever held.
+async fn collect(stream: &mut Streaming<RecordStreamRequest>, length: u64) -> Result<Vec<u8>, Refusal> {
+    let length = usize::try_from(length).map_err(|_| too_large(length, ENVELOPE_BYTES_MAX))?;
+    // Grown as bytes come, so that a header alone cannot claim memory.
+    let mut bytes = Vec::new();
+    loop {
+        let data = match next(stream).await? {
+            Some(Part::Data(data)) => data,
+            Some(Part::Header(_)) => return Err(order("only the first message may be a header")),
+            None => break,
+        };
+        if data.len() > PIECE_BYTES_MAX || bytes.len().saturating_add(data.len()) > length {
+            let message =
+                format!("the header declares {length} bytes in pieces of at most {PIECE_BYTES_MAX}");
+            return Err(order(&message));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    if bytes.len() == length {
+        Ok(bytes)
+    } else {
+        Err(order(&format!("the header declares {length} bytes, the stream ended after {}", bytes.len())))
+    }
+}
+
+async fn next(stream: &mut Streaming<RecordStreamRequest>) -> Result<Option<Part>, Refusal> {
+    let message = stream.message().await.map_err(|error| {
+        Refusal::with_word(error.code(), Reason::StreamOrder.word(), error.message().to_owned())
+    })?;
+    match message {
+        None => Ok(None),
+        Some(RecordStreamRequest { part: Some(part) }) => Ok(Some(part)),
+        Some(RecordStreamRequest { part: None }) => Err(order("a message holds neither header nor data")),
+    }
+}
+
+fn order(message: &str) -> Refusal {
+    Refusal::new(Reason::StreamOrder, message)
+}
+
+fn too_large(length: u64, max: u64) -> Refusal {
+    let message = format!("the envelope has {length} bytes, this call takes at most {max}");
+    Refusal::new(Reason::TooLarge, message).value("max", max)
+}

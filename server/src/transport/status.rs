@@ -1,0 +1,118 @@
+//! Every error of the layers below, as a refusal. The detail of a fault of ours goes to the log, not to the caller.
+
+use custody_wire::convert::FieldError;
+use custody_wire::{Reason, Refusal};
+use tonic::Code;
+
+use crate::index::IndexError;
+use crate::journal::{ReadError, Refused};
+use crate::ledger::LedgerError;
+use crate::publish::TreeError;
+use crate::query::QueryError;
+use crate::sequencer::RecordError;
+
+/// A field of the request.
+pub(super) fn field(error: FieldError) -> Refusal {
+    Refusal::new(Reason::InvalidField, error.to_string())
+}
+
+/// An envelope that was not recorded.
+pub(super) fn record(error: &RecordError) -> Refusal {
+    match error {
+        RecordError::Refused(refused) => {
+            let code = if refused.is_about_rights() { Code::PermissionDenied } else { Code::InvalidArgument };
+            Refusal::with_word(code, refused.word(), refused.to_string())
+        }
+        RecordError::Clock(error) => Refusal::new(Reason::ClockUnsteady, error.to_string()),
+        RecordError::Journal(refused) => journal(refused),
+        RecordError::OutcomeUnknown => Refusal::new(Reason::OutcomeUnknown, error.to_string()),
+        RecordError::Damaged(error) => read(error),
+        RecordError::DamagedRecord { .. } => damaged(error),
+        RecordError::Index(error) => index(error),
+        RecordError::NoRandomness => fault(error),
+        RecordError::ShuttingDown => Refusal::new(Reason::ShuttingDown, error.to_string()),
+    }
+}
+
+/// Something that cannot be read.
+pub(super) fn read(error: &ReadError) -> Refusal {
+    match error {
+        ReadError::Beyond { size, .. } => {
+            Refusal::new(Reason::NoSuchEntry, error.to_string()).value("size", size)
+        }
+        ReadError::Damaged(_) => damaged(error),
+        ReadError::Io { .. } => fault(error),
+    }
+}
+
+/// A proof that cannot be made.
+pub(super) fn tree(error: &TreeError) -> Refusal {
+    match error {
+        TreeError::Journal(error) => read(error),
+        TreeError::Tile { .. } => fault(error),
+        TreeError::Root { .. } | TreeError::Receipt(_) | TreeError::Proof(_) => damaged(error),
+    }
+}
+
+/// The administrative chain that cannot be read.
+pub(super) fn ledger(error: &LedgerError) -> Refusal {
+    match error {
+        LedgerError::Read(error) => read(error),
+        LedgerError::Entry { .. } | LedgerError::Envelope { .. } => damaged(error),
+        LedgerError::Journal(_)
+        | LedgerError::Trust(_)
+        | LedgerError::WrongKey { .. }
+        | LedgerError::Checkpoint(_)
+        | LedgerError::Tree(_)
+        | LedgerError::Publish(_)
+        | LedgerError::Index(_)
+        | LedgerError::Clock(_)
+        | LedgerError::Empty => fault(error),
+    }
+}
+
+/// A question without an answer.
+pub(super) fn query(error: &QueryError) -> Refusal {
+    match error {
+        QueryError::Word(_)
+        | QueryError::Value(_)
+        | QueryError::Node { .. }
+        | QueryError::VersionRange { .. } => Refusal::new(Reason::InvalidField, error.to_string()),
+        QueryError::Beyond { committed, .. } => {
+            Refusal::new(Reason::Behind, error.to_string()).value("size", committed)
+        }
+        QueryError::Behind { indexed_to, .. } => {
+            Refusal::new(Reason::Behind, error.to_string()).value("size", indexed_to)
+        }
+        QueryError::Index(error) => index(error),
+    }
+}
+
+fn journal(refused: &Refused) -> Refusal {
+    match refused {
+        Refused::DiskFull { .. } => Refusal::new(Reason::DiskFull, refused.to_string()),
+        Refused::TooLarge { .. } | Refused::RecordTooLarge { .. } => {
+            Refusal::new(Reason::TooLarge, refused.to_string())
+        }
+        Refused::Empty | Refused::Position { .. } | Refused::Entry { .. } => fault(refused),
+    }
+}
+
+fn index(error: &IndexError) -> Refusal {
+    fault(error)
+}
+
+fn damaged(error: &dyn std::error::Error) -> Refusal {
+    tracing::error!(error = %chain(error), "damage on disk");
+    Refusal::new(Reason::Damaged, "bytes on the server's disk are damaged; its log says where")
+}
+
+fn fault(error: &dyn std::error::Error) -> Refusal {
+    tracing::error!(error = %chain(error), "a request failed");
+    Refusal::new(Reason::Internal, "the server could not do it; its log says why")
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
