@@ -195,7 +195,7 @@ impl<'a> Scanner<'a> {
     /// Checks a frame whose checksum holds. Returns where the next one starts, none if this was a write that did not end.
     fn whole_frame(&mut self, segment: &mut Segment, frame: &Scanned) -> Result<Option<u64>, JournalFault> {
         let clean = self.report.findings.len();
-        let blobs = self.frame_blobs(segment, frame)?;
+        let blobs = self.frame_blobs(segment, frame, None)?;
         if let Some(damage) = blobs.first()
             && self.is_unfinished(segment, frame.offset)?
         {
@@ -224,11 +224,19 @@ impl<'a> Scanner<'a> {
         Ok(Some(frame.end()))
     }
 
-    /// Returns what is wrong with the records and inline envelopes of a frame.
-    fn frame_blobs(&self, segment: &Segment, frame: &Scanned) -> Result<Vec<Damage>, JournalFault> {
+    /// Returns what is wrong with the records and inline envelopes of a frame. What a broken entry says of them means nothing.
+    fn frame_blobs(
+        &self,
+        segment: &Segment,
+        frame: &Scanned,
+        broken_entry: Option<LeafIndex>,
+    ) -> Result<Vec<Damage>, JournalFault> {
         let mut broken = Vec::new();
-        for (parts, bytes) in frame.entries() {
+        for (index, (parts, bytes)) in (frame.head.first.get()..).zip(frame.entries()) {
             let Ok(entry) = Entry::decode(bytes) else { continue };
+            if broken_entry.map(LeafIndex::get) == Some(index) {
+                continue;
+            }
             match segment.file.check_blobs(frame.offset, parts, &entry) {
                 Ok(()) => {}
                 Err(Broken::Damage(damage)) => broken.push(*damage),
@@ -316,9 +324,14 @@ impl<'a> Scanner<'a> {
             self.next_at(segment, behind)?;
             return Ok(behind);
         };
-        let damage = self.pinpoint(&frame, damage);
+        let behind = match segment.file.frame(frame.end(), segment.end, self.next) {
+            Ok(behind) => behind.entries().next().and_then(|(_, bytes)| Entry::decode(bytes).ok()),
+            Err(Broken::Damage(_)) => None,
+            Err(Broken::Fault(fault)) => return Err(fault),
+        };
+        let damage = self.pinpoint(&frame, behind.as_ref(), damage);
+        let blobs = self.frame_blobs(segment, &frame, Some(damage.entry))?;
         self.report.findings.push(damage);
-        let blobs = self.frame_blobs(segment, &frame)?;
         self.report.findings.extend(blobs);
         self.after_frame(segment, &frame);
         self.lost();
@@ -336,8 +349,8 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Finds out which entry of a frame is broken, when its checksum says that one part is.
-    fn pinpoint(&self, frame: &Scanned, damage: Damage) -> Damage {
+    /// Finds out which entry of a frame is broken, when its checksum says that one part is. `behind` is the entry after the frame.
+    fn pinpoint(&self, frame: &Scanned, behind: Option<&Entry>, damage: Damage) -> Damage {
         let (Some(mut chain), Some(mut frontier)) = (self.chain.clone(), self.frontier.clone()) else {
             return damage;
         };
@@ -351,12 +364,14 @@ impl<'a> Scanner<'a> {
             match chain.follow(bytes, entries.len()) {
                 Ok(_) => before = Some((parts.entry, index)),
                 Err(DamageKind::Chain(_)) => {
-                    // Either this entry is broken, or the one before, whose digest it names. The one behind tells.
-                    let behind = entries.get(position + 1).and_then(|(_, next)| Entry::decode(next).ok());
-                    let intact = behind.and_then(|next| next.previous) == Some(EntryDigest::of(bytes));
+                    // Either this entry is broken, or the one before, whose digest it names. The next one tells whether this
+                    // one is intact; if there is none, the one before has more bytes that can break.
+                    let inside = entries.get(position + 1).map(|(_, next)| Entry::decode(next).ok());
+                    let next = inside.map_or_else(|| behind.cloned(), |next| next);
+                    let intact = next.is_none_or(|next| next.previous == Some(EntryDigest::of(bytes)));
                     return match before {
                         Some((offset, index)) if intact => at(offset, index),
-                        _ => at(parts.entry, index),
+                        Some(_) | None => at(parts.entry, index),
                     };
                 }
                 Err(kind) => return Damage { kind, ..at(parts.entry, index) },
@@ -364,7 +379,7 @@ impl<'a> Scanner<'a> {
         }
         match before {
             Some((offset, index)) if frontier.root() != frame.head.root => at(offset, index),
-            _ => damage,
+            Some(_) | None => damage,
         }
     }
 
@@ -428,7 +443,8 @@ impl<'a> Scanner<'a> {
     /// All that a kept checkpoint covers must be there.
     fn check_promise(&mut self) {
         let (expected, found) = (self.promised(), self.next.get());
-        if found < expected.get() {
+        // If the end was lost to damage, that is named already.
+        if found < expected.get() && self.chain.is_some() {
             let found = TreeSize::new(found).unwrap_or(TreeSize::ZERO);
             let kind = DamageKind::Shorter { what: "the kept checkpoint", expected, found };
             let file = self.layout.segments();

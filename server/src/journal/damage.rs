@@ -130,7 +130,7 @@ pub enum DamageKind {
     #[error("a segment with another behind it must be sealed, and this one has no valid footer")]
     NotSealed,
     /// A segment is gone: the next one starts too late.
-    #[error("entries from {expected} on are missing: this segment starts at {found}")]
+    #[error("a segment with the entries from {expected} on is needed, and the next one starts at {found}")]
     Gap {
         /// Where it should start.
         expected: LeafIndex,

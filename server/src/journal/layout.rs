@@ -48,7 +48,7 @@ impl Layout {
     }
 
     pub(super) fn segment(&self, first: LeafIndex) -> PathBuf {
-        self.segments().join(format!("{:020}{SEGMENT}", first.get()))
+        self.segments().join(segment_file(first))
     }
 
     pub(super) fn blobs(&self) -> PathBuf {
@@ -71,6 +71,11 @@ pub(super) fn unfinished(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(NEW);
     PathBuf::from(name)
+}
+
+/// The name of the segment file that starts with this entry.
+pub(super) fn segment_file(first: LeafIndex) -> String {
+    format!("{:020}{SEGMENT}", first.get())
 }
 
 /// Returns the first index that a segment's file name says; none if it is no segment's name.

@@ -277,7 +277,8 @@ fn check_start(known: &Progress, segment: &SegmentFile) -> Result<(), Damage> {
     if expected == found {
         Ok(())
     } else {
-        Err(segment.damage(0, expected, DamageKind::Gap { expected, found }))
+        let file = segment.path.with_file_name(layout::segment_file(expected));
+        Err(Damage { file, offset: 0, entry: expected, kind: DamageKind::Gap { expected, found } })
     }
 }
 

@@ -1,4 +1,11 @@
-//! The journal on a real disk.
+//! The journal on a real disk, and on disks that fail.
+
+mod bytes;
+mod crash;
+mod damage;
+mod model;
+mod opening;
+mod traced;
 
 use custody_log::tree::Frontier;
 use custody_log::{
@@ -62,6 +69,16 @@ impl Log {
         Batch { entries, first, size: self.size(), root: self.root() }
     }
 
+    /// Forgets what did not become durable.
+    pub(super) fn truncate(&mut self, size: TreeSize) {
+        self.stored.truncate(size.get() as usize);
+        self.roots.truncate(size.get() as usize);
+        self.frontier = Frontier::empty();
+        for staged in &self.stored {
+            self.frontier.append(NodeHash::leaf(&staged.entry));
+        }
+    }
+
     pub(super) fn root(&self) -> RootHash {
         *self.roots.last().unwrap()
     }
@@ -107,8 +124,14 @@ pub(super) fn reopen(dir: &TempDir) -> Opened {
     open(dir.path(), &options()).unwrap()
 }
 
-fn envelope(seed: usize, length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 31 + seed * 7 + at / 251) as u8).collect()
+/// Bytes that look random, and are others for every seed.
+pub(super) fn envelope(seed: usize, length: usize) -> Vec<u8> {
+    let mut state = seed as u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    };
+    (0..length).map(|_| next()).collect()
 }
 
 #[test]

@@ -1,0 +1,142 @@
+//! Killed, cut off from power, or failed by the disk at every single step.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::traced::{Fails, Op, Traced, after_kill, after_power_failure};
+use super::*;
+
+/// What the caller does until the disk fails: several segments, large envelopes, a clean shutdown in the middle.
+fn story(dir: &Path, disk: &Traced) -> Log {
+    let options = OpenOptions { segment_bytes: 4 << 10, files: Arc::new(disk.clone()), ..options() };
+    let mut log = Log::new();
+    let first = log.stage(b"record 0", b"trust document");
+    if create(dir, &first, log.root(), &[], &options).is_err() {
+        return log;
+    }
+    disk.acknowledged(1);
+    for round in 0..3 {
+        let Ok(Opened { mut journal, .. }) = open(dir, &options) else { return log };
+        for step in 0..4_usize {
+            let lengths = if step == 2 { vec![1500, 10, 0] } else { vec![900, 200] };
+            let envelopes: Vec<_> =
+                lengths.into_iter().map(|length| envelope(round * 10 + step, length)).collect();
+            let Ok(appended) = journal.append(&log.batch(&envelopes)) else { return log };
+            journal = appended;
+            if journal.keep_checkpoint(&log.checkpoint()).is_err() {
+                return log;
+            }
+            disk.acknowledged(log.size().get());
+            if step == 1 && journal.sync_checkpoint().is_err() {
+                return log;
+            }
+        }
+        if round == 1 && journal.seal().is_err() {
+            return log;
+        }
+    }
+    log
+}
+
+/// Opens what is left: nothing acknowledged is lost, what is there is what was appended, and the scan finds nothing.
+fn check_left(dir: &Path, log: &Log, acknowledged: u64, what: &str) {
+    let options = OpenOptions { files: Arc::new(Traced::default()), ..options() };
+    let opened = match open(dir, &options) {
+        Ok(opened) => opened,
+        Err(OpenError::Empty { .. } | OpenError::Missing { .. }) if acknowledged == 0 => return,
+        Err(error) => panic!("{what}: {acknowledged} acknowledged, and {error}"),
+    };
+    let size = opened.size;
+    assert!(size.get() >= acknowledged, "{what}: {size} of {acknowledged} acknowledged");
+    assert_eq!(opened.root, log.roots[size.get() as usize - 1], "{what}");
+    log.check(&opened.reader, size);
+    let report = fsck(dir, &options.files, &mut |_| ()).unwrap();
+    assert_eq!((report.findings.as_slice(), &report.unfinished), ([].as_slice(), &None), "{what}");
+    assert_eq!(report.sound, (size, opened.root), "{what}");
+    // And it goes on from there.
+    let mut log = log.clone();
+    log.truncate(size);
+    let journal = opened.journal.append(&log.batch(&[b"afterwards".to_vec()])).unwrap();
+    drop(journal);
+    log.check(&open(dir, &options).unwrap().reader, log.size());
+}
+
+fn acknowledged(ops: &[Op]) -> u64 {
+    ops.iter()
+        .rev()
+        .find_map(|op| if let Op::Acknowledged(size) = op { Some(*size) } else { None })
+        .unwrap_or(0)
+}
+
+#[test]
+fn loses_nothing_acknowledged_when_killed_at_any_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Traced::default();
+    let log = story(dir.path(), &disk);
+    let ops = disk.ops();
+    assert!(ops.len() > 100);
+    for steps in 0..=ops.len() {
+        let left = tempfile::tempdir().unwrap();
+        after_kill(&ops[..steps], dir.path(), left.path());
+        check_left(left.path(), &log, acknowledged(&ops[..steps]), &format!("killed after step {steps}"));
+    }
+}
+
+#[test]
+fn loses_nothing_acknowledged_when_the_power_fails_at_any_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Traced::default();
+    let log = story(dir.path(), &disk);
+    let ops = disk.ops();
+    for steps in 0..=ops.len() {
+        for torn in [0, 1, 300, 999, 1000] {
+            if torn > 0 && !matches!(ops[..steps].last(), Some(Op::Write(..))) {
+                continue;
+            }
+            let left = tempfile::tempdir().unwrap();
+            after_power_failure(&ops[..steps], torn, dir.path(), left.path());
+            let what = format!("power lost after step {steps} of which {torn} thousandths got through");
+            check_left(left.path(), &log, acknowledged(&ops[..steps]), &what);
+        }
+    }
+}
+
+#[test]
+fn loses_nothing_acknowledged_when_the_disk_fails_at_any_step() {
+    for how in [Fails::NotPersisted, Fails::ButPersisted] {
+        for step in 0.. {
+            let dir = tempfile::tempdir().unwrap();
+            let disk = Traced::failing(step, how);
+            let log = story(dir.path(), &disk);
+            if !disk.failed() {
+                assert!(step > 80, "{step}");
+                break;
+            }
+            check_left(dir.path(), &log, acknowledged(&disk.ops()), &format!("step {step} failed, {how:?}"));
+        }
+    }
+}
+
+#[test]
+fn a_failed_sync_consumes_the_journal_and_nothing_is_written_after_it() {
+    let (dir, mut log) = created();
+    let plain = Traced::default();
+    let steps_to_open = {
+        let options = OpenOptions { files: Arc::new(plain.clone()), ..options() };
+        drop(open(dir.path(), &options).unwrap());
+        plain.steps()
+    };
+    // The first step after the open is the write of the frame, the second its sync.
+    let disk = Traced::failing(steps_to_open + 1, Fails::NotPersisted);
+    let options = OpenOptions { files: Arc::new(disk.clone()), ..options() };
+    let opened = open(dir.path(), &options).unwrap();
+    let before = opened.size;
+    let result = opened.journal.append(&log.batch(&[vec![1; 10]]));
+    assert!(matches!(result, Err(AppendError::Unknown(JournalFault { doing: "sync", .. }))));
+    assert_eq!(opened.reader.size(), before);
+    let ops = disk.ops();
+    assert!(matches!(ops.last(), Some(Op::Sync(_))), "{ops:?}");
+    // The lock went with the journal, so that the same process can recover.
+    let size = open(dir.path(), &options).unwrap().size;
+    assert_eq!(size, log.size());
+}
