@@ -11,6 +11,8 @@ mod node;
 mod provenance;
 mod read;
 mod term;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -13,6 +13,7 @@ pub mod fact;
 pub mod identity;
 pub mod json;
 pub mod key;
+mod object;
 pub mod predicate;
 pub mod purl;
 pub mod repository;

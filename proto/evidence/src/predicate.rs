@@ -6,6 +6,7 @@
 
 pub mod approval;
 pub mod deployment;
+mod list;
 mod name;
 pub mod promotion;
 pub mod review;
@@ -14,14 +15,18 @@ mod slsa;
 pub mod slsa_v02;
 pub mod slsa_v1;
 pub mod source;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::json::{self, JsonError};
+use crate::object::Object;
 
 pub use approval::Approval;
 pub use deployment::{Action, Deployment};
+pub use list::LIST_MAX;
 pub use name::{Name, NameError};
 pub use promotion::Promotion;
 pub use review::Review;
@@ -35,7 +40,7 @@ pub trait CustodyPredicate: Serialize + DeserializeOwned {
 
     /// Reads the exact bytes of a predicate.
     fn decode(bytes: &[u8]) -> Result<Self, JsonError> {
-        json::from_slice(bytes)
+        json::from_slice(bytes).map(|Object(predicate)| predicate)
     }
 
     /// Returns the predicate as JSON: members in one order, absent ones left out, no white space.

@@ -6,12 +6,15 @@
 
 mod cyclonedx;
 mod spdx2;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::digest_set::{Digest, DigestError};
+use crate::object::Object;
 use crate::purl::{Purl, PurlError};
 use text::Text;
 
@@ -191,7 +194,7 @@ fn marks(bytes: &[u8]) -> Result<Marks<'_>, SbomError> {
     if !start.starts_with(b"{") && bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(tag)) {
         return Err(NotInterpreted::SpdxTagValue.into());
     }
-    serde_json::from_slice(bytes).map_err(shape)
+    serde_json::from_slice(bytes).map(|Object(marks)| marks).map_err(|error| shape(&error))
 }
 
 /// Reads a list of hashes; those that cannot be kept go to `left_out`.
@@ -232,7 +235,7 @@ fn algorithm_name(name: &str) -> String {
     name
 }
 
-fn shape(error: serde_json::Error) -> SbomError {
+fn shape(error: &serde_json::Error) -> SbomError {
     SbomError::Shape { why: error.to_string() }
 }
 

@@ -6,6 +6,8 @@
 
 mod build;
 mod descriptor;
+#[cfg(test)]
+mod tests;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,6 +15,7 @@ use serde_json::value::RawValue;
 use crate::capped::Capped;
 use crate::digest_set::DigestError;
 use crate::json::{self, JsonError};
+use crate::object::Object;
 
 pub use build::{StatementBuildError, StatementBuilder};
 pub(crate) use descriptor::RawDescriptor;
@@ -40,7 +43,7 @@ pub enum StatementType {
 /// A statement as it was signed.
 #[derive(Debug, Clone)]
 pub struct Statement {
-    statement_type: StatementType,
+    layer: StatementType,
     subjects: Vec<Subject>,
     predicate_type: String,
     predicate: Option<Box<RawValue>>,
@@ -124,7 +127,7 @@ struct Members {
     #[serde(rename = "_type")]
     statement_type: Option<String>,
     #[serde(default)]
-    subject: Option<Capped<RawDescriptor, SUBJECTS_MAX>>,
+    subject: Option<Capped<Object<RawDescriptor>, SUBJECTS_MAX>>,
     #[serde(rename = "predicateType")]
     predicate_type: Option<String>,
     #[serde(default)]
@@ -134,18 +137,18 @@ struct Members {
 impl Statement {
     /// Reads a payload. The JSON must pass [`json::check`]; members that in-toto does not name are ignored.
     pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        let members: Members = json::from_slice(payload)?;
-        let statement_type = statement_type(members.statement_type)?;
+        let Object(members): Object<Members> = json::from_slice(payload)?;
+        let layer = statement_type(members.statement_type.as_deref())?;
         let predicate_type = predicate_type(members.predicate_type)?;
         let predicate = predicate(members.predicate)?;
         let subjects = subjects(members.subject.unwrap_or_default())?;
-        Ok(Self { statement_type, subjects, predicate_type, predicate })
+        Ok(Self { layer, subjects, predicate_type, predicate })
     }
 
     /// Returns the version of the statement layer. It says nothing about the predicate's version.
     #[must_use]
     pub fn statement_type(&self) -> StatementType {
-        self.statement_type
+        self.layer
     }
 
     /// Returns the subjects as they stand; there may be none.
@@ -175,8 +178,8 @@ impl Statement {
     }
 }
 
-fn statement_type(found: Option<String>) -> Result<StatementType, StatementError> {
-    match found.as_deref() {
+fn statement_type(found: Option<&str>) -> Result<StatementType, StatementError> {
+    match found {
         None => Err(StatementError::NoType),
         Some("https://in-toto.io/Statement/v0.1") => Ok(StatementType::V01),
         Some("https://in-toto.io/Statement/v1") => Ok(StatementType::V1),
@@ -198,11 +201,11 @@ fn predicate(found: Option<Box<RawValue>>) -> Result<Option<Box<RawValue>>, Stat
     }
 }
 
-fn subjects(found: Capped<RawDescriptor, SUBJECTS_MAX>) -> Result<Vec<Subject>, StatementError> {
+fn subjects(found: Capped<Object<RawDescriptor>, SUBJECTS_MAX>) -> Result<Vec<Subject>, StatementError> {
     if found.total > SUBJECTS_MAX {
         return Err(StatementError::TooManySubjects { max: SUBJECTS_MAX, found: found.total });
     }
-    let found = found.items;
+    let found: Vec<RawDescriptor> = found.items.into_iter().map(|Object(raw)| raw).collect();
     let digests = found.iter().map(RawDescriptor::digests_len).sum();
     if digests > DIGESTS_MAX {
         return Err(StatementError::TooManyDigests { max: DIGESTS_MAX, found: digests });

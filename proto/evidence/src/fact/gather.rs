@@ -59,7 +59,7 @@ impl Gather {
             // One place is left for the warning that says that there are more.
             0..WARNINGS_LAST => warnings.push(Warning { path: path.to_owned(), problem: problem.into() }),
             WARNINGS_LAST => {
-                warnings.push(Warning { path: String::new(), problem: Problem::TooManyWarnings })
+                warnings.push(Warning { path: String::new(), problem: Problem::TooManyWarnings });
             }
             _ => {}
         }

@@ -24,7 +24,7 @@ pub(super) fn read(statement: &Statement, predicate: &[u8], gather: &mut Gather)
         gather.warn(&format!("predicate.{path}"), left_out);
     }
 
-    let described: BTreeSet<Node> = sbom.described.iter().flat_map(|component| bytes(component)).collect();
+    let described: BTreeSet<Node> = sbom.described.iter().flat_map(bytes).collect();
     gather.edges(&described, EdgeKind::DescribedBy, &BTreeSet::from([document]));
     artifacts.extend(described);
     // What is described does not ship itself. A copy of it that is listed elsewhere is left out too: it has the same

@@ -1,10 +1,9 @@
 //! `urn:custody:review:v1`: people reviewed a commit.
 
 use custody_log::Timestamp;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{CustodyPredicate, Name, rfc3339};
+use super::{CustodyPredicate, Name, list, rfc3339};
 use crate::repository::{CommitId, Repository};
 
 /// People reviewed a commit. The subject's digest is the commit's `gitCommit`.
@@ -17,8 +16,8 @@ pub struct Review {
     /// The branch that it was reviewed for.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Name>,
-    /// Who reviewed; at least one.
-    #[serde(deserialize_with = "at_least_one")]
+    /// Who reviewed: 1 to [`super::LIST_MAX`].
+    #[serde(deserialize_with = "list::at_least_one")]
     pub reviewers: Vec<Name>,
     /// When the last of them approved.
     #[serde(with = "rfc3339")]
@@ -30,13 +29,4 @@ pub struct Review {
 
 impl CustodyPredicate for Review {
     const TYPE: &'static str = "urn:custody:review:v1";
-}
-
-fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Name>, D::Error> {
-    let names = Vec::<Name>::deserialize(deserializer)?;
-    if names.is_empty() {
-        Err(D::Error::custom("expected at least one reviewer, found none"))
-    } else {
-        Ok(names)
-    }
 }

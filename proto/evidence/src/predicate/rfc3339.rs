@@ -5,6 +5,7 @@ use custody_log::Timestamp;
 use serde::de::Error as _;
 use serde::{Deserialize as _, Deserializer, Serializer};
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes the member by reference")]
 pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use crate::capped::Capped;
+use crate::object::Object;
 use crate::repository::GitUri;
 use crate::statement::{Descriptor, RawDescriptor};
 
@@ -79,9 +80,9 @@ impl Provenance {
         (path.to_owned(), descriptor)
     }
 
-    pub(super) fn dependencies(&mut self, path: &str, raw: Capped<RawDescriptor, DEPENDENCIES_MAX>) {
+    pub(super) fn dependencies(&mut self, path: &str, raw: Capped<Object<RawDescriptor>, DEPENDENCIES_MAX>) {
         self.more_dependencies = raw.total - raw.items.len();
-        for (position, raw) in raw.items.into_iter().enumerate() {
+        for (position, Object(raw)) in raw.items.into_iter().enumerate() {
             let dependency = self.descriptor(&format!("{path}[{position}]"), raw);
             self.dependencies.push(dependency);
         }

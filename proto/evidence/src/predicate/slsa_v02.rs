@@ -5,6 +5,7 @@ use serde::Deserialize;
 use super::slsa::{Builder, DEPENDENCIES_MAX, Provenance, time};
 use crate::capped::Capped;
 use crate::json::{self, JsonError};
+use crate::object::{self, Object};
 use crate::statement::RawDescriptor;
 
 /// The predicate type.
@@ -13,22 +14,22 @@ pub const TYPE: &str = "https://slsa.dev/provenance/v0.2";
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Predicate {
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     builder: Option<Builder>,
     #[serde(default)]
     build_type: Option<String>,
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     invocation: Option<Invocation>,
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     metadata: Option<Metadata>,
     #[serde(default)]
-    materials: Option<Capped<RawDescriptor, DEPENDENCIES_MAX>>,
+    materials: Option<Capped<Object<RawDescriptor>, DEPENDENCIES_MAX>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct Invocation {
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     config_source: Option<ConfigSource>,
 }
 
@@ -41,27 +42,26 @@ struct ConfigSource {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
 struct Metadata {
     // The specification writes `Id`; slsa-github-generator and krel write `ID`.
-    #[serde(default, alias = "buildInvocationID")]
-    build_invocation_id: Option<String>,
-    #[serde(default)]
-    build_started_on: Option<String>,
-    #[serde(default)]
-    build_finished_on: Option<String>,
+    #[serde(rename = "buildInvocationId", alias = "buildInvocationID", default)]
+    invocation_id: Option<String>,
+    #[serde(rename = "buildStartedOn", default)]
+    started_on: Option<String>,
+    #[serde(rename = "buildFinishedOn", default)]
+    finished_on: Option<String>,
 }
 
 /// Reads the exact bytes of a predicate.
 pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
-    let predicate: Predicate = json::from_slice(bytes)?;
+    let Object(predicate): Object<Predicate> = json::from_slice(bytes)?;
     let metadata = predicate.metadata.unwrap_or_default();
     let mut provenance = Provenance {
         build_type: predicate.build_type,
         builder: predicate.builder.unwrap_or_default().id,
-        invocation: metadata.build_invocation_id,
-        started: time("predicate.metadata.buildStartedOn", metadata.build_started_on),
-        finished: time("predicate.metadata.buildFinishedOn", metadata.build_finished_on),
+        invocation: metadata.invocation_id,
+        started: time("predicate.metadata.buildStartedOn", metadata.started_on),
+        finished: time("predicate.metadata.buildFinishedOn", metadata.finished_on),
         ..Provenance::default()
     };
     if let Some(source) = predicate.invocation.unwrap_or_default().config_source {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use super::slsa::{Builder, DEPENDENCIES_MAX, Provenance, time};
 use crate::capped::Capped;
 use crate::json::{self, JsonError};
+use crate::object::{self, Object};
 use crate::statement::RawDescriptor;
 
 /// The predicate type.
@@ -15,9 +16,9 @@ pub const TYPE: &str = "https://slsa.dev/provenance/v1";
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Predicate {
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     build_definition: Option<BuildDefinition>,
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     run_details: Option<RunDetails>,
 }
 
@@ -29,15 +30,15 @@ struct BuildDefinition {
     #[serde(default)]
     external_parameters: Option<Box<RawValue>>,
     #[serde(default)]
-    resolved_dependencies: Option<Capped<RawDescriptor, DEPENDENCIES_MAX>>,
+    resolved_dependencies: Option<Capped<Object<RawDescriptor>, DEPENDENCIES_MAX>>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct RunDetails {
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     builder: Option<Builder>,
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     metadata: Option<Metadata>,
 }
 
@@ -55,7 +56,7 @@ struct Metadata {
 /// `https://actions.github.io/buildtypes/workflow/v1` and its older name under `slsa-framework.github.io`.
 #[derive(Deserialize)]
 struct GitHubParameters {
-    workflow: Workflow,
+    workflow: Object<Workflow>,
 }
 
 #[derive(Deserialize)]
@@ -69,15 +70,15 @@ struct Workflow {
 /// `source` is slsa-github-generator's container-based build, `configSource` is BuildKit's.
 #[derive(Deserialize)]
 struct SourceParameters {
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     source: Option<RawDescriptor>,
-    #[serde(rename = "configSource", default)]
+    #[serde(rename = "configSource", deserialize_with = "object::optional", default)]
     config_source: Option<RawDescriptor>,
 }
 
 /// Reads the exact bytes of a predicate.
 pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
-    let predicate: Predicate = json::from_slice(bytes)?;
+    let Object(predicate): Object<Predicate> = json::from_slice(bytes)?;
     let definition = predicate.build_definition.unwrap_or_default();
     let details = predicate.run_details.unwrap_or_default();
     let metadata = details.metadata.unwrap_or_default();
@@ -99,11 +100,11 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
 
 /// What parameters mean is up to each build type, so parameters of another shape say nothing here.
 fn parameters_of(provenance: &mut Provenance, json: &str) {
-    if let Ok(GitHubParameters { workflow }) = serde_json::from_str(json) {
+    if let Ok(Object(GitHubParameters { workflow: Object(workflow) })) = serde_json::from_str(json) {
         provenance.repository = workflow.repository;
         provenance.entry_point = workflow.path.filter(|path| !path.is_empty());
     }
-    if let Ok(SourceParameters { source, config_source }) = serde_json::from_str(json) {
+    if let Ok(Object(SourceParameters { source, config_source })) = serde_json::from_str(json) {
         let path = "predicate.buildDefinition.externalParameters";
         let named =
             source.map(|raw| ("source", raw)).or_else(|| config_source.map(|raw| ("configSource", raw)));

@@ -3,7 +3,8 @@
 use custody_log::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CustodyPredicate, Name, rfc3339};
+use super::{CustodyPredicate, Name, list, rfc3339};
+use crate::object;
 use crate::repository::{CommitId, Repository};
 
 /// A commit and its place. The subject's digest is the commit's `gitCommit`.
@@ -14,7 +15,7 @@ pub struct Source {
     /// The commit.
     pub commit: CommitId,
     /// Its parents, in the commit's order; none for the first commit.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "list::bounded", default, skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<CommitId>,
     /// The branch or tag it was on: `refs/heads/main`.
     #[serde(rename = "ref", default, skip_serializing_if = "Option::is_none")]
@@ -28,7 +29,7 @@ pub struct Source {
     #[serde(with = "rfc3339")]
     pub author_date: Timestamp,
     /// The commit's own signature; none if it has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(deserialize_with = "object::optional", default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<SourceSignature>,
 }
 

@@ -12,10 +12,11 @@ use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, LeftOut, SbomError, hashes, purl, shape,
 };
 use crate::capped::Capped;
+use crate::object::{self, Object};
 
 #[derive(Deserialize)]
 struct Bom<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, deserialize_with = "object::optional", default)]
     metadata: Option<Metadata<'a>>,
     #[serde(borrow, default)]
     components: Option<Capped<&'a RawValue, COMPONENTS_MAX>>,
@@ -43,9 +44,9 @@ struct RawComponent<'a> {
     #[serde(default)]
     scope: Text,
     #[serde(default)]
-    hashes: Option<Capped<RawHash, COMPONENT_DETAILS_MAX>>,
+    hashes: Option<Capped<Object<RawHash>, COMPONENT_DETAILS_MAX>>,
     #[serde(default)]
-    external_references: Option<Capped<Reference, COMPONENT_DETAILS_MAX>>,
+    external_references: Option<Capped<Object<Reference>, COMPONENT_DETAILS_MAX>>,
     #[serde(borrow, default)]
     components: Option<Capped<&'a RawValue, COMPONENTS_MAX>>,
 }
@@ -70,7 +71,7 @@ struct Reference {
 type Pending<'a> = Vec<(String, &'a RawValue)>;
 
 pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError> {
-    let bom: Bom<'_> = serde_json::from_slice(bytes).map_err(shape)?;
+    let Object(bom): Object<Bom<'_>> = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
     let mut found = Components { format: format!("CycloneDX {version}"), ..Components::default() };
     let mut pending = Pending::new();
     push_all(&mut pending, "components", bom.components.unwrap_or_default(), 0)?;
@@ -98,7 +99,7 @@ fn component<'a>(
     read: usize,
 ) -> Result<Option<Component>, SbomError> {
     let raw: RawComponent<'a> = match serde_json::from_str(raw.get()) {
-        Ok(raw) => raw,
+        Ok(Object(raw)) => raw,
         Err(error) => {
             left_out.push((path.to_owned(), LeftOut::Component { why: error.to_string() }));
             return Ok(None);
@@ -106,12 +107,13 @@ fn component<'a>(
     };
     push_all(pending, &format!("{path}.components"), raw.components.unwrap_or_default(), read)?;
     let name = raw.name.0.unwrap_or_default();
-    let distribution = |reference: Reference| {
+    let distribution = |Object(reference): Object<Reference>| {
         let fetched = matches!(reference.kind.as_deref(), Some("distribution" | "source-distribution"));
         if fetched { reference.url.filled() } else { None }
     };
     let hash_list = raw.hashes.unwrap_or_default().items;
-    let pairs = hash_list.iter().filter_map(|hash| Some((hash.alg.as_deref()?, hash.content.as_deref()?)));
+    let pairs =
+        hash_list.iter().filter_map(|Object(hash)| Some((hash.alg.as_deref()?, hash.content.as_deref()?)));
     Ok(Some(Component {
         path: path.to_owned(),
         name: match raw.group.filled() {

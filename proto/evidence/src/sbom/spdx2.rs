@@ -14,6 +14,7 @@ use super::{
     purl, shape,
 };
 use crate::capped::Capped;
+use crate::object::{self, Object};
 
 /// The document's own id, which the format fixes (SPDX 2.3 section 6.3).
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
@@ -21,10 +22,10 @@ const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document<'a> {
-    #[serde(default)]
+    #[serde(deserialize_with = "object::optional", default)]
     creation_info: Option<CreationInfo>,
-    #[serde(default)]
-    document_describes: Option<Capped<Text, DESCRIBED_MAX>>,
+    #[serde(rename = "documentDescribes", default)]
+    describes: Option<Capped<Text, DESCRIBED_MAX>>,
     #[serde(borrow, default)]
     packages: Option<Capped<&'a RawValue, COMPONENTS_MAX>>,
     #[serde(default)]
@@ -49,9 +50,9 @@ struct Package {
     #[serde(default)]
     download_location: Text,
     #[serde(default)]
-    checksums: Option<Capped<Checksum, COMPONENT_DETAILS_MAX>>,
+    checksums: Option<Capped<Object<Checksum>, COMPONENT_DETAILS_MAX>>,
     #[serde(default)]
-    external_refs: Option<Capped<ExternalRef, COMPONENT_DETAILS_MAX>>,
+    external_refs: Option<Capped<Object<ExternalRef>, COMPONENT_DETAILS_MAX>>,
 }
 
 #[derive(Deserialize)]
@@ -82,21 +83,21 @@ struct Describes(BTreeSet<String>);
 struct Relationship<'a> {
     #[serde(borrow, default)]
     spdx_element_id: Cow<'a, str>,
-    #[serde(borrow, default)]
-    relationship_type: Cow<'a, str>,
+    #[serde(borrow, rename = "relationshipType", default)]
+    kind: Cow<'a, str>,
     #[serde(borrow, default)]
     related_spdx_element: Cow<'a, str>,
 }
 
 pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError> {
-    let document: Document<'_> = serde_json::from_slice(bytes).map_err(shape)?;
+    let Object(document): Object<Document<'_>> =
+        serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
     let packages = document.packages.unwrap_or_default();
     if packages.total > COMPONENTS_MAX {
         return Err(SbomError::TooManyComponents { max: COMPONENTS_MAX, found: packages.total });
     }
     let mut described = document.relationships.unwrap_or_default().0;
-    described
-        .extend(document.document_describes.unwrap_or_default().items.into_iter().filter_map(Text::filled));
+    described.extend(document.describes.unwrap_or_default().items.into_iter().filter_map(Text::filled));
     let created = document.creation_info.and_then(|info| info.created.filled());
     let mut found = Components {
         format: version.to_owned(),
@@ -105,8 +106,8 @@ pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError>
     };
     for (position, raw) in packages.items.into_iter().enumerate() {
         let path = format!("packages[{position}]");
-        match serde_json::from_str::<Package>(raw.get()) {
-            Ok(package) => {
+        match serde_json::from_str::<Object<Package>>(raw.get()) {
+            Ok(Object(package)) => {
                 let id = package.id.0.clone().unwrap_or_default();
                 let component = component(&path, package, &mut found.left_out);
                 if described.contains(&id) {
@@ -122,11 +123,13 @@ pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError>
 
 fn component(path: &str, package: Package, left_out: &mut Vec<(String, LeftOut)>) -> Component {
     let refs = package.external_refs.unwrap_or_default().items;
-    let is_purl = |reference: &&ExternalRef| reference.reference_type.as_deref() == Some("purl");
-    let locator = refs.iter().find(is_purl).and_then(|reference| reference.reference_locator.as_deref());
+    let is_purl = |reference: &&Object<ExternalRef>| reference.0.reference_type.as_deref() == Some("purl");
+    let locator =
+        refs.iter().find(is_purl).and_then(|Object(reference)| reference.reference_locator.as_deref());
     let checksums = package.checksums.unwrap_or_default().items;
-    let pairs =
-        checksums.iter().filter_map(|sum| Some((sum.algorithm.as_deref()?, sum.checksum_value.as_deref()?)));
+    let pairs = checksums
+        .iter()
+        .filter_map(|Object(sum)| Some((sum.algorithm.as_deref()?, sum.checksum_value.as_deref()?)));
     // NOASSERTION and NONE say that there is nothing to say (SPDX 2.3 section 7.7).
     let location =
         package.download_location.filled().filter(|text| !matches!(text.as_str(), "NOASSERTION" | "NONE"));
@@ -151,19 +154,19 @@ impl<'de> Visitor<'de> for DescribesVisitor {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Describes, A::Error> {
-        let mut describes = Describes::default();
-        while let Some(relationship) = list.next_element::<Relationship<'de>>()? {
+        let mut found = Describes::default();
+        while let Some(Object(relationship)) = list.next_element::<Object<Relationship<'de>>>()? {
             let (from, to) = (relationship.spdx_element_id, relationship.related_spdx_element);
-            let described = match relationship.relationship_type.as_ref() {
+            let described = match relationship.kind.as_ref() {
                 "DESCRIBES" if from == DOCUMENT => to,
                 "DESCRIBED_BY" if to == DOCUMENT => from,
                 _ => continue,
             };
-            if describes.0.len() < DESCRIBED_MAX {
-                describes.0.insert(described.into_owned());
+            if found.0.len() < DESCRIBED_MAX {
+                found.0.insert(described.into_owned());
             }
         }
-        Ok(describes)
+        Ok(found)
     }
 }
 

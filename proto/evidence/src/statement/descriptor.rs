@@ -63,10 +63,13 @@ impl Descriptor {
         found.into_iter()
     }
 
-    /// Returns the repository and reference that the URI, or else the name, gives; none if it is no such URI.
+    /// Returns the repository and reference that the URI, or else the name, gives. Any other URL is none, unless a
+    /// `gitCommit` beside it says that it is a repository.
     #[must_use]
     pub fn git_uri(&self) -> Option<GitUri> {
-        [self.uri(), self.name()].into_iter().flatten().find_map(GitUri::parse)
+        let commit = self.digests.iter().any(|digest| digest.commit_hex().is_some());
+        let texts = [self.uri(), self.name()].into_iter().flatten();
+        texts.filter_map(GitUri::parse).find(|uri| commit || uri.names_git())
     }
 }
 

@@ -1,0 +1,136 @@
+//! Documents that are odd, hostile or of another format.
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn refused(document: &str) -> SbomError {
+    components(document.as_bytes()).map(drop).expect_err(document)
+}
+
+#[test]
+fn formats_that_are_not_read_are_named() {
+    for (document, expected) in [
+        (r#"{"bomFormat":"CycloneDX","specVersion":"1.1"}"#, "CycloneDX \"1.1\""),
+        (r#"{"bomFormat":"CycloneDX","specVersion":"1.8"}"#, "CycloneDX \"1.8\""),
+        (r#"{"bomFormat":"CycloneDX"}"#, "CycloneDX \"\""),
+        (r#"{"bomFormat":"CycloneDX","specVersion":1.6}"#, "CycloneDX \"\""),
+        (r#"{"bomFormat":"CDX","specVersion":"1.6"}"#, "neither CycloneDX"),
+        (r#"{"spdxVersion":2}"#, "SPDX \"2\""),
+        (r#"{"spdxVersion":""}"#, "SPDX \"\""),
+        (r#"{"spdxVersion":"SPDX-2.1"}"#, "SPDX \"SPDX-2.1\""),
+        (r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[]}"#, "SPDX 3"),
+        ("<?xml version=\"1.0\"?><bom/>", "XML"),
+        ("\u{feff}<bom/>", "XML"),
+        ("# comment\nSPDXVersion: SPDX-2.2\n", "tag-value"),
+        ("{}", "neither CycloneDX"),
+    ] {
+        let error = refused(document);
+        assert!(matches!(error, SbomError::NotInterpreted(_)), "{document}: {error}");
+        assert!(error.to_string().contains(expected), "{document}: {error}");
+    }
+    for document in ["", "[]", "{", "null", "\u{28}\u{b5}\u{2f}"] {
+        assert!(matches!(refused(document), SbomError::Shape { .. }), "{document}");
+    }
+}
+
+#[test]
+fn a_list_in_place_of_an_object_is_no_document() {
+    assert!(matches!(refused(r#"["CycloneDX","1.6",null,null,null]"#), SbomError::Shape { .. }));
+    let document = r#"{"bomFormat":"CycloneDX","specVersion":"1.6","components":[["group","name"]]}"#;
+    let found = components(document.as_bytes()).unwrap();
+    assert!(found.components.is_empty() && matches!(found.left_out[0].1, LeftOut::Component { .. }));
+}
+
+#[test]
+fn what_is_odd_costs_itself_alone() {
+    let document = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.5", "metadata": null,
+        "components": [
+            7, null, {"name": ["x"], "version": 3, "purl": {}}, {"name": "good", "purl": "pkg:npm/good@1"},
+            {"name": "h", "hashes": [{"alg": "SHA-256"}, {"content": "x"}, {"alg": "SHA-1", "content": ""}, {"alg": "SHA3-256", "content": "a".repeat(64)}]},
+            {"name": "broken", "hashes": 1},
+        ],
+    });
+    let found = components(document.to_string().as_bytes()).unwrap();
+    let names: Vec<&str> = found.components.iter().map(|component| component.name.as_str()).collect();
+    assert_eq!(names, ["", "good", "h"]);
+    assert_eq!(found.components[0].version.as_deref(), Some("3"));
+    assert_eq!(found.components[2].hashes[0].to_string(), format!("sha3_256:{}", "a".repeat(64)));
+    let left_out: Vec<&str> = found.left_out.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(left_out, ["components[0]", "components[1]", "components[4].hashes", "components[5]"]);
+}
+
+#[test]
+fn nested_components_come_in_the_documents_order() {
+    let document = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.4",
+        "components": [{"name": "a", "components": [{"name": "b", "components": [{"name": "c"}]}, {"name": "d"}]}, {"name": "e"}],
+    });
+    let found = components(document.to_string().as_bytes()).unwrap();
+    let list: Vec<(&str, &str)> =
+        found.components.iter().map(|c| (c.name.as_str(), c.path.as_str())).collect();
+    assert_eq!(
+        list,
+        [
+            ("a", "components[0]"),
+            ("b", "components[0].components[0]"),
+            ("c", "components[0].components[0].components[0]"),
+            ("d", "components[0].components[1]"),
+            ("e", "components[1]"),
+        ]
+    );
+}
+
+#[test]
+fn the_number_of_components_is_bounded_wherever_they_stand() {
+    let list = |count: usize| vec!["{}"; count].join(",");
+    let flat = |count: usize| {
+        format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{}]}}"#, list(count))
+    };
+    assert_eq!(components(flat(COMPONENTS_MAX).as_bytes()).unwrap().components.len(), COMPONENTS_MAX);
+    let nested = flat(COMPONENTS_MAX).replacen("{}", r#"{"components":[{}]}"#, 1);
+    for document in [flat(COMPONENTS_MAX + 1), nested] {
+        let error = components(document.as_bytes()).unwrap_err();
+        assert_eq!(error, SbomError::TooManyComponents { max: COMPONENTS_MAX, found: COMPONENTS_MAX + 1 });
+    }
+    let packages = format!(r#"{{"spdxVersion":"SPDX-2.3","packages":[{}]}}"#, list(COMPONENTS_MAX + 1));
+    assert!(matches!(components(packages.as_bytes()), Err(SbomError::TooManyComponents { .. })));
+}
+
+#[test]
+fn the_old_wrapper_of_cosign_is_seen_through_once() {
+    let bom = json!({"bomFormat": "CycloneDX", "specVersion": "1.4", "components": [{"name": "a"}]});
+    for data in [bom.clone(), json!(bom.to_string())] {
+        let wrapped = json!({"Data": data, "Timestamp": ""});
+        assert_eq!(components(wrapped.to_string().as_bytes()).unwrap().components.len(), 1);
+        let twice = json!({"Data": wrapped, "Timestamp": ""});
+        assert!(components(twice.to_string().as_bytes()).is_err());
+    }
+}
+
+#[test]
+fn algorithms_get_the_names_of_in_toto() {
+    for (written, name) in [
+        ("SHA-1", "sha1"),
+        ("SHA256", "sha256"),
+        ("SHA-512", "sha512"),
+        ("SHA3-384", "sha3_384"),
+        ("BLAKE2b-256", "blake2b"),
+        ("MD5", "md5"),
+        ("BLAKE3", "blake3"),
+        ("Streebog-256", "streebog-256"),
+    ] {
+        assert_eq!(algorithm_name(written), name);
+    }
+}
+
+proptest! {
+    #[test]
+    fn hostile_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..120), text in "[{}\\[\\]\",:a-zA-Z0-9 ]{0,80}") {
+        drop(components(&bytes));
+        let document = format!(r#"{{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{text}]}}"#);
+        drop(components(document.as_bytes()));
+    }
+}
