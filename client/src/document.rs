@@ -33,7 +33,7 @@ pub enum Kind {
     Spdx,
     /// An SBOM that is not JSON: XML or tag-value.
     OtherSbom,
-    /// An OpenVEX document.
+    /// An `OpenVEX` document.
     OpenVex,
     /// A SARIF log.
     Sarif,

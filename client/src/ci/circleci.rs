@@ -5,11 +5,10 @@ use crate::git::RepositoryUrl;
 
 pub(super) fn variable(fact: Fact) -> &'static str {
     match fact {
-        Fact::Builder => "CIRCLE_REPOSITORY_URL",
         Fact::Change => "CIRCLE_PULL_REQUEST",
         Fact::Commit => "CIRCLE_SHA1",
         Fact::Reference => "CIRCLE_TAG, CIRCLE_BRANCH",
-        Fact::Repository => "CIRCLE_REPOSITORY_URL",
+        Fact::Builder | Fact::Repository => "CIRCLE_REPOSITORY_URL",
         Fact::Run => "CIRCLE_BUILD_URL",
     }
 }

@@ -26,7 +26,7 @@ impl std::fmt::Display for Person {
 /// What kind of signature a commit carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureKind {
-    /// OpenPGP.
+    /// `OpenPGP`.
     Gpg,
     /// None at all.
     None,

@@ -35,7 +35,7 @@ pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> 
 fn signer(signer: &custody_evidence::admission::Signer) -> Signer {
     let said = match signer.status {
         SignerStatus::Verified => "the server says that it verified it",
-        _ => "the server says that it did not verify it",
+        SignerStatus::Unverified => "the server says that it did not verify it",
     };
     Signer {
         status: Status::NotChecked,

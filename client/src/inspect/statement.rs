@@ -29,7 +29,7 @@ pub(super) fn read(report: &mut Report, payload: &[u8]) {
         }
     };
     report.predicate = Some(statement.predicate_type().to_owned());
-    let digests = statement.subjects().iter().flat_map(|subject| subject.digests());
+    let digests = statement.subjects().iter().flat_map(custody_evidence::statement::Descriptor::digests);
     report.subjects = digests.map(ToString::to_string).collect();
     let facts = fact::read(&statement);
     report.warnings = facts.warnings.iter().map(ToString::to_string).collect();

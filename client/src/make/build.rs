@@ -139,6 +139,10 @@ struct Metadata {
 
 impl Build {
     /// Makes the statement about the artifacts that were built.
+    ///
+    /// # Panics
+    ///
+    /// Never: maps with text keys have a JSON form.
     pub fn make(&self, artifacts: &[Subject]) -> Result<Made, MakeError> {
         let time = |time: Option<Timestamp>| time.map(|time| time.to_string());
         let predicate = Predicate {

@@ -62,7 +62,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 fn build(args: &Args, context: &Context) -> Result<Build, Failure> {
-    let around = surroundings::read(context)?;
+    let around = surroundings::read(context);
     let missing = |error| surroundings::missing(&error);
     let commit = around.commit(args.place.commit.as_ref()).map_err(missing)?;
     let started = around.job.as_ref().and_then(|job| job.started.as_ref()).map(|found| found.value);

@@ -107,7 +107,7 @@ async fn several(
                 context.output.print_json(&line)?;
             }
             Ok(recorded) => {
-                context.output.print(format!("{place}: {}", send::text(&recorded, None, delivery)))?
+                context.output.print(format!("{place}: {}", send::text(&recorded, None, delivery)))?;
             }
             Err(failure) if failure.exit == Exit::Unknown => {
                 return Err(failure.prefixed(&place).hint(format!(

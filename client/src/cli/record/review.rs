@@ -30,7 +30,7 @@ pub(crate) struct Args {
 
 /// Runs `custody record review`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let around = surroundings::read(context)?;
+    let around = surroundings::read(context);
     let missing = |error| surroundings::missing(&error);
     let repository = around.repository(args.place.repo.as_ref()).map_err(missing)?;
     let commit = around.commit(args.place.commit.as_ref()).map_err(missing)?;

@@ -24,7 +24,7 @@ pub(super) struct Place {
 }
 
 /// Reads both, and tells the user what was detected. A folder outside of git is no error: flags and CI may say enough.
-pub(super) fn read(context: &Context) -> Result<Surroundings, Failure> {
+pub(super) fn read(context: &Context) -> Surroundings {
     let variables: Variables =
         context.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let job = ci::detect(&variables);
@@ -44,7 +44,7 @@ pub(super) fn read(context: &Context) -> Result<Surroundings, Failure> {
             }
             Err(_) => None,
         };
-    Ok(Surroundings { job, working_copy })
+    Surroundings { job, working_copy }
 }
 
 /// Reads the commit object from the working copy.
