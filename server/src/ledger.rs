@@ -151,7 +151,8 @@ impl Ledger {
         let origin = trust.document().origin().clone();
         check_keys(&trust, opened.size, &keys)?;
         let source = Arc::new(CurrentJournal(RwLock::new(opened.reader.clone())));
-        let index = Index::open(&settings.dir.join("index"), Arc::clone(&source) as _, &mut |step| {
+        let indexed: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
+        let index = Index::open(&settings.dir.join("index"), indexed, &mut |step| {
             progress("index", step.done.get(), step.total.get());
         })?;
         let kept =

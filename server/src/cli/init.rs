@@ -56,9 +56,15 @@ pub(super) struct Args {
 }
 
 /// A key of an administrator or writer.
-enum Key {
-    Private(SigningKey),
-    Public(PublicKey),
+struct Key {
+    public: PublicKey,
+    /// None if only the public part was given.
+    private: Option<SigningKey>,
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
+fn name_failure(error: custody_log::KeyNameError) -> Failure {
+    Failure::new(Exit::Usage, &error)
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -81,8 +87,7 @@ pub(super) fn ensure_dev(config: &Config) -> Result<(), Failure> {
     if genesis::holds_log(&config.data) {
         return Ok(());
     }
-    let origin: Origin =
-        "localhost/custody-dev".parse().map_err(|error| Failure::new(Exit::Usage, &error as &_))?;
+    let origin: Origin = "localhost/custody-dev".parse().map_err(name_failure)?;
     make_dir(&config.data)?;
     let path = config.data.join(DEV_KEY_FILE);
     let key = if path.exists() {
@@ -107,12 +112,12 @@ fn from_flags(args: &Args, origin: &Origin, files: &KeyFiles) -> Result<Exit, Fa
     let administrators: Vec<Key> = args.admin.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
     let writers: Vec<Key> = args.writer.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
     let founders = Founders {
-        administrators: administrators.iter().map(Key::public).collect(),
+        administrators: administrators.iter().map(|key| key.public.clone()).collect(),
         threshold: args.threshold,
-        writers: writers.iter().map(Key::public).collect(),
+        writers: writers.iter().map(|key| key.public.clone()).collect(),
     };
     let keys = load_keys(files, origin)?;
-    let signing: Vec<SigningKey> = administrators.into_iter().filter_map(Key::private).collect();
+    let signing: Vec<SigningKey> = administrators.into_iter().filter_map(|key| key.private).collect();
     let envelope = signed_document(origin, &keys, &founders, &signing)?;
     if signing.len() < args.threshold {
         return leave_unsigned(args, &envelope);
@@ -203,19 +208,19 @@ fn create(data: &Path, envelope: &Envelope, keys: &LogKeys) -> Result<(Origin, E
 }
 
 fn load_keys(files: &KeyFiles, origin: &Origin) -> Result<LogKeys, Failure> {
-    let name: KeyName =
-        format!("{origin}/freshness").parse().map_err(|error| Failure::new(Exit::Usage, &error as &_))?;
+    let name: KeyName = format!("{origin}/freshness").parse().map_err(name_failure)?;
     files.load_or_create(origin, &name).map_err(|error| Failure::new(Exit::Usage, &error))
 }
 
 fn read_key(path: &Path) -> Result<Key, Failure> {
     let text = String::from_utf8_lossy(&read_file(path)?).into_owned();
     if text.contains("PRIVATE KEY-----") {
-        return read_signing_key(path).map(Key::Private);
+        let key = read_signing_key(path)?;
+        return Ok(Key { public: key.public().clone(), private: Some(key) });
     }
     let key = PublicKey::from_pem(&text)
         .map_err(|error| Failure::usage(format!("the key file {}: {error}", path.display())))?;
-    Ok(Key::Public(key))
+    Ok(Key { public: key, private: None })
 }
 
 fn read_signing_key(path: &Path) -> Result<SigningKey, Failure> {
@@ -242,20 +247,4 @@ fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
 fn make_dir(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path)
         .map_err(|error| Failure::usage(format!("cannot make {}: {error}", path.display())))
-}
-
-impl Key {
-    fn public(&self) -> PublicKey {
-        match self {
-            Self::Private(key) => key.public().clone(),
-            Self::Public(key) => key.clone(),
-        }
-    }
-
-    fn private(self) -> Option<SigningKey> {
-        match self {
-            Self::Private(key) => Some(key),
-            Self::Public(_) => None,
-        }
-    }
 }

@@ -99,8 +99,9 @@ impl Publisher {
         }
         let fork = |computed| PublishError::Fork { size: signed_size, signed: signed_root, computed };
         let computed = match tree.consistency(signed_size, size, root, leaves) {
-            Ok((computed, _)) => computed,
-            Err(TreeError::Proof(ProofError::OldRootMismatch { computed, .. })) => computed,
+            Ok((computed, _)) | Err(TreeError::Proof(ProofError::OldRootMismatch { computed, .. })) => {
+                computed
+            }
             Err(error) => return Err(error.into()),
         };
         if computed == signed_root { Ok(()) } else { Err(fork(computed)) }

@@ -35,7 +35,7 @@ pub const BATCH_ENTRIES_MAX: usize = 512;
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
 /// How often a quiet log gets a new cosignature of the freshness key.
-pub const FRESHNESS_EVERY: Duration = Duration::from_secs(60);
+pub const FRESHNESS_EVERY: Duration = Duration::from_mins(1);
 
 /// How long a kept checkpoint may wait for its sync: half a second, less than the second that is promised.
 const SYNC_AFTER: Duration = Duration::from_millis(500);
@@ -136,12 +136,11 @@ impl Sequencer {
     /// Works until the queue is closed and empty, then seals the journal. Runs on its own thread: it blocks.
     pub fn run(mut self, mut queue: mpsc::Receiver<Submission>, runtime: &tokio::runtime::Handle) {
         loop {
-            let next = match self.waiting.take() {
-                Some(submission) => Ok(Some(submission)),
-                None => {
-                    let wake = self.sync_at.map_or(self.cosign_at, |at| at.min(self.cosign_at));
-                    runtime.block_on(async { tokio::time::timeout_at(wake, queue.recv()).await })
-                }
+            let next = if let Some(submission) = self.waiting.take() {
+                Ok(Some(submission))
+            } else {
+                let wake = self.sync_at.map_or(self.cosign_at, |at| at.min(self.cosign_at));
+                runtime.block_on(async { tokio::time::timeout_at(wake, queue.recv()).await })
             };
             match next {
                 Ok(Some(first)) => self.work(first, &mut queue),
@@ -323,3 +322,6 @@ pub(crate) fn keep(journal: &mut dyn Journal, checkpoint: &custody_log::SignedCh
         tracing::error!(%error, "the checkpoint was not kept");
     }
 }
+
+#[cfg(test)]
+mod tests;

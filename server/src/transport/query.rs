@@ -34,15 +34,13 @@ impl QueryService {
         let head = head(&self.ledger, log).await?;
         let mut indexed_to = self.ledger.index().watch_indexed_to();
         let reached = indexed_to.wait_for(|size| *size >= head.size);
-        match tokio::time::timeout(PATIENCE, reached).await {
-            Ok(Ok(_)) => Ok(head),
-            Ok(Err(_)) | Err(_) => {
-                // Without a size asked for, what is indexed so far may answer, and says how far that is.
-                let asked = log.is_some_and(|log| log.min_size > 0);
-                let size = self.ledger.index().indexed_to();
-                if asked { Err(behind(head.size, size)) } else { Ok(head) }
-            }
+        if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, reached).await {
+            return Ok(head);
         }
+        // Without a size asked for, what is indexed so far may answer, and says how far that is.
+        let asked = log.is_some_and(|log| log.min_size > 0);
+        let size = self.ledger.index().indexed_to();
+        if asked { Err(behind(head.size, size)) } else { Ok(head) }
     }
 
     /// Answers one question as of one size.
@@ -72,7 +70,7 @@ impl Query for QueryService {
     ) -> Result<Response<v1::ResolveResponse>, Status> {
         let request = request.into_inner();
         if request.things.is_empty() || request.things.len() > THINGS_MAX {
-            let message = format!("things: 1 to {} values", THINGS_MAX);
+            let message = format!("things: 1 to {THINGS_MAX} values");
             return Err(Refusal::new(Reason::InvalidField, message).into());
         }
         let things = request.things.iter().map(|thing| Thing::parse(thing));

@@ -12,6 +12,7 @@ use crate::query::QueryError;
 use crate::sequencer::RecordError;
 
 /// A field of the request.
+#[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 pub(super) fn field(error: FieldError) -> Refusal {
     Refusal::new(Reason::InvalidField, error.to_string())
 }

@@ -1,0 +1,416 @@
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use custody_evidence::dsse::IN_TOTO;
+use custody_evidence::key::SigningKey;
+use custody_evidence::trust::{TrustDocument, WriterRule, statement_of};
+use custody_log::note::{Cosigner, NoteSigner};
+use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
+
+use super::*;
+use crate::admission::{self, Recording};
+use crate::clock::{Clock, Reading};
+use crate::genesis::{self, Founders};
+use crate::journal::{DiskFiles, File, Files, OpenOptions};
+use crate::publish::LogKeys;
+
+/// A clock that shows what it is told.
+struct SetClock(Mutex<Reading>);
+
+impl SetClock {
+    fn at(seconds: i64) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(reading(seconds))))
+    }
+
+    fn set(&self, seconds: i64) {
+        *self.0.lock().unwrap() = reading(seconds);
+    }
+}
+
+impl Clock for SetClock {
+    fn read(&self) -> Result<Reading, ClockError> {
+        Ok(*self.0.lock().unwrap())
+    }
+}
+
+fn reading(seconds: i64) -> Reading {
+    let wall = Timestamp::from_micros(1_800_000_000_000_000 + seconds * 1_000_000).unwrap();
+    Reading { wall, since_boot: Duration::from_secs(seconds.unsigned_abs()) }
+}
+
+/// A disk whose next sync of a file fails when it is told so, after or before the bytes are on disk.
+#[derive(Debug, Default)]
+struct FailingSync {
+    fail: AtomicBool,
+}
+
+#[derive(Debug)]
+struct FailingFile {
+    inner: Box<dyn File>,
+    disk: Arc<FailingSync>,
+}
+
+#[derive(Debug)]
+struct FailingFiles(Arc<FailingSync>);
+
+impl FailingFiles {
+    fn wrap(&self, file: std::io::Result<Box<dyn File>>) -> std::io::Result<Box<dyn File>> {
+        file.map(|inner| Box::new(FailingFile { inner, disk: Arc::clone(&self.0) }) as Box<dyn File>)
+    }
+}
+
+impl Files for FailingFiles {
+    fn create(&self, path: &Path) -> std::io::Result<Box<dyn File>> {
+        self.wrap(DiskFiles.create(path))
+    }
+    fn open(&self, path: &Path) -> std::io::Result<Box<dyn File>> {
+        self.wrap(DiskFiles.open(path))
+    }
+    fn open_writable(&self, path: &Path) -> std::io::Result<Box<dyn File>> {
+        self.wrap(DiskFiles.open_writable(path))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        DiskFiles.rename(from, to)
+    }
+    fn remove_file(&self, path: &Path) -> std::io::Result<()> {
+        DiskFiles.remove_file(path)
+    }
+    fn remove_dir_all(&self, path: &Path) -> std::io::Result<()> {
+        DiskFiles.remove_dir_all(path)
+    }
+    fn create_dir(&self, path: &Path) -> std::io::Result<()> {
+        DiskFiles.create_dir(path)
+    }
+    fn sync_dir(&self, path: &Path) -> std::io::Result<()> {
+        DiskFiles.sync_dir(path)
+    }
+    fn list(&self, path: &Path) -> std::io::Result<Vec<String>> {
+        DiskFiles.list(path)
+    }
+    fn available(&self, path: &Path) -> std::io::Result<u64> {
+        DiskFiles.available(path)
+    }
+}
+
+impl File for FailingFile {
+    fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<()> {
+        self.inner.read_exact_at(buffer, offset)
+    }
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        self.inner.write_all_at(bytes, offset)
+    }
+    fn len(&self) -> std::io::Result<u64> {
+        self.inner.len()
+    }
+    fn sync(&self) -> std::io::Result<()> {
+        if self.disk.fail.swap(false, Ordering::SeqCst) {
+            return Err(std::io::Error::other("the disk failed as it was told"));
+        }
+        self.inner.sync()
+    }
+}
+
+fn key(number: u8) -> SigningKey {
+    SigningKey::from_seed(&[number; 32])
+}
+
+fn log_keys() -> LogKeys {
+    LogKeys {
+        log: NoteSigner::from_seed("example.com/log".parse().unwrap(), [100; 32]),
+        statements: SigningKey::from_seed(&[100; 32]),
+        freshness: Cosigner::from_seed("example.com/log/freshness".parse().unwrap(), [101; 32]),
+    }
+}
+
+const ADMIN: u8 = 1;
+const WRITER: u8 = 2;
+const SECOND_WRITER: u8 = 3;
+
+/// A log in a directory of its own, whose sequencer may run.
+struct Log {
+    dir: tempfile::TempDir,
+    clock: Arc<SetClock>,
+    disk: Arc<FailingSync>,
+}
+
+struct Running {
+    recording: Recording,
+    ledger: Arc<Ledger>,
+    queue: mpsc::Sender<Submission>,
+    thread: JoinHandle<()>,
+}
+
+impl Log {
+    fn new() -> Self {
+        let (dir, clock) = (tempfile::tempdir().unwrap(), SetClock::at(0));
+        let founders = Founders {
+            administrators: vec![key(ADMIN).public().clone()],
+            threshold: 1,
+            writers: vec![key(WRITER).public().clone(), key(SECOND_WRITER).public().clone()],
+        };
+        let keys = log_keys();
+        let now = clock.read().unwrap().wall;
+        let origin = "example.com/log".parse().unwrap();
+        let document = genesis::first_document(&origin, &keys, &founders, now).unwrap();
+        let envelope = genesis::sign_document(&document, &keys, &[key(ADMIN)]).unwrap();
+        genesis::create(dir.path(), &envelope, &keys, clock.as_ref(), &OpenOptions::default()).unwrap();
+        Self { dir, clock, disk: Arc::default() }
+    }
+
+    fn open(&self) -> (Arc<Ledger>, Sequencer) {
+        let files: Arc<dyn Files> = Arc::new(FailingFiles(Arc::clone(&self.disk)));
+        let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
+        let journal = OpenOptions { files, ..OpenOptions::default() };
+        let settings = Settings { dir: self.dir.path().to_owned(), journal, clock };
+        let (ledger, position, publisher) = Ledger::open(&settings, log_keys(), &mut |_, _, _| {}).unwrap();
+        (Arc::clone(&ledger), Sequencer::new(ledger, settings, position, publisher))
+    }
+
+    fn start(&self) -> Running {
+        let (ledger, sequencer) = self.open();
+        let (queue, submissions) = mpsc::channel(64);
+        let runtime = tokio::runtime::Handle::current();
+        let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+        let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
+        let recording = Recording::new(Arc::clone(&ledger), queue.clone(), clock);
+        Running { recording, ledger, queue, thread }
+    }
+}
+
+impl Running {
+    async fn record(&self, envelope: &Envelope) -> Result<Recorded, RecordError> {
+        self.recording.record(envelope.bytes().to_vec()).await
+    }
+
+    async fn stop(self) {
+        let Self { recording, ledger, queue, thread } = self;
+        drop((recording, queue));
+        tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+        check_whole(&ledger);
+    }
+}
+
+/// Checks chain, tree and administrative links of everything in the log.
+fn check_whole(ledger: &Ledger) {
+    let head = ledger.head();
+    let (mut tree, mut previous, mut admin) = (Frontier::empty(), None, None);
+    for index in 0..head.size.get() {
+        let bytes = head.journal.entry(LeafIndex::new(index).unwrap()).unwrap();
+        let entry = Entry::decode(&bytes).unwrap();
+        assert_eq!((entry.previous, entry.admin), (previous, admin), "entry {index}");
+        previous = Some(EntryDigest::of(&bytes));
+        admin = Some(newest_admin(&entry));
+        tree.append(NodeHash::leaf(&bytes));
+    }
+    assert_eq!(tree.root(), head.root);
+    assert_eq!(head.checkpoint.unverified().size(), head.size);
+}
+
+fn statement(number: u64) -> Vec<u8> {
+    format!(
+        r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{{"digest":{{"sha256":"{number:064x}"}}}}],"predicateType":"https://example.com/note/v1","predicate":{{}}}}"#
+    )
+    .into_bytes()
+}
+
+fn envelope(number: u64, signers: &[u8]) -> Envelope {
+    let keys: Vec<SigningKey> = signers.iter().map(|number| key(*number)).collect();
+    Envelope::sign(IN_TOTO, &statement(number), &keys.iter().collect::<Vec<_>>()).unwrap()
+}
+
+fn at(index: u64) -> Recorded {
+    Recorded { index: LeafIndex::new(index).unwrap(), duplicate: false }
+}
+
+fn duplicate(index: u64) -> Recorded {
+    Recorded { duplicate: true, ..at(index) }
+}
+
+#[tokio::test]
+async fn only_what_adds_something_gets_an_entry() {
+    let log = Log::new();
+    let running = log.start();
+    let first = envelope(1, &[WRITER]);
+    assert_eq!(running.record(&first).await.unwrap(), at(1));
+    assert_eq!(running.record(&first).await.unwrap(), duplicate(1));
+    let mut spaced = first.bytes().to_vec();
+    spaced.insert(1, b' ');
+    assert_eq!(running.recording.record(spaced).await.unwrap(), duplicate(1), "other outer JSON");
+    assert_eq!(running.record(&envelope(1, &[WRITER, SECOND_WRITER])).await.unwrap(), at(2), "a new signer");
+    assert_eq!(
+        running.record(&envelope(1, &[SECOND_WRITER])).await.unwrap(),
+        duplicate(1),
+        "known by entry 2"
+    );
+    assert_eq!(running.record(&envelope(2, &[SECOND_WRITER])).await.unwrap(), at(3));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_content_twice_in_one_batch_is_one_entry() {
+    let log = Log::new();
+    let (ledger, sequencer) = log.open();
+    let (queue, submissions) = mpsc::channel(64);
+    let head = ledger.head();
+    let now = log.clock.read().unwrap().wall;
+    let mut answers = Vec::new();
+    for number in [1, 1, 2, 1] {
+        let envelope = envelope(number, &[WRITER]);
+        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let (answer, answered) = oneshot::channel();
+        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        answers.push(answered);
+    }
+    drop(queue);
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
+    let mut found = Vec::new();
+    for answer in answers {
+        found.push(answer.await.unwrap().unwrap());
+    }
+    assert_eq!(found, [at(1), duplicate(1), at(2), duplicate(1)]);
+    assert_eq!(ledger.head().size.get(), 3);
+    check_whole(&ledger);
+}
+
+#[tokio::test]
+async fn a_failed_sync_is_answered_as_unknown_and_the_log_goes_on_whole() {
+    let log = Log::new();
+    let running = log.start();
+    running.record(&envelope(1, &[WRITER])).await.unwrap();
+    log.disk.fail.store(true, Ordering::SeqCst);
+    let refused = running.record(&envelope(2, &[WRITER])).await.unwrap_err();
+    assert!(matches!(refused, RecordError::OutcomeUnknown), "{refused}");
+    // The bytes had been written before the sync failed, so recovery finds them: recording again is safe.
+    let again = running.record(&envelope(2, &[WRITER])).await.unwrap();
+    assert_eq!(again.index.get(), 2);
+    assert_eq!(running.record(&envelope(3, &[WRITER])).await.unwrap().index.get(), 3);
+    assert_eq!(running.ledger.head().size.get(), 4);
+    running.stop().await;
+    let running = log.start();
+    assert_eq!(running.ledger.head().size.get(), 4);
+    assert_eq!(running.record(&envelope(3, &[WRITER])).await.unwrap(), duplicate(3));
+    running.stop().await;
+}
+
+/// Returns the next trust document, with the writer rules changed.
+fn next_document(before: &TrustDocument, change: impl Fn(&mut Vec<WriterRule>)) -> Envelope {
+    let mut members = before.members().clone();
+    members.version += 1;
+    change(&mut members.writers);
+    let document = TrustDocument::new(members).unwrap();
+    Envelope::sign(IN_TOTO, &statement_of(&document), &[&key(ADMIN)]).unwrap()
+}
+
+#[tokio::test]
+async fn what_was_admitted_under_older_trust_is_admitted_again() {
+    let log = Log::new();
+    let running = log.start();
+    let old = running.ledger.head();
+    let late = envelope(7, &[WRITER]);
+    let admission = admission::admit(&old.trust, &late, log.clock.read().unwrap().wall).unwrap();
+    let document = next_document(old.trust.document(), |writers| {
+        writers.retain(|rule| !rule.keys.contains(&key(WRITER).public().id()));
+    });
+    assert_eq!(running.record(&document).await.unwrap(), at(1));
+    let (answer, answered) = oneshot::channel();
+    let submission = Submission { envelope: late, admission, admitted_at: old.admin, answer };
+    running.queue.send(submission).await.unwrap();
+    let refused = answered.await.unwrap().unwrap_err();
+    assert!(matches!(refused, RecordError::Refused(_)), "{refused}");
+    let kept = running.record(&envelope(8, &[SECOND_WRITER])).await.unwrap();
+    assert_eq!(kept, at(2));
+    let entry = Entry::decode(&running.ledger.head().journal.entry(kept.index).unwrap()).unwrap();
+    assert_eq!((entry.admin.unwrap().get(), entry.administrative), (1, false));
+    running.stop().await;
+    // The chain of trust documents is walked again on open.
+    let running = log.start();
+    assert_eq!(running.ledger.head().trust.document().version(), 2);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_administrative_entry_is_alone_in_its_batch() {
+    let log = Log::new();
+    let (ledger, sequencer) = log.open();
+    let head = ledger.head();
+    let now = log.clock.read().unwrap().wall;
+    let document = next_document(head.trust.document(), |_| {});
+    let (queue, submissions) = mpsc::channel(64);
+    let mut answers = Vec::new();
+    for envelope in [envelope(1, &[WRITER]), document, envelope(2, &[WRITER])] {
+        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let (answer, answered) = oneshot::channel();
+        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        answers.push(answered);
+    }
+    drop(queue);
+    let mut heads = ledger.watch();
+    let sizes = tokio::spawn(async move {
+        let mut sizes = vec![heads.borrow_and_update().size.get()];
+        while sizes.last() != Some(&4) && heads.changed().await.is_ok() {
+            sizes.push(heads.borrow_and_update().size.get());
+        }
+        sizes
+    });
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
+    for (index, answer) in (1..).zip(answers) {
+        assert_eq!(answer.await.unwrap().unwrap(), at(index));
+    }
+    assert_eq!(ledger.head().admin.get(), 2);
+    assert_eq!(sizes.await.unwrap().last(), Some(&4));
+    check_whole(&ledger);
+}
+
+#[tokio::test]
+async fn a_clock_that_trails_the_log_refuses_and_writes_nothing() {
+    let log = Log::new();
+    log.clock.set(100);
+    let running = log.start();
+    running.record(&envelope(1, &[WRITER])).await.unwrap();
+    log.clock.set(90);
+    let refused = running.record(&envelope(2, &[WRITER])).await.unwrap_err();
+    assert!(matches!(refused, RecordError::Clock(ClockError::Trails { .. })), "{refused}");
+    assert_eq!(running.ledger.head().size.get(), 2);
+    log.clock.set(101);
+    assert_eq!(running.record(&envelope(2, &[WRITER])).await.unwrap(), at(2));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_quiet_log_is_cosigned_again_with_the_time() {
+    let log = Log::new();
+    let (ledger, mut sequencer) = log.open();
+    let seconds = |ledger: &Ledger| {
+        let keys = [log_keys().freshness.verifier()];
+        let cosignatures = ledger.head().checkpoint.cosignatures(&keys);
+        assert_eq!(cosignatures.len(), 1);
+        cosignatures.first().unwrap().seconds()
+    };
+    let before = seconds(&ledger);
+    log.clock.set(60);
+    sequencer.cosign_at = Instant::now();
+    sequencer.keep_time();
+    assert_eq!(seconds(&ledger), before + 60);
+    assert_eq!(ledger.head().size, TreeSize::new(1).unwrap());
+}
+
+#[tokio::test]
+async fn an_old_copy_of_the_log_cannot_sign_again_beside_a_newer_checkpoint() {
+    let log = Log::new();
+    let running = log.start();
+    running.record(&envelope(1, &[WRITER])).await.unwrap();
+    let newest = running.ledger.head().checkpoint.clone();
+    running.stop().await;
+    let fresh = Log::new();
+    let (ledger, sequencer) = fresh.open();
+    let mut publisher = Publisher::new(ledger.origin().clone(), log_keys(), Some(newest.unverified()));
+    let head = ledger.head();
+    let now = fresh.clock.read().unwrap().wall;
+    let refused = publisher.sign(head.size, head.root, now, &head.tree, &head.journal).unwrap_err();
+    assert!(matches!(refused, crate::publish::PublishError::Shrunk { .. }), "{refused}");
+    drop(sequencer);
+}
