@@ -16,8 +16,8 @@ use super::writer::JournalFault;
 /// How much is hashed at a time.
 const CHUNK: usize = 1 << 20;
 
-/// Writes an envelope to its file: when this returns, file and name are on disk. A file of that name is written again, because
-/// nobody knows whether what the page cache holds of it ever reached the disk.
+/// Writes an envelope to its file: when this returns, file and name are on disk. A file of that name is
+/// written again, because nobody knows whether what the page cache holds of it ever reached the disk.
 pub(super) fn store(
     files: &dyn Files,
     layout: &Layout,
@@ -72,7 +72,7 @@ fn for_each_chunk(
         }
         result => result.map_err(fault("open", &path))?,
     };
-    let found = file.len().map_err(fault("read the length of", &path))?;
+    let found = file.length().map_err(fault("read the length of", &path))?;
     if found != envelope.length {
         let what = "the length of the envelope";
         return Err(damage(DamageKind::Number { what, expected: envelope.length, found }));

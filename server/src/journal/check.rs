@@ -10,6 +10,7 @@ use super::fields::wide;
 use super::files::{Files, fault};
 use super::fsck::{FsckReport, Progress, UnfinishedTail};
 use super::layout::{self, Layout};
+use super::pinpoint::pinpoint;
 use super::scan::{Broken, Scanned, SegmentFile};
 use super::segment::{Footer, HEADER_LEN, Location};
 use super::slots::{self, Slot};
@@ -68,7 +69,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Scans everything. Slots come before segments: a checkpoint that is kept covers what is on disk already.
+    /// Scans everything. Slots come before segments: a checkpoint that is kept covers what is on disk
+    /// already.
     pub(super) fn run(mut self) -> Result<FsckReport, JournalFault> {
         let zero = SegmentFile::open(self.files, &self.layout, LeafIndex::ZERO, None);
         let log = zero.ok().map(|segment| segment.header.log);
@@ -80,7 +82,7 @@ impl<'a> Scanner<'a> {
         for first in &firsts {
             let path = self.layout.segment(*first);
             let file = self.files.open(&path).map_err(fault("open", &path))?;
-            self.bytes_total += file.len().map_err(fault("read the length of", &path))?;
+            self.bytes_total += file.length().map_err(fault("read the length of", &path))?;
         }
         let behind = firsts.iter().skip(1).copied().map(Some).chain([None]);
         for (first, behind) in firsts.iter().zip(behind) {
@@ -192,10 +194,11 @@ impl<'a> Scanner<'a> {
         (self.progress)(Progress { bytes, bytes_total: self.bytes_total, entries });
     }
 
-    /// Checks a frame whose checksum holds. Returns where the next one starts, none if this was a write that did not end.
+    /// Checks a frame whose checksum holds. Returns where the next one starts, none if this was a write that
+    /// did not end.
     fn whole_frame(&mut self, segment: &mut Segment, frame: &Scanned) -> Result<Option<u64>, JournalFault> {
         let clean = self.report.findings.len();
-        let blobs = self.frame_blobs(segment, frame, None)?;
+        let blobs = frame_blobs(&segment.file, frame, None)?;
         if let Some(damage) = blobs.first()
             && self.is_unfinished(segment, frame.offset)?
         {
@@ -222,28 +225,6 @@ impl<'a> Scanner<'a> {
             self.report.sound = (frame.head.size, frontier.root());
         }
         Ok(Some(frame.end()))
-    }
-
-    /// Returns what is wrong with the records and inline envelopes of a frame. What a broken entry says of them means nothing.
-    fn frame_blobs(
-        &self,
-        segment: &Segment,
-        frame: &Scanned,
-        broken_entry: Option<LeafIndex>,
-    ) -> Result<Vec<Damage>, JournalFault> {
-        let mut broken = Vec::new();
-        for (index, (parts, bytes)) in (frame.head.first.get()..).zip(frame.entries()) {
-            let Ok(entry) = Entry::decode(bytes) else { continue };
-            if broken_entry.map(LeafIndex::get) == Some(index) {
-                continue;
-            }
-            match segment.file.check_blobs(frame.offset, parts, &entry) {
-                Ok(()) => {}
-                Err(Broken::Damage(damage)) => broken.push(*damage),
-                Err(Broken::Fault(fault)) => return Err(fault),
-            }
-        }
-        Ok(broken)
     }
 
     fn follow(&mut self, segment: &Segment, batch: usize, index: LeafIndex, offset: u64, bytes: &[u8]) {
@@ -273,7 +254,8 @@ impl<'a> Scanner<'a> {
         segment.locations.extend(frame.locations());
     }
 
-    /// Compares the frame's root, and the kept checkpoint's if it is of this size, with the root of all entries so far.
+    /// Compares the frame's root, and the kept checkpoint's if it is of this size, with the root of all
+    /// entries so far.
     fn check_root(&mut self, segment: &Segment, frame: &Scanned) {
         let size = frame.head.size;
         let Some(expected) = self.frontier.as_ref().map(Frontier::root) else { return };
@@ -329,8 +311,12 @@ impl<'a> Scanner<'a> {
             Err(Broken::Damage(_)) => None,
             Err(Broken::Fault(fault)) => return Err(fault),
         };
-        let damage = self.pinpoint(&frame, behind.as_ref(), damage);
-        let blobs = self.frame_blobs(segment, &frame, Some(damage.entry))?;
+        let damage = match (self.chain.clone(), self.frontier.clone()) {
+            (Some(chain), Some(frontier)) => pinpoint(&frame, behind.as_ref(), chain, frontier, damage),
+            // Behind other damage nothing is known that the entries could be compared with.
+            _ => damage,
+        };
+        let blobs = frame_blobs(&segment.file, &frame, Some(damage.entry))?;
         self.report.findings.push(damage);
         self.report.findings.extend(blobs);
         self.after_frame(segment, &frame);
@@ -349,41 +335,8 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Finds out which entry of a frame is broken, when its checksum says that one part is. `behind` is the entry after the frame.
-    fn pinpoint(&self, frame: &Scanned, behind: Option<&Entry>, damage: Damage) -> Damage {
-        let (Some(mut chain), Some(mut frontier)) = (self.chain.clone(), self.frontier.clone()) else {
-            return damage;
-        };
-        let at =
-            |offset: u64, entry: LeafIndex| Damage { offset: frame.offset + offset, entry, ..damage.clone() };
-        let mut before = None;
-        let entries: Vec<_> = frame.entries().collect();
-        for (position, (parts, bytes)) in entries.iter().enumerate() {
-            let index = chain.next();
-            frontier.append(NodeHash::leaf(bytes));
-            match chain.follow(bytes, entries.len()) {
-                Ok(_) => before = Some((parts.entry, index)),
-                Err(DamageKind::Chain(_)) => {
-                    // Either this entry is broken, or the one before, whose digest it names. The next one tells whether this
-                    // one is intact; if there is none, the one before has more bytes that can break.
-                    let inside = entries.get(position + 1).map(|(_, next)| Entry::decode(next).ok());
-                    let next = inside.map_or_else(|| behind.cloned(), |next| next);
-                    let intact = next.is_none_or(|next| next.previous == Some(EntryDigest::of(bytes)));
-                    return match before {
-                        Some((offset, index)) if intact => at(offset, index),
-                        Some(_) | None => at(parts.entry, index),
-                    };
-                }
-                Err(kind) => return Damage { kind, ..at(parts.entry, index) },
-            }
-        }
-        match before {
-            Some((offset, index)) if frontier.root() != frame.head.root => at(offset, index),
-            Some(_) | None => damage,
-        }
-    }
-
-    /// Whether a part that is not whole may be a write that is going on or did not end: the last one, beyond all promises.
+    /// Whether a part that is not whole may be a write that is going on or did not end: the last one, beyond
+    /// all promises.
     fn is_unfinished(&self, segment: &Segment, offset: u64) -> Result<bool, JournalFault> {
         let covered = self.next.get() < self.promised().get();
         if !segment.last || segment.footer.is_some() || covered {
@@ -427,12 +380,11 @@ impl<'a> Scanner<'a> {
                 let wrong = table.iter().zip(&segment.locations).position(|(row, location)| row != location);
                 if let (Some(row), true) = (wrong, table.len() == segment.locations.len()) {
                     let entry = LeafIndex::new(footer.first.get() + wide(row)).unwrap_or(footer.first);
-                    let kind = DamageKind::Number {
-                        what: "a row of the offset table",
-                        expected: 0,
-                        found: wide(row),
-                    };
-                    self.report.findings.push(segment.file.damage(footer.row_offset(entry), entry, kind));
+                    self.report.findings.push(segment.file.damage(
+                        footer.row_offset(entry),
+                        entry,
+                        DamageKind::Row,
+                    ));
                 }
                 Ok(())
             }
@@ -451,4 +403,26 @@ impl<'a> Scanner<'a> {
             self.report.findings.push(Damage { file, offset: 0, entry: self.next, kind });
         }
     }
+}
+
+/// Returns what is wrong with the records and inline envelopes of a frame. What a broken entry says of them
+/// means nothing.
+fn frame_blobs(
+    segment: &SegmentFile,
+    frame: &Scanned,
+    broken_entry: Option<LeafIndex>,
+) -> Result<Vec<Damage>, JournalFault> {
+    let mut broken = Vec::new();
+    for (index, (parts, bytes)) in (frame.head.first.get()..).zip(frame.entries()) {
+        let Ok(entry) = Entry::decode(bytes) else { continue };
+        if broken_entry.map(LeafIndex::get) == Some(index) {
+            continue;
+        }
+        match segment.check_blobs(frame.offset, parts, &entry) {
+            Ok(()) => {}
+            Err(Broken::Damage(damage)) => broken.push(*damage),
+            Err(Broken::Fault(fault)) => return Err(fault),
+        }
+    }
+    Ok(broken)
 }

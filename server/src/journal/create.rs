@@ -60,8 +60,8 @@ pub enum CreateError {
     },
 }
 
-/// Makes a journal in `dir` that holds entry 0, whose tree has the root `root`. The directory is made if it is absent
-/// (its parent exists), and may hold `lost+found` and the names in `beside`, nothing else. The
+/// Makes a journal in `dir` that holds entry 0, whose tree has the root `root`. The directory is made if it
+/// is absent (its parent exists), and may hold `lost+found` and the names in `beside`, nothing else. The
 /// journal appears whole or not at all.
 pub fn create(
     dir: &Path,

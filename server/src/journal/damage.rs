@@ -60,6 +60,9 @@ pub enum DamageKind {
         /// The checksum of the bytes found.
         found: u32,
     },
+    /// A row of the offset table of a sealed segment, although the table's checksum holds.
+    #[error("the row of the offset table does not lead to the entry")]
+    Row,
     /// A length or count that contradicts the others, although the checksum holds.
     #[error("{what} is {found}, expected {expected}")]
     Number {

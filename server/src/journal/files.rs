@@ -1,7 +1,7 @@
 //! The few file operations that the journal is made of.
 //!
-//! Everything the journal does to a disk is one of these calls, so a test can record them, or let any of them fail
-//! in both forms: failed and not persisted, failed but persisted.
+//! Everything the journal does to a disk is one of these calls, so a test can record them, or let any of them
+//! fail in both forms: failed and not persisted, failed but persisted.
 
 use std::fs;
 use std::io;
@@ -29,7 +29,8 @@ pub trait Files: Send + Sync + std::fmt::Debug {
     fn create_dir(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
-    /// Returns the names in a directory, in any order. Names that are not UTF-8 come with replacement characters.
+    /// Returns the names in a directory, in any order. Names that are not UTF-8 come with replacement
+    /// characters.
     fn list(&self, path: &Path) -> io::Result<Vec<String>>;
     /// Returns how many bytes an unprivileged process may still write to the disk that holds the directory.
     fn available(&self, path: &Path) -> io::Result<u64>;
@@ -42,7 +43,7 @@ pub trait File: Send + Sync + std::fmt::Debug {
     /// Writes all bytes at this offset.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Returns the file's length in bytes.
-    fn len(&self) -> io::Result<u64>;
+    fn length(&self) -> io::Result<u64>;
     /// Makes the bytes durable, and the length (fdatasync). What it means after an error is unknown for good.
     fn sync(&self) -> io::Result<()>;
 }
@@ -110,7 +111,7 @@ impl File for DiskFile {
         self.0.write_all_at(bytes, offset)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn length(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 
@@ -129,13 +130,13 @@ pub(super) fn fault(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) 
 pub(super) fn make_whole(
     files: &dyn Files,
     path: &Path,
-    fill: impl FnOnce(&dyn File) -> Result<(), JournalFault>,
+    write: impl FnOnce(&dyn File) -> Result<(), JournalFault>,
 ) -> Result<Box<dyn File>, JournalFault> {
-    let new = layout::unfinished(path);
-    let file = files.create(&new).map_err(fault("create", &new))?;
-    fill(file.as_ref())?;
-    file.sync().map_err(fault("sync", &new))?;
-    files.rename(&new, path).map_err(fault("rename", &new))?;
+    let unfinished = layout::unfinished(path);
+    let file = files.create(&unfinished).map_err(fault("create", &unfinished))?;
+    write(file.as_ref())?;
+    file.sync().map_err(fault("sync", &unfinished))?;
+    files.rename(&unfinished, path).map_err(fault("rename", &unfinished))?;
     let dir = path.parent().unwrap_or(path);
     files.sync_dir(dir).map_err(fault("sync", dir))?;
     Ok(file)

@@ -10,8 +10,8 @@
 //! 84+16N+E     B  for each entry: admission record, envelope if inline
 //! ```
 //!
-//! Decoding never believes a length: the caller compares [`Head::frame_len`] with what the file holds before it
-//! reads further, and [`decode_index`] compares the lengths with each other.
+//! Decoding never believes a length: the caller compares [`Head::frame_len`] with what the file holds before
+//! it reads further, and [`decode_index`] compares the lengths with each other.
 
 use custody_log::{Entry, LeafIndex, RootHash, TreeSize};
 
@@ -124,8 +124,8 @@ impl Head {
     }
 }
 
-/// Returns where the parts are, given the header, its bytes, and the `index_len` bytes behind it. Everything that the
-/// checksum covers is then known to be as it was written.
+/// Returns where the parts are, given the header, its bytes, and the `index_len` bytes behind it. Everything
+/// that the checksum covers is then known to be as it was written.
 pub(super) fn decode_index(
     head: &Head,
     head_bytes: &[u8; HEAD_LEN],
@@ -191,8 +191,8 @@ fn lay_out(rows: &[Row]) -> Vec<Parts> {
 }
 
 impl Row {
-    /// Returns none if there is no such row: an entry, record or inline envelope above its limit, an unknown place,
-    /// attachments.
+    /// Returns none if there is no such row: an entry, record or inline envelope above its limit, an unknown
+    /// place, attachments.
     fn decode(fields: &mut Fields<'_>) -> Option<Self> {
         let entry = fields.u16()?;
         let inline = match fields.u8()? {
@@ -228,7 +228,8 @@ pub(super) struct Frame {
     pub(super) parts: Vec<Parts>,
 }
 
-/// Encodes a batch; envelopes above `inline_max` bytes are left out, they are files. None if a length does not fit its field.
+/// Encodes a batch; envelopes above `inline_max` bytes are left out, they are files. None if a length does
+/// not fit its field.
 pub(super) fn encode(batch: &Batch, mark: Mark, inline_max: usize) -> Option<Frame> {
     let mut rows = Vec::with_capacity(batch.entries.len());
     for staged in &batch.entries {
@@ -240,8 +241,12 @@ pub(super) fn encode(batch: &Batch, mark: Mark, inline_max: usize) -> Option<Fra
         });
     }
     let mut index = Vec::new();
-    rows.iter().for_each(|row| row.encode(&mut index));
-    batch.entries.iter().for_each(|staged| index.extend(&staged.entry));
+    for row in &rows {
+        row.encode(&mut index);
+    }
+    for staged in &batch.entries {
+        index.extend(&staged.entry);
+    }
     let mut head = Head {
         first: batch.first,
         size: batch.size,

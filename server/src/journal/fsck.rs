@@ -1,5 +1,5 @@
-//! `custodyd fsck`: reads the whole journal and says what is not as it was written. Changes nothing, needs no keys, and
-//! may run while a server works in the directory.
+//! `custodyd fsck`: reads the whole journal and says what is not as it was written. Changes nothing, needs no
+//! keys, and may run while a server works in the directory.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -81,8 +81,8 @@ pub enum FsckError {
     },
 }
 
-/// Scans the journal in `dir`: frames, checksums, entries, chain, times, administrative chain, roots, records, envelopes,
-/// slots. Calls `progress` now and then.
+/// Scans the journal in `dir`: frames, checksums, entries, chain, times, administrative chain, roots,
+/// records, envelopes, slots. Calls `progress` now and then.
 pub fn fsck(
     dir: &Path,
     files: &Arc<dyn Files>,

@@ -1,12 +1,14 @@
 //! The journal: the durable, append-only bytes that everything else is derived from.
 //!
-//! The bytes are drawn in `docs/format.md`, section "Journal". The contract of every journal, file segments here or an
-//! object store later:
+//! The bytes are drawn in `docs/format.md`, section "Journal". The contract of every journal, file segments
+//! here or an object store later:
 //!
 //! - **The commit point** is the return of [`Journal::append`]. When it returns `Ok`, every byte of the batch
-//!   is on disk, in its final place, and the [`Reader`] shows it. Before that nothing of the batch is visible.
+//!   is on disk, in its final place, and the [`Reader`] shows it. Before that nothing of the batch is
+//! visible.
 //! - **A failed append consumes the journal.** [`AppendError::Refused`] gives it back, since nothing was
-//!   written. [`AppendError::Unknown`] does not: whether the batch is on disk can only be told by opening again.
+//!   written. [`AppendError::Unknown`] does not: whether the batch is on disk can only be told by opening
+//! again.
 //! - **One writer.** A directory has one open journal at a time (a lock says so); readers are many.
 //! - **Nothing is overwritten.** A frame is written only after the one before it is synced, so only the last
 //!   frame can be torn, and only one that no kept checkpoint covers is ever cut.
@@ -26,11 +28,13 @@ mod frame;
 mod fsck;
 mod layout;
 mod lock;
+mod pinpoint;
 mod reader;
 mod recovery;
 mod scan;
 mod segment;
 mod slots;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -153,8 +157,8 @@ impl Default for OpenOptions {
 /// 1 MiB for an inline envelope.
 pub const MAX_BATCH_BYTES: usize = 64 << 20;
 
-/// The largest segment limit, in bytes. Offsets in a segment are 32 bits: 2 GiB, one frame of 64 MiB and a table stay
-/// below 4 GiB.
+/// The largest segment limit, in bytes. Offsets in a segment are 32 bits: 2 GiB, one frame of 64 MiB and a
+/// table stay below 4 GiB.
 pub const MAX_SEGMENT_BYTES: u64 = 2 << 30;
 
 /// The largest inline limit, in bytes.

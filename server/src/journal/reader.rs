@@ -51,10 +51,12 @@ pub struct Stored {
     pub envelope: Vec<u8>,
 }
 
-/// Reads entries, records and envelopes by position. Clones are cheap and share one state; they stay valid, for what they
-/// showed, when the journal is consumed. Reads are positional and lock nothing but the list of segments, for an instant.
+/// Reads entries, records and envelopes by position. Clones are cheap and share one state; they stay valid,
+/// for what they showed, when the journal is consumed. Reads are positional and lock nothing but the list of
+/// segments, for an instant.
 ///
-/// Memory: 20 bytes for each entry of the open segment, about 100 bytes for each sealed one, whose offset tables stay on disk.
+/// Memory: 20 bytes for each entry of the open segment, about 100 bytes for each sealed one, whose offset
+/// tables stay on disk.
 #[derive(Debug, Clone)]
 pub struct Reader {
     shared: Arc<Shared>,
@@ -71,8 +73,8 @@ impl Reader {
         self.shared.size()
     }
 
-    /// Returns the exact bytes of an entry: they decode, and to this index. That they are the bytes in the tree is
-    /// told by a proof.
+    /// Returns the exact bytes of an entry: they decode, and to this index. That they are the bytes in the
+    /// tree is told by a proof.
     pub fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, ReadError> {
         let place = self.shared.place(index)?;
         let (bytes, _) = place.segment.entry(&place.location, index)?;

@@ -7,19 +7,17 @@ use std::sync::Arc;
 use custody_log::{Entry, EntryDigest, LeafIndex, RootHash, TreeSize};
 
 use super::chain::Chain;
-use super::fields::{narrow, wide};
-use super::files::{File, Files, fault, make_whole, remove_unfinished};
+use super::fields::wide;
+use super::files::{Files, fault, remove_unfinished};
 use super::layout::{self, Layout};
 use super::lock::{Lock, LockError};
 use super::reader::{Segment, Shared};
-use super::scan::{Broken, Scanned, SegmentFile};
-use super::segment::{HEADER_LEN, Location};
-use super::slots::{self, Slot, Slots};
+use super::scan::{Broken, SegmentFile};
+use super::segment::HEADER_LEN;
+use super::slots::{self, Slots};
+use super::tail;
 use super::writer::{JournalFault, SegmentJournal, Tail};
-use super::{Damage, DamageKind, Journal, KeptCheckpoint, OpenOptions, ReadError, Reader, blobs};
-
-/// How much of the open segment is copied at a time.
-const COPY_CHUNK: usize = 1 << 20;
+use super::{Damage, DamageKind, Journal, KeptCheckpoint, OpenOptions, ReadError, Reader};
 
 /// An open journal.
 #[derive(Debug)]
@@ -141,8 +139,9 @@ pub enum OpenError {
     },
 }
 
-/// Opens the journal in `dir`, the data directory of a log that [`super::create`] made. Cuts a torn last write,
-/// copies the open segment to a new file and syncs it, and takes the lock, which is held until the journal is dropped.
+/// Opens the journal in `dir`, the data directory of a log that [`super::create`] made. Cuts a torn last
+/// write, copies the open segment to a new file and syncs it, and takes the lock, which is held until the
+/// journal is dropped.
 pub fn open(dir: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
     let options = options.bounded();
     let layout = Layout::of(dir);
@@ -174,10 +173,10 @@ fn check_dir(files: &dyn Files, dir: &Path) -> Result<(), OpenError> {
 }
 
 /// What is known about the log up to the segment that is looked at.
-struct Progress {
-    chain: Chain,
-    size: TreeSize,
-    root: RootHash,
+pub(super) struct Known {
+    pub(super) chain: Chain,
+    pub(super) size: TreeSize,
+    pub(super) root: RootHash,
     segments: Vec<Segment>,
 }
 
@@ -192,19 +191,15 @@ fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, B
     let both = slots::read(files.as_ref(), &layout, Some(log))?;
     let slot = slots::newest(&both, &layout)?;
 
-    let mut known = Progress {
-        chain: Chain::start(),
-        size: TreeSize::ZERO,
-        root: RootHash::empty(),
-        segments: Vec::new(),
-    };
+    let mut known =
+        Known { chain: Chain::start(), size: TreeSize::ZERO, root: RootHash::empty(), segments: Vec::new() };
     for first in sealed {
         let segment = SegmentFile::open(files.as_ref(), &layout, *first, Some(log))?;
         pass_sealed(&mut known, &segment)?;
     }
     let tail = SegmentFile::open(files.as_ref(), &layout, last, Some(log))?;
-    let scanned = scan_tail(&mut known, &tail, &Promise::of(&slot, &tail)?, files.as_ref(), &layout)?;
-    let copy = Arc::new(copy_tail(files.as_ref(), &tail, scanned.end)?);
+    let scanned = tail::scan(&mut known, &tail, &tail::Promise::of(&slot, &tail)?, files.as_ref(), &layout)?;
+    let copy = Arc::new(tail::copy(files.as_ref(), &tail, scanned.end)?);
     let cut = (scanned.cut > 0).then(|| Cut {
         segment: tail.path.clone(),
         offset: scanned.end,
@@ -213,7 +208,7 @@ fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, B
     let checkpoint = slot.checkpoint.clone();
     let slots = Slots::open(files.as_ref(), &layout, &both, slot)?;
 
-    let Progress { chain, size, root, mut segments } = known;
+    let Known { chain, size, root, mut segments } = known;
     segments.push(Segment::Open { file: Arc::clone(&copy), locations: scanned.locations });
     let shared = Arc::new(Shared::new(files, layout.clone(), log, size, segments));
     let reader = Reader::new(Arc::clone(&shared));
@@ -252,8 +247,9 @@ fn gap(layout: &Layout, expected: LeafIndex, found: Option<LeafIndex>) -> Damage
     Damage { file: layout.segment(expected), offset: 0, entry: expected, kind }
 }
 
-/// Checks a sealed segment at its borders: it starts where the one before ends, and its first entry follows the last one.
-fn pass_sealed(known: &mut Progress, segment: &SegmentFile) -> Result<(), Broken> {
+/// Checks a sealed segment at its borders: it starts where the one before ends, and its first entry follows
+/// the last one.
+fn pass_sealed(known: &mut Known, segment: &SegmentFile) -> Result<(), Broken> {
     check_start(known, segment)?;
     let footer = segment.footer()?;
     let location = segment.location(&footer, footer.first)?;
@@ -272,173 +268,14 @@ fn pass_sealed(known: &mut Progress, segment: &SegmentFile) -> Result<(), Broken
     Ok(())
 }
 
-fn check_start(known: &Progress, segment: &SegmentFile) -> Result<(), Damage> {
+pub(super) fn check_start(known: &Known, segment: &SegmentFile) -> Result<(), Box<Damage>> {
     let (expected, found) = (known.chain.next(), segment.header.first);
     if expected == found {
         Ok(())
     } else {
         let file = segment.path.with_file_name(layout::segment_file(expected));
-        Err(Damage { file, offset: 0, entry: expected, kind: DamageKind::Gap { expected, found } })
+        Err(Box::new(Damage { file, offset: 0, entry: expected, kind: DamageKind::Gap { expected, found } }))
     }
-}
-
-/// What must be there: more was promised to nobody.
-struct Promise {
-    size: TreeSize,
-    what: &'static str,
-    /// The newest checkpoint's size and root.
-    checkpoint: Option<(TreeSize, RootHash)>,
-}
-
-impl Promise {
-    fn of(slot: &Slot, tail: &SegmentFile) -> Result<Self, Broken> {
-        let checkpoint = slot.checkpoint.as_ref().map(|kept| (kept.size, kept.root));
-        // A log has entry 0 before it has a checkpoint.
-        let size = slot.size().max(LeafIndex::ZERO.size_through());
-        let promise = Self { size, what: "the kept checkpoint", checkpoint };
-        // A footer on the last segment was written when all its frames were synced.
-        match tail.footer() {
-            Ok(footer) if footer.size > size => Ok(Self { size: footer.size, what: "the footer", ..promise }),
-            Ok(_) | Err(Broken::Damage(_)) => Ok(promise),
-            Err(fault @ Broken::Fault(_)) => Err(fault),
-        }
-    }
-}
-
-/// What the open segment holds.
-struct ScannedTail {
-    locations: Vec<Location>,
-    /// Where the good frames end.
-    end: u64,
-    /// Bytes behind them that were a torn write.
-    cut: u64,
-}
-
-/// Reads all frames of the last segment, blobs included, and decides what a part that is not whole means.
-fn scan_tail(
-    known: &mut Progress,
-    tail: &SegmentFile,
-    promise: &Promise,
-    files: &dyn Files,
-    layout: &Layout,
-) -> Result<ScannedTail, Broken> {
-    check_start(known, tail)?;
-    let mut scanned = ScannedTail { locations: Vec::new(), end: wide(HEADER_LEN), cut: 0 };
-    check_checkpoint(known, promise, tail, scanned.end)?;
-    while scanned.end < tail.len {
-        if tail.is_table(scanned.end, tail.len)? {
-            // The seal of a shutdown that did not end, perhaps not whole: it says nothing that the frames do not.
-            break;
-        }
-        match tail_frame(known, tail, scanned.end) {
-            Ok(frame) => {
-                check_files(&frame, known.size >= promise.size, files, layout)?;
-                scanned.locations.extend(frame.locations());
-                scanned.end = frame.end();
-                (known.size, known.root) = (frame.head.size, frame.head.root);
-                check_checkpoint(known, promise, tail, frame.offset)?;
-            }
-            Err(Torn::Perhaps(damage)) => {
-                if let Some(next) = tail.find(scanned.end + 1, tail.len)? {
-                    let kind = DamageKind::FrameBehind { next };
-                    return Err(Damage { kind, ..*damage }.into());
-                }
-                if known.size < promise.size {
-                    return Err(damage.as_ref().clone().into());
-                }
-                scanned.cut = tail.len - scanned.end;
-                break;
-            }
-            Err(Torn::Never(broken)) => return Err(broken),
-        }
-    }
-    if known.size < promise.size {
-        let kind = DamageKind::Shorter { what: promise.what, expected: promise.size, found: known.size };
-        return Err(tail.damage(scanned.end, known.size.next_index(), kind).into());
-    }
-    Ok(scanned)
-}
-
-/// Why the next frame cannot be had.
-enum Torn {
-    /// As a write that did not end leaves it.
-    Perhaps(Box<Damage>),
-    /// No torn write looks like this.
-    Never(Broken),
-}
-
-impl From<Broken> for Torn {
-    fn from(broken: Broken) -> Self {
-        match broken {
-            Broken::Damage(damage) => Self::Perhaps(damage),
-            Broken::Fault(_) => Self::Never(broken),
-        }
-    }
-}
-
-/// Reads the next frame, with all that one write put on disk. The chain steps over it only if it is whole.
-fn tail_frame(known: &mut Progress, tail: &SegmentFile, offset: u64) -> Result<Scanned, Torn> {
-    let frame = tail.frame(offset, tail.len, known.chain.next())?;
-    let mut chain = known.chain.clone();
-    if frame.head.first != chain.next() {
-        let kind = frame.head.position(chain.next());
-        return Err(Torn::Never(tail.damage(offset, chain.next(), kind).into()));
-    }
-    for (parts, bytes) in frame.entries() {
-        // The checksum holds, so these entries were written like this: whatever is wrong with them, they are not torn.
-        let index = chain.next();
-        let entry = chain
-            .follow(bytes, frame.head.count)
-            .map_err(|kind| Torn::Never(tail.damage(offset + parts.entry, index, kind).into()))?;
-        tail.check_blobs(offset, parts, &entry)?;
-    }
-    known.chain = chain;
-    Ok(frame)
-}
-
-/// Checks the large envelopes of a frame that no kept checkpoint covers yet: they were synced before it, so they are never torn.
-fn check_files(frame: &Scanned, beyond: bool, files: &dyn Files, layout: &Layout) -> Result<(), Broken> {
-    let large = frame.entries().filter(|(parts, _)| beyond && parts.envelope.is_none());
-    for (_, bytes) in large {
-        if let Ok(entry) = Entry::decode(bytes) {
-            blobs::check(files, layout, &entry.envelope, entry.index)?;
-        }
-    }
-    Ok(())
-}
-
-/// Compares the kept checkpoint with the frame that ends at its size.
-fn check_checkpoint(
-    known: &Progress,
-    promise: &Promise,
-    tail: &SegmentFile,
-    offset: u64,
-) -> Result<(), Damage> {
-    match promise.checkpoint {
-        Some((size, found)) if size == known.size && found != known.root => {
-            let entry = size.last_index().unwrap_or(LeafIndex::ZERO);
-            let kind = DamageKind::Root { what: "the kept checkpoint", size, expected: known.root, found };
-            Err(tail.damage(offset, entry, kind))
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
-/// Copies the good part of the open segment to a new file of its name. After a failed sync the page cache may hold, as clean, bytes
-/// that never reached the disk; the copy is written and synced whatever the cache believes.
-fn copy_tail(files: &dyn Files, tail: &SegmentFile, end: u64) -> Result<SegmentFile, Broken> {
-    let copy = |to: &dyn File| {
-        let mut offset = 0;
-        while offset < end {
-            let mut chunk = vec![0; narrow(end - offset).min(COPY_CHUNK)];
-            tail.file.read_exact_at(&mut chunk, offset).map_err(fault("read", &tail.path))?;
-            to.write_all_at(&chunk, offset).map_err(fault("write", &tail.path))?;
-            offset += wide(chunk.len());
-        }
-        Ok(())
-    };
-    let file = Arc::from(make_whole(files, &tail.path, copy)?);
-    Ok(SegmentFile { path: tail.path.clone(), file, len: end, header: tail.header.clone() })
 }
 
 fn last_of(reader: &Reader, size: TreeSize, tail: &SegmentFile) -> Result<(Vec<u8>, Entry), Broken> {

@@ -30,6 +30,12 @@ impl From<Damage> for Broken {
     }
 }
 
+impl From<Box<Damage>> for Broken {
+    fn from(damage: Box<Damage>) -> Self {
+        Self::Damage(damage)
+    }
+}
+
 impl From<JournalFault> for Broken {
     fn from(fault: JournalFault) -> Self {
         Self::Fault(fault)
@@ -91,7 +97,7 @@ impl SegmentFile {
     ) -> Result<Self, Broken> {
         let path = layout.segment(first);
         let file: Arc<dyn File> = Arc::from(files.open(&path).map_err(fault("open", &path))?);
-        let len = file.len().map_err(fault("read the length of", &path))?;
+        let len = file.length().map_err(fault("read the length of", &path))?;
         let damage = |kind| Damage { file: path.clone(), offset: 0, entry: first, kind };
         if len < wide(HEADER_LEN) {
             return Err(damage(DamageKind::Truncated { expected: wide(HEADER_LEN), found: len }).into());
@@ -122,7 +128,7 @@ impl SegmentFile {
     /// Reads bytes that other bytes promise; `entry` is what they belong to.
     pub(super) fn read(&self, offset: u64, length: u64, entry: LeafIndex) -> Result<Vec<u8>, Broken> {
         let end = offset.saturating_add(length);
-        let found = self.file.len().map_err(fault("read the length of", &self.path))?;
+        let found = self.file.length().map_err(fault("read the length of", &self.path))?;
         if end > found {
             let kind = DamageKind::Truncated { expected: length, found: found.saturating_sub(offset) };
             return Err(self.damage(offset, entry, kind).into());
@@ -155,7 +161,8 @@ impl SegmentFile {
             .map_err(|kind| self.damage(footer.table, footer.first, kind).into())
     }
 
-    /// Returns one row of the table of a sealed segment. The table's checksum is not asked: what the row leads to proves itself.
+    /// Returns one row of the table of a sealed segment. The table's checksum is not asked: what the row
+    /// leads to proves itself.
     pub(super) fn location(&self, footer: &Footer, index: LeafIndex) -> Result<Location, Broken> {
         let offset = footer.row_offset(index);
         let mut row = [0; segment::TABLE_ROW_LEN];
@@ -190,7 +197,8 @@ impl SegmentFile {
         Ok(Scanned { offset, head, parts, index })
     }
 
-    /// Reads a frame whose checksum does not hold, as far as its lengths fit each other: to find out which part is broken.
+    /// Reads a frame whose checksum does not hold, as far as its lengths fit each other: to find out which
+    /// part is broken.
     pub(super) fn frame_despite_checksum(
         &self,
         offset: u64,
@@ -265,7 +273,8 @@ impl SegmentFile {
         Ok(bytes == segment::table_start(self.mark()))
     }
 
-    /// Checks record and inline envelope of an entry in a frame at `frame`, and that the lengths of the frame are those of the entry.
+    /// Checks record and inline envelope of an entry in a frame at `frame`, and that the lengths of the frame
+    /// are those of the entry.
     pub(super) fn check_blobs(&self, frame: u64, parts: &Parts, entry: &Entry) -> Result<(), Broken> {
         let lengths = [
             ("the length of the record", entry.record.length, u64::from(parts.record_len)),

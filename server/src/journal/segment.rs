@@ -1,9 +1,11 @@
 //! The ends of a segment file: header, and when it is sealed, offset table and footer.
 //!
 //! ```text
-//! header  0  8 "CUSTODYJ" | 2 version | 6 zero | 8 first index | 8 mark | 32 SHA-256 of entry 0 | 4 CRC32C      68 bytes
-//! table   "CTAB" | 4 zero | 8 mark | N rows of 20: 4 frame | 4 entry | 4 record | 4 envelope (0: file) | 2 length | 2 zero
-//! footer  "CEND" | 2 version | 2 zero | 8 mark | 8 first index | 8 size | 32 root | 8 table's offset | 4 N | 4 CRC of table | 4 CRC
+//! header  8 "CUSTODYJ" | 2 version | 6 zero | 8 first index | 8 mark | 32 SHA-256 of entry 0 | 4 CRC32C
+//! table   4 "CTAB" | 4 zero | 8 mark | N rows of 20:
+//!         4 frame | 4 entry | 4 record | 4 envelope (0: a file) | 2 length of the entry | 2 zero
+//! footer  4 "CEND" | 2 version | 2 zero | 8 mark | 8 first index | 8 size | 32 root | 8 offset of the table
+//!         4 N | 4 CRC32C of the table | 4 CRC32C
 //! ```
 
 use custody_log::{EntryDigest, LeafIndex, RootHash, TreeSize};
@@ -118,7 +120,9 @@ pub(super) fn table_start(mark: Mark) -> [u8; TABLE_START_LEN] {
 pub(super) fn encode_table(mark: Mark, locations: &[Location]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(TABLE_START_LEN + locations.len() * TABLE_ROW_LEN);
     bytes.extend(table_start(mark));
-    locations.iter().for_each(|location| location.encode(&mut bytes));
+    for location in locations {
+        location.encode(&mut bytes);
+    }
     bytes
 }
 
@@ -148,7 +152,8 @@ impl Footer {
         bytes
     }
 
-    /// Decodes the last bytes of a file of `file_len` bytes whose header is `header`. What it says fits header and file.
+    /// Decodes the last bytes of a file of `file_len` bytes whose header is `header`. What it says fits
+    /// header and file.
     pub(super) fn decode(
         bytes: &[u8; FOOTER_LEN],
         header: &Header,

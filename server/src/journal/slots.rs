@@ -99,7 +99,8 @@ impl Slot {
 /// Both slots as they are on disk; an error in a place says why that slot is not valid.
 pub(super) type BothSlots = [Result<Slot, Damage>; 2];
 
-/// Reads both slots; `log` is the digest of entry 0, if it is known. A slot of another log or a newer version is no slot of ours: that is an error.
+/// Reads both slots; `log` is the digest of entry 0, if it is known. A slot of another log or a newer version
+/// is no slot of ours: that is an error.
 pub(super) fn read(
     files: &dyn Files,
     layout: &Layout,
@@ -110,10 +111,10 @@ pub(super) fn read(
 }
 
 /// Returns the newest valid slot, and damage if there is none: at any moment one of them is whole.
-pub(super) fn newest(both: &BothSlots, layout: &Layout) -> Result<Slot, Damage> {
+pub(super) fn newest(both: &BothSlots, layout: &Layout) -> Result<Slot, Box<Damage>> {
     let [path, _] = layout.slots();
     let none = Damage { file: path, offset: 0, entry: LeafIndex::ZERO, kind: DamageKind::Slots };
-    both.iter().flatten().max_by_key(|slot| slot.sequence).cloned().ok_or(none)
+    both.iter().flatten().max_by_key(|slot| slot.sequence).cloned().ok_or_else(|| Box::new(none))
 }
 
 fn read_one(
@@ -129,7 +130,7 @@ fn read_one(
         }
         Err(error) => return Err(fault("open", path)(error).into()),
     };
-    let length = narrow(file.len().map_err(fault("read the length of", path))?).min(LEN_MAX);
+    let length = narrow(file.length().map_err(fault("read the length of", path))?).min(LEN_MAX);
     let mut bytes = vec![0; length];
     file.read_exact_at(&mut bytes, 0).map_err(fault("read", path))?;
     match (Slot::decode(&bytes), log) {
@@ -161,8 +162,9 @@ struct OpenSlot {
 }
 
 impl Slots {
-    /// Opens the slots and writes the newest content to both, so that a torn one is whole again and what only the page
-    /// cache held is on disk. The slot that does not hold it comes first: at no moment is it in neither.
+    /// Opens the slots and writes the newest content to both, so that a torn one is whole again and what only
+    /// the page cache held is on disk. The slot that does not hold it comes first: at no moment is it in
+    /// neither.
     pub(super) fn open(
         files: &dyn Files,
         layout: &Layout,

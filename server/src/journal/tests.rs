@@ -1,5 +1,12 @@
 //! The journal on a real disk, and on disks that fail.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "the tests make small numbers, and run where a length has 64 bits"
+)]
+
 mod bytes;
 mod crash;
 mod damage;

@@ -104,7 +104,8 @@ pub enum AppendError {
     Unknown(#[source] JournalFault),
 }
 
-/// The journal of file segments. Holding one means: everything before is synced, and the last write succeeded.
+/// The journal of file segments. Holding one means: everything before is synced, and the last write
+/// succeeded.
 #[derive(Debug)]
 pub(super) struct SegmentJournal {
     pub(super) tail: Tail,
@@ -160,7 +161,8 @@ impl Journal for SegmentJournal {
 }
 
 impl SegmentJournal {
-    /// Checks all that can be checked before anything is written, and returns where the chain stands after the batch.
+    /// Checks all that can be checked before anything is written, and returns where the chain stands after
+    /// the batch.
     fn admit(&self, batch: &Batch) -> Result<Chain, Refused> {
         let expected = self.size();
         let position = Refused::Position {
@@ -198,7 +200,8 @@ impl SegmentJournal {
             .map(|staged| staged.envelope.len())
             .filter(|length| *length > inline_max)
             .sum();
-        // A table row for each entry, and what else may be written when the segment is sealed and the next one made.
+        // A table row for each entry, and what else may be written when the segment is sealed and the next
+        // one made.
         let rows = batch.entries.len() * segment::TABLE_ROW_LEN + FOOTER_LEN + HEADER_LEN;
         let (needed, reserve) = (wide(files + frame_bytes + rows), self.options.reserve_bytes);
         // If the disk does not say how full it is, its own answer to the write has to do.
@@ -236,8 +239,8 @@ impl SegmentJournal {
         Ok(())
     }
 
-    /// Seals the open segment and makes the next one; nothing if it has no frames. The next segment exists only when the seal is
-    /// synced: that is how an open knows.
+    /// Seals the open segment and makes the next one; nothing if it has no frames. The next segment exists
+    /// only when the seal is synced: that is how an open knows.
     fn roll(&mut self) -> Result<(), JournalFault> {
         if self.tail.len == wide(HEADER_LEN) {
             return Ok(());

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::traced::{Fails, Op, Traced, after_kill, after_power_failure};
 use super::*;
 
-/// What the caller does until the disk fails: several segments, large envelopes, a clean shutdown in the middle.
+/// What the caller does until the disk fails: several segments, large envelopes, a clean shutdown in the
+/// middle.
 fn story(dir: &Path, disk: &Traced) -> Log {
     let options = OpenOptions { segment_bytes: 4 << 10, files: Arc::new(disk.clone()), ..options() };
     let mut log = Log::new();
@@ -38,7 +39,8 @@ fn story(dir: &Path, disk: &Traced) -> Log {
     log
 }
 
-/// Opens what is left: nothing acknowledged is lost, what is there is what was appended, and the scan finds nothing.
+/// Opens what is left: nothing acknowledged is lost, what is there is what was appended, and the scan finds
+/// nothing.
 fn check_left(dir: &Path, log: &Log, acknowledged: u64, what: &str) {
     let options = OpenOptions { files: Arc::new(Traced::default()), ..options() };
     let opened = match open(dir, &options) {

@@ -11,8 +11,8 @@ fn fast() -> OpenOptions {
     OpenOptions { segment_bytes: 2 << 10, inline_bytes: 300, files: Arc::new(Traced::default()), ..options() }
 }
 
-/// A log of three segments with a large envelope; the last frame has two entries. The newest kept checkpoint is
-/// as old as said: by how many frames.
+/// A log of three segments with a large envelope; the last frame has two entries. The newest kept checkpoint
+/// is as old as said: by how many frames.
 fn small(behind: usize) -> (TempDir, Log, TreeSize) {
     let dir = tempfile::tempdir().unwrap();
     let mut log = Log::new();
@@ -85,7 +85,7 @@ fn a_torn_last_frame_is_cut_at_every_length_if_no_checkpoint_covers_it() {
         let opened = open(left.path(), &fast()).unwrap();
         assert_eq!(opened.size, before);
         assert_eq!(
-            opened.cut.map(|cut| (cut.offset as usize, cut.bytes as usize)).unwrap_or((start, 0)),
+            opened.cut.map_or((start, 0), |cut| (cut.offset as usize, cut.bytes as usize)),
             (start, length - start)
         );
         log.check(&opened.reader, before);
@@ -184,8 +184,8 @@ fn every_flipped_byte_is_found_or_changes_no_answer() {
     assert!(found > 3000 && unfinished > 500, "{found} {unfinished}");
 }
 
-/// Opens a copy: refused, or the answers are the same, or wrong bytes are told by what reads them. Only the last frame may be
-/// gone, and the scan said so.
+/// Opens a copy: refused, or the answers are the same, or wrong bytes are told by what reads them. Only the
+/// last frame may be gone, and the scan said so.
 fn check_open(dir: &Path, log: &Log, report: &FsckReport, kept: TreeSize, what: &str) {
     let left = tempfile::tempdir().unwrap();
     copy(dir, left.path());

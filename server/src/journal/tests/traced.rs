@@ -1,5 +1,6 @@
 //! A disk that keeps a list of all that was done to it, and can fail at any step.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::io;
@@ -170,8 +171,8 @@ impl File for TracedFile {
         let op = Op::Write(self.id, offset, bytes.to_vec());
         self.disk.step(op, || self.file.write_all_at(bytes, offset))
     }
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
     }
     fn sync(&self) -> io::Result<()> {
         self.disk.step(Op::Sync(self.id), || Ok(()))
@@ -185,8 +186,8 @@ enum Node {
     File(usize),
 }
 
-/// What a disk holds after some steps. Directories are numbered like files: what was synced in one stays in it when it is
-/// renamed. The data directory is number 0.
+/// What a disk holds after some steps. Directories are numbered like files: what was synced in one stays in
+/// it when it is renamed. The data directory is number 0.
 #[derive(Debug, Clone, Default)]
 struct Image {
     dirs: HashMap<usize, BTreeMap<String, Node>>,
@@ -219,8 +220,8 @@ impl Image {
             Op::CreateDir(path) => {
                 let number = self.dirs.len();
                 let (names, name) = self.holder(top, path);
-                if !names.contains_key(&name) {
-                    names.insert(name, Node::Dir(number));
+                if let Entry::Vacant(vacant) = names.entry(name) {
+                    vacant.insert(Node::Dir(number));
                     self.dirs.insert(number, BTreeMap::new());
                 }
             }
@@ -268,12 +269,14 @@ fn write(file: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
 /// Writes what a killed process leaves: everything that was done.
 pub(super) fn after_kill(ops: &[Op], from: &Path, to: &Path) {
     let mut image = Image::new();
-    ops.iter().for_each(|op| image.apply(from, op));
+    for op in ops {
+        image.apply(from, op);
+    }
     image.write_to(0, to);
 }
 
-/// Writes what a power failure may leave at the worst: names and contents that were synced, nothing else, but of the last
-/// write the part that `torn` says, in thousandths from its start.
+/// Writes what a power failure may leave at the worst: names and contents that were synced, nothing else, but
+/// of the last write the part that `torn` says, in thousandths from its start.
 pub(super) fn after_power_failure(ops: &[Op], torn: usize, from: &Path, to: &Path) {
     let (mut cache, mut disk) = (Image::new(), Image::new());
     for op in ops {
