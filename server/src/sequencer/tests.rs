@@ -101,8 +101,8 @@ impl File for FailingFile {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
         self.inner.write_all_at(bytes, offset)
     }
-    fn len(&self) -> std::io::Result<u64> {
-        self.inner.len()
+    fn length(&self) -> std::io::Result<u64> {
+        self.inner.length()
     }
     fn sync(&self) -> std::io::Result<()> {
         if self.disk.fail.swap(false, Ordering::SeqCst) {
