@@ -1,11 +1,11 @@
 //! `custody key`: make, list, show and import signing keys.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use custody_client::sign::{KeyName, KeyStore, KeyStoreError, StoredKey, choose};
-use custody_evidence::key::SigningKey;
+use custody_client::sign::{KeyName, KeyStore, KeyStoreError, StoredKey, choose, public_path, write_key};
+use custody_evidence::key::{PublicKey, SigningKey};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -26,6 +26,9 @@ enum Command {
         /// What to call it.
         #[arg(default_value = "default")]
         name: KeyName,
+        /// Write it to this file instead, and its public half beside it (`.pub`).
+        #[arg(long, value_name = "FILE", conflicts_with = "name")]
+        out: Option<PathBuf>,
     },
     /// List the stored keys.
     List,
@@ -52,7 +55,12 @@ enum Command {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let store = store(context)?;
     match args.command {
-        Command::New { name } => {
+        Command::New { out: Some(path), .. } => {
+            let key = new_key()?;
+            write_key(&path, &key).map_err(|error| failure(&error))?;
+            written(context, &path, key.public())
+        }
+        Command::New { name, out: None } => {
             let key = new_key()?;
             let stored = store.add(&name, &key).map_err(|error| failure(&error))?;
             added(context, &stored)
@@ -106,16 +114,30 @@ fn added(context: &Context, stored: &StoredKey) -> Result<Outcome, Failure> {
     if context.output.is_json() {
         context.output.print_json(&document(stored))?;
     } else {
-        let public = PathBuf::from(&stored.path).with_extension("pub");
-        context.output.print(format!(
-            "{name}\n  id       key:{id}\n  private  {private}\n  public   {public}\n",
-            name = stored.name,
-            id = stored.public.id(),
-            private = stored.path.display(),
-            public = public.display(),
-        ))?;
+        context.output.print(described(stored.name.as_str(), &stored.path, &stored.public))?;
     }
     Ok(Outcome::Yes)
+}
+
+fn written(context: &Context, path: &Path, public: &PublicKey) -> Result<Outcome, Failure> {
+    if context.output.is_json() {
+        context.output.print_json(&json!({
+            "id": format!("key:{}", public.id()), "algorithm": public.algorithm().as_str(), "public": public.to_pem(),
+            "file": path,
+        }))?;
+    } else {
+        context.output.print(described("a new key", path, public))?;
+    }
+    Ok(Outcome::Yes)
+}
+
+fn described(name: &str, path: &Path, public: &PublicKey) -> String {
+    format!(
+        "{name}\n  id       key:{id}\n  private  {private}\n  public   {public}\n",
+        id = public.id(),
+        private = path.display(),
+        public = public_path(path).display(),
+    )
 }
 
 fn list(context: &Context, store: &KeyStore) -> Result<Outcome, Failure> {

@@ -52,6 +52,12 @@ pub enum KeyStoreError {
         /// Its file.
         path: PathBuf,
     },
+    /// The file exists.
+    #[error("{} exists already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The text is neither a file, nor a stored key's name, nor its id.
     #[error("no key {asked:?}: it is no file, and {} holds {}", dir.display(), listed(.stored))]
     NotFound {
@@ -95,7 +101,7 @@ impl KeyStoreError {
         match self {
             Self::Io { .. } | Self::TooLarge { .. } | Self::Key { .. } => "bad_key",
             Self::ReadableByOthers { .. } => "key_permissions",
-            Self::Exists { .. } => "key_exists",
+            Self::Exists { .. } | Self::FileExists { .. } => "key_exists",
             Self::NotFound { .. } | Self::NoVariable { .. } | Self::None { .. } | Self::NoSuchId { .. } => {
                 "no_key"
             }
@@ -119,6 +125,7 @@ impl KeyStoreError {
             Self::Exists { name, .. } => {
                 format!("choose another name, or move {name} away: keys are never overwritten")
             }
+            Self::FileExists { .. } => "choose another file: keys are never overwritten".to_owned(),
             Self::NotFound { .. } | Self::NoSuchId { .. } => {
                 "custody key list shows the keys; a file is named by its path, such as ./release.pem"
                     .to_owned()

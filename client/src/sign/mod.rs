@@ -17,7 +17,7 @@ mod store;
 pub use choice::{Choice, choose};
 pub use error::KeyStoreError;
 pub use name::{KeyName, KeyNameError};
-pub use store::{KeyStore, StoredKey, load_private_key};
+pub use store::{KeyStore, StoredKey, load_private_key, public_path, write_key};
 
 #[cfg(test)]
 mod tests;

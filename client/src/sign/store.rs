@@ -52,18 +52,10 @@ impl KeyStore {
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(io("create", &self.dir))?;
         let path = self.private_path(name);
-        // The mode is set when the file is made: a later chmod would leave a moment in which others can open it.
-        let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
-        let mut file = created.map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => {
-                KeyStoreError::Exists { name: name.clone(), path: path.clone() }
-            }
-            _ => KeyStoreError::Io { doing: "write", path: path.clone(), source },
+        write_key(&path, key).map_err(|error| match error {
+            KeyStoreError::FileExists { path } => KeyStoreError::Exists { name: name.clone(), path },
+            other => other,
         })?;
-        let written = file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all());
-        written.map_err(io("write", &path))?;
-        let public = self.dir.join(format!("{name}.pub"));
-        std::fs::write(&public, key.public().to_pem()).map_err(io("write", &public))?;
         Ok(StoredKey { name: name.clone(), path, public: key.public().clone() })
     }
 
@@ -100,6 +92,36 @@ impl KeyStore {
     fn private_path(&self, name: &KeyName) -> PathBuf {
         self.dir.join(format!("{name}.pem"))
     }
+}
+
+/// Writes a private key to a new file that only its owner can read, and its public half beside it, with the extension
+/// `pub`. A file that exists is never overwritten.
+pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyStoreError> {
+    let io = |path: &Path| {
+        let path = path.to_owned();
+        move |source| KeyStoreError::Io { doing: "write", path, source }
+    };
+    // The mode is set when the file is made: a later chmod would leave a moment in which others can open it.
+    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = created.map_err(|source| match source.kind() {
+        std::io::ErrorKind::AlreadyExists => KeyStoreError::FileExists { path: path.to_owned() },
+        _ => KeyStoreError::Io { doing: "write", path: path.to_owned(), source },
+    })?;
+    file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()).map_err(io(path))?;
+    let public = public_path(path);
+    std::fs::write(&public, key.public().to_pem()).map_err(io(&public))
+}
+
+/// Returns where the public half of a private key's file is written: `ci.pem` has `ci.pub`, any other file gets `.pub`
+/// at its end, so that no name makes both the same file.
+#[must_use]
+pub fn public_path(private: &Path) -> PathBuf {
+    if private.extension().is_some_and(|extension| extension == "pem") {
+        return private.with_extension("pub");
+    }
+    let mut name = private.as_os_str().to_owned();
+    name.push(".pub");
+    PathBuf::from(name)
 }
 
 /// Reads a private key from a file that only its owner can read.

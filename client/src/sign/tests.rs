@@ -136,3 +136,19 @@ fn names_are_file_names_and_nothing_else() {
         assert!(text.parse::<KeyName>().is_err(), "{text:?}");
     }
 }
+
+#[test]
+fn a_key_in_a_file_of_its_own_is_private_and_never_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = SigningKey::from_seed(&[1; 32]);
+    for (file, public) in [("ci.pem", "ci.pub"), ("plain", "plain.pub"), ("odd.pub", "odd.pub.pub")] {
+        let path = dir.path().join(file);
+        write_key(&path, &key).unwrap();
+        assert_eq!((mode(&path), public_path(&path)), (0o600, dir.path().join(public)));
+        assert_eq!(load_private_key(&path).unwrap().id(), key.id());
+        assert_eq!(std::fs::read_to_string(dir.path().join(public)).unwrap(), key.public().to_pem());
+        let again = write_key(&path, &SigningKey::from_seed(&[2; 32])).unwrap_err();
+        assert!(matches!(again, KeyStoreError::FileExists { .. }), "{again}");
+        assert_eq!(load_private_key(&path).unwrap().id(), key.id());
+    }
+}
