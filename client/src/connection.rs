@@ -31,7 +31,8 @@ pub struct Connection {
 /// How long calls may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// The deadline of one call, its retries included.
+    /// The deadline of one call, its retries included, unless `retry_for` is longer; then it is the deadline of
+    /// one attempt.
     pub timeout: Duration,
     /// How long a server that cannot be reached is tried again. A reader at a terminal wants to know soon
     /// that the address is wrong; a CI job that records wants to outlive a restart of the server.
@@ -144,7 +145,7 @@ impl Connection {
         let start = Instant::now();
         let mut pause = PAUSE_FIRST;
         loop {
-            let left = self.patience.timeout.saturating_sub(start.elapsed());
+            let left = self.patience.timeout.min(self.longest().saturating_sub(start.elapsed()));
             let status = match tokio::time::timeout(left, attempt(left)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(status)) => status,
@@ -163,19 +164,22 @@ impl Connection {
 
     /// Returns until when to try again after this error; none if it will not go away.
     fn retries(&self, error: &CallError) -> Option<Duration> {
-        let Patience { timeout, retry_for } = self.patience;
         match error {
-            CallError::Unreachable { .. } => Some(retry_for.min(timeout)),
+            CallError::Unreachable { .. } => Some(self.patience.retry_for),
             CallError::Refused(refusal) => match refusal.reason()? {
                 Reason::Behind
                 | Reason::Busy
                 | Reason::ShuttingDown
                 | Reason::OutcomeUnknown
-                | Reason::ClockUnsteady => Some(timeout),
+                | Reason::ClockUnsteady => Some(self.longest()),
                 _ => None,
             },
             CallError::TimedOut { .. } | CallError::Foreign { .. } => None,
         }
+    }
+
+    fn longest(&self) -> Duration {
+        self.patience.timeout.max(self.patience.retry_for)
     }
 
     fn explain(&self, status: &Status) -> CallError {

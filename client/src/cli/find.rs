@@ -181,13 +181,16 @@ fn terms(args: &Args) -> Result<Vec<(Term, String)>, Failure> {
 }
 
 fn condition(field: Field, value: &str) -> Result<(Term, String), Failure> {
-    let refused = |error: &dyn std::fmt::Display| {
-        let failure = Failure::usage("bad_condition", format!("--{field}: {error}"));
-        if field == Field::Component && value.contains(['<', '>']) {
-            return failure.hint("version ranges are not supported yet: give one version, or none for any");
-        }
-        failure
-    };
+    if field == Field::Component && value.contains(['<', '>']) {
+        // A range would be taken for a version that nothing has, and the answer would be a false "no record".
+        return Err(Failure::usage(
+            "bad_condition",
+            format!("--{field}: version ranges are not supported yet, found {value:?}"),
+        )
+        .hint("give one version, or none for any"));
+    }
+    let refused =
+        |error: &dyn std::fmt::Display| Failure::usage("bad_condition", format!("--{field}: {error}"));
     let term = Term::parse(field, value).map_err(|error| refused(&error))?;
     // The term has no version; the server compares it, so it is sent along.
     let sent = match field {

@@ -185,9 +185,11 @@ fn labels(answer: &Traced, entries: &BTreeMap<LeafIndex, Checked>, level: Level)
 
 fn document(chain: &Chain) -> Value {
     let answer = &chain.answer;
+    let mut listed = BTreeSet::new();
     let nodes: Vec<Value> = answer
         .nodes
         .iter()
+        .filter(|node| listed.insert(&node.node))
         .map(|node| {
             let label = chain.labels.get(&node.node).map_or("", String::as_str);
             json!({ "id": node.node.id(), "kind": node.node.kind().as_str(), "label": label })

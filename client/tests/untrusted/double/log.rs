@@ -1,0 +1,219 @@
+//! The log itself: everything in it is real, and made from fixed seeds.
+
+use std::collections::HashMap;
+
+use custody_client::Pin;
+use custody_evidence::admission::{admit, admit_first};
+use custody_evidence::digest_set::Digest;
+use custody_evidence::dsse::{Envelope, IN_TOTO};
+use custody_evidence::fact::{Facts, read};
+use custody_evidence::key::SigningKey;
+use custody_evidence::statement::{Statement, StatementBuilder};
+use custody_evidence::trust::{TrustDocument, TrustMembers, TrustState, WriterRule, statement_of};
+use custody_log::checkpoint::{Checkpoint, SignedCheckpoint};
+use custody_log::note::{Cosigner, NoteSigner, Origin};
+use custody_log::receipt::Receipt;
+use custody_log::tree::{ConsistencyProof, InclusionProof, NodeId, root_of};
+use custody_log::{Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp, TreeSize};
+
+pub(crate) const START: &str = "2026-11-20T14:02:00.000000Z";
+
+/// One entry with all its bytes.
+#[derive(Clone)]
+pub(crate) struct Stored {
+    pub(crate) entry: Vec<u8>,
+    pub(crate) record: Vec<u8>,
+    pub(crate) envelope: Vec<u8>,
+}
+
+/// A log in memory.
+#[derive(Clone)]
+pub(crate) struct Log {
+    pub(crate) origin: Origin,
+    pub(crate) stored: Vec<Stored>,
+    /// The age of the freshness cosignature in seconds; none: there is no such cosignature.
+    pub(crate) freshness_age: Option<u64>,
+    nodes: HashMap<NodeId, NodeHash>,
+    trust: Vec<TrustState>,
+    now: Timestamp,
+}
+
+const LOG_SEED: [u8; 32] = [1; 32];
+const FRESHNESS_SEED: [u8; 32] = [2; 32];
+
+pub(crate) fn administrator() -> SigningKey {
+    SigningKey::from_seed(&[3; 32])
+}
+
+pub(crate) fn writer() -> SigningKey {
+    SigningKey::from_seed(&[4; 32])
+}
+
+impl Log {
+    /// Makes a log with entry 0.
+    pub(crate) fn new() -> Self {
+        let origin: Origin = "example.com/test".parse().unwrap();
+        let mut members = TrustMembers::first(
+            origin.clone(),
+            log_signer(&origin).verifier(),
+            cosigner(&origin).verifier(),
+            &[administrator().public().clone()],
+            1,
+            "2099-01-01T00:00:00.000000Z".parse().unwrap(),
+        );
+        let id = members.add_key(writer().public());
+        members.writers.push(WriterRule::anything("ci", id));
+        let document = TrustDocument::new(members).unwrap();
+        let statement = statement_of(&document);
+        let keys = [&administrator(), &SigningKey::from_seed(&LOG_SEED)];
+        let envelope = Envelope::sign(IN_TOTO, &statement, &keys).unwrap();
+        let mut log = Self {
+            origin: origin.clone(),
+            stored: Vec::new(),
+            freshness_age: Some(3),
+            nodes: HashMap::new(),
+            trust: vec![TrustState::first(&envelope, &origin).unwrap()],
+            now: START.parse().unwrap(),
+        };
+        let admission = admit_first(&envelope, log.now, [9; 32]).unwrap();
+        log.push(&envelope, admission.record_bytes(), true);
+        log
+    }
+
+    /// Appends the next trust document, in which the writer has another name.
+    pub(crate) fn append_trust(&mut self, writer_name: &str) {
+        let mut members = self.trust.last().unwrap().document().members().clone();
+        members.version += 1;
+        members.writers[0].name = writer_name.to_owned();
+        let document = TrustDocument::new(members).unwrap();
+        let envelope = Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap();
+        self.append(&envelope).unwrap();
+    }
+
+    /// Appends a statement about the bytes, signed by the writer.
+    pub(crate) fn append_statement(
+        &mut self,
+        predicate_type: &str,
+        subject: &[u8],
+        predicate: &str,
+    ) -> LeafIndex {
+        let envelope = envelope(predicate_type, subject, predicate);
+        self.append(&envelope).unwrap()
+    }
+
+    /// Admits and appends.
+    pub(crate) fn append(
+        &mut self,
+        envelope: &Envelope,
+    ) -> Result<LeafIndex, custody_evidence::admission::Refusal> {
+        self.now = self.now.plus_micros(60_000_000);
+        let trust = self.trust.last().unwrap();
+        let salt = [u8::try_from(self.stored.len() % 256).unwrap(); 32];
+        let admission = admit(trust, envelope, self.now, salt)?;
+        let index = self.size().next_index();
+        if admission.is_trust_document() {
+            let next = trust.next(envelope, index).unwrap();
+            self.trust.push(next);
+        }
+        self.push(envelope, admission.record_bytes(), admission.administrative());
+        Ok(index)
+    }
+
+    fn push(&mut self, envelope: &Envelope, record: &[u8], administrative: bool) {
+        let before = self.stored.last().map(|stored| Entry::decode(&stored.entry).unwrap());
+        let entry = Entry {
+            index: self.size().next_index(),
+            time: self.now,
+            previous: self.stored.last().map(|stored| EntryDigest::of(&stored.entry)),
+            admin: before.and_then(|entry| custody_client::trust::newest_admin(&entry)),
+            administrative,
+            envelope: Measured { digest: envelope.digest(), length: envelope.bytes().len() as u64 },
+            content: envelope.content(),
+            record: Measured { digest: RecordDigest::of(record), length: record.len() as u64 },
+        };
+        let (entry, envelope) = (entry.encode(), envelope.bytes().to_vec());
+        let mut frontier = custody_log::tree::Frontier::load(self.size(), &self.nodes).unwrap();
+        frontier.append_with(NodeHash::leaf(&entry), |id, hash| {
+            self.nodes.insert(id, hash);
+        });
+        self.stored.push(Stored { entry, record: record.to_vec(), envelope });
+    }
+
+    pub(crate) fn size(&self) -> TreeSize {
+        TreeSize::new(self.stored.len() as u64).unwrap()
+    }
+
+    pub(crate) fn pin(&self) -> Pin {
+        Pin { origin: self.origin.clone(), genesis: EntryDigest::of(&self.stored[0].entry) }
+    }
+
+    /// Returns the log as it was at a size.
+    pub(crate) fn cut(&self, size: usize) -> Self {
+        let mut log = Self { nodes: HashMap::new(), stored: Vec::new(), ..self.clone() };
+        for stored in &self.stored[..size] {
+            let mut frontier = custody_log::tree::Frontier::load(log.size(), &log.nodes).unwrap();
+            frontier.append_with(NodeHash::leaf(&stored.entry), |id, hash| {
+                log.nodes.insert(id, hash);
+            });
+            log.stored.push(stored.clone());
+        }
+        log
+    }
+
+    /// Signs the newest tree, with the log's key or another one.
+    pub(crate) fn checkpoint(&self, foreign: bool) -> SignedCheckpoint {
+        let root = root_of(self.size(), &self.nodes).unwrap();
+        let checkpoint = Checkpoint::new(self.origin.clone(), self.size(), root).unwrap();
+        let seed = if foreign { [7; 32] } else { LOG_SEED };
+        let signer = NoteSigner::from_seed(self.origin.as_str().parse().unwrap(), seed);
+        let signed = SignedCheckpoint::sign(&checkpoint, &signer).unwrap();
+        let Some(age) = self.freshness_age else { return signed };
+        let now = jiff::Timestamp::now().as_microsecond();
+        let time = Timestamp::from_micros(now - i64::try_from(age).unwrap() * 1_000_000).unwrap();
+        let cosigner = cosigner(&self.origin);
+        signed.add_signature(cosigner.cosign(&checkpoint, time), &cosigner.verifier()).unwrap()
+    }
+
+    pub(crate) fn inclusion(&self, index: LeafIndex) -> InclusionProof {
+        InclusionProof::make(index, self.size(), &self.nodes).unwrap()
+    }
+
+    pub(crate) fn consistency(&self, old: TreeSize, new: TreeSize) -> ConsistencyProof {
+        ConsistencyProof::make(old, new, &self.nodes).unwrap()
+    }
+
+    pub(crate) fn root_at(&self, size: TreeSize) -> custody_log::RootHash {
+        root_of(size, &self.nodes).unwrap()
+    }
+
+    pub(crate) fn receipt(&self, index: LeafIndex) -> Receipt {
+        let entry = self.stored[usize::try_from(index.get()).unwrap()].entry.clone();
+        Receipt::new(entry, self.inclusion(index), self.checkpoint(false)).unwrap()
+    }
+
+    /// Returns what each entry asserts.
+    pub(crate) fn facts(&self) -> Vec<Facts> {
+        let read_one = |stored: &Stored| {
+            let envelope = Envelope::parse(&stored.envelope).unwrap();
+            read(&Statement::parse(envelope.payload()).unwrap())
+        };
+        self.stored.iter().map(read_one).collect()
+    }
+}
+
+/// Returns an envelope about the bytes, signed by the writer.
+pub(crate) fn envelope(predicate_type: &str, subject: &[u8], predicate: &str) -> Envelope {
+    let payload = StatementBuilder::new(predicate_type)
+        .subject("app.tar.gz", [Digest::sha256_of(subject)])
+        .predicate(predicate.as_bytes())
+        .unwrap();
+    Envelope::sign(IN_TOTO, &payload, &[&writer()]).unwrap()
+}
+
+fn log_signer(origin: &Origin) -> NoteSigner {
+    NoteSigner::from_seed(origin.as_str().parse().unwrap(), LOG_SEED)
+}
+
+fn cosigner(origin: &Origin) -> Cosigner {
+    Cosigner::from_seed(origin.as_str().parse().unwrap(), FRESHNESS_SEED)
+}

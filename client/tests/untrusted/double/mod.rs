@@ -1,0 +1,139 @@
+//! A log in memory that can be told to lie. Its keys, tree, proofs and admission are the real ones; the lies are
+//! those that a real server cannot be made to tell.
+
+pub(crate) mod log;
+pub(crate) mod service;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use custody_client::{Ledger, LedgerError, Options, Patience, Pin};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+
+pub(crate) use log::Log;
+
+/// What the server lies about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lie {
+    /// One bit of every inclusion proof is wrong.
+    WrongProof,
+    /// An entry's admission record is that of another entry.
+    SwappedRecord,
+    /// An entry's envelope is that of another entry.
+    SwappedEnvelope,
+    /// Asked for one entry, another one comes, with a valid proof.
+    SwappedEntry,
+    /// Administrative entries after the first are left out.
+    WithheldAdmin,
+    /// A trace holds an edge that no statement asserts.
+    ForgedEdge,
+    /// A find holds an entry that does not meet the condition.
+    NotAsked,
+    /// The receipt of a record is for another entry.
+    OtherReceipt,
+    /// Requests with a `min_size` beyond the tree are answered all the same.
+    IgnoresMinSize,
+    /// Checkpoints are signed by a key that is not the log's.
+    ForeignKey,
+    /// The answer is as of a root that the log never had.
+    ForeignRoot,
+    /// The answer covers less than it says.
+    NotCovered,
+}
+
+/// A server on a port of its own.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) log: Arc<Mutex<Log>>,
+    pub(crate) lies: Arc<Mutex<Vec<Lie>>>,
+}
+
+impl Server {
+    /// Starts to serve a log.
+    pub(crate) async fn start(log: Log) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let log = Arc::new(Mutex::new(log));
+        let lies = Arc::new(Mutex::new(Vec::new()));
+        let service = service::Service { log: Arc::clone(&log), lies: Arc::clone(&lies) };
+        let router = tonic::transport::Server::builder()
+            .add_service(custody_wire::v1::reader_server::ReaderServer::new(service.clone()))
+            .add_service(custody_wire::v1::query_server::QueryServer::new(service.clone()))
+            .add_service(custody_wire::v1::recorder_server::RecorderServer::new(service));
+        tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
+        Self { address, log, lies }
+    }
+
+    /// Makes the server tell this lie from now on.
+    pub(crate) fn lie(&self, lie: Lie) {
+        self.lies.lock().unwrap().push(lie);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    pub(crate) fn pin(&self) -> Pin {
+        self.log.lock().unwrap().pin()
+    }
+
+    /// Opens the log with the memory in `dir`.
+    pub(crate) async fn open(&self, dir: &Path) -> Result<Ledger, LedgerError> {
+        Ledger::open(self.options(dir)).await
+    }
+
+    pub(crate) fn options(&self, dir: &Path) -> Options {
+        Options {
+            server: self.url(),
+            patience: Patience {
+                timeout: std::time::Duration::from_secs(1),
+                retry_for: std::time::Duration::from_millis(200),
+            },
+            pin: self.pin(),
+            state_dir: dir.to_owned(),
+            trust: None,
+        }
+    }
+
+    /// Runs the real command line against this server, with nothing of the user's environment.
+    pub(crate) async fn custody(&self, dir: &Path, args: &[&str]) -> Run {
+        let pin = self.pin().to_string();
+        let (url, dir) = (self.url(), dir.to_owned());
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        tokio::task::spawn_blocking(move || {
+            let mut command = bare(&dir);
+            command.env("CUSTODY_SERVER", url).env("CUSTODY_TRUST", pin).env("CUSTODY_TIMEOUT", "1s");
+            Run::of(command.args(args).output().unwrap())
+        })
+        .await
+        .unwrap()
+    }
+}
+
+/// The command line without any setting.
+pub(crate) fn bare(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_custody"));
+    command.env_clear().env("HOME", dir).env("CUSTODY_STATE_DIR", dir.join("state")).current_dir(dir);
+    command
+}
+
+/// What a run of the command line gave.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Run {
+    pub(crate) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}

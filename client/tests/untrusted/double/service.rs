@@ -1,0 +1,304 @@
+//! The services of the lying server.
+
+use std::sync::{Arc, Mutex};
+
+use custody_evidence::dsse::Envelope;
+use custody_evidence::fact::{Node, NodeKind};
+use custody_log::{LeafIndex, TreeSize};
+use custody_wire::convert::{hashes_to_wire, node, node_to_wire};
+use custody_wire::v1::get_entries_response::Part;
+use custody_wire::v1::*;
+use custody_wire::{Reason, Refusal};
+use prost::bytes::Bytes;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{Lie, Log as Ledger};
+
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) log: Arc<Mutex<Ledger>>,
+    pub(crate) lies: Arc<Mutex<Vec<Lie>>>,
+}
+
+type Parts = tokio_stream::Iter<std::vec::IntoIter<Result<GetEntriesResponse, Status>>>;
+
+impl Service {
+    fn lies(&self, lie: Lie) -> bool {
+        self.lies.lock().unwrap().contains(&lie)
+    }
+
+    /// Returns the log as it is now, or `behind`.
+    fn at(&self, asked: Option<Log>) -> Result<Ledger, Status> {
+        let (log, asked) = (self.log.lock().unwrap().clone(), asked.unwrap_or_default());
+        let size = log.size().get();
+        if asked.origin != log.origin.to_string() {
+            let refusal = Refusal::new(Reason::WrongOrigin, format!("this is {}", log.origin));
+            return Err(refusal.value("origin", &log.origin).into());
+        }
+        if asked.min_size > size && !self.lies(Lie::IgnoresMinSize) {
+            return Err(Refusal::new(Reason::Behind, format!("the tree has size {size}"))
+                .value("size", size)
+                .into());
+        }
+        Ok(log)
+    }
+
+    fn checkpoint(&self, log: &Ledger) -> Bytes {
+        log.checkpoint(self.lies(Lie::ForeignKey)).bytes().to_vec().into()
+    }
+
+    fn evidence(&self, log: &Ledger, index: u64, envelope: bool) -> Result<EntryEvidence, Status> {
+        let last = log.stored.len() as u64 - 1;
+        if index > last {
+            return Err(Refusal::new(Reason::NoSuchEntry, format!("there is no entry {index}")).into());
+        }
+        let other = usize::try_from(if index == last { last - 1 } else { index + 1 }).unwrap();
+        let of = usize::try_from(index).unwrap();
+        let shown = if self.lies(Lie::SwappedEntry) { other } else { of };
+        let proof = log.inclusion(LeafIndex::new(shown as u64).unwrap());
+        let mut proof = hashes_to_wire(proof.hashes());
+        if self.lies(Lie::WrongProof) {
+            let mut wrong = proof[0].to_vec();
+            wrong[0] ^= 1;
+            proof[0] = wrong.into();
+        }
+        let record = if self.lies(Lie::SwappedRecord) { other } else { shown };
+        let enveloped = if self.lies(Lie::SwappedEnvelope) { other } else { shown };
+        Ok(EntryEvidence {
+            index: shown as u64,
+            entry: log.stored[shown].entry.clone().into(),
+            record: log.stored[record].record.clone().into(),
+            proof,
+            envelope: if envelope { log.stored[enveloped].envelope.clone().into() } else { Bytes::new() },
+        })
+    }
+
+    fn parts(&self, log: &Ledger, indexes: &[u64], envelopes: bool) -> Result<Response<Parts>, Status> {
+        let mut parts = vec![Part::Checkpoint(self.checkpoint(log))];
+        for index in indexes {
+            parts.push(Part::Entry(self.evidence(log, *index, envelopes)?));
+        }
+        let parts: Vec<_> =
+            parts.into_iter().map(|part| Ok(GetEntriesResponse { part: Some(part) })).collect();
+        Ok(Response::new(tokio_stream::iter(parts)))
+    }
+
+    fn as_of(&self, log: &Ledger, at: u64) -> AsOf {
+        let size = if at == 0 { log.size() } else { TreeSize::new(at).unwrap() };
+        let consistency = if size == log.size() {
+            Vec::new()
+        } else {
+            hashes_to_wire(log.consistency(size, log.size()).hashes())
+        };
+        let mut root = log.root_at(size).as_bytes().to_vec();
+        if self.lies(Lie::ForeignRoot) {
+            root[0] ^= 1;
+        }
+        let covered = if self.lies(Lie::NotCovered) { size.get() - 1 } else { size.get() };
+        AsOf {
+            size: size.get(),
+            root: root.into(),
+            checkpoint: self.checkpoint(log),
+            consistency,
+            indexed_to: covered,
+            reader: "1".to_owned(),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl reader_server::Reader for Service {
+    type GetEntriesStream = Parts;
+    type GetAdminChainStream = Parts;
+    type GetEnvelopeStream = tokio_stream::Iter<std::vec::IntoIter<Result<GetEnvelopeResponse, Status>>>;
+
+    async fn get_log(&self, _: Request<GetLogRequest>) -> Result<Response<GetLogResponse>, Status> {
+        let pin = self.log.lock().unwrap().pin();
+        let genesis = pin.genesis.as_bytes().to_vec().into();
+        Ok(Response::new(GetLogResponse { origin: pin.origin.to_string(), genesis }))
+    }
+
+    async fn get_checkpoint(
+        &self,
+        request: Request<GetCheckpointRequest>,
+    ) -> Result<Response<GetCheckpointResponse>, Status> {
+        let log = self.at(request.into_inner().log)?;
+        Ok(Response::new(GetCheckpointResponse { checkpoint: self.checkpoint(&log) }))
+    }
+
+    async fn get_consistency(
+        &self,
+        request: Request<GetConsistencyRequest>,
+    ) -> Result<Response<GetConsistencyResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let size = |size| TreeSize::new(size).unwrap();
+        let proof = log.consistency(size(request.old_size), size(request.new_size));
+        let proof = hashes_to_wire(proof.hashes());
+        Ok(Response::new(GetConsistencyResponse { checkpoint: self.checkpoint(&log), proof }))
+    }
+
+    async fn get_entries(&self, request: Request<GetEntriesRequest>) -> Result<Response<Parts>, Status> {
+        let request = request.into_inner();
+        self.parts(&self.at(request.log)?, &request.indexes, request.envelopes)
+    }
+
+    async fn get_envelope(
+        &self,
+        request: Request<GetEnvelopeRequest>,
+    ) -> Result<Response<Self::GetEnvelopeStream>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let data = log.stored[usize::try_from(request.index).unwrap()].envelope.clone().into();
+        Ok(Response::new(tokio_stream::iter(vec![Ok(GetEnvelopeResponse { data })])))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<GetReceiptRequest>,
+    ) -> Result<Response<GetReceiptResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let receipt = log.receipt(LeafIndex::new(request.index).unwrap()).encode().into();
+        Ok(Response::new(GetReceiptResponse { receipt }))
+    }
+
+    async fn get_admin_chain(
+        &self,
+        request: Request<GetAdminChainRequest>,
+    ) -> Result<Response<Parts>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let own = |(index, stored): (usize, &super::log::Stored)| {
+            let entry = custody_log::Entry::decode(&stored.entry).unwrap();
+            (entry.administrative && index as u64 >= request.since).then_some(index as u64)
+        };
+        let mut indexes: Vec<u64> = log.stored.iter().enumerate().filter_map(own).collect();
+        if self.lies(Lie::WithheldAdmin) {
+            indexes.retain(|index| *index == 0);
+        }
+        self.parts(&log, &indexes, true)
+    }
+}
+
+#[tonic::async_trait]
+impl query_server::Query for Service {
+    async fn resolve(&self, request: Request<ResolveRequest>) -> Result<Response<ResolveResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let known = |text: &&String| {
+            log.facts().iter().any(|facts| {
+                facts.edges.iter().any(|edge| edge.from.id() == **text || edge.to.id() == **text)
+            })
+        };
+        let artifact =
+            |text: &String| Node::named(NodeKind::Artifact, text).map(|node| node_to_wire(&node, None));
+        let nodes = request.things.iter().filter(known).filter_map(artifact).collect();
+        Ok(Response::new(ResolveResponse { nodes, as_of: Some(self.as_of(&log, request.at)) }))
+    }
+
+    async fn find(&self, request: Request<FindRequest>) -> Result<Response<FindResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let meets = |facts: &custody_evidence::fact::Facts| {
+            let terms: Vec<(String, String)> = facts
+                .terms()
+                .iter()
+                .map(|term| (term.field().to_string(), term.value().to_owned()))
+                .collect();
+            request.conditions.iter().all(|asked| terms.contains(&(asked.field.clone(), asked.value.clone())))
+        };
+        let meets = |facts: &custody_evidence::fact::Facts| meets(facts) || self.lies(Lie::NotAsked);
+        let facts = log.facts();
+        let found = facts.iter().enumerate().rev().filter(|(_, facts)| meets(facts));
+        let indexes = found.map(|(index, _)| index as u64).collect();
+        Ok(Response::new(FindResponse { indexes, as_of: Some(self.as_of(&log, request.at)), next: 0 }))
+    }
+
+    async fn trace(&self, request: Request<TraceRequest>) -> Result<Response<TraceResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let about = node("node", request.node.as_ref().unwrap()).unwrap();
+        let (mut nodes, mut edges) = (vec![node_to_wire(&about, None)], Vec::new());
+        let size = if request.at == 0 { log.size().get() } else { request.at };
+        for (entry, facts) in log.facts().iter().enumerate().take(usize::try_from(size).unwrap()) {
+            for edge in facts.edges.iter().filter(|edge| edge.from == about || edge.to == about) {
+                nodes.extend(
+                    [&edge.from, &edge.to]
+                        .map(|node| node_to_wire(node, facts.labels.get(node).map(String::as_str))),
+                );
+                edges.push(Edge {
+                    from: Some(node_to_wire(&edge.from, None)),
+                    to: Some(node_to_wire(&edge.to, None)),
+                    kind: edge.kind.to_string(),
+                    entry: entry as u64,
+                    status: "claimed".to_owned(),
+                    claimed_micros: facts.happened.map_or(0, custody_log::Timestamp::as_micros),
+                });
+            }
+        }
+        if self.lies(Lie::ForgedEdge) {
+            let mallory = Node::named(NodeKind::Identity, "mallory").unwrap();
+            let forged = Edge {
+                to: Some(node_to_wire(&mallory, None)),
+                kind: "approved".to_owned(),
+                ..edges[0].clone()
+            };
+            edges.push(forged);
+        }
+        Ok(Response::new(TraceResponse {
+            resolved: Some(node_to_wire(&about, None)),
+            nodes,
+            edges,
+            missing: Vec::new(),
+            as_of: Some(self.as_of(&log, request.at)),
+            truncated: false,
+        }))
+    }
+}
+
+#[tonic::async_trait]
+impl recorder_server::Recorder for Service {
+    async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
+        let request = request.into_inner();
+        self.at(request.log)?;
+        self.append(&request.envelope)
+    }
+
+    async fn record_stream(
+        &self,
+        request: Request<Streaming<RecordStreamRequest>>,
+    ) -> Result<Response<RecordResponse>, Status> {
+        let mut stream = request.into_inner();
+        let mut envelope = Vec::new();
+        while let Some(message) = stream.message().await? {
+            if let Some(record_stream_request::Part::Data(data)) = message.part {
+                envelope.extend_from_slice(&data);
+            }
+        }
+        self.append(&envelope)
+    }
+}
+
+impl Service {
+    fn append(&self, bytes: &[u8]) -> Result<Response<RecordResponse>, Status> {
+        let mut log = self.log.lock().unwrap();
+        let refused = |word: &str, message: String| {
+            Status::from(Refusal::with_word(tonic::Code::InvalidArgument, word, message))
+        };
+        let envelope = Envelope::parse(bytes).map_err(|error| refused("bad_envelope", error.to_string()))?;
+        let known = log.stored.iter().position(|stored| stored.envelope == bytes);
+        let index = match known {
+            Some(index) => LeafIndex::new(index as u64).unwrap(),
+            None => log.append(&envelope).map_err(|error| refused(error.word(), error.to_string()))?,
+        };
+        let index = if self.lies(Lie::OtherReceipt) { LeafIndex::ZERO } else { index };
+        let record = log.stored[usize::try_from(index.get()).unwrap()].record.clone().into();
+        Ok(Response::new(RecordResponse {
+            duplicate: known.is_some(),
+            index: index.get(),
+            receipt: log.receipt(index).encode().into(),
+            record,
+        }))
+    }
+}

@@ -1,0 +1,249 @@
+//! A server that lies is refused, and the refusal says what was wrong; one that tells the truth is believed.
+
+use std::sync::Arc;
+
+use crate::double::{self, Lie, Log, Server};
+use custody_client::check::CheckError;
+use custody_client::ledger::{At, ProtocolError, Query};
+use custody_client::trust::ReplayError;
+use custody_client::{Ledger, LedgerError, Level, RecordError};
+use custody_evidence::digest_set::Digest;
+use custody_evidence::fact::{Node, NodeKind};
+use custody_log::LeafIndex;
+
+const APPROVAL: &str = "urn:custody:approval:v1";
+const APPROVED: &str = r#"{"for":"prod","approver":"alice","at":"2026-11-20T14:00:00Z"}"#;
+const ARTIFACT: &[u8] = b"the artifact";
+
+fn index(index: u64) -> LeafIndex {
+    LeafIndex::new(index).unwrap()
+}
+
+/// Entry 0, two approvals, a second trust document, an approval.
+fn log() -> Log {
+    let mut log = Log::new();
+    log.append_statement(APPROVAL, ARTIFACT, APPROVED);
+    log.append_statement(APPROVAL, ARTIFACT, &APPROVED.replace("alice", "bob"));
+    log.append_trust("pipeline");
+    log.append_statement(APPROVAL, ARTIFACT, &APPROVED.replace("alice", "carol"));
+    log
+}
+
+async fn lying(lie: Lie) -> (Server, tempfile::TempDir, Result<Ledger, LedgerError>) {
+    let server = Server::start(log()).await;
+    server.lie(lie);
+    let dir = tempfile::tempdir().unwrap();
+    let opened = server.open(dir.path()).await;
+    (server, dir, opened)
+}
+
+/// The log is honest when it is opened, and lies from then on.
+async fn lying_later(lie: Lie) -> (Server, tempfile::TempDir, Ledger) {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = server.open(dir.path()).await.unwrap();
+    server.lie(lie);
+    (server, dir, ledger)
+}
+
+#[tokio::test]
+async fn an_honest_log_is_believed_and_every_entry_verified() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    assert_eq!(ledger.trust().versions().len(), 2);
+    assert_eq!(ledger.trust().complete_to().get(), 5);
+    let all: Vec<LeafIndex> = (0..5).map(index).collect();
+    let checked = ledger.entries(&all, Level::Verified, &|_| {}).await.unwrap();
+    assert!(checked.iter().all(|entry| entry.word() == "verified"));
+    let node = Node::artifact(&Digest::sha256_of(ARTIFACT));
+    let traced = ledger.trace(&node, At::Newest, 0).await.unwrap();
+    assert_eq!(traced.edges.len(), 6);
+    let as_of = ledger.trace(&node, At::Size(custody_log::TreeSize::new(3).unwrap()), 0).await.unwrap();
+    assert_eq!(as_of.as_of.size.get(), 3);
+}
+
+#[tokio::test]
+async fn what_was_learned_is_remembered_and_extended() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    server.open(dir.path()).await.unwrap();
+    server.log.lock().unwrap().append_trust("third");
+    let ledger = server.open(dir.path()).await.unwrap();
+    assert_eq!(ledger.trust().versions().len(), 3);
+    assert_eq!(ledger.checkpoint().checkpoint().size().get(), 6);
+}
+
+#[tokio::test]
+async fn refuses_a_wrong_inclusion_proof() {
+    let (_server, _dir, opened) = lying(Lie::WrongProof).await;
+    assert!(matches!(opened, Err(LedgerError::Replay(ReplayError::Receipt { .. }))), "{opened:?}");
+    let (_server, _dir, mut ledger) = lying_later(Lie::WrongProof).await;
+    let answer = ledger.entry(index(1)).await;
+    assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::Receipt { .. }))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn refuses_another_entry_than_the_one_asked_for() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::SwappedEntry).await;
+    let answer = ledger.entry(index(1)).await;
+    assert!(
+        matches!(&answer, Err(LedgerError::Protocol(ProtocolError::WrongEntry { expected, found }))
+            if (expected.get(), found.get()) == (1, 2)),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn refuses_the_admission_record_of_another_entry() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::SwappedRecord).await;
+    let answer = ledger.entry(index(1)).await;
+    assert!(matches!(answer, Err(LedgerError::Check(CheckError::RecordDigest { .. }))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn refuses_the_envelope_of_another_entry() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::SwappedEnvelope).await;
+    let answer = ledger.entry(index(1)).await;
+    assert!(matches!(answer, Err(LedgerError::Check(CheckError::EnvelopeDigest { .. }))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn notices_a_withheld_administrative_entry() {
+    let (_server, _dir, opened) = lying(Lie::WithheldAdmin).await;
+    assert!(
+        matches!(&opened, Err(LedgerError::Replay(ReplayError::Withheld { expected, found, .. }))
+            if (expected.get(), found.get()) == (3, 0)),
+        "{opened:?}"
+    );
+}
+
+#[tokio::test]
+async fn refuses_a_checkpoint_by_a_foreign_key() {
+    let (_server, _dir, opened) = lying(Lie::ForeignKey).await;
+    assert!(matches!(opened, Err(LedgerError::Replay(ReplayError::Receipt { .. }))), "{opened:?}");
+    let (_server, _dir, mut ledger) = lying_later(Lie::ForeignKey).await;
+    let answer = ledger.entry(index(1)).await;
+    assert!(matches!(answer, Err(LedgerError::Checkpoint(_))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn refuses_an_answer_as_of_a_tree_that_the_log_never_had() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::ForeignRoot).await;
+    let node = Node::named(NodeKind::Artifact, "sha256:00").unwrap();
+    for at in [At::Newest, At::Size(custody_log::TreeSize::new(2).unwrap())] {
+        let answer = ledger.trace(&node, at, 0).await;
+        assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::AsOf { .. }))), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn refuses_an_answer_that_did_not_search_the_whole_tree() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::NotCovered).await;
+    let answer = ledger.find(&Query { limit: 10, ..Query::default() }).await;
+    assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::NotCovered { .. }))), "{answer:?}");
+}
+
+#[tokio::test]
+async fn refuses_another_log_under_the_pinned_name() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = server.options(dir.path());
+    options.pin.genesis = custody_log::EntryDigest::of(b"another entry 0");
+    let opened = Ledger::open(options).await;
+    assert!(matches!(opened, Err(LedgerError::Replay(ReplayError::Genesis { .. }))), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_smaller_tree_signed_today_is_a_rollback_with_evidence() {
+    for ignores_min_size in [false, true] {
+        let server = Server::start(log()).await;
+        let dir = tempfile::tempdir().unwrap();
+        server.open(dir.path()).await.unwrap();
+        let mut restored = log().cut(3);
+        restored.freshness_age = Some(0);
+        *server.log.lock().unwrap() = restored;
+        if ignores_min_size {
+            server.lie(Lie::IgnoresMinSize);
+        }
+        let opened = server.open(dir.path()).await;
+        let Err(LedgerError::Rollback { expected, found, evidence }) = opened else { panic!("{opened:?}") };
+        assert_eq!((expected.get(), found.get()), (5, 3));
+        assert_eq!(evidence.len(), 2);
+        assert!(evidence.iter().all(|path| path.exists()));
+    }
+}
+
+#[tokio::test]
+async fn a_smaller_tree_from_the_past_is_lag() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    server.open(dir.path()).await.unwrap();
+    let mut lagging = log().cut(3);
+    lagging.freshness_age = Some(3600);
+    *server.log.lock().unwrap() = lagging;
+    let opened = server.open(dir.path()).await;
+    assert!(matches!(opened, Err(LedgerError::Behind { .. })), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_tree_that_does_not_extend_the_one_seen_is_a_fork_with_evidence() {
+    for further in [0, 1, 2] {
+        let server = Server::start(log()).await;
+        let dir = tempfile::tempdir().unwrap();
+        server.open(dir.path()).await.unwrap();
+        let mut fork = log().cut(4);
+        for _ in 0..=further {
+            fork.append_statement(APPROVAL, b"another artifact", APPROVED);
+        }
+        *server.log.lock().unwrap() = fork;
+        let opened = server.open(dir.path()).await;
+        let Err(LedgerError::Fork { evidence, .. }) = opened else { panic!("{opened:?}") };
+        assert_eq!(evidence.len(), 2);
+        assert!(evidence.iter().all(|path| path.exists()));
+    }
+}
+
+#[tokio::test]
+async fn records_at_once_and_in_pieces_and_knows_a_duplicate() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    let sent = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let seen = Arc::clone(&sent);
+    let progress: custody_client::ledger::Progress =
+        Arc::new(move |bytes| seen.store(bytes, std::sync::atomic::Ordering::Relaxed));
+    let large = format!(r#"{{"filler":"{}"}}"#, "x".repeat(3 << 20));
+    for predicate in ["{}", &large] {
+        let envelope = double::log::envelope("https://example.com/any/v1", ARTIFACT, predicate);
+        let recorded = ledger.record(&envelope, Arc::clone(&progress)).await.unwrap();
+        assert!(!recorded.duplicate);
+        assert_eq!(recorded.logged.entry().envelope.digest, envelope.digest());
+        assert_eq!(sent.load(std::sync::atomic::Ordering::Relaxed), envelope.bytes().len() as u64);
+        let again = ledger.record(&envelope, Arc::clone(&progress)).await.unwrap();
+        assert!(again.duplicate);
+        assert_eq!(again.logged.entry(), recorded.logged.entry());
+    }
+}
+
+#[tokio::test]
+async fn refuses_a_receipt_for_something_else() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::OtherReceipt).await;
+    let envelope = double::log::envelope(APPROVAL, b"new", APPROVED);
+    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    assert!(matches!(answer, Err(RecordError::OtherContent { .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_refused_envelope_keeps_the_stable_word() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    let stranger = custody_evidence::key::SigningKey::from_seed(&[8; 32]);
+    let payload = double::log::envelope(APPROVAL, ARTIFACT, APPROVED);
+    let envelope =
+        custody_evidence::dsse::Envelope::sign(payload.payload_type(), payload.payload(), &[&stranger])
+            .unwrap();
+    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    assert!(matches!(&answer, Err(RecordError::Refused { word, .. }) if word == "unknown_key"), "{answer:?}");
+}
