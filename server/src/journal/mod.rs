@@ -5,10 +5,10 @@
 //!
 //! - **The commit point** is the return of [`Journal::append`]. When it returns `Ok`, every byte of the batch
 //!   is on disk, in its final place, and the [`Reader`] shows it. Before that nothing of the batch is
-//! visible.
+//!   visible.
 //! - **A failed append consumes the journal.** [`AppendError::Refused`] gives it back, since nothing was
 //!   written. [`AppendError::Unknown`] does not: whether the batch is on disk can only be told by opening
-//! again.
+//!   again.
 //! - **One writer.** A directory has one open journal at a time (a lock says so); readers are many.
 //! - **Nothing is overwritten.** A frame is written only after the one before it is synced, so only the last
 //!   frame can be torn, and only one that no kept checkpoint covers is ever cut.
