@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::identity::Identity;
 use crate::json::{self, JsonError};
 use crate::key::KeyId;
+use crate::object::Object;
 use crate::trust::Authority;
 
 /// The value of the member `format`.
@@ -290,14 +291,15 @@ impl AdmissionRecord {
         if bytes.len() > MAX_RECORD {
             return Err(RecordError::TooLong { max: MAX_RECORD, found: bytes.len() });
         }
-        let header: Header<'_> = json::from_slice(bytes)?;
+        let Object(header): Object<Header<'_>> = json::from_slice(bytes)?;
         if header.format != RECORD_FORMAT {
             return Err(RecordError::Format { found: header.format.chars().take(80).collect() });
         }
         if let Some(name) = header.crit.iter().find(|name| !MEMBERS.contains(&name.as_str())) {
             return Err(RecordError::UnknownCritical { name: name.chars().take(80).collect() });
         }
-        Ok(json::from_slice(bytes)?)
+        let Object(record) = json::from_slice(bytes)?;
+        Ok(record)
     }
 
     /// Returns the distinct keys whose signatures count.

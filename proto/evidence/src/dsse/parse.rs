@@ -14,6 +14,7 @@ use super::kind;
 use super::pae::Pae;
 use super::{Base64Error, Envelope, EnvelopeError, MAX_ENVELOPE, MAX_KEYID, MAX_SIGNATURES, Signature};
 use crate::json;
+use crate::object::Object;
 
 #[derive(Deserialize)]
 struct EnvelopeJson<'a> {
@@ -63,7 +64,7 @@ impl<'de: 'a, 'a> Visitor<'de> for SignaturesVisitor<'a> {
         let mut kept = Vec::new();
         while kept.len() < MAX_SIGNATURES {
             match list.next_element()? {
-                Some(signature) => kept.push(signature),
+                Some(Object(signature)) => kept.push(signature),
                 None => return Ok(Signatures { count: kept.len(), kept }),
             }
         }
@@ -80,7 +81,7 @@ pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, EnvelopeError> {
     if bytes.len() > MAX_ENVELOPE {
         return Err(EnvelopeError::TooLong { max: MAX_ENVELOPE, found: bytes.len() });
     }
-    let outer: EnvelopeJson<'_> =
+    let Object(outer): Object<EnvelopeJson<'_>> =
         json::from_unsigned_slice(&bytes).map_err(|error| match kind::of(&bytes) {
             Some(kind) => EnvelopeError::OtherKind { kind },
             None => EnvelopeError::Json(error),

@@ -241,3 +241,16 @@ proptest::proptest! {
         proptest::prop_assert!(envelope.require(&[one.public().clone()], 1).is_ok());
     }
 }
+
+#[test]
+fn refuses_lists_in_the_place_of_objects() {
+    // Serde would read the elements as members in order; other readers see no envelope there.
+    let good = r#"{"payload":"e30=","payloadType":"t","signatures":[{"keyid":"","sig":"AA=="}]}"#;
+    Envelope::parse(good.as_bytes()).unwrap();
+    for list in [
+        r#"["e30=","t",[{"keyid":"","sig":"AA=="}]]"#,
+        r#"{"payload":"e30=","payloadType":"t","signatures":[["","AA=="]]}"#,
+    ] {
+        assert!(Envelope::parse(list.as_bytes()).is_err(), "{list}");
+    }
+}

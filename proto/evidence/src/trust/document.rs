@@ -13,6 +13,7 @@ use crate::dsse::MAX_KEYS_TRIED;
 use crate::identity::Identity;
 use crate::json;
 use crate::key::{KeyId, PublicKey};
+use crate::object::Object;
 use crate::statement::{Statement, StatementBuilder};
 use crate::subject_name::{NameKind, digest_of_name};
 
@@ -282,13 +283,14 @@ impl TrustDocument {
 
     /// Reads the predicate of a trust statement.
     pub fn parse(predicate: &[u8]) -> Result<Self, TrustError> {
-        let header: Header<'_> = json::from_slice(predicate)?;
+        let Object(header): Object<Header<'_>> = json::from_slice(predicate)?;
         if header.format != FORMAT {
             return Err(TrustError::Format { found: header.format.chars().take(80).collect() });
         }
         // Before the members are read: a member that must be understood may change what the others mean.
         check_crit(&header.crit)?;
-        Self::new(json::from_slice(predicate)?)
+        let Object(members) = json::from_slice(predicate)?;
+        Self::new(members)
     }
 
     /// Reads a trust statement: one subject, which is the origin.
