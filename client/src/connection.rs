@@ -63,7 +63,7 @@ pub enum AddressError {
 pub enum CallError {
     /// The server refused, with a stable reason word.
     #[error("the server refused: {}", .0.message())]
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// Nothing answered at the address.
     #[error("cannot reach the server at {server}: {why}")]
     Unreachable {
@@ -184,7 +184,7 @@ impl Connection {
 
     fn explain(&self, status: &Status) -> CallError {
         if let Some(refusal) = Refusal::from_status(status) {
-            return CallError::Refused(refusal);
+            return CallError::Refused(Box::new(refusal));
         }
         let why = root_cause(status);
         match status.code() {

@@ -1,7 +1,7 @@
 //! How new the newest checkpoint is: what tells a quiet log from a frozen one.
 
 use custody_log::Timestamp;
-use custody_log::checkpoint::VerifiedCheckpoint;
+use custody_log::checkpoint::{VerifiedCheckpoint, VerifiedCosignature};
 
 use crate::trust::Trust;
 
@@ -31,7 +31,7 @@ impl Freshness {
     #[must_use]
     pub fn of(checkpoint: &VerifiedCheckpoint, trust: &Trust, now: Timestamp) -> Self {
         let keys = trust.current().state.freshness_keys();
-        let newest = checkpoint.cosignatures(&keys).iter().map(|one| one.seconds()).max();
+        let newest = checkpoint.cosignatures(&keys).iter().map(VerifiedCosignature::seconds).max();
         match newest.map(|seconds| now.as_seconds().saturating_sub(seconds)) {
             None => Self::Unknown,
             Some(age) if age > STALE_AFTER_SECONDS => Self::Stale { age },

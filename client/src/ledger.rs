@@ -127,7 +127,7 @@ pub enum LedgerError {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: TrustFileError,
+        source: Box<TrustFileError>,
     },
     /// The remembered checkpoint cannot be used.
     #[error("the remembered checkpoint {}: {source}", .path.display())]

@@ -1,5 +1,7 @@
 //! `custody config`: each setting, its value, and where it came from.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::Context;
@@ -28,7 +30,7 @@ pub(crate) async fn run(_args: Args, context: &Context) -> Result<Outcome, Failu
         let mut text = String::new();
         for (name, value, source) in rows {
             let value = value.as_deref().unwrap_or("-");
-            text += &format!("{name:<14} {}  ({source})\n", escape_line(value));
+            let _ = writeln!(text, "{name:<14} {}  ({source})", escape_line(value));
         }
         context.output.print(text)?;
     }

@@ -1,8 +1,10 @@
 //! `custody find`: the entries that meet every condition.
 
+use std::fmt::Write as _;
+
 use custody_client::ledger::{At, Moment, Query};
 use custody_client::{Checked, Ledger, Level};
-use custody_evidence::fact::{Field, Term};
+use custody_evidence::fact::{Field, Node, Term};
 use custody_evidence::purl::Purl;
 use custody_log::Timestamp;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
@@ -98,12 +100,8 @@ pub(crate) enum Verify {
 
 /// Returns the level for a list of this length.
 pub(crate) fn level(asked: Option<Verify>, entries: usize) -> Level {
-    match asked {
-        Some(Verify::Logged) => Level::Logged,
-        Some(Verify::Full) => Level::Verified,
-        None if entries > VERIFIED_BY_DEFAULT => Level::Logged,
-        None => Level::Verified,
-    }
+    let logged = asked.map_or(entries > VERIFIED_BY_DEFAULT, |asked| asked == Verify::Logged);
+    if logged { Level::Logged } else { Level::Verified }
 }
 
 /// Finds entries.
@@ -241,7 +239,7 @@ fn check_conditions(entry: &Checked, terms: &[(Term, String)]) -> Result<(), Fai
             (Field::Submitter, _) | (_, None) => true,
             (Field::Component, Some(verified)) if sent != term.value() => {
                 let nodes = verified.facts().edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
-                nodes.map(|node| node.id()).any(|id| id == sent || id.starts_with(&format!("{sent}?")))
+                nodes.map(Node::id).any(|id| id == sent || id.starts_with(&format!("{sent}?")))
             }
             (_, Some(verified)) => verified.facts().terms().contains(term),
         };
@@ -261,8 +259,9 @@ fn table(entries: &[Checked]) -> String {
         let subject = record.subjects.first().map_or_else(String::new, |subject| short(subject, 19));
         let more = record.subjects.len().saturating_sub(1);
         let more = if more == 0 { String::new() } else { format!(" +{more}") };
-        text += &format!(
-            "{:>8}  {}  {:<8}  {}  {subject}{more}  {}\n",
+        let _ = writeln!(
+            text,
+            "{:>8}  {}  {:<8}  {}  {subject}{more}  {}",
             logged.entry().index,
             &short_time(&logged.entry().time.to_string()),
             entry.word(),

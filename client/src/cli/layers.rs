@@ -132,14 +132,13 @@ impl Layers {
         })?;
         for (key, value) in table {
             let flag = key.replace('_', "-");
-            let values = self.file_value(&flag, &value, &path, flags)?;
+            let values = Self::file_value(&flag, &value, &path, flags)?;
             self.values.insert(flag, (values, Source::File(path.clone())));
         }
         Ok(())
     }
 
     fn file_value(
-        &self,
         flag: &str,
         value: &toml::Value,
         path: &std::path::Path,

@@ -153,7 +153,7 @@ fn prepare(
         output.warn(warning);
     }
     let globals = cli.globals.list(&matches, &environment);
-    let settings = Settings::new(cli.globals, &environment).map_err(Stop::Failed)?;
+    let settings = Settings::new(cli.globals, &environment);
     Ok((cli.command, Context { settings, output, clock, environment, layers, globals }))
 }
 

@@ -72,6 +72,7 @@ impl Output {
     }
 
     /// Prints exact bytes.
+    #[expect(clippy::unused_self, reason = "all printing goes through the output that a command was given")]
     pub(crate) fn print_bytes(self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         written(out.write_all(bytes).and_then(|()| out.flush()))

@@ -95,14 +95,14 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// Works out the directories.
-    pub(crate) fn new(globals: Globals, environment: &Environment) -> Result<Self, Failure> {
-        Ok(Self {
+    pub(crate) fn new(globals: Globals, environment: &Environment) -> Self {
+        Self {
             server: globals.server,
             trust: globals.trust,
             timeout: globals.timeout,
             config_file: globals.config.or_else(|| default_config_file(environment)),
             state_dir: globals.state_dir.or_else(|| default_state_dir(environment)),
-        })
+        }
     }
 
     /// Returns the path of the configuration file, whether or not it exists.

@@ -1,5 +1,7 @@
 //! `custody show`: one entry, and the checks made on it.
 
+use std::fmt::Write as _;
+
 use custody_client::ledger::Query;
 use custody_client::{Ledger, Verified};
 use custody_evidence::admission::{AdmissionRecord, CheckName, CheckResult};
@@ -204,22 +206,22 @@ fn text(verified: &Verified) -> String {
     let record = logged.record();
     let mut out = String::new();
     out += &escape(&String::from_utf8_lossy(logged.receipt().entry_bytes()));
-    out += &format!("\npredicate  {}\n", escape_line(&record.predicate_type));
+    let _ = writeln!(out, "\npredicate  {}", escape_line(&record.predicate_type));
     if !verified.facts().interpreted {
         out += "           not interpreted: found by subject, type, signer and time\n";
     }
     for subject in verified.statement().subjects() {
         let name = subject.name().or_else(|| subject.uri()).unwrap_or("-");
         for digest in subject.digests() {
-            out += &format!("subject    {}  {}\n", escape_line(&digest.to_string()), escape_line(name));
+            let _ = writeln!(out, "subject    {}  {}", escape_line(&digest.to_string()), escape_line(name));
         }
     }
-    out += &format!("authority  {}\n\nchecks\n", record.authority);
+    let _ = writeln!(out, "authority  {}\n\nchecks", record.authority);
     for (name, status, detail) in checks(verified) {
-        out += &format!("  {name:<10} {status:<11}  {}\n", escape_line(&detail));
+        let _ = writeln!(out, "  {name:<10} {status:<11}  {}", escape_line(&detail));
     }
     let pretty = serde_json::to_string_pretty(&statement(verified)).unwrap_or_default();
-    out += &format!("\nstatement\n{}\n\nreceipt\n", escape(&pretty));
+    let _ = writeln!(out, "\nstatement\n{}\n\nreceipt", escape(&pretty));
     out += &escape(&String::from_utf8_lossy(&logged.receipt().receipt().encode()));
     out
 }

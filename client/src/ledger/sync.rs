@@ -2,7 +2,7 @@
 
 use custody_log::LeafIndex;
 use custody_log::TreeSize;
-use custody_log::checkpoint::{SignedCheckpoint, VerifiedCheckpoint};
+use custody_log::checkpoint::{SignedCheckpoint, VerifiedCheckpoint, VerifiedCosignature};
 use custody_log::receipt::Receipt;
 use custody_log::tree::ConsistencyProof;
 use custody_wire::convert::hashes;
@@ -251,7 +251,9 @@ impl Opening<'_> {
             return lag;
         }
         let keys = trust.current().state.freshness_keys();
-        let time = |signed: &SignedCheckpoint| signed.cosignatures(&keys).iter().map(|c| c.seconds()).max();
+        let time = |signed: &SignedCheckpoint| {
+            signed.cosignatures(&keys).iter().map(VerifiedCosignature::seconds).max()
+        };
         if let (Some(shown), Some(last)) = (time(&shown), time(last))
             && shown <= last
         {
@@ -282,10 +284,10 @@ fn size_of(refusal: &Refusal) -> TreeSize {
 
 fn remembered_trust(memory: &Memory, pin: &Pin) -> Result<Option<Trust>, LedgerError> {
     let Some(bytes) = memory.trust()? else { return Ok(None) };
-    let unusable = |source| LedgerError::TrustFile { path: memory.trust_path(), source };
+    let unusable = |source| LedgerError::TrustFile { path: memory.trust_path(), source: Box::new(source) };
     let file = TrustFile::decode(&bytes).map_err(unusable)?;
     // The directory's name holds only a part of the pin.
-    if file.pin != *pin { Ok(None) } else { Ok(Some(Trust::verify(file)?)) }
+    if file.pin == *pin { Ok(Some(Trust::verify(file)?)) } else { Ok(None) }
 }
 
 fn longer(one: Option<Trust>, two: Option<Trust>) -> Option<Trust> {

@@ -123,6 +123,10 @@ impl TrustFile {
     }
 
     /// Returns the file's bytes, with a final line feed.
+    ///
+    /// # Panics
+    ///
+    /// Never: texts and lists are always JSON.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let text = |receipt: &Receipt| String::from_utf8_lossy(&receipt.encode()).into_owned();

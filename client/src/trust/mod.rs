@@ -181,6 +181,10 @@ impl Trust {
     }
 
     /// Returns what holds now.
+    ///
+    /// # Panics
+    ///
+    /// Never: [`Trust::verify`] refuses an empty chain.
     #[must_use]
     pub fn current(&self) -> &Version {
         self.versions.last().expect("verify refuses an empty chain")
@@ -240,12 +244,11 @@ fn next_version(pin: &Pin, before: Option<&Version>, admin: &AdminEntry) -> Resu
     if record != entry.record.digest {
         return Err(ReplayError::Record { index, expected: entry.record.digest, found: record });
     }
-    let state = match before {
-        Some(version) => version.state.next(&envelope, index),
-        None => {
-            check_genesis(pin, &admin.receipt)?;
-            TrustState::first(&envelope, &pin.origin)
-        }
+    let state = if let Some(version) = before {
+        version.state.next(&envelope, index)
+    } else {
+        check_genesis(pin, &admin.receipt)?;
+        TrustState::first(&envelope, &pin.origin)
     };
     let state = state.map_err(|source| ReplayError::Trust { index, source })?;
     Ok(Version { entry, envelope, state })

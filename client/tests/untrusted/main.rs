@@ -1,5 +1,14 @@
 //! The client against servers that nobody should trust, and what the user reads about it.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::pedantic,
+    clippy::unwrap_used,
+    reason = "a test that meets what it does not expect must stop"
+)]
+
 mod double;
 mod lies;
 mod messages;

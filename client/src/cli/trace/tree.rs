@@ -46,7 +46,7 @@ pub(super) fn draw(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
         let _ = writeln!(out, "  {style}missing{style:#}  {}", missing.join(", "));
     }
-    let _ = write!(out, "\n{}\n", footer(chain, ledger));
+    let _ = writeln!(out, "\n{}", footer(chain, ledger));
     out
 }
 

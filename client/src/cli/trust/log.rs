@@ -1,7 +1,9 @@
 //! `custody trust log`: all versions.
 
+use std::fmt::Write as _;
+
 use custody_client::trust::Version;
-use custody_evidence::dsse::verify_signatures;
+use custody_evidence::dsse::{SignatureVerdict, verify_signatures};
 use custody_evidence::key::PublicKey;
 use serde_json::json;
 
@@ -32,12 +34,12 @@ pub(crate) async fn run(_args: Args, context: &Context) -> Result<Outcome, Failu
             "signers": signers,
             "changes": changes,
         }));
-        text += &format!("version {number}  entry {}  {}\n", version.entry.index, version.entry.time);
+        let _ = writeln!(text, "version {number}  entry {}  {}", version.entry.index, version.entry.time);
         for signer in signers {
-            text += &format!("  signed by {signer}\n");
+            let _ = writeln!(text, "  signed by {signer}");
         }
         for change in changes {
-            text += &format!("  {change}\n");
+            let _ = writeln!(text, "  {change}");
         }
     }
     if context.output.is_json() {
@@ -57,7 +59,7 @@ fn signers(version: &Version, before: Option<&Version>) -> Vec<String> {
     }
     let verdicts = verify_signatures(&version.envelope, &keys);
     let mut signers: Vec<String> =
-        verdicts.iter().filter_map(|verdict| verdict.signer()).map(|key| format!("key:{key}")).collect();
+        verdicts.iter().filter_map(SignatureVerdict::signer).map(|key| format!("key:{key}")).collect();
     signers.sort();
     signers.dedup();
     signers

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     match args.command {
         Command::Show(args) => show::run(args, context).await,
         Command::Propose(args) => propose::run(args, context).await,
-        Command::Sign(args) => sign::run(args, context),
+        Command::Sign(args) => sign::run(&args, context),
         Command::Log(args) => log::run(args, context).await,
     }
 }

@@ -1,5 +1,7 @@
 //! `custody trust propose`: the next version of the trust document.
 
+use std::fmt::Write as _;
+
 use std::path::{Path, PathBuf};
 
 use custody_client::memory::replace;
@@ -76,7 +78,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     } else {
         let mut text = format!("version {} in {}\n", after.version(), args.out.display());
         for change in changes {
-            text += &format!("  {change}\n");
+            let _ = writeln!(text, "  {change}");
         }
         context.output.print(text)?;
         context.output.note(format!(

@@ -21,7 +21,7 @@ pub(crate) struct Args {
     /// A proposed trust document: a statement, or an envelope that others signed already. It is replaced by
     /// the envelope with one signature more.
     file: PathBuf,
-    /// The key to sign with: a file, a name in the key store, a key id, or env://VARIABLE.
+    /// The key to sign with: a file, a name in the key store, a key id, or `env://VARIABLE`.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
     /// Sign without asking.
@@ -30,7 +30,7 @@ pub(crate) struct Args {
 }
 
 /// Signs a proposed document.
-pub(crate) fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let bytes = std::fs::read(&args.file).map_err(|error| {
         Failure::usage("unreadable", format!("cannot read {}: {error}", args.file.display()))
     })?;

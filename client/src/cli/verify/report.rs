@@ -1,5 +1,7 @@
 //! What came out of `custody verify`, a line a file.
 
+use std::fmt::Write as _;
+
 use custody_client::{Level, Trust};
 use custody_log::LeafIndex;
 use serde_json::{Value, json};
@@ -101,14 +103,16 @@ impl Report {
         let mut text = String::new();
         for row in &self.rows {
             let entry = row.index.map_or_else(String::new, |index| format!("entry {index}: "));
-            text += &format!(
-                "{:<width$}  {:<11}  {entry}{}\n",
+            let _ = writeln!(
+                text,
+                "{:<width$}  {:<11}  {entry}{}",
                 escape_line(&row.file),
                 row.verdict.word().replace('_', " "),
                 escape_line(&row.detail)
             );
         }
-        text += &format!(
+        let _ = writeln!(
+            text,
             "\nchecked offline with the trust of {}, which is complete up to tree size {}\n",
             trust.pin().origin,
             trust.complete_to()
