@@ -170,6 +170,7 @@ impl Connection {
                 Reason::Behind
                 | Reason::Busy
                 | Reason::ShuttingDown
+                | Reason::Stalled
                 | Reason::OutcomeUnknown
                 | Reason::ClockUnsteady => Some(self.longest()),
                 _ => None,

@@ -3,10 +3,11 @@
 use std::future::Future;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use custody_log::TreeSize;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 use crate::admission::Recording;
 use crate::index::Follower;
@@ -18,6 +19,10 @@ use crate::transport;
 /// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
 /// envelope, the unary limit, these are 256 MiB.
 const QUEUE_LENGTH: usize = 256;
+
+/// How long requests may take to end after the server was asked to stop: as long as an upload may stand still,
+/// and five seconds more. What is acknowledged is on disk, however the server ends.
+const GRACE: Duration = Duration::from_secs(35);
 
 /// A log that is open and takes envelopes.
 pub struct Service {
@@ -55,8 +60,24 @@ impl Service {
     ) -> Result<(), tonic::transport::Error> {
         let Self { ledger, queue, sequencer, follower, clock } = self;
         let recording = Recording::new(Arc::clone(&ledger), queue, clock);
+        let stopping = Arc::new(Notify::new());
+        let asked = Arc::clone(&stopping);
+        let stop = async move {
+            stop.await;
+            asked.notify_one();
+        };
+        let overdue = async {
+            stopping.notified().await;
+            tokio::time::sleep(GRACE).await;
+        };
         // The last sender of the queue goes with the services; then the sequencer empties the queue and ends.
-        let served = transport::serve(listener, Arc::clone(&ledger), recording, stop).await;
+        let served = tokio::select! {
+            served = transport::serve(listener, Arc::clone(&ledger), recording, stop) => served,
+            () = overdue => {
+                tracing::warn!("a request did not end in time; the journal is not sealed, the next start checks its tail");
+                return Ok(());
+            }
+        };
         tracing::info!("finishing what was accepted");
         if tokio::task::spawn_blocking(move || sequencer.join()).await.is_err() {
             tracing::error!("the sequencer ended badly; the next start recovers");

@@ -152,6 +152,7 @@ fn refused(refusal: &Refusal) -> Failure {
         Reason::Behind
         | Reason::Busy
         | Reason::ShuttingDown
+        | Reason::Stalled
         | Reason::ClockUnsteady
         | Reason::DigestMismatch
         | Reason::StreamOrder

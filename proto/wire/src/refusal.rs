@@ -43,12 +43,14 @@ pub enum Reason {
     DigestMismatch,
     /// The stream's first message is not a header, or a later one is.
     StreamOrder,
+    /// An upload stood still for too long. Try again.
+    Stalled,
     /// The server's clock cannot be trusted for a new entry; nothing was written.
     ClockUnsteady,
 }
 
 impl Reason {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 16] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
@@ -63,6 +65,7 @@ impl Reason {
         Self::TooLarge,
         Self::DigestMismatch,
         Self::StreamOrder,
+        Self::Stalled,
         Self::ClockUnsteady,
     ];
 
@@ -84,6 +87,7 @@ impl Reason {
             Self::TooLarge => "too_large",
             Self::DigestMismatch => "digest_mismatch",
             Self::StreamOrder => "stream_order",
+            Self::Stalled => "stalled",
             Self::ClockUnsteady => "clock_unsteady",
         }
     }
@@ -98,9 +102,11 @@ impl Reason {
     #[must_use]
     pub const fn code(self) -> Code {
         match self {
-            Self::Behind | Self::OutcomeUnknown | Self::ShuttingDown | Self::ClockUnsteady => {
-                Code::Unavailable
-            }
+            Self::Behind
+            | Self::OutcomeUnknown
+            | Self::ShuttingDown
+            | Self::Stalled
+            | Self::ClockUnsteady => Code::Unavailable,
             Self::Damaged => Code::DataLoss,
             Self::InvalidField | Self::TooLarge | Self::DigestMismatch | Self::StreamOrder => {
                 Code::InvalidArgument

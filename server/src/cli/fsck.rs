@@ -61,7 +61,7 @@ fn print(report: &FsckReport) {
     }
     if let Some(tail) = &report.unfinished {
         println!(
-            "the last write did not end: {} bytes at offset {} of {}; nobody was told of it, and the next start cuts it",
+            "the last write did not end: {} bytes at offset {} of {}; no kept checkpoint covers it, and the next start cuts it",
             tail.bytes,
             tail.offset,
             tail.segment.display()

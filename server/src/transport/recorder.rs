@@ -1,6 +1,7 @@
 //! The service that records.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use custody_log::EnvelopeDigest;
 use custody_wire::convert::envelope_digest;
@@ -16,6 +17,9 @@ use super::{blocking, head, status};
 use crate::admission::Recording;
 use crate::ledger::Ledger;
 use crate::sequencer::Recorded;
+
+/// How long an upload may stand still: 30 s. Then it gives its place to others.
+const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Records one envelope a call.
 pub(super) struct RecorderService {
@@ -128,7 +132,11 @@ async fn collect(stream: &mut Streaming<RecordStreamRequest>, length: u64) -> Re
 }
 
 async fn next(stream: &mut Streaming<RecordStreamRequest>) -> Result<Option<Part>, Refusal> {
-    let message = stream.message().await.map_err(|error| {
+    let message = tokio::time::timeout(STALL_MAX, stream.message()).await.map_err(|_| {
+        let message = format!("no data came for {} seconds", STALL_MAX.as_secs());
+        Refusal::new(Reason::Stalled, message)
+    })?;
+    let message = message.map_err(|error| {
         Refusal::with_word(error.code(), Reason::StreamOrder.word(), error.message().to_owned())
     })?;
     match message {
