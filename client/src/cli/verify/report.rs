@@ -113,7 +113,7 @@ impl Report {
         }
         let _ = writeln!(
             text,
-            "\nchecked offline with the trust of {}, which is complete up to tree size {}\n",
+            "\nchecked offline with the trust of {}, which is complete up to tree size {}",
             trust.pin().origin,
             trust.complete_to()
         );
