@@ -13,7 +13,7 @@ use custody_wire::{Reason, Refusal};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{blocking, head, status};
+use super::{PATIENCE, blocking, head, status};
 use crate::admission::Recording;
 use crate::ledger::Ledger;
 use crate::sequencer::Recorded;
@@ -41,7 +41,10 @@ impl RecorderService {
 
     async fn answer(&self, recorded: Recorded) -> Result<RecordResponse, Refusal> {
         let Recorded { index, duplicate } = recorded;
-        let head = self.ledger.head();
+        // Someone else's entry may be in the index a moment before its checkpoint is signed.
+        let size = index.size_through();
+        let reached = self.ledger.at_least(size, PATIENCE).await;
+        let head = reached.map_err(|behind| super::behind(size, behind.size))?;
         blocking(move || {
             let receipt = head.receipt(index).map_err(|error| status::tree(&error))?;
             let record = head.journal.record(index).map_err(|error| status::read(&error))?;
