@@ -57,7 +57,7 @@ struct FailingFiles(Arc<FailingSync>);
 
 impl FailingFiles {
     fn wrap(&self, file: std::io::Result<Box<dyn File>>) -> std::io::Result<Box<dyn File>> {
-        file.map(|inner| Box::new(FailingFile { inner, disk: Arc::clone(&self.0) }) as Box<dyn File>)
+        Ok(Box::new(FailingFile { inner: file?, disk: Arc::clone(&self.0) }))
     }
 }
 
