@@ -11,7 +11,7 @@ use super::output::escape_line;
 
 /// Print each setting and where its value came from.
 ///
-/// The order is: flag, environment (CUSTODY_<FLAG>), configuration file, default. An empty variable counts as
+/// The order is: flag, environment (`CUSTODY_<FLAG>`), configuration file, default. An empty variable counts as
 /// unset. Flags that weaken or move a check are taken from the command line only.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
