@@ -5,6 +5,26 @@
 //! [`memory`] knows the largest tree seen, [`check`] names what an entry was checked for.
 //!
 //! Nothing here reads the clock, the environment or the terminal: the command line does, and passes it in.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use custody_client::{Ledger, Options, Patience};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let patience = Patience { timeout: Duration::from_secs(30), retry_for: Duration::from_secs(3) };
+//! let mut ledger = Ledger::open(Options {
+//!     server: "http://127.0.0.1:4600".to_owned(),
+//!     patience,
+//!     pin: "example.com/log+sha256:<digest of entry 0>".parse()?,
+//!     state_dir: "/var/lib/my-tool/custody".into(),
+//!     trust: None,
+//! })
+//! .await?;
+//! let entry = ledger.entry("1042".parse()?).await?;
+//! println!("{} is verified", entry.statement().predicate_type());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod check;
 pub mod ci;

@@ -1,8 +1,10 @@
 //! `custody show`: one entry, and the checks made on it.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use custody_client::ledger::Query;
+use custody_client::memory::replace;
 use custody_client::{Ledger, Verified};
 use custody_evidence::admission::{AdmissionRecord, CheckName, CheckResult};
 use custody_evidence::fact::{Field, NodeKind};
@@ -25,6 +27,10 @@ pub(crate) struct Args {
     /// Print the envelope's exact bytes and nothing else.
     #[arg(long)]
     raw: bool,
+    /// Also write receipt, admission record and envelope into this directory, each in its exact bytes, for
+    /// `custody verify`.
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
 }
 
 /// How many candidates are listed when a THING has several entries.
@@ -35,6 +41,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let mut ledger = session::open(context).await?;
     let index = find_entry(&mut ledger, &args.thing, context).await?;
     let verified = ledger.entry(index).await?;
+    if let Some(dir) = &args.save {
+        save(&verified, dir, context)?;
+    }
     if args.raw {
         context.output.print_bytes(verified.envelope().bytes())?;
     } else if context.output.is_json() {
@@ -77,6 +86,26 @@ async fn find_entry(ledger: &mut Ledger, thing: &str, context: &Context) -> Resu
             .hint(format!("show one of them, or all together with `custody trace {thing}`")))
         }
     }
+}
+
+/// Writes `<index>.receipt`, `<index>.record.json` and `<index>.envelope.json`.
+fn save(verified: &Verified, dir: &Path, context: &Context) -> Result<(), Failure> {
+    let unwritable = |why: String| Failure::usage("unwritable", why);
+    std::fs::create_dir_all(dir)
+        .map_err(|error| unwritable(format!("cannot make {}: {error}", dir.display())))?;
+    let logged = verified.logged();
+    let receipt = logged.receipt().receipt().encode();
+    let index = logged.entry().index;
+    for (kind, bytes) in [
+        ("receipt", receipt.as_slice()),
+        ("record.json", logged.record_bytes()),
+        ("envelope.json", verified.envelope().bytes()),
+    ] {
+        let path = dir.join(format!("{index}.{kind}"));
+        replace(&path, bytes).map_err(|error| unwritable(error.to_string()))?;
+        context.output.note(format!("wrote {}", path.display()));
+    }
+    Ok(())
 }
 
 fn field_of(kind: NodeKind) -> Field {

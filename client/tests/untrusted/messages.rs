@@ -115,6 +115,12 @@ async fn honest_answers_read_as_written_here() {
         case("show", 0, &["show", "1"]),
         case("show_hostile", 0, &["show", "index:3"]),
         case("show_json", 0, &["show", "index:1", "-o", "json"]),
+        case("show_save", 0, &["show", "index:1", "--raw", "--save", "saved"]),
+        case(
+            "verify_saved",
+            0,
+            &["verify", "saved/1.receipt", "saved/1.record.json", "saved/1.envelope.json", "app.tar.gz"],
+        ),
         case("show_several", 2, &["show", &digest]),
         case("show_beyond", 4, &["show", "index:99"]),
         case("show_beyond_json", 4, &["show", "index:99", "-o", "json"]),

@@ -22,8 +22,8 @@ use custody_wire::v1::reader_server::ReaderServer;
 use custody_wire::v1::recorder_server::RecorderServer;
 use custody_wire::{Reason, Refusal};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 use self::query::QueryService;
 use self::reader::ReaderService;
@@ -57,6 +57,8 @@ pub async fn serve(
     let recorder = RecorderService::new(Arc::clone(&ledger), recording, LARGE_UPLOADS_MAX);
     let reader = ReaderService::new(Arc::clone(&ledger));
     let query = QueryService::new(ledger);
+    // Without it, the second packet of each answer waits 40 ms for the client's delayed acknowledgement.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
@@ -64,7 +66,7 @@ pub async fn serve(
         .add_service(RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop)
+        .serve_with_incoming_shutdown(incoming, stop)
         .await
 }
 

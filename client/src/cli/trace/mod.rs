@@ -206,7 +206,7 @@ fn document(chain: &Chain) -> Value {
         },
         "nodes": nodes,
         "edges": edges,
-        "missing": stage::missing(&chain.edges),
+        "missing": stage::missing(&chain.resolved.node, &chain.edges),
         "truncated": answer.truncated,
         "complete": "claimed",
     })

@@ -3,7 +3,7 @@
 //! What is missing is worked out here from the edges that were checked: a server must not be able to hide a gap
 //! by not naming it.
 
-use custody_evidence::fact::EdgeKind;
+use custody_evidence::fact::{EdgeKind, Node, NodeKind};
 
 use super::CheckedEdge;
 
@@ -65,8 +65,12 @@ pub(super) fn is_sbom(predicate: &str) -> bool {
     })
 }
 
-/// Returns the words of the stages that no edge is evidence of.
-pub(super) fn missing(edges: &[CheckedEdge]) -> Vec<&'static str> {
+/// Returns the words of the stages that no edge is evidence of. Only what is built and shipped has a chain that
+/// can lack something: a component or an environment is shown with what names it.
+pub(super) fn missing(node: &Node, edges: &[CheckedEdge]) -> Vec<&'static str> {
+    if !matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit | NodeKind::Run) {
+        return Vec::new();
+    }
     let has = |stage: Stage| edges.iter().any(|edge| edge.stage == stage && is_evidence(edge.edge.kind));
     EXPECTED.into_iter().filter(|(stage, _)| !has(*stage)).map(|(_, word)| word).collect()
 }

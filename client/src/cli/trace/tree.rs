@@ -16,9 +16,9 @@ use crate::cli::entry_view::{predicate_name, short};
 use crate::cli::output::escape_line;
 use crate::cli::session::age_text;
 
-/// The width of what the line is about, and of who or when. With the stage (11) and two spaces they leave 13
-/// columns of 80 for the entries.
-const WHAT: usize = 34;
+/// The width of what the line is about, and of who or when. With the stage (11) and two spaces they leave 9
+/// columns of 80 for the entries: `1012 1015`.
+const WHAT: usize = 38;
 const WHO: usize = 20;
 
 /// The most lines of one stage; what is beyond is counted. `-o json` has all.
@@ -41,7 +41,7 @@ pub(super) fn draw(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
         draw_stage(&mut out, name, &lines);
     }
     draw_stage(&mut out, "other", &others(chain));
-    let missing = missing(&chain.edges);
+    let missing = missing(&chain.resolved.node, &chain.edges);
     if !missing.is_empty() {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
         let _ = writeln!(out, "  {style}missing{style:#}  {}", missing.join(", "));

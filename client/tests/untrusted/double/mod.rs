@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 
 use custody_client::{Ledger, LedgerError, Options, Patience, Pin};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 
 pub(crate) use log::Log;
 
@@ -63,7 +63,7 @@ impl Server {
             .add_service(custody_wire::v1::reader_server::ReaderServer::new(service.clone()))
             .add_service(custody_wire::v1::query_server::QueryServer::new(service.clone()))
             .add_service(custody_wire::v1::recorder_server::RecorderServer::new(service));
-        tokio::spawn(router.serve_with_incoming(TcpListenerStream::new(listener)));
+        tokio::spawn(router.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))));
         Self { address, log, lies }
     }
 
