@@ -162,8 +162,9 @@ fn refused(refusal: &Refusal) -> Failure {
 
 /// Returns a word from the wire if it has the form of one.
 fn stable_word(word: &str) -> Cow<'static, str> {
-    let fits =
-        !word.is_empty() && word.len() <= 64 && word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let fits = !word.is_empty()
+        && word.len() <= 64
+        && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if fits { Cow::Owned(word.to_owned()) } else { Cow::Borrowed("refused") }
 }
 

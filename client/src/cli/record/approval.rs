@@ -5,7 +5,7 @@ use custody_evidence::identity::Identity;
 use custody_evidence::predicate::{Approval, CustodyPredicate as _, Name};
 use custody_log::Timestamp;
 
-use super::common::{Common, name, time, unmade};
+use super::flags::{Common, name, time, unmade};
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};

@@ -7,7 +7,7 @@ use custody_client::make::{Build, Dependency};
 use custody_evidence::predicate::slsa_v1;
 use custody_log::Timestamp;
 
-use super::common::{Common, time, unmade};
+use super::flags::{Common, time, unmade};
 use super::send;
 use super::surroundings::{self, Place};
 use crate::cli::Context;

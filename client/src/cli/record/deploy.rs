@@ -5,7 +5,7 @@ use custody_client::make::custody;
 use custody_evidence::predicate::{self, CustodyPredicate as _, Deployment, Name};
 use custody_log::{LeafIndex, Timestamp};
 
-use super::common::{Common, time, unmade};
+use super::flags::{Common, time, unmade};
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};

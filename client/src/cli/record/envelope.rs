@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use custody_client::Ledger;
 use custody_client::document::{self, Kind};
+use custody_evidence::admission::Refusal;
 use custody_evidence::dsse::{Envelope, MAX_ENVELOPE};
 use serde_json::json;
 
-use super::common::Delivery;
+use super::flags::Delivery;
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Exit, Failure, Outcome};
@@ -186,12 +187,14 @@ fn split(path: &Path, bytes: &[u8]) -> Vec<Found> {
 fn parse(bytes: &[u8]) -> Result<Envelope, Failure> {
     let kind = document::kind(bytes);
     match kind {
-        Kind::Dsse if bytes.len() > MAX_ENVELOPE => Err(Failure::usage(
+        Kind::Dsse if bytes.len() > MAX_ENVELOPE => Err(Failure::no(
             "too_large",
             format!("{} bytes, an envelope has at most {MAX_ENVELOPE}", bytes.len()),
         )),
+        // The same rules with the same words as the server has, before anything is sent to it.
         Kind::Dsse => Envelope::parse(bytes).map_err(|error| {
-            Failure::usage("bad_envelope", error.to_string()).hint("custody inspect FILE says more about it")
+            let refusal = Refusal::from(error);
+            Failure::no(refusal.word(), refusal.to_string()).hint("custody inspect FILE says more about it")
         }),
         Kind::SigstoreBundle
         | Kind::NpmAttestations

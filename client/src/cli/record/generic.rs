@@ -1,6 +1,6 @@
 //! `custody record generic`: any predicate.
 
-use super::common::Common;
+use super::flags::Common;
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};

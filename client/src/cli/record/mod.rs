@@ -2,9 +2,9 @@
 
 mod approval;
 mod build;
-mod common;
 mod deploy;
 mod envelope;
+mod flags;
 mod generic;
 mod promotion;
 mod review;

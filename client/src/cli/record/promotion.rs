@@ -4,7 +4,7 @@ use custody_client::make::custody;
 use custody_evidence::predicate::{CustodyPredicate as _, Name, Promotion};
 use custody_log::Timestamp;
 
-use super::common::{Common, time, unmade};
+use super::flags::{Common, time, unmade};
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};

@@ -4,7 +4,7 @@ use custody_client::make::{Subject, custody};
 use custody_evidence::predicate::{CustodyPredicate as _, Name, Review};
 use custody_log::Timestamp;
 
-use super::common::{Common, name, time, unmade};
+use super::flags::{Common, name, time, unmade};
 use super::send;
 use super::surroundings::{self, Place};
 use crate::cli::Context;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use custody_client::make::Sbom;
 
-use super::common::{Common, read_document, unmade};
+use super::flags::{Common, read_document, unmade};
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};

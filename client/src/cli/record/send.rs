@@ -9,7 +9,7 @@ use custody_client::{Ledger, Recorded};
 use custody_evidence::dsse::{Envelope, IN_TOTO};
 use serde_json::{Value, json};
 
-use super::common::{Delivery, Sending};
+use super::flags::{Delivery, Sending};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::escape_line;

@@ -3,7 +3,7 @@
 use custody_client::make::{Subject, custody, source};
 use custody_evidence::predicate::{CustodyPredicate as _, Source};
 
-use super::common::{Common, name, unmade};
+use super::flags::{Common, name, unmade};
 use super::send;
 use super::surroundings::{self, Place};
 use crate::cli::Context;
