@@ -332,8 +332,8 @@ fn check_keys(trust: &TrustState, size: TreeSize, keys: &LogKeys) -> Result<(), 
 impl Head {
     /// Returns the signed checkpoint's bytes.
     #[must_use]
-    pub fn checkpoint_bytes(&self) -> prost::bytes::Bytes {
-        prost::bytes::Bytes::copy_from_slice(self.checkpoint.bytes())
+    pub fn checkpoint_bytes(&self) -> &[u8] {
+        self.checkpoint.bytes()
     }
 
     /// Returns the checked proof that an entry is in this tree.

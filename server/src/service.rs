@@ -14,7 +14,7 @@ use crate::index::Follower;
 use crate::ledger::{Ledger, LedgerError, Progress, Settings};
 use crate::publish::LogKeys;
 use crate::sequencer::{Sequencer, Submission};
-use crate::transport;
+use crate::transport::{self, ServeError};
 
 /// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
 /// envelope, the unary limit, these are 256 MiB.
@@ -57,7 +57,7 @@ impl Service {
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), tonic::transport::Error> {
+    ) -> Result<(), ServeError> {
         let Self { ledger, queue, sequencer, follower, clock } = self;
         let recording = Recording::new(Arc::clone(&ledger), queue, clock);
         let stopping = Arc::new(Notify::new());

@@ -14,8 +14,9 @@ use super::{Exit, Failure, init};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Layer, LogFormat};
 use crate::genesis;
-use crate::journal::{OpenError, OpenOptions};
+use crate::journal::{self, Damage, DiskFiles, Files, OpenError, OpenOptions};
 use crate::ledger::{LedgerError, Settings};
+use crate::publish::TreeError;
 use crate::service::Service;
 use crate::transport;
 
@@ -50,13 +51,15 @@ async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
     config.keys.check_outside(&config.data).map_err(|error| Failure::new(Exit::Usage, &error))?;
     // The log is looked for before its keys: who names a wrong directory should hear about the directory.
     if !genesis::holds_log(&config.data)
-        && let Err(error) = crate::journal::open(&config.data, &OpenOptions::default())
+        && let Err(error) = journal::open(&config.data, &OpenOptions::default())
     {
         return Err(open_failure(&error.into(), config));
     }
     let keys = config.keys.load().map_err(|error| {
         Failure::new(Exit::Usage, &error).hint("name the key files with --log-key and --freshness-key")
     })?;
+    // From here on a signal to stop is kept until there is something to stop.
+    let stop = stopped().map_err(|error| Failure::new(Exit::Unknown, &error))?;
     let listener =
         transport::bind(config.listen).await.map_err(|error| bind_failure(config.listen, &error))?;
     let address = listener.local_addr().map_err(|error| Failure::new(Exit::Unknown, &error))?;
@@ -67,7 +70,7 @@ async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
         .map_err(|error| open_failure(&error, config))?;
     bar.finish();
     announce(&service, address, dev.then_some(config.data.as_path()));
-    service.serve(listener, stopped()).await.map_err(|error| Failure::new(Exit::Unknown, &error))?;
+    service.serve(listener, stop).await.map_err(|error| Failure::new(Exit::Unknown, &error))?;
     Ok(Exit::Yes)
 }
 
@@ -83,19 +86,17 @@ fn announce(service: &Service, address: SocketAddr, dev: Option<&Path>) {
     }
 }
 
-/// Resolves when the process is asked to stop.
-async fn stopped() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
+/// Listens for signals from now on; what it returns resolves when one asked the process to stop.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
-    }
-    tracing::info!("asked to stop");
+        tracing::info!("asked to stop");
+    })
 }
 
 fn log_to_stderr(format: LogFormat) {
@@ -119,6 +120,11 @@ fn bind_failure(address: SocketAddr, error: &std::io::Error) -> Failure {
 fn open_failure(error: &LedgerError, config: &Config) -> Failure {
     let data = config.data.display();
     match error {
+        LedgerError::Tree(TreeError::Root { .. }) if let Some(damage) = first_damage(&config.data) => {
+            let damaged = OpenError::Damaged { dir: config.data.clone(), damage: Box::new(damage) };
+            Failure::new(Exit::No, &damaged)
+                .hint(format!("see all that is damaged: custodyd fsck --data {data}"))
+        }
         LedgerError::Journal(
             OpenError::Damaged { .. } | OpenError::MissingSegment { .. } | OpenError::OtherLog { .. },
         )
@@ -132,6 +138,13 @@ fn open_failure(error: &LedgerError, config: &Config) -> Failure {
             Failure::new(Exit::Usage, error)
                 .hint("run never makes a log, since an unmounted volume looks like an empty directory")
         }
+        LedgerError::Journal(OpenError::Foreign { .. }) => {
+            Failure::new(Exit::Usage, error).hint("name the data directory of a log with --data")
+        }
+        LedgerError::Journal(OpenError::Locked { .. }) => Failure::new(Exit::Usage, error)
+            .hint("a log has one server: stop the other one, or name another directory with --data"),
+        LedgerError::Journal(OpenError::ReadOnly { .. }) => Failure::new(Exit::Usage, error)
+            .hint("a server writes: make the directory writable for it, or look into it with custodyd fsck"),
         LedgerError::WrongKey { .. } => Failure::new(Exit::Usage, error)
             .hint("name the key files that were made with this log: --log-key, --freshness-key"),
         LedgerError::Publish(_) => Failure::new(Exit::No, error)
@@ -143,6 +156,14 @@ fn open_failure(error: &LedgerError, config: &Config) -> Failure {
         | LedgerError::Clock(_)
         | LedgerError::Empty => Failure::new(Exit::Usage, error),
     }
+}
+
+/// Says where the damage is that made the root of the tree another one: sealed segments are not read in whole on a
+/// start, so the start itself does not know.
+fn first_damage(data: &Path) -> Option<Damage> {
+    let files: Arc<dyn Files> = Arc::new(DiskFiles);
+    let report = journal::fsck(data, &files, &mut |_| {}).ok()?;
+    report.findings.into_iter().next()
 }
 
 /// A progress bar on a terminal; it shows only work that takes a while.

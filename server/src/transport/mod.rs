@@ -43,13 +43,18 @@ const LARGE_UPLOADS_MAX: usize = 8;
 /// How often a silent connection is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
 
+/// The server could not go on serving: the system's network failed it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot serve")]
+pub struct ServeError(#[source] tonic::transport::Error);
+
 /// Serves until `stop` resolves, then finishes what was accepted.
 pub async fn serve(
     listener: TcpListener,
     ledger: Arc<Ledger>,
     recording: Recording,
     stop: impl Future<Output = ()>,
-) -> Result<(), tonic::transport::Error> {
+) -> Result<(), ServeError> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
     health_reporter.set_serving::<RecorderServer<RecorderService>>().await;
     health_reporter.set_serving::<ReaderServer<ReaderService>>().await;
@@ -68,6 +73,7 @@ pub async fn serve(
         .add_service(QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX))
         .serve_with_incoming_shutdown(incoming, stop)
         .await
+        .map_err(ServeError)
 }
 
 /// Binds the address to listen on.

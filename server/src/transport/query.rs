@@ -10,6 +10,7 @@ use custody_wire::limits::FIND_LIMIT_MAX;
 use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
+use prost::bytes::Bytes;
 use tonic::{Request, Response, Status};
 
 use super::{PATIENCE, behind, blocking, head, status};
@@ -127,7 +128,7 @@ fn as_of(head: &Head, size: TreeSize, indexed_to: TreeSize) -> Result<v1::AsOf, 
     Ok(v1::AsOf {
         size: size.get(),
         root: root.as_bytes().to_vec().into(),
-        checkpoint: head.checkpoint_bytes(),
+        checkpoint: Bytes::copy_from_slice(head.checkpoint_bytes()),
         consistency: consistency.unwrap_or_default(),
         indexed_to: indexed_to.get(),
         reader: READER_VERSION.to_owned(),

@@ -13,6 +13,7 @@ use custody_wire::v1::{
     GetLogRequest, GetLogResponse, GetReceiptRequest, GetReceiptResponse,
 };
 use custody_wire::{Reason, Refusal};
+use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
@@ -50,7 +51,9 @@ impl Reader for ReaderService {
         request: Request<GetCheckpointRequest>,
     ) -> Result<Response<GetCheckpointResponse>, Status> {
         let head = head(&self.ledger, request.into_inner().log.as_ref()).await?;
-        Ok(Response::new(GetCheckpointResponse { checkpoint: head.checkpoint_bytes() }))
+        Ok(Response::new(GetCheckpointResponse {
+            checkpoint: Bytes::copy_from_slice(head.checkpoint_bytes()),
+        }))
     }
 
     async fn get_consistency(
@@ -67,7 +70,7 @@ impl Reader for ReaderService {
         let response = blocking(move || {
             let proof = head.consistency(old, new).map_err(|error| status::tree(&error))?;
             let proof = proof.map(|proof| hashes_to_wire(proof.hashes())).unwrap_or_default();
-            Ok(GetConsistencyResponse { checkpoint: head.checkpoint_bytes(), proof })
+            Ok(GetConsistencyResponse { checkpoint: Bytes::copy_from_slice(head.checkpoint_bytes()), proof })
         });
         Ok(Response::new(response.await?))
     }
@@ -148,7 +151,9 @@ fn stream_entries(
 ) -> Stream<GetEntriesResponse> {
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
-        let first = GetEntriesResponse { part: Some(Part::Checkpoint(head.checkpoint_bytes())) };
+        let first = GetEntriesResponse {
+            part: Some(Part::Checkpoint(Bytes::copy_from_slice(head.checkpoint_bytes()))),
+        };
         if sender.blocking_send(Ok(first)).is_err() {
             return;
         }

@@ -120,17 +120,23 @@ async fn collect(stream: &mut Streaming<RecordStreamRequest>, length: u64) -> Re
             Some(Part::Header(_)) => return Err(order("only the first message may be a header")),
             None => break,
         };
-        if data.len() > PIECE_BYTES_MAX || bytes.len().saturating_add(data.len()) > length {
-            let message =
-                format!("the header declares {length} bytes in pieces of at most {PIECE_BYTES_MAX}");
-            return Err(order(&message));
+        if data.len() > PIECE_BYTES_MAX {
+            return Err(order(&format!(
+                "a piece has {} bytes, at most {PIECE_BYTES_MAX} are taken",
+                data.len()
+            )));
+        }
+        if bytes.len().saturating_add(data.len()) > length {
+            let message = format!("the header declares {length} bytes, the stream holds more");
+            return Err(Refusal::new(Reason::DigestMismatch, message));
         }
         bytes.extend_from_slice(&data);
     }
     if bytes.len() == length {
         Ok(bytes)
     } else {
-        Err(order(&format!("the header declares {length} bytes, the stream ended after {}", bytes.len())))
+        let message = format!("the header declares {length} bytes, the stream ended after {}", bytes.len());
+        Err(Refusal::new(Reason::DigestMismatch, message))
     }
 }
 
