@@ -144,19 +144,25 @@ impl Connection {
     {
         let start = Instant::now();
         let mut pause = PAUSE_FIRST;
+        // What the server said last is a better answer than that the last attempt ran out of time.
+        let mut said = None;
         loop {
             let left = self.patience.timeout.min(self.longest().saturating_sub(start.elapsed()));
             let status = match tokio::time::timeout(left, attempt(left)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(status)) => status,
-                Err(_) => return Err(self.timed_out()),
+                Err(_) => return Err(said.unwrap_or_else(|| self.timed_out())),
             };
-            let error = self.explain(&status);
+            let error = match (self.explain(&status), said.take()) {
+                (CallError::TimedOut { .. }, Some(said)) => return Err(said),
+                (error, _) => error,
+            };
             let Some(patience) = self.retries(&error) else { return Err(error) };
             if start.elapsed() + pause >= patience {
                 return Err(error);
             }
             tracing::debug!(%error, ?pause, "trying again");
+            said = Some(error);
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
