@@ -1,5 +1,6 @@
 //! `custodyd init`: makes a new log.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -180,6 +181,13 @@ fn refuse_existing(data: &Path) -> Result<(), Failure> {
     if genesis::holds_log(data) {
         return Err(Failure::usage(format!("{} holds a log already", data.display()))
             .hint("serve it with custodyd run, or name another directory"));
+    }
+    // Before any key is made: a refusal leaves nothing behind.
+    let ours = |name: &OsString| name == UNSIGNED_FILE || name == DEV_KEY_FILE;
+    let names = fs::read_dir(data).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    if let Some(found) = names.into_iter().find(|name| !ours(name)) {
+        let message = format!("{} is not empty and holds no log (found {})", data.display(), found.display());
+        return Err(Failure::usage(message).hint("name an empty directory, or one that does not exist yet"));
     }
     Ok(())
 }
