@@ -71,7 +71,7 @@ impl<'a> Graph<'a> {
             .iter()
             .filter_map(|package| Some((package["id"].as_str()?, package)))
             .collect();
-        let uses = list(&metadata["resolve"]["nodes"], "resolved dependencies")?
+        let uses = list(metadata.pointer("/resolve/nodes").unwrap_or(&Value::Null), "resolved dependencies")?
             .iter()
             .filter_map(|node| Some((node["id"].as_str()?, linked(node))))
             .collect();
@@ -108,22 +108,20 @@ fn purl(package: &Value) -> String {
 
 fn component(kind: &str, package: &Value, checksums: &BTreeMap<String, String>) -> Value {
     let reference = purl(package);
-    let mut component = json!({
-        "type": kind,
-        "bom-ref": reference,
-        "name": package["name"],
-        "version": package["version"],
-        "purl": reference,
-    });
-    if let Some(license) = package["license"].as_str() {
-        // Older manifests separate alternatives by a slash, which is not an SPDX expression.
-        let expression = license.replace(" / ", " OR ").replace('/', " OR ");
-        component["licenses"] = json!([{"expression": expression}]);
-    }
-    if let Some(checksum) = checksums.get(&reference) {
-        component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
-    }
-    component
+    // Older manifests separate alternatives by a slash, which is not an SPDX expression.
+    let expression = |license: &str| license.replace(" / ", " OR ").replace('/', " OR ");
+    let licenses = package["license"].as_str().map(|license| json!([{"expression": expression(license)}]));
+    let hashes = checksums.get(&reference).map(|checksum| json!([{"alg": "SHA-256", "content": checksum}]));
+    let members = [
+        ("type", Some(json!(kind))),
+        ("bom-ref", Some(json!(reference))),
+        ("name", Some(package["name"].clone())),
+        ("version", Some(package["version"].clone())),
+        ("licenses", licenses),
+        ("hashes", hashes),
+        ("purl", Some(json!(reference))),
+    ];
+    members.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Returns the SHA-256 of each package as it was downloaded, by purl; packages of the workspace have none.

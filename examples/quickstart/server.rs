@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
-use crate::stage::{Stage, TourError};
+use crate::stage::{self, Stage, TourError};
 
 /// How often the log is looked at while the server starts, 50 ms apart: 30 seconds.
 const LOOKS_MAX: u32 = 600;
@@ -24,7 +24,7 @@ impl Server {
     pub(crate) fn start(stage: &Stage) -> Result<Self, TourError> {
         let typed =
             format!("custodyd run --dev --data {} --listen 127.0.0.1:{}", stage.typed("data"), free_port());
-        stage.show(&format!("{typed} &"));
+        stage::show(&format!("{typed} &"));
         let log = stage.file("custodyd.log");
         let failed = |source| TourError::File { path: log.clone(), source };
         let out = File::create(&log).map_err(failed)?;

@@ -106,6 +106,21 @@ impl TourError {
     }
 }
 
+/// Prints a headline.
+pub(crate) fn title(text: &str) {
+    anstream::println!("\n{TITLE}{text}{TITLE:#}");
+}
+
+/// Prints a remark.
+pub(crate) fn remark(text: &str) {
+    anstream::println!("{QUIET}# {text}{QUIET:#}");
+}
+
+/// Prints what would be typed.
+pub(crate) fn show(typed: &str) {
+    anstream::println!("{TYPED}$ {typed}{TYPED:#}");
+}
+
 /// The folder of the tour, the sources, and the binaries.
 #[derive(Debug)]
 pub(crate) struct Stage {
@@ -117,14 +132,18 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Builds the binaries where they are not built yet, and makes an empty folder.
-    pub(crate) fn set() -> Result<Self, TourError> {
+    /// Builds the binaries where they are not built yet, and makes an empty folder: the one that is given, or
+    /// `quickstart` in cargo's target folder.
+    pub(crate) fn set(folder: Option<PathBuf>) -> Result<Self, TourError> {
         let sources = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("/")).to_path_buf();
         let this = std::env::current_exe()
             .map_err(|source| TourError::Start { program: "this tour".into(), source })?;
         let binaries = this.parent().unwrap_or(Path::new("/")).to_path_buf();
         let target = binaries.parent().unwrap_or(Path::new("/")).to_path_buf();
-        let mut stage = Self { place: sources.clone(), sources, folder: target.join("quickstart"), binaries };
+        let folder = folder.unwrap_or_else(|| target.join("quickstart"));
+        let folder =
+            std::path::absolute(&folder).map_err(|source| TourError::File { path: folder, source })?;
+        let mut stage = Self { place: sources.clone(), sources, folder, binaries };
         stage.build(&target)?;
         stage.make_folder()?;
         if stage.ask("git rev-parse --verify --quiet HEAD").is_err() {
@@ -154,31 +173,16 @@ impl Stage {
         path.strip_prefix(&self.place).unwrap_or(&path).display().to_string()
     }
 
-    /// Prints a headline.
-    pub(crate) fn title(&self, text: &str) {
-        anstream::println!("\n{TITLE}{text}{TITLE:#}");
-    }
-
-    /// Prints a remark.
-    pub(crate) fn remark(&self, text: &str) {
-        anstream::println!("{QUIET}# {text}{QUIET:#}");
-    }
-
-    /// Prints what would be typed.
-    pub(crate) fn show(&self, typed: &str) {
-        anstream::println!("{TYPED}$ {typed}{TYPED:#}");
-    }
-
-    /// Runs a command of Custody, shows it and its output, and returns what it printed. `typed` is split at blanks.
+    /// Runs a command of Custody, shows it and its output (remarks first, then results), and returns what it printed. `typed` is split at blanks.
     pub(crate) fn run(&self, typed: &str) -> Result<String, TourError> {
         self.run_expecting(typed, 0)
     }
 
     /// Does the same with a command whose exit code belongs to be another.
     pub(crate) fn run_expecting(&self, typed: &str, expected: i32) -> Result<String, TourError> {
-        self.show(typed);
+        show(typed);
         let output = self.output(typed)?;
-        let both = [output.stdout, output.stderr].concat();
+        let both = [output.stderr, output.stdout].concat();
         let said = String::from_utf8_lossy(&both).into_owned();
         for line in said.lines() {
             anstream::println!("{line}");
@@ -223,7 +227,9 @@ impl Stage {
                 command.env(name, value);
             }
         }
-        command.envs(self.settings());
+        if program == "custody" {
+            command.envs(self.settings());
+        }
         command
     }
 
@@ -260,7 +266,7 @@ impl Stage {
 
     /// Sources that were downloaded without git have no commit that could be recorded: a small repository stands in.
     fn stand_in(&self) -> Result<PathBuf, TourError> {
-        self.remark("these sources are not a git clone: a repository with README.md alone stands in for it");
+        remark("these sources are not a git clone: a repository with README.md alone stands in for it");
         let place = self.file("stand-in");
         let failed = |source| TourError::File { path: place.clone(), source };
         fs::create_dir_all(&place).map_err(failed)?;

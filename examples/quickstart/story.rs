@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::damage::{copy_folder, flip_one_bit};
 use crate::sbom;
 use crate::server::Server;
-use crate::stage::{Stage, TourError};
+use crate::stage::{self, Stage, TourError};
 
 /// The package whose binary is the artifact.
 const PACKAGE: &str = "custody-server";
@@ -16,7 +16,7 @@ const PACKAGE: &str = "custody-server";
 /// Tells the whole story; an error means that something did not hold.
 pub(crate) fn tell(stage: &Stage) -> Result<(), TourError> {
     prepare(stage)?;
-    stage.title("1. A server");
+    stage::title("1. A server");
     let server = Server::start(stage)?;
     stage.run(server.init_line())?;
     record(stage)?;
@@ -57,14 +57,14 @@ fn record(stage: &Stage) -> Result<(), TourError> {
     let artifact = stage.typed("custodyd");
     let committed =
         String::from_utf8_lossy(&stage.ask("git show --no-patch --format=%cI HEAD")?).trim().to_owned();
-    stage.title("2. What happened to this build, said by those who did it");
+    stage::title("2. What happened to this build, said by those who did it");
     stage.run(&format!("custody record source{source}"))?;
     stage.run(&format!(
         "custody record review{source} --reviewer alice --reviewer bob --approved-at {committed}"
     ))?;
     stage.run(&format!(
         "custody record build{source} --artifact {artifact} --builder-id https://example.com/workstation \
-         --build-type https://example.com/cargo-build/v1 --receipt {}",
+         --build-type https://example.com/cargo-build/v1 --run-url https://example.com/builds/1 --receipt {}",
         stage.typed("build.tlog-proof")
     ))?;
     stage.run(&format!("custody record sbom {} --subject {artifact}", stage.typed("custodyd.cdx.json")))?;
@@ -78,34 +78,34 @@ fn record(stage: &Stage) -> Result<(), TourError> {
     fs::write(&envelope, kept).map_err(|source| TourError::File { path: envelope, source })
 }
 
-/// A clone without a remote has no address of its own: it gets the project's.
+/// A clone of a folder, or without a remote, has no address that means anything elsewhere: it gets the project's.
 fn source_flags(stage: &Stage) -> String {
-    match stage.ask("git remote get-url origin") {
-        Ok(_) => String::new(),
-        Err(_) => format!(" --repo {}", env!("CARGO_PKG_REPOSITORY")),
-    }
+    let origin = stage.ask("git remote get-url origin").unwrap_or_default();
+    let origin = String::from_utf8_lossy(&origin).into_owned();
+    let has_address = ["https://", "http://", "ssh://", "git@"].iter().any(|start| origin.starts_with(start));
+    if has_address { String::new() } else { format!(" --repo {}", env!("CARGO_PKG_REPOSITORY")) }
 }
 
 fn ask(stage: &Stage) -> Result<(), TourError> {
-    stage.title("3. Where does this binary come from?");
+    stage::title("3. Where does this binary come from?");
     stage.run(&format!("custody trace {}", stage.typed("custodyd")))?;
     Ok(())
 }
 
 fn verify_offline(stage: &Stage) -> Result<(), TourError> {
-    stage.title("4. The server is gone; the receipt still proves it");
+    stage::title("4. The server is gone; the receipt still proves it");
     stage.run(&format!("custody verify {}", stage.typed("build.tlog-proof")))?;
     Ok(())
 }
 
 fn break_a_byte(stage: &Stage) -> Result<(), TourError> {
-    stage.title("5. Someone changes one byte of what was recorded");
+    stage::title("5. Someone changes one byte of what was recorded");
     let damaged = stage.file("damaged");
     copy_folder(&stage.file("data"), &damaged)?;
     let envelope = kept_envelope(stage)?;
     let (file, offset) = flip_one_bit(&damaged, &envelope)?;
     let shown = file.strip_prefix(stage.file("")).unwrap_or(Path::new("")).display();
-    stage.remark(&format!("one bit flipped in a copy of the data: {shown}, byte {offset}"));
+    stage::remark(&format!("one bit flipped in a copy of the data: {shown}, byte {offset}"));
     let typed = format!("custodyd fsck --data {}", stage.typed("damaged"));
     let said = stage.run_expecting(&typed, 1)?;
     for wanted in [".segment", "offset", "entry"] {
@@ -129,10 +129,11 @@ fn kept_envelope(stage: &Stage) -> Result<Vec<u8>, TourError> {
 }
 
 fn end(stage: &Stage) {
-    stage.title("Now look around");
-    let [config, state] = stage.settings().map(|(name, value)| format!("{name}={}", value.display()));
+    stage::title("Now look around");
+    let settings = stage.settings().map(|(name, value)| format!("{name}={}", value.display()));
     anstream::println!("Everything is in {}. To go on with it:\n", stage.file("").display());
-    anstream::println!("  export PATH={}:$PATH {config} {state}", stage.binary("").display());
+    anstream::println!("  export PATH={}:$PATH", stage.binary("").display());
     anstream::println!("  custodyd run --data {} &", stage.file("data").display());
-    anstream::println!("  custody find --predicate https://slsa.dev/provenance/v1");
+    anstream::println!("  export {}", settings.join(" "));
+    anstream::println!("  custody find --subject {}", stage.file("custodyd").display());
 }
