@@ -5,6 +5,14 @@
 //! server ([`server`]), its services ([`wire`]), the command line ([`client`]), things to record ([`evidence`]), the
 //! worked example of the documents ([`example`]), and a second, naive implementation of the log to compare with ([`oracle`]).
 
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected has failed, and a panic says so"
+)]
+
 pub mod binaries;
 pub mod client;
 pub mod evidence;

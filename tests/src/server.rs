@@ -1,9 +1,12 @@
 //! A running `custodyd`, on a free loopback port and in a folder of its own.
 
 use std::fs::{self, File};
+use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use custody_evidence::key::SigningKey;
@@ -14,10 +17,10 @@ use crate::evidence::{envelope, payload};
 use crate::wire::Caller;
 
 /// How long a server may take to answer after its start; far more than it needs, for busy machines.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 
 /// How long it may take to stop.
-const STOP_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_mins(1);
 
 /// The origin of the logs that tests make.
 pub const ORIGIN: &str = "example.com/tests";
@@ -114,7 +117,9 @@ impl Ledger {
 
     fn key_file(&self, name: &str, key: &SigningKey) -> PathBuf {
         let path = self.home().join(name);
-        fs::write(&path, key.to_pem().as_bytes()).expect("a key file can be written");
+        let mut file =
+            File::options().write(true).create_new(true).mode(0o600).open(&path).expect("a new key file");
+        file.write_all(key.to_pem().as_bytes()).expect("a key file can be written");
         path
     }
 }
@@ -125,6 +130,8 @@ pub struct Server {
     process: Child,
     port: u16,
     log: PathBuf,
+    /// How long the log was when this server started; one before may have written it.
+    said_before: usize,
 }
 
 impl Server {
@@ -172,6 +179,7 @@ impl Server {
 
     fn spawn(data: &Path, flags: &[&str], port: u16) -> Self {
         let log = data.with_extension("log");
+        let said_before = fs::read_to_string(&log).unwrap_or_default().len();
         let out = File::options().append(true).create(true).open(&log).expect("the log can be written");
         let process = Command::new(Binaries::built().custodyd())
             .arg("run")
@@ -185,17 +193,19 @@ impl Server {
             .stderr(out)
             .spawn()
             .expect("custodyd can be started");
-        Self { process, port, log }
+        Self { process, port, log, said_before }
     }
 
-    /// Waits until the port is open; false when the server ended before.
+    /// Waits until the server says that it serves, and the port is open; false when it ended before.
     fn answers(&mut self) -> bool {
         let limit = Instant::now() + START_LIMIT;
         while Instant::now() < limit {
             if self.process.try_wait().expect("a child can be asked").is_some() {
                 return false;
             }
-            if TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
+            let said = self.said();
+            let serves = said.get(self.said_before..).is_some_and(|said| said.contains("custodyd serves"));
+            if serves && TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
                 return true;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -302,7 +312,7 @@ pub fn run(mut command: Command) -> Ended {
     let share = |file: &tempfile::NamedTempFile| file.reopen().expect("a file can be opened again");
     command.stdin(Stdio::null()).stdout(share(&out)).stderr(share(&err));
     let mut process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let limit = Instant::now() + Duration::from_secs(120);
+    let limit = Instant::now() + Duration::from_mins(2);
     let status = loop {
         if let Some(status) = process.try_wait().expect("a child can be asked") {
             break status;
@@ -319,15 +329,27 @@ pub fn run(mut command: Command) -> Ended {
     Ended { code: status.code(), stdout: read(&out), stderr: read(&err) }
 }
 
-/// Returns a port that nobody listens on at the moment.
+/// Returns a port that nobody listens on at the moment, and that no other test of this process was given.
+///
+/// The ports are below those that the system hands out by itself (32768 to 60999 on Linux), so neither a connection
+/// nor someone else's listener takes one while a server is stopped and started again.
 ///
 /// # Panics
 ///
-/// When the system has none left.
+/// When none is left.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    const FIRST: u16 = 12_000;
+    const PORTS: u16 = 20_000;
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from(std::process::id() % u32::from(PORTS)).unwrap_or_default();
+    for _ in 0..PORTS {
+        let port = FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS) % PORTS;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no port is free on loopback");
 }
 
 /// Copies a folder with all that is in it.

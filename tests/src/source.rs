@@ -33,7 +33,7 @@ impl UsedPath {
 /// Returns every path of two parts or more that is used outside tests, those in `use` trees written out in full.
 #[must_use]
 pub fn used_paths(source: &str) -> Vec<UsedPath> {
-    let words = without_tests(words(source));
+    let words = without_tests(&words(source));
     let mut paths = Vec::new();
     let mut at = 0;
     while at < words.len() {
@@ -51,7 +51,7 @@ pub fn used_paths(source: &str) -> Vec<UsedPath> {
 /// Returns how many lines hold code outside tests: not blank, not only a comment.
 #[must_use]
 pub fn code_lines(source: &str) -> usize {
-    let mut lines: Vec<usize> = without_tests(words(source)).into_iter().map(|word| word.line).collect();
+    let mut lines: Vec<usize> = without_tests(&words(source)).into_iter().map(|word| word.line).collect();
     lines.dedup();
     lines.len()
 }
@@ -122,7 +122,7 @@ fn use_tree(words: &[Word], mut at: usize, prefix: &mut Vec<String>, paths: &mut
 }
 
 /// Leaves out every item marked `#[cfg(test)]`.
-fn without_tests(words: Vec<Word>) -> Vec<Word> {
+fn without_tests(words: &[Word]) -> Vec<Word> {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut kept = Vec::with_capacity(words.len());
     let mut at = 0;
@@ -132,7 +132,7 @@ fn without_tests(words: Vec<Word>) -> Vec<Word> {
             .enumerate()
             .all(|(offset, text)| words.get(at + offset).is_some_and(|word| word.text == *text));
         if marked {
-            at = end_of_item(&words, at + MARK.len());
+            at = end_of_item(words, at + MARK.len());
         } else {
             kept.push(words[at].clone());
             at += 1;

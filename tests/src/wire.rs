@@ -157,7 +157,7 @@ impl Caller {
                 while let Some(message) = parts.message().await.expect("entries can be read") {
                     if let Some(get_entries_response::Part::Entry(evidence)) = message.part {
                         assert_eq!(
-                            evidence.index as usize,
+                            usize::try_from(evidence.index).unwrap_or(usize::MAX),
                             entries.len(),
                             "entries come in the order asked for"
                         );

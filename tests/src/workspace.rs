@@ -4,6 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Returns the top folder of the workspace.
+///
+/// # Panics
+///
+/// Never: this crate is a folder of the workspace.
 #[must_use]
 pub fn root() -> PathBuf {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -23,6 +27,10 @@ pub fn read(relative: &str) -> String {
 
 /// Returns every file that belongs to the project, relative to the top folder, in order; build output and version
 /// control are not among them.
+///
+/// # Panics
+///
+/// When a folder cannot be listed.
 #[must_use]
 pub fn files() -> Vec<PathBuf> {
     let top = root();
@@ -48,6 +56,10 @@ pub fn files() -> Vec<PathBuf> {
 }
 
 /// Returns every Rust source of the project, relative to the top folder, with its text.
+///
+/// # Panics
+///
+/// When a source cannot be read.
 #[must_use]
 pub fn rust_sources() -> Vec<(PathBuf, String)> {
     files()

@@ -1,6 +1,14 @@
 //! The worked example of `docs/format.md` is true: its files are what the code makes, and the commands that it shows
 //! print what it says.
 
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected has failed, and a panic says so"
+)]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -65,7 +73,7 @@ fn shown(section: &str) -> Vec<Shown> {
             (true, "```") => inside = false,
             (true, line) => match (line.strip_prefix("$ "), all.last_mut()) {
                 (Some(command), _) => all.push(Shown { command: command.to_owned(), output: String::new() }),
-                (None, Some(last)) => last.output += &format!("{line}\n"),
+                (None, Some(last)) => last.output.extend([line, "\n"]),
                 (None, None) => panic!("output before any command: {line}"),
             },
             (false, _) => {}
@@ -86,7 +94,8 @@ fn the_commands_print_what_the_section_says() {
     }
     // One shell for all, since later commands use what earlier ones defined; a mark between their outputs.
     let mark = "== next ==";
-    let script: String = shown.iter().map(|shown| format!("{}\necho '{mark}'\n", shown.command)).collect();
+    let commands: Vec<&str> = shown.iter().map(|shown| shown.command.as_str()).collect();
+    let script = commands.join(&format!("\necho '{mark}'\n"));
     let mut bash = Command::new("bash");
     bash.args(["-euo", "pipefail", "-c", &script]).current_dir(copy.path()).env("LC_ALL", "C");
     let ended = run(bash);

@@ -1,0 +1,22 @@
+//! The promises of Custody, tried on the real binaries. One file a promise.
+
+#![allow(
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected has failed, and a panic says so"
+)]
+
+mod bad_input;
+mod crash;
+mod damage;
+mod duplicates;
+mod end_to_end;
+mod large;
+mod model;
+mod quickstart;
+mod rollback_and_fork;
+mod services;
+mod shutdown;
+mod starts;
