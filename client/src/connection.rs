@@ -175,6 +175,7 @@ impl Connection {
             CallError::Refused(refusal) => match refusal.reason()? {
                 Reason::Behind
                 | Reason::Busy
+                | Reason::NotWriting
                 | Reason::ShuttingDown
                 | Reason::Stalled
                 | Reason::OutcomeUnknown

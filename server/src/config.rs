@@ -1,4 +1,4 @@
-//! The settings of a running server: a flag, else `CUSTODY_<FLAG>`, else the config file, else the default.
+//! The settings of a running server: a flag, else `CUSTODYD_<FLAG>`, else the config file, else the default.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -100,7 +100,7 @@ pub enum ConfigError {
         found: String,
     },
     /// No data directory.
-    #[error("no data directory is named: give --data DIR, CUSTODY_DATA, or data in the config file")]
+    #[error("no data directory is named: give --data DIR, CUSTODYD_DATA, or data in the config file")]
     NoData,
 }
 
@@ -122,7 +122,7 @@ impl Config {
         file: Option<&Path>,
         dev: bool,
     ) -> Result<Self, ConfigError> {
-        let file = file.map(Path::to_owned).or_else(|| environment.path("CUSTODY_CONFIG"));
+        let file = file.map(Path::to_owned).or_else(|| environment.path("CUSTODYD_CONFIG"));
         let file = file.as_deref().map(Layer::read).transpose()?.unwrap_or_default();
         let set = flags.or(Layer::from_environment(environment)?).or(file);
         let data = match set.data {
@@ -154,15 +154,15 @@ impl Layer {
 
     fn from_environment(environment: &Environment) -> Result<Self, ConfigError> {
         let log_format = environment
-            .parsed("CUSTODY_LOG_FORMAT", "json or text", |text| LogFormat::from_str(text, false).ok())?;
+            .parsed("CUSTODYD_LOG_FORMAT", "json or text", |text| LogFormat::from_str(text, false).ok())?;
         Ok(Self {
-            data: environment.path("CUSTODY_DATA"),
+            data: environment.path("CUSTODYD_DATA"),
             listen: environment
-                .parsed("CUSTODY_LISTEN", "an address like 127.0.0.1:4600", |text| text.parse().ok())?,
-            log_key: environment.path("CUSTODY_LOG_KEY"),
-            freshness_key: environment.path("CUSTODY_FRESHNESS_KEY"),
+                .parsed("CUSTODYD_LISTEN", "an address like 127.0.0.1:4600", |text| text.parse().ok())?,
+            log_key: environment.path("CUSTODYD_LOG_KEY"),
+            freshness_key: environment.path("CUSTODYD_FRESHNESS_KEY"),
             disk_reserve: environment
-                .parsed("CUSTODY_DISK_RESERVE", "a number of bytes", |text| text.parse().ok())?,
+                .parsed("CUSTODYD_DISK_RESERVE", "a number of bytes", |text| text.parse().ok())?,
             log_format,
         })
     }
@@ -221,17 +221,17 @@ mod tests {
     fn a_flag_goes_before_the_environment_before_the_file_before_the_default() {
         let file = Some("data = 'file'\nlisten = '127.0.0.1:3'\n");
         let flags = Layer { data: Some("flag".into()), ..Layer::default() };
-        assert_eq!(resolve(flags, &[("CUSTODY_DATA", "env")], file).unwrap().data, Path::new("flag"));
-        let config = resolve(Layer::default(), &[("CUSTODY_DATA", "env")], file).unwrap();
+        assert_eq!(resolve(flags, &[("CUSTODYD_DATA", "env")], file).unwrap().data, Path::new("flag"));
+        let config = resolve(Layer::default(), &[("CUSTODYD_DATA", "env")], file).unwrap();
         assert_eq!((config.data.as_path(), config.listen.port()), (Path::new("env"), 3));
-        let config = resolve(Layer::default(), &[("CUSTODY_DATA", "env")], None).unwrap();
+        let config = resolve(Layer::default(), &[("CUSTODYD_DATA", "env")], None).unwrap();
         assert_eq!(config.listen.to_string(), LISTEN_DEFAULT);
         assert_eq!(config.keys.log, Path::new("env.log-key"));
     }
 
     #[test]
     fn an_empty_variable_is_unset() {
-        let refused = resolve(Layer::default(), &[("CUSTODY_DATA", "")], None).unwrap_err();
+        let refused = resolve(Layer::default(), &[("CUSTODYD_DATA", "")], None).unwrap_err();
         assert!(matches!(refused, ConfigError::NoData), "{refused}");
     }
 
@@ -244,11 +244,11 @@ mod tests {
 
     #[test]
     fn a_variable_that_does_not_parse_is_named() {
-        let refused = resolve(Layer::default(), &[("CUSTODY_DATA", "x"), ("CUSTODY_LISTEN", "4600")], None)
+        let refused = resolve(Layer::default(), &[("CUSTODYD_DATA", "x"), ("CUSTODYD_LISTEN", "4600")], None)
             .unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "CUSTODY_LISTEN: expected an address like 127.0.0.1:4600, found \"4600\""
+            "CUSTODYD_LISTEN: expected an address like 127.0.0.1:4600, found \"4600\""
         );
     }
 }

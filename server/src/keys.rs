@@ -69,6 +69,9 @@ impl KeyFiles {
     /// Returns the places beside a data directory: `DIR.log-key` and `DIR.freshness-key`.
     #[must_use]
     pub fn beside(data: &Path) -> Self {
+        // `.` and `..` have no name of their own.
+        let named = data.file_name().is_none().then(|| fs::canonicalize(data).ok()).flatten();
+        let data = named.as_deref().unwrap_or(data);
         let beside = |suffix: &str| {
             let mut name = data.file_name().unwrap_or_else(|| "custody".as_ref()).to_owned();
             name.push(suffix);
@@ -79,7 +82,16 @@ impl KeyFiles {
 
     /// Refuses places inside the data directory.
     pub fn check_outside(&self, data: &Path) -> Result<(), KeyFileError> {
-        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // Links and `..` are resolved as far as the directories exist.
+        let absolute = |path: &Path| {
+            let parent =
+                path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            match (fs::canonicalize(path), fs::canonicalize(parent), path.file_name()) {
+                (Ok(path), _, _) => path,
+                (Err(_), Ok(parent), Some(name)) => parent.join(name),
+                _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+            }
+        };
         let data = absolute(data);
         match [&self.log, &self.freshness].into_iter().find(|path| absolute(path).starts_with(&data)) {
             Some(path) => Err(KeyFileError::InsideData { path: path.clone() }),
@@ -148,4 +160,49 @@ fn write(path: &Path, key: &str) -> Result<(), KeyFileError> {
     writeln!(file, "{key}").and_then(|()| file.sync_all()).map_err(failed)?;
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_lie_beside_a_directory_that_is_named_by_a_dot() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        fs::create_dir(&data).unwrap();
+        let expected = fs::canonicalize(dir.path()).unwrap().join("data.log-key");
+        for named in [data.join("."), data.join("../data"), data.join("..").join("data/.")] {
+            let found = KeyFiles::beside(&named).log;
+            assert_eq!(fs::canonicalize(found.parent().unwrap()).unwrap(), expected.parent().unwrap());
+            assert_eq!(found.file_name(), expected.file_name());
+        }
+    }
+
+    #[test]
+    fn refuses_keys_inside_the_data_by_whatever_way_they_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        fs::create_dir(&data).unwrap();
+        std::os::unix::fs::symlink(&data, dir.path().join("link")).unwrap();
+        for inside in ["data/log", "link/log", "data/../data/log"] {
+            let files = KeyFiles { log: dir.path().join(inside), freshness: dir.path().join("f") };
+            assert!(matches!(files.check_outside(&data), Err(KeyFileError::InsideData { .. })), "{inside}");
+        }
+        let outside = KeyFiles { log: dir.path().join("data.log-key"), freshness: dir.path().join("f") };
+        outside.check_outside(&data).unwrap();
+    }
+
+    #[test]
+    fn refuses_a_key_that_others_can_read_and_one_of_the_wrong_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = KeyFiles { log: dir.path().join("log"), freshness: dir.path().join("freshness") };
+        let origin: Origin = "example.com/log".parse().unwrap();
+        files.load_or_create(&origin, &"example.com/log/freshness".parse().unwrap()).unwrap();
+        files.load().unwrap();
+        let swapped = KeyFiles { log: files.freshness.clone(), freshness: files.log.clone() };
+        assert!(matches!(swapped.load(), Err(KeyFileError::Content { .. })));
+        fs::set_permissions(&files.log, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(files.load(), Err(KeyFileError::Open { mode: 0o644, .. })));
+    }
 }

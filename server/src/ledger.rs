@@ -58,6 +58,8 @@ pub struct Ledger {
     /// What the index reads.
     source: Arc<CurrentJournal>,
     head: watch::Sender<Arc<Head>>,
+    /// Whether envelopes can be recorded: not while recovery fails.
+    writing: watch::Sender<bool>,
 }
 
 /// The sequencer's place in the log: only opening the log, or a successful append, yields one.
@@ -161,7 +163,8 @@ impl Ledger {
             Publisher::new(origin.clone(), keys, kept.as_ref().map(SignedCheckpoint::unverified));
         let (head, position) = Self::enter(settings, opened, trust, &mut publisher, progress)?;
         let (head, _) = watch::channel(Arc::new(head));
-        let ledger = Self { origin, genesis, index: Arc::new(index), source, head };
+        let ledger =
+            Self { origin, genesis, index: Arc::new(index), source, head, writing: watch::channel(true).0 };
         Ok((Arc::new(ledger), position, publisher))
     }
 
@@ -230,6 +233,17 @@ impl Ledger {
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<Arc<Head>> {
         self.head.subscribe()
+    }
+
+    /// Returns a receiver of whether envelopes can be recorded.
+    #[must_use]
+    pub fn writing(&self) -> watch::Receiver<bool> {
+        self.writing.subscribe()
+    }
+
+    /// Says whether envelopes can be recorded. Only the sequencer calls it.
+    pub(crate) fn set_writing(&self, writing: bool) {
+        self.writing.send_if_modified(|before| std::mem::replace(before, writing) != writing);
     }
 
     /// Replaces the state that readers see. Only the sequencer calls it, after a commit.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use custody_log::TreeSize;
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::admission::Recording;
 use crate::index::Follower;
@@ -24,11 +24,42 @@ const QUEUE_LENGTH: usize = 256;
 /// and five seconds more. What is acknowledged is on disk, however the server ends.
 const GRACE: Duration = Duration::from_secs(35);
 
+/// Why a server ended by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The network failed.
+    #[error(transparent)]
+    Transport(#[from] ServeError),
+    /// The thread that writes the log ended: a bug. What was acknowledged is on disk.
+    #[error("the thread that writes the log ended: {why}")]
+    Sequencer {
+        /// What it said when it ended.
+        why: String,
+    },
+}
+
+impl ServiceError {
+    fn sequencer(ended: Result<std::thread::Result<()>, tokio::task::JoinError>) -> Self {
+        let why = match ended {
+            Ok(Ok(())) => "its queue was closed".to_owned(),
+            Ok(Err(panic)) => panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string))
+                .unwrap_or_else(|| "it panicked".to_owned()),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(why, "the sequencer ended; the next start recovers");
+        Self::Sequencer { why }
+    }
+}
+
 /// A log that is open and takes envelopes.
 pub struct Service {
     ledger: Arc<Ledger>,
     queue: mpsc::Sender<Submission>,
     sequencer: JoinHandle<()>,
+    stop_sequencer: oneshot::Sender<()>,
     follower: Follower,
     clock: Arc<dyn crate::clock::Clock>,
 }
@@ -39,11 +70,12 @@ impl Service {
         let clock = Arc::clone(&settings.clock);
         let (ledger, position, publisher) = Ledger::open(&settings, keys, progress)?;
         let (queue, submissions) = mpsc::channel(QUEUE_LENGTH);
-        let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher);
+        let (stop_sequencer, stopped) = oneshot::channel();
+        let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher, stopped);
         let runtime = tokio::runtime::Handle::current();
         let sequencer = std::thread::spawn(move || sequencer.run(submissions, &runtime));
         let follower = Follower::start(Arc::clone(ledger.index()), sizes(&ledger));
-        Ok(Self { ledger, queue, sequencer, follower, clock })
+        Ok(Self { ledger, queue, sequencer, stop_sequencer, follower, clock })
     }
 
     /// Returns the log.
@@ -57,9 +89,10 @@ impl Service {
         self,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
-    ) -> Result<(), ServeError> {
-        let Self { ledger, queue, sequencer, follower, clock } = self;
+    ) -> Result<(), ServiceError> {
+        let Self { ledger, queue, sequencer, stop_sequencer, follower, clock } = self;
         let recording = Recording::new(Arc::clone(&ledger), queue, clock);
+        let mut sequencer = tokio::task::spawn_blocking(move || sequencer.join());
         let stopping = Arc::new(Notify::new());
         let asked = Arc::clone(&stopping);
         let stop = async move {
@@ -70,21 +103,25 @@ impl Service {
             stopping.notified().await;
             tokio::time::sleep(GRACE).await;
         };
-        // The last sender of the queue goes with the services; then the sequencer empties the queue and ends.
         let served = tokio::select! {
             served = transport::serve(listener, Arc::clone(&ledger), recording, stop) => served,
             () = overdue => {
-                tracing::warn!("a request did not end in time; the journal is not sealed, the next start checks its tail");
-                return Ok(());
+                tracing::warn!("a request did not end in time and is cut off");
+                Ok(())
             }
+            // Without it nothing can be recorded: a server that goes on would only look alive.
+            ended = &mut sequencer => return Err(ServiceError::sequencer(ended)),
         };
         tracing::info!("finishing what was accepted");
-        if tokio::task::spawn_blocking(move || sequencer.join()).await.is_err() {
-            tracing::error!("the sequencer ended badly; the next start recovers");
+        // It may have stopped already, with the last sender of its queue.
+        let _stopped = stop_sequencer.send(());
+        match sequencer.await {
+            Ok(Ok(())) => {}
+            ended => return Err(ServiceError::sequencer(ended)),
         }
         follower.stop().await;
         close_index(ledger);
-        served
+        Ok(served?)
     }
 }
 

@@ -141,6 +141,8 @@ fn refused(refusal: &Refusal) -> Failure {
             .hint("the server keeps another log than the pinned one: check --server and --trust"),
         Reason::InvalidField => Failure::usage(word, message),
         Reason::TooLarge => Failure::no(word, message),
+        Reason::KeysNotHeld => Failure::no(word, message)
+            .hint("start the server with the new keys first; changing them while it runs is not possible"),
         Reason::Damaged => {
             Failure::unknown(word, message).hint("the server's operator must run `custodyd fsck`")
         }
@@ -151,6 +153,7 @@ fn refused(refusal: &Refusal) -> Failure {
             .hint("it may or may not be recorded; recording it again is safe and gives the same entry"),
         Reason::Behind
         | Reason::Busy
+        | Reason::NotWriting
         | Reason::ShuttingDown
         | Reason::Stalled
         | Reason::ClockUnsteady

@@ -33,8 +33,12 @@ pub enum Reason {
     OutcomeUnknown,
     /// The disk is nearly full; nothing was written.
     DiskFull,
-    /// The queue of envelopes to record is full. Try again.
+    /// Too much is being asked at once. Try again.
     Busy,
+    /// The server cannot write at the moment; nothing was written. Try again.
+    NotWriting,
+    /// A trust document names a log or freshness key that this server does not hold.
+    KeysNotHeld,
     /// The server is shutting down. Try again.
     ShuttingDown,
     /// The envelope is larger than the call takes. Metadata: `max`.
@@ -50,7 +54,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 18] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
@@ -61,6 +65,8 @@ impl Reason {
         Self::OutcomeUnknown,
         Self::DiskFull,
         Self::Busy,
+        Self::NotWriting,
+        Self::KeysNotHeld,
         Self::ShuttingDown,
         Self::TooLarge,
         Self::DigestMismatch,
@@ -83,6 +89,8 @@ impl Reason {
             Self::OutcomeUnknown => "outcome_unknown",
             Self::DiskFull => "disk_full",
             Self::Busy => "busy",
+            Self::NotWriting => "not_writing",
+            Self::KeysNotHeld => "keys_not_held",
             Self::ShuttingDown => "shutting_down",
             Self::TooLarge => "too_large",
             Self::DigestMismatch => "digest_mismatch",
@@ -103,6 +111,7 @@ impl Reason {
     pub const fn code(self) -> Code {
         match self {
             Self::Behind
+            | Self::NotWriting
             | Self::OutcomeUnknown
             | Self::ShuttingDown
             | Self::Stalled
@@ -112,7 +121,7 @@ impl Reason {
                 Code::InvalidArgument
             }
             Self::Internal => Code::Internal,
-            Self::WrongOrigin => Code::FailedPrecondition,
+            Self::WrongOrigin | Self::KeysNotHeld => Code::FailedPrecondition,
             Self::NoSuchEntry | Self::Redacted => Code::NotFound,
             Self::DiskFull | Self::Busy => Code::ResourceExhausted,
         }

@@ -49,7 +49,7 @@ impl Recording {
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let this = self.clone();
         let admitted = tokio::task::spawn_blocking(move || this.admit(&bytes)).await;
-        let (envelope, admission, admitted_at) = admitted.map_err(|_| RecordError::ShuttingDown)??;
+        let (envelope, admission, admitted_at) = admitted.map_err(|_| RecordError::Internal)??;
         let (answer, answered) = oneshot::channel();
         let submission = Submission { envelope, admission, admitted_at, answer };
         self.queue.send(submission).await.map_err(|_| RecordError::ShuttingDown)?;

@@ -71,7 +71,11 @@ fn print(report: &FsckReport) {
     if report.findings.is_empty() {
         println!("sound: tree size {size}, root {root}");
     } else {
-        println!("{} findings; sound up to tree size {size}, root {root}", report.findings.len());
+        let found = match report.findings.len() {
+            1 => "1 finding".to_owned(),
+            more => format!("{more} findings"),
+        };
+        println!("{found}; sound up to tree size {size}, root {root}");
     }
 }
 

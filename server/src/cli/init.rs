@@ -74,6 +74,11 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         log: args.log_key.clone().unwrap_or(beside.log),
         freshness: args.freshness_key.clone().unwrap_or(beside.freshness),
     };
+    let above = args.data.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| !above.is_dir()) {
+        return Err(Failure::usage(format!("the directory {} does not exist", above.display()))
+            .hint("make it, or name another place with --data"));
+    }
     files.check_outside(&args.data).map_err(|error| Failure::new(Exit::Usage, &error))?;
     refuse_existing(&args.data)?;
     match (&args.trust, &args.origin) {
@@ -217,7 +222,16 @@ fn create(data: &Path, envelope: &Envelope, keys: &LogKeys) -> Result<(Origin, E
 
 fn load_keys(files: &KeyFiles, origin: &Origin) -> Result<LogKeys, Failure> {
     let name: KeyName = format!("{origin}/freshness").parse().map_err(name_failure)?;
-    files.load_or_create(origin, &name).map_err(|error| Failure::new(Exit::Usage, &error))
+    let keys = files.load_or_create(origin, &name).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let verifier = keys.log.verifier();
+    if verifier.name() != origin.key_name() {
+        let (file, found) = (files.log.display(), verifier.name());
+        return Err(Failure::usage(format!("the key file {file} is of the log {found}, not of {origin}"))
+            .hint(
+                "move it away if no log needs it, or name other files with --log-key and --freshness-key",
+            ));
+    }
+    Ok(keys)
 }
 
 fn read_key(path: &Path) -> Result<Key, Failure> {

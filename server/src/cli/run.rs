@@ -20,7 +20,7 @@ use crate::publish::TreeError;
 use crate::service::Service;
 use crate::transport;
 
-/// The flags of `custodyd run`. Each can also be set by `CUSTODY_<FLAG>` or in the config file.
+/// The flags of `custodyd run`. Each can also be set by `CUSTODYD_<FLAG>` or in the config file.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(flatten)]

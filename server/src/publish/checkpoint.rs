@@ -5,9 +5,10 @@
 //! without a memory can tell a quiet log from a frozen one.
 
 use custody_evidence::key::SigningKey;
+use custody_evidence::trust::TrustState;
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::tree::ProofError;
-use custody_log::{Checkpoint, Origin, RootHash, SignedCheckpoint, Timestamp, TreeSize};
+use custody_log::{Checkpoint, Origin, RootHash, SignedCheckpoint, Timestamp, TreeSize, VerifierKey};
 
 use super::tree::{LeafSource, Tree, TreeError};
 
@@ -19,6 +20,27 @@ pub struct LogKeys {
     pub statements: SigningKey,
     /// Cosigns the newest checkpoint with the time.
     pub freshness: Cosigner,
+}
+
+/// The public parts of the keys that a running log signs with.
+#[derive(Debug, Clone)]
+pub struct LogVerifiers {
+    log: VerifierKey,
+    freshness: VerifierKey,
+}
+
+impl LogVerifiers {
+    /// Returns which role of a trust document names other keys than these for checkpoints from `size` on: their
+    /// signatures would not be believed. None: these are the keys.
+    #[must_use]
+    pub fn not_held(&self, trust: &TrustState, size: TreeSize) -> Option<&'static str> {
+        let members = trust.document().members();
+        let to_come = members.log_keys.iter().filter(|key| key.until_size.is_none_or(|until| until > size));
+        if to_come.map(|key| &key.vkey).ne([&self.log]) {
+            return Some("log");
+        }
+        (!members.freshness_keys.contains(&self.freshness)).then_some("freshness")
+    }
 }
 
 /// Why a checkpoint was not signed.
@@ -66,6 +88,12 @@ impl Publisher {
     pub fn new(origin: Origin, keys: LogKeys, newest: Option<&Checkpoint>) -> Self {
         let signed = newest.map(|checkpoint| (checkpoint.size(), *checkpoint.root()));
         Self { origin, keys, signed }
+    }
+
+    /// Returns what this publisher's signatures are checked with.
+    #[must_use]
+    pub fn verifiers(&self) -> LogVerifiers {
+        LogVerifiers { log: self.keys.log.verifier(), freshness: self.keys.freshness.verifier() }
     }
 
     /// Signs the checkpoint of a durable tree.

@@ -5,5 +5,5 @@
 mod checkpoint;
 mod tree;
 
-pub use checkpoint::{LogKeys, PublishError, Publisher};
+pub use checkpoint::{LogKeys, LogVerifiers, PublishError, Publisher};
 pub use tree::{LeafSource, Tree, TreeError};

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use custody_log::tile::{TileKind, TilePath};
@@ -25,6 +26,9 @@ const TILE_WIDTH: u64 = 256;
 const TILE_HEIGHT: u8 = 8;
 /// The levels of tiles that a tree of 2^63 entries has.
 const TILE_LEVELS: u8 = 8;
+
+/// Numbers the files that tiles are written to before they get their names.
+static ASIDE: AtomicU64 = AtomicU64::new(0);
 
 /// Where the hashes of the entries come from: the journal.
 pub trait LeafSource {
@@ -256,7 +260,9 @@ impl Tree {
                 Some(below) => combine(&self.heal(below, number, leaves)?),
             });
         }
-        self.write_tile(level, number, &hashes)?;
+        if let Err(error) = self.write_tile(level, number, &hashes) {
+            tracing::warn!(%error, level, number, "a tile was not written; it is made again when needed");
+        }
         Ok(hashes)
     }
 
@@ -275,8 +281,9 @@ impl Tree {
     fn write_tile(&self, level: u8, number: u64, hashes: &[NodeHash]) -> Result<(), TreeError> {
         let path = self.tile_file(level, number)?;
         let bytes: Vec<u8> = hashes.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        // Written aside and renamed, so that a reader never meets half a tile.
-        let aside = path.with_extension("new");
+        // Written aside and renamed, so that a reader never meets half a tile. Two readers may make the same
+        // tile at once, so each name is used once.
+        let aside = path.with_extension(format!("new{}", ASIDE.fetch_add(1, Ordering::Relaxed)));
         path.parent()
             .map_or(Ok(()), fs::create_dir_all)
             .and_then(|()| fs::write(&aside, &bytes))

@@ -15,7 +15,7 @@ use crate::admission;
 use crate::index::{IndexError, IndexedEntry};
 use crate::journal::{Batch, Journal, Staged};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
-use crate::publish::Tree;
+use crate::publish::{LogVerifiers, Tree};
 
 type Answer = oneshot::Sender<Result<Recorded, RecordError>>;
 
@@ -23,6 +23,8 @@ type Answer = oneshot::Sender<Result<Recorded, RecordError>>;
 pub(super) struct Draft<'a> {
     ledger: &'a Ledger,
     head: &'a Head,
+    /// What this server signs with.
+    keys: &'a LogVerifiers,
     before: &'a Entry,
     before_digest: EntryDigest,
     previous: EntryDigest,
@@ -43,10 +45,17 @@ struct Placed {
 
 impl<'a> Draft<'a> {
     /// Starts a batch behind the entry `before`, whose digest is `previous`.
-    pub(super) fn new(ledger: &'a Ledger, head: &'a Head, before: &'a Entry, previous: EntryDigest) -> Self {
+    pub(super) fn new(
+        ledger: &'a Ledger,
+        head: &'a Head,
+        keys: &'a LogVerifiers,
+        before: &'a Entry,
+        previous: EntryDigest,
+    ) -> Self {
         Self {
             ledger,
             head,
+            keys,
             before,
             before_digest: previous,
             previous,
@@ -146,6 +155,9 @@ impl<'a> Draft<'a> {
         if admission.is_trust_document() {
             // Only here is the index known, and a log key may not be changed for trees that exist already.
             let next = self.head.trust.next(&envelope, index).map_err(Refusal::from)?;
+            if let Some(role) = self.keys.not_held(&next, index.size_through()) {
+                return Err(RecordError::KeysNotHeld { role });
+            }
             self.next_trust = Some(Arc::new(next));
         }
         let bytes = entry.encode();

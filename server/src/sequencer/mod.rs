@@ -96,6 +96,21 @@ pub enum RecordError {
     /// The system gave no random bytes for the salt of the admission record.
     #[error("the system gave no random bytes")]
     NoRandomness,
+    /// Recovery after a failed write has not succeeded yet; nothing was written.
+    #[error("the disk failed and the server has not recovered yet; nothing was written")]
+    NotWriting,
+    /// A trust document would have others sign for the log than this server can.
+    #[error(
+        "the trust document's {role} keys are not those that this server signs with; \
+         its checkpoints would not be believed"
+    )]
+    KeysNotHeld {
+        /// `log` or `freshness`.
+        role: &'static str,
+    },
+    /// The server met a state that it excludes: a bug.
+    #[error("the server met a state that it excludes")]
+    Internal,
     /// The server shuts down.
     #[error("the server is shutting down")]
     ShuttingDown,
@@ -115,13 +130,22 @@ pub struct Sequencer {
     sync_at: Option<Instant>,
     /// When the newest checkpoint is cosigned again.
     cosign_at: Instant,
+    /// Resolves when no more envelopes are to be taken than those that wait already.
+    stop: oneshot::Receiver<()>,
 }
 
 impl Sequencer {
     /// Takes over the end of an opened log.
     #[must_use]
-    pub fn new(ledger: Arc<Ledger>, settings: Settings, position: Position, publisher: Publisher) -> Self {
+    pub fn new(
+        ledger: Arc<Ledger>,
+        settings: Settings,
+        position: Position,
+        publisher: Publisher,
+        stop: oneshot::Receiver<()>,
+    ) -> Self {
         Self {
+            stop,
             ledger,
             settings,
             publisher,
@@ -133,14 +157,14 @@ impl Sequencer {
         }
     }
 
-    /// Works until the queue is closed and empty, then seals the journal. Runs on its own thread: it blocks.
+    /// Works until it is stopped or the queue is closed, empties the queue, then seals the journal. Runs on its
+    /// own thread: it blocks.
     pub fn run(mut self, mut queue: mpsc::Receiver<Submission>, runtime: &tokio::runtime::Handle) {
         loop {
             let next = if let Some(submission) = self.waiting.take() {
                 Ok(Some(submission))
             } else {
-                let wake = self.sync_at.map_or(self.cosign_at, |at| at.min(self.cosign_at));
-                runtime.block_on(async { tokio::time::timeout_at(wake, queue.recv()).await })
+                self.next(&mut queue, runtime)
             };
             match next {
                 Ok(Some(first)) => self.work(first, &mut queue),
@@ -156,14 +180,34 @@ impl Sequencer {
         }
     }
 
+    /// Waits for an envelope, or for the time when something else is to be done. A stop closes the queue: what
+    /// waits in it is still taken.
+    fn next(
+        &mut self,
+        queue: &mut mpsc::Receiver<Submission>,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Option<Submission>, tokio::time::error::Elapsed> {
+        let wake = self.sync_at.map_or(self.cosign_at, |at| at.min(self.cosign_at));
+        runtime.block_on(async {
+            if !queue.is_closed() {
+                tokio::select! {
+                    next = tokio::time::timeout_at(wake, queue.recv()) => return next,
+                    _ = &mut self.stop => queue.close(),
+                }
+            }
+            Ok(queue.recv().await)
+        })
+    }
+
     fn work(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>) {
         let Some(position) = self.position.take().or_else(|| self.recover()) else {
-            drop(first.answer.send(Err(RecordError::OutcomeUnknown)));
+            drop(first.answer.send(Err(RecordError::NotWriting)));
             return;
         };
         let ledger = Arc::clone(&self.ledger);
         let head = ledger.head();
-        let mut draft = Draft::new(&ledger, &head, &position.last, position.last_digest);
+        let keys = self.publisher.verifiers();
+        let mut draft = Draft::new(&ledger, &head, &keys, &position.last, position.last_digest);
         let reading = self.settings.clock.read();
         for submission in self.gather(first, queue) {
             let last = draft.last().time;
@@ -296,10 +340,12 @@ impl Sequencer {
         match self.ledger.recover(&self.settings, &mut self.publisher) {
             Ok(position) => {
                 tracing::info!(size = %position.last.index.size_through(), "recovered");
+                self.ledger.set_writing(true);
                 Some(position)
             }
             Err(error) => {
                 tracing::error!(%error, "recovery failed; writes are refused until it succeeds");
+                self.ledger.set_writing(false);
                 std::thread::sleep(RECOVERY_PAUSE);
                 None
             }

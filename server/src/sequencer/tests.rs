@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use custody_evidence::dsse::IN_TOTO;
 use custody_evidence::key::SigningKey;
-use custody_evidence::trust::{TrustDocument, WriterRule, statement_of};
+use custody_evidence::trust::{LogKey, TrustDocument, WriterRule, statement_of};
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
 
@@ -140,6 +140,7 @@ struct Running {
     ledger: Arc<Ledger>,
     queue: mpsc::Sender<Submission>,
     thread: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
 }
 
 impl Log {
@@ -159,23 +160,24 @@ impl Log {
         Self { dir, clock, disk: Arc::default() }
     }
 
-    fn open(&self) -> (Arc<Ledger>, Sequencer) {
+    fn open(&self) -> (Arc<Ledger>, Sequencer, oneshot::Sender<()>) {
         let files: Arc<dyn Files> = Arc::new(FailingFiles(Arc::clone(&self.disk)));
         let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
         let journal = OpenOptions { files, ..OpenOptions::default() };
         let settings = Settings { dir: self.dir.path().to_owned(), journal, clock };
         let (ledger, position, publisher) = Ledger::open(&settings, log_keys(), &mut |_, _, _| {}).unwrap();
-        (Arc::clone(&ledger), Sequencer::new(ledger, settings, position, publisher))
+        let (stop, stopped) = oneshot::channel();
+        (Arc::clone(&ledger), Sequencer::new(ledger, settings, position, publisher, stopped), stop)
     }
 
     fn start(&self) -> Running {
-        let (ledger, sequencer) = self.open();
+        let (ledger, sequencer, stop) = self.open();
         let (queue, submissions) = mpsc::channel(64);
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
         let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
         let recording = Recording::new(Arc::clone(&ledger), queue.clone(), clock);
-        Running { recording, ledger, queue, thread }
+        Running { recording, ledger, queue, thread, stop }
     }
 }
 
@@ -185,8 +187,9 @@ impl Running {
     }
 
     async fn stop(self) {
-        let Self { recording, ledger, queue, thread } = self;
+        let Self { recording, ledger, queue, thread, stop } = self;
         drop((recording, queue));
+        drop(stop);
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
         check_whole(&ledger);
     }
@@ -251,7 +254,7 @@ async fn only_what_adds_something_gets_an_entry() {
 #[tokio::test]
 async fn the_same_content_twice_in_one_batch_is_one_entry() {
     let log = Log::new();
-    let (ledger, sequencer) = log.open();
+    let (ledger, sequencer, _stop) = log.open();
     let (queue, submissions) = mpsc::channel(64);
     let head = ledger.head();
     let now = log.clock.read().unwrap().wall;
@@ -334,7 +337,7 @@ async fn what_was_admitted_under_older_trust_is_admitted_again() {
 #[tokio::test]
 async fn an_administrative_entry_is_alone_in_its_batch() {
     let log = Log::new();
-    let (ledger, sequencer) = log.open();
+    let (ledger, sequencer, _stop) = log.open();
     let head = ledger.head();
     let now = log.clock.read().unwrap().wall;
     let document = next_document(head.trust.document(), |_| {});
@@ -381,9 +384,64 @@ async fn a_clock_that_trails_the_log_refuses_and_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_stop_takes_what_waits_and_nothing_after_it() {
+    let log = Log::new();
+    let (ledger, sequencer, stop) = log.open();
+    let (queue, submissions) = mpsc::channel(64);
+    let head = ledger.head();
+    let now = log.clock.read().unwrap().wall;
+    let mut answers = Vec::new();
+    for number in 1..=3 {
+        let envelope = envelope(number, &[WRITER]);
+        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let (answer, answered) = oneshot::channel();
+        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        answers.push(answered);
+    }
+    stop.send(()).unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    // The queue's sender is still there: a connection that hangs keeps no one from stopping.
+    tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
+    for answer in answers {
+        assert!(!answer.await.unwrap().unwrap().duplicate);
+    }
+    assert!(queue.is_closed());
+    assert_eq!(ledger.head().size.get(), 4);
+    check_whole(&ledger);
+}
+
+#[tokio::test]
+async fn a_trust_document_with_keys_that_the_server_does_not_hold_is_refused() {
+    let log = Log::new();
+    let running = log.start();
+    let before = running.ledger.head().trust.document().members().clone();
+    let other_log = NoteSigner::from_seed("example.com/log".parse().unwrap(), [110; 32]);
+    let other_freshness = Cosigner::from_seed("example.com/log/freshness".parse().unwrap(), [111; 32]);
+    let mut retired = before.clone();
+    retired.log_keys.first_mut().unwrap().until_size = Some(TreeSize::new(20).unwrap());
+    retired.log_keys.push(LogKey {
+        vkey: other_log.verifier(),
+        from_size: TreeSize::new(10).unwrap(),
+        until_size: None,
+    });
+    let mut refreshed = before;
+    refreshed.freshness_keys = vec![other_freshness.verifier()];
+    for (mut members, expected) in [(retired, "log"), (refreshed, "freshness")] {
+        members.version += 1;
+        let statement = statement_of(&TrustDocument::new(members).unwrap());
+        let signers = [key(ADMIN), SigningKey::from_seed(&other_log.seed())];
+        let envelope = Envelope::sign(IN_TOTO, &statement, &signers.iter().collect::<Vec<_>>()).unwrap();
+        let refused = running.record(&envelope).await.unwrap_err();
+        assert!(matches!(refused, RecordError::KeysNotHeld { role } if role == expected), "{refused}");
+    }
+    assert_eq!(running.ledger.head().size.get(), 1);
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_quiet_log_is_cosigned_again_with_the_time() {
     let log = Log::new();
-    let (ledger, mut sequencer) = log.open();
+    let (ledger, mut sequencer, _stop) = log.open();
     let seconds = |ledger: &Ledger| {
         let keys = [log_keys().freshness.verifier()];
         let cosignatures = ledger.head().checkpoint.cosignatures(&keys);
@@ -406,7 +464,7 @@ async fn an_old_copy_of_the_log_cannot_sign_again_beside_a_newer_checkpoint() {
     let newest = running.ledger.head().checkpoint.clone();
     running.stop().await;
     let fresh = Log::new();
-    let (ledger, sequencer) = fresh.open();
+    let (ledger, sequencer, _stop) = fresh.open();
     let mut publisher = Publisher::new(ledger.origin().clone(), log_keys(), Some(newest.unverified()));
     let head = ledger.head();
     let now = fresh.clock.read().unwrap().wall;

@@ -3,6 +3,7 @@
 //! A service checks the shape of a request, names the log and waits for the size asked for, calls the layers
 //! below, and turns what comes back into messages. `status.rs` turns every error into a refusal.
 
+mod incoming;
 mod query;
 mod reader;
 mod recorder;
@@ -22,8 +23,10 @@ use custody_wire::v1::reader_server::ReaderServer;
 use custody_wire::v1::recorder_server::RecorderServer;
 use custody_wire::{Reason, Refusal};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
+use tonic_health::server::HealthReporter;
+use tower::limit::GlobalConcurrencyLimitLayer;
 
 use self::query::QueryService;
 use self::reader::ReaderService;
@@ -34,10 +37,21 @@ use crate::ledger::{Head, Ledger};
 /// How long a request waits for the size it asks for: 5 s.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How long an upload or a download may stand still: 30 s. Then it gives its place to others.
+const STALL_MAX: Duration = Duration::from_secs(30);
+
 /// The most requests that one connection has open: 256.
 const STREAMS_PER_CONNECTION_MAX: u32 = 256;
 
-/// The most envelopes above the unary limit that are received at once: 8, so 512 MiB of memory at the most.
+/// The most requests that are received at once, over all connections; others wait. At 4 MiB a message these hold
+/// 512 MiB.
+const REQUESTS_MAX: usize = 128;
+
+/// How long a request may take until its answer begins: 5 minutes, so an upload of 64 MiB needs 220 KB a second.
+const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
+
+/// The most envelopes above the unary limit that are received at once: 8. Each is held twice while it is checked, as
+/// received and as it was signed, so 1 GiB of memory at the most.
 const LARGE_UPLOADS_MAX: usize = 8;
 
 /// How often a silent connection is asked whether it is still there.
@@ -61,19 +75,41 @@ pub async fn serve(
     health_reporter.set_serving::<QueryServer<QueryService>>().await;
     let recorder = RecorderService::new(Arc::clone(&ledger), recording, LARGE_UPLOADS_MAX);
     let reader = ReaderService::new(Arc::clone(&ledger));
+    let ledger_writing = ledger.writing();
     let query = QueryService::new(ledger);
-    // Without it, the second packet of each answer waits 40 ms for the client's delayed acknowledgement.
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    Server::builder()
+    let reports = tokio::spawn(report_writing(health_reporter.clone(), ledger_writing));
+    let stop = async move {
+        stop.await;
+        health_reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
+        health_reporter.set_not_serving::<ReaderServer<ReaderService>>().await;
+        health_reporter.set_not_serving::<QueryServer<QueryService>>().await;
+    };
+    let served = Server::builder()
+        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX))
+        .timeout(REQUEST_TIME_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
         .add_service(health)
         .add_service(RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX))
-        .serve_with_incoming_shutdown(incoming, stop)
+        .serve_with_incoming_shutdown(incoming::accept(listener), stop)
         .await
-        .map_err(ServeError)
+        .map_err(ServeError);
+    reports.abort();
+    served
+}
+
+/// Tells health probes when envelopes cannot be recorded.
+async fn report_writing(reporter: HealthReporter, mut writing: watch::Receiver<bool>) {
+    while writing.changed().await.is_ok() {
+        let writing = *writing.borrow_and_update();
+        if writing {
+            reporter.set_serving::<RecorderServer<RecorderService>>().await;
+        } else {
+            reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
+        }
+    }
 }
 
 /// Binds the address to listen on.

@@ -14,24 +14,38 @@ use custody_wire::v1::{
 };
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{behind, blocking, head, status};
+use super::{PATIENCE, STALL_MAX, behind, blocking, head, status};
+use crate::journal;
 use crate::ledger::{Head, Ledger};
 
-/// How many messages of a stream are made ahead of the reader: at most 2 x 4 MiB of memory a stream.
+/// How many messages of a stream wait for the reader.
 const AHEAD: usize = 2;
+
+/// What a stream of entries holds at most: two messages that wait, one that is made and one that is sent, each at
+/// most 2.1 MiB (`custody_wire::limits::MESSAGE_BYTES_MAX`).
+const ENTRIES_MEMORY: u64 = 9 << 20;
+
+/// What all streams hold at most: 512 MiB, so 56 streams of entries, or 8 of the largest envelopes, at once.
+const MEMORY_MAX: u64 = 512 << 20;
+
+/// What memory is counted in: 1 MiB.
+const MEMORY_UNIT: u64 = 1 << 20;
 
 /// Reads the log. Every answer is of one state of it.
 pub(super) struct ReaderService {
     ledger: Arc<Ledger>,
+    /// What streams may hold, in units. Taken before anything is read for them.
+    memory: Arc<Semaphore>,
 }
 
 impl ReaderService {
-    pub(super) const fn new(ledger: Arc<Ledger>) -> Self {
-        Self { ledger }
+    pub(super) fn new(ledger: Arc<Ledger>) -> Self {
+        let units = usize::try_from(MEMORY_MAX / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        Self { ledger, memory: Arc::new(Semaphore::new(units)) }
     }
 }
 
@@ -64,8 +78,12 @@ impl Reader for ReaderService {
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let old = tree_size("old_size", request.old_size).map_err(status::field)?;
         let new = optional_size("new_size", request.new_size).map_err(status::field)?.unwrap_or(head.size);
-        if new > head.size || old > new {
-            return Err(behind(old.max(new), head.size).into());
+        if old > new {
+            let message = format!("old_size {old} is larger than new_size {new}");
+            return Err(Refusal::new(Reason::InvalidField, message).into());
+        }
+        if new > head.size {
+            return Err(behind(new, head.size).into());
         }
         let response = blocking(move || {
             let proof = head.consistency(old, new).map_err(|error| status::tree(&error))?;
@@ -89,10 +107,8 @@ impl Reader for ReaderService {
         }
         let indexes = request.indexes.iter().map(|index| position(*index, head.size));
         let indexes: Vec<LeafIndex> = indexes.collect::<Result<_, _>>()?;
-        let envelopes = request.envelopes;
-        Ok(Response::new(stream_entries(head, move |head, send| {
-            indexes.iter().all(|index| send(evidence(head, *index, envelopes)))
-        })))
+        let place = self.place(ENTRIES_MEMORY).await?;
+        Ok(Response::new(stream_entries(head, indexes, request.envelopes, place)))
     }
 
     type GetEnvelopeStream = Stream<GetEnvelopeResponse>;
@@ -104,15 +120,21 @@ impl Reader for ReaderService {
         let request = request.into_inner();
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let index = position(request.index, head.size)?;
+        let journal = head.journal.clone();
+        let length = blocking(move || envelope_length(&journal, index)).await?;
+        let place = self.place(length).await?;
         let bytes =
             blocking(move || head.journal.envelope(index).map_err(|error| status::read(&error))).await?;
         let (sender, receiver) = mpsc::channel(AHEAD);
         tokio::spawn(async move {
-            for piece in bytes.chunks(PIECE_BYTES_MAX) {
-                if sender.send(Ok(GetEnvelopeResponse { data: piece.to_vec().into() })).await.is_err() {
+            let mut rest = Bytes::from(bytes);
+            while !rest.is_empty() {
+                let data = rest.split_to(rest.len().min(PIECE_BYTES_MAX));
+                if !deliver(&sender, Ok(GetEnvelopeResponse { data })).await {
                     break;
                 }
             }
+            drop(place);
         });
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
@@ -137,34 +159,64 @@ impl Reader for ReaderService {
         let request = request.into_inner();
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let since = leaf_index("since", request.since).map_err(status::field)?;
-        Ok(Response::new(stream_entries(head, move |head, send| match head.admin_chain(since) {
-            Ok(indexes) => indexes.iter().all(|index| send(evidence(head, *index, true))),
-            Err(error) => send(Err(status::ledger(&error))),
-        })))
+        let place = self.place(ENTRIES_MEMORY).await?;
+        let chain = Arc::clone(&head);
+        let indexes =
+            blocking(move || chain.admin_chain(since).map_err(|error| status::ledger(&error))).await?;
+        Ok(Response::new(stream_entries(head, indexes, true, place)))
     }
 }
 
-/// Sends the checkpoint, then what `produce` sends, until the reader has gone.
+impl ReaderService {
+    /// Takes the memory that a stream holds until its reader has it all; waits for it as long as for a size.
+    async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
+        let busy = || Refusal::new(Reason::Busy, "too much is being read at once");
+        let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).map_err(|_| busy())?;
+        let place = Arc::clone(&self.memory).acquire_many_owned(units);
+        match tokio::time::timeout(PATIENCE, place).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+}
+
+/// Sends the checkpoint, then the entries. Each is made when there is room for it, and a reader who takes none
+/// for a while is left: neither memory nor a thread is held for those who do not read.
 fn stream_entries(
     head: Arc<Head>,
-    produce: impl FnOnce(&Head, &mut dyn FnMut(Result<EntryEvidence, Refusal>) -> bool) -> bool + Send + 'static,
+    indexes: Vec<LeafIndex>,
+    envelopes: bool,
+    place: OwnedSemaphorePermit,
 ) -> Stream<GetEntriesResponse> {
     let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::task::spawn_blocking(move || {
-        let first = GetEntriesResponse {
-            part: Some(Part::Checkpoint(Bytes::copy_from_slice(head.checkpoint_bytes()))),
-        };
-        if sender.blocking_send(Ok(first)).is_err() {
-            return;
-        }
-        let mut send = |evidence: Result<EntryEvidence, Refusal>| {
+    tokio::spawn(async move {
+        let checkpoint = Bytes::copy_from_slice(head.checkpoint_bytes());
+        let first = GetEntriesResponse { part: Some(Part::Checkpoint(checkpoint)) };
+        let mut goes_on = deliver(&sender, Ok(first)).await;
+        for index in indexes {
+            if !goes_on {
+                break;
+            }
+            let head = Arc::clone(&head);
+            let evidence = blocking(move || evidence(&head, index, envelopes)).await;
             let good = evidence.is_ok();
             let message = evidence.map(|evidence| GetEntriesResponse { part: Some(Part::Entry(evidence)) });
-            sender.blocking_send(message.map_err(Status::from)).is_ok() && good
-        };
-        produce(&head, &mut send);
+            goes_on = deliver(&sender, message.map_err(Status::from)).await && good;
+        }
+        drop(place);
     });
     ReceiverStream::new(receiver)
+}
+
+/// Hands a message to the reader; false if it has gone, or took nothing for too long.
+async fn deliver<T>(sender: &mpsc::Sender<Result<T, Status>>, message: Result<T, Status>) -> bool {
+    matches!(tokio::time::timeout(STALL_MAX, sender.send(message)).await, Ok(Ok(())))
+}
+
+fn envelope_length(journal: &journal::Reader, index: LeafIndex) -> Result<u64, Refusal> {
+    let bytes = journal.entry(index).map_err(|error| status::read(&error))?;
+    let entry = Entry::decode(&bytes).map_err(|error| status::damaged(&error))?;
+    Ok(entry.envelope.length)
 }
 
 fn evidence(head: &Head, index: LeafIndex, envelopes: bool) -> Result<EntryEvidence, Refusal> {

@@ -1,7 +1,6 @@
 //! The service that records.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use custody_log::EnvelopeDigest;
 use custody_wire::convert::envelope_digest;
@@ -13,13 +12,10 @@ use custody_wire::{Reason, Refusal};
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{PATIENCE, blocking, head, status};
+use super::{PATIENCE, STALL_MAX, blocking, head, status};
 use crate::admission::Recording;
 use crate::ledger::Ledger;
 use crate::sequencer::Recorded;
-
-/// How long an upload may stand still: 30 s. Then it gives its place to others.
-const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Records one envelope a call.
 pub(super) struct RecorderService {
@@ -120,6 +116,9 @@ async fn collect(stream: &mut Streaming<RecordStreamRequest>, length: u64) -> Re
             Some(Part::Header(_)) => return Err(order("only the first message may be a header")),
             None => break,
         };
+        if data.is_empty() {
+            return Err(order("a piece without data"));
+        }
         if data.len() > PIECE_BYTES_MAX {
             return Err(order(&format!(
                 "a piece has {} bytes, at most {PIECE_BYTES_MAX} are taken",

@@ -30,7 +30,9 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         RecordError::Damaged(error) => read(error),
         RecordError::DamagedRecord { .. } => damaged(error),
         RecordError::Index(error) => index(error),
-        RecordError::NoRandomness => fault(error),
+        RecordError::NoRandomness | RecordError::Internal => fault(error),
+        RecordError::NotWriting => Refusal::new(Reason::NotWriting, error.to_string()),
+        RecordError::KeysNotHeld { .. } => Refusal::new(Reason::KeysNotHeld, error.to_string()),
         RecordError::ShuttingDown => Refusal::new(Reason::ShuttingDown, error.to_string()),
     }
 }
@@ -103,7 +105,8 @@ fn index(error: &IndexError) -> Refusal {
     fault(error)
 }
 
-fn damaged(error: &dyn std::error::Error) -> Refusal {
+/// Bytes on disk that are not what was written.
+pub(super) fn damaged(error: &dyn std::error::Error) -> Refusal {
     tracing::error!(error = %chain(error), "damage on disk");
     Refusal::new(Reason::Damaged, "bytes on the server's disk are damaged; its log says where")
 }
