@@ -9,6 +9,7 @@
 //! The payload is decoded straight into a buffer that holds its PAE, and [`Envelope::payload`] is a view of
 //! the end of it: the bytes that are verified are the bytes that are read, and no second copy of them exists.
 
+mod attempt;
 mod kind;
 mod pae;
 mod parse;
@@ -19,18 +20,26 @@ mod verify;
 use custody_log::{ContentDigest, EnvelopeDigest};
 
 use crate::json::JsonError;
-use crate::key::SigningKey;
+use crate::key::{KeyId, SigningKey};
 use pae::Pae;
 pub use verify::{Failure, NotChecked, SignatureVerdict, ThresholdError, Verified, verify_signatures};
 
 /// The largest envelope: 64 MiB as received, so a payload of at most 48 MiB less what surrounds it.
 pub const MAX_ENVELOPE: usize = 64 * 1024 * 1024;
 
-/// The most signatures an envelope may carry. With [`MAX_KEYS_TRIED`] it bounds the work to 1,024 checks.
+/// The most signatures an envelope may carry. With [`MAX_KEYS_TRIED`] it bounds the work to 1,024 checks, and with
+/// [`HASHED_MAX`] what they cost.
 pub const MAX_SIGNATURES: usize = 16;
 
 /// The most keys that are tried for one signature.
 pub const MAX_KEYS_TRIED: usize = 64;
+
+/// The most bytes that are hashed to check the Ed25519 signatures of one envelope: 512 MiB, one or two seconds.
+///
+/// A message of up to 512 KiB never reaches it: 16 signatures x 64 keys x 512 KiB = 512 MiB. Of the largest, 48 MiB, ten
+/// pairs of signature and key are checked, first those that a `keyid` names; the others are
+/// [`NotChecked::TooMuchToHash`]. P-256 does not count: what it signs is hashed once.
+pub const HASHED_MAX: usize = 512 * 1024 * 1024;
 
 /// The longest `keyid` that is kept; it is a hint, so longer ones are refused rather than cut.
 pub const MAX_KEYID: usize = 1024;
@@ -142,6 +151,11 @@ impl Signature {
         self.bytes.as_deref().map_err(|problem| *problem)
     }
 
+    /// Whether the hint is this key's id as we write it, bare or as an identity.
+    pub(crate) fn hints_at(&self, key: KeyId) -> bool {
+        self.keyid.strip_prefix("key:").unwrap_or(&self.keyid).parse() == Ok(key)
+    }
+
     /// Whether the envelope carries an X.509 certificate for it (members `cert` or `certificate`).
     #[must_use]
     pub const fn has_certificate(&self) -> bool {
@@ -161,7 +175,7 @@ impl Envelope {
     }
 
     /// Signs a payload with each key, and writes the envelope: members in the order `payload`, `payloadType`,
-    /// `signatures`, no white space, `keyid` the [`crate::key::KeyId`] in hex.
+    /// `signatures`, no white space, `keyid` the [`KeyId`] in hex.
     pub fn sign(payload_type: &str, payload: &[u8], keys: &[&SigningKey]) -> Result<Self, EnvelopeError> {
         let pae = Pae::of(payload_type, payload);
         let made: Vec<_> = keys.iter().map(|key| (key.id().to_string(), key.sign(pae.bytes()))).collect();
@@ -210,10 +224,10 @@ impl Envelope {
         self.pae.bytes()
     }
 
-    /// Returns the digest of what was signed: SHA-256 of the PAE.
+    /// Returns the digest of what was signed: SHA-256 of the PAE. It is made once.
     #[must_use]
     pub fn content(&self) -> ContentDigest {
-        ContentDigest::of(self.pae())
+        self.pae.digest()
     }
 
     /// Returns the digest of the exact bytes.

@@ -9,6 +9,7 @@ mod signing;
 #[cfg(test)]
 mod tests;
 
+use aws_lc_rs::digest::{Digest, SHA256};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
@@ -119,6 +120,9 @@ const P256_SPKI: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
+
+/// The length of an Ed25519 signature (RFC 8032 section 5.1.6), and of r||s of P-256.
+const RAW_SIGNATURE: usize = 64;
 
 const OID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const OID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -234,19 +238,38 @@ impl PublicKey {
     /// ECDSA signatures may be DER (as Sigstore writes them) or r||s of 64 bytes (as the DSSE vector is).
     /// Whoever has one ECDSA signature can make a second one that verifies, so signatures identify nothing.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
-        let made_by_this_key = match &self.point {
-            Point::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            Point::EcdsaP256 { der, raw } => {
-                der.verify_sig(message, signature).is_ok()
-                    || signature.len() == 64 && raw.verify_sig(message, signature).is_ok()
-            }
-        };
-        if made_by_this_key {
+        if self.made_over(message, || Sha256::digest(message).into(), signature) {
             Ok(())
         } else {
             Err(SignatureError { algorithm: self.algorithm(), key: self.id })
         }
+    }
+
+    /// Like [`PublicKey::verify`], for a caller who checks many keys: `sha256` gives the SHA-256 of the message, which
+    /// is the same for all of them.
+    pub(crate) fn made_over(
+        &self,
+        message: &[u8],
+        sha256: impl FnOnce() -> [u8; 32],
+        signature: &[u8],
+    ) -> bool {
+        match &self.point {
+            Point::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
+            Point::EcdsaP256 { der, raw } => {
+                let holds = |digest: &Digest| {
+                    der.verify_digest_sig(digest, signature).is_ok()
+                        || signature.len() == RAW_SIGNATURE
+                            && raw.verify_digest_sig(digest, signature).is_ok()
+                };
+                Digest::import_less_safe(&sha256(), &SHA256).is_ok_and(|digest| holds(&digest))
+            }
+        }
+    }
+
+    /// Whether a check of this signature hashes the whole message: for Ed25519, if it has the length of one.
+    pub(crate) const fn hashes_message_for(&self, signature: &[u8]) -> bool {
+        matches!(self.point, Point::Ed25519(_)) && signature.len() == RAW_SIGNATURE
     }
 }
 

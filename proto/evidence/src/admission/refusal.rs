@@ -79,6 +79,19 @@ pub enum Refusal {
         /// How many there are.
         keys: usize,
     },
+    /// The payload is so large that not every key was tried, and those that were did not make a signature.
+    #[error(
+        "signatures[{signature}]: {tried} of {keys} keys were tried and did not make it, and the payload is too large \
+         to try them all: either its `keyid` must name the key, or the payload was changed after it was signed"
+    )]
+    TooMuchToHash {
+        /// Position of the signature, 0-based.
+        signature: usize,
+        /// How many were tried.
+        tried: usize,
+        /// How many there are.
+        keys: usize,
+    },
     /// The key is known, but no rule lets it record this type.
     #[error("key {key} may not record {predicate_type:?}; {}", rules_text(.rules))]
     KeyNotAllowed {
@@ -155,7 +168,7 @@ pub struct RuleSummary {
 }
 
 /// Every reason word with its meaning, in the order in which things are checked.
-pub const WORDS: [(&str, &str); 37] = [
+pub const WORDS: [(&str, &str); 38] = [
     ("envelope_too_large", "the envelope is longer than 64 MiB"),
     (
         "unsupported_envelope",
@@ -184,6 +197,7 @@ pub const WORDS: [(&str, &str); 37] = [
     ("bad_signature", "the signature of a known key does not hold, or cannot be read"),
     ("unsupported_signature", "a signature of a kind that is not checked, such as by a certificate"),
     ("too_many_keys", "64 keys were tried for a signature, and there are more"),
+    ("too_much_to_hash", "the payload is too large to try every key for a signature that names none"),
     ("key_not_allowed", "the key may not record statements of this type"),
     ("outside_namespace", "the key may not record this about that subject"),
     ("own_builds_undecided", "the key may record this only about its own builds, which cannot be told"),
@@ -212,6 +226,7 @@ impl Refusal {
             Self::BadSignature { .. } => "bad_signature",
             Self::UnsupportedSignature { .. } => "unsupported_signature",
             Self::TooManyKeys { .. } => "too_many_keys",
+            Self::TooMuchToHash { .. } => "too_much_to_hash",
             Self::KeyNotAllowed { .. } => "key_not_allowed",
             Self::OutsideNamespace { .. } => "outside_namespace",
             Self::OwnBuildsUndecided { .. } => "own_builds_undecided",
@@ -231,6 +246,7 @@ impl Refusal {
             | Self::OutsideNamespace { .. }
             | Self::OwnBuildsUndecided { .. }
             | Self::TooManyKeys { .. }
+            | Self::TooMuchToHash { .. }
             | Self::Trust(TrustError::Root { .. } | TrustError::LogKey { .. }) => true,
             Self::Envelope(_)
             | Self::Statement(_)

@@ -147,6 +147,9 @@ fn why_none(
         SignatureVerdict::NotChecked(NotChecked::TooManyKeys { tried, keys }) => {
             Some(Refusal::TooManyKeys { signature, tried: *tried, keys: *keys })
         }
+        SignatureVerdict::NotChecked(NotChecked::TooMuchToHash { tried, keys }) => {
+            Some(Refusal::TooMuchToHash { signature, tried: *tried, keys: *keys })
+        }
         SignatureVerdict::Unsupported { algorithm } => {
             Some(Refusal::UnsupportedSignature { signature, algorithm: algorithm.clone() })
         }

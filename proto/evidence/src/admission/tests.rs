@@ -347,6 +347,11 @@ fn more_keys_than_are_tried_are_refused_as_not_checked() {
     let unhinted = Envelope::from_parts(IN_TOTO, good().as_bytes(), &[(String::new(), signature)]).unwrap();
     let refusal = admit(&trust, &unhinted, time(NOW), SALT).unwrap_err();
     assert_eq!(refusal.word(), "too_many_keys");
+    let large = format!("{}{}", good(), " ".repeat(46 << 20));
+    assert!(admit(&trust, &sign(large.as_bytes(), &[179]), time(NOW), SALT).is_ok());
+    let unhinted = Envelope::from_parts(IN_TOTO, large.as_bytes(), &[(String::new(), vec![1; 64])]).unwrap();
+    let refusal = admit(&trust, &unhinted, time(NOW), SALT).unwrap_err();
+    assert_eq!(refusal.word(), "too_much_to_hash");
 }
 
 #[test]

@@ -1,5 +1,6 @@
+use super::verify::verdicts;
 use super::*;
-use crate::key::PublicKey;
+use crate::key::{Algorithm, PublicKey};
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
@@ -253,4 +254,98 @@ fn refuses_lists_in_the_place_of_objects() {
     ] {
         assert!(Envelope::parse(list.as_bytes()).is_err(), "{list}");
     }
+}
+
+const MIB: usize = 1024 * 1024;
+
+/// 64 keys, all of them of one algorithm.
+fn many_keys(algorithm: Algorithm) -> Vec<PublicKey> {
+    use aws_lc_rs::encoding::AsDer as _;
+    use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+    let p256 = || {
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        PublicKey::from_spki_der(pair.public_key().as_der().unwrap().as_ref()).unwrap()
+    };
+    let of = |seed| match algorithm {
+        Algorithm::Ed25519 => key(seed).public().clone(),
+        Algorithm::EcdsaP256 => p256(),
+    };
+    (0..64).map(of).collect()
+}
+
+/// 16 signatures of the shape of Ed25519 that nobody made, under these hints.
+fn forged(length: usize, hints: impl Iterator<Item = String>) -> Envelope {
+    let signatures: Vec<_> = hints.zip(1..=16).map(|(hint, byte)| (hint, vec![byte; 64])).collect();
+    Envelope::from_parts(IN_TOTO, &vec![b' '; length], &signatures).unwrap()
+}
+
+/// Checks nothing and counts: returns how often a key was tried, and what came out.
+fn counted(envelope: &Envelope, keys: &[PublicKey]) -> (usize, Vec<SignatureVerdict>) {
+    let mut count = 0;
+    let verdicts = verdicts(envelope, keys, |_, _| {
+        count += 1;
+        false
+    });
+    assert_eq!(verdicts.len(), 16);
+    (count, verdicts)
+}
+
+#[test]
+fn a_large_envelope_by_unknown_keys_is_refused_within_a_bound() {
+    let keys = many_keys(Algorithm::Ed25519);
+    let unknown = (0..16).map(|number| format!("key {number}")).collect();
+    let known = keys.iter().map(|key| key.id().to_string()).collect();
+    for hints in [vec![String::new(); 16], unknown, known] {
+        let hints: Vec<String> = hints;
+        let envelope = forged(46 * MIB, hints.into_iter());
+        let (count, verdicts) = counted(&envelope, &keys);
+        // 512 MiB are 11 times 46 MiB, and a rest.
+        assert_eq!(count, 11);
+        for verdict in verdicts {
+            let why = SignatureVerdict::NotChecked;
+            assert!(
+                (0..=11).any(|tried| verdict == why(NotChecked::TooMuchToHash { tried, keys: 64 })),
+                "{verdict}"
+            );
+            assert!(verdict.to_string().starts_with("not checked: "), "{verdict}");
+        }
+    }
+}
+
+#[test]
+fn what_is_cheap_to_check_is_checked_with_every_key() {
+    let none = || std::iter::repeat(String::new());
+    // Messages of 512 KiB: 16 x 64 checks of them are 512 MiB.
+    let small = forged(MIB / 2 - 100, none());
+    let large = forged(46 * MIB, none());
+    for (envelope, algorithm) in [(&small, Algorithm::Ed25519), (&large, Algorithm::EcdsaP256)] {
+        let (count, verdicts) = counted(envelope, &many_keys(algorithm));
+        assert_eq!(count, 1024, "{algorithm}");
+        let failed = SignatureVerdict::Failed(Failure::NoKey { tried: 64 });
+        assert!(verdicts.iter().all(|verdict| *verdict == failed), "{algorithm}");
+    }
+    // A signature of another length costs nothing for Ed25519 either.
+    let short = Envelope::from_parts(IN_TOTO, large.payload(), &[(String::new(), vec![1; 70])]).unwrap();
+    let verdicts = verify_signatures(&short, &many_keys(Algorithm::Ed25519));
+    assert_eq!(verdicts, [SignatureVerdict::Failed(Failure::NoKey { tried: 64 })]);
+}
+
+#[test]
+fn a_large_envelope_verifies_with_a_right_hint_or_with_few_keys() {
+    let signer = key(63);
+    let signature = signer.sign(forged(46 * MIB, std::iter::once(String::new())).pae());
+    let with = |hint: String, before: u8| {
+        let forged = (1..=before).map(|byte| (String::new(), vec![byte; 64]));
+        let signatures: Vec<_> = forged.chain([(hint, signature.clone())]).collect();
+        Envelope::from_parts(IN_TOTO, &vec![b' '; 46 * MIB], &signatures).unwrap()
+    };
+    let verified = Some(SignatureVerdict::Verified(signer.id()));
+    // Its own key is tried before anything is spent on the signatures before it.
+    let hinted = with(signer.id().to_string(), 15);
+    assert_eq!(verify_signatures(&hinted, &many_keys(Algorithm::Ed25519)).pop(), verified);
+    let few = [key(1).public().clone(), key(2).public().clone(), signer.public().clone()];
+    assert_eq!(verify_signatures(&with(String::new(), 0), &few).pop(), verified);
+    let absent_among_many = verify_signatures(&with(String::new(), 0), &many_keys(Algorithm::Ed25519)).pop();
+    let unchecked = NotChecked::TooMuchToHash { tried: 11, keys: 64 };
+    assert_eq!(absent_among_many, Some(SignatureVerdict::NotChecked(unchecked)));
 }

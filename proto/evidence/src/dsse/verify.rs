@@ -3,7 +3,8 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
-use super::{Base64Error, Envelope, MAX_KEYS_TRIED, Signature};
+use super::attempt::{Attempt, attempts};
+use super::{Base64Error, Envelope, HASHED_MAX, MAX_KEYS_TRIED, Signature};
 use crate::key::{KeyId, PublicKey};
 
 /// What came out of checking one signature. "Failed" and "not checked" never look alike.
@@ -52,6 +53,18 @@ pub enum NotChecked {
     #[error("the first {tried} of {keys} keys did not make it, and more are not tried")]
     TooManyKeys {
         /// [`MAX_KEYS_TRIED`].
+        tried: usize,
+        /// How many there are.
+        keys: usize,
+    },
+    /// The payload is so large that not every key is tried; those that were tried did not make it.
+    #[error(
+        "{tried} of {keys} keys were tried and did not make it; the payload is too large to try them all (at most \
+         {} MiB are hashed for the signatures of one envelope)",
+        HASHED_MAX >> 20
+    )]
+    TooMuchToHash {
+        /// How many were tried.
         tried: usize,
         /// How many there are.
         keys: usize,
@@ -139,25 +152,39 @@ impl std::fmt::Display for SignatureVerdict {
 
 /// Checks each signature with the keys; answers one verdict a signature, in the envelope's order.
 ///
-/// The `keyid` only decides which keys are tried first. At most [`MAX_KEYS_TRIED`] are tried for one signature.
+/// The `keyid` only decides which keys are tried first. At most [`MAX_KEYS_TRIED`] are tried for one signature, and at
+/// most [`HASHED_MAX`] bytes are hashed for all of them.
 #[must_use]
 pub fn verify_signatures<K: Borrow<PublicKey>>(envelope: &Envelope, keys: &[K]) -> Vec<SignatureVerdict> {
-    let keys: Vec<&PublicKey> = keys.iter().map(Borrow::borrow).collect();
-    envelope.signatures().iter().map(|signature| verdict(envelope.pae(), signature, &keys)).collect()
+    verdicts(envelope, keys, |key, signature| {
+        key.made_over(envelope.pae(), || *envelope.content().as_bytes(), signature)
+    })
 }
 
-fn verdict(pae: &[u8], signature: &Signature, keys: &[&PublicKey]) -> SignatureVerdict {
-    let bytes = match signature.bytes() {
-        Ok(bytes) => bytes,
-        Err(problem) => return SignatureVerdict::Failed(Failure::Undecodable(problem)),
-    };
-    let hinted = |key: &&PublicKey| hint_names(signature.keyid(), key.id());
-    let (first, rest): (Vec<_>, Vec<_>) = keys.iter().copied().partition(hinted);
-    let tried = first.iter().chain(&rest).take(MAX_KEYS_TRIED);
-    if let Some(key) = tried.clone().find(|key| key.verify(pae, bytes).is_ok()) {
-        return SignatureVerdict::Verified(key.id());
+/// Like [`verify_signatures`], with `check` in the place of the check of one key and one signature.
+pub(super) fn verdicts<K: Borrow<PublicKey>>(
+    envelope: &Envelope,
+    keys: &[K],
+    check: impl FnMut(&PublicKey, &[u8]) -> bool,
+) -> Vec<SignatureVerdict> {
+    let keys: Vec<&PublicKey> = keys.iter().map(Borrow::borrow).collect();
+    let attempts = attempts(envelope.signatures(), &keys, envelope.pae().len(), check);
+    let signatures = envelope.signatures().iter().zip(&attempts);
+    signatures.map(|(signature, attempt)| verdict(signature, attempt, &keys)).collect()
+}
+
+fn verdict(signature: &Signature, attempt: &Attempt, keys: &[&PublicKey]) -> SignatureVerdict {
+    if let Err(problem) = signature.bytes() {
+        return SignatureVerdict::Failed(Failure::Undecodable(problem));
     }
-    if let Some(key) = first.first() {
+    if let Some(key) = attempt.made_by {
+        return SignatureVerdict::Verified(key);
+    }
+    if attempt.passed_over {
+        let (tried, keys) = (attempt.tried, keys.len());
+        return SignatureVerdict::NotChecked(NotChecked::TooMuchToHash { tried, keys });
+    }
+    if let Some(key) = keys.iter().find(|key| signature.hints_at(key.id())) {
         return SignatureVerdict::Failed(Failure::NotByHintedKey { key: key.id() });
     }
     if signature.has_certificate() {
@@ -168,9 +195,4 @@ fn verdict(pae: &[u8], signature: &Signature, keys: &[&PublicKey]) -> SignatureV
         tried if tried <= MAX_KEYS_TRIED => SignatureVerdict::Failed(Failure::NoKey { tried }),
         keys => SignatureVerdict::NotChecked(NotChecked::TooManyKeys { tried: MAX_KEYS_TRIED, keys }),
     }
-}
-
-/// Whether the hint is the key id as we write it, bare or as an identity.
-pub(crate) fn hint_names(keyid: &str, key: KeyId) -> bool {
-    keyid.strip_prefix("key:").unwrap_or(keyid).parse() == Ok(key)
 }

@@ -130,6 +130,32 @@ fn signs_and_verifies_with_both_algorithms() {
 }
 
 #[test]
+fn a_digest_made_before_verifies_like_the_message() {
+    let pair = EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let pem = pem::encode_string("PRIVATE KEY", LineEnding::LF, pair.to_pkcs8v1().unwrap().as_ref()).unwrap();
+    let p256 = SigningKey::from_pem(&pem).unwrap();
+    let raw = EcdsaKeyPair::from_pkcs8(
+        &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING,
+        pair.to_pkcs8v1().unwrap().as_ref(),
+    )
+    .unwrap();
+    let raw = raw.sign(&aws_lc_rs::rand::SystemRandom::new(), b"message").unwrap();
+    let sha256 = |message: &[u8]| -> [u8; 32] { Sha256::digest(message).into() };
+    for signature in [p256.sign(b"message").as_slice(), raw.as_ref()] {
+        assert_eq!(p256.public().verify(b"message", signature), Ok(()));
+        // Only the digest counts: the message is not hashed again.
+        assert!(p256.public().made_over(b"", || sha256(b"message"), signature));
+        assert!(!p256.public().made_over(b"message", || sha256(b"massage"), signature));
+        assert!(!p256.public().hashes_message_for(signature));
+    }
+    let ed25519 = SigningKey::from_seed(&[7; 32]);
+    let signature = ed25519.sign(b"message");
+    assert!(ed25519.public().made_over(b"message", || panic!("Ed25519 needs no SHA-256"), &signature));
+    assert!(ed25519.public().hashes_message_for(&signature));
+    assert!(!ed25519.public().hashes_message_for(&signature[1..]));
+}
+
+#[test]
 fn debug_shows_no_secret() {
     let key = SigningKey::from_seed(&[7; 32]);
     assert_eq!(format!("{key:?}"), format!("SigningKey(ed25519, {})", key.id()));
