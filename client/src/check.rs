@@ -6,7 +6,7 @@
 
 use custody_evidence::admission::{self, Admission, AdmissionRecord, RecordError};
 use custody_evidence::dsse::{Envelope, EnvelopeError};
-use custody_evidence::fact::Facts;
+use custody_evidence::fact::{self, Facts};
 use custody_evidence::statement::{Statement, StatementError};
 use custody_log::receipt::VerifiedReceipt;
 use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest};
@@ -188,7 +188,7 @@ impl Logged {
         if let Some(member) = first_difference(admission.record(), &self.record) {
             return Err(CheckError::AdmissionDiffers { index, member });
         }
-        let facts = admission.facts().clone();
+        let facts = fact::read(&statement);
         Ok(Verified { logged: self, envelope, statement, facts })
     }
 

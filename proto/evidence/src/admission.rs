@@ -35,7 +35,6 @@ pub struct Admission {
     record: AdmissionRecord,
     record_bytes: Vec<u8>,
     content: ContentDigest,
-    facts: Facts,
 }
 
 impl Admission {
@@ -67,12 +66,6 @@ impl Admission {
     #[must_use]
     pub fn is_trust_document(&self) -> bool {
         self.record.predicate_type == PREDICATE_TYPE
-    }
-
-    /// Returns what the statement asserts.
-    #[must_use]
-    pub const fn facts(&self) -> &Facts {
-        &self.facts
     }
 }
 
@@ -155,8 +148,8 @@ fn finish(
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
-    let facts = fact::read(statement);
-    let marks = check_times(&facts, now)?;
+    // Only their times are needed: what waits for its place in the log does not carry the facts along.
+    let marks = check_times(&fact::read(statement), now)?;
     let subjects: BTreeSet<String> = statement
         .subjects()
         .iter()
@@ -182,7 +175,7 @@ fn finish(
     if record_bytes.len() > MAX_RECORD {
         return Err(Refusal::RecordTooLarge { max: MAX_RECORD, found: record_bytes.len() });
     }
-    Ok(Admission { record, record_bytes, content: envelope.content(), facts })
+    Ok(Admission { record, record_bytes, content: envelope.content() })
 }
 
 fn check_times(facts: &Facts, now: Timestamp) -> Result<Vec<Mark>, Refusal> {

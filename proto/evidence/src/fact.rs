@@ -26,8 +26,11 @@ pub use term::{Field, Term, TermError};
 /// The version of this reader, as answers and admission records name it.
 pub const READER_VERSION: &str = "1";
 
-/// The most edges of one statement: 50,000 components ([`crate::sbom::COMPONENTS_MAX`]) with four digests each. At
-/// about 200 bytes an edge this is 50 MB.
+/// The most edges of one statement: 50,000 components ([`crate::sbom::COMPONENTS_MAX`]) with four digests each.
+///
+/// An [`Edge`] is 56 bytes, and up to twice that in a tree that is half full: 28 MB. The ids come on top, and edges share
+/// them: each is a text of the statement, or a few, so all of them together are at most a few times its length, however
+/// many edges they are in.
 pub const EDGES_MAX: usize = 250_000;
 /// The most warnings that are kept; how many there were is counted.
 pub const WARNINGS_MAX: usize = 100;

@@ -1,8 +1,9 @@
 //! Readings that were read lately, within a number of bytes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use custody_evidence::fact::Node;
 use custody_log::LeafIndex;
 
 use crate::index::Reading;
@@ -66,12 +67,14 @@ impl Cache {
 }
 
 /// About the bytes of memory that a reading takes: its texts, and 64 bytes for each of them (a `String` and its
-/// place in a tree).
+/// place in a tree). Edges share the texts of their nodes: each counts once.
 fn weight(reading: &Reading) -> usize {
     const EACH: usize = 64;
     let text = |text: &str| text.len().saturating_add(EACH);
     let facts = &reading.facts;
-    let edges = facts.edges.iter().flat_map(|edge| [text(edge.from.id()), text(edge.to.id())]);
+    let ends = || facts.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+    let nodes: BTreeSet<&Node> = ends().collect();
+    let edges = nodes.into_iter().map(|node| text(node.id())).chain(ends().map(|_| EACH));
     let terms = reading.terms.iter().map(|term| text(term.value()));
     let labels = facts.labels.iter().flat_map(|(node, label)| [text(node.id()), text(label)]);
     let times = facts.times.iter().map(|(path, _)| text(path));

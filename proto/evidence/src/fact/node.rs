@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::term::{Field, Term};
 use crate::digest_set::Digest;
@@ -37,11 +38,11 @@ pub enum NodeKind {
     Vulnerability,
 }
 
-/// A thing that facts are about.
+/// A thing that facts are about. Copies share the id: one node is in up to [`super::EDGES_MAX`] edges.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Node {
     kind: NodeKind,
-    id: String,
+    id: Arc<str>,
 }
 
 /// A word that names no kind of node, of edge or field.
@@ -113,7 +114,7 @@ impl Node {
     /// Returns the node of bytes, or of a git object that is no commit.
     #[must_use]
     pub fn artifact(digest: &Digest) -> Self {
-        Self { kind: NodeKind::Artifact, id: digest.to_string() }
+        Self { kind: NodeKind::Artifact, id: digest.to_string().into() }
     }
 
     /// Returns the node of a digest: a commit for `gitCommit`, else an artifact.
@@ -121,9 +122,9 @@ impl Node {
     pub fn of_digest(digest: &Digest, repository: Option<&Repository>) -> Self {
         match (digest.commit_hex(), repository) {
             (Some(hex), Some(repository)) => {
-                Self { kind: NodeKind::Commit, id: format!("{repository}@{hex}") }
+                Self { kind: NodeKind::Commit, id: format!("{repository}@{hex}").into() }
             }
-            (Some(_), None) => Self { kind: NodeKind::Commit, id: digest.to_string() },
+            (Some(_), None) => Self { kind: NodeKind::Commit, id: digest.to_string().into() },
             (None, _) => Self::artifact(digest),
         }
     }
@@ -131,19 +132,19 @@ impl Node {
     /// Returns the node of a package.
     #[must_use]
     pub fn component(purl: &Purl) -> Self {
-        Self { kind: NodeKind::Component, id: purl.to_string() }
+        Self { kind: NodeKind::Component, id: purl.to_string().into() }
     }
 
     /// Returns the node of a document, by the digest of its bytes.
     #[must_use]
     pub fn document(digest: &Digest) -> Self {
-        Self { kind: NodeKind::Document, id: digest.to_string() }
+        Self { kind: NodeKind::Document, id: digest.to_string().into() }
     }
 
     /// Returns the node of a run that no one named: `unnamed:sha256:<hex>` of the predicate that describes it.
     #[must_use]
     pub fn unnamed_run(predicate: &[u8]) -> Self {
-        Self { kind: NodeKind::Run, id: format!("unnamed:{}", Digest::sha256_of(predicate)) }
+        Self { kind: NodeKind::Run, id: format!("unnamed:{}", Digest::sha256_of(predicate)).into() }
     }
 
     /// Returns the node of a reference in a repository.
@@ -158,7 +159,7 @@ impl Node {
     pub fn named(kind: NodeKind, text: &str) -> Option<Self> {
         let id = text.trim();
         let fits = !id.is_empty() && id.len() <= Self::ID_MAX && !id.chars().any(char::is_control);
-        fits.then(|| Self { kind, id: id.to_owned() })
+        fits.then(|| Self { kind, id: id.into() })
     }
 
     /// Returns the kind.
@@ -177,14 +178,14 @@ impl Node {
     /// of these terms; some of them (bare hex of a commit, a component without version) also find others.
     #[must_use]
     pub fn terms(&self) -> Vec<Term> {
-        let term = |field| Term::of(field, self.id.clone());
+        let term = |field| Term::of(field, self.id.to_string());
         match self.kind {
             NodeKind::Artifact => vec![term(Field::Artifact)],
             NodeKind::Builder => vec![term(Field::Builder)],
             NodeKind::Commit => self.commit_terms(),
             NodeKind::Component => {
                 let versionless = self.id.parse::<Purl>().map(|purl| purl.versionless().to_owned());
-                vec![Term::of(Field::Component, versionless.unwrap_or_else(|_| self.id.clone()))]
+                vec![Term::of(Field::Component, versionless.unwrap_or_else(|_| self.id.to_string()))]
             }
             NodeKind::Document => vec![term(Field::Document)],
             NodeKind::Environment => vec![term(Field::Environment)],
@@ -204,7 +205,7 @@ impl Node {
         }
         let (repository, hex) = self.id.rsplit_once('@').unwrap_or(("", &self.id));
         let mut terms =
-            vec![Term::of(Field::Commit, self.id.clone()), Term::of(Field::Commit, hex.to_owned())];
+            vec![Term::of(Field::Commit, self.id.to_string()), Term::of(Field::Commit, hex.to_owned())];
         if !repository.is_empty() {
             terms.push(Term::of(Field::Repository, repository.to_owned()));
         }
@@ -213,7 +214,7 @@ impl Node {
 
     /// The reference as it stands, and without its repository: `refs/heads/main`.
     fn ref_terms(&self) -> Vec<Term> {
-        let mut terms = vec![Term::of(Field::Ref, self.id.clone())];
+        let mut terms = vec![Term::of(Field::Ref, self.id.to_string())];
         if let Some((_, reference)) = self.id.split_once("@refs/") {
             terms.push(Term::of(Field::Ref, format!("refs/{reference}")));
         }

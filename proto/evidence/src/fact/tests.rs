@@ -185,6 +185,30 @@ fn edges_and_warnings_stop_at_their_limits() {
 }
 
 #[test]
+fn facts_of_a_small_hostile_statement_stay_within_their_bytes() {
+    // 250,000 edges between few nodes with long ids.
+    let subjects: Value = (0..1024).map(|n| json!({"digest": {"sha256": format!("{n:064x}")}})).collect();
+    let path = "a".repeat(1000);
+    let list: Value = (0..400)
+        .map(|n| json!({"uri": format!("git+https://git.example/{path}@refs/heads/{path}"), "digest": {"gitCommit": format!("{n:040x}")}}))
+        .collect();
+    let statement = statement(slsa_v1::TYPE, &subjects, &dependencies(&list));
+    let length = statement.predicate_bytes().unwrap().len() + subjects.to_string().len();
+    assert!(length < 1_000_000, "{length}");
+    let facts = read(&statement);
+    assert_eq!(facts.edges.len(), EDGES_MAX);
+    let ends = || facts.edges.iter().flat_map(|edge| [&edge.from, &edge.to]).chain(facts.labels.keys());
+    let written_out: usize = ends().map(|node| node.id().len()).sum();
+    assert!(written_out > 250_000_000, "not hostile: {written_out}");
+    let held: BTreeMap<*const u8, usize> = ends().map(|node| (node.id().as_ptr(), node.id().len())).collect();
+    let held: usize = held.values().sum();
+    assert!(held <= 2 * length, "{held} bytes of ids for {length} bytes of statement");
+    assert_eq!(size_of::<Edge>(), 56, "the arithmetic of EDGES_MAX");
+    let terms: usize = facts.terms().iter().map(|term| term.value().len()).sum();
+    assert!(terms <= 4 * length, "{terms} bytes of terms for {length} bytes of statement");
+}
+
+#[test]
 fn words_are_read_back() {
     for kind in NodeKind::ALL {
         assert_eq!(kind.as_str().parse(), Ok(kind));
