@@ -231,6 +231,20 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Returns how much memory the server has in use, in bytes.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not say.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.process.id());
+        let status = fs::read_to_string(path).expect("the system says what a process uses");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
+        let kilobytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB");
+        kilobytes * 1024
+    }
+
     /// Asks the server to stop, as an operator does, without waiting.
     pub fn ask_to_stop(&self) {
         signal(self.process.id(), "TERM");

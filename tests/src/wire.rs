@@ -4,8 +4,9 @@ use custody_wire::v1::reader_client::ReaderClient;
 use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_client::RecorderClient;
 use custody_wire::v1::{
-    GetCheckpointRequest, GetEntriesRequest, GetEnvelopeRequest, GetLogRequest, GetLogResponse, Log,
-    RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest, get_entries_response,
+    GetCheckpointRequest, GetEntriesRequest, GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse,
+    GetLogRequest, GetLogResponse, Log, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest,
+    get_entries_response,
 };
 use custody_wire::{Refusal, limits};
 use tokio::runtime::Runtime;
@@ -14,6 +15,16 @@ use tonic::{Request, Status};
 
 use crate::oracle::sha256;
 use crate::server::{ORIGIN, Server};
+
+/// An answer that is not read.
+#[derive(Debug)]
+pub struct Unread<T>(#[expect(dead_code, reason = "kept so that the stream stays open")] tonic::Streaming<T>);
+
+/// An upload that stands still.
+#[derive(Debug)]
+pub struct Stalled {
+    _sender: tokio::sync::mpsc::Sender<RecordStreamRequest>,
+}
 
 /// A caller of one server.
 #[derive(Debug)]
@@ -81,9 +92,20 @@ impl Caller {
         length: u64,
         envelope: &[u8],
     ) -> Result<RecordResponse, Status> {
+        let pieces: Vec<&[u8]> = envelope.chunks(limits::PIECE_BYTES_MAX).collect();
+        self.record_pieces(digest, length, &pieces)
+    }
+
+    /// Records an envelope as a stream of these pieces, whose header says this digest and length.
+    pub fn record_pieces(
+        &self,
+        digest: [u8; 32],
+        length: u64,
+        pieces: &[&[u8]],
+    ) -> Result<RecordResponse, Status> {
         let header = RecordHeader { log: Some(self.log.clone()), digest: digest.to_vec().into(), length };
         let mut messages = vec![RecordStreamRequest { part: Some(Part::Header(header)) }];
-        for piece in envelope.chunks(limits::PIECE_BYTES_MAX) {
+        for piece in pieces {
             messages.push(RecordStreamRequest { part: Some(Part::Data(piece.to_vec().into())) });
         }
         self.record_messages(messages)
@@ -187,6 +209,41 @@ impl Caller {
             }
             bytes
         })
+    }
+
+    /// Asks for the envelope of an entry, and reads none of the answer while the value is kept.
+    pub fn unread_envelope(&self, index: u64) -> Result<Unread<GetEnvelopeResponse>, Status> {
+        let request = GetEnvelopeRequest { log: Some(self.log.clone()), index };
+        let mut reader = self.reader();
+        self.runtime.block_on(reader.get_envelope(request)).map(|answer| Unread(answer.into_inner()))
+    }
+
+    /// Asks for one entry as often as a request may, and reads none of the answer while the value is kept.
+    pub fn unread_entries(&self, index: u64) -> Result<Unread<GetEntriesResponse>, Status> {
+        let indexes = vec![index; limits::ENTRIES_MAX];
+        let request = GetEntriesRequest { log: Some(self.log.clone()), indexes, envelopes: true };
+        let mut reader = self.reader();
+        self.runtime.block_on(reader.get_entries(request)).map(|answer| Unread(answer.into_inner()))
+    }
+
+    /// Sends the header of an upload and nothing after it while the value is kept.
+    ///
+    /// # Panics
+    ///
+    /// When the server's answer comes before a tenth of a second has passed.
+    #[must_use]
+    pub fn stalled_upload(&self, number: u8) -> Stalled {
+        let (sender, messages) = tokio::sync::mpsc::channel(4);
+        let digest = vec![number; 32].into();
+        let header = RecordHeader { log: Some(self.log.clone()), digest, length: limits::ENVELOPE_BYTES_MAX };
+        let first = RecordStreamRequest { part: Some(Part::Header(header)) };
+        sender.try_send(first).expect("there is room for the header");
+        let mut recorder = self.recorder();
+        let stream = tokio_stream::wrappers::ReceiverStream::new(messages);
+        let answer = self.runtime.spawn(async move { recorder.record_stream(stream).await });
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(!answer.is_finished(), "the upload was answered before it was sent");
+        Stalled { _sender: sender }
     }
 
     /// Returns whether the health service says that the server serves.

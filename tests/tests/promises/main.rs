@@ -19,4 +19,5 @@ mod quickstart;
 mod rollback_and_fork;
 mod services;
 mod shutdown;
+mod slow_peers;
 mod starts;
