@@ -73,9 +73,12 @@ fn record(stage: &Stage) -> Result<(), TourError> {
     ))?;
     stage
         .run(&format!("custody record deploy --environment prod --workload custodyd --subject {artifact}"))?;
-    let envelope = stage.file("build.dsse.json");
-    let kept = stage.ask("custody show index:3 --raw")?;
-    fs::write(&envelope, kept).map_err(|source| TourError::File { path: envelope, source })
+    // The receipt of the build is there; what it is a receipt for is kept beside it.
+    stage.ask(&keep_command(stage)).map(drop)
+}
+
+fn keep_command(stage: &Stage) -> String {
+    format!("custody show index:3 --raw --save {}", stage.typed("evidence"))
 }
 
 /// A clone of a folder, or without a remote, has no address that means anything elsewhere: it gets the project's.
@@ -94,7 +97,9 @@ fn ask(stage: &Stage) -> Result<(), TourError> {
 
 fn verify_offline(stage: &Stage) -> Result<(), TourError> {
     stage::title("4. The server is gone; the receipt still proves it");
-    stage.run(&format!("custody verify {}", stage.typed("build.tlog-proof")))?;
+    stage::remark(&format!("before it went: {}", keep_command(stage)));
+    let files = ["build.tlog-proof", "evidence/3.record.json", "evidence/3.envelope.json", "custodyd"];
+    stage.run(&format!("custody verify {}", files.map(|file| stage.typed(file)).join(" ")))?;
     Ok(())
 }
 
@@ -124,7 +129,7 @@ fn json(stage: &Stage, typed: &str) -> Result<Value, TourError> {
 
 /// Returns the exact bytes of the recorded build: entry 3, behind the trust document, the source and the review.
 fn kept_envelope(stage: &Stage) -> Result<Vec<u8>, TourError> {
-    let path = stage.file("build.dsse.json");
+    let path = stage.file("evidence/3.envelope.json");
     fs::read(&path).map_err(|source| TourError::File { path, source })
 }
 

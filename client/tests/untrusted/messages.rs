@@ -250,9 +250,10 @@ async fn verify_works_without_a_server_and_reads_as_written_here() {
     let server = Server::start(sample()).await;
     let dir = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| std::fs::write(dir.path().join(name), bytes).unwrap();
-    let (receipt, stored) = {
+    let (receipt, second, stored) = {
         let log = server.log.lock().unwrap();
-        (log.receipt(custody_log::LeafIndex::new(1).unwrap()), log.stored[1].clone())
+        let receipt = |index| log.receipt(custody_log::LeafIndex::new(index).unwrap());
+        (receipt(1), receipt(2), log.stored[1].clone())
     };
     // The age of the freshness cosignature is in the receipt, and nothing printed depends on it.
     write("receipt", &receipt.encode());
@@ -263,6 +264,13 @@ async fn verify_works_without_a_server_and_reads_as_written_here() {
     let mut changed = stored.envelope.clone();
     changed.push(b' ');
     write("changed", &changed);
+    let record = String::from_utf8(stored.record.clone()).unwrap();
+    write("changed-record", record.replacen("ci", "CI", 1).as_bytes());
+    // The entry of another log: everything fits together, and nothing is signed by the log's key.
+    let broken = String::from_utf8(receipt.encode()).unwrap();
+    let hash = broken.lines().find(|line| line.len() == 44).unwrap().to_owned();
+    write("broken", broken.replacen(&hash, &format!("{}A=", &hash[..42]), 1).as_bytes());
+    write("receipt-2", &second.encode());
     write("cut", &receipt.encode()[..60]);
     let forged = String::from_utf8(receipt.encode()).unwrap().replace("\nindex 1\n", "\nindex 2\n");
     write("forged", forged.as_bytes());
@@ -278,11 +286,18 @@ async fn verify_works_without_a_server_and_reads_as_written_here() {
     let with = |files: &[&'static str]| verify(&[&trust[..], files].concat());
     check("verify_all", 0, &with(&["receipt", "record", "envelope", "app.tar.gz"]), &places);
     check("verify_json", 0, &with(&["receipt", "record", "envelope", "-o", "json"]), &places);
-    check("verify_logged", 0, &with(&["receipt", "record"]), &places);
-    check("verify_receipt_only", 0, &with(&["receipt"]), &places);
+    check("verify_without_envelope", 3, &with(&["receipt", "record"]), &places);
+    check("verify_without_envelope_json", 3, &with(&["receipt", "record", "-o", "json"]), &places);
+    check("verify_logged", 0, &with(&["receipt", "record", "--verify", "logged"]), &places);
+    check("verify_receipt_only", 3, &with(&["receipt"]), &places);
+    check("verify_receipt_only_logged", 3, &with(&["receipt", "--verify", "logged"]), &places);
     check("verify_orphan", 3, &with(&["envelope"]), &places);
-    check("verify_changed_envelope", 3, &with(&["receipt", "record", "changed"]), &places);
+    check("verify_changed_envelope", 1, &with(&["receipt", "record", "changed"]), &places);
     check("verify_other_artifact", 1, &with(&["receipt", "record", "envelope", "other.tar.gz"]), &places);
+    check("verify_changed_record", 1, &with(&["receipt", "changed-record", "envelope"]), &places);
+    check("verify_failed_receipt", 1, &with(&["broken", "record", "envelope", "app.tar.gz"]), &places);
+    check("verify_one_of_two", 1, &with(&["broken", "receipt", "record", "envelope"]), &places);
+    check("verify_two_lack_it", 3, &with(&["receipt", "receipt-2", "record", "changed"]), &places);
     check("verify_cut_receipt", 1, &with(&["cut"]), &places);
     check("verify_forged_receipt", 1, &with(&["forged"]), &places);
     let pin = server.pin().to_string();

@@ -198,9 +198,12 @@ fn the_index_can_be_lost_without_losing_anything() {
 fn a_receipt_is_verified_without_a_server() {
     let (_ledger, server, user) = stage();
     yes(&user, "record source --receipt source.tlog-proof");
+    yes(&user, "show index:1 --save kept");
     server.stop();
-    let good = user.custody(&["verify", "source.tlog-proof"]);
+    let good = user.custody(&["verify", "source.tlog-proof", "kept/1.record.json", "kept/1.envelope.json"]);
     assert_eq!(good.code, Some(0), "{}{}", good.stdout, good.stderr);
+    let alone = user.custody(&["verify", "source.tlog-proof"]);
+    assert_eq!(alone.code, Some(3), "{}{}", alone.stdout, alone.stderr);
 
     let receipt = std::fs::read_to_string(user.home().join("source.tlog-proof")).unwrap();
     let swapped = |from: &str, to: &str| receipt.replacen(from, to, 1);

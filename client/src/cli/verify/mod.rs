@@ -1,6 +1,7 @@
 //! `custody verify`: files checked against each other and the trust file, without a network.
 
 mod files;
+mod parts;
 mod report;
 
 use std::path::PathBuf;
@@ -15,20 +16,26 @@ use custody_log::{EnvelopeDigest, RecordDigest};
 
 use super::Context;
 use super::failure::{Failure, Outcome};
+use super::find::Verify;
 use super::session::{self, Anchor};
 use files::{Content, Given};
+use parts::{Checking, Part};
 use report::{Report, Verdict};
 
 /// Check receipts, admission records and envelopes offline; files that are none of these are taken as
 /// artifacts, and looked for among the subjects.
 ///
-/// What belongs together is matched by digest. Nothing is needed but the trust file that `custody init` writes
+/// What belongs together is matched by digest. Verified is an entry of which receipt, admission record and
+/// envelope are given: `custody show ENTRY --save DIR` writes these three. Nothing is needed but the trust file that `custody init` writes
 /// and online commands extend.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The files.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// How far entries must be checked: `logged` accepts a receipt with its admission record alone.
+    #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Verify::Full)]
+    verify: Verify,
 }
 
 /// Verifies files.
@@ -43,7 +50,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     } else {
         context.output.print(report.text(&trust))?;
     }
-    Ok(report.outcome())
+    let outcome = report.outcome(args.verify);
+    if outcome == Outcome::Unknown {
+        context.output.note(format!("not verified: {}", report.lacking(args.verify)));
+    }
+    Ok(outcome)
 }
 
 /// Returns the trust that `--trust FILE` names, or that is remembered for the pin.
@@ -77,21 +88,23 @@ fn seen(context: &Context, trust: &Trust) -> Option<SignedCheckpoint> {
 
 fn check(given: &[Given], trust: &Trust, seen: Option<&SignedCheckpoint>) -> Report {
     let mut report = Report::default();
-    let mut entries: Vec<Checked> = Vec::new();
+    let mut receipts: Vec<Checking> = Vec::new();
     for file in given {
         if let Content::Receipt(receipt) = &file.content {
-            match check_receipt(receipt, trust, seen) {
-                Ok(receipt) => entries.extend(check_entry(file, receipt, given, trust, &mut report)),
-                Err(why) => report.add(file, Verdict::Failed, None, why),
-            }
+            let checking = match check_receipt(receipt, trust, seen) {
+                Ok(verified) => check_entry(verified, given, trust),
+                Err(why) => Checking::failed(receipt, None, why),
+            };
+            report.add(file, checking.verdict, checking.index, checking.detail.clone());
+            receipts.push(checking);
         }
     }
     for file in given {
         match &file.content {
             Content::Receipt(_) => {}
-            Content::Record(bytes) => check_record(file, bytes, given, &mut report),
-            Content::Envelope(bytes) => check_envelope(file, bytes, given, &mut report),
-            Content::Artifact(digests) => check_artifact(file, digests, &entries, &mut report),
+            Content::Record(bytes) => parts::check(file, &Part::record(bytes), &receipts, &mut report),
+            Content::Envelope(bytes) => parts::check(file, &Part::envelope(bytes), &receipts, &mut report),
+            Content::Artifact(digests) => check_artifact(file, digests, &receipts, &mut report),
         }
     }
     report
@@ -121,13 +134,7 @@ fn check_receipt(
 }
 
 /// Checks what was given of the entry of a receipt, as far as it goes.
-fn check_entry(
-    file: &Given,
-    receipt: VerifiedReceipt,
-    given: &[Given],
-    trust: &Trust,
-    report: &mut Report,
-) -> Option<Checked> {
+fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Checking {
     let entry = receipt.entry().clone();
     let record = given.iter().find_map(|other| match &other.content {
         Content::Record(bytes) if RecordDigest::of(bytes) == entry.record.digest => Some(bytes),
@@ -139,96 +146,51 @@ fn check_entry(
     });
     let size = receipt.checkpoint().checkpoint().size();
     let included = format!("in the tree of size {size}");
+    let checking = |verdict, detail| Checking {
+        entry: entry.clone(),
+        index: Some(entry.index),
+        lacks_record: record.is_none(),
+        lacks_envelope: envelope.is_none(),
+        verdict,
+        detail,
+        checked: None,
+    };
+    let missing_envelope = format!("envelope {}", entry.envelope.digest);
     let Some(record) = record else {
-        let detail = format!("{included}; not checked: admission record {} (not given)", entry.record.digest);
-        report.add(file, Verdict::Included, Some(entry.index), detail);
-        return None;
+        let more = if envelope.is_none() { format!(" and {missing_envelope}") } else { String::new() };
+        let detail =
+            format!("{included}; not checked: admission record {}{more} (not given)", entry.record.digest);
+        return checking(Verdict::Included, detail);
     };
     let logged = match Logged::new(receipt, record.clone()) {
         Ok(logged) => logged,
-        Err(error) => {
-            report.add(file, Verdict::Failed, Some(entry.index), error.to_string());
-            return None;
-        }
+        Err(error) => return checking(Verdict::Failed, error.to_string()),
     };
     let Some(envelope) = envelope else {
-        let detail = format!("{included}; not checked: envelope {} (not given)", entry.envelope.digest);
-        report.add(file, Verdict::Is(Level::Logged), Some(entry.index), detail);
-        return Some(Checked::Logged(Box::new(logged)));
+        let detail = format!("{included}; not checked: {missing_envelope} (not given)");
+        let checked = Some(Checked::Logged(Box::new(logged)));
+        return Checking { checked, ..checking(Verdict::Is(Level::Logged), detail) };
     };
     match logged.verify(envelope, trust) {
         Ok(verified) => {
             let detail = format!("{included}; signatures, statement and admission checked");
-            report.add(file, Verdict::Is(Level::Verified), Some(entry.index), detail);
-            Some(Checked::Verified(Box::new(verified)))
+            let checked = Some(Checked::Verified(Box::new(verified)));
+            Checking { checked, ..checking(Verdict::Is(Level::Verified), detail) }
         }
         Err(error @ CheckError::UnknownTrust { .. }) => {
-            report.add(
-                file,
-                Verdict::NotChecked,
-                Some(entry.index),
-                format!("{error}: the trust file is too old"),
-            );
-            None
+            checking(Verdict::NotChecked, format!("{error}: the trust file is too old"))
         }
-        Err(error) => {
-            report.add(file, Verdict::Failed, Some(entry.index), error.to_string());
-            None
-        }
+        Err(error) => checking(Verdict::Failed, error.to_string()),
     }
 }
 
-fn receipts(given: &[Given]) -> impl Iterator<Item = &Receipt> {
-    given.iter().filter_map(|file| match &file.content {
-        Content::Receipt(receipt) => Some(receipt.as_ref()),
-        _ => None,
-    })
-}
-
-fn check_record(file: &Given, bytes: &[u8], given: &[Given], report: &mut Report) {
-    let found = RecordDigest::of(bytes);
-    let entry = receipts(given).map(Receipt::unverified_entry).find(|entry| entry.record.digest == found);
-    orphan_or_part(
-        file,
-        entry.map(|entry| entry.index),
-        format!("no receipt given is for this record ({found})"),
-        report,
-    );
-}
-
-fn check_envelope(file: &Given, bytes: &[u8], given: &[Given], report: &mut Report) {
-    let found = EnvelopeDigest::of(bytes);
-    let entry = receipts(given).map(Receipt::unverified_entry).find(|entry| entry.envelope.digest == found);
-    orphan_or_part(
-        file,
-        entry.map(|entry| entry.index),
-        format!("no receipt given is for this envelope ({found})"),
-        report,
-    );
-}
-
-/// A part shares the verdict of its receipt; without one, nothing says that it is in the log.
-fn orphan_or_part(file: &Given, entry: Option<custody_log::LeafIndex>, why: String, report: &mut Report) {
-    match entry.and_then(|index| Some((index, report.verdict_of(index)?))) {
-        Some((index, Verdict::Included)) => {
-            report.add(
-                file,
-                Verdict::NotChecked,
-                Some(index),
-                format!("belongs to entry {index}, which is not logged"),
-            );
-        }
-        Some((index, verdict)) => report.add(file, verdict, Some(index), format!("belongs to entry {index}")),
-        None => report.add(file, Verdict::NotChecked, None, why),
-    }
-}
-
-fn check_artifact(file: &Given, digests: &[Digest], entries: &[Checked], report: &mut Report) {
-    let names = |checked: &&Checked| {
+fn check_artifact(file: &Given, digests: &[Digest], receipts: &[Checking], report: &mut Report) {
+    let entries: Vec<&Checked> = receipts.iter().filter_map(|receipt| receipt.checked.as_ref()).collect();
+    let names = |checked: &&&Checked| {
         let subjects = &checked.logged().record().subjects;
         digests.iter().any(|digest| subjects.contains(&digest.to_string()))
     };
-    let about: Vec<&Checked> = entries.iter().filter(names).collect();
+    let about: Vec<&Checked> = entries.iter().filter(names).copied().collect();
     // The admission record's subjects are the log's word until the statement was read here.
     let strongest = about.iter().max_by_key(|checked| checked.verified().is_some());
     match strongest {

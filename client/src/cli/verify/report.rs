@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::files::Given;
 use crate::cli::failure::Outcome;
+use crate::cli::find::Verify;
 use crate::cli::output::escape_line;
 
 /// What is known about one file.
@@ -48,6 +49,26 @@ impl Verdict {
             Self::Failed => "failed",
         }
     }
+
+    /// Orders verdicts: the more is known to hold, the larger.
+    pub(super) const fn strength(self) -> u8 {
+        match self {
+            Self::Failed => 0,
+            Self::NotChecked => 1,
+            Self::Included => 2,
+            Self::Is(Level::Logged) => 3,
+            Self::Is(Level::Verified) => 4,
+        }
+    }
+
+    /// Whether this is as much as the user asks for.
+    fn suffices(self, accepted: Verify) -> bool {
+        match self {
+            Self::Is(Level::Verified) => true,
+            Self::Is(Level::Logged) => accepted == Verify::Logged,
+            Self::Included | Self::NotChecked | Self::Failed => false,
+        }
+    }
 }
 
 impl Report {
@@ -57,24 +78,35 @@ impl Report {
         self.rows.push(Row { file, kind, verdict, index, detail });
     }
 
-    /// Returns the verdict of the receipt of an entry; the worst one, if there are several.
-    pub(super) fn verdict_of(&self, index: LeafIndex) -> Option<Verdict> {
-        let receipts = self.rows.iter().filter(|row| row.kind == "receipt" && row.index == Some(index));
-        let verdicts: Vec<Verdict> = receipts.map(|row| row.verdict).collect();
-        let failed = verdicts.iter().find(|verdict| **verdict == Verdict::Failed);
-        failed.or(verdicts.first()).copied()
+    /// Returns the outcome: a failure is a no; it is a yes only if every file is verified, or logged where that
+    /// is accepted; else it is not known.
+    pub(super) fn outcome(&self, accepted: Verify) -> Outcome {
+        if self.rows.iter().any(|row| row.verdict == Verdict::Failed) {
+            Outcome::No
+        } else if self.rows.iter().all(|row| row.verdict.suffices(accepted)) {
+            Outcome::Yes
+        } else {
+            Outcome::Unknown
+        }
     }
 
-    /// Returns the outcome: a failure is a no; a file that could not be checked is not known; else it is a yes.
-    pub(super) fn outcome(&self) -> Outcome {
+    /// Says what would have to be given for a yes.
+    pub(super) fn lacking(&self, accepted: Verify) -> String {
         let any = |verdict| self.rows.iter().any(|row| row.verdict == verdict);
-        if any(Verdict::Failed) {
-            Outcome::No
-        } else if any(Verdict::NotChecked) {
-            Outcome::Unknown
-        } else {
-            Outcome::Yes
+        let mut said = Vec::new();
+        if any(Verdict::Included) {
+            said.push("a receipt alone proves that the entry is in the log, not what it says");
         }
+        if any(Verdict::Is(Level::Logged)) && accepted == Verify::Full {
+            said.push("without the envelope no signature was checked (`--verify logged` accepts that)");
+        }
+        if any(Verdict::NotChecked) {
+            said.push("there is nothing to check some of the files with");
+        }
+        format!(
+            "{}; `custody show ENTRY --save DIR` writes receipt, admission record and envelope of an entry",
+            said.join("; ")
+        )
     }
 
     /// Returns the JSON document.
@@ -90,7 +122,7 @@ impl Report {
             })
             .collect();
         json!({
-            "verified": self.outcome() == Outcome::Yes,
+            "verified": self.rows.iter().all(|row| row.verdict == Verdict::Is(Level::Verified)),
             "files": files,
             "pin": trust.pin().to_string(),
             "complete_to": trust.complete_to().get(),
@@ -114,7 +146,7 @@ impl Report {
         let _ = writeln!(
             text,
             "\nchecked offline with the trust of {}, which is complete up to tree size {}",
-            trust.pin().origin,
+            escape_line(trust.pin().origin.as_str()),
             trust.complete_to()
         );
         text
