@@ -26,7 +26,7 @@ pub struct Logged {
 pub struct Verified {
     logged: Logged,
     envelope: Envelope,
-    statement: Statement,
+    statement: Statement<'static>,
     facts: Facts,
 }
 
@@ -189,6 +189,7 @@ impl Logged {
             return Err(CheckError::AdmissionDiffers { index, member });
         }
         let facts = fact::read(&statement);
+        let statement = statement.into_owned();
         Ok(Verified { logged: self, envelope, statement, facts })
     }
 
@@ -237,7 +238,7 @@ impl Verified {
 
     /// Returns what the envelope says.
     #[must_use]
-    pub const fn statement(&self) -> &Statement {
+    pub const fn statement(&self) -> &Statement<'static> {
         &self.statement
     }
 

@@ -17,7 +17,7 @@ use crate::sequencer::{Sequencer, Submission};
 use crate::transport::{self, ServeError};
 
 /// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
-/// envelope, the unary limit, these are 256 MiB.
+/// envelope, the unary limit, and three quarters of it as signed, these are 448 MiB.
 const QUEUE_LENGTH: usize = 256;
 
 /// How long requests may take to end after the server was asked to stop: as long as an upload may stand still,

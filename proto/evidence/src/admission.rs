@@ -107,7 +107,7 @@ pub fn admit_first(envelope: &Envelope, now: Timestamp, salt: [u8; 32]) -> Resul
     finish(envelope, &statement, signers, Authority::Own, reference, now, salt)
 }
 
-fn statement_in(envelope: &Envelope) -> Result<Statement, Refusal> {
+fn statement_in(envelope: &Envelope) -> Result<Statement<'_>, Refusal> {
     let payload_type = envelope.payload_type();
     if !is_in_toto(payload_type) {
         return Err(Refusal::NotInToto { payload_type: payload_type.chars().take(200).collect() });
@@ -141,7 +141,7 @@ fn check_expiry(state: &TrustState, now: Timestamp) -> Result<(), TrustError> {
 
 fn finish(
     envelope: &Envelope,
-    statement: &Statement,
+    statement: &Statement<'_>,
     signers: Vec<Signer>,
     authority: Authority,
     trust: TrustReference,

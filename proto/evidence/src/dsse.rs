@@ -8,6 +8,9 @@
 //!
 //! The payload is decoded straight into a buffer that holds its PAE, and [`Envelope::payload`] is a view of
 //! the end of it: the bytes that are verified are the bytes that are read, and no second copy of them exists.
+//!
+//! So the largest envelope takes 64 MiB as received and 48 MiB as signed. While it is parsed it may take 64 MiB more: base64
+//! that is written with JSON escapes is unescaped first.
 
 mod attempt;
 mod kind;
@@ -44,6 +47,9 @@ pub const HASHED_MAX: usize = 512 * 1024 * 1024;
 /// The longest `keyid` that is kept; it is a hint, so longer ones are refused rather than cut.
 pub const MAX_KEYID: usize = 1024;
 
+/// The longest payload type. A media type has at most 255 characters (RFC 6838 section 4.2) and may have parameters.
+pub const MAX_PAYLOAD_TYPE: usize = 1024;
+
 /// The media type of DSSE envelopes in JSON (DSSE envelope, "Standard JSON envelope").
 pub const MEDIA_TYPE: &str = "application/vnd.dsse.envelope.v1+json";
 
@@ -75,6 +81,14 @@ pub enum EnvelopeError {
     Payload {
         /// What is wrong with it.
         problem: Base64Error,
+    },
+    /// A payload type longer than [`MAX_PAYLOAD_TYPE`].
+    #[error("the payload type is {found} bytes long, at most {max} are allowed")]
+    PayloadTypeTooLong {
+        /// [`MAX_PAYLOAD_TYPE`].
+        max: usize,
+        /// The length in bytes.
+        found: usize,
     },
     /// More than [`MAX_SIGNATURES`] signatures.
     #[error("an envelope carries at most {max} signatures, found {found}")]

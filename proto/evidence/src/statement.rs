@@ -9,6 +9,8 @@ mod descriptor;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -40,13 +42,13 @@ pub enum StatementType {
     V1,
 }
 
-/// A statement as it was signed.
+/// A statement as it was signed. Its predicate, which may be most of 48 MiB, is not copied out of the payload.
 #[derive(Debug, Clone)]
-pub struct Statement {
+pub struct Statement<'a> {
     layer: StatementType,
     subjects: Vec<Subject>,
     predicate_type: String,
-    predicate: Option<Box<RawValue>>,
+    predicate: Option<Cow<'a, RawValue>>,
 }
 
 /// Why bytes are not a statement.
@@ -123,26 +125,38 @@ pub enum StatementError {
 
 /// The members of a statement; others are ignored.
 #[derive(Deserialize)]
-struct Members {
+struct Members<'a> {
     #[serde(rename = "_type")]
     statement_type: Option<String>,
     #[serde(default)]
     subject: Option<Capped<Object<RawDescriptor>, SUBJECTS_MAX>>,
     #[serde(rename = "predicateType")]
     predicate_type: Option<String>,
-    #[serde(default)]
-    predicate: Option<Box<RawValue>>,
+    #[serde(borrow, default)]
+    predicate: Option<&'a RawValue>,
 }
 
-impl Statement {
+impl<'a> Statement<'a> {
     /// Reads a payload. The JSON must pass [`json::check`]; members that in-toto does not name are ignored.
-    pub fn parse(payload: &[u8]) -> Result<Self, StatementError> {
-        let Object(members): Object<Members> = json::from_slice(payload)?;
+    pub fn parse(payload: &'a [u8]) -> Result<Self, StatementError> {
+        let Object(members): Object<Members<'a>> = json::from_slice(payload)?;
         let layer = statement_type(members.statement_type.as_deref())?;
         let predicate_type = predicate_type(members.predicate_type)?;
         let predicate = predicate(members.predicate)?;
         let subjects = subjects(members.subject.unwrap_or_default())?;
         Ok(Self { layer, subjects, predicate_type, predicate })
+    }
+
+    /// Copies the predicate, so that the statement can be kept without the payload.
+    #[must_use]
+    pub fn into_owned(self) -> Statement<'static> {
+        let predicate = self.predicate.map(|predicate| Cow::Owned(predicate.into_owned()));
+        Statement {
+            predicate,
+            layer: self.layer,
+            subjects: self.subjects,
+            predicate_type: self.predicate_type,
+        }
     }
 
     /// Returns the version of the statement layer. It says nothing about the predicate's version.
@@ -194,10 +208,10 @@ fn predicate_type(found: Option<String>) -> Result<String, StatementError> {
     if fits { Ok(found) } else { Err(StatementError::PredicateType { found: cut(&found) }) }
 }
 
-fn predicate(found: Option<Box<RawValue>>) -> Result<Option<Box<RawValue>>, StatementError> {
+fn predicate(found: Option<&RawValue>) -> Result<Option<Cow<'_, RawValue>>, StatementError> {
     match found {
         Some(raw) if !raw.get().starts_with('{') => Err(StatementError::Predicate { found: cut(raw.get()) }),
-        other => Ok(other),
+        other => Ok(other.map(Cow::Borrowed)),
     }
 }
 

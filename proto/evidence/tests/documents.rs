@@ -119,8 +119,8 @@ fn every_statement_of_the_corpus_gives_its_verdict() {
             continue;
         }
         let said = expected.get(file.as_str()).unwrap_or_else(|| panic!("{file} is not listed in this test"));
-        let statement =
-            Statement::parse(&corpus::bytes("statements", &file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let bytes = corpus::bytes("statements", &file);
+        let statement = Statement::parse(&bytes).unwrap_or_else(|e| panic!("{file}: {e}"));
         let facts = fact::read(&statement);
         let found = (
             statement.subjects().len(),
@@ -147,7 +147,8 @@ fn examples_of_the_specification_are_statements_exactly_if_they_have_a_type() {
     for line in text.lines() {
         let example: Value = serde_json::from_str(line).unwrap();
         let (document, name) = (&example["doc"], format!("{} {}", example["source"], example["n"]));
-        let parsed = Statement::parse(document.to_string().as_bytes());
+        let text = document.to_string();
+        let parsed = Statement::parse(text.as_bytes());
         let whole = document.get("_type").is_some()
             && document["predicateType"].as_str().is_some_and(|t| !t.is_empty());
         match parsed {

@@ -48,7 +48,7 @@ impl Recording {
         }
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let this = self.clone();
-        let admitted = tokio::task::spawn_blocking(move || this.admit(&bytes)).await;
+        let admitted = tokio::task::spawn_blocking(move || this.admit(bytes)).await;
         let (envelope, admission, admitted_at) = admitted.map_err(|_| RecordError::Internal)??;
         let (answer, answered) = oneshot::channel();
         let submission = Submission { envelope, admission, admitted_at, answer };
@@ -56,8 +56,8 @@ impl Recording {
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
     }
 
-    fn admit(&self, bytes: &[u8]) -> Result<(Envelope, Admission, LeafIndex), RecordError> {
-        let envelope = Envelope::parse(bytes).map_err(Refusal::from)?;
+    fn admit(&self, bytes: Vec<u8>) -> Result<(Envelope, Admission, LeafIndex), RecordError> {
+        let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
         let head = self.ledger.head();
         let now = self.clock.read()?.wall;
         let admission = admit(&head.trust, &envelope, now)?;

@@ -269,6 +269,8 @@ const fn envelope_word(error: &EnvelopeError) -> &'static str {
         EnvelopeError::Json(error) => json_word(error),
         EnvelopeError::OtherKind { .. } => "unsupported_envelope",
         EnvelopeError::Payload { .. } => "bad_base64",
+        // No type of in-toto is as long.
+        EnvelopeError::PayloadTypeTooLong { .. } => "not_in_toto",
         EnvelopeError::TooManySignatures { .. } => "too_many_signatures",
         EnvelopeError::NoSignature => "no_signature",
         EnvelopeError::KeyIdTooLong { .. } => "keyid_too_long",

@@ -16,7 +16,7 @@ const NOT_ALLOWED: &str = "not_allowed";
 /// the subjects. Returns one signer a signature, and the strongest authority.
 pub(super) fn of_writers(
     envelope: &Envelope,
-    statement: &Statement,
+    statement: &Statement<'_>,
     document: &TrustDocument,
 ) -> Result<(Vec<Signer>, Authority), Refusal> {
     let keys = candidates(document, statement.predicate_type());
@@ -74,7 +74,7 @@ fn candidates<'a>(document: &'a TrustDocument, predicate_type: &str) -> Vec<&'a 
     first.chain(document.public_keys()).filter(|key| seen.insert(key.id())).collect()
 }
 
-fn allowing<'a>(document: &'a TrustDocument, key: KeyId, statement: &Statement) -> Vec<&'a WriterRule> {
+fn allowing<'a>(document: &'a TrustDocument, key: KeyId, statement: &Statement<'_>) -> Vec<&'a WriterRule> {
     let holds = |rule: &&WriterRule| {
         rule.keys.contains(&key)
             && rule.allows(statement.predicate_type())
@@ -122,7 +122,7 @@ fn count(signer: &mut Signer, rule: &str) {
 /// Says why no signature counts: the reason that is nearest to being admitted comes first.
 fn why_none(
     envelope: &Envelope,
-    statement: &Statement,
+    statement: &Statement<'_>,
     document: &TrustDocument,
     verdicts: &[SignatureVerdict],
     tried: usize,
@@ -161,7 +161,7 @@ fn why_none(
 }
 
 /// Says what the statement may not be about, if a rule lets the key record its type.
-fn out_of_bounds(document: &TrustDocument, key: KeyId, statement: &Statement) -> Option<Refusal> {
+fn out_of_bounds(document: &TrustDocument, key: KeyId, statement: &Statement<'_>) -> Option<Refusal> {
     let mut rules = document.writers().iter();
     let rule = rules.find(|rule| rule.keys.contains(&key) && rule.allows(statement.predicate_type()))?;
     let subject = statement.subjects().iter().position(|subject| !rule.about.covers(subject))?;

@@ -12,7 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::kind;
 use super::pae::Pae;
-use super::{Base64Error, Envelope, EnvelopeError, MAX_ENVELOPE, MAX_KEYID, MAX_SIGNATURES, Signature};
+use super::{
+    Base64Error, Envelope, EnvelopeError, MAX_ENVELOPE, MAX_KEYID, MAX_PAYLOAD_TYPE, MAX_SIGNATURES,
+    Signature,
+};
 use crate::json;
 use crate::object::Object;
 
@@ -95,6 +98,10 @@ pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, EnvelopeError> {
     }
     let signatures = outer.signatures.kept.into_iter().enumerate();
     let signatures = signatures.map(|(index, json)| signature(index, json)).collect::<Result<_, _>>()?;
+    let found = outer.payload_type.len();
+    if found > MAX_PAYLOAD_TYPE {
+        return Err(EnvelopeError::PayloadTypeTooLong { max: MAX_PAYLOAD_TYPE, found });
+    }
     let text = outer.payload.as_bytes();
     let length = decoded_length(text).map_err(|problem| EnvelopeError::Payload { problem })?;
     let pae = Pae::filled(&outer.payload_type, length, |payload| decode_into(text, payload))

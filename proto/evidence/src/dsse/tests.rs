@@ -106,7 +106,7 @@ fn refuses_an_outer_json_that_is_ambiguous_or_incomplete() {
 }
 
 #[test]
-fn refuses_more_than_16_signatures_and_long_hints() {
+fn refuses_more_than_16_signatures_and_long_hints_and_types() {
     let with = |count: usize| {
         let signatures = vec![r#"{"sig":""}"#; count].join(",");
         Envelope::parse(
@@ -119,6 +119,9 @@ fn refuses_more_than_16_signatures_and_long_hints() {
     let hint = |length: usize| Envelope::from_parts("t", b"", &[("k".repeat(length), vec![])]);
     assert!(hint(1024).is_ok());
     assert_eq!(hint(1025).unwrap_err(), EnvelopeError::KeyIdTooLong { index: 0, max: 1024, found: 1025 });
+    let typed = |length: usize| Envelope::from_parts(&"t".repeat(length), b"", &[(String::new(), vec![])]);
+    assert!(typed(1024).is_ok());
+    assert_eq!(typed(1025).unwrap_err(), EnvelopeError::PayloadTypeTooLong { max: 1024, found: 1025 });
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::predicate::{Action, Approval, Deployment, Name, Promotion, Review, So
 use crate::repository::{CommitId, Repository};
 use crate::statement::Statement;
 
-pub(super) fn source(statement: &Statement, source: &Source, gather: &mut Gather) {
+pub(super) fn source(statement: &Statement<'_>, source: &Source, gather: &mut Gather) {
     let commits = commits(statement, &source.repo, &source.commit, gather);
     if let Some(reference) = &source.reference
         && let Some(reference) = Node::git_ref(&source.repo, reference.as_str())
@@ -20,7 +20,7 @@ pub(super) fn source(statement: &Statement, source: &Source, gather: &mut Gather
     gather.happened(Some(source.author_date));
 }
 
-pub(super) fn review(statement: &Statement, review: &Review, gather: &mut Gather) {
+pub(super) fn review(statement: &Statement<'_>, review: &Review, gather: &mut Gather) {
     let commits = commits(statement, &review.repo, &review.commit, gather);
     named(&commits, EdgeKind::Reviewed, NodeKind::Identity, &review.reviewers, gather);
     if let Some(reference) = &review.reference
@@ -32,7 +32,7 @@ pub(super) fn review(statement: &Statement, review: &Review, gather: &mut Gather
     gather.happened(Some(review.approved_at));
 }
 
-pub(super) fn approval(statement: &Statement, approval: &Approval, gather: &mut Gather) {
+pub(super) fn approval(statement: &Statement<'_>, approval: &Approval, gather: &mut Gather) {
     let subjects = gather.subjects(statement, None);
     named(&subjects, EdgeKind::Approved, NodeKind::Environment, [&approval.target], gather);
     named(&subjects, EdgeKind::Approved, NodeKind::Identity, [&approval.approver], gather);
@@ -40,7 +40,7 @@ pub(super) fn approval(statement: &Statement, approval: &Approval, gather: &mut 
     gather.happened(Some(approval.at));
 }
 
-pub(super) fn promotion(statement: &Statement, promotion: &Promotion, gather: &mut Gather) {
+pub(super) fn promotion(statement: &Statement<'_>, promotion: &Promotion, gather: &mut Gather) {
     let subjects = gather.subjects(statement, None);
     named(&subjects, EdgeKind::Promoted, NodeKind::Environment, [&promotion.to], gather);
     gather.term(Term::of(Field::Environment, promotion.from.to_string()));
@@ -51,7 +51,7 @@ pub(super) fn promotion(statement: &Statement, promotion: &Promotion, gather: &m
     gather.happened(Some(promotion.at));
 }
 
-pub(super) fn deployment(statement: &Statement, deployment: &Deployment, gather: &mut Gather) {
+pub(super) fn deployment(statement: &Statement<'_>, deployment: &Deployment, gather: &mut Gather) {
     let subjects = gather.subjects(statement, None);
     let kind = match deployment.action {
         Action::Start => EdgeKind::RunsIn,
@@ -65,7 +65,7 @@ pub(super) fn deployment(statement: &Statement, deployment: &Deployment, gather:
 /// Returns the subjects, commits among them in the repository that the predicate names. Evidence counts only for what
 /// the statement lists, so a commit that only the predicate names is a warning and no node.
 fn commits(
-    statement: &Statement,
+    statement: &Statement<'_>,
     repo: &Repository,
     commit: &CommitId,
     gather: &mut Gather,

@@ -133,7 +133,11 @@ impl Gather {
     }
 
     /// Returns the nodes of all subjects.
-    pub(super) fn subjects(&self, statement: &Statement, repository: Option<&Repository>) -> BTreeSet<Node> {
+    pub(super) fn subjects(
+        &self,
+        statement: &Statement<'_>,
+        repository: Option<&Repository>,
+    ) -> BTreeSet<Node> {
         statement.subjects().iter().flat_map(|subject| self.nodes(subject, repository)).collect()
     }
 

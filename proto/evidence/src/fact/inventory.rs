@@ -8,7 +8,7 @@ use crate::digest_set::Digest;
 use crate::sbom::{self, Component, LeftOut};
 use crate::statement::Statement;
 
-pub(super) fn read(statement: &Statement, predicate: &[u8], gather: &mut Gather) -> Result<(), Problem> {
+pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gather) -> Result<(), Problem> {
     // The document is found by its own digest even if nothing in it can be read.
     let document = Node::document(&Digest::sha256_of(predicate));
     let mut artifacts = gather.subjects(statement, None);

@@ -9,7 +9,7 @@ use crate::purl::Purl;
 use crate::repository::Repository;
 use crate::statement::{Descriptor, Statement};
 
-pub(super) fn read(statement: &Statement, provenance: &Provenance, gather: &mut Gather) {
+pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &mut Gather) {
     let artifacts = gather.subjects(statement, None);
     let run = run_of(statement, provenance, gather);
     gather.edges(&artifacts, EdgeKind::BuiltBy, &BTreeSet::from([run.clone()]));
@@ -47,7 +47,7 @@ pub(super) fn read(statement: &Statement, provenance: &Provenance, gather: &mut 
 
 /// Returns the run's node. A run that is not named, or by a text that cannot be a name, is named by the digest of its
 /// predicate, so that artifact and builder still hang together.
-fn run_of(statement: &Statement, provenance: &Provenance, gather: &mut Gather) -> Node {
+fn run_of(statement: &Statement<'_>, provenance: &Provenance, gather: &mut Gather) -> Node {
     let named = provenance.run_id().and_then(|id| gather.named("predicate.invocationId", NodeKind::Run, &id));
     named.unwrap_or_else(|| Node::unnamed_run(statement.predicate_bytes().unwrap_or_default()))
 }

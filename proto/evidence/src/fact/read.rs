@@ -9,7 +9,7 @@ use crate::statement::Statement;
 
 /// Returns what the statement asserts.
 #[must_use]
-pub fn read(statement: &Statement) -> Facts {
+pub fn read(statement: &Statement<'_>) -> Facts {
     let mut gather = Gather::default();
     subjects(statement, &mut gather);
     let predicate_type = statement.predicate_type();
@@ -30,7 +30,7 @@ pub fn read(statement: &Statement) -> Facts {
     gather.done(interpreted)
 }
 
-type Reader = fn(&Statement, &[u8], &mut Gather) -> Result<(), Problem>;
+type Reader = fn(&Statement<'_>, &[u8], &mut Gather) -> Result<(), Problem>;
 
 fn reader_of(predicate_type: &str) -> Option<Reader> {
     match predicate_type {
@@ -77,7 +77,7 @@ fn is_sbom(predicate_type: &str) -> bool {
 
 /// What does not depend on the predicate: every digest finds the entry, and several digests of one subject are the
 /// same thing.
-fn subjects(statement: &Statement, gather: &mut Gather) {
+fn subjects(statement: &Statement<'_>, gather: &mut Gather) {
     for (position, subject) in statement.subjects().iter().enumerate() {
         let path = format!("subject[{position}]");
         for digest in subject.digests() {

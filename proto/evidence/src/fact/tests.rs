@@ -13,14 +13,14 @@ use crate::statement::Statement;
 const HEX: &str = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
 const COMMIT: &str = "16d9990c2f5b7a0d8e4f1b3c6a9d2e5f80714263";
 
-fn statement(predicate_type: &str, subjects: &Value, predicate: &Value) -> Statement {
+fn statement(predicate_type: &str, subjects: &Value, predicate: &Value) -> Statement<'static> {
     let json = json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subjects,
         "predicateType": predicate_type,
         "predicate": predicate,
     });
-    Statement::parse(json.to_string().as_bytes()).unwrap()
+    Statement::parse(json.to_string().as_bytes()).unwrap().into_owned()
 }
 
 fn facts(predicate_type: &str, subjects: &Value, predicate: &Value) -> Facts {

@@ -29,11 +29,11 @@ fn without(name: &str) -> Value {
     statement
 }
 
-fn parse(value: &Value) -> Result<Statement, StatementError> {
-    Statement::parse(value.to_string().as_bytes())
+fn parse(value: &Value) -> Result<Statement<'static>, StatementError> {
+    Ok(Statement::parse(value.to_string().as_bytes())?.into_owned())
 }
 
-fn subject(value: &Value) -> Statement {
+fn subject(value: &Value) -> Statement<'static> {
     parse(&with("/subject", &json!([value]))).unwrap()
 }
 
@@ -217,7 +217,8 @@ fn what_is_built_is_read_back_and_comes_out_the_same() {
             .predicate(b"\n { \"z\" : 1 }\n")
             .unwrap()
     };
-    let statement = Statement::parse(&build()).unwrap();
+    let bytes = build();
+    let statement = Statement::parse(&bytes).unwrap();
     assert_eq!(build(), build());
     assert_eq!(
         statement.predicate_bytes(),

@@ -294,7 +294,7 @@ impl TrustDocument {
     }
 
     /// Reads a trust statement: one subject, which is the origin.
-    pub fn from_statement(statement: &Statement) -> Result<Self, TrustError> {
+    pub fn from_statement(statement: &Statement<'_>) -> Result<Self, TrustError> {
         if statement.predicate_type() != PREDICATE_TYPE {
             return Err(TrustError::PredicateType { found: statement.predicate_type().to_owned() });
         }

@@ -98,7 +98,8 @@ fn reads_back_what_it_writes() {
 
 #[test]
 fn statement_names_the_origin_by_its_digest() {
-    let statement = Statement::parse(&statement_of(&TrustDocument::new(members()).unwrap())).unwrap();
+    let bytes = statement_of(&TrustDocument::new(members()).unwrap());
+    let statement = Statement::parse(&bytes).unwrap();
     // printf 'custody/name/v1\norigin\nexample.com/log' | sha256sum
     assert_eq!(
         statement.subjects()[0].digests().iter().next().unwrap().to_string(),
