@@ -16,22 +16,31 @@ pub enum At {
     Time(Timestamp),
 }
 
-/// Returns the tree size that a question is about. `published` is the size of the newest signed checkpoint: no
+/// The tree that an answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf {
+    /// Its size.
+    pub size: TreeSize,
+    /// How far the facts index was when the size was chosen: never less.
+    pub indexed_to: TreeSize,
+}
+
+/// Returns the tree that a question is about. `published` is the size of the newest signed checkpoint: no
 /// answer is about a larger tree, since nobody could check it.
-pub fn size_at<E: Evidence + ?Sized>(
-    evidence: &E,
-    at: At,
-    published: TreeSize,
-) -> Result<TreeSize, QueryError> {
+pub fn size_at<E: Evidence + ?Sized>(evidence: &E, at: At, published: TreeSize) -> Result<AsOf, QueryError> {
     let committed = evidence.committed().min(published);
+    // Read once: it grows meanwhile, and an answer never covers more than it says was indexed.
     let indexed_to = evidence.indexed_to();
-    let asked = match at {
-        At::Newest => return Ok(committed.min(indexed_to)),
+    let size = match at {
+        At::Newest => committed.min(indexed_to),
         At::Size(size) if size > committed => return Err(QueryError::Beyond { asked: size, committed }),
         At::Size(size) => size,
         At::Time(time) => first_at(evidence, committed, |ledger| ledger > time)?,
     };
-    if asked > indexed_to { Err(QueryError::Behind { asked, indexed_to }) } else { Ok(asked) }
+    if size > indexed_to {
+        return Err(QueryError::Behind { asked: size, indexed_to });
+    }
+    Ok(AsOf { size, indexed_to })
 }
 
 /// Returns how many entries below `below` come before the first one whose time fits. Ledger times grow with the
@@ -56,7 +65,14 @@ pub(super) fn first_at<E: Evidence + ?Sized>(
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::sync::Arc;
+
+    use custody_evidence::fact::Term;
+    use custody_evidence::thing::HexPrefix;
+
     use super::*;
+    use crate::index::Reading;
     use crate::query::memory::{Memory, size, time};
 
     #[test]
@@ -64,7 +80,7 @@ mod tests {
         let memory = Memory::with_times(&[10, 20, 30]);
         for (micros, expected) in [(9, 0), (10, 1), (19, 1), (20, 2), (30, 3), (31, 3)] {
             assert_eq!(
-                size_at(&memory, At::Time(time(micros)), size(3)).unwrap(),
+                size_at(&memory, At::Time(time(micros)), size(3)).unwrap().size,
                 size(expected),
                 "{micros}"
             );
@@ -74,9 +90,9 @@ mod tests {
     #[test]
     fn the_newest_is_what_is_indexed_and_published() {
         let mut memory = Memory::with_times(&[10, 20, 30]);
-        assert_eq!(size_at(&memory, At::Newest, size(2)).unwrap(), size(2));
+        assert_eq!(size_at(&memory, At::Newest, size(2)).unwrap().size, size(2));
         memory.indexed_to = size(1);
-        assert_eq!(size_at(&memory, At::Newest, size(2)).unwrap(), size(1));
+        assert_eq!(size_at(&memory, At::Newest, size(2)).unwrap().size, size(1));
     }
 
     #[test]
@@ -91,5 +107,45 @@ mod tests {
             let refused = size_at(&memory, at, size(3)).unwrap_err();
             assert!(matches!(refused, QueryError::Behind { .. }), "{refused}");
         }
+    }
+    /// An index that is further each time it is asked.
+    struct Growing(Memory, Cell<u64>);
+
+    impl Evidence for Growing {
+        fn committed(&self) -> TreeSize {
+            self.0.committed()
+        }
+        fn indexed_to(&self) -> TreeSize {
+            self.1.set(self.1.get() + 1);
+            size(self.1.get())
+        }
+        fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+            self.0.by_term(term, below, limit)
+        }
+        fn by_digest_prefix(
+            &self,
+            prefix: &HexPrefix,
+            below: TreeSize,
+            limit: usize,
+        ) -> Result<Vec<LeafIndex>, QueryError> {
+            self.0.by_digest_prefix(prefix, below, limit)
+        }
+        fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+            self.0.reading(index)
+        }
+        fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
+            self.0.time(index)
+        }
+    }
+
+    #[test]
+    fn the_index_is_asked_once_how_far_it_is_so_the_answer_is_never_larger() {
+        let growing = Growing(Memory::with_times(&[10, 20, 30]), Cell::new(0));
+        for (at, expected) in [(At::Newest, 1), (At::Size(size(1)), 1), (At::Time(time(30)), 3)] {
+            let as_of = size_at(&growing, at, size(3)).unwrap();
+            assert_eq!(as_of, AsOf { size: size(expected), indexed_to: size(growing.1.get()) });
+            assert!(as_of.size <= as_of.indexed_to);
+        }
+        assert_eq!(growing.1.get(), 3, "once for each question");
     }
 }

@@ -42,6 +42,19 @@ pub enum QueryError {
         /// How far the facts index is.
         indexed_to: TreeSize,
     },
+    /// What may be read for one question was read, and nothing is known yet: a narrower question has an answer.
+    #[error(
+        "read {entries} entries with {bytes} bytes of envelopes and found nothing yet: give more of what is meant"
+    )]
+    TooMuch {
+        /// The entries read.
+        entries: usize,
+        /// The length of their envelopes.
+        bytes: u64,
+    },
+    /// Nobody waits for the answer any more.
+    #[error("the asker left")]
+    Abandoned,
     /// The index or the journal failed.
     #[error("the index cannot answer")]
     Index(#[from] IndexError),

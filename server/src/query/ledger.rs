@@ -91,7 +91,7 @@ mod tests {
         let index = Index::rebuild(dir.path(), source, &mut |_| {}).unwrap();
         let ledger = Ledger::new(Arc::new(index));
         let readings = written.readings_below(size(120)).into_iter().map(Arc::new).collect();
-        let memory = Memory { readings, indexed_to: size(120), collision: None };
+        let memory = Memory { readings, indexed_to: size(120), ..Memory::new() };
         let terms: BTreeSet<_> = memory.readings.iter().flat_map(|reading| reading.terms.clone()).collect();
         for (term, at) in terms.iter().zip((0..=120).cycle()) {
             let condition = Condition::parse(term.field().as_str(), term.value()).unwrap();

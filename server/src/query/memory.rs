@@ -13,19 +13,21 @@ use crate::index::{IndexedEntry, Reading};
 
 /// What is recorded, in order.
 #[derive(Debug)]
-pub(super) struct Memory {
-    pub(super) readings: Vec<Arc<Reading>>,
-    pub(super) indexed_to: TreeSize,
+pub(crate) struct Memory {
+    pub(crate) readings: Vec<Arc<Reading>>,
+    pub(crate) indexed_to: TreeSize,
     /// Offered as a candidate for every term, as a collision of hashes would be.
-    pub(super) collision: Option<LeafIndex>,
+    pub(crate) collision: Option<LeafIndex>,
+    /// The length that the envelopes recorded next are said to have.
+    pub(crate) envelope_bytes: u64,
 }
 
 impl Memory {
-    pub(super) fn new() -> Self {
-        Self { readings: Vec::new(), indexed_to: TreeSize::ZERO, collision: None }
+    pub(crate) fn new() -> Self {
+        Self { readings: Vec::new(), indexed_to: TreeSize::ZERO, collision: None, envelope_bytes: 1_000 }
     }
 
-    pub(super) fn with_times(micros: &[i64]) -> Self {
+    pub(crate) fn with_times(micros: &[i64]) -> Self {
         let mut memory = Self::new();
         for micros in micros {
             memory.record(*micros, None, &[], &[]);
@@ -34,7 +36,7 @@ impl Memory {
     }
 
     /// Records an entry and returns its index.
-    pub(super) fn record(
+    pub(crate) fn record(
         &mut self,
         micros: i64,
         claimed: Option<i64>,
@@ -52,7 +54,7 @@ impl Memory {
         self.record_facts(micros, facts, terms)
     }
 
-    pub(super) fn record_facts(&mut self, micros: i64, facts: Facts, more: &[(Field, &str)]) -> LeafIndex {
+    pub(crate) fn record_facts(&mut self, micros: i64, facts: Facts, more: &[(Field, &str)]) -> LeafIndex {
         let position = index(self.readings.len().try_into().unwrap());
         let bytes = position.get().to_be_bytes();
         let entry = IndexedEntry {
@@ -61,7 +63,7 @@ impl Memory {
             time: time(micros),
             content: ContentDigest::of(&bytes),
             envelope: EnvelopeDigest::of(&bytes),
-            envelope_bytes: 1_000,
+            envelope_bytes: self.envelope_bytes,
             administrative: false,
         };
         let mut terms = facts.terms();
@@ -121,27 +123,27 @@ impl Evidence for Memory {
     }
 }
 
-pub(super) fn index(number: u64) -> LeafIndex {
+pub(crate) fn index(number: u64) -> LeafIndex {
     LeafIndex::new(number).unwrap()
 }
 
-pub(super) fn size(number: u64) -> TreeSize {
+pub(crate) fn size(number: u64) -> TreeSize {
     TreeSize::new(number).unwrap()
 }
 
-pub(super) fn time(micros: i64) -> Timestamp {
+pub(crate) fn time(micros: i64) -> Timestamp {
     Timestamp::from_micros(micros).unwrap()
 }
 
 /// The artifact whose sha256 repeats this digit.
-pub(super) fn artifact(digit: char) -> Node {
+pub(crate) fn artifact(digit: char) -> Node {
     node(NodeKind::Artifact, &sha256(digit))
 }
 
-pub(super) fn sha256(digit: char) -> String {
+pub(crate) fn sha256(digit: char) -> String {
     format!("sha256:{}", digit.to_string().repeat(64))
 }
 
-pub(super) fn node(kind: NodeKind, id: &str) -> Node {
+pub(crate) fn node(kind: NodeKind, id: &str) -> Node {
     Node::named(kind, id).unwrap()
 }

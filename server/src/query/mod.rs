@@ -2,7 +2,8 @@
 //!
 //! No query knows where evidence is kept or how it is asked for. Each takes the tree size that it answers for
 //! ([`size_at`]) and looks at nothing beyond, so the answer as of a size is the same for ever (for one reader
-//! version). What an index proposes is compared with what the entry says: a collision of hashes finds nothing.
+//! version). Work and answers are bounded, and the bounds count what is read whether or not it was in memory: else the
+//! answer would depend on who asked before. What an index proposes is compared with what the entry says: a collision of hashes finds nothing.
 
 pub mod find;
 pub mod ledger;
@@ -10,15 +11,17 @@ pub mod resolve;
 pub mod trace;
 
 mod as_of;
+mod attended;
 mod cache;
 mod error;
 mod evidence;
 mod postings;
 
 #[cfg(test)]
-mod memory;
+pub(crate) mod memory;
 
-pub use as_of::{At, size_at};
+pub use as_of::{AsOf, At, size_at};
+pub use attended::Attended;
 pub use error::QueryError;
 pub use evidence::Evidence;
 pub use find::{Condition, Find, Found, find};

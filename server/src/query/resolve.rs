@@ -1,6 +1,7 @@
 //! `resolve`: which nodes a person's text stands for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Node, NodeKind, Term};
@@ -12,13 +13,19 @@ use super::error::QueryError;
 use super::evidence::Evidence;
 use crate::index::Reading;
 
-/// Nodes in one answer: more candidates help nobody to choose.
+/// Nodes in one answer: more candidates help nobody to choose. With ids of 2 KB they are below 40 KB.
 pub const NODES_MAX: usize = 16;
 /// Texts in one question: the two digests of a file and of the file trimmed, and room.
 pub const THINGS_MAX: usize = 16;
-/// Entries that are read for one term to find the nodes behind it: the versions of a package, the repositories of
-/// a commit.
+/// Entries that are read for one question, to find the nodes behind its terms: the versions of a package, the
+/// repositories of a commit.
 const ENTRIES_MAX: usize = 1_024;
+/// Bytes of their envelopes: at 15 to 80 ns a byte, half a second to three. The envelope that goes beyond it, of at
+/// most 64 MiB, is read to its end.
+const ENVELOPE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Looks at entries for one question, those looked at again included: at about 20 us each with the list that named
+/// it, 0.4 seconds.
+const LOOKS_MAX: usize = 20_000;
 const FETCH: usize = 64;
 
 /// The kinds of node that are named by free text.
@@ -34,18 +41,24 @@ const NAMED: [NodeKind; 8] = [
 ];
 
 /// Returns the nodes that the first of `things` to fit anything stands for: they are texts for one thing, such as the
-/// digests of a file. None: nothing is known. More than one: the text is ambiguous. At most [`NODES_MAX`].
+/// digests of a file. None: nothing is known. More than one: the text is ambiguous. At most [`NODES_MAX`], and those
+/// that the newest entries name, as far as the bounds allow to read.
 pub fn resolve<E: Evidence + ?Sized>(
     evidence: &E,
     things: &[Thing],
     size: TreeSize,
 ) -> Result<Vec<Node>, QueryError> {
-    let search = Search { evidence, size };
+    let mut search =
+        Search { evidence, size, read: BTreeMap::new(), envelope_bytes: 0, looks: 0, spent: false };
     for thing in things.iter().take(THINGS_MAX) {
         let nodes = search.nodes(thing)?;
         if !nodes.is_empty() {
             return Ok(nodes.into_iter().take(NODES_MAX).collect());
         }
+    }
+    if search.spent {
+        let (entries, bytes) = (search.read.len(), search.envelope_bytes);
+        return Err(QueryError::TooMuch { entries, bytes });
     }
     Ok(Vec::new())
 }
@@ -53,12 +66,18 @@ pub fn resolve<E: Evidence + ?Sized>(
 struct Search<'a, E: ?Sized> {
     evidence: &'a E,
     size: TreeSize,
+    /// What was read, so that nothing is read twice. The bounds below are bounds of this memory too.
+    read: BTreeMap<LeafIndex, Arc<Reading>>,
+    envelope_bytes: u64,
+    looks: usize,
+    /// Whether a bound was hit.
+    spent: bool,
 }
 
 type Nodes = BTreeSet<Node>;
 
 impl<E: Evidence + ?Sized> Search<'_, E> {
-    fn nodes(&self, thing: &Thing) -> Result<Nodes, QueryError> {
+    fn nodes(&mut self, thing: &Thing) -> Result<Nodes, QueryError> {
         match thing {
             Thing::Commit { repository: None, hex } => self.commits(hex),
             Thing::Commit { repository: Some(repository), hex } => {
@@ -75,7 +94,7 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     }
 
     /// Bytes: an artifact, a document, or both.
-    fn digest(&self, digest: &Digest) -> Result<Nodes, QueryError> {
+    fn digest(&mut self, digest: &Digest) -> Result<Nodes, QueryError> {
         if let Some(hex) = digest.commit_hex() {
             return self.commits(hex);
         }
@@ -91,7 +110,7 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     }
 
     /// The commit in each repository that has it; without a repository only if no statement names one.
-    fn commits(&self, hex: &str) -> Result<Nodes, QueryError> {
+    fn commits(&mut self, hex: &str) -> Result<Nodes, QueryError> {
         let mut nodes = Nodes::new();
         self.look(&Term::parse(Field::Commit, hex)?, |reading| {
             let commits = ends(reading).filter(|node| node.kind() == NodeKind::Commit);
@@ -108,13 +127,13 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
         Ok(nodes)
     }
 
-    fn key(&self, text: &str) -> Result<Nodes, QueryError> {
+    fn key(&mut self, text: &str) -> Result<Nodes, QueryError> {
         let known = self.any(Field::Identity, text)? || self.any(Field::Signer, text)?;
         Ok(known.then(|| Node::named(NodeKind::Identity, text)).flatten().into_iter().collect())
     }
 
     /// The nodes of these kinds with this text.
-    fn named(&self, kinds: impl IntoIterator<Item = NodeKind>, text: &str) -> Result<Nodes, QueryError> {
+    fn named(&mut self, kinds: impl IntoIterator<Item = NodeKind>, text: &str) -> Result<Nodes, QueryError> {
         let mut nodes = Nodes::new();
         for node in kinds.into_iter().filter_map(|kind| Node::named(kind, text)) {
             let Some(term) = node.terms().into_iter().next() else { continue };
@@ -126,12 +145,12 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     }
 
     /// What the statement of an entry is about.
-    fn subjects(&self, index: LeafIndex) -> Result<Nodes, QueryError> {
+    fn subjects(&mut self, index: LeafIndex) -> Result<Nodes, QueryError> {
         if !self.size.contains(index) {
             return Ok(Nodes::new());
         }
-        let reading = self.evidence.reading(index)?;
         let mut nodes = Nodes::new();
+        let Some(reading) = self.reading(index)? else { return Ok(nodes) };
         for term in reading.terms.iter().filter(|term| term.field() == Field::Subject) {
             let Ok(digest) = term.value().parse::<Digest>() else { continue };
             let commits: Nodes = digest.commit_hex().map_or_else(Nodes::new, |hex| {
@@ -147,13 +166,16 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     }
 
     /// Digests, commits and keys that start with these digits.
-    fn prefix(&self, prefix: &HexPrefix) -> Result<Nodes, QueryError> {
+    fn prefix(&mut self, prefix: &HexPrefix) -> Result<Nodes, QueryError> {
         let mut nodes = Nodes::new();
         let limit = NODES_MAX.saturating_add(1);
         for index in self.evidence.by_digest_prefix(prefix, self.size, limit)? {
-            let reading = self.evidence.reading(index)?;
+            let Some(reading) = self.reading(index)? else { break };
             let fits = |term: &&Term| digits(term.value()).starts_with(prefix.as_str());
             for term in reading.terms.iter().filter(fits) {
+                if nodes.len() > NODES_MAX || self.spent {
+                    return Ok(nodes);
+                }
                 match (term.field(), term.value().parse::<Digest>()) {
                     (Field::Artifact | Field::Document | Field::Subject, Ok(digest)) => {
                         nodes.extend(self.digest(&digest)?);
@@ -170,7 +192,7 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     }
 
     /// The component with exactly this text; else those of this package and, if it is given, this version.
-    fn components(&self, purl: &Purl) -> Result<Nodes, QueryError> {
+    fn components(&mut self, purl: &Purl) -> Result<Nodes, QueryError> {
         let exact = Node::component(purl);
         let mut nodes = Nodes::new();
         let complete = self.look(&Term::parse(Field::Component, purl.as_str())?, |reading| {
@@ -191,7 +213,7 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     }
 
     /// Whether an entry has this term.
-    fn any(&self, field: Field, text: &str) -> Result<bool, QueryError> {
+    fn any(&mut self, field: Field, text: &str) -> Result<bool, QueryError> {
         let Ok(term) = Term::parse(field, text) else { return Ok(false) };
         let mut found = false;
         self.look(&term, |_| {
@@ -202,22 +224,38 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     }
 
     /// Calls `each` with the entries that have the term, newest first, until it returns false. Returns whether there
-    /// are no others: false if it was stopped, or [`ENTRIES_MAX`] were read.
-    fn look(&self, term: &Term, mut each: impl FnMut(&Reading) -> bool) -> Result<bool, QueryError> {
+    /// are no others: false if it was stopped, or a bound was hit.
+    fn look(&mut self, term: &Term, mut each: impl FnMut(&Reading) -> bool) -> Result<bool, QueryError> {
         let mut below = self.size;
-        let mut left = ENTRIES_MAX;
         loop {
             let candidates = self.evidence.by_term(term, below, FETCH)?;
             let Some(last) = candidates.last() else { return Ok(true) };
             below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
             for index in candidates {
-                let reading = self.evidence.reading(index)?;
-                if left == 0 || (reading.terms.contains(term) && !each(&reading)) {
+                let Some(reading) = self.reading(index)? else { return Ok(false) };
+                if reading.terms.contains(term) && !each(&reading) {
                     return Ok(false);
                 }
-                left = left.saturating_sub(1);
             }
         }
+    }
+
+    /// What an entry says; none when the bounds do not allow to read it.
+    fn reading(&mut self, index: LeafIndex) -> Result<Option<Arc<Reading>>, QueryError> {
+        self.looks = self.looks.saturating_add(1);
+        let known = self.read.get(&index).cloned();
+        let within = self.read.len() < ENTRIES_MAX && self.envelope_bytes < ENVELOPE_BYTES_MAX;
+        if self.looks > LOOKS_MAX || (known.is_none() && !within) {
+            self.spent = true;
+            return Ok(None);
+        }
+        if known.is_some() {
+            return Ok(known);
+        }
+        let reading = self.evidence.reading(index)?;
+        self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+        self.read.insert(index, Arc::clone(&reading));
+        Ok(Some(reading))
     }
 }
 

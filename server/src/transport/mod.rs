@@ -12,6 +12,7 @@ mod status;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use custody_log::TreeSize;
@@ -143,6 +144,26 @@ fn behind(wanted: TreeSize, size: TreeSize) -> Refusal {
     Refusal::new(Reason::Behind, message).value("size", size)
 }
 
+/// Runs work that may be long, and tells it when nobody waits for it any more: the flag is set once the request is
+/// dropped, because its connection closed, the caller cancelled it, or its deadline passed.
+async fn attended<T, F>(work: F) -> Result<T, Refusal>
+where
+    T: Send + 'static,
+    F: FnOnce(&AtomicBool) -> Result<T, Refusal> + Send + 'static,
+{
+    let left = Arc::new(AtomicBool::new(false));
+    let _dropped = SetOnDrop(Arc::clone(&left));
+    blocking(move || work(&left)).await
+}
+
+struct SetOnDrop(Arc<AtomicBool>);
+
+impl Drop for SetOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Runs what reads files or checks signatures away from the threads that serve.
 async fn blocking<T, F>(work: F) -> Result<T, Refusal>
 where
@@ -155,5 +176,36 @@ where
             tracing::error!(%error, "a request's work ended badly");
             Err(Refusal::new(Reason::Internal, "the server met a state that it excludes"))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_is_told_when_its_request_is_dropped() {
+        let (started, begun) = tokio::sync::oneshot::channel();
+        let (ended, end) = mpsc::channel();
+        let request = tokio::spawn(attended(move |left| {
+            started.send(()).unwrap();
+            while !left.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            ended.send(()).unwrap();
+            Ok(())
+        }));
+        begun.await.unwrap();
+        request.abort();
+        tokio::task::spawn_blocking(move || end.recv_timeout(Duration::from_secs(10)).unwrap())
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn work_whose_request_waits_is_left_alone() {
+        assert!(!attended(|left| Ok(left.load(Ordering::Relaxed))).await.unwrap());
     }
 }

@@ -6,17 +6,24 @@ use custody_evidence::fact::READER_VERSION;
 use custody_evidence::thing::Thing;
 use custody_log::{Timestamp, TreeSize};
 use custody_wire::convert::{hashes_to_wire, leaf_index, node, node_to_wire, optional_size};
-use custody_wire::limits::FIND_LIMIT_MAX;
+use custody_wire::limits::{FIND_LIMIT_MAX, MESSAGE_BYTES_MAX};
 use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
 use tonic::{Request, Response, Status};
 
-use super::{PATIENCE, behind, blocking, head, status};
+use super::{PATIENCE, attended, behind, head, status};
 use crate::ledger::{Head, Ledger};
 use crate::query::resolve::THINGS_MAX;
-use crate::query::{self, At, Condition, Find, Trace, find, resolve, size_at, trace};
+use crate::query::trace::ANSWER_BYTES_MAX;
+use crate::query::{self, At, Attended, Condition, Find, Trace, find, resolve, size_at, trace};
+
+// Beside the nodes and edges of a trace there is room for the checkpoint and the proof of the tree.
+const _: () = assert!(ANSWER_BYTES_MAX < MESSAGE_BYTES_MAX / 2);
+
+/// The evidence that a question is asked about.
+type Evidence<'a> = Attended<'a, query::Ledger>;
 
 /// Answers questions from the index, as of one size.
 pub(super) struct QueryService {
@@ -38,10 +45,7 @@ impl QueryService {
         if let Ok(Ok(_)) = tokio::time::timeout(PATIENCE, reached).await {
             return Ok(head);
         }
-        // Without a size asked for, what is indexed so far may answer, and says how far that is.
-        let asked = log.is_some_and(|log| log.min_size > 0);
-        let size = self.ledger.index().indexed_to();
-        if asked { Err(behind(head.size, size)) } else { Ok(head) }
+        far_enough(log, self.ledger.index().indexed_to()).map(|()| head)
     }
 
     /// Answers one question as of one size.
@@ -49,15 +53,15 @@ impl QueryService {
         &self,
         log: Option<&v1::Log>,
         at: At,
-        question: impl FnOnce(&query::Ledger, TreeSize) -> Result<T, Refusal> + Send + 'static,
+        question: impl FnOnce(&Evidence<'_>, TreeSize) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, v1::AsOf), Refusal> {
         let head = self.indexed(log).await?;
         let evidence = Arc::clone(&self.evidence);
-        let indexed_to = self.ledger.index().indexed_to();
-        blocking(move || {
-            let size = size_at(evidence.as_ref(), at, head.size).map_err(|error| status::query(&error))?;
-            let answer = question(evidence.as_ref(), size)?;
-            Ok((answer, as_of(&head, size, indexed_to)?))
+        attended(move |left| {
+            let evidence = Attended::new(evidence.as_ref(), left);
+            let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
+            let answer = question(&evidence, tree.size)?;
+            Ok((answer, as_of(&head, tree)?))
         })
         .await
     }
@@ -79,7 +83,7 @@ impl Query for QueryService {
             .collect::<Result<_, _>>()
             .map_err(|error| Refusal::new(Reason::InvalidField, format!("things: {error}")))?;
         let at = at(request.at, None)?;
-        let question = move |evidence: &query::Ledger, size| {
+        let question = move |evidence: &Evidence<'_>, size| {
             resolve(evidence, &things, size).map_err(|error| status::query(&error))
         };
         let (nodes, as_of) = self.answer(request.log.as_ref(), at, question).await?;
@@ -91,7 +95,7 @@ impl Query for QueryService {
         let request = request.into_inner();
         let at = at(request.at, request.at_micros)?;
         let question = to_find(&request)?;
-        let ask = move |evidence: &query::Ledger, size| {
+        let ask = move |evidence: &Evidence<'_>, size| {
             find(evidence, &question, size).map_err(|error| status::query(&error))
         };
         let (found, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
@@ -109,7 +113,7 @@ impl Query for QueryService {
         let start = node("node", wire).map_err(status::field)?;
         let at = at(request.at, request.at_micros)?;
         let depth = (request.depth > 0).then_some(request.depth);
-        let ask = move |evidence: &query::Ledger, size| {
+        let ask = move |evidence: &Evidence<'_>, size| {
             let traced = trace(evidence, &start, depth, size).map_err(|error| status::query(&error))?;
             Ok((traced, start))
         };
@@ -118,8 +122,16 @@ impl Query for QueryService {
     }
 }
 
+/// What is indexed so far may answer, and says how far that is, unless the asker knows a larger tree. That the log has
+/// grown further meanwhile is no reason to refuse.
+fn far_enough(log: Option<&v1::Log>, indexed_to: TreeSize) -> Result<(), Refusal> {
+    let min_size = log.map_or(0, |log| log.min_size);
+    let min_size = optional_size("log.min_size", min_size).map_err(status::field)?;
+    min_size.filter(|size| *size > indexed_to).map_or(Ok(()), |size| Err(behind(size, indexed_to)))
+}
+
 /// Says which tree an answer is about, and proves that it is the beginning of the signed one.
-fn as_of(head: &Head, size: TreeSize, indexed_to: TreeSize) -> Result<v1::AsOf, Refusal> {
+fn as_of(head: &Head, query::AsOf { size, indexed_to }: query::AsOf) -> Result<v1::AsOf, Refusal> {
     let (root, proof) = head
         .tree
         .consistency(size, head.size, &head.root, &head.journal)
@@ -190,5 +202,60 @@ fn from_trace(traced: &Trace, start: &custody_evidence::Node, as_of: v1::AsOf) -
         missing: traced.missing.iter().map(ToString::to_string).collect(),
         as_of: Some(as_of),
         truncated: traced.truncated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use custody_evidence::fact::{EdgeKind, NodeKind};
+    use prost::Message as _;
+
+    use super::*;
+    use crate::query::memory::{Memory, node, size};
+
+    fn log(min_size: u64) -> v1::Log {
+        v1::Log { origin: "example.com/log".to_owned(), min_size }
+    }
+
+    #[test]
+    fn an_index_at_min_size_is_far_enough_however_large_the_log_is() {
+        for min_size in [0, 1, 7] {
+            far_enough(Some(&log(min_size)), size(7)).unwrap();
+        }
+        far_enough(None, TreeSize::ZERO).unwrap();
+        let refused = far_enough(Some(&log(8)), size(7)).unwrap_err();
+        assert_eq!((refused.word(), refused.metadata("size")), (Reason::Behind.word(), Some("7")));
+    }
+
+    #[test]
+    fn the_largest_trace_fits_half_a_message_with_room_for_its_proof() {
+        // Long ids and numbers: the runs of a commit, and more secrets that they could read than fit.
+        let mut memory = Memory::new();
+        let id = |number: u32| format!("{number:02000}");
+        let runs: Vec<_> = (0..8).map(|number| node(NodeKind::Run, &id(number))).collect();
+        let commit =
+            node(NodeKind::Commit, &format!("https://a.test/{}@{}", "r".repeat(900), "c".repeat(40)));
+        for (number, run) in (0_u32..).zip(&runs) {
+            memory.record(
+                i64::MAX / 2_000,
+                Some(i64::MAX / 2_000),
+                &[(run.clone(), EdgeKind::BuiltFrom, commit.clone())],
+                &[],
+            );
+            for other in 0..250 {
+                let secret = node(NodeKind::Secret, &id(number * 1_000 + other));
+                memory.record(
+                    i64::MAX / 2_000,
+                    Some(i64::MAX / 2_000),
+                    &[(run.clone(), EdgeKind::CouldRead, secret)],
+                    &[],
+                );
+            }
+        }
+        let traced = trace(&memory, &commit, None, memory.indexed_to).unwrap();
+        assert!(traced.truncated);
+        let bytes = from_trace(&traced, &commit, v1::AsOf::default()).encoded_len();
+        assert!(bytes <= ANSWER_BYTES_MAX, "{bytes}");
+        assert!(bytes > ANSWER_BYTES_MAX * 9 / 10, "the bound is used: {bytes}");
     }
 }

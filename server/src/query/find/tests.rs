@@ -137,6 +137,39 @@ fn too_much_work_ends_early_with_the_place_to_go_on() {
 }
 
 #[test]
+fn large_envelopes_end_a_page_early_and_the_pages_join_to_the_whole_answer() {
+    let mut memory = Memory::new();
+    memory.envelope_bytes = 1024 * 1024;
+    for number in 0..100 {
+        let signer = if number % 10 == 0 { "s0" } else { "s1" };
+        memory.record(number + 100, Some(number % 2), &[], &[(Field::Signer, signer)]);
+    }
+    // 32 of 1 MiB are read for a page, whatever it is asked for, and whether or not any fits.
+    let mut question = Find { until: Some(time(0)), ..Find::default() };
+    for next in [Some(size(68)), Some(size(36)), Some(size(4)), None] {
+        let page = find(&memory, &question, size(100)).unwrap();
+        assert_eq!(page, Found { indexes: vec![], next });
+        question.next = page.next;
+    }
+    // The rarest condition decides what is read: ten entries are within the bound.
+    let question = Find { until: Some(time(1)), ..conditions(&[("signer", "s0")]) };
+    let page = find(&memory, &question, size(100)).unwrap();
+    assert_eq!((page.indexes.len(), page.next), (10, None));
+}
+
+#[test]
+fn a_page_gets_further_even_if_one_envelope_is_larger_than_its_bound() {
+    let mut memory = Memory::new();
+    memory.envelope_bytes = ENVELOPE_BYTES_MAX + 1;
+    memory.record(1, None, &[], &[]);
+    memory.record(2, None, &[], &[]);
+    let first = find(&memory, &Find::default(), size(2)).unwrap();
+    assert_eq!(first, Found { indexes: vec![index(1)], next: Some(size(1)) });
+    let second = find(&memory, &Find { next: first.next, ..Find::default() }, size(2)).unwrap();
+    assert_eq!(second, Found { indexes: vec![index(0)], next: None });
+}
+
+#[test]
 fn a_package_is_found_with_and_without_its_version() {
     let mut memory = Memory::new();
     for version in ["1.14.0", "1.14.1"] {

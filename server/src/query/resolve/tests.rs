@@ -105,3 +105,47 @@ fn the_first_text_of_one_thing_that_fits_counts() {
     let (other, a) = (sha256('9'), sha256('a'));
     assert_eq!(ids(&memory, &[&other, &a, "prod"], 4), [format!("artifact {a}")]);
 }
+
+/// Bills of materials of `bytes` each, the version of axios counting up.
+fn bills(count: usize, bytes: u64) -> Memory {
+    let mut memory = Memory::new();
+    memory.envelope_bytes = bytes;
+    for version in 0..count {
+        let axios = node(NodeKind::Component, &format!("pkg:npm/axios@1.{version}.0"));
+        memory.record(1, None, &[(artifact('a'), EdgeKind::Contains, axios)], &[]);
+    }
+    memory
+}
+
+#[test]
+fn what_is_read_for_one_question_is_bounded_in_entries_and_bytes() {
+    let large = bills(10, ENVELOPE_BYTES_MAX / 4);
+    let newest: Vec<_> = (6..10).map(|version| format!("component pkg:npm/axios@1.{version}.0")).collect();
+    assert_eq!(ids(&large, &["pkg:npm/axios"], 10), newest, "four of the newest");
+    assert_eq!(ids(&bills(10, 1_000), &["pkg:npm/axios"], 10).len(), 10);
+    // Not read is not unknown: a version that was asked for may stand in what was not read.
+    assert_eq!(ids(&large, &["pkg:npm/axios@1.0.0"], 10), ["component pkg:npm/axios@1.0.0"]);
+    let mut same = bills(1, 1_000);
+    for _ in 0..ENTRIES_MAX {
+        let axios = node(NodeKind::Component, "pkg:npm/axios@2.0.0");
+        same.record(1, None, &[(artifact('a'), EdgeKind::Contains, axios)], &[]);
+    }
+    assert_eq!(ids(&same, &["pkg:npm/axios"], 1_025), ["component pkg:npm/axios@2.0.0"]);
+}
+
+#[test]
+fn the_bound_is_for_all_texts_of_one_question_and_each_entry_counts_once() {
+    let memory = bills(16, ENVELOPE_BYTES_MAX);
+    // Each text reads the newest entry, and it alone.
+    let things = [Thing::parse("nothing").unwrap(), Thing::parse("aaaaa").unwrap()];
+    assert_eq!(resolve(&memory, &things, size(16)).unwrap(), [artifact('a')]);
+    // Two entries offered for the same digits, of which the first alone fills the bound and does not fit.
+    let mut memory = Memory::new();
+    memory.envelope_bytes = ENVELOPE_BYTES_MAX;
+    memory.record(1, None, &[], &[(Field::Subject, &sha256('a'))]);
+    memory.collision = Some(memory.record(2, None, &[], &[]));
+    let refused = resolve(&memory, &[Thing::parse(&sha256('a')).unwrap()], size(2)).unwrap_err();
+    assert!(matches!(refused, QueryError::TooMuch { entries: 1, bytes: ENVELOPE_BYTES_MAX }), "{refused}");
+    memory.collision = None;
+    assert_eq!(ids(&memory, &[&sha256('a')], 2), [format!("artifact {}", sha256('a'))]);
+}

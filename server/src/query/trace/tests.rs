@@ -285,3 +285,27 @@ fn a_bound_that_is_hit_is_said() {
     memory.collision = Some(LeafIndex::ZERO);
     assert!(traced(&memory, &artifact('c')).edges.is_empty());
 }
+
+#[test]
+fn an_answer_with_long_ids_is_cut_by_its_bytes_and_says_so() {
+    let traced_to = |length: usize, environments: usize| {
+        let mut memory = Memory::new();
+        for number in 0..environments {
+            let environment = named(NodeKind::Environment, &format!("{number:0length$}"));
+            let kind = [K::RunsIn, K::StoppedIn, K::Promoted, K::Approved, K::Received][number % 5];
+            memory.record(1, None, &[(artifact('a'), kind, environment)], &[]);
+        }
+        traced(&memory, &artifact('a'))
+    };
+    let short = traced_to(100, 1_250);
+    assert_eq!((short.edges.len(), short.truncated), (1_250, false));
+    let long = traced_to(2_000, 1_250);
+    assert!(long.truncated && !long.edges.is_empty());
+    let ids = long.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+    let ids = ids.chain(long.nodes.iter().map(|traced| &traced.node)).map(|node| node.id().len());
+    let bytes: usize = ids.sum();
+    assert!(bytes <= ANSWER_BYTES_MAX && bytes > ANSWER_BYTES_MAX * 9 / 10, "{bytes}");
+    // What is shown is whole: each edge has both of its nodes.
+    let nodes: Vec<_> = long.nodes.iter().map(|traced| &traced.node).collect();
+    assert!(long.edges.iter().all(|edge| nodes.contains(&&edge.from) && nodes.contains(&&edge.to)));
+}

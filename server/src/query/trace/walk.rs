@@ -8,7 +8,8 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 use super::rules::{Role, Step, step};
 use super::stage::{self, Stage};
 use super::{
-    EDGES_MAX, EDGES_OF_A_KIND_MAX, ENTRIES_MAX, ENVELOPE_BYTES_MAX, Status, Trace, TracedEdge, TracedNode,
+    ANSWER_BYTES_MAX, EDGES_MAX, EDGES_OF_A_KIND_MAX, ENTRIES_MAX, ENVELOPE_BYTES_MAX, Status, Trace,
+    TracedEdge, TracedNode,
 };
 use crate::index::Reading;
 use crate::query::error::QueryError;
@@ -16,6 +17,11 @@ use crate::query::evidence::Evidence;
 
 /// Candidates fetched at once for one node.
 const FETCH: usize = 64;
+/// Bytes of an edge in an answer beside its ids, at most: the words for three kinds and the status (54), two numbers
+/// (22), and tags and lengths (30).
+const EDGE_BYTES: usize = 128;
+/// Bytes of a node in an answer beside its id and label, at most: its kind (13), tags and lengths (15).
+const NODE_BYTES: usize = 32;
 
 /// What was found so far, and what is left of the bounds.
 pub(super) struct Walk<'a, E: ?Sized> {
@@ -25,7 +31,11 @@ pub(super) struct Walk<'a, E: ?Sized> {
     walked: BTreeMap<Node, Role>,
     /// What was found, in reading order: stage, entry, edge.
     edges: BTreeMap<(Stage, LeafIndex, Edge), TracedEdge>,
+    /// The ends of the edges.
+    nodes: BTreeSet<Node>,
     labels: BTreeMap<Node, (LeafIndex, String)>,
+    /// What the answer takes so far; no less than its encoded form.
+    answer_bytes: usize,
     entries: BTreeSet<LeafIndex>,
     envelope_bytes: u64,
     truncated: bool,
@@ -39,7 +49,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             queue: VecDeque::new(),
             walked: BTreeMap::new(),
             edges: BTreeMap::new(),
+            nodes: BTreeSet::new(),
             labels: BTreeMap::new(),
+            answer_bytes: 0,
             entries: BTreeSet::new(),
             envelope_bytes: 0,
             truncated: false,
@@ -48,6 +60,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
 
     pub(super) fn run(&mut self, start: &Node, depth: u32) -> Result<(), QueryError> {
         self.queue.push_back((start.clone(), Role::Traced, depth));
+        // It is in the answer twice: as what was resolved, and as the first node.
+        self.nodes.insert(start.clone());
+        self.answer_bytes = node_bytes(start).saturating_mul(2);
         while let Some((node, role, depth)) = self.queue.pop_front() {
             // A node that was walked as an origin and turns out to be traced shows more edges.
             if self.walked.get(&node).is_some_and(|walked| *walked >= role) {
@@ -90,9 +105,12 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                 self.truncated = true;
                 continue;
             }
-            *count = count.saturating_add(1);
             let conflict = edge.kind == EdgeKind::SameAs && conflicts.contains(other(edge, node));
-            self.keep(said, edge, if conflict { Status::Conflict } else { Status::Claimed });
+            if !self.keep(said, edge, if conflict { Status::Conflict } else { Status::Claimed }) {
+                self.truncated = true;
+                continue;
+            }
+            *count = count.saturating_add(1);
             self.label(said, edge);
             if let (Step::Walk(role), false) = (step, conflict) {
                 self.queue.push_back((other(edge, node).clone(), *role, depth));
@@ -101,7 +119,18 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         Ok(())
     }
 
-    fn keep(&mut self, said: &Said, edge: &Edge, status: Status) {
+    /// Takes an edge into the answer; false if it has no room there.
+    fn keep(&mut self, said: &Said, edge: &Edge, status: Status) -> bool {
+        let place = (Stage::of(edge.kind, said.components.is_some()), said.entry, edge.clone());
+        let ends = BTreeSet::from([&edge.from, &edge.to]);
+        let added = ends.into_iter().filter(|node| !self.nodes.contains(node)).map(node_bytes);
+        let edge_bytes = if self.edges.contains_key(&place) { 0 } else { edge_bytes(edge) };
+        let answer_bytes = added.fold(self.answer_bytes.saturating_add(edge_bytes), usize::saturating_add);
+        if answer_bytes > ANSWER_BYTES_MAX {
+            return false;
+        }
+        self.answer_bytes = answer_bytes;
+        self.nodes.extend([edge.from.clone(), edge.to.clone()]);
         let traced = TracedEdge {
             from: edge.from.clone(),
             to: edge.to.clone(),
@@ -110,8 +139,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             status,
             claimed: said.claimed,
         };
-        let stage = Stage::of(edge.kind, said.components.is_some());
-        self.edges.insert((stage, said.entry, edge.clone()), traced);
+        self.edges.insert(place, traced);
+        true
     }
 
     /// Keeps the newest label of both ends of an edge; that of a bill of materials has its size behind it.
@@ -122,7 +151,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             let parts: Vec<_> = said.labels.get(node).cloned().into_iter().chain(size).collect();
             let newer = self.labels.get(node).is_none_or(|(entry, _)| *entry < said.entry);
             if newer && !parts.is_empty() {
-                self.labels.insert(node.clone(), (said.entry, parts.join(", ")));
+                let label = parts.join(", ");
+                self.answer_bytes = self.answer_bytes.saturating_add(label.len());
+                self.labels.insert(node.clone(), (said.entry, label));
             }
         }
     }
@@ -214,6 +245,14 @@ impl Said {
         let (entry, claimed, components) = (entry.index, facts.happened, facts.components);
         (!edges.is_empty()).then_some(Self { entry, claimed, components, edges, labels })
     }
+}
+
+fn edge_bytes(edge: &Edge) -> usize {
+    EDGE_BYTES.saturating_add(edge.from.id().len()).saturating_add(edge.to.id().len())
+}
+
+fn node_bytes(node: &Node) -> usize {
+    NODE_BYTES.saturating_add(node.id().len())
 }
 
 fn other<'e>(edge: &'e Edge, node: &Node) -> &'e Node {

@@ -1,0 +1,146 @@
+//! [`Attended`]: evidence for an asker who may leave.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use custody_evidence::fact::Term;
+use custody_evidence::thing::HexPrefix;
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+
+use super::error::QueryError;
+use super::evidence::Evidence;
+use crate::index::Reading;
+
+/// Evidence as long as somebody waits for the answer. Once the asker has left, every look fails with
+/// [`QueryError::Abandoned`], so that whatever query runs ends with its next look.
+#[derive(Debug)]
+pub struct Attended<'a, E: ?Sized> {
+    evidence: &'a E,
+    left: &'a AtomicBool,
+}
+
+impl<'a, E: Evidence + ?Sized> Attended<'a, E> {
+    /// Passes evidence on until `left` is set.
+    pub const fn new(evidence: &'a E, left: &'a AtomicBool) -> Self {
+        Self { evidence, left }
+    }
+
+    fn look(&self) -> Result<&'a E, QueryError> {
+        if self.left.load(Ordering::Relaxed) { Err(QueryError::Abandoned) } else { Ok(self.evidence) }
+    }
+}
+
+impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
+    fn committed(&self) -> TreeSize {
+        self.evidence.committed()
+    }
+
+    fn indexed_to(&self) -> TreeSize {
+        self.evidence.indexed_to()
+    }
+
+    fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        self.look()?.by_term(term, below, limit)
+    }
+
+    fn by_digest_prefix(
+        &self,
+        prefix: &HexPrefix,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, QueryError> {
+        self.look()?.by_digest_prefix(prefix, below, limit)
+    }
+
+    fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+        self.look()?.reading(index)
+    }
+
+    fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
+        self.look()?.time(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use custody_evidence::fact::{EdgeKind, NodeKind};
+    use custody_evidence::thing::Thing;
+
+    use super::*;
+    use crate::query::memory::{Memory, artifact, node, sha256, size, time};
+    use crate::query::{At, Find, find, resolve, size_at, trace};
+
+    /// Counts the looks, and says that the asker leaves with the third.
+    struct Leaving<'a> {
+        memory: &'a Memory,
+        looks: Cell<usize>,
+        left: &'a AtomicBool,
+    }
+
+    impl Leaving<'_> {
+        fn look(&self) -> &Memory {
+            self.looks.set(self.looks.get() + 1);
+            self.left.store(self.looks.get() >= 3, Ordering::Relaxed);
+            self.memory
+        }
+    }
+
+    impl Evidence for Leaving<'_> {
+        fn committed(&self) -> TreeSize {
+            self.memory.committed()
+        }
+        fn indexed_to(&self) -> TreeSize {
+            self.memory.indexed_to()
+        }
+        fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+            self.look().by_term(term, below, limit)
+        }
+        fn by_digest_prefix(
+            &self,
+            prefix: &HexPrefix,
+            below: TreeSize,
+            limit: usize,
+        ) -> Result<Vec<LeafIndex>, QueryError> {
+            self.look().by_digest_prefix(prefix, below, limit)
+        }
+        fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+            self.look().reading(index)
+        }
+        fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
+            self.look().time(index)
+        }
+    }
+
+    type Query<'q> = &'q dyn Fn(&dyn Evidence) -> Result<(), QueryError>;
+
+    #[test]
+    fn every_query_ends_with_the_first_look_after_the_asker_left() {
+        let mut memory = Memory::new();
+        for number in 0..100 {
+            let environment = node(NodeKind::Environment, &format!("e{number}"));
+            memory.record(number + 1, None, &[(artifact('a'), EdgeKind::RunsIn, environment)], &[]);
+        }
+        let things: Vec<_> =
+            ["nothing", &sha256('b')[7..], "aaaaa"].map(|text| Thing::parse(text).unwrap()).into();
+        let at = At::Time(time(50));
+        let queries: [(&str, Query<'_>); 4] = [
+            ("find", &|evidence| find(evidence, &Find::default(), size(100)).map(drop)),
+            ("resolve", &|evidence| resolve(evidence, &things, size(100)).map(drop)),
+            ("trace", &|evidence| trace(evidence, &artifact('a'), None, size(100)).map(drop)),
+            ("size_at", &|evidence| size_at(evidence, at, size(100)).map(drop)),
+        ];
+        for (name, query) in queries {
+            let left = AtomicBool::new(false);
+            let leaving = Leaving { memory: &memory, looks: Cell::new(0), left: &left };
+            query(&leaving).unwrap();
+            assert!(leaving.looks.get() > 3, "{name} has more to look at");
+            left.store(false, Ordering::Relaxed);
+            leaving.looks.set(0);
+            let refused = query(&Attended::new(&leaving, &left)).unwrap_err();
+            assert!(matches!(refused, QueryError::Abandoned), "{name}: {refused}");
+            assert_eq!(leaving.looks.get(), 3, "{name}");
+        }
+    }
+}
