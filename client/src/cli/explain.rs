@@ -139,7 +139,7 @@ fn refused(refusal: &Refusal) -> Failure {
         }
         Reason::WrongOrigin => Failure::usage(word, message)
             .hint("the server keeps another log than the pinned one: check --server and --trust"),
-        Reason::InvalidField => Failure::usage(word, message),
+        Reason::InvalidField | Reason::TooMuch => Failure::usage(word, message),
         Reason::TooLarge => Failure::no(word, message),
         Reason::KeysNotHeld => Failure::no(word, message)
             .hint("start the server with the new keys first; changing them while it runs is not possible"),

@@ -147,8 +147,32 @@ impl Ledger {
         Ok(Resolved { nodes: nodes.map_err(ProtocolError::Field)?, as_of })
     }
 
-    /// Asks for the entries that meet all conditions.
+    /// Asks for the entries that meet all conditions, until there are as many as the limit says or no more. What a
+    /// server reads for one answer is bounded: a page with none says nothing about the rest.
     pub async fn find(&mut self, question: &Query) -> Result<Found, LedgerError> {
+        let mut page = question.clone();
+        let mut found = self.find_page(&page).await?;
+        let (size, limit) = (found.as_of.size, usize::try_from(question.limit).unwrap_or(usize::MAX));
+        // All pages are of one tree.
+        page.at = At::Size(size);
+        while let Some(next) = found.next.filter(|_| found.indexes.len() < limit) {
+            // Each page lies below the one before, so this ends.
+            if next >= page.next.map_or(size.get(), |start| start.min(size.get())) {
+                return Err(ProtocolError::Unexpected { found: "a page that leads nowhere" }.into());
+            }
+            page.next = Some(next);
+            page.limit = u32::try_from(limit.saturating_sub(found.indexes.len())).unwrap_or(question.limit);
+            let more = self.find_page(&page).await?;
+            if more.indexes.first().is_some_and(|index| index.get() >= next) {
+                return Err(ProtocolError::Unexpected { found: "entries out of order" }.into());
+            }
+            found.indexes.extend(more.indexes);
+            found.next = more.next;
+        }
+        Ok(found)
+    }
+
+    async fn find_page(&mut self, question: &Query) -> Result<Found, LedgerError> {
         let message = self.find_request(question);
         let call = |left| {
             let (mut query, message) = (self.connection.query(), message.clone());

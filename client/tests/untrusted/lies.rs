@@ -145,6 +145,32 @@ async fn refuses_an_answer_that_did_not_search_the_whole_tree() {
 }
 
 #[tokio::test]
+async fn finds_what_stands_behind_empty_pages() {
+    let mut log = log();
+    for number in 0..6 {
+        log.append_statement(APPROVAL, format!("another artifact {number}").as_bytes(), APPROVED);
+    }
+    let server = Server::start(log).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    let subject = Digest::sha256_of(ARTIFACT).to_string();
+    let mut question =
+        Query { conditions: vec![("subject".to_owned(), subject)], limit: 10, ..Query::default() };
+    let found = ledger.find(&question).await.unwrap();
+    assert_eq!((found.indexes, found.next), ([4, 2, 1].map(index).into(), None));
+    question.limit = 1;
+    let found = ledger.find(&question).await.unwrap();
+    assert_eq!((found.indexes, found.next), (vec![index(4)], Some(3)), "no more than asked for");
+}
+
+#[tokio::test]
+async fn refuses_a_page_that_leads_nowhere() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::StandsStill).await;
+    let answer = ledger.find(&Query { limit: 10, ..Query::default() }).await;
+    assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::Unexpected { .. }))), "{answer:?}");
+}
+
+#[tokio::test]
 async fn refuses_another_log_under_the_pinned_name() {
     let server = Server::start(log()).await;
     let dir = tempfile::tempdir().unwrap();

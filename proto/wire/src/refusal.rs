@@ -43,6 +43,8 @@ pub enum Reason {
     ShuttingDown,
     /// The envelope is larger than the call takes. Metadata: `max`.
     TooLarge,
+    /// What may be read for one question was read, and nothing is known yet. Ask a narrower one.
+    TooMuch,
     /// The bytes that came are not those that the header declared.
     DigestMismatch,
     /// The stream's first message is not a header, or a later one is.
@@ -54,7 +56,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 19] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
@@ -69,6 +71,7 @@ impl Reason {
         Self::KeysNotHeld,
         Self::ShuttingDown,
         Self::TooLarge,
+        Self::TooMuch,
         Self::DigestMismatch,
         Self::StreamOrder,
         Self::Stalled,
@@ -93,6 +96,7 @@ impl Reason {
             Self::KeysNotHeld => "keys_not_held",
             Self::ShuttingDown => "shutting_down",
             Self::TooLarge => "too_large",
+            Self::TooMuch => "too_much",
             Self::DigestMismatch => "digest_mismatch",
             Self::StreamOrder => "stream_order",
             Self::Stalled => "stalled",
@@ -123,7 +127,7 @@ impl Reason {
             Self::Internal => Code::Internal,
             Self::WrongOrigin | Self::KeysNotHeld => Code::FailedPrecondition,
             Self::NoSuchEntry | Self::Redacted => Code::NotFound,
-            Self::DiskFull | Self::Busy => Code::ResourceExhausted,
+            Self::DiskFull | Self::Busy | Self::TooMuch => Code::ResourceExhausted,
         }
     }
 }

@@ -15,6 +15,7 @@ use tonic::{Request, Response, Status};
 
 use super::{PATIENCE, attended, behind, head, status};
 use crate::ledger::{Head, Ledger};
+use crate::query::find::CONDITIONS_MAX;
 use crate::query::resolve::THINGS_MAX;
 use crate::query::trace::ANSWER_BYTES_MAX;
 use crate::query::{self, At, Attended, Condition, Find, Trace, find, resolve, size_at, trace};
@@ -169,6 +170,10 @@ fn to_find(request: &v1::FindRequest) -> Result<Find, Refusal> {
         value.map(|value| leaf_index(field, value).map_err(status::field)).transpose()
     };
     let moment = |field, value: Option<i64>| value.map(|value| time(field, value)).transpose();
+    if request.conditions.len() > CONDITIONS_MAX {
+        let message = format!("conditions: at most {CONDITIONS_MAX}, found {}", request.conditions.len());
+        return Err(Refusal::new(Reason::InvalidField, message));
+    }
     if request.limit > FIND_LIMIT_MAX {
         let message = format!("limit: at most {FIND_LIMIT_MAX}, found {}", request.limit);
         return Err(Refusal::new(Reason::InvalidField, message));
@@ -225,6 +230,17 @@ mod tests {
         far_enough(None, TreeSize::ZERO).unwrap();
         let refused = far_enough(Some(&log(8)), size(7)).unwrap_err();
         assert_eq!((refused.word(), refused.metadata("size")), (Reason::Behind.word(), Some("7")));
+    }
+
+    #[test]
+    fn a_question_has_at_most_so_many_conditions() {
+        let condition = v1::Condition { field: "signer".to_owned(), value: "s".to_owned() };
+        let request = |count| v1::FindRequest {
+            conditions: vec![condition.clone(); count],
+            ..v1::FindRequest::default()
+        };
+        assert_eq!(to_find(&request(CONDITIONS_MAX)).unwrap().conditions.len(), CONDITIONS_MAX);
+        assert_eq!(to_find(&request(CONDITIONS_MAX + 1)).unwrap_err().reason(), Some(Reason::InvalidField));
     }
 
     #[test]

@@ -87,9 +87,7 @@ pub(super) fn query(error: &QueryError) -> Refusal {
         QueryError::Behind { indexed_to, .. } => {
             Refusal::new(Reason::Behind, error.to_string()).value("size", indexed_to)
         }
-        QueryError::TooMuch { .. } => {
-            Refusal::with_word(Code::ResourceExhausted, "too_much", error.to_string())
-        }
+        QueryError::TooMuch { .. } => Refusal::new(Reason::TooMuch, error.to_string()),
         // Nobody reads it.
         QueryError::Abandoned => Refusal::with_word(Code::Cancelled, "abandoned", error.to_string()),
         QueryError::Index(error) => index(error),

@@ -32,6 +32,8 @@ pub(crate) enum Lie {
     ForgedEdge,
     /// A find holds an entry that does not meet the condition.
     NotAsked,
+    /// The next page of a find is the same one.
+    StandsStill,
     /// The receipt of a record is for another entry.
     OtherReceipt,
     /// Requests with a `min_size` beyond the tree are answered all the same.
