@@ -15,19 +15,19 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{PATIENCE, STALL_MAX, blocking, head, status};
 use crate::admission::Recording;
 use crate::ledger::Ledger;
-use crate::sequencer::Recorded;
+use crate::sequencer::{RecordError, Recorded};
 
 /// Records one envelope a call.
 pub(super) struct RecorderService {
     ledger: Arc<Ledger>,
     recording: Recording,
     /// Bounds the memory of uploads; taken before the first byte of an upload is read.
-    large_uploads: Semaphore,
+    large_uploads: Arc<Semaphore>,
 }
 
 impl RecorderService {
     pub(super) fn new(ledger: Arc<Ledger>, recording: Recording, large_uploads: usize) -> Self {
-        Self { ledger, recording, large_uploads: Semaphore::new(large_uploads) }
+        Self { ledger, recording, large_uploads: Arc::new(Semaphore::new(large_uploads)) }
     }
 
     async fn record_bytes(&self, bytes: Vec<u8>) -> Result<RecordResponse, Refusal> {
@@ -63,7 +63,7 @@ impl RecorderService {
         if let Some(known) = self.recording.known(&digest).map_err(|error| status::record(&error))? {
             return self.answer(known).await;
         }
-        let Ok(_place) = self.large_uploads.try_acquire() else {
+        let Ok(place) = Arc::clone(&self.large_uploads).try_acquire_owned() else {
             return Err(Refusal::new(Reason::Busy, "too many large envelopes are being received"));
         };
         let bytes = collect(&mut stream, header.length).await?;
@@ -72,7 +72,15 @@ impl RecorderService {
             let message = format!("the header declares {digest}, the bytes received have {found}");
             return Err(Refusal::new(Reason::DigestMismatch, message));
         }
-        self.record_bytes(bytes).await
+        // The work goes on when the caller leaves, so the place is kept by the work and not by the call.
+        let recording = self.recording.clone();
+        let work = tokio::spawn(async move {
+            let recorded = recording.record(bytes).await;
+            drop(place);
+            recorded
+        });
+        let recorded = work.await.unwrap_or(Err(RecordError::Internal));
+        self.answer(recorded.map_err(|error| status::record(&error))?).await
     }
 
     async fn check_header(&self, header: &RecordHeader) -> Result<EnvelopeDigest, Refusal> {
