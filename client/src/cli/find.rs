@@ -135,6 +135,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         context.output.print_json(&json!({
             "entries": entries,
             "at": { "size": size, "root": root, "reader": found.as_of.reader },
+            "trust": session::trust_view(ledger.trust()),
             "complete": "claimed",
             "next": found.next,
         }))?;
@@ -236,7 +237,14 @@ fn check_conditions(entry: &Checked, terms: &[(Term, String)]) -> Result<(), Fai
             (Field::Signer, _) => {
                 record.verified_identities().iter().any(|id| id.to_string() == term.value())
             }
-            (Field::Submitter, _) | (_, None) => true,
+            (Field::Submitter, _) => {
+                let submitter = record
+                    .submitter
+                    .as_ref()
+                    .map(|submitter| format!("{}#{}", submitter.issuer, submitter.token_subject));
+                submitter.is_some_and(|submitter| submitter == term.value())
+            }
+            (_, None) => true,
             (Field::Component, Some(verified)) if sent != term.value() => {
                 let nodes = verified.facts().edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
                 nodes.map(Node::id).any(|id| id == sent || id.starts_with(&format!("{sent}?")))

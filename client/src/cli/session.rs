@@ -6,6 +6,8 @@ use std::time::Duration;
 use custody_client::freshness::Freshness;
 use custody_client::{Ledger, Options, Patience, Pin, Trust, TrustFile};
 
+use serde_json::{Value, json};
+
 use super::Context;
 use super::failure::Failure;
 
@@ -75,6 +77,15 @@ pub(crate) fn tell(ledger: &mut Ledger, context: &Context) {
             "the newest checkpoint (tree size {size}) has no freshness cosignature: its age is not known"
         )),
     }
+}
+
+/// Returns which trust documents the answer was checked under: the newest version, and up to which tree size it is
+/// known that no later one is withheld.
+pub(crate) fn trust_view(trust: &Trust) -> Value {
+    json!({
+        "version": trust.current().state.document().version(),
+        "complete_to": trust.complete_to().get(),
+    })
 }
 
 /// Returns how long ago something was, in the largest unit that is not zero.

@@ -69,6 +69,16 @@ impl EntriesAnswer {
         receipt_of(evidence, &self.checkpoint)
     }
 
+    /// Puts the first entry of the answer together with the checkpoint of the smallest tree that holds it. The
+    /// answer's own checkpoint may be of a larger tree by now: nobody has to wait until the log stands still.
+    pub(super) fn last_of(&self, checkpoint: &SignedCheckpoint) -> Result<Receipt, ProtocolError> {
+        let receipt = self.receipt(0)?;
+        let index = receipt.unverified_entry().index;
+        let (entry, proof) = (receipt.unverified_entry().encode(), receipt.proof().in_smallest_tree());
+        Receipt::new(entry, proof, checkpoint.clone())
+            .map_err(|source| ProtocolError::Receipt { index, source })
+    }
+
     /// Returns administrative entries as the trust file keeps them.
     pub(super) fn admin_entries(&self) -> Result<Vec<AdminEntry>, ProtocolError> {
         let admin = |evidence: &EntryEvidence| {

@@ -80,11 +80,17 @@ impl Ledger {
         let opening = self.opening();
         let known = self.newest.checkpoint().size();
         let trust = opening.newest_trust(Some(&self.trust), known).await?;
-        opening.check_consistency(&self.newest, trust.newest().checkpoint()).await?;
-        self.newest = trust.newest().checkpoint().clone();
+        self.adopt(trust).await.map(drop)
+    }
+
+    /// Takes what was learned of a tree, if that tree extends the newest one known.
+    async fn adopt(&mut self, trust: Trust) -> Result<VerifiedCheckpoint, LedgerError> {
+        let newest = trust.newest().checkpoint().clone();
+        self.opening().check_consistency(&self.newest, &newest).await?;
+        self.newest = newest.clone();
         self.trust = trust;
         self.remember();
-        Ok(())
+        Ok(newest)
     }
 
     /// Checks that a tree that the log signed earlier is part of the newest one known.
@@ -99,9 +105,14 @@ impl Ledger {
         signed: &SignedCheckpoint,
     ) -> Result<VerifiedCheckpoint, LedgerError> {
         let size = signed.unverified().size();
+        let known = self.newest.checkpoint().size();
+        if size > known {
+            // Nothing is answered as of a tree that may hold a trust document or distrust not known here.
+            let trust = self.opening().trust_at(Some(&self.trust), signed).await?;
+            return self.adopt(trust).await;
+        }
         let keys = self.trust.log_keys_at(size);
         let verified = signed.verify(&self.trust.pin().origin, &keys).map_err(LedgerError::Checkpoint)?;
-        let known = self.newest.checkpoint().size();
         if size < known {
             // The request named min_size: an answer from a smaller tree breaks that promise.
             let opening = self.opening();
@@ -141,25 +152,38 @@ struct Opening<'a> {
 }
 
 impl Opening<'_> {
-    /// Fetches the newest entry, and the administrative entries that it says there are.
+    /// Fetches the newest checkpoint, and learns what it says of the administrative entries.
     async fn newest_trust(&self, before: Option<&Trust>, known: TreeSize) -> Result<Trust, LedgerError> {
         let signed = self.checkpoint(known).await?;
         let size = signed.unverified().size();
         if size < known {
             return Err(LedgerError::Behind { expected: known, found: size });
         }
+        self.trust_at(before, &signed).await
+    }
+
+    /// Fetches the last entry of a tree, and the administrative entries that it says there are. All of it is
+    /// proven by this one checkpoint: another one, however new, would say nothing about the entries in between.
+    async fn trust_at(
+        &self,
+        before: Option<&Trust>,
+        signed: &SignedCheckpoint,
+    ) -> Result<Trust, LedgerError> {
+        let size = signed.unverified().size();
         let Some(last) = size.last_index() else {
             return Err(ProtocolError::Ended { expected: "entry 0" }.into());
         };
-        let newest = self.entry(last, size).await?;
-        let mut entries = before.map_or_else(Vec::new, |trust| trust.file().entries.clone());
-        let have = entries.last().map(|admin| admin.receipt.unverified_entry().index);
-        if newest_admin(newest.unverified_entry()) != have || have.is_none() {
-            let since = have.map_or(LeafIndex::ZERO, LeafIndex::next);
-            let later = self.admin_chain(since, size).await?;
-            // What was appended after the newest entry was fetched is for the next time.
-            entries.extend(later.into_iter().filter(|admin| admin.receipt.unverified_entry().index <= last));
+        let newest = self.last_entry(last, signed).await?;
+        let have = before.map(|trust| trust.current().entry.index);
+        if let Some(before) = before
+            && newest_admin(newest.unverified_entry()) == have
+        {
+            return Ok(before.extended_to(newest)?);
         }
+        let mut entries = before.map_or_else(Vec::new, |trust| trust.file().entries.clone());
+        let later = self.admin_chain(have.map_or(LeafIndex::ZERO, LeafIndex::next), size).await?;
+        // What was appended after this tree is for the next time.
+        entries.extend(later.into_iter().filter(|admin| admin.receipt.unverified_entry().index <= last));
         Ok(Trust::verify(TrustFile { pin: self.pin.clone(), entries, newest })?)
     }
 
@@ -173,7 +197,8 @@ impl Opening<'_> {
         parse_checkpoint(&answer.into_inner().checkpoint)
     }
 
-    async fn entry(&self, index: LeafIndex, size: TreeSize) -> Result<Receipt, LedgerError> {
+    async fn last_entry(&self, index: LeafIndex, signed: &SignedCheckpoint) -> Result<Receipt, LedgerError> {
+        let size = signed.unverified().size();
         let message = GetEntriesRequest {
             log: Some(log(self.pin, size)),
             indexes: vec![index.get()],
@@ -184,7 +209,7 @@ impl Opening<'_> {
             async move { collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
         };
         let parts = self.connection.call(call).await.map_err(|error| or_behind(error, size))?;
-        Ok(EntriesAnswer::read(parts)?.exactly(&[index])?.receipt(0)?)
+        Ok(EntriesAnswer::read(parts)?.exactly(&[index])?.last_of(signed)?)
     }
 
     async fn admin_chain(&self, since: LeafIndex, size: TreeSize) -> Result<Vec<AdminEntry>, LedgerError> {

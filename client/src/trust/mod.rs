@@ -9,7 +9,7 @@ mod file;
 use custody_evidence::dsse::{Envelope, EnvelopeError};
 use custody_evidence::trust::{TrustError, TrustState};
 use custody_log::note::VerifierKey;
-use custody_log::receipt::{ReceiptError, VerifiedReceipt};
+use custody_log::receipt::{Receipt, ReceiptError, VerifiedReceipt};
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 
 use crate::pin::Pin;
@@ -76,6 +76,14 @@ pub enum ReplayError {
         expected: LeafIndex,
         /// The last one given.
         found: LeafIndex,
+    },
+    /// The entry given as the newest is not the last one of its tree, so later ones may be administrative.
+    #[error("the newest entry given is {index}, which is not the last one of the tree of size {size}")]
+    NotNewest {
+        /// The entry given.
+        index: LeafIndex,
+        /// The size of the tree that its receipt is for.
+        size: TreeSize,
     },
     /// The envelope's bytes are not those that the entry commits to.
     #[error("entry {index}: its envelope is {expected}, found {found}")]
@@ -145,21 +153,19 @@ impl Trust {
             versions.push(version);
         }
         let last = versions.last().ok_or(ReplayError::Empty)?;
-        let verify = |receipt: &custody_log::receipt::Receipt| {
-            let index = receipt.unverified_entry().index;
-            let keys = last.state.log_keys_at(receipt.signed_checkpoint().unverified().size());
-            let verified = receipt.verify(&file.pin.origin, &keys);
-            verified.map_err(|source| ReplayError::Receipt { index, source })
-        };
         for admin in &file.entries {
-            verify(&admin.receipt)?;
+            verify_receipt(&file.pin, last, &admin.receipt)?;
         }
-        let newest = verify(&file.newest)?;
-        if let Some(expected) = newest_admin(newest.entry()).filter(|named| *named != last.entry.index) {
-            let witness = newest.entry().index;
-            return Err(ReplayError::Withheld { witness, expected, found: last.entry.index });
-        }
+        let newest = verify_newest(&file.pin, last, &file.newest)?;
         Ok(Self { file, versions, newest })
+    }
+
+    /// Extends what is known to a larger tree, in which no administrative entry is newer: `newest` is the
+    /// receipt of its last entry, which says so.
+    pub fn extended_to(&self, newest: Receipt) -> Result<Self, ReplayError> {
+        let verified = verify_newest(self.pin(), self.current(), &newest)?;
+        let file = TrustFile { newest, ..self.file.clone() };
+        Ok(Self { file, versions: self.versions.clone(), newest: verified })
     }
 
     /// Returns the pin.
@@ -190,12 +196,13 @@ impl Trust {
         self.versions.last().expect("verify refuses an empty chain")
     }
 
-    /// Returns what held when an entry was admitted: the version that its `admin` line names. None if the
-    /// entry names an administrative entry that is not known here.
+    /// Returns what held when an entry was admitted: the last version before it, whatever its `admin` line
+    /// says. None for entry 0, and for an entry beyond [`Trust::complete_to`], before which there may be versions
+    /// that are not known here.
     #[must_use]
     pub fn before(&self, entry: &Entry) -> Option<&Version> {
-        let at = entry.admin?;
-        self.versions.iter().find(|version| version.entry.index == at)
+        let known = self.complete_to().contains(entry.index);
+        self.versions.iter().rev().find(|version| known && version.entry.index < entry.index)
     }
 
     /// Whether this entry is one of the versions replayed here.
@@ -229,6 +236,28 @@ pub fn newest_admin(entry: &Entry) -> Option<LeafIndex> {
     if entry.administrative { Some(entry.index) } else { entry.admin }
 }
 
+fn verify_receipt(pin: &Pin, last: &Version, receipt: &Receipt) -> Result<VerifiedReceipt, ReplayError> {
+    let index = receipt.unverified_entry().index;
+    let keys = last.state.log_keys_at(receipt.signed_checkpoint().unverified().size());
+    receipt.verify(&pin.origin, &keys).map_err(|source| ReplayError::Receipt { index, source })
+}
+
+/// Checks that the receipt is for the last entry of its tree, and that `last` is the newest administrative entry
+/// of that tree. An earlier entry would say nothing about those after it, however new its checkpoint is.
+fn verify_newest(pin: &Pin, last: &Version, receipt: &Receipt) -> Result<VerifiedReceipt, ReplayError> {
+    let newest = verify_receipt(pin, last, receipt)?;
+    let (index, size) = (newest.entry().index, newest.checkpoint().checkpoint().size());
+    if index.size_through() != size {
+        return Err(ReplayError::NotNewest { index, size });
+    }
+    match newest_admin(newest.entry()) {
+        Some(named) if named != last.entry.index => {
+            Err(ReplayError::Withheld { witness: index, expected: named, found: last.entry.index })
+        }
+        Some(_) | None => Ok(newest),
+    }
+}
+
 fn next_version(pin: &Pin, before: Option<&Version>, admin: &AdminEntry) -> Result<Version, ReplayError> {
     let entry = admin.receipt.unverified_entry().clone();
     let index = entry.index;
@@ -254,7 +283,7 @@ fn next_version(pin: &Pin, before: Option<&Version>, admin: &AdminEntry) -> Resu
     Ok(Version { entry, envelope, state })
 }
 
-fn check_genesis(pin: &Pin, receipt: &custody_log::receipt::Receipt) -> Result<(), ReplayError> {
+fn check_genesis(pin: &Pin, receipt: &Receipt) -> Result<(), ReplayError> {
     // Encoding gives back the exact bytes that were decoded.
     let found = EntryDigest::of(&receipt.unverified_entry().encode());
     if found == pin.genesis { Ok(()) } else { Err(ReplayError::Genesis { expected: pin.genesis, found }) }

@@ -6,7 +6,7 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_client::ledger::{At, Labelled, Traced, TracedEdge};
-use custody_client::{Checked, Ledger, LedgerError, Level};
+use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
 use custody_evidence::admission::SignerStatus;
 use custody_evidence::fact::Node;
 use custody_log::{LeafIndex, Timestamp};
@@ -80,7 +80,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     }
     let chain = check(&mut ledger, args.thing, answer, args.verify, context).await?;
     if context.output.is_json() {
-        context.output.print_json(&document(&chain))?;
+        context.output.print_json(&document(&chain, ledger.trust()))?;
     } else {
         context.output.print(tree::draw(&chain, &ledger, context.clock.now()))?;
     }
@@ -183,7 +183,7 @@ fn labels(answer: &Traced, entries: &BTreeMap<LeafIndex, Checked>, level: Level)
     labels
 }
 
-fn document(chain: &Chain) -> Value {
+fn document(chain: &Chain, trust: &Trust) -> Value {
     let answer = &chain.answer;
     let mut listed = BTreeSet::new();
     let nodes: Vec<Value> = answer
@@ -204,6 +204,7 @@ fn document(chain: &Chain) -> Value {
             "root": answer.as_of.root.to_string(),
             "reader": answer.as_of.reader,
         },
+        "trust": session::trust_view(trust),
         "nodes": nodes,
         "edges": edges,
         "missing": stage::missing(&chain.resolved.node, &chain.edges),

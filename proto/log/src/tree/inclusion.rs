@@ -70,6 +70,20 @@ impl InclusionProof {
         self.hashes
     }
 
+    /// Returns the proof of the same leaf in the smallest tree that holds it, as its last leaf.
+    ///
+    /// Nothing lies to the right of a last leaf, and what lies to its left is the same perfect subtrees in both
+    /// trees: those siblings are the proof.
+    #[must_use]
+    pub fn in_smallest_tree(&self) -> Self {
+        let (below, _) = proof_shape(self.index.get(), self.size.get());
+        let (siblings, edge) = self.hashes.split_at(count(below).min(self.hashes.len()));
+        let bits = std::iter::successors(Some(self.index.get()), |bits| Some(bits >> 1));
+        let left = siblings.iter().zip(bits).filter(|(_, bits)| bits & 1 == 1).map(|(hash, _)| *hash);
+        let hashes = left.chain(edge.iter().copied()).collect();
+        Self { index: self.index, size: self.index.size_through(), hashes }
+    }
+
     /// Returns the root that this proof leads to from this leaf hash.
     #[must_use]
     pub fn root_from(&self, leaf: NodeHash) -> RootHash {

@@ -134,6 +134,19 @@ fn every_inclusion_proof_is_that_of_the_rfc_and_verifies() {
 }
 
 #[test]
+fn an_inclusion_proof_of_any_tree_holds_that_of_the_smallest() {
+    let leaves = leaves(70);
+    let (_, nodes) = tree(&leaves);
+    for n in 1..=leaves.len() {
+        for m in 0..n {
+            let proof = InclusionProof::make(index(m), size(n), &nodes).unwrap();
+            let smallest = InclusionProof::make(index(m), size(m + 1), &nodes).unwrap();
+            assert_eq!(proof.in_smallest_tree(), smallest, "leaf {m} of {n}");
+        }
+    }
+}
+
+#[test]
 fn every_consistency_proof_is_that_of_the_rfc_and_verifies() {
     let leaves = leaves(45);
     let (_, nodes) = tree(&leaves);
