@@ -9,7 +9,7 @@ use custody_evidence::dsse::{Envelope, EnvelopeError};
 use custody_evidence::fact::{self, Facts};
 use custody_evidence::statement::{Statement, StatementError};
 use custody_log::receipt::VerifiedReceipt;
-use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest};
+use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 
 use crate::trust::Trust;
 
@@ -94,13 +94,38 @@ pub enum CheckError {
         /// Why.
         source: StatementError,
     },
-    /// The trust document that the entry was admitted under is not known.
-    #[error("entry {index} was admitted under administrative entry {admin:?}, which is not known here")]
+    /// The entry is younger than what is known of the log's trust documents.
+    #[error("entry {index} lies beyond tree size {known}, up to which the trust documents are known here")]
     UnknownTrust {
         /// The entry.
         index: LeafIndex,
+        /// [`Trust::complete_to`].
+        known: TreeSize,
+    },
+    /// The entry names another administrative entry than the newest one before it.
+    #[error(
+        "entry {index}: the administrative entry before it is {expected}, its `admin` line names {}",
+        found.map_or_else(|| "none".to_owned(), |found| found.to_string())
+    )]
+    WrongAdmin {
+        /// The entry.
+        index: LeafIndex,
+        /// The last administrative entry before it.
+        expected: LeafIndex,
         /// What its `admin` line names.
-        admin: Option<LeafIndex>,
+        found: Option<LeafIndex>,
+    },
+    /// The entry says that it administers the log, and its statement does not, or the other way round.
+    #[error(
+        "entry {index}: {}",
+        if *expected { "its statement administers the log, and it does not say so" }
+        else { "it says that it administers the log, and its statement does not" }
+    )]
+    Administrative {
+        /// The entry.
+        index: LeafIndex,
+        /// What follows from its statement.
+        expected: bool,
     },
     /// By the trust document of its time, the entry should never have been admitted.
     #[error("entry {index} should not have been admitted: {refusal}")]
@@ -185,6 +210,10 @@ impl Logged {
         let statement =
             Statement::parse(envelope.payload()).map_err(|source| CheckError::Statement { index, source })?;
         let admission = self.admit_again(&envelope, trust)?;
+        let expected = admission.administrative();
+        if expected != self.entry().administrative {
+            return Err(CheckError::Administrative { index, expected });
+        }
         if let Some(member) = first_difference(admission.record(), &self.record) {
             return Err(CheckError::AdmissionDiffers { index, member });
         }
@@ -199,10 +228,16 @@ impl Logged {
         let entry = self.entry();
         let (index, salt) = (entry.index, *self.record.salt.as_bytes());
         let admission = match trust.before(entry) {
+            // A log must not choose the trust document that it admits under: an old one has keys that were
+            // withdrawn since.
+            Some(version) if entry.admin != Some(version.entry.index) => {
+                let (expected, found) = (version.entry.index, entry.admin);
+                return Err(CheckError::WrongAdmin { index, expected, found });
+            }
             Some(version) => admission::admit(&version.state, envelope, entry.time, salt),
             // Entry 0 is the pinned one: its replay in `trust` began with its digest.
             None if trust.holds(entry) => admission::admit_first(envelope, entry.time, salt),
-            None => return Err(CheckError::UnknownTrust { index, admin: entry.admin }),
+            None => return Err(CheckError::UnknownTrust { index, known: trust.complete_to() }),
         };
         admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })
     }

@@ -73,6 +73,9 @@ impl From<CheckError> for Failure {
                 "the trust file is older than the entry: run an online command, or `custody trust show --out FILE`, to \
                  bring it up to date"
             }
+            CheckError::WrongAdmin { .. } => {
+                "the log chose another trust document than the one that held; report it to those who administer it"
+            }
             CheckError::RecordMissing { .. } => {
                 "only a redaction may erase it; report it to the log's operator"
             }
@@ -89,7 +92,7 @@ impl From<ReplayError> for Failure {
             ReplayError::Genesis { .. } => Self::no("wrong_log", message).hint(
                 "this is another log than the pinned one; if it was made anew on purpose, pin it with `custody init`",
             ),
-            ReplayError::Withheld { .. } => Self::no("admin_withheld", message).hint(
+            ReplayError::Withheld { .. } | ReplayError::NotNewest { .. } => Self::no("admin_withheld", message).hint(
                 "the server hides a trust document or a distrust; do not rely on its answers, and report it to the \
                  log's operator",
             ),

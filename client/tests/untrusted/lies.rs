@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crate::double::{self, Lie, Log, Server};
-use custody_client::check::CheckError;
+use custody_client::check::{CheckError, Verified};
 use custody_client::ledger::{At, ProtocolError, Query};
 use custody_client::trust::ReplayError;
-use custody_client::{Ledger, LedgerError, Level, RecordError};
+use custody_client::{Ledger, LedgerError, Level, RecordError, Trust};
+use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
-use custody_log::LeafIndex;
+use custody_log::{LeafIndex, TreeSize};
 
 const APPROVAL: &str = "urn:custody:approval:v1";
 const APPROVED: &str = r#"{"for":"prod","approver":"alice","at":"2026-11-20T14:00:00Z"}"#;
@@ -59,7 +60,7 @@ async fn an_honest_log_is_believed_and_every_entry_verified() {
     let node = Node::artifact(&Digest::sha256_of(ARTIFACT));
     let traced = ledger.trace(&node, At::Newest, 0).await.unwrap();
     assert_eq!(traced.edges.len(), 6);
-    let as_of = ledger.trace(&node, At::Size(custody_log::TreeSize::new(3).unwrap()), 0).await.unwrap();
+    let as_of = ledger.trace(&node, At::Size(TreeSize::new(3).unwrap()), 0).await.unwrap();
     assert_eq!(as_of.as_of.size.get(), 3);
 }
 
@@ -118,6 +119,90 @@ async fn notices_a_withheld_administrative_entry() {
     );
 }
 
+/// Whoever stands between client and log can show an old checkpoint, and cannot make it pass for a newer one.
+#[tokio::test]
+async fn an_old_checkpoint_hides_a_trust_document_from_no_answer() {
+    let (server, _dir, opened) = lying(Lie::OldCheckpoint).await;
+    let mut ledger = opened.unwrap();
+    assert_eq!(ledger.checkpoint().checkpoint().size().get(), 3);
+    assert_eq!((ledger.trust().versions().len(), ledger.trust().complete_to().get()), (1, 3));
+    // The answer is as of the larger tree, so its trust documents are learned before it is given.
+    let node = Node::artifact(&Digest::sha256_of(ARTIFACT));
+    let traced = ledger.trace(&node, At::Newest, 0).await.unwrap();
+    assert_eq!(traced.as_of.size.get(), 5);
+    assert_eq!((ledger.trust().versions().len(), ledger.trust().complete_to().get()), (2, 5));
+    server.log.lock().unwrap().append_trust("third");
+    ledger.entry(index(1)).await.unwrap();
+    assert_eq!((ledger.trust().versions().len(), ledger.trust().complete_to().get()), (3, 6));
+}
+
+#[tokio::test]
+async fn an_old_checkpoint_with_the_administrative_entry_withheld_is_noticed() {
+    let (server, _dir, opened) = lying(Lie::OldCheckpoint).await;
+    let mut ledger = opened.unwrap();
+    server.lie(Lie::WithheldAdmin);
+    let answer = ledger.find(&Query { limit: 10, ..Query::default() }).await;
+    assert!(
+        matches!(&answer, Err(LedgerError::Replay(ReplayError::Withheld { expected, found, .. }))
+            if (expected.get(), found.get()) == (3, 0)),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn refuses_an_entry_before_the_last_as_the_newest() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = server.open(dir.path()).await.unwrap();
+    let mut file = ledger.trust().file().clone();
+    file.entries.truncate(1);
+    // Entry 2 names entry 0, in the tree of size 5, in which entry 3 is administrative.
+    let early = server.log.lock().unwrap().receipt(index(2));
+    file.newest = early.clone();
+    let refused = |size| ReplayError::NotNewest { index: index(2), size: TreeSize::new(size).unwrap() };
+    assert_eq!(Trust::verify(file).unwrap_err(), refused(5));
+    assert_eq!(ledger.trust().extended_to(early).unwrap_err(), refused(5));
+    let last = server.log.lock().unwrap().receipt(index(4));
+    assert_eq!(ledger.trust().extended_to(last).unwrap().complete_to().get(), 5);
+}
+
+/// Appends to the honest log what no honest log appends, then an honest entry, and verifies the wrong one.
+async fn verifying(
+    version: usize,
+    administrative: bool,
+    change: impl FnOnce(&mut AdmissionRecord),
+) -> Result<Verified, LedgerError> {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    let envelope = double::log::envelope(APPROVAL, b"wrongly admitted", APPROVED);
+    let wrong = server.log.lock().unwrap().append_wrongly(&envelope, version, administrative, change);
+    server.log.lock().unwrap().append_statement(APPROVAL, b"another", APPROVED);
+    let opened_later = server.open(dir.path()).await.unwrap().entry(wrong).await.map(drop);
+    let answer = ledger.entry(wrong).await;
+    assert_eq!(opened_later.is_ok(), answer.is_ok(), "{opened_later:?}, {answer:?}");
+    answer
+}
+
+#[tokio::test]
+async fn refuses_an_entry_admitted_under_a_trust_document_that_was_replaced() {
+    let answer = verifying(0, false, |_| {}).await;
+    let Err(LedgerError::Check(CheckError::WrongAdmin { index, expected, found })) = answer else {
+        panic!("{answer:?}")
+    };
+    assert_eq!((index.get(), expected.get(), found.map(LeafIndex::get)), (5, 3, Some(0)));
+    verifying(1, false, |_| {}).await.unwrap();
+}
+
+#[tokio::test]
+async fn refuses_an_ordinary_statement_that_is_marked_as_administrative() {
+    let answer = verifying(1, true, |_| {}).await;
+    assert!(
+        matches!(answer, Err(LedgerError::Check(CheckError::Administrative { expected: false, .. }))),
+        "{answer:?}"
+    );
+}
+
 #[tokio::test]
 async fn refuses_a_checkpoint_by_a_foreign_key() {
     let (_server, _dir, opened) = lying(Lie::ForeignKey).await;
@@ -131,7 +216,7 @@ async fn refuses_a_checkpoint_by_a_foreign_key() {
 async fn refuses_an_answer_as_of_a_tree_that_the_log_never_had() {
     let (_server, _dir, mut ledger) = lying_later(Lie::ForeignRoot).await;
     let node = Node::named(NodeKind::Artifact, "sha256:00").unwrap();
-    for at in [At::Newest, At::Size(custody_log::TreeSize::new(2).unwrap())] {
+    for at in [At::Newest, At::Size(TreeSize::new(2).unwrap())] {
         let answer = ledger.trace(&node, at, 0).await;
         assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::AsOf { .. }))), "{answer:?}");
     }

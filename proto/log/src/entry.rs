@@ -29,7 +29,7 @@ pub struct Entry {
     pub time: Timestamp,
     /// Digest of the entry before; none at index 0 only.
     pub previous: Option<EntryDigest>,
-    /// The newest administrative entry before this one; none if there is none.
+    /// The newest administrative entry before this one; none at index 0 only.
     pub admin: Option<LeafIndex>,
     /// Whether this entry is itself administrative.
     pub administrative: bool,
@@ -105,6 +105,12 @@ pub enum EntryError {
         /// The entry's index.
         index: LeafIndex,
     },
+    /// `admin none` anywhere but at index 0: entry 0 is administrative, so there is always one before.
+    #[error("admin is none at index 0 and nowhere else (index {index})")]
+    NoAdmin {
+        /// The entry's index.
+        index: LeafIndex,
+    },
     /// `admin` does not point before the entry.
     #[error("admin {admin} does not come before index {index}")]
     Admin {
@@ -174,6 +180,7 @@ impl Entry {
         }
         match self.admin {
             Some(admin) if admin >= self.index => Err(EntryError::Admin { admin, index: self.index }),
+            None if self.index != LeafIndex::ZERO => Err(EntryError::NoAdmin { index: self.index }),
             Some(_) | None => Ok(self),
         }
     }

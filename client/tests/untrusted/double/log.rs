@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use custody_client::Pin;
-use custody_evidence::admission::{admit, admit_first};
+use custody_evidence::admission::{AdmissionRecord, admit, admit_first};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::fact::{Facts, read};
@@ -35,6 +35,7 @@ pub(crate) struct Log {
     pub(crate) freshness_age: Option<u64>,
     nodes: HashMap<NodeId, NodeHash>,
     trust: Vec<TrustState>,
+    admin: Option<LeafIndex>,
     now: Timestamp,
 }
 
@@ -73,10 +74,12 @@ impl Log {
             freshness_age: Some(3),
             nodes: HashMap::new(),
             trust: vec![TrustState::first(&envelope, &origin).unwrap()],
+            admin: None,
             now: START.parse().unwrap(),
         };
         let admission = admit_first(&envelope, log.now, [9; 32]).unwrap();
-        log.push(&envelope, admission.record_bytes(), true);
+        log.push(&envelope, admission.record_bytes(), true, None);
+        log.admin = Some(LeafIndex::ZERO);
         log
     }
 
@@ -115,17 +118,38 @@ impl Log {
             let next = trust.next(envelope, index).unwrap();
             self.trust.push(next);
         }
-        self.push(envelope, admission.record_bytes(), admission.administrative());
+        self.push(envelope, admission.record_bytes(), admission.administrative(), self.admin);
+        if admission.is_trust_document() {
+            self.admin = Some(index);
+        }
         Ok(index)
     }
 
-    fn push(&mut self, envelope: &Envelope, record: &[u8], administrative: bool) {
-        let before = self.stored.last().map(|stored| Entry::decode(&stored.entry).unwrap());
+    /// Appends an entry that no honest log appends: admitted under an old trust document, which its `admin` line
+    /// names, or marked as administrative, or with another record than the one that follows from the envelope.
+    pub(crate) fn append_wrongly(
+        &mut self,
+        envelope: &Envelope,
+        version: usize,
+        administrative: bool,
+        change: impl FnOnce(&mut AdmissionRecord),
+    ) -> LeafIndex {
+        self.now = self.now.plus_micros(60_000_000);
+        let trust = &self.trust[version];
+        let admission = admit(trust, envelope, self.now, [7; 32]).unwrap();
+        let mut record = admission.record().clone();
+        change(&mut record);
+        let (admin, index) = (trust.index(), self.size().next_index());
+        self.push(envelope, &record.encode(), administrative, Some(admin));
+        index
+    }
+
+    fn push(&mut self, envelope: &Envelope, record: &[u8], administrative: bool, admin: Option<LeafIndex>) {
         let entry = Entry {
             index: self.size().next_index(),
             time: self.now,
             previous: self.stored.last().map(|stored| EntryDigest::of(&stored.entry)),
-            admin: before.and_then(|entry| custody_client::trust::newest_admin(&entry)),
+            admin,
             administrative,
             envelope: Measured { digest: envelope.digest(), length: envelope.bytes().len() as u64 },
             content: envelope.content(),

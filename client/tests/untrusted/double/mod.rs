@@ -40,6 +40,8 @@ pub(crate) enum Lie {
     IgnoresMinSize,
     /// Checkpoints are signed by a key that is not the log's.
     ForeignKey,
+    /// Asked for its newest checkpoint, the server shows the one of tree size 3, as fresh as any.
+    OldCheckpoint,
     /// The answer is as of a root that the log never had.
     ForeignRoot,
     /// The answer covers less than it says.

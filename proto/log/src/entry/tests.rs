@@ -228,6 +228,14 @@ fn refuses_admin_at_or_after_the_entry() {
 }
 
 #[test]
+fn refuses_admin_none_but_at_index_0() {
+    let index = LeafIndex::new(1042).unwrap();
+    for none in ["none", "none own"] {
+        assert_eq!(refused("admin 987", &format!("admin {none}")), EntryError::NoAdmin { index });
+    }
+}
+
+#[test]
 fn messages_say_where_and_what() {
     let messages = [
         refused("v1\n", "v2\n"),
@@ -250,7 +258,7 @@ fn messages_say_where_and_what() {
 prop_compose! {
     fn any_entry()(
         index in 0..=i64::MAX.unsigned_abs(),
-        admin in prop::option::of(0..=i64::MAX.unsigned_abs()),
+        admin in 0..=i64::MAX.unsigned_abs(),
         micros in 0..253_402_207_200_000_000_i64,
         administrative in any::<bool>(),
         digests in any::<[[u8; 32]; 4]>(),
@@ -260,7 +268,7 @@ prop_compose! {
             index: LeafIndex::new(index).unwrap(),
             time: Timestamp::from_micros(micros).unwrap(),
             previous: (index > 0).then(|| EntryDigest::from_bytes(digests[0])),
-            admin: admin.filter(|_| index > 0).map(|admin| LeafIndex::new(admin % index).unwrap()),
+            admin: (index > 0).then(|| LeafIndex::new(admin % index).unwrap()),
             administrative,
             envelope: Measured { digest: EnvelopeDigest::from_bytes(digests[1]), length: lengths.0 },
             content: ContentDigest::from_bytes(digests[2]),
