@@ -1,7 +1,8 @@
 //! Many writers at once, saying the same things: an entry only for what adds something.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Barrier;
+use std::sync::{Barrier, Mutex};
+use std::time::Duration;
 
 use custody_tests::evidence::{envelope, statement};
 use custody_tests::oracle;
@@ -95,4 +96,33 @@ impl Answer {
     fn bytes(&self) -> (usize, usize, usize) {
         (self.thing, self.signer, self.blanks)
     }
+}
+
+#[test]
+fn whoever_sends_what_another_is_just_recording_gets_that_entry_and_no_error() {
+    // A duplicate may come at any moment between the commit of an entry and the publication of its checkpoint.
+    const CALLERS: u64 = 8;
+    const ROUNDS: u64 = 60;
+    let ledger = Ledger::new(1);
+    let server = ledger.serve();
+    let barrier = Barrier::new(usize::try_from(CALLERS).unwrap());
+    let answers = Mutex::new(BTreeMap::<u64, BTreeSet<u64>>::new());
+    std::thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let (server, ledger, barrier, answers) = (&server, &ledger, &barrier, &answers);
+            scope.spawn(move || {
+                let connection = Caller::of(server);
+                for round in 0..ROUNDS {
+                    let bytes = envelope(&statement(&format!("round-{round}")), &[&ledger.writers[0]]);
+                    barrier.wait();
+                    std::thread::sleep(Duration::from_micros(caller * (round % 12) * 120));
+                    let index = connection.record(&bytes).unwrap().index;
+                    answers.lock().unwrap().entry(round).or_default().insert(index);
+                }
+            });
+        }
+    });
+    let answers = answers.into_inner().unwrap();
+    assert!(answers.values().all(|indexes| indexes.len() == 1), "{answers:?}");
+    assert_eq!(Caller::of(&server).tree().0, 1 + ROUNDS);
 }
