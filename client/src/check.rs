@@ -4,7 +4,9 @@
 //! to. A [`Verified`] entry was admitted again here, by the code that the server runs: envelope digest,
 //! signatures, the signer's right to say it, statement, and the same admission record byte for byte.
 
-use custody_evidence::admission::{self, Admission, AdmissionRecord, RecordError};
+use custody_evidence::admission::{
+    self, Admission, AdmissionRecord, Check, CheckName, CheckResult, Mark, RecordError,
+};
 use custody_evidence::dsse::{Envelope, EnvelopeError};
 use custody_evidence::fact::{self, Facts};
 use custody_evidence::statement::{Statement, StatementError};
@@ -244,8 +246,8 @@ impl Logged {
 }
 
 /// Names the first member in which two records differ, of those that follow from envelope and trust document.
-/// Not compared are: the salt, marks (they depend on the log's clock), the reader's version, and what only the
-/// log can know of who submitted.
+/// Not compared are the salt, marks (they depend on the log's clock), and the reader's version. Submitter, binding
+/// and attachments are: nothing that is checked here can prove one yet, so a log that claims one is not believed.
 fn first_difference(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> Option<&'static str> {
     let compared = [
         ("media_type", ours.media_type == theirs.media_type),
@@ -253,9 +255,22 @@ fn first_difference(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> Option<
         ("subjects", ours.subjects == theirs.subjects),
         ("signers", ours.signers == theirs.signers),
         ("authority", ours.authority == theirs.authority),
+        ("submitter", ours.submitter == theirs.submitter),
+        ("binding", ours.binding == theirs.binding),
+        ("attachments", ours.attachments == theirs.attachments),
+        ("checks", same_checks(ours, theirs)),
         ("trust", ours.trust == theirs.trust),
     ];
     compared.into_iter().find(|(_, same)| !same).map(|(member, _)| member)
+}
+
+/// Whether the same checks gave the same results; that of the times is the log's, and must agree with its marks.
+fn same_checks(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> bool {
+    let marked = theirs.marks.contains(&Mark::FutureTime);
+    let time = if marked { CheckResult::Marked } else { CheckResult::Passed };
+    let expected = |check: &Check| if check.check == CheckName::Time { time } else { check.result };
+    let ours = ours.checks.iter().map(|check| (check.check, expected(check)));
+    ours.eq(theirs.checks.iter().map(|check| (check.check, check.result)))
 }
 
 impl Verified {

@@ -82,7 +82,8 @@ impl From<CallError> for RecordError {
 
 impl Ledger {
     /// Records an envelope and verifies its receipt: the entry is in the tree that the log signed, that tree
-    /// extends the newest one known, and the entry is for this envelope, or for the same content.
+    /// extends the newest one known, and the entry is for this envelope, which was admitted as it would be here, or
+    /// for the same content.
     ///
     /// To repeat it is safe, also when the outcome of an attempt is unknown: the same content gives the same
     /// entry.
@@ -148,6 +149,10 @@ impl Ledger {
             return Err(RecordError::OtherEnvelope { sent, found });
         }
         let logged = Logged::new(receipt, response.record.to_vec()).map_err(LedgerError::Check)?;
+        if !response.duplicate {
+            // The envelope is at hand: that the log admitted it by the rules, and nothing else, costs no call.
+            logged.clone().verify(envelope.bytes(), &self.trust).map_err(LedgerError::Check)?;
+        }
         Ok(Recorded { logged, duplicate: response.duplicate })
     }
 
