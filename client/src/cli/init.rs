@@ -12,7 +12,7 @@ use toml_edit::{DocumentMut, value};
 use super::Context;
 use super::failure::{Failure, Outcome};
 use super::output::Output;
-use super::session::{anchor, server, tell};
+use super::session::{Anchor, anchor, server, tell};
 
 /// Pin a log and write the configuration file.
 ///
@@ -33,7 +33,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let server = server(context)?;
     let patience = Patience { timeout: context.settings.timeout, retry_for: RETRY };
     let shown = pin_of(server, patience).await?;
-    let given = anchor(context)?.map(|anchor| anchor.pin().clone());
+    let anchor = anchor(context)?;
+    let given = anchor.as_ref().map(|anchor| anchor.pin().clone());
     if let Some(given) = &given
         && *given != shown
     {
@@ -47,7 +48,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         patience,
         pin: shown.clone(),
         state_dir: context.settings.state_dir()?.to_owned(),
-        trust: None,
+        trust: match anchor {
+            Some(Anchor::Trust(trust)) => Some(*trust),
+            Some(Anchor::Pin(_)) | None => None,
+        },
     };
     // Nothing is believed by this: the pin decides, and it is confirmed before the configuration is written.
     let mut ledger = Ledger::open(options).await?;

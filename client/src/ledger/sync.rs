@@ -1,5 +1,7 @@
 //! Opening a log: what is remembered, what the log shows now, and whether the two agree.
 
+use std::collections::BTreeSet;
+
 use custody_log::LeafIndex;
 use custody_log::TreeSize;
 use custody_log::checkpoint::{SignedCheckpoint, VerifiedCheckpoint, VerifiedCosignature};
@@ -16,7 +18,7 @@ use super::{Ledger, LedgerError, Options, ProtocolError, log, parse_checkpoint};
 use crate::connection::{CallError, Connection, Patience, request};
 use crate::memory::Memory;
 use crate::pin::{Pin, PinError};
-use crate::trust::{AdminEntry, Trust, TrustFile, newest_admin};
+use crate::trust::{AdminEntry, Trust, TrustFile, TrustFileError, newest_admin};
 
 /// Why a server does not say which log it keeps.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +53,13 @@ impl Ledger {
         let connection = Connection::new(&options.server, options.patience)?;
         let memory = Memory::of(&options.state_dir, &options.pin);
         let remembered = remembered_trust(&memory, &options.pin)?;
-        let trust = longer(remembered, options.trust);
-        let last_seen = last_seen(&memory, trust.as_ref())?;
+        let given = options.trust.filter(|trust| *trust.pin() == options.pin);
+        let in_files = [&remembered, &given].into_iter().flatten();
+        let mut seen: Vec<VerifiedCheckpoint> =
+            in_files.map(|trust| trust.newest().checkpoint().clone()).collect();
+        let trust = longer(remembered, given);
+        let kept = kept_checkpoint(&memory)?;
+        let last_seen = largest(seen.iter().map(VerifiedCheckpoint::signed).chain(&kept)).cloned();
         let known = last_seen.as_ref().map_or(TreeSize::ZERO, |last| last.unverified().size());
         let opening = Opening { connection: &connection, pin: &options.pin, memory: &memory };
         let trust = match opening.newest_trust(trust.as_ref(), known).await {
@@ -61,13 +68,19 @@ impl Ledger {
             }
             other => other?,
         };
-        if let Some(last) = last_seen {
-            let size = last.unverified().size();
-            let keys = trust.log_keys_at(size);
-            let last = last
+        if let Some(kept) = kept {
+            let keys = trust.log_keys_at(kept.unverified().size());
+            let kept = kept
                 .verify(&options.pin.origin, &keys)
                 .map_err(|source| LedgerError::Remembered { path: memory.checkpoint_path(), source })?;
-            opening.check_consistency(&last, trust.newest().checkpoint()).await?;
+            seen.push(kept);
+        }
+        // Not only the largest: two of the same size may have other roots.
+        let mut checked = BTreeSet::new();
+        for old in &seen {
+            if checked.insert((old.checkpoint().size(), old.checkpoint().root().to_hex())) {
+                opening.check_consistency(old, trust.newest().checkpoint()).await?;
+            }
         }
         let newest = trust.newest().checkpoint().clone();
         let mut ledger = Self { connection, memory, trust, newest, warnings: Vec::new() };
@@ -309,10 +322,16 @@ fn size_of(refusal: &Refusal) -> TreeSize {
 
 fn remembered_trust(memory: &Memory, pin: &Pin) -> Result<Option<Trust>, LedgerError> {
     let Some(bytes) = memory.trust()? else { return Ok(None) };
-    let unusable = |source| LedgerError::TrustFile { path: memory.trust_path(), source: Box::new(source) };
+    let unusable = |source: TrustFileError| LedgerError::TrustFile {
+        path: memory.trust_path(),
+        source: Box::new(source),
+    };
     let file = TrustFile::decode(&bytes).map_err(unusable)?;
     // The directory's name holds only a part of the pin.
-    if file.pin == *pin { Ok(Some(Trust::verify(file)?)) } else { Ok(None) }
+    if file.pin != *pin {
+        return Ok(None);
+    }
+    Trust::verify(file).map(Some).map_err(|error| unusable(error.into()))
 }
 
 fn longer(one: Option<Trust>, two: Option<Trust>) -> Option<Trust> {
@@ -322,16 +341,14 @@ fn longer(one: Option<Trust>, two: Option<Trust>) -> Option<Trust> {
     }
 }
 
-/// Returns the largest checkpoint seen: remembered, or in the trust file.
-fn last_seen(memory: &Memory, trust: Option<&Trust>) -> Result<Option<SignedCheckpoint>, LedgerError> {
-    let remembered = match memory.checkpoint()? {
-        Some(bytes) => Some(
-            SignedCheckpoint::parse(&bytes)
-                .map_err(|source| LedgerError::Remembered { path: memory.checkpoint_path(), source })?,
-        ),
-        None => None,
-    };
-    let in_file = trust.map(|trust| trust.newest().checkpoint().signed().clone());
-    let size = |signed: &SignedCheckpoint| signed.unverified().size();
-    Ok([remembered, in_file].into_iter().flatten().max_by_key(size))
+/// Returns the remembered checkpoint; nobody has verified it yet.
+fn kept_checkpoint(memory: &Memory) -> Result<Option<SignedCheckpoint>, LedgerError> {
+    let Some(bytes) = memory.checkpoint()? else { return Ok(None) };
+    SignedCheckpoint::parse(&bytes)
+        .map(Some)
+        .map_err(|source| LedgerError::Remembered { path: memory.checkpoint_path(), source })
+}
+
+fn largest<'a>(checkpoints: impl Iterator<Item = &'a SignedCheckpoint>) -> Option<&'a SignedCheckpoint> {
+    checkpoints.max_by_key(|signed| signed.unverified().size())
 }

@@ -23,6 +23,7 @@ use custody_evidence::json::{self, JsonError};
 use custody_log::receipt::{Receipt, ReceiptError};
 use serde::{Deserialize, Serialize};
 
+use super::ReplayError;
 use crate::pin::{Pin, PinError};
 
 const FORMAT: &str = "custody/trust-file/v1";
@@ -78,6 +79,9 @@ pub enum TrustFileError {
         /// Why.
         source: ReceiptError,
     },
+    /// The administrative entries in it do not lead from its pin to its newest entry.
+    #[error("what is in it is not to be believed: {0}")]
+    Replay(#[from] ReplayError),
     /// Not standard base64 with padding.
     #[error("entries[{at}].{member} is not standard base64 with padding")]
     Base64 {
