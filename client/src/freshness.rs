@@ -14,10 +14,17 @@ pub const STALE_AFTER_SECONDS: u64 = 5 * 60;
 pub enum Freshness {
     /// No freshness key cosigned it: its age is not known.
     Unknown,
-    /// Cosigned so many seconds ago, at most [`STALE_AFTER_SECONDS`]; 0 if the log's clock is ahead of ours.
+    /// Cosigned so many seconds ago, at most [`STALE_AFTER_SECONDS`]; 0 if the log's clock is ahead of ours by
+    /// no more than that.
     Fresh {
         /// Seconds.
         age: u64,
+    },
+    /// Cosigned so many seconds ahead of our clock, more than [`STALE_AFTER_SECONDS`]: its age is not known, and it
+    /// would pass for fresh until then.
+    Ahead {
+        /// Seconds.
+        seconds: u64,
     },
     /// Cosigned so many seconds ago, more than [`STALE_AFTER_SECONDS`].
     Stale {
@@ -32,10 +39,12 @@ impl Freshness {
     pub fn of(checkpoint: &VerifiedCheckpoint, trust: &Trust, now: Timestamp) -> Self {
         let keys = trust.current().state.freshness_keys();
         let newest = checkpoint.cosignatures(&keys).iter().map(VerifiedCosignature::seconds).max();
-        match newest.map(|seconds| now.as_seconds().saturating_sub(seconds)) {
-            None => Self::Unknown,
-            Some(age) if age > STALE_AFTER_SECONDS => Self::Stale { age },
-            Some(age) => Self::Fresh { age },
+        let Some(newest) = newest else { return Self::Unknown };
+        let ahead = newest.saturating_sub(now.as_seconds());
+        match now.as_seconds().saturating_sub(newest) {
+            _ if ahead > STALE_AFTER_SECONDS => Self::Ahead { seconds: ahead },
+            age if age > STALE_AFTER_SECONDS => Self::Stale { age },
+            age => Self::Fresh { age },
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use custody_client::freshness::Freshness;
+use custody_client::trust::TrustFileError;
 use custody_client::{Ledger, Options, Patience, Pin, Trust, TrustFile};
 
 use serde_json::{Value, json};
@@ -73,6 +74,11 @@ pub(crate) fn tell(ledger: &mut Ledger, context: &Context) {
             "the newest checkpoint (tree size {size}) was cosigned {} ago: the log may be frozen, and newer entries hidden",
             age_text(age)
         )),
+        Freshness::Ahead { seconds } => context.output.warn(format!(
+            "the newest checkpoint (tree size {size}) was cosigned {} ahead of this machine's clock: one of the two \
+             clocks is wrong, and its age is not known",
+            age_text(seconds)
+        )),
         Freshness::Unknown => context.output.warn(format!(
             "the newest checkpoint (tree size {size}) has no freshness cosignature: its age is not known"
         )),
@@ -129,7 +135,9 @@ pub(crate) fn read_trust_file(path: &Path) -> Result<Trust, Failure> {
     })?;
     let file = TrustFile::decode(&bytes)
         .map_err(|error| Failure::from(error).prefixed(&format!("{}", path.display())))?;
-    Trust::verify(file).map_err(|error| Failure::from(error).prefixed(&format!("{}", path.display())))
+    Trust::verify(file).map_err(|error| {
+        Failure::from(TrustFileError::Replay(error)).prefixed(&format!("{}", path.display()))
+    })
 }
 
 fn no_pin(server: &str) -> Failure {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use crate::double::{self, Lie, Log, Server};
 use custody_client::check::{CheckError, Verified};
+use custody_client::freshness::Freshness;
 use custody_client::ledger::{At, ProtocolError, Query};
-use custody_client::trust::ReplayError;
+use custody_client::memory::Memory;
+use custody_client::trust::{ReplayError, TrustFileError};
 use custody_client::{Ledger, LedgerError, Level, RecordError, Trust};
-use custody_evidence::admission::AdmissionRecord;
+use custody_evidence::admission::{AdmissionRecord, Attachment, Binding, CheckResult, Mark, SubmitterClaims};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
-use custody_log::{LeafIndex, TreeSize};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 const APPROVAL: &str = "urn:custody:approval:v1";
 const APPROVED: &str = r#"{"for":"prod","approver":"alice","at":"2026-11-20T14:00:00Z"}"#;
@@ -201,6 +203,113 @@ async fn refuses_an_ordinary_statement_that_is_marked_as_administrative() {
         matches!(answer, Err(LedgerError::Check(CheckError::Administrative { expected: false, .. }))),
         "{answer:?}"
     );
+}
+
+#[tokio::test]
+async fn refuses_an_admission_record_that_claims_what_nothing_proves() {
+    type Change = fn(&mut AdmissionRecord);
+    let claims: [(&str, Change); 6] = [
+        ("submitter", |record| record.submitter = Some(SubmitterClaims::default())),
+        ("binding", |record| record.binding = Some(Binding::Bound)),
+        ("attachments", |record| {
+            let digest = custody_log::BlobDigest::of(b"token");
+            record.attachments.push(Attachment { digest, length: 5, media_type: "text/plain".to_owned() });
+        }),
+        ("checks", |record| record.checks[7].result = CheckResult::Passed),
+        ("checks", |record| record.checks.truncate(6)),
+        ("checks", |record| record.checks[5].result = CheckResult::Marked),
+    ];
+    for (expected, change) in claims {
+        let answer = verifying(1, false, change).await;
+        assert!(
+            matches!(answer, Err(LedgerError::Check(CheckError::AdmissionDiffers { member, .. })) if member == expected),
+            "{expected}: {answer:?}"
+        );
+    }
+    let marked = |record: &mut AdmissionRecord| {
+        record.checks[5].result = CheckResult::Marked;
+        record.marks.push(Mark::FutureTime);
+    };
+    verifying(1, false, marked).await.unwrap();
+}
+
+#[tokio::test]
+async fn refuses_a_receipt_with_an_admission_that_differs() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::InventedSubmitter).await;
+    let envelope = double::log::envelope(APPROVAL, b"new", APPROVED);
+    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    assert!(
+        matches!(
+            answer,
+            Err(RecordError::Ledger(LedgerError::Check(CheckError::AdmissionDiffers {
+                member: "submitter",
+                ..
+            })))
+        ),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_damaged_trust_file_is_named_and_nobody_is_blamed() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    server.open(&state).await.unwrap();
+    let path = Memory::of(&state, &server.pin()).trust_path();
+    let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    document["entries"][1]["envelope"] = "AAAA".into();
+    std::fs::write(&path, document.to_string()).unwrap();
+    let opened = server.open(&state).await;
+    let Err(LedgerError::TrustFile { path: named, source }) = opened else { panic!("{opened:?}") };
+    assert_eq!(named, path);
+    assert!(matches!(*source, TrustFileError::Replay(ReplayError::Envelope { .. })), "{source:?}");
+    let run = server.custody(dir.path(), &["find", "--predicate", APPROVAL]).await;
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("hint: move ") && !run.stderr.contains("operator"), "{run:?}");
+}
+
+/// The fork has the size of the tree that is remembered, so the larger one of the two is no better known.
+#[tokio::test]
+async fn a_trust_file_of_a_fork_is_noticed_at_any_size() {
+    let mut fork = log().cut(4);
+    fork.append_statement(APPROVAL, b"another artifact", APPROVED);
+    let (forked, dir) = (Server::start(fork).await, tempfile::tempdir().unwrap());
+    let trust = forked.open(dir.path()).await.unwrap().trust().clone();
+    for further in [0, 2] {
+        let server = Server::start(log()).await;
+        let dir = tempfile::tempdir().unwrap();
+        server.open(&dir.path().join("state")).await.unwrap();
+        for _ in 0..further {
+            server.log.lock().unwrap().append_statement(APPROVAL, b"later", APPROVED);
+        }
+        let options = custody_client::Options {
+            trust: Some(trust.clone()),
+            ..server.options(&dir.path().join("state"))
+        };
+        let opened = Ledger::open(options).await;
+        let Err(LedgerError::Fork { evidence, .. }) = opened else { panic!("{opened:?}") };
+        assert_eq!(evidence.len(), 2);
+        std::fs::write(dir.path().join("fork.json"), trust.file().encode()).unwrap();
+        let run = server.custody(dir.path(), &["init", "--trust", "fork.json"]).await;
+        assert!(run.code == 1 && run.stderr.contains("forked"), "{run:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cosignature_from_the_future_does_not_make_a_checkpoint_fresh() {
+    for (age, expected) in [(-3600, "Ahead"), (-60, "Fresh"), (3, "Fresh"), (3600, "Stale")] {
+        let mut log = log();
+        log.freshness_age = Some(age);
+        let server = Server::start(log).await;
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = server.open(dir.path()).await.unwrap();
+        let now = Timestamp::from_micros(jiff::Timestamp::now().as_microsecond()).unwrap();
+        let found = format!("{:?}", Freshness::of(ledger.checkpoint(), ledger.trust(), now));
+        assert!(found.starts_with(expected), "{age}: {found}");
+        let run = server.custody(dir.path(), &["find", "--predicate", APPROVAL]).await;
+        assert_eq!(run.stderr.contains("ahead of this machine's clock"), expected == "Ahead", "{run:?}");
+    }
 }
 
 #[tokio::test]

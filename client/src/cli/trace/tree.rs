@@ -134,7 +134,7 @@ fn header(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
             let comma = if by.is_empty() { "" } else { "," };
             format!("cosigned{by}{comma} {} ago", age_text(age))
         }
-        Freshness::Unknown => format!("age not known{by}"),
+        Freshness::Unknown | Freshness::Ahead { .. } => format!("age not known{by}"),
     };
     format!("{name}{}  at tree size {} ({cosigned})\n", fit(&id, 60), chain.answer.as_of.size)
 }

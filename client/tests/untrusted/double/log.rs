@@ -31,8 +31,8 @@ pub(crate) struct Stored {
 pub(crate) struct Log {
     pub(crate) origin: Origin,
     pub(crate) stored: Vec<Stored>,
-    /// The age of the freshness cosignature in seconds; none: there is no such cosignature.
-    pub(crate) freshness_age: Option<u64>,
+    /// The age of the freshness cosignature in seconds, below zero in the future; none: there is no such cosignature.
+    pub(crate) freshness_age: Option<i64>,
     nodes: HashMap<NodeId, NodeHash>,
     trust: Vec<TrustState>,
     admin: Option<LeafIndex>,
@@ -193,7 +193,7 @@ impl Log {
         let signed = SignedCheckpoint::sign(&checkpoint, &signer).unwrap();
         let Some(age) = self.freshness_age else { return signed };
         let now = jiff::Timestamp::now().as_microsecond();
-        let time = Timestamp::from_micros(now - i64::try_from(age).unwrap() * 1_000_000).unwrap();
+        let time = Timestamp::from_micros(now - age * 1_000_000).unwrap();
         let cosigner = cosigner(&self.origin);
         signed.add_signature(cosigner.cosign(&checkpoint, time), &cosigner.verifier()).unwrap()
     }

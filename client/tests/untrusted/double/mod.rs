@@ -36,6 +36,8 @@ pub(crate) enum Lie {
     StandsStill,
     /// The receipt of a record is for another entry.
     OtherReceipt,
+    /// What is recorded gets an admission record with a submitter whom nobody proved.
+    InventedSubmitter,
     /// Requests with a `min_size` beyond the tree are answered all the same.
     IgnoresMinSize,
     /// Checkpoints are signed by a key that is not the log's.
