@@ -10,6 +10,7 @@ use custody_client::file_digest::FileDigests;
 use custody_client::ledger::Labelled;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
+use custody_evidence::purl::Purl;
 use custody_evidence::thing::Thing;
 use custody_log::{LeafIndex, TreeSize};
 
@@ -55,8 +56,7 @@ pub(crate) async fn resolve(
         resolved.nodes.into_iter().filter(|found| asked.fits(&found.node)).collect();
     fitting.sort_by_key(|found| asked.rank(&found.node));
     let Some(best) = fitting.first().cloned() else { return Err(no_record(text, &asked)) };
-    let others = fitting.iter().any(|found| found.node.id() != best.node.id());
-    if others && asked.file.is_none() {
+    if asked.file.is_none() && fitting.iter().any(|found| !same_thing(&found.node, &best.node)) {
         return Err(ambiguous(text, &fitting));
     }
     if best.node.id() != text {
@@ -102,6 +102,24 @@ fn hash(path: &Path, context: &Context) -> Result<Vec<String>, Failure> {
     Ok(texts)
 }
 
+/// Whether two nodes are one thing. The same bytes can be an artifact and a document; nothing else is of two kinds:
+/// an environment and a branch may have one name.
+fn same_thing(one: &Node, other: &Node) -> bool {
+    let bytes = |node: &Node| matches!(node.kind(), NodeKind::Artifact | NodeKind::Document);
+    one.id() == other.id() && (one.kind() == other.kind() || (bytes(one) && bytes(other)))
+}
+
+/// Whether a component is the package asked for: the same text, or of that package and, if one is named, version.
+/// Qualifiers that are asked for must be there as they are.
+fn is_package(id: &str, asked: &Purl) -> bool {
+    let Ok(found) = id.parse::<Purl>() else { return false };
+    let qualified = asked.as_str().contains(['?', '#']);
+    found == *asked
+        || (!qualified
+            && found.versionless() == asked.versionless()
+            && (asked.version().is_none() || found.version() == asked.version()))
+}
+
 impl Asked {
     /// Whether the node can be what was typed.
     fn fits(&self, node: &Node) -> bool {
@@ -114,10 +132,14 @@ impl Asked {
             Thing::Commit { repository: Some(repository), hex } => node.id() == format!("{repository}@{hex}"),
             Thing::Commit { repository: None, hex: commit } => hex == commit,
             Thing::KeyId(key) => node.id() == format!("key:{key}"),
-            Thing::Purl(purl) => node.id().starts_with(purl.versionless()),
+            Thing::Purl(purl) => node.kind() == NodeKind::Component && is_package(node.id(), purl),
             Thing::Path(_) => self.texts.iter().any(|text| text == node.id()),
             Thing::Name(_) if self.file.is_some() => self.texts.iter().any(|text| text == node.id()),
-            Thing::Name(_) | Thing::Url(_) | Thing::Entry(_) => true,
+            Thing::Name(text) | Thing::Url(text) => {
+                Node::named(node.kind(), text).is_some_and(|asked| asked == *node)
+            }
+            // An entry is asked for by its index, without the server's word.
+            Thing::Entry(_) => false,
         }
     }
 
@@ -154,6 +176,14 @@ fn ambiguous(text: &str, candidates: &[Labelled]) -> Failure {
             if one.label.is_empty() { String::new() } else { format!("  {}", escape_line(&one.label)) };
         format!("\n  {}{label}", one.node)
     });
+    let same_text = candidates.iter().all(|one| one.node.id() == text);
     Failure::usage("ambiguous", format!("{text} may be any of:{}", lines.collect::<String>()))
-        .hint("give more digits, or one of these in full")
+        .hint(if same_text {
+            "things of several kinds have this name: `custody find` takes one kind, such as --environment or --ref"
+        } else {
+            "give more digits, or one of these in full"
+        })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+use super::*;
+
+fn asked(text: &str) -> Asked {
+    Asked { thing: Thing::parse(text).unwrap(), texts: vec![text.to_owned()], file: None }
+}
+
+fn node(kind: NodeKind, id: &str) -> Node {
+    Node::named(kind, id).unwrap()
+}
+
+fn fits(text: &str, kind: NodeKind, id: &str) -> bool {
+    asked(text).fits(&node(kind, id))
+}
+
+#[test]
+fn a_package_is_not_one_whose_name_starts_the_same() {
+    let axios = |text, id| fits(text, NodeKind::Component, id);
+    assert!(axios("pkg:npm/axios", "pkg:npm/axios@1.14.1"));
+    assert!(axios("pkg:npm/axios@1.14.1", "pkg:npm/axios@1.14.1"));
+    assert!(axios("pkg:npm/axios@1.14.1", "pkg:npm/axios@1.14.1?arch=x86"));
+    assert!(!axios("pkg:npm/axios", "pkg:npm/axios-evil@9"));
+    assert!(!axios("pkg:npm/axios", "pkg:npm/axios/evil@9"));
+    assert!(!axios("pkg:npm/axios@1.14.1", "pkg:npm/axios@1.14.2"));
+    assert!(!axios("pkg:npm/axios@1.14.1", "pkg:npm/axios@1.14.10"));
+    assert!(!axios("pkg:npm/axios@1.14.1?arch=x86", "pkg:npm/axios@1.14.1?arch=arm"));
+    assert!(!fits("pkg:npm/axios", NodeKind::Document, "pkg:npm/axios@1.14.1"));
+}
+
+#[test]
+fn a_name_or_url_is_that_text_and_no_other() {
+    let run = "https://ci.example/runs/4711";
+    assert!(fits(run, NodeKind::Run, run));
+    assert!(!fits(run, NodeKind::Run, "https://ci.example/runs/47110"));
+    assert!(!fits(run, NodeKind::Run, "https://ci.evil/runs/4711"));
+    assert!(fits("prod", NodeKind::Environment, "prod"));
+    assert!(!fits("prod", NodeKind::Environment, "staging"));
+}
+
+#[test]
+fn one_name_of_two_kinds_is_two_things_and_the_same_bytes_are_one() {
+    let digest = Digest::sha256_of(b"bytes").to_string();
+    let of = |kind| node(kind, &digest);
+    assert!(same_thing(&of(NodeKind::Artifact), &of(NodeKind::Document)));
+    assert!(!same_thing(&node(NodeKind::Environment, "prod"), &node(NodeKind::Ref, "prod")));
+    assert!(!same_thing(&node(NodeKind::Environment, "prod"), &node(NodeKind::Environment, "dev")));
+}
