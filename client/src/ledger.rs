@@ -9,7 +9,7 @@ mod sync;
 use std::path::PathBuf;
 
 use custody_log::checkpoint::{CheckpointError, SignedCheckpoint, VerifiedCheckpoint};
-use custody_log::{LeafIndex, TreeSize};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::FieldError;
 
 use crate::check::CheckError;
@@ -186,6 +186,18 @@ pub enum ProtocolError {
         size: TreeSize,
         /// The checkpoint's.
         checkpoint: TreeSize,
+    },
+    /// An answer as of another time than asked about.
+    #[error("asked as of {asked}, the answer is as of tree size {size}, but entry {index} is of {found}")]
+    WrongTime {
+        /// The time asked about.
+        asked: Timestamp,
+        /// The answer's tree.
+        size: TreeSize,
+        /// The entry that should, or should not, be in it.
+        index: LeafIndex,
+        /// Its time.
+        found: Timestamp,
     },
     /// The answer covers less than the tree it is about.
     #[error("the answer covers {found} entries only, of {expected}")]

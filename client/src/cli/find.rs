@@ -128,6 +128,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     bar.finish_and_clear();
     for entry in &entries {
         check_conditions(entry, &terms)?;
+        check_times(entry, &query)?;
     }
     if context.output.is_json() {
         let entries: Vec<EntryView> = entries.iter().map(EntryView::of).collect();
@@ -257,6 +258,32 @@ fn check_conditions(entry: &Checked, terms: &[(Term, String)]) -> Result<(), Fai
         }
     }
     Ok(())
+}
+
+/// Checks the bounds in time. When something happened is known of verified entries; of the others, that it was not
+/// later than the ledger learned it.
+fn check_times(checked: &Checked, query: &Query) -> Result<(), Failure> {
+    let entry = checked.logged().entry();
+    let claimed = checked.verified().map(|verified| verified.facts().happened);
+    let happened = claimed.map(|claimed| claimed.map_or(entry.time, |time| time.min(entry.time)));
+    let not_before = |moment| match moment {
+        Moment::Index(index) => entry.index >= index,
+        Moment::Time(time) => entry.time >= time,
+    };
+    let bounds = [
+        ("since", query.since.is_none_or(|since| happened.unwrap_or(entry.time) >= since)),
+        ("until", query.until.is_none_or(|until| happened.is_none_or(|happened| happened < until))),
+        ("recorded-since", query.recorded_since.is_none_or(not_before)),
+        ("recorded-until", query.recorded_until.is_none_or(|until| !not_before(until))),
+        ("at", !matches!(query.at, At::Time(time) if entry.time > time)),
+    ];
+    match bounds.into_iter().find(|(_, meets)| !meets) {
+        Some((bound, _)) => {
+            let condition = format!("--{bound}");
+            Err(custody_client::LedgerError::NotAsked { entry: entry.index, condition }.into())
+        }
+        None => Ok(()),
+    }
 }
 
 fn table(entries: &[Checked]) -> String {

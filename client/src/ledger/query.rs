@@ -10,6 +10,7 @@ use custody_wire::convert::{FieldError, hashes, leaf_index, node, node_to_wire, 
 use custody_wire::{limits, v1};
 
 use super::{Ledger, LedgerError, ProtocolError, parse_checkpoint};
+use crate::check::Level;
 use crate::connection::request;
 
 /// As of when a question is asked.
@@ -180,6 +181,7 @@ impl Ledger {
         };
         let answer = self.connection.call(call).await?.into_inner();
         let as_of = self.check_as_of(answer.as_of, question.at).await?;
+        self.check_time(question.at, as_of.size).await?;
         let most = usize::try_from(question.limit).unwrap_or(usize::MAX);
         too_many("indexes", answer.indexes.len(), most)?;
         let indexes = answer.indexes.iter().map(|index| leaf_index("indexes", *index));
@@ -207,6 +209,7 @@ impl Ledger {
         };
         let answer = self.connection.call(call).await?.into_inner();
         let as_of = self.check_as_of(answer.as_of, at).await?;
+        self.check_time(at, as_of.size).await?;
         let resolved = answer.resolved.ok_or(FieldError::Missing { field: "resolved" });
         let resolved = resolved.and_then(|node| labelled("resolved", node)).map_err(ProtocolError::Field)?;
         let nodes = answer.nodes.into_iter().map(|node| labelled("nodes", node)).collect::<Result<_, _>>();
@@ -255,6 +258,22 @@ impl Ledger {
             limit: question.limit,
             next: question.next.unwrap_or(0),
         }
+    }
+
+    /// Checks that a tree is the one of the time asked about: its last entry is not later, and the entry behind it is.
+    async fn check_time(&mut self, at: At, size: TreeSize) -> Result<(), LedgerError> {
+        let At::Time(time) = at else { return Ok(()) };
+        let last = size.last_index();
+        let behind = Some(size.next_index()).filter(|index| self.newest.checkpoint().size().contains(*index));
+        let indexes: Vec<LeafIndex> = last.into_iter().chain(behind).collect();
+        for checked in self.entries(&indexes, Level::Logged, &|_| {}).await? {
+            let entry = checked.logged().entry();
+            if (entry.time <= time) != size.contains(entry.index) {
+                let (asked, index, found) = (time, entry.index, entry.time);
+                return Err(ProtocolError::WrongTime { asked, size, index, found }.into());
+            }
+        }
+        Ok(())
     }
 
     /// Checks that the tree of an answer is part of what the log signed, that it is the one asked about, and

@@ -11,6 +11,8 @@ use crate::double::{Lie, Log, Run, Server, bare, log};
 
 const APPROVAL: &str = "urn:custody:approval:v1";
 const APPROVED: &str = r#"{"for":"prod","approver":"alice","at":"2026-11-20T14:00:00Z"}"#;
+/// The time of entry 2.
+const SECOND: &str = "2026-11-20T14:04:00Z";
 const ARTIFACT: &[u8] = b"the artifact";
 
 struct Case {
@@ -110,6 +112,9 @@ async fn honest_answers_read_as_written_here() {
         case("trace_relative_time", 2, &["trace", &digest, "--at", "2h"]),
         case("find", 0, &["find", "--subject", "app.tar.gz"]),
         case("find_json", 0, &["find", "--subject", &digest, "-o", "json"]),
+        case("find_at_time", 0, &["find", "--subject", &digest, "--at", SECOND]),
+        case("find_until", 0, &["find", "--subject", &digest, "--until", "2026-11-20T14:01:00Z"]),
+        case("trace_at_time", 0, &["trace", &digest, "--at", SECOND]),
         case("find_nothing", 4, &["find", "--commit", "16d9990000000000000000000000000000000000"]),
         case("find_version_range", 2, &["find", "--component", "pkg:npm/axios@>=1.14.1 <1.15"]),
         case("show", 0, &["show", "1"]),
@@ -149,6 +154,13 @@ async fn each_lie_is_refused_in_these_words() {
         (Lie::ForgedEdge, "lie_forged_edge", vec!["trace", "app.tar.gz"]),
         (Lie::NotAsked, "lie_not_asked", vec!["find", "--environment", "staging"]),
         (Lie::ForeignRoot, "lie_foreign_root", vec!["trace", "app.tar.gz"]),
+        (Lie::NotAsked, "lie_recorded_since", vec!["find", "--recorded-since", "index:2"]),
+        (Lie::NotAsked, "lie_recorded_until", vec!["find", "--recorded-until", SECOND]),
+        (Lie::NotAsked, "lie_since", vec!["find", "--since", "2026-11-21T00:00:00Z"]),
+        (Lie::NotAsked, "lie_until", vec!["find", "--until", "2026-11-20T14:00:00Z"]),
+        (Lie::TooYoungTree, "lie_too_young", vec!["find", "--at", SECOND]),
+        (Lie::TooOldTree, "lie_too_old", vec!["find", "--at", SECOND]),
+        (Lie::TooYoungTree, "lie_trace_too_young", vec!["trace", "app.tar.gz", "--at", SECOND]),
         (Lie::NotCovered, "lie_not_covered", vec!["find", "--environment", "prod"]),
     ];
     for (lie, name, args) in lies {

@@ -167,6 +167,12 @@ impl Log {
         TreeSize::new(self.stored.len() as u64).unwrap()
     }
 
+    /// Returns the size of the largest tree without entries later than this.
+    pub(crate) fn size_at(&self, micros: i64) -> u64 {
+        let times = self.stored.iter().map(|stored| Entry::decode(&stored.entry).unwrap().time.as_micros());
+        times.take_while(|time| *time <= micros).count() as u64
+    }
+
     pub(crate) fn pin(&self) -> Pin {
         Pin { origin: self.origin.clone(), genesis: EntryDigest::of(&self.stored[0].entry) }
     }

@@ -46,6 +46,10 @@ pub(crate) enum Lie {
     OldCheckpoint,
     /// The answer is as of a root that the log never had.
     ForeignRoot,
+    /// Asked as of a time, the answer is as of the newest tree.
+    TooYoungTree,
+    /// Asked as of a time, the answer leaves out the last entry.
+    TooOldTree,
     /// The answer covers less than it says.
     NotCovered,
 }

@@ -83,6 +83,16 @@ impl Service {
         Ok(Response::new(tokio_stream::iter(parts)))
     }
 
+    fn as_of_time(&self, log: &Ledger, at: u64, micros: Option<i64>) -> AsOf {
+        let Some(micros) = micros else { return self.as_of(log, at) };
+        let size = match () {
+            () if self.lies(Lie::TooYoungTree) => log.size().get(),
+            () if self.lies(Lie::TooOldTree) => log.size_at(micros) - 1,
+            () => log.size_at(micros),
+        };
+        self.as_of(log, size)
+    }
+
     fn as_of(&self, log: &Ledger, at: u64) -> AsOf {
         let size = if at == 0 { log.size() } else { TreeSize::new(at).unwrap() };
         let consistency = if size == log.size() {
@@ -211,14 +221,14 @@ impl query_server::Query for Service {
         };
         let meets = |facts: &custody_evidence::fact::Facts| meets(facts) || self.lies(Lie::NotAsked);
         let facts = log.facts();
-        let size = if request.at == 0 { log.size().get() } else { request.at };
-        let end = if request.next == 0 { size } else { request.next.min(size) };
+        let as_of = self.as_of_time(&log, request.at, request.at_micros);
+        let end = if request.next == 0 { as_of.size } else { request.next.min(as_of.size) };
         // It reads two entries for a page: some pages are empty.
         let start = end.saturating_sub(2);
         let meets = |index: &u64| meets(&facts[usize::try_from(*index).unwrap()]);
         let indexes = (start..end).rev().filter(meets).collect();
         let next = if self.lies(Lie::StandsStill) { end } else { start };
-        Ok(Response::new(FindResponse { indexes, as_of: Some(self.as_of(&log, request.at)), next }))
+        Ok(Response::new(FindResponse { indexes, as_of: Some(as_of), next }))
     }
 
     async fn trace(&self, request: Request<TraceRequest>) -> Result<Response<TraceResponse>, Status> {
@@ -257,7 +267,7 @@ impl query_server::Query for Service {
             nodes,
             edges,
             missing: Vec::new(),
-            as_of: Some(self.as_of(&log, request.at)),
+            as_of: Some(self.as_of_time(&log, request.at, request.at_micros)),
             truncated: false,
         }))
     }
