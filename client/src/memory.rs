@@ -47,9 +47,9 @@ pub enum MemoryError {
     },
 }
 
-/// The largest file that the memory reads: 64 MiB, far above any trust file of a log with thousands of
+/// The largest trust file that is read: 64 MiB, far above any trust file of a log with thousands of
 /// administrative entries.
-const FILE_BYTES_MAX: u64 = 64 << 20;
+pub const FILE_BYTES_MAX: u64 = 64 << 20;
 
 impl Memory {
     /// Names the directory for a log; nothing is read or made yet. The pin is part of the name: another log
@@ -146,13 +146,33 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, MemoryError> {
 
 /// Replaces a file so that a crash leaves the old or the new one. The caller holds the lock of the
 /// directory, or is the only one who writes there.
+///
+/// A symbolic link stays, and the file it leads to is replaced; the file keeps its permissions. What is no regular
+/// file, such as `/dev/stdout`, is written to as it is.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), MemoryError> {
-    let failed = |why| MemoryError::Write { path: path.to_owned(), why };
+    let written = match fs::metadata(path) {
+        Ok(found) if found.is_file() => {
+            fs::canonicalize(path).and_then(|file| rename_over(&file, bytes, Some(found.permissions())))
+        }
+        Ok(_) => File::options().write(true).open(path).and_then(|mut file| file.write_all(bytes)),
+        // A link to a file that is not there yet.
+        Err(_) if fs::symlink_metadata(path).is_ok() => {
+            File::create(path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        }
+        Err(_) => rename_over(path, bytes, None),
+    };
+    written.map_err(|why| MemoryError::Write { path: path.to_owned(), why })
+}
+
+fn rename_over(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
     let new = path.with_file_name(name);
     let written = (|| {
         let mut file = File::create(&new)?;
+        if let Some(permissions) = permissions {
+            file.set_permissions(permissions)?;
+        }
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::rename(&new, path)?;
@@ -164,5 +184,51 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), MemoryError> {
         // What is left of it is of no use; that it cannot be removed is not the error to report.
         drop(fs::remove_file(&new));
     }
-    written.map_err(failed)
+    written
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_link_and_the_permissions_of_its_file_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, link) = (dir.path().join("file"), dir.path().join("link"));
+        fs::write(&file, "old").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink("file", &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left over");
+    }
+
+    #[test]
+    fn a_link_to_nothing_makes_the_file() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("file", dir.path().join("link")).unwrap();
+        replace(&dir.path().join("link"), b"new").unwrap();
+        assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"new");
+        assert!(fs::symlink_metadata(dir.path().join("link")).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to_and_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let link = dir.path().join("null");
+        symlink("/dev/null", &link).unwrap();
+        replace(&link, b"gone").unwrap();
+        replace(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+        assert!(replace(dir.path(), b"a folder").is_err());
+    }
 }
