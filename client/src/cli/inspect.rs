@@ -134,9 +134,10 @@ fn document(report: &Report) -> serde_json::Value {
         .checks
         .iter()
         .map(|check| json!({ "name": check.name, "status": check.status.as_str(), "detail": check.detail }));
-    let facts = report.facts.iter().map(|edge| {
-        json!({ "from": edge.from.to_string(), "kind": edge.kind.as_str(), "to": edge.to.to_string() })
-    });
+    let facts = report
+        .facts
+        .iter()
+        .map(|edge| json!({ "from": edge.from.id(), "kind": edge.kind.as_str(), "to": edge.to.id() }));
     json!({
         "kind": report.kind.as_str(),
         "predicate": report.predicate,
