@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use custody_client::ledger::{At, Moment, Query};
 use custody_client::{Checked, Ledger, Level};
 use custody_evidence::fact::{Field, Node, Term};
-use custody_evidence::purl::Purl;
 use custody_log::Timestamp;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
 use serde_json::json;
+
+mod condition;
 
 use super::Context;
 use super::entry_view::{EntryView, predicate_name, short, signers_text};
@@ -17,6 +18,7 @@ use super::output::escape_line;
 use super::session;
 use super::things::{Target, resolve};
 use super::times;
+use condition::condition;
 
 /// Lists over this many entries are `logged` by default: verifying fetches every envelope.
 pub(crate) const VERIFIED_BY_DEFAULT: usize = 50;
@@ -39,13 +41,13 @@ pub(crate) struct Args {
     /// Statements that name this builder.
     #[arg(long)]
     builder: Vec<String>,
-    /// Entries that this key signed: `key:<hex>`.
-    #[arg(long, value_name = "KEY")]
+    /// Entries that this key or identity signed: `key:<hex>`, or `<issuer>#<subject>`.
+    #[arg(long, value_name = "KEY|IDENTITY")]
     signer: Vec<String>,
     /// Entries that this identity submitted.
     #[arg(long, value_name = "IDENTITY")]
     submitter: Vec<String>,
-    /// Statements of this predicate type.
+    /// Statements of this predicate type: its URI, or a short name such as `approval`.
     #[arg(long, value_name = "URI")]
     predicate: Vec<String>,
     /// Statements that name this package, such as `pkg:npm/axios@1.14.1`; without a version, any version.
@@ -180,26 +182,6 @@ fn terms(args: &Args) -> Result<Vec<(Term, String)>, Failure> {
     Ok(terms)
 }
 
-fn condition(field: Field, value: &str) -> Result<(Term, String), Failure> {
-    if field == Field::Component && value.contains(['<', '>']) {
-        // A range would be taken for a version that nothing has, and the answer would be a false "no record".
-        return Err(Failure::usage(
-            "bad_condition",
-            format!("--{field}: version ranges are not supported yet, found {value:?}"),
-        )
-        .hint("give one version, or none for any"));
-    }
-    let refused =
-        |error: &dyn std::fmt::Display| Failure::usage("bad_condition", format!("--{field}: {error}"));
-    let term = Term::parse(field, value).map_err(|error| refused(&error))?;
-    // The term has no version; the server compares it, so it is sent along.
-    let sent = match field {
-        Field::Component => value.parse::<Purl>().map_err(|error| refused(&error))?.to_string(),
-        _ => term.value().to_owned(),
-    };
-    Ok((term, sent))
-}
-
 /// A subject may be a file, so it is resolved like any THING; what the log does not know is still searched
 /// for by its digest.
 async fn subjects(
@@ -291,7 +273,8 @@ fn table(entries: &[Checked]) -> String {
     for entry in entries {
         let logged = entry.logged();
         let record = logged.record();
-        let subject = record.subjects.first().map_or_else(String::new, |subject| short(subject, 19));
+        let subject =
+            record.subjects.first().map_or_else(String::new, |subject| escape_line(&short(subject, 19)));
         let more = record.subjects.len().saturating_sub(1);
         let more = if more == 0 { String::new() } else { format!(" +{more}") };
         let _ = writeln!(
