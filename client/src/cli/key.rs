@@ -174,7 +174,10 @@ fn list(context: &Context, store: &KeyStore) -> Result<Outcome, Failure> {
 }
 
 fn show(context: &Context, store: &KeyStore, key: Option<&str>, pem: bool) -> Result<Outcome, Failure> {
-    let chosen = choose(key, store, |name| variable(context, name)).map_err(|error| failure(&error))?;
+    // Without a name it is the key that `record` would sign with.
+    let set = context.layers.value("key").and_then(|(values, _)| values.last()).map(String::as_str);
+    let chosen =
+        choose(key.or(set), store, |name| variable(context, name)).map_err(|error| failure(&error))?;
     let public = chosen.key.public();
     let (id, algorithm, text) = (public.id(), public.algorithm(), public.to_pem());
     if context.output.is_json() {

@@ -20,6 +20,18 @@ use super::settings::default_config_file;
 const COMMAND_LINE_ONLY: [&str; 7] =
     ["no-assert", "verify", "at", "effective-time", "policy-file", "pack", "without"];
 
+/// Flags that belong to one call, by command: what is expected of a file, where results go, which entries are asked
+/// for. They share their names with flags of other commands that mean something else, so a setting for those must
+/// not change what these check, find or write.
+const PER_CALL: [(&str, &[&str]); 6] = [
+    ("inspect", &["artifact", "identity", "issuer", "key", "trusted-root"]),
+    ("find", &["commit", "environment", "predicate", "ref", "repo", "subject"]),
+    ("key", &["name", "out"]),
+    ("receipt", &["out"]),
+    ("record", &["predicate", "receipt", "type"]),
+    ("trust", &["out"]),
+];
+
 /// Flags that say where the file is, or end the program: they cannot come from the file.
 const NEVER_IN_FILE: [&str; 3] = ["config", "help", "version"];
 
@@ -37,6 +49,7 @@ pub(crate) enum Source {
 pub(crate) struct Layers {
     values: BTreeMap<String, (Vec<String>, Source)>,
     warnings: Vec<String>,
+    absent: Option<PathBuf>,
 }
 
 impl Layers {
@@ -46,7 +59,7 @@ impl Layers {
         environment: &Environment,
         command: &Command,
     ) -> Result<Self, Failure> {
-        let flags = long_flags(command);
+        let flags = long_flags(command, "");
         let mut layers = Self::default();
         layers.add_file(arguments, environment, &flags)?;
         layers.add_environment(environment, &flags);
@@ -68,13 +81,25 @@ impl Layers {
         &self.warnings
     }
 
+    /// Returns the configuration file that was named and is not there.
+    pub(crate) fn absent_file(&self) -> Option<&std::path::Path> {
+        self.absent.as_deref()
+    }
+
     /// Makes the values the defaults of their flags, in every command.
     pub(crate) fn apply(&self, command: Command) -> Command {
+        self.apply_to(command, "")
+    }
+
+    /// `first` is the command behind `custody`; empty for `custody` itself.
+    fn apply_to(&self, command: Command, first: &str) -> Command {
         let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-        let with_flags = command.mut_args(|arg| self.set_default(arg));
-        names
-            .into_iter()
-            .fold(with_flags, |command, name| command.mut_subcommand(name, |sub| self.apply(sub)))
+        let with_flags =
+            command.mut_args(|arg| if per_call(first, &arg) { arg } else { self.set_default(arg) });
+        names.into_iter().fold(with_flags, |command, name| {
+            let first = if first.is_empty() { name.clone() } else { first.to_owned() };
+            command.mut_subcommand(name, |sub| self.apply_to(sub, &first))
+        })
     }
 
     fn set_default(&self, arg: Arg) -> Arg {
@@ -117,8 +142,11 @@ impl Layers {
         let Some(path) = named.clone().or_else(|| default_config_file(environment)) else { return Ok(()) };
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            // The file need not be there; `init` makes it, also where a flag says.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            // Only a file that was named must be there, and not for `init`, which makes it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.absent = named;
+                return Ok(());
+            }
             Err(error) => {
                 return Err(Failure::usage(
                     "config_file",
@@ -183,13 +211,19 @@ fn early_value(arguments: &[OsString], flag: &str) -> Option<String> {
     found
 }
 
-fn long_flags(command: &Command) -> BTreeMap<String, ArgAction> {
-    let own = command
-        .get_arguments()
-        .filter_map(|arg| Some((arg.get_long()?.to_owned(), arg.get_action().clone())));
+fn per_call(first: &str, arg: &Arg) -> bool {
+    let of_command = PER_CALL.iter().filter(|(command, _)| *command == first);
+    of_command.flat_map(|(_, flags)| *flags).any(|flag| arg.get_long() == Some(flag))
+}
+
+/// Returns the flags that environment and file can set.
+fn long_flags(command: &Command, first: &str) -> BTreeMap<String, ArgAction> {
+    let own = command.get_arguments().filter(|arg| !per_call(first, arg));
+    let own = own.filter_map(|arg| Some((arg.get_long()?.to_owned(), arg.get_action().clone())));
     let mut flags: BTreeMap<String, ArgAction> = own.collect();
     for sub in command.get_subcommands() {
-        flags.extend(long_flags(sub));
+        let first = if first.is_empty() { sub.get_name() } else { first };
+        flags.extend(long_flags(sub, first));
     }
     flags
 }

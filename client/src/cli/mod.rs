@@ -148,6 +148,12 @@ fn prepare(
     let json = layers::early_format(&arguments, &environment) == Format::Json;
     let matches = command.try_get_matches_from(arguments).map_err(|error| clap_stopped(&error, json))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| clap_stopped(&error, json))?;
+    if let Some(path) = layers.absent_file().filter(|_| !matches!(cli.command, Command::Init(_))) {
+        return Err(Stop::Failed(
+            Failure::usage("config_file", format!("there is no configuration file {}", path.display()))
+                .hint("check --config and CUSTODY_CONFIG; `custody init` writes the file"),
+        ));
+    }
     let output = Output::new(cli.globals.output, cli.globals.quiet, cli.globals.color);
     for warning in layers.warnings() {
         output.warn(warning);

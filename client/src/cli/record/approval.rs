@@ -14,7 +14,7 @@ use crate::cli::failure::{Failure, Outcome};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The environment or gate that the subject may pass to.
-    #[arg(long = "for", value_name = "NAME", required_unless_present = "predicate")]
+    #[arg(long = "for", value_name = "NAME")]
     target: Option<Name>,
     /// Who approves [default: the key that signs].
     #[arg(long, value_name = "WHO")]

@@ -14,7 +14,7 @@ use crate::cli::failure::{Failure, Outcome};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Where it runs, such as `prod` or `prod/eu-1`.
-    #[arg(long, value_name = "NAME", required_unless_present = "predicate")]
+    #[arg(long, value_name = "NAME")]
     environment: Option<Name>,
     /// What runs there, by the name that stays over versions.
     #[arg(long, value_name = "NAME")]

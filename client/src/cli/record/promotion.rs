@@ -13,10 +13,10 @@ use crate::cli::failure::{Failure, Outcome};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The stage it came from.
-    #[arg(long, value_name = "NAME", required_unless_present = "predicate")]
+    #[arg(long, value_name = "NAME")]
     from: Option<Name>,
     /// The stage it went to.
-    #[arg(long, value_name = "NAME", required_unless_present = "predicate")]
+    #[arg(long, value_name = "NAME")]
     to: Option<Name>,
     /// What it was called before, such as an image reference.
     #[arg(long, value_name = "REF")]

@@ -16,10 +16,10 @@ pub(crate) struct Args {
     #[command(flatten)]
     place: Place,
     /// Who reviewed it, such as `key:<hex>` or a mail address. Can be given several times.
-    #[arg(long = "reviewer", value_name = "WHO", required_unless_present = "predicate")]
+    #[arg(long = "reviewer", value_name = "WHO")]
     reviewers: Vec<Name>,
     /// When the last of them approved it, as the review tool says.
-    #[arg(long, value_name = "TIME", value_parser = time, required_unless_present = "predicate")]
+    #[arg(long, value_name = "TIME", value_parser = time)]
     approved_at: Option<Timestamp>,
     /// Where the review can be read [default: the pull or merge request that CI builds].
     #[arg(long, value_name = "URL")]
@@ -39,6 +39,9 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let made = match (args.common.given(Review::TYPE, &subjects)?, args.approved_at) {
         (Some(made), _) => made,
         (None, None) => return Err(Failure::usage("missing_flag", "a review needs --approved-at TIME")),
+        (None, Some(_)) if args.reviewers.is_empty() => {
+            return Err(Failure::usage("missing_flag", "a review needs --reviewer WHO"));
+        }
         (None, Some(approved_at)) => {
             let reference = around.reference(args.place.reference.as_deref(), &commit);
             let change = around.change(args.change_url.as_deref());

@@ -14,7 +14,7 @@ use crate::cli::failure::{Failure, Outcome};
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The document; the same as `--predicate`.
-    #[arg(value_name = "SBOM", conflicts_with = "predicate", required_unless_present = "predicate")]
+    #[arg(value_name = "SBOM", conflicts_with = "predicate")]
     document: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
