@@ -193,3 +193,123 @@ fn text_of_a_file_cannot_move_the_cursor() {
     let output = desk.custody(&["inspect", missing.to_str().unwrap()], &[]);
     assert!(!output.stderr.contains(&0x1b));
 }
+
+/// Writes the configuration file of this home.
+fn configure(desk: &Desk, text: &str) {
+    let dir = desk.home.path().join(".config/custody");
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::write(dir.join("config.toml"), text).unwrap();
+}
+
+#[test]
+fn the_key_that_signs_is_no_expectation_of_what_is_inspected() {
+    let desk = Desk::new();
+    std::fs::write(
+        desk.work.path().join("statement.json"),
+        desk.bytes(&["record", "source", "--dry-run"], &[]),
+    )
+    .unwrap();
+    let before = desk.custody(&["inspect", "statement.json"], &[]);
+    configure(&desk, "key = \"default\"\n");
+    let after = desk
+        .custody(&["inspect", "statement.json"], &[("CUSTODY_KEY", "default"), ("CUSTODY_ARTIFACT", "x")]);
+    assert_eq!(after.status.code(), before.status.code(), "{}", stderr(&after));
+    assert_eq!(after.stdout, before.stdout);
+}
+
+#[test]
+fn where_one_result_goes_cannot_be_set_for_all() {
+    let desk = Desk::new();
+    let made =
+        desk.custody(&["key", "new", "second"], &[("CUSTODY_OUT", "leaked.pem"), ("CUSTODY_NAME", "third")]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    assert!(!desk.work.path().join("leaked.pem").exists());
+    configure(&desk, "out = \"leaked.pem\"\n");
+    let refused = desk.custody(&["key", "list"], &[]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(stderr(&refused).contains("there is no setting `out`"), "{}", stderr(&refused));
+}
+
+#[test]
+fn flags_that_are_needed_can_come_from_environment_and_file() {
+    let desk = Desk::new();
+    let approval = ["record", "approval", "--subject", "app", "--at", "2026-11-20T14:00:00Z", "--dry-run"];
+    let missing = desk.custody(&approval, &[]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).contains("an approval needs --for NAME"), "{}", stderr(&missing));
+    let statement = desk.bytes(&approval, &[("CUSTODY_FOR", "prod")]);
+    assert!(String::from_utf8(statement).unwrap().contains("\"for\":\"prod\""));
+    let deploy = ["record", "deploy", "--subject", "app", "--at", "2026-11-20T14:00:00Z", "--dry-run"];
+    configure(&desk, "environment = \"staging\"\n");
+    let statement = desk.bytes(&deploy, &[]);
+    assert!(String::from_utf8(statement).unwrap().contains("staging"));
+    let review = ["record", "review", "--approved-at", "2026-11-20T14:00:00Z", "--dry-run"];
+    let missing = desk.custody(&review, &[]);
+    assert!(stderr(&missing).contains("a review needs --reviewer WHO"), "{}", stderr(&missing));
+}
+
+#[test]
+fn without_a_name_the_key_shown_is_the_one_that_signs() {
+    let desk = Desk::new();
+    assert!(desk.custody(&["key", "new", "ci"], &[]).status.success());
+    let ci = desk.bytes(&["key", "show", "ci", "--pem"], &[]);
+    assert_eq!(desk.bytes(&["key", "show", "--pem"], &[("CUSTODY_KEY", "ci")]), ci);
+    configure(&desk, "key = \"ci\"\n");
+    assert_eq!(desk.bytes(&["key", "show", "--pem"], &[]), ci);
+    assert_ne!(desk.bytes(&["key", "show", "default", "--pem"], &[]), ci);
+}
+
+#[test]
+fn a_configuration_file_that_was_named_must_be_there() {
+    let desk = Desk::new();
+    let typed = desk.custody(&["key", "list", "--config", "absent.toml"], &[]);
+    let set = desk.custody(&["key", "list"], &[("CUSTODY_CONFIG", "absent.toml")]);
+    for refused in [typed, set] {
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(
+            stderr(&refused).contains("there is no configuration file absent.toml"),
+            "{}",
+            stderr(&refused)
+        );
+    }
+    // `init` is what makes it: here it fails for another reason.
+    let init = desk.custody(&["init", "--config", "absent.toml"], &[]);
+    assert!(stderr(&init).contains("no server is set"), "{}", stderr(&init));
+}
+
+#[test]
+fn a_file_too_large_to_be_what_it_should_be_is_not_read() {
+    let desk = Desk::new();
+    let file = std::fs::File::create(desk.work.path().join("huge")).unwrap();
+    file.set_len(1 << 40).unwrap();
+    for args in [
+        &["receipt", "refresh", "huge"][..],
+        &["show", "1", "--server", "http://127.0.0.1:1", "--trust", "huge"],
+    ] {
+        let refused = desk.custody(args, &[]);
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains("is larger than"), "{args:?}: {}", stderr(&refused));
+    }
+}
+
+#[test]
+fn facts_are_written_by_the_ids_of_their_ends() {
+    let desk = Desk::new();
+    let approval = [
+        "record",
+        "approval",
+        "--for",
+        "prod",
+        "--subject",
+        "app",
+        "--at",
+        "2026-11-20T14:00:00Z",
+        "--dry-run",
+    ];
+    std::fs::write(desk.work.path().join("statement.json"), desk.bytes(&approval, &[])).unwrap();
+    let inspected = desk.custody(&["inspect", "statement.json", "-o", "json"], &[]);
+    let document: serde_json::Value = serde_json::from_slice(&inspected.stdout).unwrap();
+    let facts = document["facts"].as_array().unwrap();
+    assert!(!facts.is_empty());
+    assert!(facts.iter().all(|fact| fact["from"].as_str().unwrap().starts_with("sha256:")), "{facts:?}");
+}

@@ -74,9 +74,11 @@ async fn refresh(file: &Path, out: &Path, context: &Context) -> Result<Outcome, 
     Ok(Outcome::Yes)
 }
 
+/// The largest receipt: a few KiB of proof, entry and checkpoint, and room for cosignatures of many witnesses.
+const RECEIPT_BYTES_MAX: u64 = 1 << 20;
+
 fn read(file: &Path) -> Result<Receipt, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::usage("unreadable", format!("cannot read {}: {error}", file.display())))?;
+    let bytes = crate::cli::file::read(file, RECEIPT_BYTES_MAX)?;
     Receipt::decode(&bytes).map_err(|error| {
         Failure::usage("bad_receipt", format!("{} is not a receipt: {error}", file.display()))
             .hint("`custody record --receipt FILE` writes one")

@@ -128,8 +128,8 @@ pub(crate) fn anchor(context: &Context) -> Result<Option<Anchor>, Failure> {
 
 /// Reads and verifies a trust file.
 pub(crate) fn read_trust_file(path: &Path) -> Result<Trust, Failure> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::usage("trust_file", format!("cannot read the trust file {}: {error}", path.display())).hint(
+    let bytes = super::file::read(path, custody_client::memory::FILE_BYTES_MAX).map_err(|failure| {
+        Failure::usage("trust_file", format!("the trust file: {}", failure.message)).hint(
             "a pin has the form ORIGIN+sha256:<hex>; `custody trust show --out FILE` writes a trust file",
         )
     })?;

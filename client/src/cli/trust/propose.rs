@@ -13,6 +13,7 @@ use serde_json::json;
 use super::show::changes;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::file;
 use crate::cli::session;
 use crate::cli::times;
 
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
     add_writer: Vec<(String, PathBuf)>,
     /// The predicate types that the added writers may record [default: all]. Repeatable.
-    #[arg(long, value_name = "URI", requires = "add_writer")]
+    #[arg(long, value_name = "URI")]
     writer_predicate: Vec<String>,
     /// Remove the writer rule of this name. Repeatable.
     #[arg(long, value_name = "NAME")]
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = times::time)]
     expires: Option<Timestamp>,
 }
+
+/// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB.
+const KEY_BYTES_MAX: u64 = 16 << 10;
 
 /// Writes the next version.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
@@ -99,6 +103,13 @@ fn edit(members: &mut TrustMembers, args: &Args) -> Result<(), Failure> {
                 .hint(format!("there are: {}", names.join(", "))));
         }
     }
+    if args.add_writer.is_empty() && !args.writer_predicate.is_empty() {
+        return Err(Failure::usage(
+            "missing_flag",
+            "--writer-predicate is about the writers of --add-writer",
+        )
+        .hint("give --add-writer NAME=FILE with it"));
+    }
     for (name, path) in &args.add_writer {
         let key = public_key(path)?;
         let mut rule = WriterRule::anything(name, members.add_key(&key));
@@ -114,8 +125,7 @@ fn edit(members: &mut TrustMembers, args: &Args) -> Result<(), Failure> {
 }
 
 fn read_document(path: &Path) -> Result<TrustMembers, Failure> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::usage("unreadable", format!("cannot read {}: {error}", path.display())))?;
+    let bytes = file::read(path, custody_wire::limits::ENVELOPE_BYTES_MAX)?;
     let document = TrustDocument::parse(&bytes).map_err(|error| {
         Failure::usage("bad_trust_document", format!("{}: {error}", path.display()))
             .hint("start from the member `document` of `custody trust show -o json`")
@@ -124,8 +134,8 @@ fn read_document(path: &Path) -> Result<TrustMembers, Failure> {
 }
 
 fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage("unreadable", format!("cannot read {}: {error}", path.display())))?;
+    let bytes = file::read(path, KEY_BYTES_MAX)?;
+    let text = String::from_utf8_lossy(&bytes);
     PublicKey::from_pem(&text).map_err(|error| {
         Failure::usage("bad_key", format!("{}: {error}", path.display()))
             .hint("give a public key in PEM: `custody key show --pem` prints one")
