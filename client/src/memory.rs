@@ -123,6 +123,21 @@ impl Memory {
         Ok(path)
     }
 
+    /// Removes trust file and checkpoint: for a pin that the user did not confirm. Evidence stays.
+    pub fn forget(&self) -> Result<(), MemoryError> {
+        for path in [self.trust_path(), self.checkpoint_path(), self.dir.join("lock")] {
+            match fs::remove_file(&path) {
+                Err(why) if why.kind() != io::ErrorKind::NotFound => {
+                    return Err(MemoryError::Write { path, why });
+                }
+                Ok(()) | Err(_) => {}
+            }
+        }
+        // With evidence in it the directory is needed.
+        drop(fs::remove_dir(&self.dir));
+        Ok(())
+    }
+
     /// Makes the directory and takes the lock; it is given back when the file is dropped.
     fn lock(&self) -> Result<File, MemoryError> {
         let failed = |path: &Path, why| MemoryError::Write { path: path.to_owned(), why };
@@ -195,6 +210,23 @@ mod tests {
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_nothing_but_evidence() {
+        let state = tempfile::tempdir().unwrap();
+        let hex = "ab".repeat(32);
+        let pin: Pin = format!("example.com/test+sha256:{hex}").parse().unwrap();
+        let memory = Memory::of(state.path(), &pin);
+        memory.forget().unwrap();
+        memory.keep_trust(b"{}", 1).unwrap();
+        fs::write(memory.checkpoint_path(), "note").unwrap();
+        memory.forget().unwrap();
+        assert!(!memory.dir().exists());
+        memory.keep_trust(b"{}", 1).unwrap();
+        fs::write(memory.dir().join("evidence-1-ab"), "note").unwrap();
+        memory.forget().unwrap();
+        assert_eq!(fs::read_dir(memory.dir()).unwrap().count(), 1);
     }
 
     #[test]

@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use custody_client::ledger::pin_of;
-use custody_client::memory::replace;
+use custody_client::memory::{Memory, replace};
 use custody_client::{Ledger, Options, Patience, Pin};
 use serde_json::json;
 use toml_edit::{DocumentMut, value};
 
 use super::Context;
 use super::failure::{Failure, Outcome};
-use super::output::Output;
+use super::output::{Output, escape_line};
 use super::session::{Anchor, anchor, server, tell};
 
 /// Pin a log and write the configuration file.
@@ -43,6 +43,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if given.is_none() && !Output::can_ask() {
         return Err(not_pinned(server, &shown));
     }
+    let memory = Memory::of(context.settings.state_dir()?, &shown);
+    let was_known = memory.dir().exists();
     let options = Options {
         server: server.to_owned(),
         patience,
@@ -59,7 +61,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if given.is_none() {
         describe(&ledger, &shown, context);
         if !context.output.ask("Is this the log that its operator named to you?") {
-            return Err(Failure::no("not_confirmed", "not confirmed: nothing was written")
+            // What was known of this log before stays; what came from this server goes.
+            if !was_known {
+                memory.forget().map_err(custody_client::LedgerError::from)?;
+            }
+            return Err(Failure::no("not_confirmed", "not confirmed: the log was not pinned")
                 .hint("ask the log's operator for the pin, and give it with --trust"));
         }
     }
@@ -71,8 +77,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 
 fn describe(ledger: &Ledger, pin: &Pin, context: &Context) {
     let document = ledger.trust().versions().first().map(|version| version.state.document());
-    context.output.note(format!("log    {}", pin.origin));
-    context.output.note(format!("pin    {pin}"));
+    context.output.note(format!("log    {}", escape_line(pin.origin.as_str())));
+    context.output.note(format!("pin    {}", escape_line(&pin.to_string())));
     if let Some(document) = document {
         let root = document.role(custody_evidence::trust::RoleName::Root);
         context.output.note(format!("root   {} of these keys administer it:", root.threshold));
@@ -95,7 +101,8 @@ fn report(ledger: &Ledger, pin: &Pin, config: &Path, context: &Context) -> Resul
         }));
     }
     context.output.print(format!(
-        "pinned {pin}\nlog    tree size {size}, trust document version {version}, verified from entry 0\nconfig {}\n",
+        "pinned {}\nlog    tree size {size}, trust document version {version}, verified from entry 0\nconfig {}\n",
+        escape_line(&pin.to_string()),
         config.display()
     ))
 }
