@@ -239,7 +239,8 @@ fn a_batch_that_does_not_fit_the_log_is_refused_and_the_journal_goes_on() {
         chain(|entry| entry.previous = Some(EntryDigest::of(b""))),
         ChainError::Previous { .. }
     ));
-    assert!(matches!(chain(|entry| entry.admin = None), ChainError::Admin { .. }));
+    assert!(matches!(chain(|entry| entry.admin = LeafIndex::new(1).ok()), ChainError::Admin { .. }));
+    assert!(matches!(changed(|entry| entry.admin = None), Refused::Entry { kind: DamageKind::Entry(_), .. }));
     assert!(matches!(chain(|entry| entry.administrative = true), ChainError::NotAlone { found: 2 }));
     assert!(matches!(
         chain(|entry| entry.time = Timestamp::from_micros(5).unwrap()),
