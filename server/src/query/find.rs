@@ -17,7 +17,7 @@ pub const LIMIT_DEFAULT: usize = 100;
 /// The most entries in one answer.
 pub const LIMIT_MAX: usize = 1_000;
 /// Conditions in one question at most: far more than there are fields, and few enough that each page gets further
-/// within [`STEPS_MAX`].
+/// within `STEPS_MAX`.
 pub const CONDITIONS_MAX: usize = 64;
 /// Candidates that one question may read. Behind it the answer ends early, with the place to go on from: at
 /// about 20 us each for the smallest statements this is below half a second.
