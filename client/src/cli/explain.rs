@@ -213,3 +213,49 @@ impl From<PinOfError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a user reads for each reason word of a server, and for files of ours that were damaged.
+    #[test]
+    fn every_reason_and_every_damaged_file_has_its_words() {
+        let mut failures: Vec<Failure> = Reason::ALL
+            .into_iter()
+            .map(|reason| CallError::Refused(Box::new(Refusal::new(reason, "what the server said"))).into())
+            .collect();
+        let path = || PathBuf::from("state/trust.json");
+        failures.push(
+            LedgerError::TrustFile {
+                path: path(),
+                source: Box::new(TrustFileError::Format { found: "custody/other/v1".to_owned() }),
+            }
+            .into(),
+        );
+        failures.push(
+            LedgerError::TrustFile {
+                path: path(),
+                source: Box::new(TrustFileError::Critical { name: "quorum".to_owned() }),
+            }
+            .into(),
+        );
+        let why = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
+        failures.push(LedgerError::Memory(MemoryError::Read { path: path(), why: why() }).into());
+        failures.push(LedgerError::Memory(MemoryError::Write { path: path(), why: why() }).into());
+        let texts = failures.iter().map(|failure| {
+            format!(
+                "exit {:?}\n{}\n{}\n\n",
+                failure.exit,
+                failure.text().trim_end(),
+                failure.json().trim_end()
+            )
+        });
+        let found: String = texts.collect();
+        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/explain/words.txt");
+        if std::env::var_os("CUSTODY_GOLDENS").is_some_and(|mode| mode == "write") {
+            std::fs::write(golden, &found).unwrap();
+        }
+        assert_eq!(found, std::fs::read_to_string(golden).unwrap());
+    }
+}

@@ -56,7 +56,8 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 19] = [
+    /// Every reason, in no order.
+    pub const ALL: [Self; 19] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
