@@ -10,6 +10,7 @@ use custody_tests::client::User;
 use custody_tests::evidence::{IN_TOTO, envelope, envelope_of, pae, signature, signed, statement};
 use custody_tests::server::{Ledger, run};
 use custody_tests::wire::{Caller, word};
+use custody_tests::workspace;
 use serde_json::{Value, json};
 
 /// One thing that must be refused: its name, its bytes, the reason word, and what the text must name.
@@ -294,7 +295,7 @@ fn the_client_says_the_word_what_and_where() {
     let ledger = Ledger::new(1);
     let server = ledger.serve();
     let user = User::of(&server.url(), &Caller::of(&server).pin(), &ledger.writer_key_file(0));
-    let mut wrong = String::new();
+    let (mut wrong, mut messages) = (String::new(), String::new());
     for case in cases(&ledger.writers[0]) {
         let file = user.file("envelope.json", &case.bytes);
         let arguments = ["record".as_ref(), "envelope".as_ref(), file.as_os_str()];
@@ -312,11 +313,30 @@ fn the_client_says_the_word_what_and_where() {
             writeln!(wrong, "{}: exit {code:?}, {answer}", case.name).unwrap();
         }
         let people = user.custody(&arguments);
+        let shown = people.stderr.replace(&file.display().to_string(), "envelope.json");
+        writeln!(messages, "# {}\n{}", case.name, without_times(shown.trim_end())).unwrap();
         if people.code != exit || !people.stderr.contains("error: ") || !people.stdout.is_empty() {
             writeln!(wrong, "{}: {people:?}", case.name).unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
+    let golden = workspace::root().join("tests/tests/promises/bad_input.txt");
+    if std::env::var_os("CUSTODY_GOLDENS").is_some_and(|mode| mode == "write") {
+        std::fs::write(&golden, &messages).unwrap();
+    }
+    assert_eq!(messages, std::fs::read_to_string(&golden).unwrap());
+}
+
+/// Returns the text with TIME in the place of each time, which differ from run to run.
+fn without_times(text: &str) -> String {
+    let is_time = |word: &str| word.len() == 27 && word.ends_with('Z') && word.as_bytes()[10] == b'T';
+    let words = text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || "-:.".contains(c)));
+    words
+        .map(|word| {
+            let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+            if is_time(bare) { word.replace(bare, "TIME") } else { word.to_owned() }
+        })
+        .collect()
 }
 
 #[test]
