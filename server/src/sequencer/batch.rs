@@ -141,6 +141,9 @@ impl<'a> Draft<'a> {
         } else {
             admission::admit(&self.head.trust, &envelope, time)?
         };
+        if let Some(index) = self.same_bytes(&envelope)? {
+            return Ok(Recorded { index, duplicate: true });
+        }
         let content = admission.content();
         let earlier = self.earlier(&content)?;
         if let Some((first, _)) = earlier.first() {
@@ -164,6 +167,15 @@ impl<'a> Draft<'a> {
         self.previous = EntryDigest::of(&bytes);
         self.placed.push(Placed { entry, bytes, envelope, admission });
         Ok(Recorded { index, duplicate: false })
+    }
+
+    /// Returns the entry of exactly these bytes, which someone else may have recorded since they were admitted.
+    fn same_bytes(&self, envelope: &Envelope) -> Result<Option<LeafIndex>, RecordError> {
+        let digest = envelope.digest();
+        if let Some(placed) = self.placed.iter().find(|placed| placed.entry.envelope.digest == digest) {
+            return Ok(Some(placed.entry.index));
+        }
+        self.ledger.index().by_envelope(&digest).map_err(|error| RecordError::Index(Arc::new(error)))
     }
 
     /// Returns the entries of the same content, the oldest first: from the log, then from this batch.
