@@ -12,12 +12,12 @@ use custody_evidence::trust::{
     TrustDocument, TrustError, TrustMembers, TrustState, WriterRule, statement_of,
 };
 use custody_log::{
-    Entry, EntryDigest, Frontier, LeafIndex, Measured, NodeHash, Origin, RecordDigest, Timestamp,
+    Entry, EntryDigest, Frontier, LeafIndex, Measured, NodeHash, Origin, RecordDigest, Timestamp, TreeSize,
 };
 
 use crate::clock::{Clock, ClockError};
 use crate::journal::{self, CreateError, OpenOptions, Staged};
-use crate::publish::LogKeys;
+use crate::publish::{LogKeys, WrongKey};
 
 /// How long the first trust document holds: 365 days. Administrators sign a next version before.
 pub const VALIDITY_DAYS: i64 = 365;
@@ -61,15 +61,8 @@ pub enum GenesisError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// The trust document names other keys than the key files hold.
-    #[error("the trust document names the {role} key {expected}, the key file holds {found}")]
-    WrongKey {
-        /// `log` or `freshness`.
-        role: &'static str,
-        /// In the document.
-        expected: String,
-        /// In the file.
-        found: String,
-    },
+    #[error(transparent)]
+    WrongKey(#[from] WrongKey),
     /// The clock.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -124,7 +117,7 @@ pub fn create(
     options: &OpenOptions,
 ) -> Result<(Origin, EntryDigest), GenesisError> {
     let trust = TrustState::first_of_any(envelope)?;
-    check_keys(&trust, keys)?;
+    keys.verifiers().check(&trust, TreeSize::ZERO)?;
     let now = clock.read()?.wall;
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|_| GenesisError::Random)?;
@@ -152,16 +145,4 @@ fn first_entry(envelope: &Envelope, admission: &Admission, now: Timestamp) -> En
         content: admission.content(),
         record: Measured { digest: RecordDigest::of(record), length: length(record) },
     }
-}
-
-fn check_keys(trust: &TrustState, keys: &LogKeys) -> Result<(), GenesisError> {
-    let check = |role, expected: Vec<custody_log::VerifierKey>, found: custody_log::VerifierKey| {
-        if expected.contains(&found) {
-            return Ok(());
-        }
-        let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
-        Err(GenesisError::WrongKey { role, expected: expected.join(", "), found: found.to_string() })
-    };
-    check("log", trust.log_keys_at(custody_log::TreeSize::ZERO), keys.log.verifier())?;
-    check("freshness", trust.freshness_keys(), keys.freshness.verifier())
 }

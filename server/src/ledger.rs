@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::clock::{Clock, ClockError};
 use crate::index::{Index, IndexError, Source, SourceError, Stored};
 use crate::journal::{self, Journal, OpenError, ReadError, Reader};
-use crate::publish::{LeafSource, LogKeys, PublishError, Publisher, Tree, TreeError};
+use crate::publish::{LeafSource, LogKeys, PublishError, Publisher, Tree, TreeError, WrongKey};
 
 /// Where a log is kept and how.
 pub struct Settings {
@@ -101,15 +101,8 @@ pub enum LedgerError {
     #[error("the trust documents of the log cannot be replayed")]
     Trust(#[from] TrustError),
     /// The log's own key file does not fit the log.
-    #[error("the log's trust document names the {role} key {expected}, the key file holds {found}")]
-    WrongKey {
-        /// `log` or `freshness`.
-        role: &'static str,
-        /// The verifier keys in the trust document.
-        expected: String,
-        /// The verifier key of the file.
-        found: String,
-    },
+    #[error(transparent)]
+    WrongKey(#[from] WrongKey),
     /// The checkpoint kept on disk does not parse.
     #[error("the kept checkpoint is damaged")]
     Checkpoint(#[from] CheckpointError),
@@ -151,7 +144,7 @@ impl Ledger {
         let genesis = opened.reader.entry(LeafIndex::ZERO).map(|bytes| EntryDigest::of(&bytes))?;
         let trust = replay_trust(&opened.reader, opened.size)?;
         let origin = trust.document().origin().clone();
-        check_keys(&trust, opened.size, &keys)?;
+        keys.verifiers().check(&trust, opened.size)?;
         let source = Arc::new(CurrentJournal(RwLock::new(opened.reader.clone())));
         let indexed: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
         let index = Index::open(&settings.dir.join("index"), indexed, &mut |step| {
@@ -328,19 +321,6 @@ fn replay_trust(journal: &Reader, size: TreeSize) -> Result<TrustState, LedgerEr
 fn read_entry(journal: &Reader, index: LeafIndex) -> Result<Entry, LedgerError> {
     let bytes = journal.entry(index)?;
     Entry::decode(&bytes).map_err(|source| LedgerError::Entry { index, source })
-}
-
-/// Refuses to run with keys that the log's own trust document does not name: nobody would believe them.
-fn check_keys(trust: &TrustState, size: TreeSize, keys: &LogKeys) -> Result<(), LedgerError> {
-    let check = |role, expected: Vec<custody_log::VerifierKey>, found: custody_log::VerifierKey| {
-        if expected.contains(&found) {
-            return Ok(());
-        }
-        let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
-        Err(LedgerError::WrongKey { role, expected: expected.join(", "), found: found.to_string() })
-    };
-    check("log", trust.log_keys_at(size), keys.log.verifier())?;
-    check("freshness", trust.freshness_keys(), keys.freshness.verifier())
 }
 
 impl Head {

@@ -17,7 +17,7 @@ use super::{Exit, Failure};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::genesis::{self, DEV_KEY_FILE, Founders, GenesisError, UNSIGNED_FILE};
-use crate::journal::{CreateError, OpenOptions};
+use crate::journal::{CreateError, DirectoryError, OpenOptions};
 use crate::keys::{KeyFiles, new_signing_key};
 use crate::publish::LogKeys;
 
@@ -212,7 +212,9 @@ fn signed_document(
 fn create(data: &Path, envelope: &Envelope, keys: &LogKeys) -> Result<(Origin, EntryDigest), Failure> {
     genesis::create(data, envelope, keys, &SystemClock, &OpenOptions::default()).map_err(|error| {
         let hint = match &error {
-            GenesisError::Create(CreateError::ReadOnly { .. }) => "name a directory that this user may write",
+            GenesisError::Create(CreateError::Directory(DirectoryError::ReadOnly { .. })) => {
+                "name a directory that this user may write"
+            }
             GenesisError::Trust(_) => "custody trust sign adds the signature of one more administrator",
             _ => return Failure::new(Exit::Usage, &error),
         };

@@ -14,7 +14,7 @@ use super::{Exit, Failure, init};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Layer, LogFormat};
 use crate::genesis;
-use crate::journal::{self, Damage, DiskFiles, Files, OpenError, OpenOptions};
+use crate::journal::{self, Damage, DirectoryError, DiskFiles, Files, OpenError, OpenOptions};
 use crate::ledger::{LedgerError, Settings};
 use crate::publish::TreeError;
 use crate::service::Service;
@@ -141,11 +141,16 @@ fn open_failure(error: &LedgerError, config: &Config) -> Failure {
         LedgerError::Journal(OpenError::Foreign { .. }) => {
             Failure::new(Exit::Usage, error).hint("name the data directory of a log with --data")
         }
-        LedgerError::Journal(OpenError::Locked { .. }) => Failure::new(Exit::Usage, error)
-            .hint("a log has one server: stop the other one, or name another directory with --data"),
-        LedgerError::Journal(OpenError::ReadOnly { .. }) => Failure::new(Exit::Usage, error)
-            .hint("a server writes: make the directory writable for it, or look into it with custodyd fsck"),
-        LedgerError::WrongKey { .. } => Failure::new(Exit::Usage, error)
+        LedgerError::Journal(OpenError::Directory(DirectoryError::Locked { .. })) => {
+            Failure::new(Exit::Usage, error)
+                .hint("a log has one server: stop the other one, or name another directory with --data")
+        }
+        LedgerError::Journal(OpenError::Directory(DirectoryError::ReadOnly { .. })) => {
+            Failure::new(Exit::Usage, error).hint(
+                "a server writes: make the directory writable for it, or look into it with custodyd fsck",
+            )
+        }
+        LedgerError::WrongKey(_) => Failure::new(Exit::Usage, error)
             .hint("name the key files that were made with this log: --log-key, --freshness-key"),
         LedgerError::Publish(_) => Failure::new(Exit::No, error)
             .hint("do not serve this directory: it may be an old copy; ask who ran the newest one"),

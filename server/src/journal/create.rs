@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use custody_log::{EntryDigest, EnvelopeDigest, LeafIndex, RootHash};
 
 use super::chain::Chain;
+use super::directory::DirectoryError;
 use super::files::{Files, fault};
 use super::layout::{self, Layout};
-use super::lock::{Lock, LockError};
+use super::lock::Lock;
 use super::segment::Header;
 use super::slots::Slots;
 use super::writer::{JournalFault, check_staged, create_segment, fresh_mark};
@@ -31,33 +32,12 @@ pub enum CreateError {
         /// One name that was not expected there.
         found: String,
     },
-    /// Another process works in the directory.
-    #[error("{} is in use by another process", dir.display())]
-    Locked {
-        /// The data directory.
-        dir: PathBuf,
-    },
-    /// The disk is mounted read-only, or the directory may not be written.
-    #[error("{} cannot be written: {source}", path.display())]
-    ReadOnly {
-        /// What could not be written.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
     /// Entry 0 is not fit to be stored.
     #[error("entry 0 is refused: {0}")]
     Refused(#[source] Refused),
-    /// The disk failed. Nothing of a log is there; try again.
-    #[error("cannot {doing} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    /// The directory cannot be worked in; nothing of a log is there.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
 }
 
 /// Makes a journal in `dir` that holds entry 0, whose tree has the root `root`. The directory is made if it
@@ -74,11 +54,7 @@ pub fn create(
     let files = options.files.as_ref();
     make_dir(files, dir)?;
     check_names(files, dir, beside)?;
-    let layout = Layout::of(dir);
-    let _lock = Lock::take(&layout).map_err(|error| match error {
-        LockError::Held => CreateError::Locked { dir: dir.to_owned() },
-        LockError::Fault(fault) => fault.into(),
-    })?;
+    let _lock = Lock::take(dir)?;
     // Looked at again, now that nobody else can be making one.
     check_names(files, dir, beside)?;
     write_all(dir, first, root, &options)
@@ -144,12 +120,6 @@ fn write_all(dir: &Path, first: &Staged, root: RootHash, options: &OpenOptions) 
 
 impl From<JournalFault> for CreateError {
     fn from(fault: JournalFault) -> Self {
-        let JournalFault { doing, path, source } = fault;
-        match source.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Self::ReadOnly { path, source }
-            }
-            _ => Self::Io { doing, path, source },
-        }
+        Self::Directory(fault.into())
     }
 }

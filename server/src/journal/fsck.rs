@@ -70,15 +70,8 @@ pub enum FsckError {
         dir: PathBuf,
     },
     /// The disk failed.
-    #[error("cannot {doing} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Disk(#[from] JournalFault),
 }
 
 /// Scans the journal in `dir`: frames, checksums, entries, chain, times, administrative chain, roots,
@@ -98,11 +91,4 @@ pub fn fsck(
         return Err(FsckError::NoJournal { dir: dir.to_owned() });
     }
     Ok(Scanner::new(files.as_ref(), Layout::of(dir), progress).run()?)
-}
-
-impl From<JournalFault> for FsckError {
-    fn from(fault: JournalFault) -> Self {
-        let JournalFault { doing, path, source } = fault;
-        Self::Io { doing, path, source }
-    }
 }

@@ -1,10 +1,11 @@
 //! One server for one directory, by flock(2).
 
 use std::fs::{self, TryLockError};
+use std::path::Path;
 
+use super::directory::DirectoryError;
 use super::files::fault;
 use super::layout::Layout;
-use super::writer::JournalFault;
 
 /// Holds the directory until it is dropped. The kernel lets go of it when the process dies.
 #[derive(Debug)]
@@ -12,29 +13,21 @@ pub(super) struct Lock {
     _file: fs::File,
 }
 
-/// Why the lock was not taken.
-#[derive(Debug)]
-pub(super) enum LockError {
-    /// Another process, or another journal of this one, holds it.
-    Held,
-    Fault(JournalFault),
-}
-
 impl Lock {
-    /// Takes the lock, or answers at once that it is held.
-    pub(super) fn take(layout: &Layout) -> Result<Self, LockError> {
-        let path = layout.lock();
+    /// Takes the lock of a data directory, or answers at once that another process, or another journal of this
+    /// one, holds it.
+    pub(super) fn take(dir: &Path) -> Result<Self, DirectoryError> {
+        let path = Layout::of(dir).lock();
         let file = fs::OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
             .open(&path)
-            .map_err(fault("open", &path))
-            .map_err(LockError::Fault)?;
+            .map_err(fault("open", &path))?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(LockError::Held),
-            Err(TryLockError::Error(source)) => Err(LockError::Fault(fault("lock", &path)(source))),
+            Err(TryLockError::WouldBlock) => Err(DirectoryError::Locked { dir: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(fault("lock", &path)(source).into()),
         }
     }
 }

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use custody_log::{Entry, EntryDigest, LeafIndex, RootHash, TreeSize};
 
 use super::chain::Chain;
+use super::directory::DirectoryError;
 use super::fields::wide;
 use super::files::{Files, fault, remove_unfinished};
 use super::layout::{self, Layout};
-use super::lock::{Lock, LockError};
+use super::lock::Lock;
 use super::reader::{Segment, Shared};
 use super::scan::{Broken, SegmentFile};
 use super::segment::HEADER_LEN;
@@ -74,20 +75,9 @@ pub enum OpenError {
         /// One name that is there.
         found: String,
     },
-    /// Another process works in the directory.
-    #[error("{} is in use by another server; stop that one first", dir.display())]
-    Locked {
-        /// The data directory.
-        dir: PathBuf,
-    },
-    /// The disk is mounted read-only, or the directory may not be written.
-    #[error("{} cannot be written: {source}", path.display())]
-    ReadOnly {
-        /// What could not be written.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
+    /// The directory cannot be worked in.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// A segment is gone.
     #[error(
         "{} is missing: {kind}; restore it from a backup, then run custodyd fsck --data {}",
@@ -127,16 +117,6 @@ pub enum OpenError {
         /// What and where.
         damage: Box<Damage>,
     },
-    /// The disk failed.
-    #[error("cannot {doing} {}: {source}", path.display())]
-    Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// The system's answer.
-        source: io::Error,
-    },
 }
 
 /// Opens the journal in `dir`, the data directory of a log that [`super::create`] made. Cuts a torn last
@@ -146,10 +126,7 @@ pub fn open(dir: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
     let options = options.bounded();
     let layout = Layout::of(dir);
     check_dir(options.files.as_ref(), dir)?;
-    let lock = Lock::take(&layout).map_err(|error| match error {
-        LockError::Held => OpenError::Locked { dir: dir.to_owned() },
-        LockError::Fault(fault) => fault.into(),
-    })?;
+    let lock = Lock::take(dir)?;
     recover(layout, options, lock).map_err(|broken| OpenError::of(dir, broken))
 }
 
@@ -312,12 +289,6 @@ impl OpenError {
 
 impl From<JournalFault> for OpenError {
     fn from(fault: JournalFault) -> Self {
-        let JournalFault { doing, path, source } = fault;
-        match source.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Self::ReadOnly { path, source }
-            }
-            _ => Self::Io { doing, path, source },
-        }
+        Self::Directory(fault.into())
     }
 }

@@ -4,44 +4,11 @@
 //! before is the beginning of the new one. The freshness key cosigns again every minute, so that a client
 //! without a memory can tell a quiet log from a frozen one.
 
-use custody_evidence::key::SigningKey;
-use custody_evidence::trust::TrustState;
-use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::tree::ProofError;
-use custody_log::{Checkpoint, Origin, RootHash, SignedCheckpoint, Timestamp, TreeSize, VerifierKey};
+use custody_log::{Checkpoint, Origin, RootHash, SignedCheckpoint, Timestamp, TreeSize};
 
+use super::keys::{LogKeys, LogVerifiers};
 use super::tree::{LeafSource, Tree, TreeError};
-
-/// The keys that a running log signs with.
-pub struct LogKeys {
-    /// Signs checkpoints.
-    pub log: NoteSigner,
-    /// The same key, as it signs the first trust document with the administrators.
-    pub statements: SigningKey,
-    /// Cosigns the newest checkpoint with the time.
-    pub freshness: Cosigner,
-}
-
-/// The public parts of the keys that a running log signs with.
-#[derive(Debug, Clone)]
-pub struct LogVerifiers {
-    log: VerifierKey,
-    freshness: VerifierKey,
-}
-
-impl LogVerifiers {
-    /// Returns which role of a trust document names other keys than these for checkpoints from `size` on: their
-    /// signatures would not be believed. None: these are the keys.
-    #[must_use]
-    pub fn not_held(&self, trust: &TrustState, size: TreeSize) -> Option<&'static str> {
-        let members = trust.document().members();
-        let to_come = members.log_keys.iter().filter(|key| key.until_size.is_none_or(|until| until > size));
-        if to_come.map(|key| &key.vkey).ne([&self.log]) {
-            return Some("log");
-        }
-        (!members.freshness_keys.contains(&self.freshness)).then_some("freshness")
-    }
-}
 
 /// Why a checkpoint was not signed.
 #[derive(Debug, thiserror::Error)]
@@ -93,7 +60,7 @@ impl Publisher {
     /// Returns what this publisher's signatures are checked with.
     #[must_use]
     pub fn verifiers(&self) -> LogVerifiers {
-        LogVerifiers { log: self.keys.log.verifier(), freshness: self.keys.freshness.verifier() }
+        self.keys.verifiers()
     }
 
     /// Signs the checkpoint of a durable tree.

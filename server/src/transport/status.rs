@@ -64,7 +64,7 @@ pub(super) fn ledger(error: &LedgerError) -> Refusal {
         LedgerError::Entry { .. } | LedgerError::Envelope { .. } => damaged(error),
         LedgerError::Journal(_)
         | LedgerError::Trust(_)
-        | LedgerError::WrongKey { .. }
+        | LedgerError::WrongKey(_)
         | LedgerError::Checkpoint(_)
         | LedgerError::Tree(_)
         | LedgerError::Publish(_)

@@ -43,7 +43,7 @@ fn a_log_is_never_made_where_something_else_is() {
 fn a_second_server_on_the_same_directory_is_refused() {
     let (dir, _) = created();
     let first = reopen(&dir);
-    assert!(matches!(open_error(dir.path()), OpenError::Locked { .. }));
+    assert!(matches!(open_error(dir.path()), OpenError::Directory(DirectoryError::Locked { .. })));
     drop(first.journal);
     reopen(&dir);
 }
@@ -178,10 +178,10 @@ fn a_read_only_disk_is_named() {
     let (dir, log) = created();
     let options = OpenOptions { files: Arc::new(ReadOnly), ..options() };
     let error = open(dir.path(), &options).map(|_| ()).unwrap_err();
-    assert!(matches!(error, OpenError::ReadOnly { .. }), "{error}");
+    assert!(matches!(error, OpenError::Directory(DirectoryError::ReadOnly { .. })), "{error}");
     let empty = tempfile::tempdir().unwrap();
     let error = create(empty.path(), &log.stored[0], log.root(), &[], &options).unwrap_err();
-    assert!(matches!(error, CreateError::ReadOnly { .. }), "{error}");
+    assert!(matches!(error, CreateError::Directory(DirectoryError::ReadOnly { .. })), "{error}");
     // What only reads does not mind.
     assert_eq!(fsck(dir.path(), &options.files, &mut |_| ()).unwrap().findings, []);
 }
