@@ -13,15 +13,17 @@ mod read;
 mod term;
 #[cfg(test)]
 mod tests;
+mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_log::Timestamp;
 
 pub use edge::{Edge, EdgeKind};
-pub use node::{Node, NodeKind, UnknownWord};
+pub use node::{Node, NodeKind};
 pub use read::read;
 pub use term::{Field, Term, TermError};
+pub use word::UnknownWord;
 
 /// The version of this reader, as answers and admission records name it.
 pub const READER_VERSION: &str = "1";

@@ -1,41 +1,42 @@
 //! Nodes: what facts are about, each with one text that identifies it.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use super::term::{Field, Term};
+use super::word::words;
 use crate::digest_set::Digest;
 use crate::purl::Purl;
 use crate::repository::Repository;
 
-/// What kind of thing a node is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum NodeKind {
-    /// Bytes, by digest: `sha256:<hex>`. Two digests are two nodes, always.
-    Artifact,
-    /// Who or what ran a build: the builder's URI.
-    Builder,
-    /// A commit: `<repository>@<hex>`, or `gitCommit:<hex>` if no repository is named.
-    Commit,
-    /// A package: its canonical package URL.
-    Component,
-    /// An SBOM or report, by the digest of its own bytes: `sha256:<hex>`.
-    Document,
-    /// Where artifacts run, or a gate they pass: its name.
-    Environment,
-    /// A person, a service or a key, as the statement writes it.
-    Identity,
-    /// A gate's policy.
-    Policy,
-    /// A mutable name: `<repository>@refs/heads/main`, `alpine:latest`, a download URL.
-    Ref,
-    /// One run of a build.
-    Run,
-    /// A secret, by name.
-    Secret,
-    /// A vulnerability, by id.
-    Vulnerability,
+words! {
+    /// What kind of thing a node is.
+    pub enum NodeKind {
+        /// Bytes, by digest: `sha256:<hex>`. Two digests are two nodes, always.
+        Artifact = "artifact",
+        /// Who or what ran a build: the builder's URI.
+        Builder = "builder",
+        /// A commit: `<repository>@<hex>`, or `gitCommit:<hex>` if no repository is named.
+        Commit = "commit",
+        /// A package: its canonical package URL.
+        Component = "component",
+        /// An SBOM or report, by the digest of its own bytes: `sha256:<hex>`.
+        Document = "document",
+        /// Where artifacts run, or a gate they pass: its name.
+        Environment = "environment",
+        /// A person, a service or a key, as the statement writes it.
+        Identity = "identity",
+        /// A gate's policy.
+        Policy = "policy",
+        /// A mutable name: `<repository>@refs/heads/main`, `alpine:latest`, a download URL.
+        Ref = "ref",
+        /// One run of a build.
+        Run = "run",
+        /// A secret, by name.
+        Secret = "secret",
+        /// A vulnerability, by id.
+        Vulnerability = "vulnerability",
+    }
 }
 
 /// A thing that facts are about. Copies share the id: one node is in up to [`super::EDGES_MAX`] edges.
@@ -43,67 +44,6 @@ pub enum NodeKind {
 pub struct Node {
     kind: NodeKind,
     id: Arc<str>,
-}
-
-/// A word that names no kind of node, of edge or field.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{found:?} is not one of {expected}")]
-pub struct UnknownWord {
-    /// The words that there are.
-    pub expected: String,
-    /// The word given, cut to 80 characters.
-    pub found: String,
-}
-
-impl NodeKind {
-    /// All kinds.
-    pub const ALL: [Self; 12] = [
-        Self::Artifact,
-        Self::Builder,
-        Self::Commit,
-        Self::Component,
-        Self::Document,
-        Self::Environment,
-        Self::Identity,
-        Self::Policy,
-        Self::Ref,
-        Self::Run,
-        Self::Secret,
-        Self::Vulnerability,
-    ];
-
-    /// Returns the kind's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Artifact => "artifact",
-            Self::Builder => "builder",
-            Self::Commit => "commit",
-            Self::Component => "component",
-            Self::Document => "document",
-            Self::Environment => "environment",
-            Self::Identity => "identity",
-            Self::Policy => "policy",
-            Self::Ref => "ref",
-            Self::Run => "run",
-            Self::Secret => "secret",
-            Self::Vulnerability => "vulnerability",
-        }
-    }
-}
-
-impl fmt::Display for NodeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for NodeKind {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        word(&Self::ALL, Self::as_str, text)
-    }
 }
 
 impl Node {
@@ -232,12 +172,4 @@ impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Node({self})")
     }
-}
-
-/// Finds the value that has this word.
-pub(super) fn word<T: Copy>(all: &[T], as_str: fn(T) -> &'static str, text: &str) -> Result<T, UnknownWord> {
-    all.iter().copied().find(|value| as_str(*value) == text).ok_or_else(|| UnknownWord {
-        expected: all.iter().map(|value| as_str(*value)).collect::<Vec<_>>().join(", "),
-        found: text.chars().take(80).collect(),
-    })
 }

@@ -1,50 +1,51 @@
 //! Terms: what an entry can be found by, each in one canonical text.
 
 use std::fmt;
-use std::str::FromStr;
 
-use super::node::{Node, UnknownWord, word};
+use super::node::Node;
+use super::word::words;
 use crate::digest_set::{Digest, DigestError};
 use crate::purl::{Purl, PurlError};
 use crate::repository::{Repository, is_commit};
 
-/// What a search names: each is a condition of `custody find`, but for `artifact` and `document`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Field {
-    /// A digest that an edge leads to or from, subject or not: what `trace` and `impact` follow.
-    Artifact,
-    /// The builder of a run.
-    Builder,
-    /// A commit: `<repository>@<hex>`, or the bare hex whatever the repository.
-    Commit,
-    /// A package, without version and qualifiers.
-    Component,
-    /// A document, by the digest of its bytes.
-    Document,
-    /// An environment or gate.
-    Environment,
-    /// A person or service that a statement names.
-    Identity,
-    /// A policy.
-    Policy,
-    /// The predicate type.
-    Predicate,
-    /// A reference, with its repository or without.
-    Ref,
-    /// A repository.
-    Repository,
-    /// A run of a build.
-    Run,
-    /// The name of a secret.
-    Secret,
-    /// Who signed (from the admission record).
-    Signer,
-    /// A digest of a subject, whatever it is good for.
-    Subject,
-    /// Who submitted (from the admission record).
-    Submitter,
-    /// A vulnerability.
-    Vulnerability,
+words! {
+    /// What a search names: each is a condition of `custody find`, but for `artifact` and `document`.
+    pub enum Field {
+        /// A digest that an edge leads to or from, subject or not: what `trace` and `impact` follow.
+        Artifact = "artifact",
+        /// The builder of a run.
+        Builder = "builder",
+        /// A commit: `<repository>@<hex>`, or the bare hex whatever the repository.
+        Commit = "commit",
+        /// A package, without version and qualifiers.
+        Component = "component",
+        /// A document, by the digest of its bytes.
+        Document = "document",
+        /// An environment or gate.
+        Environment = "environment",
+        /// A person or service that a statement names.
+        Identity = "identity",
+        /// A policy.
+        Policy = "policy",
+        /// The predicate type.
+        Predicate = "predicate",
+        /// A reference, with its repository or without.
+        Ref = "ref",
+        /// A repository.
+        Repository = "repo",
+        /// A run of a build.
+        Run = "run",
+        /// The name of a secret.
+        Secret = "secret",
+        /// Who signed (from the admission record).
+        Signer = "signer",
+        /// A digest of a subject, whatever it is good for.
+        Subject = "subject",
+        /// Who submitted (from the admission record).
+        Submitter = "submitter",
+        /// A vulnerability.
+        Vulnerability = "vulnerability",
+    }
 }
 
 /// One thing that an entry can be found by.
@@ -77,67 +78,6 @@ pub enum TermError {
         /// The text, cut to 80 characters.
         found: String,
     },
-}
-
-impl Field {
-    /// All fields.
-    pub const ALL: [Self; 17] = [
-        Self::Artifact,
-        Self::Builder,
-        Self::Commit,
-        Self::Component,
-        Self::Document,
-        Self::Environment,
-        Self::Identity,
-        Self::Policy,
-        Self::Predicate,
-        Self::Ref,
-        Self::Repository,
-        Self::Run,
-        Self::Secret,
-        Self::Signer,
-        Self::Subject,
-        Self::Submitter,
-        Self::Vulnerability,
-    ];
-
-    /// Returns the field's word: the flag of `custody find`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Artifact => "artifact",
-            Self::Builder => "builder",
-            Self::Commit => "commit",
-            Self::Component => "component",
-            Self::Document => "document",
-            Self::Environment => "environment",
-            Self::Identity => "identity",
-            Self::Policy => "policy",
-            Self::Predicate => "predicate",
-            Self::Ref => "ref",
-            Self::Repository => "repo",
-            Self::Run => "run",
-            Self::Secret => "secret",
-            Self::Signer => "signer",
-            Self::Subject => "subject",
-            Self::Submitter => "submitter",
-            Self::Vulnerability => "vulnerability",
-        }
-    }
-}
-
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Field {
-    type Err = UnknownWord;
-
-    fn from_str(text: &str) -> Result<Self, UnknownWord> {
-        word(&Self::ALL, Self::as_str, text)
-    }
 }
 
 impl Term {
