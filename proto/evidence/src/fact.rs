@@ -10,6 +10,7 @@ mod inventory;
 mod node;
 mod provenance;
 mod read;
+mod stage;
 mod term;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use custody_log::Timestamp;
 pub use edge::{Edge, EdgeKind};
 pub use node::{Node, NodeKind};
 pub use read::read;
+pub use stage::Stage;
 pub use term::{Field, Term, TermError};
 pub use word::UnknownWord;
 

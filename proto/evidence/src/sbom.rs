@@ -27,6 +27,15 @@ pub const DESCRIBED_MAX: usize = 1024;
 /// The most hashes and references that are read of one component: CycloneDX knows 12 hash algorithms.
 pub const COMPONENT_DETAILS_MAX: usize = 64;
 
+/// Whether statements with this predicate type carry a bill of materials: `https://cyclonedx.org/bom` and
+/// `https://spdx.dev/Document`, bare or with a version behind a slash. Which version it is, the document says itself.
+#[must_use]
+pub fn is_type(predicate_type: &str) -> bool {
+    ["https://cyclonedx.org/bom", "https://spdx.dev/Document"].iter().any(|base| {
+        predicate_type.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with("/v"))
+    })
+}
+
 /// Why a document was not read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SbomError {

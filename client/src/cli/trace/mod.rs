@@ -1,6 +1,5 @@
 //! `custody trace`: the chain of custody of a THING.
 
-mod stage;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use custody_client::ledger::{At, Labelled, Traced, TracedEdge};
 use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
 use custody_evidence::admission::SignerStatus;
-use custody_evidence::fact::Node;
+use custody_evidence::fact::{Node, Stage};
 use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
@@ -49,6 +48,15 @@ struct Chain {
     answer: Traced,
 }
 
+impl Chain {
+    /// Returns what the chain lacks, by the edges that were checked here: a server must not be able to hide a gap by
+    /// not naming it.
+    fn missing(&self) -> Vec<Stage> {
+        let edges = self.edges.iter().map(|edge| (edge.stage, edge.edge.kind));
+        Stage::missing(self.resolved.node.kind(), edges)
+    }
+}
+
 /// An edge, with what is known about it.
 struct CheckedEdge {
     edge: custody_evidence::fact::Edge,
@@ -56,7 +64,7 @@ struct CheckedEdge {
     status: &'static str,
     /// When it happened: claimed, and never later than the ledger learned it.
     time: Timestamp,
-    stage: stage::Stage,
+    stage: Stage,
 }
 
 /// Traces a THING.
@@ -159,7 +167,7 @@ fn check_edge(claimed: &TracedEdge, entry: &Checked) -> Result<CheckedEdge, Fail
         entry: claimed.entry,
         status: if claimed.conflict { "conflict" } else { status },
         time: happened.map_or(ledger_time, |happened| happened.min(ledger_time)),
-        stage: stage::Stage::of(claimed.edge.kind, stage::is_sbom(predicate)),
+        stage: Stage::of(claimed.edge.kind, predicate),
     })
 }
 
@@ -207,7 +215,7 @@ fn document(chain: &Chain, trust: &Trust) -> Value {
         "trust": session::trust_view(trust),
         "nodes": nodes,
         "edges": edges,
-        "missing": stage::missing(&chain.resolved.node, &chain.edges),
+        "missing": chain.missing().into_iter().map(Stage::as_str).collect::<Vec<_>>(),
         "truncated": answer.truncated,
         "complete": "claimed",
     })

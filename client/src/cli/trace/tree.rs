@@ -7,10 +7,9 @@ use anstyle::{AnsiColor, Style};
 use custody_client::freshness::Freshness;
 use custody_client::{Checked, Ledger, Level};
 use custody_evidence::admission::SignerStatus;
-use custody_evidence::fact::{EdgeKind, Node, NodeKind};
+use custody_evidence::fact::{EdgeKind, Node, NodeKind, Stage};
 use custody_log::{LeafIndex, Timestamp};
 
-use super::stage::{Stage, missing};
 use super::{Chain, CheckedEdge};
 use crate::cli::entry_view::{predicate_name, short};
 use crate::cli::output::escape_line;
@@ -28,26 +27,39 @@ const LINES_MAX: usize = 20;
 pub(super) fn draw(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
     let mut out = header(chain, ledger, now);
     out.push('\n');
-    let stages: [(&str, Vec<Line>); 7] = [
-        ("source", sources(chain)),
-        ("build", builds(chain)),
-        ("sbom", documents(chain, Stage::Sbom, now)),
-        ("scan", documents(chain, Stage::Scan, now)),
-        ("approval", approvals(chain)),
-        ("promote", promotions(chain)),
-        ("deploy", deployments(chain)),
-    ];
-    for (name, lines) in stages {
-        draw_stage(&mut out, name, &lines);
+    for stage in Stage::ALL {
+        draw_stage(&mut out, heading(stage), &lines(chain, stage, now));
     }
-    draw_stage(&mut out, "other", &others(chain));
-    let missing = missing(&chain.resolved.node, &chain.edges);
+    let missing: Vec<&str> = chain.missing().into_iter().map(Stage::as_str).collect();
     if !missing.is_empty() {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
         let _ = writeln!(out, "  {style}missing{style:#}  {}", missing.join(", "));
     }
     let _ = writeln!(out, "\n{}", footer(chain, ledger));
     out
+}
+
+/// The word before the lines of a stage; two are shortened to fit their column.
+const fn heading(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Promotion => "promote",
+        Stage::Deployment => "deploy",
+        other => other.as_str(),
+    }
+}
+
+fn lines(chain: &Chain, stage: Stage, now: Timestamp) -> Vec<Line> {
+    match stage {
+        Stage::Source => sources(chain),
+        // A review stands in the line of its commit.
+        Stage::Review => Vec::new(),
+        Stage::Build => builds(chain),
+        Stage::Sbom | Stage::Scan => documents(chain, stage, now),
+        Stage::Approval => approvals(chain),
+        Stage::Promotion => promotions(chain),
+        Stage::Deployment => deployments(chain),
+        Stage::Other => others(chain),
+    }
 }
 
 /// One line: what, who or when, by which entries, and whether it needs attention.

@@ -5,6 +5,7 @@ use super::{Facts, Field, Problem, Term, custody, inventory, provenance};
 use crate::predicate::{
     Approval, CustodyPredicate as _, Deployment, Promotion, Review, Source, slsa_v1, slsa_v02,
 };
+use crate::sbom;
 use crate::statement::Statement;
 
 /// Returns what the statement asserts.
@@ -62,17 +63,9 @@ fn reader_of(predicate_type: &str) -> Option<Reader> {
             custody::deployment(statement, &Deployment::decode(bytes)?, gather);
             Ok(())
         }),
-        other if is_sbom(other) => Some(inventory::read),
+        other if sbom::is_type(other) => Some(inventory::read),
         _ => None,
     }
-}
-
-/// `https://cyclonedx.org/bom` and `https://spdx.dev/Document`, bare or with a version behind a slash. Which version it
-/// is, the document says itself.
-fn is_sbom(predicate_type: &str) -> bool {
-    ["https://cyclonedx.org/bom", "https://spdx.dev/Document"].iter().any(|base| {
-        predicate_type.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with("/v"))
-    })
 }
 
 /// What does not depend on the predicate: every digest finds the entry, and several digests of one subject are the

@@ -219,6 +219,9 @@ fn words_are_read_back() {
     for field in Field::ALL {
         assert_eq!(field.as_str().parse(), Ok(field));
     }
+    for stage in Stage::ALL {
+        assert_eq!(stage.as_str().parse(), Ok(stage));
+    }
     assert!("Artifact".parse::<NodeKind>().is_err() && "".parse::<EdgeKind>().is_err());
     let node = Node::artifact(&Digest::sha256_of(b"x"));
     assert_eq!(Node::named(node.kind(), node.id()), Some(node));

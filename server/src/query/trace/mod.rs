@@ -1,15 +1,14 @@
 //! `trace`: the chain of custody around a node.
 //!
-//! `rules.rs` says what is followed, `walk.rs` follows it within bounds, `stage.rs` orders what was found.
+//! `rules.rs` says what is followed, `walk.rs` follows it within bounds; [`Stage`] orders what was found.
 
 mod rules;
-mod stage;
 mod walk;
 
 #[cfg(test)]
 mod tests;
 
-use custody_evidence::fact::{EdgeKind, Node};
+use custody_evidence::fact::{EdgeKind, Node, Stage};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
@@ -35,10 +34,10 @@ pub const ENVELOPE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 pub struct Trace {
     /// The node asked about first, then those of the edges, as they come.
     pub nodes: Vec<TracedNode>,
-    /// Source, review, build, SBOM, scans, approvals, promotions, deployments, others; within each by entry.
+    /// In the order of their stages, within each by entry.
     pub edges: Vec<TracedEdge>,
-    /// What the chain lacks, in the same order and words.
-    pub missing: Vec<&'static str>,
+    /// What the chain lacks, in the same order.
+    pub missing: Vec<Stage>,
     /// Whether a bound was hit and edges are left out.
     pub truncated: bool,
 }

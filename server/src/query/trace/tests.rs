@@ -1,8 +1,11 @@
-use custody_evidence::fact::{Edge, Facts, NodeKind};
+use custody_evidence::fact::{Edge, Facts, Field, NodeKind};
 
 use super::*;
 use crate::query::memory::{Memory, artifact, node, sha256, size};
 use EdgeKind as K;
+
+/// What says that an entry is a bill of materials.
+const BILL: (Field, &str) = (Field::Predicate, "https://cyclonedx.org/bom");
 
 fn commit() -> Node {
     node(NodeKind::Commit, &format!("https://github.com/acme/api@{}", "c".repeat(40)))
@@ -66,11 +69,15 @@ fn bill(memory: &mut Memory, of: &Node, digit: char, components: usize) {
     }));
     facts.labels.insert(document, "CycloneDX 1.6".to_owned());
     facts.components = Some(components);
-    memory.record_facts(3, facts, &[]);
+    memory.record_facts(3, facts, &[BILL]);
 }
 
 fn traced(memory: &Memory, node: &Node) -> Trace {
     trace(memory, node, None, memory.indexed_to).unwrap()
+}
+
+fn missing(trace: &Trace) -> Vec<&'static str> {
+    trace.missing.iter().map(|stage| stage.as_str()).collect()
 }
 
 fn kinds(trace: &Trace) -> Vec<&'static str> {
@@ -106,7 +113,7 @@ fn an_artifact_is_traced_from_source_to_deployment_in_reading_order() {
         kinds[3..7].sort_unstable();
     }
     assert_eq!(sorted.0, sorted.1);
-    assert_eq!(trace.missing, [""; 0]);
+    assert_eq!(missing(&trace), [""; 0]);
     assert!(!trace.truncated);
     assert_eq!(trace.nodes[0].node, artifact('a'));
     let deployment = trace.edges.last().unwrap();
@@ -127,19 +134,30 @@ fn the_same_question_has_the_same_answer_and_later_entries_do_not_change_it() {
 fn each_stage_that_lacks_its_evidence_is_missing() {
     let whole = chain();
     let all = ["deployment", "approval", "sbom", "scan", "build", "review", "source", "promotion"];
-    for (left_out, missing) in all.into_iter().enumerate() {
+    for (left_out, word) in all.into_iter().enumerate() {
         let mut memory = Memory::new();
         for (number, reading) in whole.readings.iter().enumerate() {
             let facts = if number == left_out { Facts::default() } else { reading.facts.clone() };
-            memory.record_facts(1, facts, &[]);
+            let predicate = if facts.components.is_some() { &[BILL][..] } else { &[] };
+            memory.record_facts(1, facts, predicate);
         }
         let trace = traced(&memory, &artifact('a'));
         // Without the build nothing leads to the commit.
-        let expected = if missing == "build" { vec!["source", "review", "build"] } else { vec![missing] };
-        assert_eq!(trace.missing, expected);
+        let expected = if word == "build" { vec!["source", "review", "build"] } else { vec![word] };
+        assert_eq!(missing(&trace), expected);
     }
     let unknown = traced(&whole, &artifact('f'));
     assert_eq!((unknown.missing.len(), unknown.edges.len(), unknown.nodes.len()), (8, 0, 1));
+    assert!(traced(&whole, &prod()).missing.is_empty(), "an environment has no chain");
+}
+
+#[test]
+fn a_bill_of_materials_that_is_not_understood_is_no_scan() {
+    let mut memory = Memory::new();
+    let document = named(NodeKind::Document, &sha256('d'));
+    memory.record(1, None, &[(artifact('a'), K::DescribedBy, document)], &[BILL]);
+    let missing = traced(&memory, &artifact('a')).missing;
+    assert!(missing.contains(&Stage::Scan) && !missing.contains(&Stage::Sbom));
 }
 
 #[test]
@@ -149,7 +167,9 @@ fn a_large_bill_of_materials_is_one_document_with_a_count() {
     let trace = traced(&memory, &artifact('a'));
     assert_eq!(kinds(&trace), ["described-by"]);
     assert_eq!(trace.nodes[1].label, "CycloneDX 1.6, 1700 components");
-    assert!(!trace.truncated && !trace.missing.contains(&"sbom") && trace.missing.contains(&"scan"));
+    assert!(
+        !trace.truncated && !trace.missing.contains(&Stage::Sbom) && trace.missing.contains(&Stage::Scan)
+    );
 }
 
 #[test]
@@ -263,7 +283,7 @@ fn depth_is_counted_in_edges_from_the_node() {
     let at = |depth| trace(&memory, &artifact('a'), Some(depth), size(8)).unwrap();
     assert_eq!(at(0).edges.len(), 0);
     assert!(at(1).edges.iter().all(|edge| edge.from == artifact('a')));
-    assert!(at(1).missing.contains(&"review"));
+    assert!(at(1).missing.contains(&Stage::Review));
     assert_eq!(at(2).edges, at(9).edges);
 }
 

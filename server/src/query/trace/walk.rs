@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use custody_evidence::fact::{Edge, EdgeKind, Node, Term};
+use custody_evidence::fact::{Edge, EdgeKind, Field, Node, Stage, Term};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::rules::{Role, Step, step};
-use super::stage::{self, Stage};
 use super::{
     ANSWER_BYTES_MAX, EDGES_MAX, EDGES_OF_A_KIND_MAX, ENTRIES_MAX, ENVELOPE_BYTES_MAX, Status, Trace,
     TracedEdge, TracedNode,
@@ -77,7 +76,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     }
 
     pub(super) fn finish(self, start: &Node) -> Trace {
-        let kinds: Vec<_> = self.edges.iter().map(|((stage, _, edge), _)| (*stage, edge.kind)).collect();
+        let kinds = self.edges.keys().map(|(stage, _, edge)| (*stage, edge.kind));
+        let missing = Stage::missing(start.kind(), kinds);
         let edges: Vec<_> = self.edges.into_values().collect();
         let mut seen = BTreeSet::new();
         let ends = edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
@@ -89,7 +89,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                 TracedNode { node: node.clone(), label }
             })
             .collect();
-        Trace { nodes, edges, missing: stage::missing(&kinds), truncated: self.truncated }
+        Trace { nodes, edges, missing, truncated: self.truncated }
     }
 
     /// Takes the edges of one node that belong to the trace.
@@ -121,7 +121,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
 
     /// Takes an edge into the answer; false if it has no room there.
     fn keep(&mut self, said: &Said, edge: &Edge, status: Status) -> bool {
-        let place = (Stage::of(edge.kind, said.components.is_some()), said.entry, edge.clone());
+        let place = (Stage::of(edge.kind, &said.predicate_type), said.entry, edge.clone());
         let ends = BTreeSet::from([&edge.from, &edge.to]);
         let added = ends.into_iter().filter(|node| !self.nodes.contains(node)).map(node_bytes);
         let edge_bytes = if self.edges.contains_key(&place) { 0 } else { edge_bytes(edge) };
@@ -219,6 +219,7 @@ fn most_specific(node: &Node) -> Option<Term> {
 struct Said {
     entry: LeafIndex,
     claimed: Option<Timestamp>,
+    predicate_type: String,
     components: Option<usize>,
     edges: Vec<(Edge, Step)>,
     labels: BTreeMap<Node, String>,
@@ -241,9 +242,11 @@ impl Said {
         let ends = edges.iter().flat_map(|(edge, _)| [&edge.from, &edge.to]);
         let label = |node: &Node| facts.labels.get(node).map(|label| (node.clone(), label.clone()));
         let labels = ends.filter_map(label).collect();
+        let predicate_type = reading.terms.iter().find(|term| term.field() == Field::Predicate);
+        let predicate_type = predicate_type.map(|term| term.value().to_owned()).unwrap_or_default();
         let Reading { entry, .. } = reading;
         let (entry, claimed, components) = (entry.index, facts.happened, facts.components);
-        (!edges.is_empty()).then_some(Self { entry, claimed, components, edges, labels })
+        (!edges.is_empty()).then_some(Self { entry, claimed, predicate_type, components, edges, labels })
     }
 }
 
