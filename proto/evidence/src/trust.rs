@@ -7,21 +7,22 @@
 //!
 //! The JSON is drawn in `docs/format.md`, "Trust document".
 
+mod check;
 mod document;
 mod error;
 mod log_key;
+mod members;
 mod rule;
 mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
 
-pub use document::{
-    FORMAT, Issuer, MAX_ENTRIES, Person, Predecessor, Role, RoleName, Roles, Successor, TrustDocument,
-    TrustMembers, TrustedRoot, statement_of,
-};
+pub use check::MAX_ENTRIES;
+pub use document::{FORMAT, TrustDocument, statement_of};
 pub use error::TrustError;
 pub use log_key::{LogKey, WindowError};
+pub use members::{Issuer, Person, Predecessor, Role, RoleName, Roles, Successor, TrustMembers, TrustedRoot};
 pub use rule::{About, Authority, IdentityPattern, WriterRule};
 pub use state::TrustState;
 

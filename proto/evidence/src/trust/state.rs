@@ -2,9 +2,10 @@
 
 use custody_log::{LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
 
-use super::document::{RoleName, TrustDocument};
+use super::document::TrustDocument;
 use super::error::TrustError;
 use super::log_key::{self, LogKey};
+use super::members::RoleName;
 use crate::dsse::{Envelope, IN_TOTO, ThresholdError};
 use crate::key::PublicKey;
 use crate::statement::Statement;
