@@ -1,12 +1,12 @@
 //! `custody record review`: who reviewed a commit.
 
-use custody_client::make::{Subject, custody};
+use custody_client::make::custody;
 use custody_evidence::predicate::{CustodyPredicate as _, Name, Review};
 use custody_log::Timestamp;
 
 use super::flags::{Common, name, time, unmade};
 use super::send;
-use super::surroundings::{self, Place};
+use super::surroundings::{Found, Place};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 
@@ -30,12 +30,8 @@ pub(crate) struct Args {
 
 /// Runs `custody record review`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let around = surroundings::read(context);
-    let missing = |error| surroundings::missing(&error);
-    let repository = around.repository(args.place.repo.as_ref()).map_err(missing)?;
-    let commit = around.commit(args.place.commit.as_ref()).map_err(missing)?;
-    let mut subjects = vec![Subject::of_commit(&repository, &commit)];
-    subjects.extend(args.common.subjects(&[], context)?);
+    let found = args.place.find(context)?;
+    let subjects = found.subjects(&args.common, context)?;
     let made = match (args.common.given(Review::TYPE, &subjects)?, args.approved_at) {
         (Some(made), _) => made,
         (None, None) => return Err(Failure::usage("missing_flag", "a review needs --approved-at TIME")),
@@ -43,6 +39,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             return Err(Failure::usage("missing_flag", "a review needs --reviewer WHO"));
         }
         (None, Some(approved_at)) => {
+            let Found { around, repository, commit } = found;
             let reference = around.reference(args.place.reference.as_deref(), &commit);
             let change = around.change(args.change_url.as_deref());
             let mut reviewers = args.reviewers;

@@ -1,11 +1,11 @@
 //! `custody record source`: a commit and its place.
 
-use custody_client::make::{Subject, custody, source};
+use custody_client::make::{custody, source};
 use custody_evidence::predicate::{CustodyPredicate as _, Source};
 
 use super::flags::{Common, name, unmade};
 use super::send;
-use super::surroundings::{self, Place};
+use super::surroundings::{self, Found, Place};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 
@@ -20,17 +20,15 @@ pub(crate) struct Args {
 
 /// Runs `custody record source`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let around = surroundings::read(context);
-    let missing = |error| surroundings::missing(&error);
-    let repository = around.repository(args.place.repo.as_ref()).map_err(missing)?;
-    let commit = around.commit(args.place.commit.as_ref()).map_err(missing)?;
-    let mut subjects = vec![Subject::of_commit(&repository, &commit)];
-    subjects.extend(args.common.subjects(&[], context)?);
+    let found = args.place.find(context)?;
+    let subjects = found.subjects(&args.common, context)?;
     let made = if let Some(made) = args.common.given(Source::TYPE, &subjects)? {
         made
     } else {
-        let reference =
-            around.required_reference(args.place.reference.as_deref(), &commit).map_err(missing)?;
+        let Found { around, repository, commit } = found;
+        let reference = around
+            .required_reference(args.place.reference.as_deref(), &commit)
+            .map_err(|error| surroundings::missing(&error))?;
         let object = surroundings::commit_object(&commit)?;
         let predicate = source(&repository, &commit, &object, name("--ref", &reference)?)
             .map_err(|error| Failure::usage("git", format!("commit {commit}: {error}")))?;

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use custody_client::ci::{self, Variables};
 use custody_client::git::{CommitId, CommitObject, GitError, Repository, RepositoryUrl};
-use custody_client::make::{Missing, Surroundings, WorkingCopy};
+use custody_client::make::{Missing, Subject, Surroundings, WorkingCopy};
 
+use super::flags::Common;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 
@@ -21,6 +22,32 @@ pub(super) struct Place {
     /// The branch or tag in full, such as `refs/heads/main` [default: from CI, or the git branch].
     #[arg(long = "ref", value_name = "REF")]
     pub(super) reference: Option<String>,
+}
+
+/// The commit that a statement is about, and what is known around it.
+pub(super) struct Found {
+    pub(super) around: Surroundings,
+    pub(super) repository: RepositoryUrl,
+    pub(super) commit: CommitId,
+}
+
+impl Place {
+    /// Finds the commit that is named, or the one that CI or the working copy is at.
+    pub(super) fn find(&self, context: &Context) -> Result<Found, Failure> {
+        let around = read(context);
+        let repository = around.repository(self.repo.as_ref()).map_err(|error| missing(&error))?;
+        let commit = around.commit(self.commit.as_ref()).map_err(|error| missing(&error))?;
+        Ok(Found { around, repository, commit })
+    }
+}
+
+impl Found {
+    /// Returns the subjects of a statement about the commit: itself, and those that were given.
+    pub(super) fn subjects(&self, common: &Common, context: &Context) -> Result<Vec<Subject>, Failure> {
+        let mut subjects = vec![Subject::of_commit(&self.repository, &self.commit)];
+        subjects.extend(common.subjects(&[], context)?);
+        Ok(subjects)
+    }
 }
 
 /// Reads both, and tells the user what was detected. A folder outside of git is no error: flags and CI may say enough.
