@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use custody_tests::source::{UsedPath, used_paths};
+use custody_tests::source::{UsedPath, belongs, is_test_file, used_paths};
 use custody_tests::workspace;
 
 /// What one folder of sources must not name. The first rule whose folder holds a file is not the only one: all
@@ -157,15 +157,6 @@ const MANIFESTS: &[(&str, &[&str])] = &[
 /// What the pure crates must not depend on at all.
 const IMPURE_CRATES: &[&str] =
     &["getrandom", "prost", "prost-types", "rustix", "sled", "tokio", "tonic", "tracing", "tempfile"];
-
-/// A file belongs to a folder, or is the module file of that name (`sequencer.rs` for `sequencer`).
-fn belongs(file: &Path, folder: &str) -> bool {
-    file.starts_with(folder) || file == Path::new(&format!("{folder}.rs"))
-}
-
-fn is_test_file(file: &Path) -> bool {
-    file.ends_with("tests.rs") || file.iter().any(|part| part == "tests")
-}
 
 /// Returns one line for each path that breaks a rule.
 fn broken(file: &Path, source: &str) -> Vec<String> {

@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use custody_tests::server::run;
-use custody_tests::source::{code_lines, declared_modules};
+use custody_tests::source::{
+    code_lines, declared_modules, is_crate_root, is_test_file, may_declare, module_name,
+};
 use custody_tests::workspace;
 
 /// A file longer than this holds more than one idea.
@@ -24,10 +26,6 @@ const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "
 
 /// Files that must show a letter of others: signature lines of notes start with an em dash.
 const FOREIGN_TEXT: &[&str] = &["docs/format.md"];
-
-fn is_test_file(file: &Path) -> bool {
-    file.ends_with("tests.rs") || file.iter().any(|part| part == "tests")
-}
 
 fn too_long(file: &Path, source: &str) -> Option<String> {
     let lines = code_lines(source);
@@ -170,38 +168,6 @@ fn every_source_is_built() {
         .map(|(file, _)| file.display().to_string())
         .collect();
     assert!(forgotten.is_empty(), "no `mod` names these:\n{}", forgotten.join("\n"));
-}
-
-fn is_crate_root(file: &Path) -> bool {
-    let name = file.file_name().unwrap_or_default();
-    let folder = file.parent().and_then(Path::file_name).unwrap_or_default();
-    name == "main.rs"
-        || name == "lib.rs"
-        || name == "build.rs"
-        || folder == "tests" && has_manifest(file, 2)
-        || folder == "benches"
-}
-
-/// Whether the folder `up` levels above the file holds a manifest.
-fn has_manifest(file: &Path, up: usize) -> bool {
-    file.ancestors().nth(up).is_some_and(|folder| workspace::root().join(folder).join("Cargo.toml").exists())
-}
-
-fn module_name(file: &Path) -> String {
-    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    if stem != "mod" {
-        return stem;
-    }
-    file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// Whether `other` is where the module of `file` would be declared: the crate root or `mod.rs` beside it, or the
-/// file named like its folder.
-fn may_declare(other: &Path, file: &Path) -> bool {
-    let of_folder = if file.ends_with("mod.rs") { file.parent() } else { Some(file) };
-    let Some(folder) = of_folder.and_then(Path::parent) else { return false };
-    let beside = other.parent() == Some(folder) && other != file;
-    beside || other == folder.with_extension("rs")
 }
 
 #[test]
