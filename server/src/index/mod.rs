@@ -42,9 +42,7 @@ mod state;
 mod store;
 
 #[cfg(test)]
-mod tests;
-#[cfg(test)]
-pub(crate) mod written;
+pub(crate) mod tests;
 
 pub use error::IndexError;
 pub use follower::Follower;

@@ -132,8 +132,8 @@ fn leading_of(term: &Term) -> Option<[u8; SHORT_LEN]> {
 #[cfg(test)]
 mod tests {
     use super::super::Source as _;
-    use super::super::written::{Written, index};
     use super::*;
+    use crate::index::tests::written::{Written, index};
 
     fn record() -> Vec<u8> {
         let digest = |digit: &str| digit.repeat(64);

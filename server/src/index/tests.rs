@@ -1,3 +1,5 @@
+pub(crate) mod written;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -9,8 +11,8 @@ use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, RootHash};
 use tokio::sync::watch;
 
+use self::written::{Written, busy, index, size};
 use super::state::StateFile;
-use super::written::{Written, busy, index, size};
 use super::{Follower, Index, IndexError, Progress, Reading, Source, Stored};
 use crate::journal::{self, Batch, OpenOptions, Staged};
 

@@ -73,7 +73,7 @@ mod tests {
 
     use super::*;
     use crate::index::Reading;
-    use crate::query::memory::{Memory, size, time};
+    use crate::query::tests::memory::{Memory, size, time};
 
     #[test]
     fn a_time_is_the_largest_tree_without_later_entries() {

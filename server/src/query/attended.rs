@@ -69,7 +69,7 @@ mod tests {
     use custody_evidence::thing::Thing;
 
     use super::*;
-    use crate::query::memory::{Memory, artifact, node, sha256, size, time};
+    use crate::query::tests::memory::{Memory, artifact, node, sha256, size, time};
     use crate::query::{At, Find, find, resolve, size_at, trace};
 
     /// Counts the looks, and says that the asker leaves with the third.

@@ -86,7 +86,7 @@ fn weight(reading: &Reading) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::memory::{Memory, index};
+    use crate::query::tests::memory::{Memory, index};
 
     #[test]
     fn stays_within_its_bytes_and_drops_what_was_used_longest_ago() {

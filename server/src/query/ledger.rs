@@ -79,10 +79,10 @@ mod tests {
 
     use super::*;
     use crate::index::Source;
-    use crate::index::written::{Written, busy, size};
+    use crate::index::tests::written::{Written, busy, size};
     use crate::query::find::{Condition, Find, find};
-    use crate::query::memory::Memory;
     use crate::query::resolve::resolve;
+    use crate::query::tests::memory::Memory;
 
     #[test]
     fn index_and_journal_answer_like_the_naive_model() {

@@ -18,7 +18,7 @@ mod evidence;
 mod postings;
 
 #[cfg(test)]
-pub(crate) mod memory;
+pub(crate) mod tests;
 
 pub use as_of::{AsOf, At, size_at};
 pub use attended::Attended;

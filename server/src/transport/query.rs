@@ -216,7 +216,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
-    use crate::query::memory::{Memory, node, size};
+    use crate::query::tests::memory::{Memory, node, size};
 
     fn log(min_size: u64) -> v1::Log {
         v1::Log { origin: "example.com/log".to_owned(), min_size }

@@ -9,7 +9,7 @@ use custody_log::{
     ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, RecordDigest, Timestamp, TreeSize,
 };
 
-use super::{IndexedEntry, Reading, Source, SourceError, Stored, read};
+use crate::index::{IndexedEntry, Reading, Source, SourceError, Stored, read};
 
 /// A journal in memory.
 #[derive(Debug, Default)]

@@ -1,7 +1,7 @@
 use custody_evidence::fact::{EdgeKind, NodeKind};
 
 use super::*;
-use crate::query::memory::{Memory, artifact, index, node, sha256, size, time};
+use crate::query::tests::memory::{Memory, artifact, index, node, sha256, size, time};
 
 fn conditions(texts: &[(&str, &str)]) -> Find {
     let conditions = texts.iter().map(|(field, value)| Condition::parse(field, value).unwrap()).collect();

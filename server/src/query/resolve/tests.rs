@@ -1,7 +1,7 @@
 use custody_evidence::fact::EdgeKind;
 
 use super::*;
-use crate::query::memory::{Memory, artifact, node, sha256, size};
+use crate::query::tests::memory::{Memory, artifact, node, sha256, size};
 
 const API: &str = "https://github.com/acme/api";
 

@@ -7,9 +7,8 @@ use custody_evidence::fact::{Edge, EdgeKind, Facts, Field, Node, NodeKind, Term}
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
 
-use super::error::QueryError;
-use super::evidence::Evidence;
 use crate::index::{IndexedEntry, Reading};
+use crate::query::{Evidence, QueryError};
 
 /// What is recorded, in order.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 use custody_evidence::fact::{Edge, Facts, Field, NodeKind};
 
 use super::*;
-use crate::query::memory::{Memory, artifact, node, sha256, size};
+use crate::query::tests::memory::{Memory, artifact, node, sha256, size};
 use EdgeKind as K;
 
 /// What says that an entry is a bill of materials.

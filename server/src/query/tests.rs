@@ -1,0 +1,3 @@
+//! What the tests of queries share.
+
+pub(crate) mod memory;
