@@ -21,6 +21,9 @@ use crate::index::{Index, IndexError, Source, SourceError, Stored};
 use crate::journal::{self, Journal, OpenError, ReadError, Reader};
 use crate::publish::{LeafSource, LogKeys, PublishError, Publisher, Tree, TreeError, WrongKey};
 
+/// The folder of the index inside the data directory.
+pub const INDEX_DIR: &str = "index";
+
 /// Where a log is kept and how.
 pub struct Settings {
     /// The data directory.
@@ -147,7 +150,7 @@ impl Ledger {
         keys.verifiers().check(&trust, opened.size)?;
         let source = Arc::new(CurrentJournal(RwLock::new(opened.reader.clone())));
         let indexed: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
-        let index = Index::open(&settings.dir.join("index"), indexed, &mut |step| {
+        let index = Index::open(&settings.dir.join(INDEX_DIR), indexed, &mut |step| {
             progress("index", step.done.get(), step.total.get());
         })?;
         let kept =

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use anstream::println;
 use clap::ValueEnum;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use super::progress::Bar;
 use super::{Exit, Failure};
 use crate::journal::{self, Damage, DiskFiles, Files, FsckReport};
 
@@ -32,17 +32,12 @@ pub(super) enum Output {
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    let bar = ProgressBar::new(0);
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} ({eta})")
-    {
-        bar.set_style(style);
-    }
+    let bar = Bar::of_bytes();
     let files: Arc<dyn Files> = Arc::new(DiskFiles);
     let report = journal::fsck(&args.data, &files, &mut |progress| {
-        bar.set_length(progress.bytes_total);
-        bar.set_position(progress.bytes);
+        bar.show("fsck", progress.bytes, progress.bytes_total);
     });
-    bar.finish_and_clear();
+    bar.finish();
     let report = report.map_err(|error| Failure::new(Exit::Usage, &error))?;
     match args.output {
         Output::Json => println!("{}", to_json(&report)),

@@ -3,6 +3,8 @@
 mod failure;
 mod fsck;
 mod init;
+mod progress;
+mod rebuild_index;
 mod run;
 
 use std::ffi::OsString;
@@ -29,6 +31,8 @@ enum Command {
     Run(run::Args),
     /// Read all of a log's files and name everything that is not as it was written.
     Fsck(fsck::Args),
+    /// Throw the index away and make it again from the log.
+    RebuildIndex(rebuild_index::Args),
 }
 
 /// Runs one command and returns the exit code.
@@ -45,6 +49,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>, environment: &Environment
         Command::Init(args) => init::run(&args),
         Command::Run(args) => run::run(args, environment),
         Command::Fsck(args) => fsck::run(&args),
+        Command::RebuildIndex(args) => rebuild_index::run(&args),
     };
     match ended {
         Ok(exit) => exit.into(),

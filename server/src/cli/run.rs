@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anstream::println;
-use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::progress::Bar;
 use super::{Exit, Failure, init};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Layer, LogFormat};
@@ -53,7 +53,7 @@ async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
     if !genesis::holds_log(&config.data)
         && let Err(error) = journal::open(&config.data, &OpenOptions::default())
     {
-        return Err(open_failure(&error.into(), config));
+        return Err(open_failure(&error.into(), &config.data));
     }
     let keys = config.keys.load().map_err(|error| {
         Failure::new(Exit::Usage, &error).hint("name the key files with --log-key and --freshness-key")
@@ -65,9 +65,9 @@ async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
     let address = listener.local_addr().map_err(|error| Failure::new(Exit::Unknown, &error))?;
     let journal = OpenOptions { reserve_bytes: config.disk_reserve, ..OpenOptions::default() };
     let settings = Settings { dir: config.data.clone(), journal, clock: Arc::new(SystemClock) };
-    let bar = Bar::new();
+    let bar = Bar::counting();
     let service = Service::start(settings, keys, &mut |work, done, of| bar.show(work, done, of))
-        .map_err(|error| open_failure(&error, config))?;
+        .map_err(|error| open_failure(&error, &config.data))?;
     bar.finish();
     announce(&service, address, dev.then_some(config.data.as_path()));
     service.serve(listener, stop).await.map_err(|error| Failure::new(Exit::Unknown, &error))?;
@@ -117,11 +117,12 @@ fn bind_failure(address: SocketAddr, error: &std::io::Error) -> Failure {
     failure.hint("name an address of this machine with --listen")
 }
 
-fn open_failure(error: &LedgerError, config: &Config) -> Failure {
-    let data = config.data.display();
+/// Says why a log does not open, and what to do.
+pub(super) fn open_failure(error: &LedgerError, dir: &Path) -> Failure {
+    let data = dir.display();
     match error {
-        LedgerError::Tree(TreeError::Root { .. }) if let Some(damage) = first_damage(&config.data) => {
-            let damaged = OpenError::Damaged { dir: config.data.clone(), damage: Box::new(damage) };
+        LedgerError::Tree(TreeError::Root { .. }) if let Some(damage) = first_damage(dir) => {
+            let damaged = OpenError::Damaged { dir: dir.to_owned(), damage: Box::new(damage) };
             Failure::new(Exit::No, &damaged)
                 .hint(format!("see all that is damaged: custodyd fsck --data {data}"))
         }
@@ -169,24 +170,4 @@ fn first_damage(data: &Path) -> Option<Damage> {
     let files: Arc<dyn Files> = Arc::new(DiskFiles);
     let report = journal::fsck(data, &files, &mut |_| {}).ok()?;
     report.findings.into_iter().next()
-}
-
-/// A progress bar on a terminal; it shows only work that takes a while.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn new() -> Self {
-        let style = ProgressStyle::with_template("{msg:>10} {bar:40} {pos}/{len} ({eta})");
-        Self(ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
-    }
-
-    fn show(&self, work: &'static str, done: u64, of: u64) {
-        self.0.set_message(work);
-        self.0.set_length(of);
-        self.0.set_position(done);
-    }
-
-    fn finish(&self) {
-        self.0.finish_and_clear();
-    }
 }

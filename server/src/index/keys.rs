@@ -13,9 +13,9 @@
 //!
 //! `index` is the leaf index, big endian, always last. `hash` is the first 16 bytes of the SHA-256 of the
 //! term's canonical value; `leading` the first 16 bytes of a digest, so that the digits which a person types
-//! are a range. A marker is the tree size (8, big endian) and the digest of the last entry below it (32). Rows
-//! found by `hash` and `leading` are candidates: queries check them against the facts of the entry, so a
-//! collision finds nothing.
+//! are a range. A marker is the tree size (8, big endian), the digest of the last entry below it (32), and the
+//! [`Tally`] of the rows of these entries (8 and 32). Rows found by `hash` and `leading` are candidates: queries
+//! check them against the facts of the entry, so a collision finds nothing.
 //!
 //! No key depends on another entry than its own: the rows of a range of entries are a function of these entries.
 
@@ -134,32 +134,72 @@ pub(crate) struct Marker {
     pub(crate) size: TreeSize,
     /// The entry at `size - 1`; 32 zero bytes at size 0. It tells this journal from another of the same log.
     pub(crate) last: EntryDigest,
+    /// The rows of the entries below `size`.
+    pub(crate) tally: Tally,
 }
 
 impl Marker {
-    pub(crate) const EMPTY: Self =
-        Self { size: TreeSize::ZERO, last: EntryDigest::from_bytes([0; EntryDigest::LEN]) };
+    pub(crate) const EMPTY: Self = Self {
+        size: TreeSize::ZERO,
+        last: EntryDigest::from_bytes([0; EntryDigest::LEN]),
+        tally: Tally::EMPTY,
+    };
 
     pub(crate) fn encode(&self) -> Vec<u8> {
-        [self.size.get().to_be_bytes().as_slice(), self.last.as_ref()].concat()
+        [self.size.get().to_be_bytes().as_slice(), self.last.as_ref(), &self.tally.encode()].concat()
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (size, last) = bytes.split_first_chunk::<INDEX_LEN>()?;
+        let (size, rest) = bytes.split_first_chunk::<INDEX_LEN>()?;
+        let (last, tally) = rest.split_first_chunk::<{ EntryDigest::LEN }>()?;
         let size = TreeSize::new(u64::from_be_bytes(*size)).ok()?;
-        Some(Self { size, last: EntryDigest::try_from(last).ok()? })
+        Some(Self { size, last: EntryDigest::from_bytes(*last), tally: Tally::decode(tally)? })
+    }
+}
+
+/// How many rows there are, and a hash over all of them that does not depend on their order: the sum of the
+/// SHA-256 of each key, in four lanes of 64 bits. A row that is lost, added or changed changes it. It is made to
+/// find faults of the disk and of the database, not forgeries: whoever can write the index can write its marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tally {
+    pub(crate) rows: u64,
+    lanes: [u64; 4],
+}
+
+impl Tally {
+    pub(crate) const EMPTY: Self = Self { rows: 0, lanes: [0; 4] };
+
+    /// Counts one row.
+    pub(crate) fn add(&mut self, key: &[u8]) {
+        let hash: [u8; 32] = Sha256::digest(key).into();
+        let (words, _) = hash.as_chunks::<8>();
+        for (lane, word) in self.lanes.iter_mut().zip(words) {
+            *lane = lane.wrapping_add(u64::from_be_bytes(*word));
+        }
+        self.rows = self.rows.wrapping_add(1);
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        [self.rows].iter().chain(&self.lanes).flat_map(|number| number.to_be_bytes()).collect()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.as_chunks::<8>();
+        let [rows, lanes @ ..] = numbers else { return None };
+        let lanes: &[[u8; 8]; 4] = lanes.try_into().ok().filter(|_| rest.is_empty())?;
+        Some(Self { rows: u64::from_be_bytes(*rows), lanes: lanes.map(u64::from_be_bytes) })
     }
 }
 
 /// What an index must say about itself to be used at all.
 ///
 /// ```text
-/// custody/index/v1
+/// custody/index/v2
 /// reader 1
 /// first sha256:<64 hex>
 /// ```
 pub(crate) fn header(reader: &str, first: &EntryDigest) -> Vec<u8> {
-    format!("custody/index/v1\nreader {reader}\nfirst {first}\n").into_bytes()
+    format!("custody/index/v2\nreader {reader}\nfirst {first}\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -202,10 +242,26 @@ mod tests {
 
     #[test]
     fn a_marker_of_another_length_is_none() {
-        let marker = Marker { size: TreeSize::new(9).unwrap(), last: EntryDigest::of(b"e") };
+        let mut tally = Tally::EMPTY;
+        tally.add(b"a row");
+        let marker = Marker { size: TreeSize::new(9).unwrap(), last: EntryDigest::of(b"e"), tally };
         let bytes = marker.encode();
         assert_eq!(Marker::decode(&bytes), Some(marker));
         assert_eq!(Marker::decode(&bytes[1..]), None);
         assert_eq!(Marker::decode(&[bytes.as_slice(), b"x"].concat()), None);
+    }
+
+    #[test]
+    fn a_tally_knows_no_order_and_every_row() {
+        let of = |keys: &[&str]| {
+            keys.iter().fold(Tally::EMPTY, |mut tally, key| {
+                tally.add(key.as_bytes());
+                tally
+            })
+        };
+        assert_eq!(of(&["a", "b", "c"]), of(&["c", "a", "b"]));
+        for other in [&["a", "b"][..], &["a", "b", "b"], &["a", "b", "c", "c"], &["a", "b", "d"]] {
+            assert_ne!(of(&["a", "b", "c"]), of(other), "{other:?}");
+        }
     }
 }

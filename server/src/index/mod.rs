@@ -27,8 +27,9 @@
 //! format, another reader version, another log's entry 0, a snapshot that was being written, a marker beyond the
 //! journal or over another entry than the journal's, and one that sled calls corrupted.
 //!
-//! A rebuild costs the entry index at once (2 or 3 rows an entry, some 20,000 entries a second) and the facts
-//! index in the background, while the server already records.
+//! A rebuild on a start costs the entry index at once (2 or 3 rows an entry, some 20,000 entries a second) and the
+//! facts index in the background, while the server already records. `custodyd rebuild-index` makes both in one pass
+//! (`rebuild.rs`), with nobody waiting for either.
 
 mod follower;
 mod keys;
@@ -37,6 +38,7 @@ mod source;
 mod error;
 mod open;
 mod reading;
+mod rebuild;
 mod rows;
 mod state;
 mod store;

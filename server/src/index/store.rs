@@ -13,6 +13,7 @@ use super::error::IndexError;
 use super::keys::{self, Marker, Prefix};
 use super::open::{self, Opened};
 use super::reading::{self, IndexedEntry, Reading};
+use super::rebuild::{self, Chunk};
 use super::rows::Rows;
 use super::source::Source;
 use super::state::StateFile;
@@ -57,6 +58,8 @@ pub enum Stage {
     Entries,
     /// Terms and leading digits.
     Facts,
+    /// Both at once, from nothing.
+    Both,
 }
 
 impl Index {
@@ -79,9 +82,37 @@ impl Index {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, IndexError> {
         let index = Self::open_as_it_is(dir, source, true)?;
-        index.catch_up_entries(progress)?;
-        index.catch_up_facts(progress)?;
+        let source = Arc::clone(&index.source);
+        rebuild::in_order(source.as_ref(), &mut |chunk| {
+            index.apply_both(&chunk)?;
+            progress(Progress { stage: Stage::Both, done: chunk.last.size, total: source.size() });
+            Ok(())
+        })?;
         Ok(index)
+    }
+
+    /// Returns how many rows both indexes have.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        let rows = |marker: &Mutex<Marker>| marker.lock().unwrap_or_else(PoisonError::into_inner).tally.rows;
+        rows(&self.entries).saturating_add(rows(&self.facts))
+    }
+
+    /// Applies what comes next to both indexes of an index that nobody else writes.
+    fn apply_both(&self, chunk: &Chunk) -> Result<(), IndexError> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
+        self.doubted(self.rows.add(&chunk.keys))?;
+        let marked = |tally| Marker { tally, ..chunk.last };
+        for (key, marker, tally) in [
+            (keys::ENTRIES_MARKER, &mut entries, chunk.entries),
+            (keys::FACTS_MARKER, &mut facts, chunk.facts),
+        ] {
+            self.doubted(self.rows.put(key, marked(tally).encode()))?;
+            **marker = marked(tally);
+        }
+        self.indexed_to.send_replace(chunk.last.size);
+        Ok(())
     }
 
     /// Flushes and syncs, so that the next open believes the index whatever happens to the machine. Takes the only
@@ -120,10 +151,16 @@ impl Index {
     /// one that is missing. Applying an entry again changes nothing.
     pub fn apply_entries(&self, entries: &[IndexedEntry]) -> Result<(), IndexError> {
         let mut marker = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(next) = covering(*marker, entries.iter().map(|entry| (entry.index, entry.digest)))? else {
+        let Some(mut next) = covering(*marker, entries.iter().map(|entry| (entry.index, entry.digest)))?
+        else {
             return Ok(());
         };
-        let keys: Vec<_> = entries.iter().flat_map(entry_keys).collect();
+        // Those that the marker covers are there, and counted.
+        let new = entries.iter().filter(|entry| !marker.size.contains(entry.index));
+        let keys: Vec<_> = new.flat_map(entry_keys).collect();
+        for key in &keys {
+            next.tally.add(key);
+        }
         self.doubted(self.rows.add(&keys))?;
         self.doubted(self.rows.put(keys::ENTRIES_MARKER, next.encode()))?;
         *marker = next;
@@ -165,8 +202,12 @@ impl Index {
         let mut next = *marker;
         for index in range(marker.size, total, at_most) {
             let reading = reading::read(index, &self.source.stored(index)?)?;
-            self.doubted(self.rows.add(&fact_keys(&reading)))?;
-            next = Marker { size: index.size_through(), last: reading.entry.digest };
+            let keys = fact_keys(&reading);
+            for key in &keys {
+                next.tally.add(key);
+            }
+            self.doubted(self.rows.add(&keys))?;
+            next = Marker { size: index.size_through(), last: reading.entry.digest, ..next };
         }
         if next.size > marker.size {
             self.doubted(self.rows.put(keys::FACTS_MARKER, next.encode()))?;
@@ -275,7 +316,7 @@ fn covering(
             return Err(IndexError::Gap { expected: next.size.next_index(), found: index });
         }
         if index == next.size.next_index() {
-            next = Marker { size: index.size_through(), last: digest };
+            next = Marker { size: index.size_through(), last: digest, ..next };
         }
     }
     Ok((next != marker).then_some(next))
@@ -287,7 +328,7 @@ fn range(done: TreeSize, total: TreeSize, at_most: u64) -> impl Iterator<Item = 
     (done.get()..end).filter_map(|index| LeafIndex::new(index).ok())
 }
 
-fn entry_keys(entry: &IndexedEntry) -> impl Iterator<Item = Vec<u8>> {
+pub(super) fn entry_keys(entry: &IndexedEntry) -> impl Iterator<Item = Vec<u8>> {
     let administrative = entry.administrative.then(Prefix::administrative);
     [Prefix::content(&entry.content), Prefix::envelope(&entry.envelope)]
         .into_iter()
@@ -295,7 +336,7 @@ fn entry_keys(entry: &IndexedEntry) -> impl Iterator<Item = Vec<u8>> {
         .map(|prefix| prefix.key(entry.index))
 }
 
-fn fact_keys(reading: &Reading) -> Vec<Vec<u8>> {
+pub(super) fn fact_keys(reading: &Reading) -> Vec<Vec<u8>> {
     let terms = reading.terms.iter().map(Prefix::term);
     let leading = reading.leading.iter().map(Prefix::leading);
     terms.chain(leading).map(|prefix| prefix.key(reading.entry.index)).collect()

@@ -16,6 +16,7 @@ mod end_to_end;
 mod large;
 mod model;
 mod quickstart;
+mod rebuild_index;
 mod rollback_and_fork;
 mod services;
 mod shutdown;
