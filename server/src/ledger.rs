@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, ClockError};
 use crate::index::{Index, IndexError, Source, SourceError, Stored};
-use crate::journal::{self, Journal, OpenError, ReadError, Reader};
+use crate::journal::{self, Journal, KeptCheckpoint, OpenError, ReadError, Reader};
 use crate::publish::{LeafSource, LogKeys, PublishError, Publisher, Tree, TreeError, WrongKey};
 
 /// The folder of the index inside the data directory.
@@ -189,7 +189,7 @@ impl Ledger {
             Tree::open(&settings.dir, size, root, &reader, &mut |done| progress("tiles", done, size.get()))?;
         let now = settings.clock.read()?.wall;
         let checkpoint = publisher.sign(size, root, now, &tree, &reader)?;
-        crate::sequencer::keep(journal.as_mut(), &checkpoint);
+        keep(journal.as_mut(), &checkpoint);
         let trust = Arc::new(trust);
         let head = Head { size, root, checkpoint, trust, admin, journal: reader, tree: Arc::new(tree) };
         Ok((head, Position { journal, last, last_digest }))
@@ -289,6 +289,16 @@ impl Source for CurrentJournal {
 impl LeafSource for Reader {
     fn leaf(&self, index: LeafIndex) -> Result<NodeHash, ReadError> {
         self.leaf_hash(index)
+    }
+}
+
+/// Writes a checkpoint to its slot. If that fails the entries are on disk all the same, and the next
+/// checkpoint or the next start writes it again.
+pub(crate) fn keep(journal: &mut dyn Journal, checkpoint: &SignedCheckpoint) {
+    let body = checkpoint.unverified();
+    let kept = KeptCheckpoint { size: body.size(), root: *body.root(), signed: checkpoint.bytes().to_vec() };
+    if let Err(error) = journal.keep_checkpoint(&kept) {
+        tracing::error!(%error, "the checkpoint was not kept");
     }
 }
 

@@ -136,6 +136,12 @@ const RULES: &[Rule] = &[
         because: "admission hands on to the sequencer and to nobody else",
     },
     Rule {
+        folder: "server/src/ledger",
+        except: &[],
+        never: &["crate::transport", "crate::admission", "crate::sequencer", "crate::query"],
+        because: "the open log does not know who writes to it or asks it",
+    },
+    Rule {
         folder: "server/src/sequencer",
         except: &[],
         never: &["crate::transport", "crate::query"],

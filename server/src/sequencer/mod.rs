@@ -24,8 +24,8 @@ use tokio::time::Instant;
 use self::batch::Draft;
 use crate::clock::{ClockError, Steadiness};
 use crate::index::IndexError;
-use crate::journal::{self, AppendError, Batch, Journal, KeptCheckpoint, ReadError};
-use crate::ledger::{Head, Ledger, LedgerError, Position, Settings, newest_admin};
+use crate::journal::{self, AppendError, Batch, Journal, ReadError};
+use crate::ledger::{Head, Ledger, LedgerError, Position, Settings, keep, newest_admin};
 use crate::publish::Publisher;
 
 /// The most entries of one batch. 512 of them are less than 1 MiB of entries and keep one index update small.
@@ -356,16 +356,6 @@ impl Sequencer {
 impl Submission {
     fn size(&self) -> usize {
         self.envelope.bytes().len().saturating_add(self.admission.record_bytes().len())
-    }
-}
-
-/// Writes a checkpoint to its slot. If that fails the entries are on disk all the same, and the next
-/// checkpoint or the next start writes it again.
-pub(crate) fn keep(journal: &mut dyn Journal, checkpoint: &custody_log::SignedCheckpoint) {
-    let body = checkpoint.unverified();
-    let kept = KeptCheckpoint { size: body.size(), root: *body.root(), signed: checkpoint.bytes().to_vec() };
-    if let Err(error) = journal.keep_checkpoint(&kept) {
-        tracing::error!(%error, "the checkpoint was not kept");
     }
 }
 
