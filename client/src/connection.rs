@@ -126,7 +126,7 @@ impl Connection {
     }
 
     pub(crate) fn query(&self) -> QueryClient<Channel> {
-        QueryClient::new(self.channel.clone()).max_decoding_message_size(QUERY_BYTES_MAX)
+        QueryClient::new(self.channel.clone()).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
     }
 
     pub(crate) fn recorder(&self) -> RecorderClient<Channel> {
@@ -210,9 +210,6 @@ impl Connection {
         CallError::TimedOut { server: self.server.clone(), after: self.patience.timeout }
     }
 }
-
-/// A trace may name many nodes and edges: 16 MiB is some 50,000 edges of 300 bytes.
-const QUERY_BYTES_MAX: usize = 16 << 20;
 
 /// Makes a request that carries its deadline, so that the server stops when nobody waits any more.
 pub(crate) fn request<T>(message: T, deadline: Duration) -> Request<T> {
