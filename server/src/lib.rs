@@ -1,6 +1,7 @@
 //! The Custody server: one log, kept on one machine.
 //!
-//! Data passes through the modules in this order; each knows only those named after it.
+//! Data passes through the modules in this order, and each knows only those named after it, with one exception: the
+//! sequencer asks admission again about what waits in its queue when the trust document moved.
 //!
 //! ```text
 //! transport   gRPC; errors to status                    the only place that knows tonic
@@ -9,6 +10,9 @@
 //! journal     the durable truth                         index, publish: derived from it
 //! query       questions over the index                  knows neither tonic nor sled
 //! ```
+//!
+//! Beside them: [`service`] starts and stops the parts, [`ledger`] is the open log that they share, [`genesis`] makes a
+//! new one.
 
 pub mod admission;
 pub mod cli;

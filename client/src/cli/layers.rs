@@ -1,8 +1,9 @@
 //! Where the value of a flag comes from: the flag itself, the environment, the configuration file, the
 //! default; in this order.
 //!
-//! Environment and file become the flag's default before clap reads the command line, so every flag of
-//! every command has them, and clap checks their values as it checks typed ones.
+//! Environment and file become the flag's default before clap reads the command line, so clap checks their values as
+//! it checks typed ones. All flags have them but those that weaken a check (`COMMAND_LINE_ONLY`) and those that belong
+//! to one call (`PER_CALL`).
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

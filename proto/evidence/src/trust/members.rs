@@ -47,7 +47,7 @@ pub struct TrustMembers {
     /// The certificate authorities and logs of others that are believed. Kept; not used yet.
     #[serde(default)]
     pub trusted_roots: Vec<TrustedRoot>,
-    /// The witnesses whose cosignatures count (c2sp.org/tlog-witness, type 0x04).
+    /// The witnesses whose cosignatures are counted (c2sp.org/tlog-witness, type 0x04). Nothing is decided by them yet.
     #[serde(with = "text::list", default)]
     pub witnesses: Vec<VerifierKey>,
     /// The log that this one continues.
