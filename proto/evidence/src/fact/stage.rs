@@ -56,6 +56,7 @@ impl Stage {
     /// Returns the stages that the chain of a node lacks: those that none of its edges, each with its stage, is
     /// evidence of. Only what is built and shipped can lack something: a component or an environment is shown
     /// with what names it.
+    #[must_use]
     pub fn missing(of: NodeKind, edges: impl IntoIterator<Item = (Self, EdgeKind)>) -> Vec<Self> {
         if !matches!(of, NodeKind::Artifact | NodeKind::Commit | NodeKind::Run) {
             return Vec::new();
