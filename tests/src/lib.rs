@@ -21,4 +21,5 @@ pub mod oracle;
 pub mod server;
 pub mod source;
 pub mod wire;
+pub mod words;
 pub mod workspace;

@@ -117,19 +117,19 @@ pub enum EnvelopeError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Base64Error {
     /// A character of neither alphabet, or characters of both.
-    #[error("character {at} belongs to neither alphabet, or to the other one")]
+    #[error("character {at} is in neither alphabet of base64, or not in the one of the characters before it")]
     Character {
         /// Position, 1-based.
         at: usize,
     },
     /// Not padded to a multiple of four characters, or padded wrongly.
-    #[error("{length} characters, and not padded to a multiple of four")]
+    #[error("it has {length} characters, expected a multiple of four, padded with =")]
     Padding {
         /// Length of the text.
         length: usize,
     },
     /// The last character carries bits that are not zero: two texts would stand for the same bytes.
-    #[error("the last character has bits that are not zero")]
+    #[error("its last character stands for no whole byte: bits that must be zero are not")]
     LastCharacter,
 }
 

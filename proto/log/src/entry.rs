@@ -62,13 +62,13 @@ pub enum EntryError {
         found: usize,
     },
     /// Not ASCII.
-    #[error("an entry is ASCII text")]
+    #[error("an entry is ASCII text, and these bytes are not")]
     NotText,
     /// The first line is not `custody/entry/v1`.
-    #[error("expected the first line custody/entry/v1")]
+    #[error("expected an entry, whose first line is custody/entry/v1")]
     Version,
     /// A line is missing, misspelt, out of order, or one too many.
-    #[error("line {line}: expected {expected:?}")]
+    #[error("line {line}: expected {}", or_end(.expected))]
     Line {
         /// 1-based.
         line: usize,
@@ -100,19 +100,21 @@ pub enum EntryError {
         why: TimestampError,
     },
     /// `previous none` anywhere but at index 0, or a digest at index 0.
-    #[error("previous is none at index 0 and nowhere else (index {index})")]
+    #[error(
+        "expected `previous none` at index 0 and a digest at every other, found otherwise at index {index}"
+    )]
     Previous {
         /// The entry's index.
         index: LeafIndex,
     },
     /// `admin none` anywhere but at index 0: entry 0 is administrative, so there is always one before.
-    #[error("admin is none at index 0 and nowhere else (index {index})")]
+    #[error("expected `admin none` at index 0 and an index at every other, found otherwise at index {index}")]
     NoAdmin {
         /// The entry's index.
         index: LeafIndex,
     },
     /// `admin` does not point before the entry.
-    #[error("admin {admin} does not come before index {index}")]
+    #[error("expected `admin` to name an entry before index {index}, found {admin}")]
     Admin {
         /// The index that `admin` names.
         admin: LeafIndex,
@@ -254,6 +256,11 @@ impl Value<'_> {
             .map_err(|why| EntryError::Number { line: self.line, why })?;
         Ok(Measured { digest, length })
     }
+}
+
+/// Returns what a line should start with, quoted; after the last line there is nothing.
+fn or_end(expected: &str) -> String {
+    if expected.is_empty() { "no further line".to_owned() } else { format!("{expected:?}") }
 }
 
 #[cfg(test)]

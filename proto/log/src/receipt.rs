@@ -50,11 +50,14 @@ pub enum ReceiptError {
         found: usize,
     },
     /// The part before the checkpoint is not UTF-8.
-    #[error("a receipt is UTF-8 text")]
+    #[error("a receipt is UTF-8 text, and these bytes are not")]
     NotText,
     /// The first line is not `c2sp.org/tlog-proof@v1`.
-    #[error("expected the first line c2sp.org/tlog-proof@v1")]
+    #[error("expected a receipt, whose first line is c2sp.org/tlog-proof@v1")]
     Version,
+    /// There is no blank line, which divides the proof from the checkpoint.
+    #[error("the proof does not end: expected a blank line and the checkpoint after it")]
+    Unended,
     /// A line is missing, misspelt or out of order.
     #[error("line {line}: expected {expected:?}")]
     Line {
@@ -126,8 +129,7 @@ impl Receipt {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| ReceiptError::NotText)?;
         // The first blank line ends the proof. The checkpoint after it has another, its own.
-        let (head, checkpoint) =
-            text.split_once("\n\n").ok_or(ReceiptError::Line { line: 1, expected: "a blank line" })?;
+        let (head, checkpoint) = text.split_once("\n\n").ok_or(ReceiptError::Unended)?;
         let mut lines = head.split('\n');
         if lines.next() != Some(VERSION) {
             return Err(ReceiptError::Version);

@@ -31,7 +31,8 @@ pub enum Refusal {
     NoSubject,
     /// A subject that cannot be found again.
     #[error(
-        "subject[{subject}] has no usable digest (it has {found:?}): give it a sha256, or for git a gitCommit"
+        "subject[{subject}] has no usable digest (it has {}): give it a sha256, or for git a gitCommit",
+        listed(.found)
     )]
     NoUsableDigest {
         /// Position of the subject, 0-based.
@@ -41,8 +42,9 @@ pub enum Refusal {
     },
     /// No signature is by a key of the trust document.
     #[error(
-        "none of the {tried} known keys made a signature of this envelope (it names {hints:?}): either an \
-         administrator must add the key to the trust document, or the payload was changed after it was signed"
+        "no known key made a signature of this envelope (tried {tried}; the envelope names {}): either an \
+         administrator must add the key to the trust document, or the payload was changed after it was signed",
+        listed(.hints)
     )]
     UnknownKey {
         /// The `keyid` of each signature, each cut to 200 characters.
@@ -59,7 +61,9 @@ pub enum Refusal {
         why: Failure,
     },
     /// A signature was made in a way that is not supported, and no other one holds.
-    #[error("signatures[{signature}] was not checked: {algorithm} is not supported, sign with a known key")]
+    #[error(
+        "signatures[{signature}] was not checked: {algorithm} is not supported, sign with Ed25519 or ECDSA P-256"
+    )]
     UnsupportedSignature {
         /// Position of the signature, 0-based.
         signature: usize,
@@ -307,6 +311,14 @@ const fn json_word(error: &JsonError) -> &'static str {
         | JsonFault::Reserved { .. }
         | JsonFault::Shape { .. } => "bad_json",
     }
+}
+
+/// Returns texts of an envelope as they are told: quoted, since anybody may have written them.
+fn listed(texts: &[String]) -> String {
+    if texts.is_empty() {
+        return "none".to_owned();
+    }
+    texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
 }
 
 fn rules_text(rules: &[RuleSummary]) -> String {

@@ -73,7 +73,7 @@ pub enum NotChecked {
 
 /// Fewer distinct keys signed than are needed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} of the {needed} signatures needed are there, by distinct keys", .signed.len())]
+#[error("expected signatures by {needed} distinct keys, found {}", .signed.len())]
 pub struct ThresholdError {
     /// How many distinct keys must sign.
     pub needed: usize,

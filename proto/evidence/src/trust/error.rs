@@ -64,7 +64,7 @@ pub enum TrustError {
         found: String,
     },
     /// Version 0.
-    #[error("versions count from 1")]
+    #[error("expected a version of 1 or more, found 0")]
     VersionZero,
     /// Not the version that follows.
     #[error("expected version {expected}, found {found}: propose again from the newest document")]
@@ -93,7 +93,7 @@ pub enum TrustError {
         found: usize,
     },
     /// Base64 of a key that cannot be read.
-    #[error("keys[{key}] is not standard base64 with padding")]
+    #[error("keys[{key}]: expected the key in standard base64 with padding")]
     KeyBase64 {
         /// The id it is listed under.
         key: KeyId,
@@ -107,7 +107,7 @@ pub enum TrustError {
         source: KeyError,
     },
     /// A key under an id that is not its own.
-    #[error("keys[{named}] is a key whose id is {computed}")]
+    #[error("keys[{named}] holds a key whose id is {computed}: list it under that id")]
     KeyIdMismatch {
         /// The id it is listed under.
         named: KeyId,
@@ -123,7 +123,7 @@ pub enum TrustError {
         key: KeyId,
     },
     /// A key id that is named twice in one list.
-    #[error("{place} names key {key} twice")]
+    #[error("{place} names key {key} twice: list each key once")]
     DuplicateKey {
         /// Where.
         place: String,
@@ -209,7 +209,7 @@ pub enum TrustError {
     },
     /// A rule that holds for nobody, or allows nothing.
     #[error(
-        "the writer rule {rule:?} has an empty {member}, so it would allow nothing: fill it, or leave the rule out"
+        "the writer rule {rule:?} has nothing in `{member}`, so it would allow nothing: fill it, or leave the rule out"
     )]
     EmptyRule {
         /// The rule's name.

@@ -26,7 +26,7 @@ pub struct LogKey {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// No log key at all.
-    #[error("there is no log key")]
+    #[error("log_keys is empty: expected at least one key that signs checkpoints")]
     None,
     /// The first window does not start at size 0.
     #[error("log_keys[0] starts at size {found}, expected 0")]

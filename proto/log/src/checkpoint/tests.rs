@@ -230,7 +230,7 @@ fn messages_say_what_was_expected_and_what_was_found() {
     let witness_hash = witness().verifier().key_hash();
     let expected = [
         "expected a checkpoint of example.com/other, found one of example.com/log".to_owned(),
-        format!("no signature is by a known key; the note is signed by [\"example.com/log+{hash}\"]"),
+        format!("no signature is by a known key; the note is signed by \"example.com/log+{hash}\""),
         format!("the key witness.example.org+{witness_hash} is of type Cosignature, expected Ed25519"),
         "tree size: expected a decimal number without leading zeros, found \"01043\"".to_owned(),
     ];

@@ -245,12 +245,12 @@ fn messages_say_where_and_what() {
         refused("admin 987", "admin 1042"),
     ];
     let expected = [
-        "expected the first line custody/entry/v1",
+        "expected an entry, whose first line is custody/entry/v1",
         "line 2: expected a decimal number without leading zeros, found \"01042\"",
         "line 3: expected a time like 2026-11-22T20:31:24.120394Z, found \"2026-11-22\"",
         "line 4: expected 64 lower-case hex digits, found \
          \"5E5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e\"",
-        "admin 1042 does not come before index 1042",
+        "expected `admin` to name an entry before index 1042, found 1042",
     ];
     assert_eq!(messages.map(|message| message.to_string()), expected);
 }

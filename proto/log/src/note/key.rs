@@ -48,7 +48,7 @@ pub enum VerifierKeyError {
     #[error("the key is not standard base64 with padding")]
     Base64,
     /// A type that we do not verify.
-    #[error("key type {found:?} is none of 0x01 (Ed25519) and 0x04 (cosignature)")]
+    #[error("expected key type 0x01 (Ed25519) or 0x04 (cosignature), found {}", type_byte(.found.as_ref()))]
     Algorithm {
         /// The type byte; none if there are no bytes at all.
         found: Option<u8>,
@@ -244,4 +244,8 @@ impl std::fmt::Debug for KeyHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "KeyHash({self})")
     }
+}
+
+fn type_byte(found: Option<&u8>) -> String {
+    found.map_or_else(|| "no byte at all".to_owned(), |byte| format!("{byte:#04x}"))
 }

@@ -95,7 +95,7 @@ pub enum NoteError {
         hash: KeyHash,
     },
     /// No signature is by a key that was given.
-    #[error("no signature is by a known key; the note is signed by {found:?}")]
+    #[error("no signature is by a known key; the note is signed by {}", listed(.found))]
     NoKnownSignature {
         /// Name and key hash of the first signatures there are, at most eight, names cut to 80 characters.
         found: Vec<String>,
@@ -216,6 +216,14 @@ fn check_distinct(keys: &[VerifierKey]) -> Result<(), NoteError> {
         Some(key) => Err(NoteError::DuplicateKey { name: key.name().clone(), hash: key.key_hash() }),
         None => Ok(()),
     }
+}
+
+/// Returns the names of keys as they are told; what a note says of itself is quoted.
+fn listed(keys: &[String]) -> String {
+    if keys.is_empty() {
+        return "none".to_owned();
+    }
+    keys.iter().map(|key| format!("{key:?}")).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

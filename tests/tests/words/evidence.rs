@@ -1,0 +1,278 @@
+//! The errors of evidence: JSON, envelopes, keys, statements, facts, SBOMs, admission.
+
+use std::collections::BTreeSet;
+
+use custody_evidence::Digest;
+use custody_evidence::admission::{RecordError, Refusal, RuleSummary};
+use custody_evidence::digest_set::DigestError;
+use custody_evidence::dsse::{Base64Error, EnvelopeError, Failure, NotChecked, ThresholdError};
+use custody_evidence::fact::{Field, NodeKind, Problem, TermError};
+use custody_evidence::identity::IdentityError;
+use custody_evidence::json::{JsonError, JsonFault};
+use custody_evidence::key::{Algorithm, KeyError, KeyId, KeyIdError, SignatureError, SigningKeyError};
+use custody_evidence::predicate::NameError;
+use custody_evidence::purl::PurlError;
+use custody_evidence::repository::{CommitIdError, RepositoryError};
+use custody_evidence::sbom::{LeftOut, NotInterpreted, SbomError};
+use custody_evidence::statement::{StatementBuildError, StatementError};
+use custody_evidence::thing::ThingError;
+use custody_evidence::trust::TrustError;
+use custody_log::TimestampError;
+use custody_tests::every;
+use custody_tests::words::lines;
+
+fn found() -> String {
+    "found".to_owned()
+}
+
+fn json() -> JsonError {
+    JsonError {
+        fault: JsonFault::Duplicate { name: "x".to_owned() },
+        line: 2,
+        column: 7,
+        path: "predicate.x".to_owned(),
+    }
+}
+
+fn key() -> KeyId {
+    KeyId::from_bytes([1; 32])
+}
+
+fn digest() -> DigestError {
+    DigestError::Value { algorithm: "sha256".to_owned(), found: "00".to_owned() }
+}
+
+fn purl() -> PurlError {
+    PurlError::Form { found: "pkg:npm".to_owned(), why: "it has no name".to_owned() }
+}
+
+#[test]
+fn every_error_of_a_value_has_its_words() {
+    let digest_error = every!(DigestError {
+        Form { found: found() },
+        Text { found: found() },
+        Value { algorithm: "sha256".to_owned(), found: "00".to_owned() },
+        Value { algorithm: "gitCommit".to_owned(), found: "00".to_owned() },
+    });
+    let purl_error = every!(PurlError {
+        TooLong { found: 4097 },
+        Control { found: "pkg:npm/a\nb".to_owned() },
+        Form { found: "pkg:npm".to_owned(), why: "it has no name".to_owned() },
+    });
+    let term = every!(TermError {
+        Digest(digest()),
+        Purl(purl()),
+        Commit { found: found() },
+        Text { field: Field::Builder, found: String::new() },
+    });
+    let identity = every!(IdentityError {
+        Key(KeyIdError { found: found() }),
+        Form { found: found() },
+    });
+    let thing = every!(ThingError {
+        Form { found: String::new() },
+        Digest { source: digest() },
+        Index { found: "index:x".to_owned() },
+        Key { found: "key:00".to_owned() },
+        Purl { source: purl() },
+        Prefix { found: "1234".to_owned() },
+    });
+    let text = [
+        lines("DigestError", &digest_error),
+        lines("PurlError", &purl_error),
+        lines("TermError", &term),
+        lines("IdentityError", &identity),
+        lines("ThingError", &thing),
+        lines("RepositoryError", &[("RepositoryError", RepositoryError { found: found() })]),
+        lines("CommitIdError", &[("CommitIdError", CommitIdError { found: found() })]),
+        lines("NameError", &[("NameError", NameError { found: String::new() })]),
+        lines("UnknownWord", &[("UnknownWord", "found".parse::<NodeKind>().unwrap_err())]),
+    ];
+    super::hold("evidence_values", &text.concat());
+}
+
+#[test]
+fn every_error_of_json_envelopes_and_keys_has_its_words() {
+    let fault = every!(JsonFault {
+        Utf8,
+        ByteOrderMark,
+        Truncated,
+        Unexpected { expected: "a value", found: '}' },
+        Trailing,
+        Depth { max: 64 },
+        Duplicate { name: "x".to_owned() },
+        Control,
+        Escape,
+        Reserved { name: "x".to_owned() },
+        Shape { problem: "missing field `payload`".to_owned() },
+    });
+    let base64 = every!(Base64Error { Character { at: 7 }, Padding { length: 7 }, LastCharacter });
+    let envelope = every!(EnvelopeError {
+        TooLong { max: 64 << 20, found: (64 << 20) + 1 },
+        Json(json()),
+        OtherKind { kind: "a Sigstore bundle" },
+        Payload { problem: Base64Error::LastCharacter },
+        PayloadTypeTooLong { max: 1024, found: 1025 },
+        TooManySignatures { max: 16, found: 17 },
+        NoSignature,
+        KeyIdTooLong { index: 1, max: 1024, found: 1025 },
+    });
+    let failed = every!(Failure {
+        Undecodable(Base64Error::Padding { length: 7 }),
+        NotByHintedKey { key: key() },
+        NoKey { tried: 3 },
+    });
+    let not_checked = every!(NotChecked {
+        NoKeys,
+        TooManyKeys { tried: 64, keys: 65 },
+        TooMuchToHash { tried: 2, keys: 3 },
+    });
+    let threshold = ThresholdError { needed: 2, signed: BTreeSet::from([key()]), verdicts: Vec::new() };
+    let public = every!(KeyError {
+        Pem,
+        Label { label: "CERTIFICATE".to_owned() },
+        Private,
+        Der,
+        Unsupported { algorithm: "RSA".to_owned() },
+        NotCanonical { algorithm: Algorithm::EcdsaP256 },
+        Unusable { algorithm: Algorithm::Ed25519 },
+    });
+    let private = every!(SigningKeyError {
+        Pem,
+        Label { label: "CERTIFICATE".to_owned() },
+        Encrypted,
+        OldForm { form: "SEC 1".to_owned() },
+        Pkcs8,
+        Unsupported { algorithm: "RSA".to_owned() },
+        Public(KeyError::Unusable { algorithm: Algorithm::Ed25519 }),
+    });
+    let text = [
+        lines("JsonFault", &fault),
+        lines("JsonError", &[("JsonError", json())]),
+        lines("Base64Error", &base64),
+        lines("EnvelopeError", &envelope),
+        lines("Failure", &failed),
+        lines("NotChecked", &not_checked),
+        lines("ThresholdError", &[("ThresholdError", threshold)]),
+        lines("KeyIdError", &[("KeyIdError", KeyIdError { found: found() })]),
+        lines("KeyError", &public),
+        lines("SigningKeyError", &private),
+        lines(
+            "SignatureError",
+            &[("SignatureError", SignatureError { algorithm: Algorithm::Ed25519, key: key() })],
+        ),
+    ];
+    super::hold("evidence_envelopes", &text.concat());
+}
+
+#[test]
+fn every_error_of_statements_and_facts_has_its_words() {
+    let statement = every!(StatementError {
+        Json(json()),
+        NoType,
+        Type { found: "https://in-toto.io/Statement/v9".to_owned() },
+        NoPredicateType,
+        PredicateType { found: "a b".to_owned() },
+        Predicate { found: "[1]".to_owned() },
+        TooManySubjects { max: 1024, found: 1025 },
+        TooManyDigests { max: 4096, found: 4097 },
+        TooManySubjectDigests { subject: 1, max: 16, found: 17 },
+        Digest { subject: 1, source: digest() },
+    });
+    let build = every!(StatementBuildError {
+        Statement(StatementError::NoType),
+        Predicate { why: "expected value at line 1 column 1".to_owned() },
+    });
+    let not_read = every!(NotInterpreted {
+        CycloneDxVersion { version: "1.1".to_owned() },
+        SpdxVersion { version: "SPDX-2.1".to_owned() },
+        Spdx3,
+        SpdxTagValue,
+        Xml,
+        Unknown,
+    });
+    let sbom = every!(SbomError {
+        Shape { why: "components is not a list".to_owned() },
+        TooManyComponents { max: 100_000, found: 100_001 },
+        NotInterpreted(NotInterpreted::Xml),
+    });
+    let left_out = every!(LeftOut {
+        Component { why: "missing field `name`".to_owned() },
+        Digest(digest()),
+        Purl(purl()),
+    });
+    let problem = every!(Problem {
+        Digest(digest()),
+        MalformedDigest { digest: Digest::read("sha256", "00").unwrap() },
+        Purl(purl()),
+        Time(TimestampError::Form { found: found() }),
+        Name { found: String::new() },
+        Predicate(json()),
+        Sbom(SbomError::NotInterpreted(NotInterpreted::Xml)),
+        Component { why: "missing field `name`".to_owned() },
+        TooManyDependencies { max: 1000 },
+        CommitNotSubject { named: "16d9990".to_owned() },
+        NotInterpreted { predicate_type: "urn:example".to_owned() },
+        NoPredicate,
+        TooManyEdges,
+        TooManyWarnings,
+    });
+    let text = [
+        lines("StatementError", &statement),
+        lines("StatementBuildError", &build),
+        lines("NotInterpreted", &not_read),
+        lines("SbomError", &sbom),
+        lines("LeftOut", &left_out),
+        lines("Problem", &problem),
+    ];
+    super::hold("evidence_statements", &text.concat());
+}
+
+#[test]
+fn every_refusal_of_admission_has_its_words() {
+    let rule = |name: &str| RuleSummary {
+        rule: name.to_owned(),
+        predicates: vec!["https://slsa.dev/provenance/v1".to_owned(), "urn:custody:review:v1".to_owned()],
+    };
+    let at = |text: &str| text.parse().unwrap();
+    let predicate_type = || "urn:custody:approval:v1".to_owned();
+    let refusal = every!(Refusal {
+        Envelope(EnvelopeError::NoSignature),
+        Statement(StatementError::NoType),
+        NotInToto { payload_type: "text/plain".to_owned() },
+        NoSubject,
+        NoUsableDigest { subject: 1, found: vec!["md5".to_owned(), "sha1".to_owned()] },
+        NoUsableDigest { subject: 0, found: Vec::new() },
+        UnknownKey { hints: vec!["a".to_owned(), "b".to_owned()], tried: 3 },
+        UnknownKey { hints: Vec::new(), tried: 1 },
+        BadSignature { signature: 1, why: Failure::NoKey { tried: 3 } },
+        UnsupportedSignature { signature: 1, algorithm: "RSA".to_owned() },
+        TooManyKeys { signature: 1, tried: 64, keys: 65 },
+        TooMuchToHash { signature: 1, tried: 2, keys: 3 },
+        KeyNotAllowed { key: key(), predicate_type: predicate_type(), rules: vec![rule("ci"), rule("build")] },
+        KeyNotAllowed { key: key(), predicate_type: predicate_type(), rules: Vec::new() },
+        OutsideNamespace {
+            key: key(),
+            rule: "ci".to_owned(),
+            namespace: "https://github.com/acme/".to_owned(),
+            subject: 1,
+            found: "https://github.com/other/api".to_owned(),
+        },
+        OwnBuildsUndecided { key: key(), rule: "ci".to_owned() },
+        FutureTime {
+            path: "predicate.at".to_owned(),
+            claimed: at("2026-11-22T14:00:00.000000Z"),
+            now: at("2026-11-20T14:00:00.000000Z"),
+        },
+        NotYetSupported { predicate_type: "urn:custody:distrust:v1".to_owned() },
+        Trust(TrustError::VersionZero),
+        RecordTooLarge { max: 1 << 20, found: (1 << 20) + 1 },
+    });
+    let record = every!(RecordError {
+        TooLong { max: 1 << 20, found: (1 << 20) + 1 },
+        Json(json()),
+        Format { found: found() },
+        UnknownCritical { name: "quorum".to_owned() },
+    });
+    super::hold("admission", &[lines("Refusal", &refusal), lines("RecordError", &record)].concat());
+}

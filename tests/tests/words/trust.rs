@@ -1,0 +1,94 @@
+//! The errors of trust documents.
+
+use std::collections::BTreeSet;
+
+use custody_evidence::dsse::ThresholdError;
+use custody_evidence::json::{JsonError, JsonFault};
+use custody_evidence::key::{KeyError, KeyId};
+use custody_evidence::statement::StatementError;
+use custody_evidence::trust::{RoleName, TrustError, WindowError};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+use custody_tests::every;
+use custody_tests::words::lines;
+
+fn size(number: u64) -> TreeSize {
+    TreeSize::new(number).unwrap()
+}
+
+fn index(number: u64) -> LeafIndex {
+    LeafIndex::new(number).unwrap()
+}
+
+fn key(byte: u8) -> KeyId {
+    KeyId::from_bytes([byte; 32])
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn too_few() -> Box<ThresholdError> {
+    Box::new(ThresholdError { needed: 2, signed: BTreeSet::from([key(1)]), verdicts: Vec::new() })
+}
+
+#[test]
+fn every_error_of_a_trust_document_has_its_words() {
+    let json = JsonError {
+        fault: JsonFault::Duplicate { name: "keys".to_owned() },
+        line: 1,
+        column: 7,
+        path: "predicate.keys".to_owned(),
+    };
+    let found = || "found".to_owned();
+    let vkey = || "example.com/test+80949bf5+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c".to_owned();
+    let trust = every!(TrustError {
+        Json(json),
+        Format { found: found() },
+        UnknownCritical { name: "quorum".to_owned() },
+        Statement(StatementError::NoType),
+        PayloadType { found: "text/plain".to_owned() },
+        PredicateType { found: "urn:example".to_owned() },
+        NoPredicate,
+        Subject {
+            origin: "example.com/test".to_owned(),
+            expected: custody_evidence::Digest::sha256_of(b"document"),
+        },
+        Origin { expected: "example.com/test".to_owned(), found: "example.com/other".to_owned() },
+        VersionZero,
+        Version { expected: 3, found: 2 },
+        Index { before: index(7), found: index(7) },
+        TooMany { list: "writers", max: 64, found: 65 },
+        KeyBase64 { key: key(1) },
+        Key { key: key(1), source: KeyError::Pem },
+        KeyIdMismatch { named: key(1), computed: key(2) },
+        UnknownKey { place: "roles.root".to_owned(), key: key(1) },
+        DuplicateKey { place: "roles.root".to_owned(), key: key(1) },
+        ThresholdRange { role: RoleName::Root, threshold: 3, keys: 2 },
+        TooManyRoleKeys { role: RoleName::Root, max: 16, found: 17 },
+        Windows(WindowError::None),
+        WindowsPast { from: size(7), size: size(8) },
+        KeyType { list: "log_keys", vkey: vkey(), expected: 1 },
+        KeyName { vkey: vkey(), origin: "example.com/other".to_owned() },
+        KeyReused { list: "freshness_keys", vkey: vkey() },
+        Name { place: "people[1]".to_owned(), found: String::new() },
+        TwoPeople { identity: key(1).into(), second: "bob".to_owned() },
+        EmptyRule { rule: "ci".to_owned(), member: "predicates" },
+        Administrative { rule: "ci".to_owned(), found: "urn:custody:trust:v1".to_owned() },
+        Root { whose: "the new", source: too_few() },
+        LogKey { vkey: vkey(), source: too_few() },
+        Expired { expires: time("2026-11-20T14:00:00.000000Z"), now: time("2026-11-21T14:00:00.000000Z") },
+        Missing,
+    });
+    let window = every!(WindowError {
+        None,
+        Start { found: size(1) },
+        Empty { position: 1, from: size(7), until: size(7) },
+        Order { position: 1, from: size(7), before: size(8) },
+        NoOverlap { position: 1, from: size(8), until: size(7) },
+        NoEnd { position: 0 },
+        End { position: 1, until: size(7) },
+        Three { position: 2, from: size(7) },
+        Twice { position: 1 },
+    });
+    super::hold("trust", &[lines("TrustError", &trust), lines("WindowError", &window)].concat());
+}
