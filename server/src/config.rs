@@ -82,7 +82,7 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// The config file is not what it should be.
-    #[error("the config file {}: {source}", path.display())]
+    #[error("the config file {}: {}", path.display(), source.to_string().trim_end())]
     Content {
         /// The file.
         path: PathBuf,
@@ -100,7 +100,7 @@ pub enum ConfigError {
         found: String,
     },
     /// No data directory.
-    #[error("no data directory is named: give --data DIR, CUSTODYD_DATA, or data in the config file")]
+    #[error("no data directory is named")]
     NoData,
 }
 

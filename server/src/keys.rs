@@ -43,7 +43,7 @@ pub enum KeyFileError {
         path: PathBuf,
     },
     /// Others can read the file.
-    #[error("the key file {} can be read by others (mode {mode:04o}); run chmod 600 on it", path.display())]
+    #[error("the key file {} can be read by others: expected mode 0600, found {mode:04o}", path.display())]
     Open {
         /// The file.
         path: PathBuf,

@@ -122,7 +122,7 @@ pub enum LedgerError {
     #[error(transparent)]
     Clock(#[from] ClockError),
     /// The log holds no entry, which `custodyd init` never leaves behind.
-    #[error("the log is empty: custodyd init was not finished; remove the directory and run it again")]
+    #[error("the log is empty: custodyd init was not finished")]
     Empty,
 }
 

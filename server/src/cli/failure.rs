@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anstream::eprintln;
+use anstream::eprint;
 
 /// The exit codes of both binaries; scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,11 +69,17 @@ impl Failure {
         self.exit
     }
 
-    /// Prints `error:` and `hint:`.
-    pub fn print(&self) {
-        eprintln!("error: {}", self.message);
-        if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+    /// Returns the lines that people read: `error:` and `hint:`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("error: {}\nhint: {hint}\n", self.message),
+            None => format!("error: {}\n", self.message),
         }
+    }
+
+    /// Prints them.
+    pub fn print(&self) {
+        eprint!("{}", self.text());
     }
 }

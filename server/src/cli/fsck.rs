@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anstream::println;
+use anstream::{print, println};
 use clap::ValueEnum;
 use serde_json::json;
 
@@ -38,40 +38,41 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         bar.show("fsck", progress.bytes, progress.bytes_total);
     });
     bar.finish();
-    let report = report.map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let report = report?;
     match args.output {
         Output::Json => println!("{}", to_json(&report)),
-        Output::Text => print(&report),
+        Output::Text => print!("{}", text(&report)),
     }
     Ok(if report.findings.is_empty() { Exit::Yes } else { Exit::No })
 }
 
-fn print(report: &FsckReport) {
-    println!("read {} entries, {} bytes in {} segments", report.entries, report.bytes, report.segments);
+/// Returns the lines that people read.
+pub(super) fn text(report: &FsckReport) -> String {
+    let mut lines = vec![format!(
+        "read {} entries, {} bytes in {} segments",
+        report.entries, report.bytes, report.segments
+    )];
     for damage in &report.findings {
-        println!("DAMAGED  segment {}", damage.file.display());
-        println!("         offset  {}", damage.offset);
-        println!("         entry   {}", damage.entry);
-        println!("         {}", damage.kind);
+        lines.push(format!("DAMAGED  segment {}", damage.file.display()));
+        lines.push(format!("         offset  {}", damage.offset));
+        lines.push(format!("         entry   {}", damage.entry));
+        lines.push(format!("         {}", damage.kind));
     }
     if let Some(tail) = &report.unfinished {
-        println!(
+        lines.push(format!(
             "the last write did not end: {} bytes at offset {} of {}; no kept checkpoint covers it, and the next start cuts it",
             tail.bytes,
             tail.offset,
             tail.segment.display()
-        );
+        ));
     }
     let (size, root) = report.sound;
-    if report.findings.is_empty() {
-        println!("sound: tree size {size}, root {root}");
-    } else {
-        let found = match report.findings.len() {
-            1 => "1 finding".to_owned(),
-            more => format!("{more} findings"),
-        };
-        println!("{found}; sound up to tree size {size}, root {root}");
-    }
+    lines.push(match report.findings.len() {
+        0 => format!("sound: tree size {size}, root {root}"),
+        1 => format!("1 finding; sound up to tree size {size}, root {root}"),
+        more => format!("{more} findings; sound up to tree size {size}, root {root}"),
+    });
+    lines.join("\n") + "\n"
 }
 
 fn to_json(report: &FsckReport) -> serde_json::Value {

@@ -16,8 +16,8 @@ use super::fsck::Output;
 use super::{Exit, Failure};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
-use crate::genesis::{self, DEV_KEY_FILE, Founders, GenesisError, UNSIGNED_FILE};
-use crate::journal::{CreateError, DirectoryError, OpenOptions};
+use crate::genesis::{self, DEV_KEY_FILE, Founders, UNSIGNED_FILE};
+use crate::journal::OpenOptions;
 use crate::keys::{KeyFiles, new_signing_key};
 use crate::publish::LogKeys;
 
@@ -66,6 +66,7 @@ struct Key {
 #[expect(clippy::needless_pass_by_value, reason = "map_err hands the error over")]
 fn name_failure(error: custody_log::KeyNameError) -> Failure {
     Failure::new(Exit::Usage, &error)
+        .hint("give --origin a URL without a scheme, such as example.com/custody")
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
@@ -79,12 +80,14 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("the directory {} does not exist", above.display()))
             .hint("make it, or name another place with --data"));
     }
-    files.check_outside(&args.data).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    files.check_outside(&args.data)?;
     refuse_existing(&args.data)?;
     match (&args.trust, &args.origin) {
         (Some(trust), _) => from_signed(args, trust, &files),
         (None, Some(origin)) => from_flags(args, origin, &files),
-        (None, None) => Err(Failure::usage("give --origin NAME or --trust FILE")),
+        (None, None) => {
+            Err(Failure::usage("nothing says which log to make").hint("give --origin NAME or --trust FILE"))
+        }
     }
 }
 
@@ -99,7 +102,7 @@ pub(super) fn ensure_dev(config: &Config) -> Result<(), Failure> {
     let key = if path.exists() {
         read_signing_key(&path)?
     } else {
-        let key = new_signing_key().map_err(|error| Failure::new(Exit::Unknown, &error))?;
+        let key = new_signing_key()?;
         write_private(&path, &key.to_pem())?;
         key
     };
@@ -136,9 +139,9 @@ fn from_flags(args: &Args, origin: &Origin, files: &KeyFiles) -> Result<Exit, Fa
 fn from_signed(args: &Args, trust: &Path, files: &KeyFiles) -> Result<Exit, Failure> {
     let bytes = read_file(trust)?;
     let envelope = Envelope::parse(bytes.trim_ascii_end()).map_err(|error| {
-        Failure::new(Exit::Usage, &error).hint("expected what `custody trust sign` wrote")
+        Failure::new(Exit::Usage, &error).hint("give the file that custody trust sign wrote")
     })?;
-    let keys = files.load().map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let keys = files.load()?;
     let (origin, digest) = create(&args.data, &envelope, &keys)?;
     announce(args, files, &origin, digest);
     Ok(Exit::Yes)
@@ -148,8 +151,7 @@ fn from_signed(args: &Args, trust: &Path, files: &KeyFiles) -> Result<Exit, Fail
 fn leave_unsigned(args: &Args, envelope: &Envelope) -> Result<Exit, Failure> {
     make_dir(&args.data)?;
     let path = args.data.join(UNSIGNED_FILE);
-    fs::write(&path, envelope.bytes())
-        .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))?;
+    fs::write(&path, envelope.bytes()).map_err(|error| unwritable("write", &path, &error))?;
     match args.output {
         Output::Json => println!("{}", json!({"trust": path.display().to_string(), "created": false})),
         Output::Text => {
@@ -203,28 +205,19 @@ fn signed_document(
     founders: &Founders,
     signing: &[SigningKey],
 ) -> Result<Envelope, Failure> {
-    let now = SystemClock.read().map_err(|error| Failure::new(Exit::Usage, &error))?.wall;
-    let document = genesis::first_document(origin, keys, founders, now)
-        .map_err(|error| Failure::new(Exit::Usage, &error))?;
-    genesis::sign_document(&document, keys, signing).map_err(|error| Failure::new(Exit::Usage, &error))
+    let now = SystemClock.read()?.wall;
+    let document = genesis::first_document(origin, keys, founders, now)?;
+    genesis::sign_document(&document, keys, signing)
+        .map_err(|error| Failure::new(Exit::Usage, &error).hint("name fewer administrators with --admin"))
 }
 
 fn create(data: &Path, envelope: &Envelope, keys: &LogKeys) -> Result<(Origin, EntryDigest), Failure> {
-    genesis::create(data, envelope, keys, &SystemClock, &OpenOptions::default()).map_err(|error| {
-        let hint = match &error {
-            GenesisError::Create(CreateError::Directory(DirectoryError::ReadOnly { .. })) => {
-                "name a directory that this user may write"
-            }
-            GenesisError::Trust(_) => "custody trust sign adds the signature of one more administrator",
-            _ => return Failure::new(Exit::Usage, &error),
-        };
-        Failure::new(Exit::Usage, &error).hint(hint)
-    })
+    Ok(genesis::create(data, envelope, keys, &SystemClock, &OpenOptions::default())?)
 }
 
 fn load_keys(files: &KeyFiles, origin: &Origin) -> Result<LogKeys, Failure> {
     let name: KeyName = format!("{origin}/freshness").parse().map_err(name_failure)?;
-    let keys = files.load_or_create(origin, &name).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let keys = files.load_or_create(origin, &name)?;
     let verifier = keys.log.verifier();
     if verifier.name() != origin.key_name() {
         let (file, found) = (files.log.display(), verifier.name());
@@ -242,21 +235,28 @@ fn read_key(path: &Path) -> Result<Key, Failure> {
         let key = read_signing_key(path)?;
         return Ok(Key { public: key.public().clone(), private: Some(key) });
     }
-    let key = PublicKey::from_pem(&text)
-        .map_err(|error| Failure::usage(format!("the key file {}: {error}", path.display())))?;
+    let key = PublicKey::from_pem(&text).map_err(|error| {
+        Failure::usage(format!("the key file {}: {error}", path.display()))
+            .hint("custody key new makes a key; openssl genpkey -algorithm ed25519 does too")
+    })?;
     Ok(Key { public: key, private: None })
 }
 
 fn read_signing_key(path: &Path) -> Result<SigningKey, Failure> {
     let text = zeroize::Zeroizing::new(String::from_utf8_lossy(&read_file(path)?).into_owned());
-    SigningKey::from_pem(&text)
-        .map_err(|error| Failure::usage(format!("the key file {}: {error}", path.display())))
+    SigningKey::from_pem(&text).map_err(|error| {
+        Failure::usage(format!("the key file {}: {error}", path.display()))
+            .hint("custody key new makes a key; openssl genpkey -algorithm ed25519 does too")
+    })
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
-    let failed = |error: std::io::Error| Failure::usage(format!("cannot read {}: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Failure::usage(format!("cannot read {}: {error}", path.display())).hint("check the path")
+    };
     if fs::metadata(path).map_err(failed)?.len() > FILE_BYTES_MAX {
-        return Err(Failure::usage(format!("{} is longer than {FILE_BYTES_MAX} bytes", path.display())));
+        return Err(Failure::usage(format!("{} is longer than {FILE_BYTES_MAX} bytes", path.display()))
+            .hint("give a key in PEM, or a trust document: both are short"));
     }
     fs::read(path).map_err(failed)
 }
@@ -265,10 +265,14 @@ fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     let mut options = fs::OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o600).open(path);
     file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        .map_err(|error| Failure::usage(format!("cannot write {}: {error}", path.display())))
+        .map_err(|error| unwritable("write", path, &error))
 }
 
 fn make_dir(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path)
-        .map_err(|error| Failure::usage(format!("cannot make {}: {error}", path.display())))
+    fs::create_dir_all(path).map_err(|error| unwritable("make", path, &error))
+}
+
+fn unwritable(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot {doing} {}: {error}", path.display()))
+        .hint("name a directory that this user may write")
 }

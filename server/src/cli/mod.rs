@@ -1,5 +1,6 @@
 //! The command line of `custodyd`. One file a command; errors end as a message, a hint and an exit code.
 
+mod explain;
 mod failure;
 mod fsck;
 mod init;

@@ -10,11 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use super::progress::Bar;
-use super::{Exit, Failure, init};
+use super::{Exit, Failure, explain, init};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Layer, LogFormat};
 use crate::genesis;
-use crate::journal::{self, Damage, DirectoryError, DiskFiles, Files, OpenError, OpenOptions};
+use crate::journal::{self, Damage, DiskFiles, Files, OpenError, OpenOptions};
 use crate::ledger::{LedgerError, Settings};
 use crate::publish::TreeError;
 use crate::service::Service;
@@ -34,35 +34,30 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args, environment: &Environment) -> Result<Exit, Failure> {
-    let config = Config::resolve(args.layer, environment, args.config.as_deref(), args.dev)
-        .map_err(|error| Failure::new(Exit::Usage, &error))?;
+    let config = Config::resolve(args.layer, environment, args.config.as_deref(), args.dev)?;
     log_to_stderr(config.log_format);
     if args.dev {
         init::ensure_dev(&config)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::new(Exit::Unknown, &error))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| system(&error))?;
     runtime.block_on(serve(&config, args.dev))
 }
 
 async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
-    config.keys.check_outside(&config.data).map_err(|error| Failure::new(Exit::Usage, &error))?;
+    config.keys.check_outside(&config.data)?;
     // The log is looked for before its keys: who names a wrong directory should hear about the directory.
     if !genesis::holds_log(&config.data)
         && let Err(error) = journal::open(&config.data, &OpenOptions::default())
     {
         return Err(open_failure(&error.into(), &config.data));
     }
-    let keys = config.keys.load().map_err(|error| {
-        Failure::new(Exit::Usage, &error).hint("name the key files with --log-key and --freshness-key")
-    })?;
+    let keys = config.keys.load()?;
     // From here on a signal to stop is kept until there is something to stop.
-    let stop = stopped().map_err(|error| Failure::new(Exit::Unknown, &error))?;
+    let stop = stopped().map_err(|error| system(&error))?;
     let listener =
-        transport::bind(config.listen).await.map_err(|error| bind_failure(config.listen, &error))?;
-    let address = listener.local_addr().map_err(|error| Failure::new(Exit::Unknown, &error))?;
+        transport::bind(config.listen).await.map_err(|error| explain::bind(config.listen, &error))?;
+    let address = listener.local_addr().map_err(|error| system(&error))?;
     let journal = OpenOptions { reserve_bytes: config.disk_reserve, ..OpenOptions::default() };
     let settings = Settings { dir: config.data.clone(), journal, clock: Arc::new(SystemClock) };
     let bar = Bar::counting();
@@ -70,7 +65,7 @@ async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
         .map_err(|error| open_failure(&error, &config.data))?;
     bar.finish();
     announce(&service, address, dev.then_some(config.data.as_path()));
-    service.serve(listener, stop).await.map_err(|error| Failure::new(Exit::Unknown, &error))?;
+    service.serve(listener, stop).await?;
     Ok(Exit::Yes)
 }
 
@@ -108,60 +103,21 @@ fn log_to_stderr(format: LogFormat) {
     }
 }
 
-fn bind_failure(address: SocketAddr, error: &std::io::Error) -> Failure {
-    let message = format!("cannot listen on {address}: {error}");
-    let failure = Failure::usage(message);
-    if error.kind() == std::io::ErrorKind::AddrInUse {
-        return failure.hint("another process listens there; stop it, or name another address with --listen");
-    }
-    failure.hint("name an address of this machine with --listen")
+/// What the system refuses before there is anything to serve.
+fn system(error: &std::io::Error) -> Failure {
+    Failure::new(Exit::Unknown, error)
+        .hint("the system refuses threads, signals or sockets: look at its limits")
 }
 
 /// Says why a log does not open, and what to do.
 pub(super) fn open_failure(error: &LedgerError, dir: &Path) -> Failure {
-    let data = dir.display();
-    match error {
-        LedgerError::Tree(TreeError::Root { .. }) if let Some(damage) = first_damage(dir) => {
-            let damaged = OpenError::Damaged { dir: dir.to_owned(), damage: Box::new(damage) };
-            Failure::new(Exit::No, &damaged)
-                .hint(format!("see all that is damaged: custodyd fsck --data {data}"))
-        }
-        LedgerError::Journal(
-            OpenError::Damaged { .. } | OpenError::MissingSegment { .. } | OpenError::OtherLog { .. },
-        )
-        | LedgerError::Read(_)
-        | LedgerError::Tree(_)
-        | LedgerError::Entry { .. }
-        | LedgerError::Envelope { .. } => {
-            Failure::new(Exit::No, error).hint(format!("see what is damaged: custodyd fsck --data {data}"))
-        }
-        LedgerError::Journal(OpenError::Missing { .. } | OpenError::Empty { .. }) => {
-            Failure::new(Exit::Usage, error)
-                .hint("run never makes a log, since an unmounted volume looks like an empty directory")
-        }
-        LedgerError::Journal(OpenError::Foreign { .. }) => {
-            Failure::new(Exit::Usage, error).hint("name the data directory of a log with --data")
-        }
-        LedgerError::Journal(OpenError::Directory(DirectoryError::Locked { .. })) => {
-            Failure::new(Exit::Usage, error)
-                .hint("a log has one server: stop the other one, or name another directory with --data")
-        }
-        LedgerError::Journal(OpenError::Directory(DirectoryError::ReadOnly { .. })) => {
-            Failure::new(Exit::Usage, error).hint(
-                "a server writes: make the directory writable for it, or look into it with custodyd fsck",
-            )
-        }
-        LedgerError::WrongKey(_) => Failure::new(Exit::Usage, error)
-            .hint("name the key files that were made with this log: --log-key, --freshness-key"),
-        LedgerError::Publish(_) => Failure::new(Exit::No, error)
-            .hint("do not serve this directory: it may be an old copy; ask who ran the newest one"),
-        LedgerError::Journal(_)
-        | LedgerError::Trust(_)
-        | LedgerError::Checkpoint(_)
-        | LedgerError::Index(_)
-        | LedgerError::Clock(_)
-        | LedgerError::Empty => Failure::new(Exit::Usage, error),
+    if let LedgerError::Tree(TreeError::Root { .. }) = error
+        && let Some(damage) = first_damage(dir)
+    {
+        let damaged = OpenError::Damaged { dir: dir.to_owned(), damage: Box::new(damage) };
+        return explain::open(&damaged.into(), dir);
     }
+    explain::open(error, dir)
 }
 
 /// Says where the damage is that made the root of the tree another one: sealed segments are not read in whole on a

@@ -33,7 +33,7 @@ pub enum IndexError {
         path: PathBuf,
     },
     /// The index panicked. It is rebuilt when it is opened next.
-    #[error("the index in {} panicked; it is rebuilt at the next start", path.display())]
+    #[error("the index database in {} failed unexpectedly; it is rebuilt at the next start", path.display())]
     Panicked {
         /// The index directory.
         path: PathBuf,

@@ -19,13 +19,13 @@ use super::{Batch, OpenOptions, Refused, Staged, blobs, frame};
 #[derive(Debug, thiserror::Error)]
 pub enum CreateError {
     /// There is a log already; a second entry 0 would fork it.
-    #[error("{} holds a log already; serve it with custodyd run", dir.display())]
+    #[error("{} holds a log already", dir.display())]
     Exists {
         /// The data directory.
         dir: PathBuf,
     },
     /// The directory holds something else.
-    #[error("{} is not empty and holds no log (found {found:?}); name an empty directory", dir.display())]
+    #[error("{} is not empty and holds no log (found {found:?})", dir.display())]
     Foreign {
         /// The data directory.
         dir: PathBuf,

@@ -1,0 +1,225 @@
+//! What the library refuses, in the words of the command line: exit code, message, hint.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use custody_evidence::trust::TrustError;
+
+use super::{Exit, Failure};
+use crate::clock::ClockError;
+use crate::config::ConfigError;
+use crate::genesis::GenesisError;
+use crate::index::IndexError;
+use crate::journal::{CreateError, DirectoryError, FsckError, OpenError, ReadError, Refused};
+use crate::keys::KeyFileError;
+use crate::ledger::LedgerError;
+use crate::publish::{PublishError, TreeError};
+use crate::service::ServiceError;
+
+const SET_CLOCK: &str = "set this machine's clock right, then try again";
+const KEYS_OF_THIS_LOG: &str = "name the key files that were made with this log: --log-key, --freshness-key";
+const CHECK_DISK: &str = "check the disk, and that this user may read and write what is named";
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let failure = Self::new(Exit::Usage, &error);
+        match error {
+            ConfigError::File { .. } => failure.hint("check the path given with --config or CUSTODYD_CONFIG"),
+            ConfigError::Content { .. } => {
+                failure.hint("correct the file: its settings have the names of the flags of custodyd run")
+            }
+            ConfigError::Variable { name, .. } => failure.hint(format!("correct {name}, or unset it")),
+            ConfigError::NoData => failure.hint("give --data DIR, CUSTODYD_DATA, or data in the config file"),
+        }
+    }
+}
+
+impl From<KeyFileError> for Failure {
+    fn from(error: KeyFileError) -> Self {
+        let failure = Self::new(Exit::Usage, &error);
+        match error {
+            KeyFileError::File { source, .. } if source.kind() == io::ErrorKind::NotFound => failure.hint(
+                "name the key files with --log-key and --freshness-key, or restore them from their copy: no new key is \
+                 made for an old log",
+            ),
+            KeyFileError::File { .. } => failure.hint(CHECK_DISK),
+            KeyFileError::InsideData { .. } => failure
+                .hint("move it out of the data directory, and name it with --log-key or --freshness-key"),
+            KeyFileError::Open { path, .. } => failure.hint(format!("run chmod 600 {}", path.display())),
+            KeyFileError::Content { .. } => failure.hint(KEYS_OF_THIS_LOG),
+            KeyFileError::Random => Self::new(Exit::Unknown, &error).hint("try again"),
+        }
+    }
+}
+
+impl From<ClockError> for Failure {
+    fn from(error: ClockError) -> Self {
+        Self::new(Exit::Usage, &error).hint(SET_CLOCK)
+    }
+}
+
+impl From<GenesisError> for Failure {
+    fn from(error: GenesisError) -> Self {
+        let failure = Self::new(Exit::Usage, &error);
+        match error {
+            GenesisError::Trust(TrustError::Root { .. }) => {
+                failure.hint("custody trust sign adds the signature of one more administrator")
+            }
+            GenesisError::Trust(_) | GenesisError::Refused(_) => failure.hint(
+                "make the document anew with custodyd init --origin NAME --admin FILE, and let the administrators sign \
+                 that one",
+            ),
+            GenesisError::Envelope(_) => failure.hint("give the file that custody trust sign wrote"),
+            GenesisError::WrongKey(_) => failure
+                .hint("name the key files that were made with the document: --log-key, --freshness-key"),
+            GenesisError::Clock(error) => error.into(),
+            GenesisError::Create(error) => error.into(),
+            GenesisError::Random => Self::new(Exit::Unknown, &error).hint("try again"),
+        }
+    }
+}
+
+/// A first trust document that the flags of `custodyd init` do not give.
+impl From<TrustError> for Failure {
+    fn from(error: TrustError) -> Self {
+        Self::new(Exit::Usage, &error).hint("correct --origin, --admin, --writer or --threshold")
+    }
+}
+
+impl From<CreateError> for Failure {
+    fn from(error: CreateError) -> Self {
+        let failure = Self::new(Exit::Usage, &error);
+        match error {
+            CreateError::Exists { .. } => {
+                failure.hint("serve it with custodyd run, or name another directory")
+            }
+            CreateError::Foreign { .. } => {
+                failure.hint("name an empty directory, or one that does not exist yet")
+            }
+            CreateError::Refused(Refused::DiskFull { .. }) => {
+                failure.hint("make room on the disk, or name a directory on another one")
+            }
+            CreateError::Refused(_) => failure.hint("this is a bug: report it with the command"),
+            CreateError::Directory(DirectoryError::ReadOnly { .. }) => {
+                failure.hint("name a directory that this user may write")
+            }
+            CreateError::Directory(DirectoryError::Locked { .. }) => {
+                failure.hint("name another directory: this one becomes a log already")
+            }
+            CreateError::Directory(DirectoryError::Disk(_)) => failure.hint(CHECK_DISK),
+        }
+    }
+}
+
+impl From<FsckError> for Failure {
+    fn from(error: FsckError) -> Self {
+        let failure = Self::new(Exit::Usage, &error);
+        match error {
+            FsckError::Missing { .. } | FsckError::NoJournal { .. } => {
+                failure.hint("name the data directory of a log with --data, or mount its volume")
+            }
+            FsckError::Disk(_) => failure.hint(CHECK_DISK),
+        }
+    }
+}
+
+impl From<ServiceError> for Failure {
+    fn from(error: ServiceError) -> Self {
+        let failure = Self::new(Exit::Unknown, &error);
+        match error {
+            ServiceError::Transport(_) => failure.hint("start it again; what was acknowledged is on disk"),
+            ServiceError::Sequencer { .. } => failure.hint(
+                "this is a bug: report it with the lines above; what was acknowledged is on disk, start it again",
+            ),
+        }
+    }
+}
+
+/// A log that cannot be served from this directory.
+pub(super) fn open(error: &LedgerError, data: &Path) -> Failure {
+    let data = data.display();
+    let damaged = format!("see what is damaged: custodyd fsck --data {data}");
+    match error {
+        LedgerError::Journal(error) => journal(error, &damaged),
+        LedgerError::Read(ReadError::Io { .. }) => Failure::new(Exit::Usage, error).hint(CHECK_DISK),
+        LedgerError::Read(_)
+        | LedgerError::Entry { .. }
+        | LedgerError::Envelope { .. }
+        | LedgerError::Trust(_)
+        | LedgerError::Checkpoint(_) => Failure::new(Exit::No, error).hint(damaged),
+        LedgerError::Tree(error) | LedgerError::Publish(PublishError::Tree(error)) => tree(error, damaged),
+        LedgerError::WrongKey(_) => Failure::new(Exit::Usage, error).hint(KEYS_OF_THIS_LOG),
+        LedgerError::Publish(PublishError::Shrunk { .. } | PublishError::Fork { .. }) => {
+            Failure::new(Exit::No, error)
+                .hint("do not serve this directory: it may be an old copy; ask who ran the newest one")
+        }
+        LedgerError::Publish(PublishError::Note(_)) => {
+            Failure::new(Exit::Usage, error).hint(KEYS_OF_THIS_LOG)
+        }
+        LedgerError::Index(error) => index(error, &format!("{data}/index"), damaged),
+        LedgerError::Clock(_) => Failure::new(Exit::Usage, error).hint(SET_CLOCK),
+        LedgerError::Empty => Failure::new(Exit::Usage, error)
+            .hint(format!("remove {data}, which holds no entry yet, and run custodyd init again")),
+    }
+}
+
+fn journal(error: &OpenError, damaged: &str) -> Failure {
+    let usage = Failure::new(Exit::Usage, error);
+    match error {
+        OpenError::Damaged { .. } | OpenError::MissingSegment { .. } | OpenError::OtherLog { .. } => {
+            Failure::new(Exit::No, error).hint(damaged)
+        }
+        OpenError::Missing { .. } | OpenError::Empty { .. } => usage
+            .hint("only custodyd init makes a log, since an unmounted volume looks like an empty directory"),
+        OpenError::Foreign { .. } => usage.hint("name the data directory of a log with --data"),
+        OpenError::NewerVersion { .. } => {
+            usage.hint("install the custodyd that wrote it, or a newer one; nothing was changed")
+        }
+        OpenError::Directory(DirectoryError::Locked { .. }) => {
+            usage.hint("a log has one server: stop the other one, or name another directory with --data")
+        }
+        OpenError::Directory(DirectoryError::ReadOnly { .. }) => usage
+            .hint("a server writes: make the directory writable for it, or look into it with custodyd fsck"),
+        OpenError::Directory(DirectoryError::Disk(_)) => usage.hint(CHECK_DISK),
+    }
+}
+
+fn tree(error: &TreeError, damaged: String) -> Failure {
+    match error {
+        TreeError::Journal(ReadError::Io { .. }) => Failure::new(Exit::Usage, error).hint(CHECK_DISK),
+        TreeError::Tile { .. } => Failure::new(Exit::Usage, error)
+            .hint(format!("{CHECK_DISK}; tiles are made again from the journal when they are removed")),
+        TreeError::Journal(_) | TreeError::Root { .. } | TreeError::Receipt(_) | TreeError::Proof(_) => {
+            Failure::new(Exit::No, error).hint(damaged)
+        }
+    }
+}
+
+fn index(error: &IndexError, dir: &str, damaged: String) -> Failure {
+    let failure = Failure::new(Exit::Usage, error);
+    match error {
+        IndexError::InUse { .. } => failure.hint("a log has one server: stop the other one"),
+        IndexError::File { .. } | IndexError::Unopened { .. } => failure.hint(CHECK_DISK),
+        IndexError::Database(_)
+        | IndexError::Panicked { .. }
+        | IndexError::Gap { .. }
+        | IndexError::Mismatch { .. } => failure
+            .hint(format!("remove {dir}, or run custodyd rebuild-index: it is made anew from the journal")),
+        IndexError::Source(_) | IndexError::Entry { .. } | IndexError::Empty | IndexError::Beyond { .. } => {
+            failure.hint(damaged)
+        }
+    }
+}
+
+/// An address that cannot be listened on.
+pub(super) fn bind(address: SocketAddr, error: &io::Error) -> Failure {
+    let failure = Failure::usage(format!("cannot listen on {address}: {error}"));
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return failure.hint("another process listens there; stop it, or name another address with --listen");
+    }
+    failure.hint("name an address of this machine with --listen")
+}
+
+#[cfg(test)]
+mod tests;
