@@ -150,7 +150,7 @@ pub(super) struct Slots {
     next: OpenSlot,
     /// The slot that is valid and synced.
     synced: OpenSlot,
-    /// Whether `next` was written since the last sync.
+    /// Whether `next` was written whole since the last sync.
     dirty: bool,
     newest: Slot,
 }
@@ -202,8 +202,11 @@ impl Slots {
         }
         self.newest.sequence = self.newest.sequence.saturating_add(1);
         self.newest.checkpoint = Some(checkpoint.clone());
+        // A write that fails may leave half of it: what is not whole must never change roles with what is.
+        self.dirty = false;
+        self.next.write(&self.newest.encode())?;
         self.dirty = true;
-        self.next.write(&self.newest.encode())
+        Ok(())
     }
 
     pub(super) fn sync(&mut self) -> Result<(), JournalFault> {

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::traced::Traced;
+use super::traced::{Fails, Traced};
 use super::*;
 
 fn open_error(dir: &Path) -> OpenError {
@@ -292,4 +292,31 @@ fn a_checkpoint_beyond_the_log_is_not_kept() {
     assert!(journal.keep_checkpoint(&too_long).is_err());
     drop(journal);
     assert_eq!(reopen(&dir).checkpoint, None);
+}
+
+#[test]
+fn a_checkpoint_whose_write_failed_never_takes_the_place_of_the_one_that_is_synced() {
+    let (dir, mut log) = created();
+    for how in [Fails::NotPersisted, Fails::ButPersisted] {
+        let disk = Traced::default();
+        let files: Arc<dyn Files> = Arc::new(disk.clone());
+        let Opened { mut journal, .. } =
+            open(dir.path(), &OpenOptions { files: Arc::clone(&files), ..options() }).unwrap();
+        journal = journal.append(&log.batch(&[envelope(1, 10)])).unwrap();
+        let good = log.checkpoint();
+        journal.keep_checkpoint(&good).unwrap();
+        journal.sync_checkpoint().unwrap();
+        journal = journal.append(&log.batch(&[envelope(2, 10)])).unwrap();
+        disk.fail_next(how);
+        journal.keep_checkpoint(&log.checkpoint()).unwrap_err();
+        journal.sync_checkpoint().unwrap();
+        // Until this one is synced too, the good one must still be there.
+        journal = journal.append(&log.batch(&[envelope(3, 10)])).unwrap();
+        journal.keep_checkpoint(&log.checkpoint()).unwrap();
+        let both = slots::read(files.as_ref(), &layout::Layout::of(dir.path()), None);
+        let both = both.unwrap_or_else(|_| panic!("the slots can be read"));
+        let kept: Vec<_> = both.into_iter().map(|slot| slot.unwrap().checkpoint).collect();
+        assert!(kept.contains(&Some(good)), "{how:?}: {kept:?}");
+        assert!(kept.contains(&Some(log.checkpoint())), "{how:?}: {kept:?}");
+    }
 }

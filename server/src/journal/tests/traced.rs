@@ -63,6 +63,12 @@ impl Traced {
         traced
     }
 
+    /// Fails the next step.
+    pub(super) fn fail_next(&self, how: Fails) {
+        let mut state = self.state.lock().unwrap();
+        state.fail_at = Some((state.steps, how));
+    }
+
     pub(super) fn with_available(bytes: u64) -> Self {
         Self { available: Some(bytes), ..Self::default() }
     }
