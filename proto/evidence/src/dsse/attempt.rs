@@ -28,8 +28,10 @@ struct Checks<F> {
 }
 
 /// Tries the keys for each signature: `check` says whether a key made these bytes over the message, which has this
-/// length. The first pass tries for every signature the key that its hint names, the second one all other keys:
-/// signatures that are wrong cannot spend what the right key of another one needs.
+/// length. The first pass tries for every signature the key that its hint names, the second one all other keys. So up to
+/// 32 MiB of message, where 16 first tries cost at most [`HASHED_MAX`], signatures that are wrong cannot spend what a
+/// signature needs whose hint is right. Of a longer message they can: then the envelope is refused, and its sender
+/// leaves the wrong ones out.
 pub(super) fn attempts(
     signatures: &[Signature],
     keys: &[&PublicKey],
