@@ -2,66 +2,118 @@
 //!
 //! The rules themselves are pure and live in `custody_evidence::admission`, so that a client can run them again.
 
+use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
 use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
 use custody_evidence::dsse::Envelope;
-use custody_evidence::trust::TrustState;
+use custody_evidence::trust::{TrustState, is_trust_document};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, Timestamp};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use crate::clock::Clock;
 use crate::ledger::{Head, Ledger};
 use crate::sequencer::{RecordError, Recorded, Submission};
+
+/// How long an envelope waits until it is checked: 5 s.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The most envelopes that are checked at once, for each processor. A check computes, and reads a little: more at once
+/// would only hold more memory. An envelope of 1 MiB whose signatures are all wrong costs up to 512 MiB of hashing
+/// (`custody_evidence::dsse::HASHED_MAX`), whether or not its sender still waits.
+pub(crate) const CHECKED_AT_ONCE: usize = 4;
 
 /// The door to the log for everyone who records.
 #[derive(Clone)]
 pub struct Recording {
     ledger: Arc<Ledger>,
     queue: mpsc::Sender<Submission>,
-    clock: Arc<dyn crate::clock::Clock>,
+    clock: Arc<dyn Clock>,
+    /// For those that are checked; kept by the work, since it goes on when the caller leaves.
+    places: Arc<Semaphore>,
+}
+
+/// What a look at an envelope found.
+enum Looked {
+    /// It is in the log, and adds nothing to it.
+    There(LeafIndex),
+    /// It is admitted by the rules that hold after this entry.
+    Admitted(Box<(Envelope, Admission)>, LeafIndex),
 }
 
 impl Recording {
     /// Opens the door to a sequencer's queue.
     #[must_use]
-    pub fn new(
-        ledger: Arc<Ledger>,
-        queue: mpsc::Sender<Submission>,
-        clock: Arc<dyn crate::clock::Clock>,
-    ) -> Self {
-        Self { ledger, queue, clock }
+    pub fn new(ledger: Arc<Ledger>, queue: mpsc::Sender<Submission>, clock: Arc<dyn Clock>) -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let places = Arc::new(Semaphore::new(processors.saturating_mul(CHECKED_AT_ONCE)));
+        Self { ledger, queue, clock, places }
     }
 
-    /// Returns where exactly these bytes are in the log, if they are.
+    /// Returns where exactly these bytes are in the log, if they are and nothing could come of checking them again.
     ///
-    /// Nobody is asked who they are yet, so the same bytes from anyone add nothing to what is there.
+    /// Nobody is asked who they are yet, so the same bytes from anyone add nothing, while the trust holds under which
+    /// they were recorded. Under newer trust another of their signatures may count.
     pub fn known(&self, digest: &EnvelopeDigest) -> Result<Option<Recorded>, RecordError> {
-        let index =
-            self.ledger.index().by_envelope(digest).map_err(|error| RecordError::Index(Arc::new(error)))?;
-        Ok(index.map(|index| Recorded { index, duplicate: true }))
+        let Some(index) = self.recorded(digest)? else { return Ok(None) };
+        let head = self.ledger.head();
+        let trust = record_of(&head, index)?.trust.index;
+        Ok((trust == head.trust.index().get()).then_some(Recorded { index, duplicate: true }))
     }
 
     /// Admits an envelope and waits until it is committed, or found to add nothing.
     pub async fn record(&self, bytes: Vec<u8>) -> Result<Recorded, RecordError> {
-        if let Some(known) = self.known(&EnvelopeDigest::of(&bytes))? {
-            return Ok(known);
-        }
+        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let Ok(Ok(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let this = self.clone();
-        let admitted = tokio::task::spawn_blocking(move || this.admit(bytes)).await;
-        let (envelope, admission, admitted_at) = admitted.map_err(|_| RecordError::Internal)??;
+        let looked = tokio::task::spawn_blocking(move || {
+            let looked = this.look(bytes);
+            drop(place);
+            looked
+        });
+        let (new, admitted_at) = match looked.await.map_err(|_| RecordError::Internal)?? {
+            Looked::There(index) => return Ok(Recorded { index, duplicate: true }),
+            Looked::Admitted(new, admitted_at) => (new, admitted_at),
+        };
+        let (envelope, admission) = *new;
         let (answer, answered) = oneshot::channel();
         let submission = Submission { envelope, admission, admitted_at, answer };
         self.queue.send(submission).await.map_err(|_| RecordError::ShuttingDown)?;
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
     }
 
-    fn admit(&self, bytes: Vec<u8>) -> Result<(Envelope, Admission, LeafIndex), RecordError> {
+    fn look(&self, bytes: Vec<u8>) -> Result<Looked, RecordError> {
+        if let Some(known) = self.known(&EnvelopeDigest::of(&bytes))? {
+            return Ok(Looked::There(known.index));
+        }
         let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
         let head = self.ledger.head();
         let now = self.clock.read()?.wall;
-        let admission = admit(&head.trust, &envelope, now)?;
-        Ok((envelope, admission, head.admin))
+        match admit(&head.trust, &envelope, now) {
+            Ok(admission) => Ok(Looked::Admitted(Box::new((envelope, admission)), head.admin)),
+            // What the rules let in once is there, whatever they say today.
+            Err(error @ RecordError::Refused(_)) => {
+                self.let_in_before(&envelope)?.map(Looked::There).ok_or(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns the entry of these bytes; of a trust document, that of the same content in whatever bytes. Its version
+    /// was the next one once and never is again, so a retry that is signed anew is refused, and is no new document.
+    fn let_in_before(&self, envelope: &Envelope) -> Result<Option<LeafIndex>, RecordError> {
+        let same = self.recorded(&envelope.digest())?;
+        if same.is_some() || !is_trust_document(envelope) {
+            return Ok(same);
+        }
+        let indexes = self.ledger.index().by_content(&envelope.content());
+        Ok(indexes.map_err(|error| RecordError::Index(Arc::new(error)))?.first().copied())
+    }
+
+    fn recorded(&self, digest: &EnvelopeDigest) -> Result<Option<LeafIndex>, RecordError> {
+        self.ledger.index().by_envelope(digest).map_err(|error| RecordError::Index(Arc::new(error)))
     }
 }
 
@@ -84,11 +136,11 @@ pub(crate) fn records_of(
     content: &ContentDigest,
 ) -> Result<Vec<(LeafIndex, AdmissionRecord)>, RecordError> {
     let indexes = ledger.index().by_content(content).map_err(|error| RecordError::Index(Arc::new(error)))?;
-    let read = |index| {
-        let bytes = head.journal.record(index).map_err(|error| RecordError::Damaged(Arc::new(error)))?;
-        let record = AdmissionRecord::decode(&bytes)
-            .map_err(|source| RecordError::DamagedRecord { index, source: Arc::new(source) })?;
-        Ok((index, record))
-    };
-    indexes.into_iter().map(read).collect()
+    indexes.into_iter().map(|index| Ok((index, record_of(head, index)?))).collect()
+}
+
+fn record_of(head: &Head, index: LeafIndex) -> Result<AdmissionRecord, RecordError> {
+    let bytes = head.journal.record(index).map_err(|error| RecordError::Damaged(Arc::new(error)))?;
+    AdmissionRecord::decode(&bytes)
+        .map_err(|source| RecordError::DamagedRecord { index, source: Arc::new(source) })
 }

@@ -135,22 +135,24 @@ impl<'a> Draft<'a> {
         admitted_at: LeafIndex,
         time: Timestamp,
     ) -> Result<Recorded, RecordError> {
-        // The rules that admitted it may be gone by now.
-        let admission = if admitted_at == self.head.admin {
-            admission
-        } else {
-            admission::admit(&self.head.trust, &envelope, time)?
-        };
-        if let Some(index) = self.same_bytes(&envelope)? {
-            return Ok(Recorded { index, duplicate: true });
+        let earlier = self.earlier(&admission.content())?;
+        let first = earlier.first().map(|(index, _)| *index);
+        // Who sends exactly the bytes of an entry gets that entry: it may be a retry whose answer was lost.
+        let same = self.same_bytes(&envelope)?;
+        let there = |index| Ok(Recorded { index, duplicate: true });
+        if let Some(index) = same.or(first).filter(|_| admission.is_trust_document()) {
+            // Its version was the next one once, and never is again.
+            return there(index);
         }
-        let content = admission.content();
-        let earlier = self.earlier(&content)?;
-        if let Some((first, _)) = earlier.first() {
-            let index = *first;
+        // The rules that admitted it may be gone by now, but not what they let in.
+        let admission = match (self.admitted_now(admission, admitted_at, &envelope, time), same) {
+            (Err(RecordError::Refused(_)), Some(index)) => return there(index),
+            (admitted, _) => admitted?,
+        };
+        if let Some(index) = same.or(first) {
             let records: Vec<&AdmissionRecord> = earlier.iter().map(|(_, record)| record).collect();
             if !admission.record().adds_to(&records) {
-                return Ok(Recorded { index, duplicate: true });
+                return there(index);
             }
         }
         let entry = self.entry(&envelope, &admission, time);
@@ -167,6 +169,20 @@ impl<'a> Draft<'a> {
         self.previous = EntryDigest::of(&bytes);
         self.placed.push(Placed { entry, bytes, envelope, admission });
         Ok(Recorded { index, duplicate: false })
+    }
+
+    /// Returns the admission under the rules that hold now.
+    fn admitted_now(
+        &self,
+        admission: Admission,
+        admitted_at: LeafIndex,
+        envelope: &Envelope,
+        time: Timestamp,
+    ) -> Result<Admission, RecordError> {
+        if admitted_at == self.head.admin {
+            return Ok(admission);
+        }
+        admission::admit(&self.head.trust, envelope, time)
     }
 
     /// Returns the entry of exactly these bytes, which someone else may have recorded since they were admitted.

@@ -40,8 +40,11 @@ pub const FRESHNESS_EVERY: Duration = Duration::from_mins(1);
 /// How long a kept checkpoint may wait for its sync: half a second, less than the second that is promised.
 const SYNC_AFTER: Duration = Duration::from_millis(500);
 
-/// How long to wait after a recovery that failed before the next one.
+/// How long to wait after a recovery that failed before the next one. It doubles with each failure.
 const RECOVERY_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest wait between two recoveries. Opening the journal again costs about what a start does.
+const RECOVERY_PAUSE_MAX: Duration = Duration::from_secs(16);
 
 /// An admitted envelope on its way into the log.
 pub struct Submission {
@@ -76,6 +79,9 @@ pub enum RecordError {
     /// The journal refused the write before it wrote anything.
     #[error(transparent)]
     Journal(#[from] journal::Refused),
+    /// As many envelopes are being checked as may be.
+    #[error("too many envelopes are being checked at once")]
+    Busy,
     /// Whether it was written is unknown. Recording it again is safe.
     #[error("the disk failed while writing; whether the envelope is recorded is unknown, record it again")]
     OutcomeUnknown,
@@ -96,7 +102,7 @@ pub enum RecordError {
     /// The system gave no random bytes for the salt of the admission record.
     #[error("the system gave no random bytes")]
     NoRandomness,
-    /// Recovery after a failed write has not succeeded yet; nothing was written.
+    /// Recovery after a failed write has not succeeded yet; nothing was written. It is tried again by itself.
     #[error("the disk failed and the server has not recovered yet; nothing was written")]
     NotWriting,
     /// A trust document would have others sign for the log than this server can.
@@ -124,6 +130,9 @@ pub struct Sequencer {
     steadiness: Steadiness,
     /// None after a write whose outcome is unknown, until recovery succeeded.
     position: Option<Position>,
+    /// When recovery is tried again, if there is no position, and how long to wait after it fails once more.
+    recover_at: Instant,
+    recovery_pause: Duration,
     /// An administrative entry is alone in its batch: one that came after others waits here.
     waiting: Option<Submission>,
     /// When the kept checkpoint must be synced, if it is not.
@@ -151,6 +160,8 @@ impl Sequencer {
             publisher,
             steadiness: Steadiness::default(),
             position: Some(position),
+            recover_at: Instant::now(),
+            recovery_pause: RECOVERY_PAUSE,
             waiting: None,
             sync_at: Some(Instant::now() + SYNC_AFTER),
             cosign_at: Instant::now() + FRESHNESS_EVERY,
@@ -172,6 +183,10 @@ impl Sequencer {
                 Err(_) => {}
             }
             self.keep_time();
+            if !queue.is_closed() {
+                // A stop does not wait for a disk that fails: what is left in the queue is refused.
+                self.recover_in_time();
+            }
         }
         if let Some(position) = self.position
             && let Err(error) = position.journal.seal()
@@ -187,7 +202,8 @@ impl Sequencer {
         queue: &mut mpsc::Receiver<Submission>,
         runtime: &tokio::runtime::Handle,
     ) -> Result<Option<Submission>, tokio::time::error::Elapsed> {
-        let wake = self.sync_at.map_or(self.cosign_at, |at| at.min(self.cosign_at));
+        let recovery = self.position.is_none().then_some(self.recover_at);
+        let wake = [self.sync_at, recovery].into_iter().flatten().fold(self.cosign_at, Instant::min);
         runtime.block_on(async {
             if !queue.is_closed() {
                 tokio::select! {
@@ -200,7 +216,7 @@ impl Sequencer {
     }
 
     fn work(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>) {
-        let Some(position) = self.position.take().or_else(|| self.recover()) else {
+        let Some(position) = self.position.take() else {
             drop(first.answer.send(Err(RecordError::NotWriting)));
             return;
         };
@@ -336,17 +352,26 @@ impl Sequencer {
         }
     }
 
+    /// Tries to recover again when it is time, whether or not anybody records: probes are told not to send any.
+    fn recover_in_time(&mut self) {
+        if self.position.is_none() && self.recover_at <= Instant::now() {
+            self.position = self.recover();
+        }
+    }
+
     fn recover(&mut self) -> Option<Position> {
         match self.ledger.recover(&self.settings, &mut self.publisher) {
             Ok(position) => {
                 tracing::info!(size = %position.last.index.size_through(), "recovered");
                 self.ledger.set_writing(true);
+                self.recovery_pause = RECOVERY_PAUSE;
                 Some(position)
             }
             Err(error) => {
                 tracing::error!(%error, "recovery failed; writes are refused until it succeeds");
                 self.ledger.set_writing(false);
-                std::thread::sleep(RECOVERY_PAUSE);
+                self.recover_at = Instant::now() + self.recovery_pause;
+                self.recovery_pause = RECOVERY_PAUSE_MAX.min(self.recovery_pause.saturating_mul(2));
                 None
             }
         }

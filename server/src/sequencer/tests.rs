@@ -9,6 +9,9 @@ use custody_evidence::trust::{LogKey, TrustDocument, WriterRule, statement_of};
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
 
+mod admitting;
+mod trust;
+
 use super::*;
 use crate::admission::{self, Recording};
 use crate::clock::{Clock, Reading};
@@ -44,6 +47,8 @@ fn reading(seconds: i64) -> Reading {
 #[derive(Debug, Default)]
 struct FailingSync {
     fail: AtomicBool,
+    /// Every sync fails, until it is told otherwise.
+    broken: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -105,7 +110,7 @@ impl File for FailingFile {
         self.inner.length()
     }
     fn sync(&self) -> std::io::Result<()> {
-        if self.disk.fail.swap(false, Ordering::SeqCst) {
+        if self.disk.fail.swap(false, Ordering::SeqCst) || self.disk.broken.load(Ordering::SeqCst) {
             return Err(std::io::Error::other("the disk failed as it was told"));
         }
         self.inner.sync()
@@ -298,6 +303,59 @@ async fn a_failed_sync_is_answered_as_unknown_and_the_log_goes_on_whole() {
     running.stop().await;
 }
 
+/// Waits until the server says whether it can write.
+async fn until_writing(ledger: &Ledger, expected: bool) {
+    let mut writing = ledger.writing();
+    let said = writing.wait_for(|writing| *writing == expected);
+    tokio::time::timeout(Duration::from_secs(20), said).await.expect("it changes in time").unwrap();
+}
+
+#[tokio::test]
+async fn a_disk_that_works_again_is_found_without_anybody_recording() {
+    let log = Log::new();
+    let running = log.start();
+    running.record(&envelope(1, &[WRITER])).await.unwrap();
+    log.disk.broken.store(true, Ordering::SeqCst);
+    running.record(&envelope(2, &[WRITER])).await.unwrap_err();
+    until_writing(&running.ledger, false).await;
+    let refused = running.record(&envelope(3, &[WRITER])).await.unwrap_err();
+    assert!(matches!(refused, RecordError::NotWriting), "{refused}");
+    log.disk.broken.store(false, Ordering::SeqCst);
+    until_writing(&running.ledger, true).await;
+    running.record(&envelope(3, &[WRITER])).await.unwrap();
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_stop_with_a_disk_that_fails_refuses_what_waits_at_once() {
+    let log = Log::new();
+    let (ledger, sequencer, stop) = log.open();
+    let (queue, submissions) = mpsc::channel(256);
+    let head = ledger.head();
+    let now = log.clock.read().unwrap().wall;
+    let mut answers = Vec::new();
+    // Each is a batch of its own.
+    for _ in 0..200 {
+        let envelope = next_document(head.trust.document(), |_| {});
+        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let (answer, answered) = oneshot::channel();
+        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        answers.push(answered);
+    }
+    log.disk.broken.store(true, Ordering::SeqCst);
+    stop.send(()).unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    let started = Instant::now();
+    tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let mut refused = Vec::new();
+    for answer in answers {
+        refused.push(answer.await.unwrap().unwrap_err());
+    }
+    assert!(matches!(refused.first(), Some(RecordError::OutcomeUnknown)));
+    assert!(refused.iter().skip(1).all(|error| matches!(error, RecordError::NotWriting)));
+}
+
 /// Returns the next trust document, with the writer rules changed.
 fn next_document(before: &TrustDocument, change: impl Fn(&mut Vec<WriterRule>)) -> Envelope {
     let mut members = before.members().clone();
@@ -305,33 +363,6 @@ fn next_document(before: &TrustDocument, change: impl Fn(&mut Vec<WriterRule>)) 
     change(&mut members.writers);
     let document = TrustDocument::new(members).unwrap();
     Envelope::sign(IN_TOTO, &statement_of(&document), &[&key(ADMIN)]).unwrap()
-}
-
-#[tokio::test]
-async fn what_was_admitted_under_older_trust_is_admitted_again() {
-    let log = Log::new();
-    let running = log.start();
-    let old = running.ledger.head();
-    let late = envelope(7, &[WRITER]);
-    let admission = admission::admit(&old.trust, &late, log.clock.read().unwrap().wall).unwrap();
-    let document = next_document(old.trust.document(), |writers| {
-        writers.retain(|rule| !rule.keys.contains(&key(WRITER).public().id()));
-    });
-    assert_eq!(running.record(&document).await.unwrap(), at(1));
-    let (answer, answered) = oneshot::channel();
-    let submission = Submission { envelope: late, admission, admitted_at: old.admin, answer };
-    running.queue.send(submission).await.unwrap();
-    let refused = answered.await.unwrap().unwrap_err();
-    assert!(matches!(refused, RecordError::Refused(_)), "{refused}");
-    let kept = running.record(&envelope(8, &[SECOND_WRITER])).await.unwrap();
-    assert_eq!(kept, at(2));
-    let entry = Entry::decode(&running.ledger.head().journal.entry(kept.index).unwrap()).unwrap();
-    assert_eq!((entry.admin.unwrap().get(), entry.administrative), (1, false));
-    running.stop().await;
-    // The chain of trust documents is walked again on open.
-    let running = log.start();
-    assert_eq!(running.ledger.head().trust.document().version(), 2);
-    running.stop().await;
 }
 
 #[tokio::test]
@@ -408,34 +439,6 @@ async fn a_stop_takes_what_waits_and_nothing_after_it() {
     assert!(queue.is_closed());
     assert_eq!(ledger.head().size.get(), 4);
     check_whole(&ledger);
-}
-
-#[tokio::test]
-async fn a_trust_document_with_keys_that_the_server_does_not_hold_is_refused() {
-    let log = Log::new();
-    let running = log.start();
-    let before = running.ledger.head().trust.document().members().clone();
-    let other_log = NoteSigner::from_seed("example.com/log".parse().unwrap(), [110; 32]);
-    let other_freshness = Cosigner::from_seed("example.com/log/freshness".parse().unwrap(), [111; 32]);
-    let mut retired = before.clone();
-    retired.log_keys.first_mut().unwrap().until_size = Some(TreeSize::new(20).unwrap());
-    retired.log_keys.push(LogKey {
-        vkey: other_log.verifier(),
-        from_size: TreeSize::new(10).unwrap(),
-        until_size: None,
-    });
-    let mut refreshed = before;
-    refreshed.freshness_keys = vec![other_freshness.verifier()];
-    for (mut members, expected) in [(retired, "log"), (refreshed, "freshness")] {
-        members.version += 1;
-        let statement = statement_of(&TrustDocument::new(members).unwrap());
-        let signers = [key(ADMIN), SigningKey::from_seed(&other_log.seed())];
-        let envelope = Envelope::sign(IN_TOTO, &statement, &signers.iter().collect::<Vec<_>>()).unwrap();
-        let refused = running.record(&envelope).await.unwrap_err();
-        assert!(matches!(refused, RecordError::KeysNotHeld { role } if role == expected), "{refused}");
-    }
-    assert_eq!(running.ledger.head().size.get(), 1);
-    running.stop().await;
 }
 
 #[tokio::test]

@@ -60,7 +60,9 @@ impl RecorderService {
             Some(Part::Data(_)) | None => return Err(order("the first message must be the header")),
         };
         let digest = self.check_header(&header).await?;
-        if let Some(known) = self.recording.known(&digest).map_err(|error| status::record(&error))? {
+        let recording = self.recording.clone();
+        let known = blocking(move || recording.known(&digest).map_err(|error| status::record(&error)));
+        if let Some(known) = known.await? {
             return self.answer(known).await;
         }
         let Ok(place) = Arc::clone(&self.large_uploads).try_acquire_owned() else {

@@ -26,6 +26,7 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         }
         RecordError::Clock(error) => Refusal::new(Reason::ClockUnsteady, error.to_string()),
         RecordError::Journal(refused) => journal(refused),
+        RecordError::Busy => Refusal::new(Reason::Busy, error.to_string()),
         RecordError::OutcomeUnknown => Refusal::new(Reason::OutcomeUnknown, error.to_string()),
         RecordError::Damaged(error) => read(error),
         RecordError::DamagedRecord { .. } => damaged(error),
