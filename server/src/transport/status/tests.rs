@@ -45,6 +45,7 @@ fn every_error_is_told_in_these_words() {
         Index(Arc::new(IndexError::Empty)),
         NoRandomness,
         NotWriting,
+        Busy,
         KeysNotHeld { role: "freshness" },
         Internal,
         ShuttingDown,
