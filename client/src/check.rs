@@ -150,17 +150,7 @@ pub enum CheckError {
 impl Logged {
     /// Checks that the admission record is the one that the entry commits to.
     pub fn new(receipt: VerifiedReceipt, record_bytes: Vec<u8>) -> Result<Self, CheckError> {
-        let entry = receipt.entry();
-        let index = entry.index;
-        if record_bytes.is_empty() {
-            return Err(CheckError::RecordMissing { index });
-        }
-        let found = RecordDigest::of(&record_bytes);
-        if found != entry.record.digest {
-            return Err(CheckError::RecordDigest { index, expected: entry.record.digest, found });
-        }
-        let record =
-            AdmissionRecord::decode(&record_bytes).map_err(|source| CheckError::Record { index, source })?;
+        let record = record_of(receipt.entry(), &record_bytes)?;
         Ok(Self { receipt, record, record_bytes })
     }
 
@@ -190,18 +180,7 @@ impl Logged {
 
     /// Checks the envelope's bytes against the entry, and nothing else.
     pub fn envelope(&self, bytes: &[u8]) -> Result<Envelope, CheckError> {
-        let entry = self.entry();
-        let index = entry.index;
-        let found = EnvelopeDigest::of(bytes);
-        if found != entry.envelope.digest {
-            return Err(CheckError::EnvelopeDigest { index, expected: entry.envelope.digest, found });
-        }
-        let envelope = Envelope::parse(bytes).map_err(|source| CheckError::Envelope { index, source })?;
-        let content = envelope.content();
-        if content != entry.content {
-            return Err(CheckError::Content { index, expected: entry.content, found: content });
-        }
-        Ok(envelope)
+        envelope_of(self.entry(), bytes)
     }
 
     /// Checks everything that the log checked when the entry was admitted, under the trust document that held
@@ -211,37 +190,83 @@ impl Logged {
         let envelope = self.envelope(envelope)?;
         let statement =
             Statement::parse(envelope.payload()).map_err(|source| CheckError::Statement { index, source })?;
-        let admission = self.admit_again(&envelope, trust)?;
-        let expected = admission.administrative();
-        if expected != self.entry().administrative {
-            return Err(CheckError::Administrative { index, expected });
+        if let Some((expected, found)) = wrong_admin(self.entry(), trust) {
+            return Err(CheckError::WrongAdmin { index, expected, found });
         }
-        if let Some(member) = first_difference(admission.record(), &self.record) {
-            return Err(CheckError::AdmissionDiffers { index, member });
-        }
+        let admission = admit_again(self.entry(), &envelope, *self.record.salt.as_bytes(), trust)?;
+        same_admission(self.entry(), &admission, &self.record)?;
         let facts = fact::read(&statement);
         let statement = statement.into_owned();
         Ok(Verified { logged: self, envelope, statement, facts })
     }
+}
 
-    /// Runs admission as of ledger time. The log ran it a moment earlier, which no verdict but a mark depends
-    /// on.
-    fn admit_again(&self, envelope: &Envelope, trust: &Trust) -> Result<Admission, CheckError> {
-        let entry = self.entry();
-        let (index, salt) = (entry.index, *self.record.salt.as_bytes());
-        let admission = match trust.before(entry) {
-            // A log must not choose the trust document that it admits under: an old one has keys that were
-            // withdrawn since.
-            Some(version) if entry.admin != Some(version.entry.index) => {
-                let (expected, found) = (version.entry.index, entry.admin);
-                return Err(CheckError::WrongAdmin { index, expected, found });
-            }
-            Some(version) => admission::admit(&version.state, envelope, entry.time, salt),
-            // Entry 0 is the pinned one: its replay in `trust` began with its digest.
-            None if trust.holds(entry) => admission::admit_first(envelope, entry.time, salt),
-            None => return Err(CheckError::UnknownTrust { index, known: trust.complete_to() }),
-        };
-        admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })
+/// Reads an admission record, if it is the one that the entry commits to.
+pub(crate) fn record_of(entry: &Entry, bytes: &[u8]) -> Result<AdmissionRecord, CheckError> {
+    let index = entry.index;
+    if bytes.is_empty() {
+        return Err(CheckError::RecordMissing { index });
+    }
+    let found = RecordDigest::of(bytes);
+    if found != entry.record.digest {
+        return Err(CheckError::RecordDigest { index, expected: entry.record.digest, found });
+    }
+    AdmissionRecord::decode(bytes).map_err(|source| CheckError::Record { index, source })
+}
+
+/// Reads an envelope, if it is the one that the entry commits to, with the content it commits to.
+pub(crate) fn envelope_of(entry: &Entry, bytes: &[u8]) -> Result<Envelope, CheckError> {
+    let index = entry.index;
+    let found = EnvelopeDigest::of(bytes);
+    if found != entry.envelope.digest {
+        return Err(CheckError::EnvelopeDigest { index, expected: entry.envelope.digest, found });
+    }
+    let envelope = Envelope::parse(bytes).map_err(|source| CheckError::Envelope { index, source })?;
+    let content = envelope.content();
+    if content != entry.content {
+        return Err(CheckError::Content { index, expected: entry.content, found: content });
+    }
+    Ok(envelope)
+}
+
+/// Returns the administrative entry that this one should name, and the one it does, when they differ. A log must not
+/// choose the trust document that it admits under: an old one has keys that were withdrawn since.
+fn wrong_admin(entry: &Entry, trust: &Trust) -> Option<(LeafIndex, Option<LeafIndex>)> {
+    let expected = trust.before(entry)?.entry.index;
+    (entry.admin != Some(expected)).then_some((expected, entry.admin))
+}
+
+/// Runs admission under the trust document of its time, as of ledger time. The log ran it a moment earlier, which no
+/// verdict but a mark depends on.
+pub(crate) fn admit_again(
+    entry: &Entry,
+    envelope: &Envelope,
+    salt: [u8; 32],
+    trust: &Trust,
+) -> Result<Admission, CheckError> {
+    let index = entry.index;
+    let admission = match trust.before(entry) {
+        Some(version) => admission::admit(&version.state, envelope, entry.time, salt),
+        // Entry 0 is the pinned one: its replay in `trust` began with its digest.
+        None if trust.holds(entry) => admission::admit_first(envelope, entry.time, salt),
+        None => return Err(CheckError::UnknownTrust { index, known: trust.complete_to() }),
+    };
+    admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })
+}
+
+/// Checks that an entry and its admission record say what admission gives here.
+pub(crate) fn same_admission(
+    entry: &Entry,
+    ours: &Admission,
+    theirs: &AdmissionRecord,
+) -> Result<(), CheckError> {
+    let (index, expected) = (entry.index, ours.administrative());
+    if expected != entry.administrative {
+        return Err(CheckError::Administrative { index, expected });
+    }
+    match first_difference(ours.record(), theirs) {
+        Some(member) => Err(CheckError::AdmissionDiffers { index, member }),
+        None => Ok(()),
     }
 }
 

@@ -168,6 +168,13 @@ impl Connection {
         }
     }
 
+    /// Explains why a stream broke: Ok when another one may do better.
+    pub(crate) fn broken(&self, status: &Status) -> Result<CallError, CallError> {
+        let error = self.explain(status);
+        let again = self.retries(&error).is_some() || matches!(error, CallError::TimedOut { .. });
+        if again { Ok(error) } else { Err(error) }
+    }
+
     /// Returns until when to try again after this error; none if it will not go away.
     fn retries(&self, error: &CallError) -> Option<Duration> {
         match error {

@@ -207,6 +207,14 @@ pub enum ProtocolError {
         /// What was searched.
         found: TreeSize,
     },
+    /// A range of entries ends before its end, again and again.
+    #[error("the server signed a tree of size {size}, and its entries end before entry {next}")]
+    Truncated {
+        /// The first entry that does not come.
+        next: LeafIndex,
+        /// The tree that should hold it.
+        size: TreeSize,
+    },
     /// The envelope is longer than its entry says.
     #[error("the envelope of entry {index} is {expected} bytes, the server sent more")]
     EnvelopeLength {
@@ -242,8 +250,18 @@ impl Ledger {
         std::mem::take(&mut self.warnings)
     }
 
+    /// Returns the way to the server.
+    pub(crate) const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Returns what is remembered of the log.
+    pub(crate) const fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
     /// Returns the log that every request names; the server must be as far as the newest checkpoint.
-    fn log(&self) -> custody_wire::v1::Log {
+    pub(crate) fn log(&self) -> custody_wire::v1::Log {
         log(self.trust.pin(), self.newest.checkpoint().size())
     }
 }

@@ -26,6 +26,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 pub mod check;
 pub mod ci;
 pub mod connection;

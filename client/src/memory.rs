@@ -7,6 +7,9 @@
 //!   trust.json     the trust file
 //!   checkpoint     the largest checkpoint seen: a signed note, verbatim
 //!   lock           held while one of them is replaced
+//!   audit.json     how far the log was audited, and what was found
+//!   audit-contents the contents seen by audits: eight bytes an entry
+//!   audit-lock     held while an audit runs
 //!   evidence-*     checkpoints that prove that the log misbehaved; never deleted
 //! ```
 //!
@@ -78,6 +81,55 @@ impl Memory {
     #[must_use]
     pub fn checkpoint_path(&self) -> PathBuf {
         self.dir.join("checkpoint")
+    }
+
+    /// Returns the path of what the last audit saved, whether or not it exists.
+    #[must_use]
+    pub fn audit_path(&self) -> PathBuf {
+        self.dir.join("audit.json")
+    }
+
+    /// Returns the path of the contents that audits have seen, whether or not it exists.
+    #[must_use]
+    pub fn audit_contents_path(&self) -> PathBuf {
+        self.dir.join("audit-contents")
+    }
+
+    /// Returns the path of the file that a running audit holds.
+    #[must_use]
+    pub fn audit_lock_path(&self) -> PathBuf {
+        self.dir.join("audit-lock")
+    }
+
+    /// Takes the audit's lock, which is given back when the file is dropped; none if another audit has it.
+    pub(crate) fn lock_audit(&self) -> Result<Option<File>, MemoryError> {
+        let path = self.audit_lock_path();
+        let failed = |why| MemoryError::Write { path: path.clone(), why };
+        fs::create_dir_all(&self.dir).map_err(failed)?;
+        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(fs::TryLockError::WouldBlock) => Ok(None),
+            Err(fs::TryLockError::Error(why)) => Err(failed(why)),
+        }
+    }
+
+    /// Returns what the last audit saved; none if there was none.
+    pub(crate) fn audit(&self) -> Result<Option<Vec<u8>>, MemoryError> {
+        read(&self.audit_path())
+    }
+
+    /// Returns the checkpoints that were kept as evidence, with their files.
+    pub(crate) fn evidence(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let Ok(files) = fs::read_dir(&self.dir) else { return Vec::new() };
+        let paths = files.filter_map(|file| Some(file.ok()?.path()));
+        let kept = paths.filter(|path| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("evidence-"))
+        });
+        let mut kept: Vec<(PathBuf, Vec<u8>)> =
+            kept.filter_map(|path| Some((path.clone(), read(&path).ok()??))).collect();
+        kept.sort();
+        kept
     }
 
     /// Returns the trust file's bytes; none if there is no file yet.

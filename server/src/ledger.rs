@@ -11,8 +11,8 @@ use std::time::Duration;
 use custody_evidence::dsse::{Envelope, EnvelopeError};
 use custody_evidence::trust::{TrustError, TrustState};
 use custody_log::{
-    CheckpointError, ConsistencyProof, Entry, EntryDigest, EntryError, InclusionProof, LeafIndex, NodeHash,
-    Origin, Receipt, RootHash, SignedCheckpoint, TreeSize,
+    CheckpointError, ConsistencyProof, Entry, EntryBundle, EntryDigest, EntryError, HashTile, InclusionProof,
+    LeafIndex, NodeHash, Origin, Receipt, RootHash, SignedCheckpoint, TileKind, TilePath, TreeSize,
 };
 use tokio::sync::watch;
 
@@ -358,6 +358,22 @@ impl Head {
     pub fn receipt(&self, index: LeafIndex) -> Result<Receipt, TreeError> {
         let entry = self.journal.entry(index)?;
         Ok(Receipt::new(entry, self.inclusion(index)?, self.checkpoint.clone())?)
+    }
+
+    /// Returns the bytes of a tile or entry bundle of this tree (C2SP tlog-tiles); none if it does not have it.
+    pub fn tile(&self, path: &TilePath) -> Result<Option<Vec<u8>>, TreeError> {
+        if path.kind() != TileKind::Entries {
+            let hashes = self.tree.tile(path, self.size, &self.journal)?;
+            return Ok(hashes.map(|hashes| HashTile::from_hashes(hashes).encode()));
+        }
+        if path.end() > self.size.get() {
+            return Ok(None);
+        }
+        let width = u64::try_from(path.width()).unwrap_or(TilePath::FULL_WIDTH);
+        let indexes = (path.end() - width..path.end()).filter_map(|index| LeafIndex::new(index).ok());
+        let entries = indexes.map(|index| self.journal.entry(index)).collect::<Result<Vec<_>, _>>()?;
+        // No entry is longer than 512 bytes.
+        Ok(EntryBundle::new(entries).ok().map(|bundle| bundle.encode()))
     }
 
     /// Returns the administrative entries from `since` on, in order.

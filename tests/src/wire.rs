@@ -5,8 +5,8 @@ use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_client::RecorderClient;
 use custody_wire::v1::{
     GetCheckpointRequest, GetEntriesRequest, GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse,
-    GetLogRequest, GetLogResponse, Log, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest,
-    get_entries_response,
+    GetLogRequest, GetLogResponse, GetRangeRequest, GetRangeResponse, GetTileRequest, Log, RecordHeader,
+    RecordRequest, RecordResponse, RecordStreamRequest, get_entries_response,
 };
 use custody_wire::{Refusal, limits};
 use tokio::runtime::Runtime;
@@ -142,6 +142,27 @@ impl Caller {
         let mut reader = self.reader();
         let answer = self.runtime.block_on(reader.get_checkpoint(request))?;
         Ok(answer.into_inner().checkpoint.to_vec())
+    }
+
+    /// Returns the bytes of a tile.
+    pub fn tile(&self, path: &str) -> Result<Vec<u8>, Status> {
+        let request = GetTileRequest { log: Some(self.log.clone()), path: path.to_owned() };
+        let mut reader = self.reader();
+        let answer = self.runtime.block_on(reader.get_tile(request))?;
+        Ok(answer.into_inner().data.to_vec())
+    }
+
+    /// Returns all messages of a range.
+    pub fn range(&self, first: u64, end: u64) -> Result<Vec<GetRangeResponse>, Status> {
+        let request = GetRangeRequest { log: Some(self.log.clone()), first, end };
+        let mut reader = self.reader();
+        self.runtime.block_on(async {
+            let (mut stream, mut messages) = (reader.get_range(request).await?.into_inner(), Vec::new());
+            while let Some(message) = stream.message().await? {
+                messages.push(message);
+            }
+            Ok(messages)
+        })
     }
 
     /// Returns the size and root that the newest checkpoint says.

@@ -1,5 +1,6 @@
 //! The command tree, and how one command is run. One file a command.
 
+mod audit;
 pub(crate) mod clock;
 mod config;
 mod entry_view;
@@ -63,6 +64,8 @@ enum Command {
     Find(Box<find::Args>),
     /// Check receipts, admission records, envelopes and artifacts offline.
     Verify(verify::Args),
+    /// Replay the whole log and check everything in it.
+    Audit(audit::Args),
     /// Show and change who may record what, and who administers the log.
     Trust(trust::Args),
     /// Work with receipts.
@@ -121,6 +124,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Trace(args) => trace::run(args, context).await,
         Command::Find(args) => find::run(*args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
+        Command::Audit(args) => audit::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Config(args) => config::run(args, context).await,

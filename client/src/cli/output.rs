@@ -119,6 +119,11 @@ impl Output {
         self.bar(what, total, "{msg} [{bar:30}] {pos}/{len} {eta}")
     }
 
+    /// Returns a progress bar over `total` things that shows how fast they are done; invisible as the others.
+    pub(crate) fn rate_bar(self, what: &str, total: u64) -> ProgressBar {
+        self.bar(what, total, "{msg} [{bar:30}] {pos}/{len} {per_sec} {eta}")
+    }
+
     fn bar(self, what: &str, total: u64, template: &str) -> ProgressBar {
         let hidden = self.quiet || self.is_json() || !std::io::stderr().is_terminal();
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };

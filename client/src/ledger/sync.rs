@@ -111,6 +111,18 @@ impl Ledger {
         self.opening().check_consistency(old, &self.newest).await
     }
 
+    /// Waits until the log shows a tree as large as one that it signed before. Lag and rollback are told apart.
+    pub async fn reach(&mut self, seen: &VerifiedCheckpoint) -> Result<(), LedgerError> {
+        let opening = self.opening();
+        match opening.newest_trust(Some(&self.trust), seen.checkpoint().size()).await {
+            Ok(trust) => self.adopt(trust).await.map(drop),
+            Err(LedgerError::Behind { expected, found }) => {
+                Err(opening.behind(Some(&self.trust), Some(seen.signed()), expected, found).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Checks a checkpoint that came with an answer: signed by the log, and an extension of the newest one
     /// known. It is remembered.
     pub(super) async fn accept(

@@ -9,6 +9,7 @@
     reason = "a test that meets what it does not expect must stop"
 )]
 
+mod audit;
 mod double;
 mod lies;
 mod messages;

@@ -42,7 +42,7 @@ fn digest() -> String {
 }
 
 /// Compares what was printed with the golden, or writes it.
-fn check(name: &str, code: i32, run: &Run, places: &[(String, &str)]) {
+pub(crate) fn check(name: &str, code: i32, run: &Run, places: &[(String, &str)]) {
     let mut found = format!("exit {}\n--- stdout\n{}--- stderr\n{}", run.code, run.stdout, run.stderr);
     for (text, placeholder) in places {
         found = found.replace(text.as_str(), placeholder);

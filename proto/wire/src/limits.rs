@@ -16,6 +16,13 @@ pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 /// The most entries that one `GetEntries` names: 256.
 pub const ENTRIES_MAX: usize = 256;
 
+/// The most entries in one message of a `GetRange`: 256, the entries below one tile.
+pub const RANGE_ENTRIES_MAX: usize = 256;
+
+/// How many bytes a message of a `GetRange` has before no further entry is put into it: 256 KiB. With one more
+/// entry of at most 2 MiB and 512 bytes it stays below 2.3 MiB.
+pub const RANGE_BYTES: usize = 256 << 10;
+
 /// The most entries in one answer to `Find`: 1,000.
 pub const FIND_LIMIT_MAX: u32 = 1_000;
 

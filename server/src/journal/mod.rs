@@ -50,7 +50,7 @@ pub use damage::{Damage, DamageKind};
 pub use directory::DirectoryError;
 pub use files::{DiskFiles, File, Files};
 pub use fsck::{FsckError, FsckReport, Progress, UnfinishedTail, fsck};
-pub use reader::{ReadError, Reader, Stored};
+pub use reader::{ReadError, Reader, Stored, StoredUpTo};
 pub use recovery::{Cut, OpenError, Opened, open};
 pub use writer::{AppendError, JournalFault, Refused};
 

@@ -51,6 +51,19 @@ pub struct Stored {
     pub envelope: Vec<u8>,
 }
 
+/// As [`Stored`], for readers who take large envelopes in another way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredUpTo {
+    /// The entry's exact bytes.
+    pub bytes: Vec<u8>,
+    /// The same, decoded.
+    pub entry: Entry,
+    /// The admission record; its digest and length are those in the entry.
+    pub record: Vec<u8>,
+    /// The envelope as received; none if it is too large.
+    pub envelope: Option<Vec<u8>>,
+}
+
 /// Reads entries, records and envelopes by position. Clones are cheap and share one state; they stay valid,
 /// for what they showed, when the journal is consumed. Reads are positional and lock nothing but the list of
 /// segments, for an instant.
@@ -107,6 +120,16 @@ impl Reader {
         let record = place.segment.record(u64::from(place.location.record), &entry)?;
         let envelope = self.shared.envelope(&place, &entry)?;
         Ok(Stored { bytes, entry, record, envelope })
+    }
+
+    /// Returns an entry with its record, and with its envelope if that has at most `max` bytes.
+    pub fn stored_up_to(&self, index: LeafIndex, max: usize) -> Result<StoredUpTo, ReadError> {
+        let place = self.shared.place(index)?;
+        let (bytes, entry) = place.segment.entry(&place.location, index)?;
+        let record = place.segment.record(u64::from(place.location.record), &entry)?;
+        let small = usize::try_from(entry.envelope.length).is_ok_and(|length| length <= max);
+        let envelope = if small { Some(self.shared.envelope(&place, &entry)?) } else { None };
+        Ok(StoredUpTo { bytes, entry, record, envelope })
     }
 
     /// Calls `each` with every entry from `first` up to the size at the time of the call, in order, and

@@ -145,6 +145,35 @@ impl Tree {
         root_of(size, &Nodes::new(self, leaves))
     }
 
+    /// Returns the hashes of a tile as it is published; none if a tree of this size does not have it. `size` is that
+    /// of a committed state, so nothing newer is shown.
+    pub fn tile(
+        &self,
+        path: &TilePath,
+        size: TreeSize,
+        leaves: &dyn LeafSource,
+    ) -> Result<Option<Vec<NodeHash>>, TreeError> {
+        let TileKind::Hashes { level } = path.kind() else { return Ok(None) };
+        let end = path.end();
+        if end > count_at(size, level) {
+            return Ok(None);
+        }
+        let in_edge = {
+            let edge = self.edge();
+            let complete = count_at(edge.size, level) / TILE_WIDTH;
+            let partial = edge.partial.get(usize::from(level));
+            partial
+                .filter(|_| path.number() == complete)
+                .and_then(|hashes| hashes.get(..path.width()))
+                .map(<[_]>::to_vec)
+        };
+        if in_edge.is_some() {
+            return Ok(in_edge);
+        }
+        let tile = self.read_tile(level, path.number(), leaves)?;
+        Ok(tile.get(..path.width()).map(<[_]>::to_vec))
+    }
+
     /// Returns the proof that an entry is in the tree with this root; it was checked.
     pub fn inclusion(
         &self,

@@ -5,6 +5,7 @@
 
 mod incoming;
 mod query;
+mod range;
 mod reader;
 mod recorder;
 mod status;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custody_log::{Entry, LeafIndex, TreeSize};
+use custody_log::{Entry, LeafIndex, TilePath, TreeSize};
 use custody_wire::convert::{hashes_to_wire, leaf_index, optional_size, tree_size};
 use custody_wire::limits::{ENTRIES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
 use custody_wire::v1::get_entries_response::Part;
@@ -10,7 +10,8 @@ use custody_wire::v1::reader_server::Reader;
 use custody_wire::v1::{
     EntryEvidence, GetAdminChainRequest, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
     GetConsistencyResponse, GetEntriesRequest, GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse,
-    GetLogRequest, GetLogResponse, GetReceiptRequest, GetReceiptResponse,
+    GetLogRequest, GetLogResponse, GetRangeRequest, GetRangeResponse, GetReceiptRequest, GetReceiptResponse,
+    GetTileRequest, GetTileResponse,
 };
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
@@ -18,12 +19,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use super::{PATIENCE, STALL_MAX, behind, blocking, head, status};
+use super::{PATIENCE, STALL_MAX, behind, blocking, head, range, status};
 use crate::journal;
 use crate::ledger::{Head, Ledger};
 
 /// How many messages of a stream wait for the reader.
-const AHEAD: usize = 2;
+pub(super) const AHEAD: usize = 2;
 
 /// What a stream of entries holds at most: two messages that wait, one that is made and one that is sent, each at
 /// most 2.1 MiB (`custody_wire::limits::MESSAGE_BYTES_MAX`).
@@ -38,18 +39,21 @@ const MEMORY_UNIT: u64 = 1 << 20;
 /// Reads the log. Every answer is of one state of it.
 pub(super) struct ReaderService {
     ledger: Arc<Ledger>,
-    /// What streams may hold, in units. Taken before anything is read for them.
-    memory: Arc<Semaphore>,
+    memory: StreamMemory,
 }
 
 impl ReaderService {
     pub(super) fn new(ledger: Arc<Ledger>) -> Self {
         let units = usize::try_from(MEMORY_MAX / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { ledger, memory: Arc::new(Semaphore::new(units)) }
+        Self { ledger, memory: StreamMemory(Arc::new(Semaphore::new(units))) }
     }
 }
 
-type Stream<T> = ReceiverStream<Result<T, Status>>;
+/// What streams may hold, in units. Taken before anything is read for them.
+#[derive(Clone)]
+pub(super) struct StreamMemory(Arc<Semaphore>);
+
+pub(super) type Stream<T> = ReceiverStream<Result<T, Status>>;
 
 #[tonic::async_trait]
 impl Reader for ReaderService {
@@ -107,7 +111,7 @@ impl Reader for ReaderService {
         }
         let indexes = request.indexes.iter().map(|index| position(*index, head.size));
         let indexes: Vec<LeafIndex> = indexes.collect::<Result<_, _>>()?;
-        let place = self.place(ENTRIES_MEMORY).await?;
+        let place = self.memory.place(ENTRIES_MEMORY).await?;
         Ok(Response::new(stream_entries(head, indexes, request.envelopes, place)))
     }
 
@@ -122,7 +126,7 @@ impl Reader for ReaderService {
         let index = position(request.index, head.size)?;
         let journal = head.journal.clone();
         let length = blocking(move || envelope_length(&journal, index)).await?;
-        let place = self.place(length).await?;
+        let place = self.memory.place(length).await?;
         let bytes =
             blocking(move || head.journal.envelope(index).map_err(|error| status::read(&error))).await?;
         let (sender, receiver) = mpsc::channel(AHEAD);
@@ -159,20 +163,59 @@ impl Reader for ReaderService {
         let request = request.into_inner();
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let since = leaf_index("since", request.since).map_err(status::field)?;
-        let place = self.place(ENTRIES_MEMORY).await?;
+        let place = self.memory.place(ENTRIES_MEMORY).await?;
         let chain = Arc::clone(&head);
         let indexes =
             blocking(move || chain.admin_chain(since).map_err(|error| status::ledger(&error))).await?;
         Ok(Response::new(stream_entries(head, indexes, true, place)))
     }
+
+    type GetRangeStream = Stream<GetRangeResponse>;
+
+    async fn get_range(
+        &self,
+        request: Request<GetRangeRequest>,
+    ) -> Result<Response<Self::GetRangeStream>, Status> {
+        let request = request.into_inner();
+        let head = head(&self.ledger, request.log.as_ref()).await?;
+        let first = leaf_index("first", request.first).map_err(status::field)?;
+        let end = optional_size("end", request.end).map_err(status::field)?.unwrap_or(head.size);
+        if end > head.size {
+            return Err(behind(end, head.size).into());
+        }
+        if first.get() > end.get() {
+            let message = format!("first {first} is larger than end {end}");
+            return Err(Refusal::new(Reason::InvalidField, message).into());
+        }
+        let place = self.memory.place(ENTRIES_MEMORY).await?;
+        Ok(Response::new(range::stream(head, first, end, self.memory.clone(), place)))
+    }
+
+    async fn get_tile(&self, request: Request<GetTileRequest>) -> Result<Response<GetTileResponse>, Status> {
+        let request = request.into_inner();
+        let head = head(&self.ledger, request.log.as_ref()).await?;
+        let path: TilePath = request
+            .path
+            .parse()
+            .map_err(|error| Refusal::new(Reason::InvalidField, format!("path: {error}")))?;
+        let response = blocking(move || {
+            let data = head.tile(&path).map_err(|error| status::tree(&error))?;
+            let missing = || {
+                let message = format!("there is no {path}: the log has {} entries", head.size);
+                Refusal::new(Reason::NoSuchEntry, message).value("size", head.size)
+            };
+            Ok(GetTileResponse { data: data.ok_or_else(missing)?.into() })
+        });
+        Ok(Response::new(response.await?))
+    }
 }
 
-impl ReaderService {
+impl StreamMemory {
     /// Takes the memory that a stream holds until its reader has it all; waits for it as long as for a size.
-    async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(super) async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
         let busy = || Refusal::new(Reason::Busy, "too much is being read at once");
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).map_err(|_| busy())?;
-        let place = Arc::clone(&self.memory).acquire_many_owned(units);
+        let place = Arc::clone(&self.0).acquire_many_owned(units);
         match tokio::time::timeout(PATIENCE, place).await {
             Ok(Ok(place)) => Ok(place),
             Ok(Err(_)) | Err(_) => Err(busy()),
@@ -209,7 +252,7 @@ fn stream_entries(
 }
 
 /// Hands a message to the reader; false if it has gone, or took nothing for too long.
-async fn deliver<T>(sender: &mpsc::Sender<Result<T, Status>>, message: Result<T, Status>) -> bool {
+pub(super) async fn deliver<T>(sender: &mpsc::Sender<Result<T, Status>>, message: Result<T, Status>) -> bool {
     matches!(tokio::time::timeout(STALL_MAX, sender.send(message)).await, Ok(Ok(())))
 }
 

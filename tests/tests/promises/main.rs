@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected has failed, and a panic says so"
 )]
 
+mod audit;
 mod bad_input;
 mod crash;
 mod damage;

@@ -85,12 +85,16 @@ impl Log {
 
     /// Appends the next trust document, in which the writer has another name.
     pub(crate) fn append_trust(&mut self, writer_name: &str) {
+        let envelope = self.next_trust(writer_name);
+        self.append(&envelope).unwrap();
+    }
+
+    fn next_trust(&self, writer_name: &str) -> Envelope {
         let mut members = self.trust.last().unwrap().document().members().clone();
         members.version += 1;
         members.writers[0].name = writer_name.to_owned();
         let document = TrustDocument::new(members).unwrap();
-        let envelope = Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap();
-        self.append(&envelope).unwrap();
+        Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap()
     }
 
     /// Appends a statement about the bytes, signed by the writer.
@@ -144,8 +148,59 @@ impl Log {
         index
     }
 
+    /// Appends an entry with another entry's admission record, changed before it is put into the tree.
+    pub(crate) fn append_changed(
+        &mut self,
+        envelope: &Envelope,
+        record: Option<LeafIndex>,
+        change: impl FnOnce(&mut Entry),
+    ) -> LeafIndex {
+        self.now = self.now.plus_micros(60_000_000);
+        let record = match record {
+            Some(index) => self.stored[usize::try_from(index.get()).unwrap()].record.clone(),
+            None => admit(self.trust.last().unwrap(), envelope, self.now, [8; 32])
+                .unwrap()
+                .record_bytes()
+                .to_vec(),
+        };
+        let index = self.size().next_index();
+        self.push_changed(envelope, &record, false, self.admin, change);
+        index
+    }
+
+    /// Appends a trust document without saying that it administers the log.
+    pub(crate) fn append_trust_secretly(&mut self, writer_name: &str) {
+        let envelope = self.next_trust(writer_name);
+        self.append_wrongly(&envelope, self.trust.len() - 1, false, |_| {});
+    }
+
+    /// Appends a trust document that later entries do not name.
+    pub(crate) fn append_trust_withheld(&mut self, writer_name: &str) {
+        let envelope = self.next_trust(writer_name);
+        self.append_wrongly(&envelope, self.trust.len() - 1, true, |_| {});
+    }
+
+    /// Returns the tile at a path, as the tree has it.
+    pub(crate) fn tile(&self, path: &custody_log::TilePath) -> Vec<u8> {
+        let custody_log::TileKind::Hashes { level } = path.kind() else { panic!("{path} is a bundle") };
+        let numbers = path.end() - path.width() as u64..path.end();
+        let hashes = numbers.map(|number| self.nodes[&NodeId::new(level * 8, number).unwrap()]);
+        custody_log::HashTile::from_hashes(hashes.collect()).encode()
+    }
+
     fn push(&mut self, envelope: &Envelope, record: &[u8], administrative: bool, admin: Option<LeafIndex>) {
-        let entry = Entry {
+        self.push_changed(envelope, record, administrative, admin, |_| {});
+    }
+
+    fn push_changed(
+        &mut self,
+        envelope: &Envelope,
+        record: &[u8],
+        administrative: bool,
+        admin: Option<LeafIndex>,
+        change: impl FnOnce(&mut Entry),
+    ) {
+        let mut entry = Entry {
             index: self.size().next_index(),
             time: self.now,
             previous: self.stored.last().map(|stored| EntryDigest::of(&stored.entry)),
@@ -155,6 +210,7 @@ impl Log {
             content: envelope.content(),
             record: Measured { digest: RecordDigest::of(record), length: record.len() as u64 },
         };
+        change(&mut entry);
         let (entry, envelope) = (entry.encode(), envelope.bytes().to_vec());
         let mut frontier = custody_log::tree::Frontier::load(self.size(), &self.nodes).unwrap();
         frontier.append_with(NodeHash::leaf(&entry), |id, hash| {

@@ -52,6 +52,18 @@ pub(crate) enum Lie {
     TooOldTree,
     /// The answer covers less than it says.
     NotCovered,
+    /// A range of entries ends before entry 3.
+    CutRange,
+    /// In a range, the `admin` line of entry 2 is another one than in the tree.
+    AlteredEntry,
+    /// In a range, the envelope of entry 2 is said to be erased.
+    Erased,
+    /// In a range, the envelope of entry 2 is a byte short.
+    ShortPieces,
+    /// A bit of the second hash of every tile is wrong.
+    WrongTile,
+    /// There is no tile.
+    NoTile,
 }
 
 /// A server on a port of its own.

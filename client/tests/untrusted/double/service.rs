@@ -180,15 +180,72 @@ impl reader_server::Reader for Service {
     ) -> Result<Response<Parts>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
-        let own = |(index, stored): (usize, &super::log::Stored)| {
-            let entry = custody_log::Entry::decode(&stored.entry).unwrap();
-            (entry.administrative && index as u64 >= request.since).then_some(index as u64)
-        };
-        let mut indexes: Vec<u64> = log.stored.iter().enumerate().filter_map(own).collect();
+        let entry = |index: usize| custody_log::Entry::decode(&log.stored[index].entry).unwrap();
+        let last = entry(log.stored.len() - 1);
+        let newest = if last.administrative { Some(last.index) } else { last.admin };
+        let walk = |index: &LeafIndex| entry(usize::try_from(index.get()).unwrap()).admin;
+        let chain = std::iter::successors(newest, walk).map(LeafIndex::get);
+        let mut indexes: Vec<u64> = chain.filter(|index| *index >= request.since).collect();
+        indexes.reverse();
         if self.lies(Lie::WithheldAdmin) {
             indexes.retain(|index| *index == 0);
         }
         self.parts(&log, &indexes, true)
+    }
+
+    type GetRangeStream = tokio_stream::Iter<std::vec::IntoIter<Result<GetRangeResponse, Status>>>;
+
+    async fn get_range(
+        &self,
+        request: Request<GetRangeRequest>,
+    ) -> Result<Response<Self::GetRangeStream>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let end = if self.lies(Lie::CutRange) { request.end.min(3) } else { request.end };
+        let mut parts = vec![get_range_response::Part::Checkpoint(self.checkpoint(&log))];
+        for index in request.first..end {
+            let evidence = self.evidence(&log, index, true)?;
+            let mut entry = RangeEntry {
+                entry: evidence.entry,
+                record: evidence.record,
+                envelope: evidence.envelope,
+                record_erased: false,
+                envelope_erased: false,
+            };
+            if self.lies(Lie::AlteredEntry) && index == 2 {
+                let text = String::from_utf8(entry.entry.to_vec()).unwrap();
+                entry.entry = text.replace("admin 0", "admin 1").into();
+            }
+            if self.lies(Lie::Erased) && index == 2 {
+                (entry.envelope, entry.envelope_erased) = (Bytes::new(), true);
+            }
+            // In pieces, as if every envelope were large, or whole.
+            let pieces = if index % 2 == 0 && !entry.envelope_erased {
+                let whole = std::mem::take(&mut entry.envelope);
+                let (one, two) = whole.split_at(100);
+                let short = self.lies(Lie::ShortPieces) && index == 2;
+                let two = if short { &two[1..] } else { two };
+                [one, two].map(Bytes::copy_from_slice).to_vec()
+            } else {
+                Vec::new()
+            };
+            parts.push(get_range_response::Part::Entries(RangeEntries { entries: vec![entry] }));
+            parts.extend(pieces.into_iter().map(get_range_response::Part::Envelope));
+        }
+        let parts: Vec<_> = parts.into_iter().map(|part| Ok(GetRangeResponse { part: Some(part) })).collect();
+        Ok(Response::new(tokio_stream::iter(parts)))
+    }
+
+    async fn get_tile(&self, request: Request<GetTileRequest>) -> Result<Response<GetTileResponse>, Status> {
+        let request = request.into_inner();
+        let mut data = self.at(request.log)?.tile(&request.path.parse().unwrap());
+        if self.lies(Lie::WrongTile) {
+            data[33] ^= 1;
+        }
+        if self.lies(Lie::NoTile) {
+            return Err(Refusal::new(Reason::NoSuchEntry, "there is no such tile").into());
+        }
+        Ok(Response::new(GetTileResponse { data: data.into() }))
     }
 }
 

@@ -133,6 +133,13 @@ impl TilePath {
         usize::from(self.width)
     }
 
+    /// Returns one more than the index, on the tile's level, of the last hash or entry that it holds.
+    #[must_use]
+    pub fn end(&self) -> u64 {
+        // `new` checked that it is below 2^63.
+        self.number * Self::FULL_WIDTH + u64::from(self.width)
+    }
+
     /// Whether the tile holds fewer than 256, and so is replaced when the tree grows.
     #[must_use]
     pub fn is_partial(&self) -> bool {

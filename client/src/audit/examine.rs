@@ -1,0 +1,104 @@
+//! What can be checked in one entry without the others: this is the work that runs on all cores.
+
+use custody_evidence::admission::AdmissionRecord;
+use custody_log::{Entry, EntryDigest, LeafIndex, NodeHash};
+use prost::bytes::Bytes;
+
+use super::{Finding, FindingKind};
+use crate::check::{admit_again, envelope_of, record_of, same_admission};
+use crate::trust::Trust;
+
+/// One entry as it came. Nothing in it has been checked.
+#[derive(Debug)]
+pub(super) struct Raw {
+    pub(super) entry: Bytes,
+    pub(super) record: Bytes,
+    pub(super) envelope: Bytes,
+    pub(super) record_erased: bool,
+    pub(super) envelope_erased: bool,
+}
+
+/// What came out, and what the checks in order need.
+#[derive(Debug)]
+pub(super) struct Examined {
+    pub(super) index: LeafIndex,
+    /// None if the bytes are not an entry.
+    pub(super) entry: Option<Entry>,
+    pub(super) digest: EntryDigest,
+    pub(super) leaf: NodeHash,
+    /// None if it is erased or not the one of the entry.
+    pub(super) record: Option<AdmissionRecord>,
+    /// How many of record and envelope are erased.
+    pub(super) erased: u64,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// Examines entries that follow each other.
+pub(super) fn batch(first: LeafIndex, raws: &[Raw], trust: &Trust) -> Vec<Examined> {
+    let mut index = first;
+    let mut examined = Vec::with_capacity(raws.len());
+    for raw in raws {
+        examined.push(one(index, raw, trust));
+        index = index.next();
+    }
+    examined
+}
+
+fn one(index: LeafIndex, raw: &Raw, trust: &Trust) -> Examined {
+    let mut examined = Examined {
+        index,
+        entry: None,
+        digest: EntryDigest::of(&raw.entry),
+        leaf: NodeHash::leaf(&raw.entry),
+        record: None,
+        erased: 0,
+        findings: Vec::new(),
+    };
+    match Entry::decode(&raw.entry) {
+        Ok(entry) => {
+            check(&entry, raw, trust, &mut examined);
+            examined.entry = Some(entry);
+        }
+        Err(error) => {
+            examined.findings.push(Finding::of(index, FindingKind::BadEntry, "an entry", error));
+        }
+    }
+    examined
+}
+
+fn check(entry: &Entry, raw: &Raw, trust: &Trust, examined: &mut Examined) {
+    let index = examined.index;
+    if entry.index != index {
+        examined.findings.push(Finding::of(index, FindingKind::WrongIndex, index, entry.index));
+    }
+    for (erased, what) in [(raw.record_erased, "admission record"), (raw.envelope_erased, "envelope")] {
+        if erased {
+            examined.erased += 1;
+            let expected = format!("its {what}, or a redaction that names it");
+            examined.findings.push(Finding::of(index, FindingKind::Erased, expected, "neither"));
+        }
+    }
+    if !raw.record_erased {
+        match record_of(entry, &raw.record) {
+            Ok(record) => examined.record = Some(record),
+            Err(error) => examined.findings.push(Finding::of_check(index, error)),
+        }
+    }
+    if raw.envelope_erased {
+        return;
+    }
+    let envelope = match envelope_of(entry, &raw.envelope) {
+        Ok(envelope) => envelope,
+        Err(error) => return examined.findings.push(Finding::of_check(index, error)),
+    };
+    // No verdict depends on the salt.
+    let salt = examined.record.as_ref().map_or([0; 32], |record| *record.salt.as_bytes());
+    let admitted = admit_again(entry, &envelope, salt, trust);
+    let same = admitted.and_then(|ours| match &examined.record {
+        Some(theirs) => same_admission(entry, &ours, theirs),
+        None => Ok(()),
+    });
+    if let Err(error) = same {
+        examined.findings.push(Finding::of_check(index, error));
+    }
+}
