@@ -3,6 +3,7 @@
 //! The reader is pure and total: whatever a statement holds, it gives facts, and what it cannot read is a warning. A
 //! change of what it reads is a new [`READER_VERSION`]: indexes are rebuilt, and answers name the version.
 
+pub mod chain;
 mod custody;
 mod edge;
 mod gather;

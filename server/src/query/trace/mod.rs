@@ -1,8 +1,8 @@
 //! `trace`: the chain of custody around a node.
 //!
-//! `rules.rs` says what is followed, `walk.rs` follows it within bounds; [`Stage`] orders what was found.
+//! [`custody_evidence::fact::chain`] says what is followed, `walk.rs` follows it within bounds; [`Stage`] orders what
+//! was found.
 
-mod rules;
 mod walk;
 
 #[cfg(test)]

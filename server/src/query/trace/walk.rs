@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use custody_evidence::fact::chain::{Role, Step, step};
 use custody_evidence::fact::{Edge, EdgeKind, Field, Node, Stage, Term};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
-use super::rules::{Role, Step, step};
 use super::{
     ANSWER_BYTES_MAX, EDGES_MAX, EDGES_OF_A_KIND_MAX, ENTRIES_MAX, ENVELOPE_BYTES_MAX, Status, Trace,
     TracedEdge, TracedNode,
