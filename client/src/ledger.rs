@@ -1,7 +1,10 @@
 //! One log on one server, every answer checked.
 
 mod answer;
+mod condition;
+mod duplicate;
 mod entries;
+mod find;
 mod query;
 mod record;
 mod sync;
@@ -18,7 +21,9 @@ use crate::memory::{Memory, MemoryError};
 use crate::pin::Pin;
 use crate::trust::{ReplayError, Trust, TrustFileError};
 
-pub use query::{AsOf, At, Found, Labelled, Moment, Query, Resolved, Traced, TracedEdge};
+pub use condition::Condition;
+pub use find::{Found, Moment, Query, check_any};
+pub use query::{AsOf, At, Labelled, Resolved, Traced, TracedEdge};
 pub use record::{Progress, RecordError, Recorded};
 pub use sync::{PinOfError, pin_of};
 
@@ -64,6 +69,14 @@ pub enum LedgerError {
         /// The size that the server has.
         found: TreeSize,
     },
+    /// The question is as of a tree that the log does not have.
+    #[error("there is no tree of size {asked}: the log has {newest} entries")]
+    NoSuchTree {
+        /// The size asked about.
+        asked: TreeSize,
+        /// The size of the newest tree.
+        newest: TreeSize,
+    },
     /// The log shows a smaller tree than it signed before, and says that it is today's.
     #[error(
         "the log was rolled back: it signed tree size {expected} before, and now shows {found} as the newest"
@@ -107,6 +120,26 @@ pub enum LedgerError {
         kind: String,
         /// The edge's end.
         to: String,
+        /// The entry it is said to come from.
+        entry: LeafIndex,
+    },
+    /// An answer about another node.
+    #[error("asked for {asked}, and the server answered with {found}")]
+    OtherNode {
+        /// The node asked about.
+        asked: String,
+        /// The node of the answer.
+        found: String,
+    },
+    /// An edge of another node's chain.
+    #[error(
+        "asked for {asked}, and the server answered with `{edge}` of entry {entry}, which has nothing to do with it"
+    )]
+    UnrelatedEdge {
+        /// The node asked about.
+        asked: String,
+        /// The edge.
+        edge: String,
         /// The entry it is said to come from.
         entry: LeafIndex,
     },

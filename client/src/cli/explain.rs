@@ -24,6 +24,9 @@ impl From<LedgerError> for Failure {
                 "try again, or give a longer --timeout; a server that stays behind after it was restored must not \
                  be recorded to",
             ),
+            LedgerError::NoSuchTree { .. } => {
+                Self::usage("no_such_tree", message).hint("leave out --at for the newest tree, or give a smaller size")
+            }
             LedgerError::Rollback { evidence, .. } => {
                 Self::no("rollback", message).hint(evidence_hint(&evidence))
             }
@@ -35,7 +38,8 @@ impl From<LedgerError> for Failure {
             LedgerError::Protocol(_) => Self::no("not_verified", message).hint(NOT_BELIEVED),
             LedgerError::Check(error) => Self::from(error).prefixed("the server sent an entry that is not to be believed"),
             LedgerError::ForgedEdge { .. } => Self::no("forged_edge", message).hint(NOT_BELIEVED),
-            LedgerError::NotAsked { .. } => Self::no("not_asked", message).hint(NOT_BELIEVED),
+            LedgerError::UnrelatedEdge { .. } => Self::no("unrelated_edge", message).hint(NOT_BELIEVED),
+            LedgerError::NotAsked { .. } | LedgerError::OtherNode { .. } => Self::no("not_asked", message).hint(NOT_BELIEVED),
             LedgerError::TrustFile { path, .. } => {
                 let hint = format!("move {} away: it is fetched again, and verified from the pin on", path.display());
                 Self::usage("trust_file", message).hint(hint)
@@ -181,6 +185,8 @@ impl From<RecordError> for Failure {
             RecordError::Ledger(error) => error.into(),
             RecordError::Refused { word, .. } => Self::no(stable_word(&word), message),
             RecordError::TooLarge { .. } => Self::no("too_large", message),
+            RecordError::NotADuplicate { .. } => Self::no("not_a_duplicate", message)
+                .hint("the signature is not known to be recorded; report it to the log's operator"),
             RecordError::OtherEnvelope { .. } | RecordError::OtherContent { .. } => {
                 Self::no("wrong_receipt", message).hint(
                     "it is not known whether the envelope was recorded; report it to the log's operator",

@@ -1,10 +1,11 @@
 //! `custody find`: the entries that meet every condition.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use custody_client::ledger::{At, Moment, Query};
+use custody_client::ledger::{At, Condition, Moment, Query, check_any};
 use custody_client::{Checked, Ledger, Level};
-use custody_evidence::fact::{Field, Node, Term};
+use custody_evidence::fact::Field;
 use custody_log::Timestamp;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
 use serde_json::json;
@@ -18,10 +19,13 @@ use super::output::escape_line;
 use super::session;
 use super::things::{Target, resolve};
 use super::times;
-use condition::condition;
+use condition::{condition, digest, subject};
 
 /// Lists over this many entries are `logged` by default: verifying fetches every envelope.
 pub(crate) const VERIFIED_BY_DEFAULT: usize = 50;
+
+/// The most questions that the subjects of one search may make: each is a call.
+const QUESTIONS_MAX: usize = 16;
 
 /// Find the entries that meet every condition, newest first.
 #[derive(Debug, clap::Args)]
@@ -108,20 +112,10 @@ pub(crate) fn level(asked: Option<Verify>, entries: usize) -> Level {
 
 /// Finds entries.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let mut terms = terms(&args)?;
+    let conditions = conditions(&args)?;
     let mut ledger = session::open(context).await?;
-    terms.extend(subjects(&mut ledger, &args, context).await?);
-    let query = Query {
-        conditions: terms.iter().map(|(term, value)| (term.field().to_string(), value.clone())).collect(),
-        since: args.since,
-        until: args.until,
-        recorded_since: args.recorded_since,
-        recorded_until: args.recorded_until,
-        at: args.at.unwrap_or_default(),
-        limit: args.limit,
-        next: args.next,
-    };
-    let found = ledger.find(&query).await?;
+    let questions = questions(&mut ledger, conditions, &args, context).await?;
+    let found = ledger.find_any(&questions).await?;
     let level = level(args.verify, found.indexes.len());
     let bar = context.output.count_bar("checking", u64::try_from(found.indexes.len()).unwrap_or(u64::MAX));
     let entries = ledger
@@ -129,9 +123,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         .await?;
     bar.finish_and_clear();
     for entry in &entries {
-        check_conditions(entry, &terms)?;
-        check_times(entry, &query)?;
+        check_any(&questions, entry)?;
     }
+    let claimed: BTreeSet<&str> = questions.iter().flat_map(|question| question.claimed(level)).collect();
     if context.output.is_json() {
         let entries: Vec<EntryView> = entries.iter().map(EntryView::of).collect();
         let (size, root) = (found.as_of.size.get(), found.as_of.root.to_string());
@@ -140,6 +134,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             "at": { "size": size, "root": root, "reader": found.as_of.reader },
             "trust": session::trust_view(ledger.trust()),
             "complete": "claimed",
+            "conditions_claimed": claimed,
             "next": found.next,
         }))?;
     } else {
@@ -150,6 +145,13 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             entries.len(),
             found.as_of.size
         ));
+        if !claimed.is_empty() && !entries.is_empty() {
+            let list: Vec<String> = claimed.iter().map(|word| format!("--{word}")).collect();
+            context.output.note(format!(
+                "that they meet {} is claimed by the server too: --verify full checks it",
+                list.join(" and ")
+            ));
+        }
         if let Some(next) = found.next {
             context.output.note(format!("there are more: --next {next}"));
         }
@@ -157,8 +159,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(if entries.is_empty() { Outcome::NoRecord } else { Outcome::Yes })
 }
 
-/// Reads the conditions; the second member is what the server is asked for.
-fn terms(args: &Args) -> Result<Vec<(Term, String)>, Failure> {
+/// Reads the conditions, but for `--subject`.
+fn conditions(args: &Args) -> Result<Vec<Condition>, Failure> {
     let fields = [
         (Field::Commit, &args.commit),
         (Field::Repository, &args.repo),
@@ -173,98 +175,69 @@ fn terms(args: &Args) -> Result<Vec<(Term, String)>, Failure> {
         (Field::Ref, &args.r#ref),
         (Field::Secret, &args.secret),
     ];
-    let mut terms = Vec::new();
-    for (field, values) in fields {
-        for value in values {
-            terms.push(condition(field, value)?);
-        }
-    }
-    Ok(terms)
+    let each = fields.into_iter().flat_map(|(field, values)| values.iter().map(move |value| (field, value)));
+    each.map(|(field, value)| condition(field, value)).collect()
 }
 
-/// A subject may be a file, so it is resolved like any THING; what the log does not know is still searched
-/// for by its digest.
-async fn subjects(
+/// Returns the questions whose answers together are asked for: one for each way in which the subjects can be meant.
+async fn questions(
     ledger: &mut Ledger,
+    conditions: Vec<Condition>,
     args: &Args,
     context: &Context,
-) -> Result<Vec<(Term, String)>, Failure> {
-    let mut terms = Vec::new();
-    for subject in &args.subject {
-        if let Ok(term) = condition(Field::Subject, subject) {
-            terms.push(term);
-            continue;
-        }
-        match resolve(ledger, subject, None, context).await? {
-            Target::Node(found) => terms.push(condition(Field::Subject, found.node.id())?),
-            Target::Entry(index) => {
-                return Err(Failure::usage(
-                    "bad_condition",
-                    format!("--subject: entry {index} is no subject"),
-                )
-                .hint(format!("`custody show index:{index}` lists its subjects")));
-            }
-        }
-    }
-    Ok(terms)
-}
-
-/// Checks what can be checked of the server's claim that the entry meets the conditions.
-fn check_conditions(entry: &Checked, terms: &[(Term, String)]) -> Result<(), Failure> {
-    let record = entry.logged().record();
-    let index = entry.logged().entry().index;
-    for (term, sent) in terms {
-        let meets = match (term.field(), entry.verified()) {
-            (Field::Predicate, _) => record.predicate_type == term.value(),
-            (Field::Subject, _) => record.subjects.iter().any(|subject| subject == term.value()),
-            (Field::Signer, _) => {
-                record.verified_identities().iter().any(|id| id.to_string() == term.value())
-            }
-            (Field::Submitter, _) => {
-                let submitter = record
-                    .submitter
-                    .as_ref()
-                    .map(|submitter| format!("{}#{}", submitter.issuer, submitter.token_subject));
-                submitter.is_some_and(|submitter| submitter == term.value())
-            }
-            (_, None) => true,
-            (Field::Component, Some(verified)) if sent != term.value() => {
-                let nodes = verified.facts().edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
-                nodes.map(Node::id).any(|id| id == sent || id.starts_with(&format!("{sent}?")))
-            }
-            (_, Some(verified)) => verified.facts().terms().contains(term),
+) -> Result<Vec<Query>, Failure> {
+    let mut ways = vec![conditions];
+    for text in &args.subject {
+        let subjects = subject_conditions(ledger, text, args, context).await?;
+        let with = |way: &Vec<Condition>, subject: &Condition| {
+            [way.as_slice(), std::slice::from_ref(subject)].concat()
         };
-        if !meets {
-            let condition = format!("{} {sent}", term.field());
-            return Err(custody_client::LedgerError::NotAsked { entry: index, condition }.into());
+        ways = ways.iter().flat_map(|way| subjects.iter().map(move |subject| with(way, subject))).collect();
+        if ways.len() > QUESTIONS_MAX {
+            return Err(Failure::usage(
+                "bad_condition",
+                format!(
+                    "--subject: {} digests and documents in all, at most {QUESTIONS_MAX} can be asked for",
+                    ways.len()
+                ),
+            )
+            .hint("name fewer subjects, or by a digest instead of a file"));
         }
     }
-    Ok(())
+    let question = |conditions| Query {
+        conditions,
+        since: args.since,
+        until: args.until,
+        recorded_since: args.recorded_since,
+        recorded_until: args.recorded_until,
+        at: args.at.unwrap_or_default(),
+        limit: args.limit,
+        next: args.next,
+    };
+    Ok(ways.into_iter().map(question).collect())
 }
 
-/// Checks the bounds in time. When something happened is known of verified entries; of the others, that it was not
-/// later than the ledger learned it.
-fn check_times(checked: &Checked, query: &Query) -> Result<(), Failure> {
-    let entry = checked.logged().entry();
-    let claimed = checked.verified().map(|verified| verified.facts().happened);
-    let happened = claimed.map(|claimed| claimed.map_or(entry.time, |time| time.min(entry.time)));
-    let not_before = |moment| match moment {
-        Moment::Index(index) => entry.index >= index,
-        Moment::Time(time) => entry.time >= time,
+/// Returns what a subject can be: the same bytes have several digests, and may be a document. What is no digest is
+/// resolved like any THING.
+async fn subject_conditions(
+    ledger: &mut Ledger,
+    text: &str,
+    args: &Args,
+    context: &Context,
+) -> Result<Vec<Condition>, Failure> {
+    if let Some(conditions) = digest(text)? {
+        return Ok(conditions);
+    }
+    let size = match args.at {
+        Some(At::Size(size)) => Some(size),
+        Some(At::Time(_) | At::Newest) | None => None,
     };
-    let bounds = [
-        ("since", query.since.is_none_or(|since| happened.unwrap_or(entry.time) >= since)),
-        ("until", query.until.is_none_or(|until| happened.is_none_or(|happened| happened < until))),
-        ("recorded-since", query.recorded_since.is_none_or(not_before)),
-        ("recorded-until", query.recorded_until.is_none_or(|until| !not_before(until))),
-        ("at", !matches!(query.at, At::Time(time) if entry.time > time)),
-    ];
-    match bounds.into_iter().find(|(_, meets)| !meets) {
-        Some((bound, _)) => {
-            let condition = format!("--{bound}");
-            Err(custody_client::LedgerError::NotAsked { entry: entry.index, condition }.into())
+    match resolve(ledger, text, size, context).await? {
+        Target::Nodes(nodes) => nodes.iter().map(subject).collect(),
+        Target::Entry(index) => {
+            Err(Failure::usage("bad_condition", format!("--subject: entry {index} is no subject"))
+                .hint(format!("`custody show index:{index}` lists its subjects")))
         }
-        None => Ok(()),
     }
 }
 

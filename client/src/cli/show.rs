@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use custody_client::ledger::Query;
+use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::memory::replace;
-use custody_client::{Ledger, Verified};
+use custody_client::{Checked, Ledger, Verified};
 use custody_evidence::admission::{AdmissionRecord, CheckName, CheckResult};
-use custody_evidence::fact::{Field, NodeKind};
+use custody_evidence::fact::Node;
 use custody_log::LeafIndex;
 use serde_json::{Value, json};
 
@@ -39,8 +39,10 @@ const CANDIDATES: u32 = 20;
 /// Shows one entry.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut ledger = session::open(context).await?;
-    let index = find_entry(&mut ledger, &args.thing, context).await?;
-    let verified = ledger.entry(index).await?;
+    let (index, questions) = find_entry(&mut ledger, &args.thing, context).await?;
+    let entry = Checked::Verified(Box::new(ledger.entry(index).await?));
+    check_any(&questions, &entry)?;
+    let Checked::Verified(verified) = entry else { return Ok(Outcome::Unknown) };
     if let Some(dir) = &args.save {
         save(&verified, dir, context)?;
     }
@@ -54,28 +56,34 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(Outcome::Yes)
 }
 
-async fn find_entry(ledger: &mut Ledger, thing: &str, context: &Context) -> Result<LeafIndex, Failure> {
+/// Returns the entry that a THING names; with the questions that it must meet, if the server chose it.
+async fn find_entry(
+    ledger: &mut Ledger,
+    thing: &str,
+    context: &Context,
+) -> Result<(LeafIndex, Vec<Query>), Failure> {
     // A number of fewer than 5 digits can be nothing else; a longer one may be the start of a digest.
     if thing.len() < 5
         && let Ok(index) = thing.parse()
     {
-        return Ok(index);
+        return Ok((index, Vec::new()));
     }
-    let found = match resolve(ledger, thing, None, context).await? {
-        Target::Entry(index) => return Ok(index),
-        Target::Node(found) => found.node,
+    let nodes = match resolve(ledger, thing, None, context).await? {
+        Target::Entry(index) => return Ok((index, Vec::new())),
+        Target::Nodes(nodes) => nodes,
     };
-    let field = field_of(found.kind());
-    let query = Query {
-        conditions: vec![(field.to_string(), found.id().to_owned())],
-        limit: CANDIDATES,
-        ..Query::default()
+    let about = |node: &Node| {
+        let condition =
+            Condition::about(node).map_err(|error| Failure::usage("bad_thing", error.to_string()))?;
+        Ok(Query { conditions: vec![condition], limit: CANDIDATES, ..Query::default() })
     };
-    let entries = ledger.find(&query).await?;
+    let questions = nodes.iter().map(about).collect::<Result<Vec<_>, Failure>>()?;
+    let found = nodes.first().map_or_else(String::new, ToString::to_string);
+    let entries = ledger.find_any(&questions).await?;
     match entries.indexes.as_slice() {
         [] => Err(Failure::no_record(format!("no entry is about {found}"))
             .hint(format!("`custody trace {thing}` shows what is connected with it"))),
-        [only] => Ok(*only),
+        [only] => Ok((*only, questions)),
         several => {
             let more = if entries.next.is_some() { " and more" } else { "" };
             let list: Vec<String> = several.iter().map(|index| format!("index:{index}")).collect();
@@ -106,23 +114,6 @@ fn save(verified: &Verified, dir: &Path, context: &Context) -> Result<(), Failur
         context.output.note(format!("wrote {}", path.display()));
     }
     Ok(())
-}
-
-fn field_of(kind: NodeKind) -> Field {
-    match kind {
-        NodeKind::Artifact => Field::Subject,
-        NodeKind::Builder => Field::Builder,
-        NodeKind::Commit => Field::Commit,
-        NodeKind::Component => Field::Component,
-        NodeKind::Document => Field::Document,
-        NodeKind::Environment => Field::Environment,
-        NodeKind::Identity => Field::Identity,
-        NodeKind::Policy => Field::Policy,
-        NodeKind::Ref => Field::Ref,
-        NodeKind::Run => Field::Run,
-        NodeKind::Secret => Field::Secret,
-        NodeKind::Vulnerability => Field::Vulnerability,
-    }
 }
 
 /// One check: name, status, detail.

@@ -23,8 +23,9 @@ use super::output::escape_line;
 pub(crate) enum Target {
     /// An entry.
     Entry(LeafIndex),
-    /// A node of the graph of facts.
-    Node(Labelled),
+    /// Nodes of the graph of facts, the best fit first: one, or all that the same bytes can be, an artifact or a
+    /// document by either digest.
+    Nodes(Vec<Node>),
 }
 
 /// What was typed, ready to be asked for.
@@ -55,14 +56,16 @@ pub(crate) async fn resolve(
     let mut fitting: Vec<Labelled> =
         resolved.nodes.into_iter().filter(|found| asked.fits(&found.node)).collect();
     fitting.sort_by_key(|found| asked.rank(&found.node));
-    let Some(best) = fitting.first().cloned() else { return Err(no_record(text, &asked)) };
+    fitting.dedup_by(|one, other| one.node == other.node);
+    let Some(best) = fitting.first() else { return Err(no_record(text, &asked, at)) };
     if asked.file.is_none() && fitting.iter().any(|found| !same_thing(&found.node, &best.node)) {
         return Err(ambiguous(text, &fitting));
     }
-    if best.node.id() != text {
-        context.output.note(format!("{text} is {}", best.node));
+    for (place, found) in fitting.iter().enumerate().filter(|(_, found)| found.node.id() != text) {
+        let also = if place == 0 { "" } else { "also " };
+        context.output.note(format!("{text} is {also}{}", found.node));
     }
-    Ok(Target::Node(best))
+    Ok(Target::Nodes(fitting.into_iter().map(|found| found.node).collect()))
 }
 
 fn read(text: &str, context: &Context) -> Result<Asked, Failure> {
@@ -121,25 +124,35 @@ fn is_package(id: &str, asked: &Purl) -> bool {
 }
 
 impl Asked {
-    /// Whether the node can be what was typed.
+    /// Whether the node can be what was typed. Its kind counts as well: what has the text of a digest may be the name
+    /// of an environment, which anyone who may deploy can choose.
     fn fits(&self, node: &Node) -> bool {
+        let kind = node.kind();
+        let bytes = matches!(kind, NodeKind::Artifact | NodeKind::Document);
         let hex = node.id().rsplit(['@', ':']).next().unwrap_or_default();
+        if self.file.is_some() {
+            return bytes && self.texts.iter().any(|text| text == node.id());
+        }
         match &self.thing {
-            Thing::Digest(digest) | Thing::Image { digest, .. } => {
-                node.id() == digest.to_string() || digest.commit_hex().is_some_and(|commit| commit == hex)
+            Thing::Digest(digest) | Thing::Image { digest, .. } => match digest.commit_hex() {
+                Some(commit) => kind == NodeKind::Commit && commit == hex,
+                None => bytes && node.id() == digest.to_string(),
+            },
+            Thing::Prefix(prefix) => {
+                let key = kind == NodeKind::Identity && node.id().starts_with("key:");
+                (bytes || key || kind == NodeKind::Commit) && hex.starts_with(prefix.as_str())
             }
-            Thing::Prefix(prefix) => hex.starts_with(prefix.as_str()),
-            Thing::Commit { repository: Some(repository), hex } => node.id() == format!("{repository}@{hex}"),
-            Thing::Commit { repository: None, hex: commit } => hex == commit,
-            Thing::KeyId(key) => node.id() == format!("key:{key}"),
-            Thing::Purl(purl) => node.kind() == NodeKind::Component && is_package(node.id(), purl),
-            Thing::Path(_) => self.texts.iter().any(|text| text == node.id()),
-            Thing::Name(_) if self.file.is_some() => self.texts.iter().any(|text| text == node.id()),
+            Thing::Commit { repository: Some(repository), hex } => {
+                kind == NodeKind::Commit && node.id() == format!("{repository}@{hex}")
+            }
+            Thing::Commit { repository: None, hex: commit } => kind == NodeKind::Commit && hex == commit,
+            Thing::KeyId(key) => kind == NodeKind::Identity && node.id() == format!("key:{key}"),
+            Thing::Purl(purl) => kind == NodeKind::Component && is_package(node.id(), purl),
             Thing::Name(text) | Thing::Url(text) => {
-                Node::named(node.kind(), text).is_some_and(|asked| asked == *node)
+                !bytes && Node::named(kind, text).is_some_and(|asked| asked == *node)
             }
-            // An entry is asked for by its index, without the server's word.
-            Thing::Entry(_) => false,
+            // An entry is asked for by its index, without the server's word; a path is a file.
+            Thing::Entry(_) | Thing::Path(_) => false,
         }
     }
 
@@ -156,18 +169,23 @@ impl Asked {
     }
 }
 
-fn no_record(text: &str, asked: &Asked) -> Failure {
-    match (&asked.file, &asked.thing) {
+fn no_record(text: &str, asked: &Asked, at: Option<TreeSize>) -> Failure {
+    let at = at.map_or_else(String::new, |size| format!(" at tree size {size}"));
+    let failure = match (&asked.file, &asked.thing) {
         (Some(path), _) => Failure::no_record(format!(
-            "no record of {} ({})",
+            "no record of {} ({}){at}",
             path.display(),
             asked.texts.iter().take(2).map(String::as_str).collect::<Vec<_>>().join(", ")
-        ))
-        .hint("nothing in the log names a file with these bytes"),
-        (None, Thing::Name(_)) => Failure::no_record(format!("no record of {text}, and no file of that name"))
-            .hint("a THING is a digest, an entry (index:N), a commit, purl, image with digest, run URL, key id, or a file"),
-        (None, _) => Failure::no_record(format!("no record of {text}")).hint("nothing in the log names it"),
-    }
+        )),
+        (None, Thing::Name(_)) => {
+            let shapes = "a THING is a digest, an entry (index:N), a commit, purl, image with digest, run URL, key id, \
+                          or a file";
+            return Failure::no_record(format!("no record of {text}{at}, and no file of that name"))
+                .hint(shapes);
+        }
+        (None, _) => Failure::no_record(format!("no record of {text}{at}")),
+    };
+    failure.hint("that no entry names it is claimed by the server")
 }
 
 fn ambiguous(text: &str, candidates: &[Labelled]) -> Failure {

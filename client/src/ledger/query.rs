@@ -1,9 +1,9 @@
-//! Questions: what a text stands for, which entries meet conditions, the chain of custody around a node.
+//! Questions: what a text stands for, the chain of custody around a node.
 //!
 //! What a server leaves out of an answer cannot be proven yet: completeness is `claimed`. What it puts in
 //! is checked.
 
-use custody_evidence::fact::{Edge, EdgeKind, Node};
+use custody_evidence::fact::{Edge, EdgeKind, Node, chain};
 use custody_log::tree::ConsistencyProof;
 use custody_log::{LeafIndex, RootHash, Timestamp, TreeSize};
 use custody_wire::convert::{FieldError, hashes, leaf_index, node, node_to_wire, root_hash, tree_size};
@@ -54,47 +54,6 @@ pub struct Labelled {
     pub label: String,
 }
 
-/// The conditions that entries must meet, all of them.
-#[derive(Debug, Clone, Default)]
-pub struct Query {
-    /// Field and value, each as the index keeps it.
-    pub conditions: Vec<(String, String)>,
-    /// When it happened, inclusive.
-    pub since: Option<Timestamp>,
-    /// When it happened, exclusive.
-    pub until: Option<Timestamp>,
-    /// When the ledger learned it, inclusive.
-    pub recorded_since: Option<Moment>,
-    /// When the ledger learned it, exclusive.
-    pub recorded_until: Option<Moment>,
-    /// As of when.
-    pub at: At,
-    /// The most entries to give.
-    pub limit: u32,
-    /// Where the page starts; none: at the newest.
-    pub next: Option<u64>,
-}
-
-/// A point in the life of the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
-    /// The entry at this index.
-    Index(LeafIndex),
-    /// A ledger time.
-    Time(Timestamp),
-}
-
-/// The entries that meet the conditions, as the server claims; check them with [`Ledger::entries`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Newest first.
-    pub indexes: Vec<LeafIndex>,
-    /// The tree that the answer is about.
-    pub as_of: AsOf,
-    /// Where the next page starts; none: this was the last one.
-    pub next: Option<u64>,
-}
-
 /// A chain of custody, as the server claims; its entries are checked with [`Ledger::entries`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Traced {
@@ -132,6 +91,7 @@ impl Ledger {
         things: &[String],
         at: Option<TreeSize>,
     ) -> Result<Resolved, LedgerError> {
+        self.check_at(at.map_or(At::Newest, At::Size)).await?;
         let message = v1::ResolveRequest {
             log: Some(self.log()),
             things: things.to_vec(),
@@ -148,53 +108,12 @@ impl Ledger {
         Ok(Resolved { nodes: nodes.map_err(ProtocolError::Field)?, as_of })
     }
 
-    /// Asks for the entries that meet all conditions, until there are as many as the limit says or no more. What a
-    /// server reads for one answer is bounded: a page with none says nothing about the rest.
-    pub async fn find(&mut self, question: &Query) -> Result<Found, LedgerError> {
-        let mut page = question.clone();
-        let mut found = self.find_page(&page).await?;
-        let (size, limit) = (found.as_of.size, usize::try_from(question.limit).unwrap_or(usize::MAX));
-        // All pages are of one tree.
-        page.at = At::Size(size);
-        while let Some(next) = found.next.filter(|_| found.indexes.len() < limit) {
-            // Each page lies below the one before, so this ends.
-            if next >= page.next.map_or(size.get(), |start| start.min(size.get())) {
-                return Err(ProtocolError::Unexpected { found: "a page that leads nowhere" }.into());
-            }
-            page.next = Some(next);
-            page.limit = u32::try_from(limit.saturating_sub(found.indexes.len())).unwrap_or(question.limit);
-            let more = self.find_page(&page).await?;
-            if more.indexes.first().is_some_and(|index| index.get() >= next) {
-                return Err(ProtocolError::Unexpected { found: "entries out of order" }.into());
-            }
-            found.indexes.extend(more.indexes);
-            found.next = more.next;
-        }
-        Ok(found)
-    }
-
-    async fn find_page(&mut self, question: &Query) -> Result<Found, LedgerError> {
-        let message = self.find_request(question);
-        let call = |left| {
-            let (mut query, message) = (self.connection.query(), message.clone());
-            async move { query.find(request(message, left)).await }
-        };
-        let answer = self.connection.call(call).await?.into_inner();
-        let as_of = self.check_as_of(answer.as_of, question.at).await?;
-        self.check_time(question.at, as_of.size).await?;
-        let most = usize::try_from(question.limit).unwrap_or(usize::MAX);
-        too_many("indexes", answer.indexes.len(), most)?;
-        let indexes = answer.indexes.iter().map(|index| leaf_index("indexes", *index));
-        let indexes: Vec<LeafIndex> = indexes.collect::<Result<_, _>>().map_err(ProtocolError::Field)?;
-        let newest_first = indexes.windows(2).all(|pair| matches!(pair, [a, b] if a > b));
-        if !newest_first || indexes.first().is_some_and(|index| !as_of.size.contains(*index)) {
-            return Err(ProtocolError::Unexpected { found: "entries out of order" }.into());
-        }
-        Ok(Found { indexes, as_of, next: (answer.next != 0).then_some(answer.next) })
-    }
-
-    /// Asks for the chain of custody around a node.
+    /// Asks for the chain of custody around a node, as far as `depth` edges away; 0: as far as the server's bounds allow.
+    ///
+    /// Every edge is one that leads to the node: the server's way to it is walked again here. That its entry says
+    /// so is for [`Ledger::entries`] to check.
     pub async fn trace(&mut self, about: &Node, at: At, depth: u32) -> Result<Traced, LedgerError> {
+        self.check_at(at).await?;
         let (size, micros) = at_fields(at);
         let message = v1::TraceRequest {
             log: Some(self.log()),
@@ -222,6 +141,7 @@ impl Ledger {
         if edges.iter().any(|edge| !as_of.size.contains(edge.entry)) {
             return Err(ProtocolError::Unexpected { found: "an entry beyond the tree asked about" }.into());
         }
+        check_chain(about, &resolved.node, depth, &edges)?;
         Ok(Traced {
             resolved,
             nodes: nodes.map_err(ProtocolError::Field)?,
@@ -232,36 +152,18 @@ impl Ledger {
         })
     }
 
-    fn find_request(&self, question: &Query) -> v1::FindRequest {
-        let index = |moment: Option<Moment>| match moment {
-            Some(Moment::Index(index)) => Some(index.get()),
-            Some(Moment::Time(_)) | None => None,
-        };
-        let micros = |moment: Option<Moment>| match moment {
-            Some(Moment::Time(time)) => Some(time.as_micros()),
-            Some(Moment::Index(_)) | None => None,
-        };
-        let condition =
-            |(field, value): &(String, String)| v1::Condition { field: field.clone(), value: value.clone() };
-        let (at, at_micros) = at_fields(question.at);
-        v1::FindRequest {
-            log: Some(self.log()),
-            conditions: question.conditions.iter().map(condition).collect(),
-            since_micros: question.since.map(Timestamp::as_micros),
-            until_micros: question.until.map(Timestamp::as_micros),
-            recorded_since_index: index(question.recorded_since),
-            recorded_until_index: index(question.recorded_until),
-            recorded_since_micros: micros(question.recorded_since),
-            recorded_until_micros: micros(question.recorded_until),
-            at,
-            at_micros,
-            limit: question.limit,
-            next: question.next.unwrap_or(0),
+    /// Checks that there is a tree of the size asked about: a server would wait for it.
+    pub(super) async fn check_at(&mut self, at: At) -> Result<(), LedgerError> {
+        let At::Size(asked) = at else { return Ok(()) };
+        if asked > self.newest.checkpoint().size() {
+            self.refresh().await?;
         }
+        let newest = self.newest.checkpoint().size();
+        if asked > newest { Err(LedgerError::NoSuchTree { asked, newest }) } else { Ok(()) }
     }
 
     /// Checks that a tree is the one of the time asked about: its last entry is not later, and the entry behind it is.
-    async fn check_time(&mut self, at: At, size: TreeSize) -> Result<(), LedgerError> {
+    pub(super) async fn check_time(&mut self, at: At, size: TreeSize) -> Result<(), LedgerError> {
         let At::Time(time) = at else { return Ok(()) };
         let last = size.last_index();
         let behind = Some(size.next_index()).filter(|index| self.newest.checkpoint().size().contains(*index));
@@ -278,7 +180,7 @@ impl Ledger {
 
     /// Checks that the tree of an answer is part of what the log signed, that it is the one asked about, and
     /// that all of it was searched.
-    async fn check_as_of(&mut self, as_of: Option<v1::AsOf>, at: At) -> Result<AsOf, LedgerError> {
+    pub(super) async fn check_as_of(&mut self, as_of: Option<v1::AsOf>, at: At) -> Result<AsOf, LedgerError> {
         let as_of = as_of.ok_or(ProtocolError::Field(FieldError::Missing { field: "as_of" }))?;
         let size = tree_size("as_of.size", as_of.size).map_err(ProtocolError::Field)?;
         let root = root_hash("as_of.root", &as_of.root).map_err(ProtocolError::Field)?;
@@ -315,7 +217,25 @@ impl Ledger {
     }
 }
 
-fn at_fields(at: At) -> (u64, Option<i64>) {
+/// Checks that the answer is about the node asked about, and that all its edges belong to the chain of that node.
+fn check_chain(asked: &Node, found: &Node, depth: u32, edges: &[TracedEdge]) -> Result<(), LedgerError> {
+    if found != asked {
+        return Err(LedgerError::OtherNode { asked: asked.to_string(), found: found.to_string() });
+    }
+    let depth = if depth == 0 { u32::MAX } else { depth };
+    let walked = edges.iter().map(|traced| (&traced.edge, traced.conflict));
+    let unrelated = chain::unreached(asked, depth, walked);
+    match edges.iter().find(|traced| unrelated.is_some_and(|unrelated| traced.edge == *unrelated)) {
+        None => Ok(()),
+        Some(traced) => Err(LedgerError::UnrelatedEdge {
+            asked: asked.to_string(),
+            edge: traced.edge.to_string(),
+            entry: traced.entry,
+        }),
+    }
+}
+
+pub(super) fn at_fields(at: At) -> (u64, Option<i64>) {
     match at {
         At::Newest => (0, None),
         At::Size(size) => (size.get(), None),
@@ -323,7 +243,7 @@ fn at_fields(at: At) -> (u64, Option<i64>) {
     }
 }
 
-fn too_many(field: &'static str, found: usize, max: usize) -> Result<(), ProtocolError> {
+pub(super) fn too_many(field: &'static str, found: usize, max: usize) -> Result<(), ProtocolError> {
     if found > max { Err(FieldError::TooMany { field, max, found }.into()) } else { Ok(()) }
 }
 

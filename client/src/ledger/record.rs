@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use custody_evidence::dsse::Envelope;
+use custody_evidence::identity::Identity;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex};
 use custody_wire::convert::leaf_index;
@@ -23,6 +24,9 @@ pub struct Recorded {
     /// True when the log already held this content, and the envelope added nothing: the entry is the first
     /// one, and may be of another envelope with the same content.
     pub duplicate: bool,
+    /// Other entries with this content, in which signatures of the envelope count that do not count in this one;
+    /// only of a duplicate.
+    pub also: Vec<LeafIndex>,
 }
 
 /// Is told how many bytes of the envelope have been sent; again from zero when sending is tried again.
@@ -65,6 +69,17 @@ pub enum RecordError {
         sent: ContentDigest,
         /// The content of the entry.
         found: ContentDigest,
+    },
+    /// The log says that it holds the content already, and has no entry with a signature that would count now.
+    #[error(
+        "the server says that entry {index} is this content already, but neither it nor another entry found is \
+         signed by {signer}"
+    )]
+    NotADuplicate {
+        /// The entry that the server named.
+        index: LeafIndex,
+        /// Who signed the envelope sent, and no entry.
+        signer: Identity,
     },
 }
 
@@ -149,11 +164,14 @@ impl Ledger {
             return Err(RecordError::OtherEnvelope { sent, found });
         }
         let logged = Logged::new(receipt, response.record.to_vec()).map_err(LedgerError::Check)?;
-        if !response.duplicate {
+        let also = if sent == found {
             // The envelope is at hand: that the log admitted it by the rules, and nothing else, costs no call.
             logged.clone().verify(envelope.bytes(), &self.trust).map_err(LedgerError::Check)?;
-        }
-        Ok(Recorded { logged, duplicate: response.duplicate })
+            Vec::new()
+        } else {
+            self.check_duplicate(envelope, logged.entry()).await?
+        };
+        Ok(Recorded { logged, duplicate: response.duplicate, also })
     }
 
     /// Checks a receipt that the server sent: for this index, and in a tree that extends the newest known.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::double::{self, Lie, Log, Server};
 use custody_client::check::{CheckError, Verified};
 use custody_client::freshness::Freshness;
-use custody_client::ledger::{At, ProtocolError, Query};
+use custody_client::ledger::{At, Condition, ProtocolError, Query};
 use custody_client::memory::Memory;
 use custody_client::trust::{ReplayError, TrustFileError};
 use custody_client::{Ledger, LedgerError, Level, RecordError, Trust};
@@ -338,6 +338,38 @@ async fn refuses_an_answer_that_did_not_search_the_whole_tree() {
     assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::NotCovered { .. }))), "{answer:?}");
 }
 
+/// Every edge is what its entry says, and none has to do with what was asked about; `prod` and `alice` are in both.
+#[tokio::test]
+async fn refuses_the_chain_of_another_artifact() {
+    for own_evidence in [false, true] {
+        let server = Server::start(log()).await;
+        if own_evidence {
+            server.log.lock().unwrap().append_statement(APPROVAL, b"evil", APPROVED);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let mut ledger = server.open(dir.path()).await.unwrap();
+        server.lie(Lie::UnrelatedEdges);
+        let evil = Node::artifact(&Digest::sha256_of(b"evil"));
+        let answer = ledger.trace(&evil, At::Newest, 0).await;
+        assert!(
+            matches!(&answer, Err(LedgerError::UnrelatedEdge { asked, entry, .. })
+                if *asked == evil.to_string() && entry.get() > 0),
+            "{answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn refuses_edges_that_are_further_away_than_asked() {
+    let (_server, _dir, mut ledger) = lying_later(Lie::UnrelatedEdges).await;
+    // Nothing but approvals of one artifact: all of them one edge away.
+    let node = Node::artifact(&Digest::sha256_of(ARTIFACT));
+    assert_eq!(ledger.trace(&node, At::Newest, 1).await.unwrap().edges.len(), 6);
+    let prod = Node::named(NodeKind::Environment, "prod").unwrap();
+    let answer = ledger.trace(&prod, At::Newest, 1).await;
+    assert!(matches!(answer, Err(LedgerError::UnrelatedEdge { .. })), "{answer:?}");
+}
+
 #[tokio::test]
 async fn finds_what_stands_behind_empty_pages() {
     let mut log = log();
@@ -347,9 +379,8 @@ async fn finds_what_stands_behind_empty_pages() {
     let server = Server::start(log).await;
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = server.open(dir.path()).await.unwrap();
-    let subject = Digest::sha256_of(ARTIFACT).to_string();
-    let mut question =
-        Query { conditions: vec![("subject".to_owned(), subject)], limit: 10, ..Query::default() };
+    let about = Condition::about(&Node::artifact(&Digest::sha256_of(ARTIFACT))).unwrap();
+    let mut question = Query { conditions: vec![about], limit: 10, ..Query::default() };
     let found = ledger.find(&question).await.unwrap();
     assert_eq!((found.indexes, found.next), ([4, 2, 1].map(index).into(), None));
     question.limit = 1;
@@ -452,6 +483,46 @@ async fn refuses_a_receipt_for_something_else() {
     let envelope = double::log::envelope(APPROVAL, b"new", APPROVED);
     let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
     assert!(matches!(answer, Err(RecordError::OtherContent { .. })), "{answer:?}");
+}
+
+/// The content of entry 1, signed by a second key that may record it.
+fn signed_again(server: &Server) -> custody_evidence::dsse::Envelope {
+    use custody_evidence::dsse::Envelope;
+    let second = custody_evidence::key::SigningKey::from_seed(&[8; 32]);
+    let mut log = server.log.lock().unwrap();
+    log.append_writer(&second);
+    let first = Envelope::parse(&log.stored[1].envelope).unwrap();
+    Envelope::sign(first.payload_type(), first.payload(), &[&second]).unwrap()
+}
+
+#[tokio::test]
+async fn refuses_a_duplicate_that_lacks_the_signature_sent() {
+    let server = Server::start(log()).await;
+    let envelope = signed_again(&server);
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    server.lie(Lie::FalseDuplicate);
+    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    assert!(
+        matches!(&answer, Err(RecordError::NotADuplicate { index, .. }) if index.get() == 1),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn believes_a_duplicate_whose_signature_is_in_a_later_entry() {
+    let server = Server::start(log()).await;
+    let envelope = signed_again(&server);
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    let recorded = ledger.record(&envelope, Arc::new(|_| {})).await.unwrap();
+    assert_eq!((recorded.duplicate, recorded.logged.entry().index.get()), (false, 6));
+    // In other bytes: the log answers with the first entry of this content, which another key signed.
+    let spaced = [b"{ ", &envelope.bytes()[1..]].concat();
+    let spaced = custody_evidence::dsse::Envelope::parse(&spaced).unwrap();
+    let again = ledger.record(&spaced, Arc::new(|_| {})).await.unwrap();
+    assert_eq!((again.duplicate, again.logged.entry().index.get()), (true, 1));
+    assert_eq!(again.also, [index(6)]);
 }
 
 #[tokio::test]

@@ -13,3 +13,4 @@ mod audit;
 mod double;
 mod lies;
 mod messages;
+mod questions;

@@ -15,13 +15,13 @@ const APPROVED: &str = r#"{"for":"prod","approver":"alice","at":"2026-11-20T14:0
 const SECOND: &str = "2026-11-20T14:04:00Z";
 const ARTIFACT: &[u8] = b"the artifact";
 
-struct Case {
+pub(crate) struct Case {
     name: &'static str,
     code: i32,
     args: Vec<String>,
 }
 
-fn case(name: &'static str, code: i32, args: &[&str]) -> Case {
+pub(crate) fn case(name: &'static str, code: i32, args: &[&str]) -> Case {
     Case { name, code, args: args.iter().map(ToString::to_string).collect() }
 }
 
@@ -84,7 +84,7 @@ fn places(server: &Server, dir: &Path) -> Vec<(String, &'static str)> {
     ]
 }
 
-async fn run_cases(server: &Server, dir: &Path, cases: &[Case]) {
+pub(crate) async fn run_cases(server: &Server, dir: &Path, cases: &[Case]) {
     let places = places(server, dir);
     for case in cases {
         let args: Vec<&str> = case.args.iter().map(String::as_str).collect();
@@ -115,6 +115,8 @@ async fn honest_answers_read_as_written_here() {
         case("find_at_time", 0, &["find", "--subject", &digest, "--at", SECOND]),
         case("find_until", 0, &["find", "--subject", &digest, "--until", "2026-11-20T14:01:00Z"]),
         case("trace_at_time", 0, &["trace", &digest, "--at", SECOND]),
+        case("trace_no_such_tree", 2, &["trace", &digest, "--at", "999"]),
+        case("find_no_such_tree", 2, &["find", "--subject", &digest, "--at", "999"]),
         case("find_nothing", 4, &["find", "--commit", "16d9990000000000000000000000000000000000"]),
         case("find_version_range", 2, &["find", "--component", "pkg:npm/axios@>=1.14.1 <1.15"]),
         case("show", 0, &["show", "1"]),
@@ -152,6 +154,7 @@ async fn each_lie_is_refused_in_these_words() {
         (Lie::ForeignKey, "lie_foreign_key", vec!["show", "1"]),
         (Lie::WithheldAdmin, "lie_withheld_admin", vec!["trust", "show"]),
         (Lie::ForgedEdge, "lie_forged_edge", vec!["trace", "app.tar.gz"]),
+        (Lie::UnrelatedEdges, "lie_unrelated_edges", vec!["trace", "evil.tar.gz"]),
         (Lie::NotAsked, "lie_not_asked", vec!["find", "--environment", "staging"]),
         (Lie::ForeignRoot, "lie_foreign_root", vec!["trace", "app.tar.gz"]),
         (Lie::NotAsked, "lie_recorded_since", vec!["find", "--recorded-since", "index:2"]),
@@ -167,6 +170,7 @@ async fn each_lie_is_refused_in_these_words() {
         let server = Server::start(sample()).await;
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("app.tar.gz"), ARTIFACT).unwrap();
+        std::fs::write(dir.path().join("evil.tar.gz"), "another artifact").unwrap();
         if lie == Lie::WithheldAdmin {
             server.log.lock().unwrap().append_trust("pipeline");
         } else {

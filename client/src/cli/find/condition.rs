@@ -2,8 +2,9 @@
 //!
 //! Text that no entry can have would be answered with a false "no record", so it is refused here.
 
+use custody_client::ledger::Condition;
 use custody_evidence::digest_set::Digest;
-use custody_evidence::fact::{Field, Term};
+use custody_evidence::fact::{Field, Node, NodeKind, Term, TermError};
 use custody_evidence::identity::{Identity, IdentityError};
 use custody_evidence::key::KeyId;
 use custody_evidence::predicate::{Approval, CustodyPredicate as _, Deployment, Promotion, Review, Source};
@@ -15,8 +16,8 @@ use crate::cli::failure::Failure;
 /// The predicate types that have short names: our own.
 const NAMED: [&str; 5] = [Approval::TYPE, Deployment::TYPE, Promotion::TYPE, Review::TYPE, Source::TYPE];
 
-/// Reads a condition; the second member is what the server is asked for.
-pub(super) fn condition(field: Field, value: &str) -> Result<(Term, String), Failure> {
+/// Reads a condition.
+pub(super) fn condition(field: Field, value: &str) -> Result<Condition, Failure> {
     if field == Field::Component && value.contains(['<', '>']) {
         // A range would be taken for a version that nothing has, and the answer would be a false "no record".
         return Err(Failure::usage(
@@ -30,17 +31,43 @@ pub(super) fn condition(field: Field, value: &str) -> Result<(Term, String), Fai
     let value = match field {
         Field::Signer | Field::Submitter => identity(value).map_err(|error| refused(&error))?,
         Field::Predicate => predicate_type(value)?,
-        Field::Subject => digest(value),
         _ => value.to_owned(),
     };
-    let value = value.as_str();
-    let term = Term::parse(field, value).map_err(|error| refused(&error))?;
-    // The term has no version; the server compares it, so it is sent along.
-    let sent = match field {
-        Field::Component => value.parse::<Purl>().map_err(|error| refused(&error))?.to_string(),
-        _ => term.value().to_owned(),
-    };
-    Ok((term, sent))
+    if field == Field::Component {
+        let purl = value.parse::<Purl>().map_err(|error| refused(&error))?;
+        return Condition::component(&purl).map_err(|error| refused(&error));
+    }
+    Term::parse(field, &value).map(Condition::from).map_err(|error| refused(&error))
+}
+
+/// Reads `--subject` if it is a digest: of an artifact, or of a document that statements carry. None if it is some
+/// other THING, or of an algorithm that is not known: `pkg:npm/axios` has the form of a digest, too.
+pub(super) fn digest(text: &str) -> Result<Option<Vec<Condition>>, Failure> {
+    let Some((algorithm, value)) = text.trim().split_once(':') else { return Ok(None) };
+    let lower = algorithm.to_ascii_lowercase();
+    let known = [algorithm, &lower].into_iter().find(|algorithm| Digest::knows(algorithm));
+    let Some(known) = known else { return Ok(None) };
+    let digest: Digest = format!("{known}:{value}")
+        .parse()
+        .map_err(|error| Failure::usage("bad_condition", format!("--subject: {error}")))?;
+    let node = Node::of_digest(&digest, None);
+    let mut conditions = vec![subject(&node)?];
+    if node.kind() == NodeKind::Artifact {
+        conditions.push(subject(&Node::document(&digest))?);
+    }
+    Ok(Some(conditions))
+}
+
+/// Returns the condition that an entry is about a node. A commit is a subject by its digest, whatever its repository.
+pub(super) fn subject(node: &Node) -> Result<Condition, Failure> {
+    let refused = |error: TermError| Failure::usage("bad_condition", format!("--subject: {error}"));
+    if node.kind() == NodeKind::Commit {
+        let hex = node.id().rsplit(['@', ':']).next().unwrap_or_default();
+        return Term::parse(Field::Subject, &format!("gitCommit:{hex}"))
+            .map(Condition::from)
+            .map_err(refused);
+    }
+    Condition::about(node).map_err(refused)
 }
 
 /// Reads a key or identity; a key's 64 digits may stand alone, as other tools print them.
@@ -67,21 +94,12 @@ fn predicate_type(text: &str) -> Result<String, Failure> {
     })
 }
 
-/// Writes the algorithm of a digest as digests are written; text that is none stays.
-fn digest(text: &str) -> String {
-    let lower = |(algorithm, value): (&str, &str)| {
-        let algorithm = algorithm.to_ascii_lowercase();
-        Digest::knows(&algorithm).then(|| format!("{algorithm}:{value}"))
-    };
-    text.split_once(':').and_then(lower).unwrap_or_else(|| text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn value(field: Field, text: &str) -> String {
-        condition(field, text).unwrap().1
+        condition(field, text).unwrap().value().to_owned()
     }
 
     #[test]
@@ -114,13 +132,33 @@ mod tests {
         assert!(refused.hint.unwrap().contains("approval, deployment"));
     }
 
+    fn subjects(text: &str) -> Vec<String> {
+        digest(text).unwrap().unwrap_or_default().iter().map(ToString::to_string).collect()
+    }
+
     #[test]
-    fn a_digest_is_found_however_its_algorithm_is_written() {
+    fn a_digest_is_found_however_its_algorithm_is_written_as_artifact_and_document() {
         let hex = "ab".repeat(32);
         for text in [format!("SHA256:{hex}"), format!("sha256:{}", hex.to_uppercase())] {
-            assert_eq!(value(Field::Subject, &text), format!("sha256:{hex}"));
+            assert_eq!(subjects(&text), [format!("subject sha256:{hex}"), format!("document sha256:{hex}")]);
         }
         let commit = format!("gitCommit:{}", "ab".repeat(20));
-        assert_eq!(value(Field::Subject, &commit), commit);
+        assert_eq!(subjects(&commit), [format!("subject {commit}")]);
+        assert_eq!(digest("sha256:ab").unwrap_err().code, "bad_condition");
+    }
+
+    #[test]
+    fn what_is_no_digest_is_never_searched_as_one() {
+        let hex = "ab".repeat(20);
+        for text in ["pkg:npm/axios@1.14.1", &hex, "key:0af1", "https://ci.example/runs/1", "s.cdx.json"] {
+            assert_eq!(digest(text).unwrap(), None, "{text}");
+        }
+        let about = |kind, id: &str| subject(&Node::named(kind, id).unwrap()).unwrap().to_string();
+        assert_eq!(
+            about(NodeKind::Commit, &format!("https://github.com/acme/api@{hex}")),
+            format!("subject gitCommit:{hex}")
+        );
+        assert_eq!(about(NodeKind::Component, "pkg:npm/axios@1.14.1"), "component pkg:npm/axios@1.14.1");
+        assert_eq!(about(NodeKind::Environment, "prod"), "environment prod");
     }
 }

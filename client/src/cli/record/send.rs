@@ -7,6 +7,7 @@ use custody_client::make::Made;
 use custody_client::memory::replace;
 use custody_client::{Ledger, Recorded};
 use custody_evidence::dsse::{Envelope, IN_TOTO};
+use custody_evidence::key::KeyId;
 use serde_json::{Value, json};
 
 use super::flags::{Delivery, Sending};
@@ -41,8 +42,8 @@ pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context)
     if context.output.is_json() {
         context.output.print_json(&document(&recorded))?;
     } else {
-        let key = format!("key:{} ({})", chosen.key.id(), chosen.from);
-        context.output.print(text(&recorded, Some(&key), &sending.delivery))?;
+        let ours = (chosen.key.id(), chosen.from.clone());
+        context.output.print(text(&recorded, Some(ours), &sending.delivery))?;
     }
     Ok(Outcome::Yes)
 }
@@ -97,8 +98,8 @@ pub(super) fn document(recorded: &Recorded) -> Value {
     })
 }
 
-/// Returns what people read.
-pub(super) fn text(recorded: &Recorded, key: Option<&str>, delivery: &Delivery) -> String {
+/// Returns what people read; with our key and where it comes from, also who signed: the entry says it.
+pub(super) fn text(recorded: &Recorded, ours: Option<(KeyId, String)>, delivery: &Delivery) -> String {
     let (entry, record) = (recorded.logged.entry(), recorded.logged.record());
     let checkpoint = recorded.logged.receipt().checkpoint().checkpoint();
     let done = if recorded.duplicate { "recorded already" } else { "recorded" };
@@ -112,8 +113,15 @@ pub(super) fn text(recorded: &Recorded, key: Option<&str>, delivery: &Delivery) 
     let log = escape_line(checkpoint.origin().as_str());
     lines.push(format!("  entry    index:{}  in {log}, tree size {}", entry.index, checkpoint.size()));
     lines.push(format!("  time     {}", entry.time));
-    if let Some(key) = key {
-        lines.push(format!("  signed   by {}", escape_line(key)));
+    if let Some((id, from)) = ours {
+        let from = |key: &KeyId| if *key == id { format!(" ({from})") } else { String::new() };
+        let signed = |key: &KeyId| escape_line(&format!("key:{key}{}", from(key)));
+        let keys = record.verified_keys();
+        lines.extend(keys.iter().map(|key| format!("  signed   by {}", signed(key))));
+        if !keys.contains(&id) {
+            let also: Vec<String> = recorded.also.iter().map(|index| format!("index:{index}")).collect();
+            lines.push(format!("  signed   by {} in {}", signed(&id), also.join(" ")));
+        }
     }
     if let Some(path) = &delivery.receipt {
         lines.push(format!("  receipt  {}", escape_line(&path.display().to_string())));

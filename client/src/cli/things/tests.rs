@@ -37,6 +37,32 @@ fn a_name_or_url_is_that_text_and_no_other() {
 }
 
 #[test]
+fn what_has_the_text_of_a_digest_or_commit_is_of_no_other_kind() {
+    let digest = Digest::sha256_of(b"bytes").to_string();
+    let commit = "16d9990000000000000000000000000000000000";
+    let key = format!("key:{}", "0a".repeat(32));
+    let cases = [
+        (digest.as_str(), digest.as_str(), vec![NodeKind::Artifact, NodeKind::Document]),
+        ("sha256:277089d", "sha256:277089d", vec![]),
+        (commit, commit, vec![NodeKind::Commit]),
+        (&digest[7..13], &digest, vec![NodeKind::Artifact, NodeKind::Commit, NodeKind::Document]),
+        (&key, &key, vec![NodeKind::Identity]),
+    ];
+    for (text, id, expected) in cases {
+        let Ok(thing) = Thing::parse(text) else {
+            assert_eq!(expected, []);
+            continue;
+        };
+        let asked = Asked { thing, texts: vec![text.to_owned()], file: None };
+        let fitting: Vec<_> = NodeKind::ALL.into_iter().filter(|kind| asked.fits(&node(*kind, id))).collect();
+        assert_eq!(fitting, expected, "{text}");
+    }
+    let file = Asked { file: Some("app.tar.gz".into()), texts: vec![digest.clone()], ..asked("app.tar.gz") };
+    assert!(file.fits(&node(NodeKind::Artifact, &digest)) && file.fits(&node(NodeKind::Document, &digest)));
+    assert!(!file.fits(&node(NodeKind::Environment, &digest)));
+}
+
+#[test]
 fn one_name_of_two_kinds_is_two_things_and_the_same_bytes_are_one() {
     let digest = Digest::sha256_of(b"bytes").to_string();
     let of = |kind| node(kind, &digest);

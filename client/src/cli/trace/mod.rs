@@ -4,10 +4,10 @@ mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use custody_client::ledger::{At, Labelled, Traced, TracedEdge};
+use custody_client::ledger::{At, Traced, TracedEdge};
 use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
 use custody_evidence::admission::SignerStatus;
-use custody_evidence::fact::{Node, Stage};
+use custody_evidence::fact::{Edge, Node, Stage};
 use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
@@ -40,7 +40,8 @@ pub(crate) struct Args {
 /// A chain whose entries were checked.
 struct Chain {
     thing: String,
-    resolved: Labelled,
+    /// What was traced, the best fit first: one node, or all that the same bytes can be.
+    starts: Vec<Node>,
     edges: Vec<CheckedEdge>,
     labels: BTreeMap<Node, String>,
     entries: BTreeMap<LeafIndex, Checked>,
@@ -53,15 +54,25 @@ impl Chain {
     /// not naming it.
     fn missing(&self) -> Vec<Stage> {
         let edges = self.edges.iter().map(|edge| (edge.stage, edge.edge.kind));
-        Stage::missing(self.resolved.node.kind(), edges)
+        Stage::missing(self.start().kind(), edges)
+    }
+
+    /// Returns the node that stands for the THING.
+    fn start(&self) -> &Node {
+        &self.answer.resolved.node
     }
 }
 
 /// An edge, with what is known about it.
 struct CheckedEdge {
-    edge: custody_evidence::fact::Edge,
+    edge: Edge,
     entry: LeafIndex,
-    status: &'static str,
+    /// Whether its statement was read here.
+    verified: bool,
+    /// Whether the server says that other evidence contradicts it.
+    conflict: bool,
+    /// The places of the starts in whose chains it is.
+    starts: BTreeSet<usize>,
     /// When it happened: claimed, and never later than the ledger learned it.
     time: Timestamp,
     stage: Stage,
@@ -74,25 +85,57 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Some(At::Size(size)) => Some(size),
         Some(At::Time(_) | At::Newest) | None => None,
     };
-    let node = match resolve(&mut ledger, &args.thing, size, context).await? {
-        Target::Node(found) => found.node,
-        Target::Entry(index) => subject_of(&mut ledger, index).await?,
+    let nodes = match resolve(&mut ledger, &args.thing, size, context).await? {
+        Target::Nodes(nodes) => nodes,
+        Target::Entry(index) => vec![subject_of(&mut ledger, index).await?],
     };
-    let answer = ledger.trace(&node, args.at.unwrap_or_default(), args.depth.unwrap_or(0)).await?;
-    if answer.resolved.node != node {
-        return Err(Failure::no(
-            "not_asked",
-            format!("asked for {node}, and the server answered with {}", answer.resolved.node),
-        )
-        .hint("nothing of the answer was used; report it to the log's operator"));
-    }
-    let chain = check(&mut ledger, args.thing, answer, args.verify, context).await?;
+    let chain = trace(&mut ledger, args, nodes, context).await?;
     if context.output.is_json() {
         context.output.print_json(&document(&chain, ledger.trust()))?;
     } else {
         context.output.print(tree::draw(&chain, &ledger, context.clock.now()))?;
     }
     Ok(if chain.edges.is_empty() { Outcome::NoRecord } else { Outcome::Yes })
+}
+
+/// Traces each of the nodes, all in one tree, and checks the answers together.
+async fn trace(
+    ledger: &mut Ledger,
+    args: Args,
+    nodes: Vec<Node>,
+    context: &Context,
+) -> Result<Chain, Failure> {
+    let mut answers: Vec<Traced> = Vec::with_capacity(nodes.len());
+    for node in &nodes {
+        let first = answers.first().map(|answer| At::Size(answer.as_of.size));
+        let at = first.or(args.at).unwrap_or_default();
+        answers.push(ledger.trace(node, at, args.depth.unwrap_or(0)).await?);
+    }
+    // What names the best fit comes first; what nothing names says nothing.
+    let mut chain: BTreeMap<(LeafIndex, Edge), (TracedEdge, BTreeSet<usize>)> = BTreeMap::new();
+    let mut starts = Vec::new();
+    let mut whole: Option<Traced> = None;
+    for (node, answer) in nodes.into_iter().zip(answers) {
+        if whole.is_some() && answer.edges.is_empty() {
+            continue;
+        }
+        for edge in &answer.edges {
+            let place = (edge.entry, edge.edge.clone());
+            chain.entry(place).or_insert_with(|| (edge.clone(), BTreeSet::new())).1.insert(starts.len());
+        }
+        starts.push(node);
+        whole = Some(match whole {
+            None => answer,
+            Some(mut whole) => {
+                whole.nodes.extend(answer.nodes);
+                whole.truncated |= answer.truncated;
+                whole
+            }
+        });
+    }
+    let answer = whole.ok_or_else(|| Failure::no_record(format!("no record of {}", args.thing)))?;
+    let edges = chain.into_values().collect();
+    check(ledger, Asked { thing: args.thing, verify: args.verify }, starts, answer, edges, context).await
 }
 
 /// An entry is traced by its subject, if it has one.
@@ -117,39 +160,45 @@ async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failu
     .hint("trace one of them"))
 }
 
+/// What was asked for, as it was typed.
+struct Asked {
+    thing: String,
+    verify: Option<Verify>,
+}
+
 async fn check(
     ledger: &mut Ledger,
-    thing: String,
+    asked: Asked,
+    starts: Vec<Node>,
     answer: Traced,
-    verify: Option<Verify>,
+    claimed: Vec<(TracedEdge, BTreeSet<usize>)>,
     context: &Context,
 ) -> Result<Chain, Failure> {
-    let indexes: BTreeSet<LeafIndex> = answer.edges.iter().map(|edge| edge.entry).collect();
+    let indexes: BTreeSet<LeafIndex> = claimed.iter().map(|(edge, _)| edge.entry).collect();
     let indexes: Vec<LeafIndex> = indexes.into_iter().collect();
-    let level = level(verify, indexes.len());
+    let level = level(asked.verify, indexes.len());
     let bar = context.output.count_bar("checking", u64::try_from(indexes.len()).unwrap_or(u64::MAX));
     let checked =
         ledger.entries(&indexes, level, &|done| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
     bar.finish_and_clear();
     let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
-    let mut edges = Vec::with_capacity(answer.edges.len());
-    for edge in &answer.edges {
+    let mut edges = Vec::with_capacity(claimed.len());
+    for (edge, starts) in claimed {
         if let Some(entry) = entries.get(&edge.entry) {
-            edges.push(check_edge(edge, entry)?);
+            edges.push(check_edge(edge, starts, entry)?);
         }
     }
+    edges.sort_by(|one, two| (one.stage, one.entry, &one.edge).cmp(&(two.stage, two.entry, &two.edge)));
     let labels = labels(&answer, &entries, level);
-    Ok(Chain { thing, resolved: answer.resolved.clone(), edges, labels, entries, level, answer })
+    Ok(Chain { thing: asked.thing, starts, edges, labels, entries, level, answer })
 }
 
 /// Checks that the statement of the entry asserts the edge. An entry that is only logged had its statement not
 /// read, so what it says stays the server's claim.
-fn check_edge(claimed: &TracedEdge, entry: &Checked) -> Result<CheckedEdge, Failure> {
+fn check_edge(claimed: TracedEdge, starts: BTreeSet<usize>, entry: &Checked) -> Result<CheckedEdge, Failure> {
     let ledger_time = entry.logged().entry().time;
-    let (status, happened) = match entry.verified() {
-        Some(verified) if verified.facts().edges.contains(&claimed.edge) => {
-            ("verified", verified.facts().happened)
-        }
+    let (verified, happened) = match entry.verified() {
+        Some(verified) if verified.facts().edges.contains(&claimed.edge) => (true, verified.facts().happened),
         Some(_) => {
             return Err(LedgerError::ForgedEdge {
                 from: claimed.edge.from.to_string(),
@@ -159,15 +208,17 @@ fn check_edge(claimed: &TracedEdge, entry: &Checked) -> Result<CheckedEdge, Fail
             }
             .into());
         }
-        None => ("logged", claimed.claimed),
+        None => (false, claimed.claimed),
     };
     let predicate = &entry.logged().record().predicate_type;
     Ok(CheckedEdge {
-        edge: claimed.edge.clone(),
         entry: claimed.entry,
-        status: if claimed.conflict { "conflict" } else { status },
+        verified,
+        conflict: claimed.conflict,
+        starts,
         time: happened.map_or(ledger_time, |happened| happened.min(ledger_time)),
         stage: Stage::of(claimed.edge.kind, predicate),
+        edge: claimed.edge,
     })
 }
 
@@ -194,19 +245,23 @@ fn labels(answer: &Traced, entries: &BTreeMap<LeafIndex, Checked>, level: Level)
 fn document(chain: &Chain, trust: &Trust) -> Value {
     let answer = &chain.answer;
     let mut listed = BTreeSet::new();
-    let nodes: Vec<Value> = answer
-        .nodes
+    // The node asked about and the ends of edges that were checked: not what else the server names.
+    let ends = chain.edges.iter().flat_map(|edge| [&edge.edge.from, &edge.edge.to]);
+    let nodes: Vec<Value> = chain
+        .starts
         .iter()
-        .filter(|node| listed.insert(&node.node))
+        .chain(ends)
+        .filter(|node| listed.insert(*node))
         .map(|node| {
-            let label = chain.labels.get(&node.node).map_or("", String::as_str);
-            json!({ "id": node.node.id(), "kind": node.node.kind().as_str(), "label": label })
+            let label = chain.labels.get(node).map_or("", String::as_str);
+            json!({ "id": node.id(), "kind": node.kind().as_str(), "label": label })
         })
         .collect();
     let edges: Vec<Value> = chain.edges.iter().map(|edge| edge_json(edge, chain)).collect();
     json!({
         "thing": chain.thing,
-        "resolved": { "kind": chain.resolved.node.kind().as_str(), "id": chain.resolved.node.id() },
+        "resolved": node_json(chain.start()),
+        "also": chain.starts.iter().skip(1).map(node_json).collect::<Vec<_>>(),
         "at": {
             "size": answer.as_of.size.get(),
             "root": answer.as_of.root.to_string(),
@@ -221,12 +276,17 @@ fn document(chain: &Chain, trust: &Trust) -> Value {
     })
 }
 
+fn node_json(node: &Node) -> Value {
+    json!({ "kind": node.kind().as_str(), "id": node.id() })
+}
+
 fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
     let signer = chain.entries.get(&edge.entry).and_then(|entry| {
         let signers = &entry.logged().record().signers;
         let signer = signers.iter().find(|signer| signer.status == SignerStatus::Verified)?;
         Some(json!({ "key": signer.key.map(|key| format!("key:{key}")), "rule": signer.rule }))
     });
+    let check = if edge.verified { "verified" } else { "logged" };
     json!({
         "from": edge.edge.from.id(),
         "to": edge.edge.to.id(),
@@ -234,7 +294,9 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
         "from_kind": edge.edge.from.kind().as_str(),
         "to_kind": edge.edge.to.kind().as_str(),
         "entry": edge.entry.get(),
-        "status": edge.status,
+        // A conflict is the server's word, and does not hide how far the edge itself was checked.
+        "status": if edge.conflict { "conflict" } else { check },
+        "check": check,
         "signer": signer,
         "time": edge.time.to_string(),
     })

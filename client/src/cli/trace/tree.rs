@@ -28,7 +28,7 @@ pub(super) fn draw(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
     let mut out = header(chain, ledger, now);
     out.push('\n');
     for stage in Stage::ALL {
-        draw_stage(&mut out, heading(stage), &lines(chain, stage, now));
+        draw_stage(&mut out, heading(stage), &lines(chain, stage, now), chain);
     }
     let missing: Vec<&str> = chain.missing().into_iter().map(Stage::as_str).collect();
     if !missing.is_empty() {
@@ -67,6 +67,8 @@ struct Line {
     what: String,
     who: String,
     entries: BTreeSet<LeafIndex>,
+    /// The places of the starts in whose chains it is.
+    starts: BTreeSet<usize>,
     conflict: bool,
     live: bool,
 }
@@ -77,13 +79,14 @@ impl Line {
             what,
             who,
             entries: edges.iter().map(|edge| edge.entry).collect(),
-            conflict: edges.iter().any(|edge| edge.status == "conflict"),
+            starts: edges.iter().flat_map(|edge| edge.starts.iter().copied()).collect(),
+            conflict: edges.iter().any(|edge| edge.conflict),
             live: false,
         }
     }
 }
 
-fn draw_stage(out: &mut String, name: &str, lines: &[Line]) {
+fn draw_stage(out: &mut String, name: &str, lines: &[Line], chain: &Chain) {
     let (bold, red, green) = (
         Style::new().bold(),
         Style::new().fg_color(Some(AnsiColor::Red.into())),
@@ -93,7 +96,7 @@ fn draw_stage(out: &mut String, name: &str, lines: &[Line]) {
         let stage = if at == 0 { name } else { "" };
         let pad = " ".repeat(9_usize.saturating_sub(stage.len()));
         let what = fit(&line.what, WHAT);
-        let who = if line.conflict { "CONFLICT".to_owned() } else { fit(&line.who, WHO) };
+        let who = if line.conflict { "CONFLICT (claimed)".to_owned() } else { fit(&line.who, WHO) };
         let style = if line.conflict {
             red
         } else if line.live {
@@ -104,12 +107,27 @@ fn draw_stage(out: &mut String, name: &str, lines: &[Line]) {
         let gap = " ".repeat(WHO.saturating_sub(who.chars().count()));
         let _ = writeln!(
             out,
-            "  {bold}{stage}{bold:#}{pad}{what:<WHAT$} {style}{who}{style:#}{gap} {}",
-            entries_text(&line.entries)
+            "  {bold}{stage}{bold:#}{pad}{what:<WHAT$} {style}{who}{style:#}{gap} {}{}",
+            entries_text(&line.entries),
+            basis(chain, line)
         );
     }
     if lines.len() > LINES_MAX {
         let _ = writeln!(out, "           and {} more (-o json has all)", lines.len() - LINES_MAX);
+    }
+}
+
+/// Says what a line rests on, if that is not what stands in the header.
+fn basis(chain: &Chain, line: &Line) -> String {
+    let first = line.starts.first().filter(|place| **place > 0).and_then(|place| chain.starts.get(*place));
+    first.map_or_else(String::new, |node| format!("  by {}", start_text(node)))
+}
+
+/// Another digest of the bytes that were traced, or the document that they are.
+fn start_text(node: &Node) -> String {
+    match node.kind() {
+        NodeKind::Document => format!("document {}", node_text(node)),
+        _ => node_text(node),
     }
 }
 
@@ -126,7 +144,7 @@ fn fit(text: &str, width: usize) -> String {
 }
 
 fn header(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
-    let node = &chain.resolved.node;
+    let node = chain.start();
     let id = node_text(node);
     let name = if chain.thing == node.id() {
         chain.labels.get(node).map_or_else(String::new, |label| format!("{}  ", fit(label, WHAT)))
@@ -148,7 +166,14 @@ fn header(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
         }
         Freshness::Unknown | Freshness::Ahead { .. } => format!("age not known{by}"),
     };
-    format!("{name}{}  at tree size {} ({cosigned})\n", fit(&id, 60), chain.answer.as_of.size)
+    // The cosignature is over the newest tree, which the one asked about is part of.
+    let (size, newest) = (chain.answer.as_of.size, ledger.checkpoint().checkpoint().size());
+    let part = if size == newest { String::new() } else { format!("part of tree size {newest}, ") };
+    let mut out = format!("{name}{}  at tree size {size} ({part}{cosigned})\n", fit(&id, 60));
+    for also in chain.starts.iter().skip(1) {
+        let _ = writeln!(out, "and {}", fit(&start_text(also), 60));
+    }
+    out
 }
 
 fn footer(chain: &Chain, ledger: &Ledger) -> String {
@@ -296,6 +321,9 @@ fn deployments(chain: &Chain) -> Vec<Line> {
     let of_stage = |edge: &CheckedEdge| edge.stage == Stage::Deployment;
     let place = |edge: &CheckedEdge| (edge.edge.to.clone(), workload(chain, edge.entry));
     let line = |((environment, workload), edges): ((Node, String), Vec<&CheckedEdge>)| {
+        if edges.iter().any(|edge| !edge.verified) {
+            return unread_deployments(&environment, &edges);
+        }
         // The latest by when it happened says what holds; the same time, the later entry.
         let last = edges.iter().max_by_key(|edge| (edge.time, edge.entry));
         let runs = last.is_some_and(|edge| edge.edge.kind == EdgeKind::RunsIn);
@@ -307,6 +335,14 @@ fn deployments(chain: &Chain) -> Vec<Line> {
         line
     };
     groups(chain, of_stage, place).into_iter().map(line).collect()
+}
+
+/// Which workload started or stopped stands in statements that were not read, so what runs now is not known.
+fn unread_deployments(environment: &Node, edges: &[&CheckedEdge]) -> Line {
+    let starts = edges.iter().filter(|edge| edge.edge.kind == EdgeKind::RunsIn).count();
+    let stops = edges.len().saturating_sub(starts);
+    let what = format!("{}  starts: {starts}, stops: {stops}", environment.id());
+    Line::new(what, "--verify full tells".to_owned(), edges)
 }
 
 /// The cluster and workload that a checked deployment names.
@@ -326,7 +362,7 @@ fn workload(chain: &Chain, entry: LeafIndex) -> String {
 fn others(chain: &Chain) -> Vec<Line> {
     // Other digests of the same bytes say nothing new to a reader.
     let of_stage = |edge: &CheckedEdge| {
-        edge.status == "conflict" && edge.edge.kind == EdgeKind::SameAs
+        edge.conflict && edge.edge.kind == EdgeKind::SameAs
             || edge.stage == Stage::Other && edge.edge.kind != EdgeKind::SameAs
     };
     let line = |((kind, to), edges): ((EdgeKind, Node), Vec<&CheckedEdge>)| {

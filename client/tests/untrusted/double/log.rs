@@ -97,6 +97,28 @@ impl Log {
         Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap()
     }
 
+    /// Appends the next trust document, in which another key may record anything.
+    pub(crate) fn append_writer(&mut self, key: &SigningKey) {
+        let mut members = self.trust.last().unwrap().document().members().clone();
+        members.version += 1;
+        let id = members.add_key(key.public());
+        members.writers.push(WriterRule::anything("second", id));
+        let document = TrustDocument::new(members).unwrap();
+        let envelope = Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap();
+        self.append(&envelope).unwrap();
+    }
+
+    /// Returns the first entry with the content of an envelope that adds nothing to those there are.
+    pub(crate) fn without_addition(&self, envelope: &Envelope, lie: bool) -> Option<usize> {
+        let same = |stored: &&Stored| Entry::decode(&stored.entry).unwrap().content == envelope.content();
+        let records: Vec<AdmissionRecord> =
+            self.stored.iter().filter(same).map(|s| AdmissionRecord::decode(&s.record).unwrap()).collect();
+        let admission = admit(self.trust.last().unwrap(), envelope, self.now, [0; 32]).ok()?;
+        let adds = admission.record().adds_to(&records.iter().collect::<Vec<_>>());
+        let first = self.stored.iter().position(|stored| same(&stored))?;
+        (!adds || lie).then_some(first)
+    }
+
     /// Appends a statement about the bytes, signed by the writer.
     pub(crate) fn append_statement(
         &mut self,
@@ -106,6 +128,20 @@ impl Log {
     ) -> LeafIndex {
         let envelope = envelope(predicate_type, subject, predicate);
         self.append(&envelope).unwrap()
+    }
+
+    /// Appends a statement about something with these digests, signed by the writer.
+    pub(crate) fn append_about(
+        &mut self,
+        predicate_type: &str,
+        digests: &[Digest],
+        predicate: &str,
+    ) -> LeafIndex {
+        let payload = StatementBuilder::new(predicate_type)
+            .subject("app.tar.gz", digests.iter().cloned())
+            .predicate(predicate.as_bytes())
+            .unwrap();
+        self.append(&Envelope::sign(IN_TOTO, &payload, &[&writer()]).unwrap()).unwrap()
     }
 
     /// Admits and appends.

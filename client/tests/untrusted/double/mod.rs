@@ -30,12 +30,20 @@ pub(crate) enum Lie {
     WithheldAdmin,
     /// A trace holds an edge that no statement asserts.
     ForgedEdge,
+    /// Asked for one artifact, the trace is that of all others. All of it is true.
+    UnrelatedEdges,
+    /// Whatever is asked for is an environment of that name.
+    OtherKind,
     /// A find holds an entry that does not meet the condition.
     NotAsked,
+    /// A find gives entry 1 and nothing else, whatever is asked for.
+    OnlyFirst,
     /// The next page of a find is the same one.
     StandsStill,
     /// The receipt of a record is for another entry.
     OtherReceipt,
+    /// What has the content of an entry is said to be a duplicate, also when it brings another signature.
+    FalseDuplicate,
     /// What is recorded gets an admission record with a submitter whom nobody proved.
     InventedSubmitter,
     /// Requests with a `min_size` beyond the tree are answered all the same.

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
+use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::dsse::Envelope;
-use custody_evidence::fact::{Node, NodeKind};
+use custody_evidence::fact::{Field, Node, NodeKind, Term, chain};
 use custody_log::{LeafIndex, TreeSize};
 use custody_wire::convert::{hashes_to_wire, node, node_to_wire};
 use custody_wire::v1::get_entries_response::Part;
@@ -254,36 +255,51 @@ impl query_server::Query for Service {
     async fn resolve(&self, request: Request<ResolveRequest>) -> Result<Response<ResolveResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
-        let known = |text: &&String| {
-            log.facts().iter().any(|facts| {
-                facts.edges.iter().any(|edge| edge.from.id() == **text || edge.to.id() == **text)
-            })
+        let facts = log.facts();
+        let named = |text: &String| -> Vec<Node> {
+            if self.lies(Lie::UnrelatedEdges) {
+                return Node::named(NodeKind::Artifact, text).into_iter().collect();
+            }
+            if self.lies(Lie::OtherKind) {
+                return Node::named(NodeKind::Environment, text).into_iter().collect();
+            }
+            let ends = facts.iter().flat_map(|facts| &facts.edges).flat_map(|edge| [&edge.from, &edge.to]);
+            let is = |node: &&Node| node.id() == text || node.id().ends_with(&format!("@{text}"));
+            ends.filter(is).cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
         };
-        let artifact =
-            |text: &String| Node::named(NodeKind::Artifact, text).map(|node| node_to_wire(&node, None));
-        let nodes = request.things.iter().filter(known).filter_map(artifact).collect();
+        let nodes = request.things.iter().flat_map(named).map(|node| node_to_wire(&node, None)).collect();
         Ok(Response::new(ResolveResponse { nodes, as_of: Some(self.as_of(&log, request.at)) }))
     }
 
     async fn find(&self, request: Request<FindRequest>) -> Result<Response<FindResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
-        let meets = |facts: &custody_evidence::fact::Facts| {
-            let terms: Vec<(String, String)> = facts
-                .terms()
-                .iter()
-                .map(|term| (term.field().to_string(), term.value().to_owned()))
-                .collect();
-            request.conditions.iter().all(|asked| terms.contains(&(asked.field.clone(), asked.value.clone())))
+        // The version of a component is compared by the client.
+        let asked: Vec<Term> = request
+            .conditions
+            .iter()
+            .map(|asked| Term::parse(asked.field.parse::<Field>().unwrap(), &asked.value).unwrap())
+            .collect();
+        let meets = |index: usize, facts: &custody_evidence::fact::Facts| {
+            let record = AdmissionRecord::decode(&log.stored[index].record).unwrap();
+            let mut terms = facts.terms();
+            let signers = record.verified_identities();
+            terms.extend(signers.iter().map(|signer| Term::of_identity(Field::Signer, signer)));
+            asked.iter().all(|term| terms.contains(term)) || self.lies(Lie::NotAsked)
         };
-        let meets = |facts: &custody_evidence::fact::Facts| meets(facts) || self.lies(Lie::NotAsked);
         let facts = log.facts();
         let as_of = self.as_of_time(&log, request.at, request.at_micros);
         let end = if request.next == 0 { as_of.size } else { request.next.min(as_of.size) };
         // It reads two entries for a page: some pages are empty.
         let start = end.saturating_sub(2);
-        let meets = |index: &u64| meets(&facts[usize::try_from(*index).unwrap()]);
+        let meets = |index: &u64| {
+            let index = usize::try_from(*index).unwrap();
+            meets(index, &facts[index])
+        };
         let indexes = (start..end).rev().filter(meets).collect();
+        if self.lies(Lie::OnlyFirst) {
+            return Ok(Response::new(FindResponse { indexes: vec![1], as_of: Some(as_of), next: 0 }));
+        }
         let next = if self.lies(Lie::StandsStill) { end } else { start };
         Ok(Response::new(FindResponse { indexes, as_of: Some(as_of), next }))
     }
@@ -295,7 +311,13 @@ impl query_server::Query for Service {
         let (mut nodes, mut edges) = (vec![node_to_wire(&about, None)], Vec::new());
         let size = if request.at == 0 { log.size().get() } else { request.at };
         for (entry, facts) in log.facts().iter().enumerate().take(usize::try_from(size).unwrap()) {
-            for edge in facts.edges.iter().filter(|edge| edge.from == about || edge.to == about) {
+            let all = self.lies(Lie::UnrelatedEdges);
+            let shown = |edge: &&custody_evidence::fact::Edge| {
+                let step = chain::step(&about, chain::Role::Traced, edge);
+                (edge.from == about || edge.to == about)
+                    && !matches!(step, chain::Step::Skip | chain::Step::Count)
+            };
+            for edge in facts.edges.iter().filter(|edge| all || shown(edge)) {
                 nodes.extend(
                     [&edge.from, &edge.to]
                         .map(|node| node_to_wire(node, facts.labels.get(node).map(String::as_str))),
@@ -360,7 +382,8 @@ impl Service {
             Status::from(Refusal::with_word(tonic::Code::InvalidArgument, word, message))
         };
         let envelope = Envelope::parse(bytes).map_err(|error| refused("bad_envelope", error.to_string()))?;
-        let known = log.stored.iter().position(|stored| stored.envelope == bytes);
+        let same_bytes = log.stored.iter().position(|stored| stored.envelope == bytes);
+        let known = same_bytes.or_else(|| log.without_addition(&envelope, self.lies(Lie::FalseDuplicate)));
         let index = match known {
             Some(index) => LeafIndex::new(index as u64).unwrap(),
             None if self.lies(Lie::InventedSubmitter) => log.append_wrongly(&envelope, 1, false, |record| {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::node::Node;
+use super::node::{Node, NodeKind};
 use super::word::words;
 use crate::digest_set::{Digest, DigestError};
 use crate::purl::{Purl, PurlError};
@@ -78,6 +78,28 @@ pub enum TermError {
         /// The text, cut to 80 characters.
         found: String,
     },
+}
+
+impl Field {
+    /// Returns the field by which statements about a node are found: an artifact as their subject, anything else
+    /// wherever they name it.
+    #[must_use]
+    pub const fn naming(kind: NodeKind) -> Self {
+        match kind {
+            NodeKind::Artifact => Self::Subject,
+            NodeKind::Builder => Self::Builder,
+            NodeKind::Commit => Self::Commit,
+            NodeKind::Component => Self::Component,
+            NodeKind::Document => Self::Document,
+            NodeKind::Environment => Self::Environment,
+            NodeKind::Identity => Self::Identity,
+            NodeKind::Policy => Self::Policy,
+            NodeKind::Ref => Self::Ref,
+            NodeKind::Run => Self::Run,
+            NodeKind::Secret => Self::Secret,
+            NodeKind::Vulnerability => Self::Vulnerability,
+        }
+    }
 }
 
 impl Term {

@@ -1,0 +1,87 @@
+//! Conditions of a search, and whether an entry meets them: the server's word is not taken for it.
+
+use std::fmt;
+
+use custody_evidence::fact::{Field, Node, Term, TermError};
+use custody_evidence::purl::Purl;
+
+use crate::check::Checked;
+
+/// One condition that an entry must meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    term: Term,
+    /// What the server is asked for: the term's value; a package with its version, which the term lacks.
+    sent: String,
+}
+
+impl From<Term> for Condition {
+    fn from(term: Term) -> Self {
+        let sent = term.value().to_owned();
+        Self { term, sent }
+    }
+}
+
+impl Condition {
+    /// Returns the condition that a statement names this package: this version of it, or any if none is given.
+    pub fn component(purl: &Purl) -> Result<Self, TermError> {
+        Ok(Self { term: Term::parse(Field::Component, purl.as_str())?, sent: purl.to_string() })
+    }
+
+    /// Returns the condition that an entry is about a node: that the digest is a subject of it, or else that it names
+    /// the node.
+    pub fn about(node: &Node) -> Result<Self, TermError> {
+        let field = Field::naming(node.kind());
+        match node.id().parse::<Purl>() {
+            Ok(purl) if field == Field::Component => Self::component(&purl),
+            _ => Term::parse(field, node.id()).map(Self::from),
+        }
+    }
+
+    /// Returns what is compared.
+    #[must_use]
+    pub const fn field(&self) -> Field {
+        self.term.field()
+    }
+
+    /// Returns the value that is asked for.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.sent
+    }
+
+    /// Whether the admission record alone says if an entry meets it; else its statement must be read.
+    #[must_use]
+    pub const fn is_in_record(&self) -> bool {
+        matches!(self.field(), Field::Predicate | Field::Subject | Field::Signer | Field::Submitter)
+    }
+
+    /// Whether the entry meets it; none if that cannot be known of an entry that is logged only.
+    #[must_use]
+    pub fn is_met_by(&self, entry: &Checked) -> Option<bool> {
+        let record = entry.logged().record();
+        let value = self.term.value();
+        Some(match self.field() {
+            Field::Predicate => record.predicate_type == value,
+            Field::Subject => record.subjects.iter().any(|subject| subject == value),
+            Field::Signer => record.verified_identities().iter().any(|id| id.to_string() == value),
+            Field::Submitter => record
+                .submitter
+                .as_ref()
+                .is_some_and(|claims| format!("{}#{}", claims.issuer, claims.token_subject) == value),
+            Field::Component if self.sent != value => {
+                let nodes = entry.verified()?.facts().edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+                let qualified = format!("{}?", self.sent);
+                nodes.map(Node::id).any(|id| id == self.sent || id.starts_with(&qualified))
+            }
+            _ => entry.verified()?.facts().terms().contains(&self.term),
+        })
+    }
+}
+
+/// Writes `<field> <value>`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.field(), self.sent)
+    }
+}
