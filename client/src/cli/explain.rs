@@ -138,7 +138,10 @@ impl From<CallError> for Failure {
 fn refused(refusal: &Refusal) -> Failure {
     let message = format!("the server refused: {}", refusal.message());
     let word = stable_word(refusal.word());
-    let Some(reason) = refusal.reason() else { return Failure::no(word, message) };
+    let Some(reason) = refusal.reason() else {
+        return Failure::no(word, message)
+            .hint("a newer server gives this reason: a newer custody may explain it");
+    };
     match reason {
         Reason::NoSuchEntry => Failure::no_record(message).hint("`custody find` lists the entries there are"),
         Reason::Redacted => {
@@ -146,8 +149,12 @@ fn refused(refusal: &Refusal) -> Failure {
         }
         Reason::WrongOrigin => Failure::usage(word, message)
             .hint("the server keeps another log than the pinned one: check --server and --trust"),
-        Reason::InvalidField | Reason::TooMuch => Failure::usage(word, message),
-        Reason::TooLarge => Failure::no(word, message),
+        Reason::InvalidField => Failure::usage(word, message).hint(
+            "correct what was asked for; if it is right, server and client may be of different versions",
+        ),
+        Reason::TooMuch => Failure::usage(word, message).hint("name more of what is meant"),
+        Reason::TooLarge => Failure::no(word, message)
+            .hint("split it into several statements, or name large documents by their digest"),
         Reason::KeysNotHeld => Failure::no(word, message)
             .hint("start the server with the new keys first; changing them while it runs is not possible"),
         Reason::Damaged => {
@@ -183,8 +190,10 @@ impl From<RecordError> for Failure {
         let message = error.to_string();
         match error {
             RecordError::Ledger(error) => error.into(),
-            RecordError::Refused { word, .. } => Self::no(stable_word(&word), message),
-            RecordError::TooLarge { .. } => Self::no("too_large", message),
+            RecordError::Refused { word, .. } => Self::no(stable_word(&word), message)
+                .hint("nothing was recorded; `custody inspect FILE` says what an envelope holds"),
+            RecordError::TooLarge { .. } => Self::no("too_large", message)
+                .hint("split it into several statements, or name large documents by their digest"),
             RecordError::NotADuplicate { .. } => Self::no("not_a_duplicate", message)
                 .hint("the signature is not known to be recorded; report it to the log's operator"),
             RecordError::OtherEnvelope { .. } | RecordError::OtherContent { .. } => {
@@ -221,47 +230,4 @@ impl From<PinOfError> for Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What a user reads for each reason word of a server, and for files of ours that were damaged.
-    #[test]
-    fn every_reason_and_every_damaged_file_has_its_words() {
-        let mut failures: Vec<Failure> = Reason::ALL
-            .into_iter()
-            .map(|reason| CallError::Refused(Box::new(Refusal::new(reason, "what the server said"))).into())
-            .collect();
-        let path = || PathBuf::from("state/trust.json");
-        failures.push(
-            LedgerError::TrustFile {
-                path: path(),
-                source: Box::new(TrustFileError::Format { found: "custody/other/v1".to_owned() }),
-            }
-            .into(),
-        );
-        failures.push(
-            LedgerError::TrustFile {
-                path: path(),
-                source: Box::new(TrustFileError::Critical { name: "quorum".to_owned() }),
-            }
-            .into(),
-        );
-        let why = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
-        failures.push(LedgerError::Memory(MemoryError::Read { path: path(), why: why() }).into());
-        failures.push(LedgerError::Memory(MemoryError::Write { path: path(), why: why() }).into());
-        let texts = failures.iter().map(|failure| {
-            format!(
-                "exit {:?}\n{}\n{}\n\n",
-                failure.exit,
-                failure.text().trim_end(),
-                failure.json().trim_end()
-            )
-        });
-        let found: String = texts.collect();
-        let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/explain/words.txt");
-        if std::env::var_os("CUSTODY_GOLDENS").is_some_and(|mode| mode == "write") {
-            std::fs::write(golden, &found).unwrap();
-        }
-        assert_eq!(found, std::fs::read_to_string(golden).unwrap());
-    }
-}
+mod tests;

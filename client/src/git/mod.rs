@@ -79,7 +79,7 @@ impl GitError {
             Self::NotARepository { said, .. } if said.contains("dubious ownership") => {
                 "the folder belongs to another user: git config --global --add safe.directory <folder>"
             }
-            Self::NotARepository { .. } => "run it inside the repository, or name it with --repo-dir",
+            Self::NotARepository { .. } => "run it inside the repository, or give --repo, --commit and --ref",
             Self::Shallow { .. } => {
                 "fetch the commit (git fetch --unshallow; with actions/checkout: fetch-depth: 0)"
             }

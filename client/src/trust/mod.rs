@@ -56,7 +56,10 @@ pub enum ReplayError {
         index: LeafIndex,
     },
     /// An administrative entry is missing between two others.
-    #[error("entry {index} comes after administrative entry {expected:?}, found {found:?} before it")]
+    #[error(
+        "entry {index} comes after administrative entry {}, found {} before it",
+        or_none(.expected.as_ref()), or_none(.found.as_ref())
+    )]
     Gap {
         /// The entry.
         index: LeafIndex,
@@ -301,4 +304,8 @@ fn envelope_of(entry: &Entry, bytes: &[u8]) -> Result<Envelope, ReplayError> {
         return Err(ReplayError::Content { index, expected: entry.content, found: content });
     }
     Ok(envelope)
+}
+
+fn or_none(index: Option<&LeafIndex>) -> String {
+    index.map_or_else(|| "none".to_owned(), ToString::to_string)
 }

@@ -37,7 +37,10 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let subjects = args.common.subjects(&[], context)?;
     let made = match (args.common.given(Approval::TYPE, &subjects)?, args.target) {
         (Some(made), _) => made,
-        (None, None) => return Err(Failure::usage("missing_flag", "an approval needs --for NAME")),
+        (None, None) => {
+            return Err(Failure::usage("missing_flag", "an approval needs --for NAME")
+                .hint("give --for, or the whole predicate with --predicate FILE"));
+        }
         (None, Some(target)) => {
             let approver = match args.approver {
                 Some(approver) => approver,

@@ -69,7 +69,8 @@ fn build(args: &Args, context: &Context) -> Result<Build, Failure> {
     let mut parameters = BTreeMap::new();
     for (name, value) in &args.parameters {
         if parameters.insert(name.clone(), value.clone()).is_some() {
-            return Err(Failure::usage("bad_parameter", format!("--parameter {name} is given twice")));
+            return Err(Failure::usage("bad_parameter", format!("--parameter {name} is given twice"))
+                .hint("give each parameter once"));
         }
     }
     Ok(Build {

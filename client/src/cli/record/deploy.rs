@@ -57,7 +57,10 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let subjects = args.common.subjects(&[], context)?;
     let made = match (args.common.given(Deployment::TYPE, &subjects)?, args.environment) {
         (Some(made), _) => made,
-        (None, None) => return Err(Failure::usage("missing_flag", "a deployment needs --environment NAME")),
+        (None, None) => {
+            return Err(Failure::usage("missing_flag", "a deployment needs --environment NAME")
+                .hint("give --environment, or the whole predicate with --predicate FILE"));
+        }
         (None, Some(environment)) => {
             let predicate = Deployment {
                 environment,

@@ -164,9 +164,9 @@ fn ended(failed: &[Exit], total: usize) -> Result<Outcome, Failure> {
     }
     let message = format!("{} of {total} envelopes were not recorded", failed.len());
     if failed.contains(&Exit::No) {
-        Err(Failure::no("some_refused", message))
+        Err(Failure::no("some_refused", message).hint("the lines above say why, envelope by envelope"))
     } else {
-        Err(Failure::usage("some_unusable", message))
+        Err(Failure::usage("some_unusable", message).hint("the lines above say why, envelope by envelope"))
     }
 }
 
@@ -189,8 +189,9 @@ fn parse(bytes: &[u8]) -> Result<Envelope, Failure> {
     match kind {
         Kind::Dsse if bytes.len() > MAX_ENVELOPE => Err(Failure::no(
             "too_large",
-            format!("{} bytes, an envelope has at most {MAX_ENVELOPE}", bytes.len()),
-        )),
+            format!("an envelope is at most {MAX_ENVELOPE} bytes, found {}", bytes.len()),
+        )
+        .hint("split the statement, or name large documents by their digest")),
         // The same rules with the same words as the server has, before anything is sent to it.
         Kind::Dsse => Envelope::parse(bytes).map_err(|error| {
             let refusal = Refusal::from(error);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use custody_client::file_digest::FileDigests;
-use custody_client::make::{Given, Made, MakeError, Subject, given};
+use custody_client::make::{Given, Made, MakeError, Subject, SubjectError, given};
 use custody_client::sign::{Choice, choose};
 use custody_evidence::predicate::Name;
 
@@ -64,9 +64,7 @@ impl Common {
     pub(super) fn subjects(&self, more: &[PathBuf], context: &Context) -> Result<Vec<Subject>, Failure> {
         let mut subjects = Vec::new();
         for text in &self.subjects {
-            let subject = Given::parse(text).map_err(|error| {
-                Failure::usage("bad_subject", format!("--subject {text}: {error}")).hint(error.hint())
-            })?;
+            let subject = Given::parse(text).map_err(|error| bad_subject(text, &error))?;
             subjects.push(match subject {
                 Given::Complete(subject) => subject,
                 Given::File(path) => file(&path, context)?,
@@ -101,13 +99,15 @@ pub(super) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
     crate::cli::file::read(path, PREDICATE_MAX)
 }
 
+/// Says why nothing can be stated about what was named.
+pub(in crate::cli) fn bad_subject(text: &str, error: &SubjectError) -> Failure {
+    Failure::usage("bad_subject", format!("--subject {text}: {error}")).hint(error.hint())
+}
+
 /// Says why no statement was made.
-pub(super) fn unmade(error: &MakeError, file: Option<&Path>) -> Failure {
+pub(in crate::cli) fn unmade(error: &MakeError, file: Option<&Path>) -> Failure {
     let place = file.map_or_else(String::new, |path| format!("{}: ", path.display()));
-    let failure = |word, hint: &str| {
-        let failure = Failure::usage(word, format!("{place}{error}"));
-        if hint.is_empty() { failure } else { failure.hint(hint) }
-    };
+    let failure = |word, hint: &str| Failure::usage(word, format!("{place}{error}")).hint(hint);
     match error {
         MakeError::NoSubject => {
             failure("no_subject", "name what it is about: --subject FILE, or --subject sha256:<hex>")
@@ -119,13 +119,16 @@ pub(super) fn unmade(error: &MakeError, file: Option<&Path>) -> Failure {
             "not_an_sbom",
             "custody record generic --type URI --predicate FILE records any other JSON document",
         ),
-        MakeError::Statement(_) => failure("bad_statement", ""),
+        MakeError::Statement(_) => {
+            failure("bad_statement", "correct the subjects, the type or the predicate that were given")
+        }
     }
 }
 
 /// Checks a name that did not come through clap.
 pub(super) fn name(flag: &str, text: &str) -> Result<Name, Failure> {
-    text.parse().map_err(|error| Failure::usage("bad_name", format!("{flag}: {error}")))
+    text.parse()
+        .map_err(|error| Failure::usage("bad_name", format!("{flag}: {error}")).hint("give another name"))
 }
 
 fn file(path: &Path, context: &Context) -> Result<Subject, Failure> {

@@ -18,6 +18,11 @@ use clap::Subcommand;
 use super::Context;
 use super::failure::{Failure, Outcome};
 
+#[cfg(test)]
+pub(in crate::cli) use flags::{bad_subject, unmade};
+#[cfg(test)]
+pub(in crate::cli) use surroundings::{git_failure, missing};
+
 /// Make a statement, sign it and record it.
 ///
 /// Repository, commit, branch, run and builder come from the CI system (GitHub Actions, GitLab CI, Jenkins, Buildkite,

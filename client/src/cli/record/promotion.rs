@@ -43,7 +43,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?
         }
         (None, ..) => {
-            return Err(Failure::usage("missing_flag", "a promotion needs --from NAME and --to NAME"));
+            return Err(Failure::usage("missing_flag", "a promotion needs --from NAME and --to NAME")
+                .hint("give both, or the whole predicate with --predicate FILE"));
         }
     };
     send::statement(&made, &args.common.sending, context).await

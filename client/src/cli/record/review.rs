@@ -34,9 +34,13 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let subjects = found.subjects(&args.common, context)?;
     let made = match (args.common.given(Review::TYPE, &subjects)?, args.approved_at) {
         (Some(made), _) => made,
-        (None, None) => return Err(Failure::usage("missing_flag", "a review needs --approved-at TIME")),
+        (None, None) => {
+            return Err(Failure::usage("missing_flag", "a review needs --approved-at TIME")
+                .hint("give --approved-at, or the whole predicate with --predicate FILE"));
+        }
         (None, Some(_)) if args.reviewers.is_empty() => {
-            return Err(Failure::usage("missing_flag", "a review needs --reviewer WHO"));
+            return Err(Failure::usage("missing_flag", "a review needs --reviewer WHO")
+                .hint("give --reviewer, or the whole predicate with --predicate FILE"));
         }
         (None, Some(approved_at)) => {
             let Found { around, repository, commit } = found;

@@ -44,7 +44,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         }
         (None, None) => None,
     };
-    let made =
-        made.ok_or_else(|| Failure::usage("missing_flag", "no document: give the file of the SBOM"))?;
+    let made = made.ok_or_else(|| {
+        Failure::usage("missing_flag", "no document was given").hint("give the file of the SBOM")
+    })?;
     send::statement(&made, &args.common.sending, context).await
 }

@@ -77,15 +77,17 @@ pub(super) fn read(context: &Context) -> Surroundings {
 /// Reads the commit object from the working copy.
 pub(super) fn commit_object(commit: &CommitId) -> Result<CommitObject, Failure> {
     let found = Repository::find(Path::new(".")).and_then(|repository| repository.commit(commit));
-    found.map_err(|error| {
-        let cause =
-            std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
-        Failure::usage("git", format!("{error}{cause}")).hint(error.hint())
-    })
+    found.map_err(|error| git_failure(&error))
+}
+
+/// Says what git could not do, with its cause.
+pub(in crate::cli) fn git_failure(error: &GitError) -> Failure {
+    let cause = std::error::Error::source(error).map_or_else(String::new, |source| format!(": {source}"));
+    Failure::usage("git", format!("{error}{cause}")).hint(error.hint())
 }
 
 /// Says what is missing, which flag gives it, and where it was looked for.
-pub(super) fn missing(missing: &Missing) -> Failure {
+pub(in crate::cli) fn missing(missing: &Missing) -> Failure {
     Failure::usage(
         "missing_fact",
         format!("no {}: it is neither given, nor set by a CI system, nor known to git", missing.what),
