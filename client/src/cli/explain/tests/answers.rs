@@ -55,6 +55,7 @@ fn every_answer_that_is_not_believed_has_its_words() {
         },
         NotCovered { expected: size(8), found: size(7) },
         EnvelopeLength { index: index(7), expected: 624 },
+        Truncated { size: size(8), next: index(7) },
     });
     let text = [
         texts("LedgerError", ledger, Failure::from),
