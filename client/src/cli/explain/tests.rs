@@ -112,6 +112,10 @@ fn every_call_that_fails_has_its_words() {
         Ledger(LedgerError::NotAsked { entry: index(7), condition: "environment prod".to_owned() }),
         OtherEnvelope { sent: envelope("a"), found: envelope("b") },
         OtherContent { sent: content("a"), found: content("b") },
+        NotADuplicate {
+            index: index(7),
+            signer: custody_evidence::key::KeyId::from_bytes([1; 32]).into(),
+        },
     });
     let pin = every!(PinOfError {
         Address(AddressError::Form { found: "localhost".to_owned() }),
