@@ -18,7 +18,8 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, ClockError};
 use crate::index::{Index, IndexError, Source, SourceError, Stored};
-use crate::journal::{self, Journal, KeptCheckpoint, OpenError, ReadError, Reader};
+use crate::journal::{self, Journal, KeptCheckpoint, OpenError, ReadError, ReadOnly, Reader, ViewError};
+use crate::newest::{self, Given, NewestError};
 use crate::publish::{LeafSource, LogKeys, PublishError, Publisher, Tree, TreeError, WrongKey};
 
 /// The folder of the index inside the data directory.
@@ -32,6 +33,8 @@ pub struct Settings {
     pub journal: journal::OpenOptions,
     /// Where time comes from.
     pub clock: Arc<dyn Clock>,
+    /// The newest checkpoints that are known of the log, as an administrator gave them.
+    pub newest: Vec<Given>,
 }
 
 /// One committed state of the log.
@@ -61,8 +64,10 @@ pub struct Ledger {
     /// What the index reads.
     source: Arc<CurrentJournal>,
     head: watch::Sender<Arc<Head>>,
-    /// Whether envelopes can be recorded: not while recovery fails.
+    /// Whether envelopes can be recorded: not while recovery fails, and never in a restored log.
     writing: watch::Sender<bool>,
+    /// Keeps writers away from a log that is served and not written.
+    read_only: Option<ReadOnly>,
 }
 
 /// The sequencer's place in the log: only opening the log, or a successful append, yields one.
@@ -115,6 +120,12 @@ pub enum LedgerError {
     /// The checkpoint could not be signed.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The restored log cannot be read.
+    #[error(transparent)]
+    View(ViewError),
+    /// A checkpoint that someone kept does not fit the log.
+    #[error(transparent)]
+    Newest(#[from] NewestError),
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -157,11 +168,45 @@ impl Ledger {
             opened.checkpoint.as_ref().map(|kept| SignedCheckpoint::parse(&kept.signed)).transpose()?;
         let mut publisher =
             Publisher::new(origin.clone(), keys, kept.as_ref().map(SignedCheckpoint::unverified));
+        check_newest(settings, &trust, opened.size, &opened.reader)?;
         let (head, position) = Self::enter(settings, opened, trust, &mut publisher, progress)?;
         let (head, _) = watch::channel(Arc::new(head));
-        let ledger =
-            Self { origin, genesis, index: Arc::new(index), source, head, writing: watch::channel(true).0 };
+        let (index, writing) = (Arc::new(index), watch::channel(true).0);
+        let ledger = Self { origin, genesis, index, source, head, writing, read_only: None };
         Ok((Arc::new(ledger), position, publisher))
+    }
+
+    /// Opens a restored log for reading: what its newest kept checkpoint covers, with that checkpoint as it was signed.
+    /// Nothing is signed, since nobody knows whether this is the newest state.
+    pub fn open_read_only(settings: &Settings, progress: Progress<'_>) -> Result<Arc<Self>, LedgerError> {
+        let opened = journal::open_read_only(&settings.dir, &settings.journal.files);
+        let opened = opened.map_err(|error| match error {
+            ViewError::Open(error) => LedgerError::Journal(error),
+            error => LedgerError::View(error),
+        })?;
+        let (reader, size, root) = (opened.view.reader.clone(), opened.view.size(), opened.view.root());
+        let trust = Arc::new(replay_trust(&reader, size)?);
+        let (origin, genesis) = (trust.document().origin().clone(), opened.view.log);
+        let checkpoint = SignedCheckpoint::parse(&opened.view.checkpoint.signed)?;
+        let source = Arc::new(CurrentJournal(RwLock::new(reader.clone())));
+        let indexed: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
+        let index = Index::open(&settings.dir.join(INDEX_DIR), indexed, &mut |step| {
+            progress("index", step.done.get(), step.total.get());
+        })?;
+        let last = size.last_index().unwrap_or(LeafIndex::ZERO);
+        let admin = newest_admin(&read_entry(&reader, last)?);
+        let tree =
+            Tree::open(&settings.dir, size, root, &reader, &mut |done| progress("tiles", done, size.get()))?;
+        let head = Head { size, root, checkpoint, trust, admin, journal: reader, tree: Arc::new(tree) };
+        let (head, _) = watch::channel(Arc::new(head));
+        let (index, writing) = (Arc::new(index), watch::channel(false).0);
+        Ok(Arc::new(Self { origin, genesis, index, source, head, writing, read_only: Some(opened) }))
+    }
+
+    /// Whether the log is served and not written, because it was restored from a backup.
+    #[must_use]
+    pub const fn is_read_only(&self) -> bool {
+        self.read_only.is_some()
     }
 
     /// Opens the journal again after a write whose outcome is unknown, by the same way as at the start. What
@@ -302,13 +347,30 @@ pub(crate) fn keep(journal: &mut dyn Journal, checkpoint: &SignedCheckpoint) {
     }
 }
 
+/// Compares the log with what is known of it: an older copy, or a fork, must not be written.
+fn check_newest(
+    settings: &Settings,
+    trust: &TrustState,
+    size: TreeSize,
+    reader: &Reader,
+) -> Result<(), LedgerError> {
+    for given in &settings.newest {
+        newest::check(given, trust, size, &|size| newest::root_at(reader, size))?;
+        let signed = given.signed.unverified().size();
+        if signed > size {
+            return Err(NewestError::Older { path: given.path.clone(), signed, size }.into());
+        }
+    }
+    Ok(())
+}
+
 /// Returns the newest administrative entry up to and including this one. Entry 0 always is one.
 pub(crate) fn newest_admin(entry: &Entry) -> LeafIndex {
     if entry.administrative { entry.index } else { entry.admin.unwrap_or(LeafIndex::ZERO) }
 }
 
 /// Walks the chain of administrative entries back to entry 0 and replays the trust documents among them.
-fn replay_trust(journal: &Reader, size: TreeSize) -> Result<TrustState, LedgerError> {
+pub(crate) fn replay_trust(journal: &Reader, size: TreeSize) -> Result<TrustState, LedgerError> {
     let mut next =
         size.last_index().map(|index| read_entry(journal, index)).transpose()?.map(|e| newest_admin(&e));
     let mut indexes = Vec::new();

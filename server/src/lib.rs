@@ -23,6 +23,7 @@ pub mod index;
 pub mod journal;
 pub mod keys;
 pub mod ledger;
+pub mod newest;
 pub mod publish;
 pub mod query;
 pub mod sequencer;

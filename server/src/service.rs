@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::admission::Recording;
 use crate::index::Follower;
 use crate::ledger::{Ledger, LedgerError, Progress, Settings};
+use crate::newest::{self, Standing};
 use crate::publish::LogKeys;
 use crate::sequencer::{Sequencer, Submission};
 use crate::transport::{self, ServeError};
@@ -23,6 +24,9 @@ const QUEUE_LENGTH: usize = 256;
 /// How long requests may take to end after the server was asked to stop: as long as an upload may stand still,
 /// and five seconds more. What is acknowledged is on disk, however the server ends.
 const GRACE: Duration = Duration::from_secs(35);
+
+/// How often a server of a restored log says that it is read-only.
+const SAY_EVERY: Duration = Duration::from_mins(10);
 
 /// Why a server ended by itself.
 #[derive(Debug, thiserror::Error)]
@@ -57,25 +61,41 @@ impl ServiceError {
 /// A log that is open and takes envelopes.
 pub struct Service {
     ledger: Arc<Ledger>,
-    queue: mpsc::Sender<Submission>,
-    sequencer: JoinHandle<()>,
-    stop_sequencer: oneshot::Sender<()>,
+    /// None: the log was restored, and is served without being written.
+    writer: Option<Writer>,
     follower: Follower,
     clock: Arc<dyn crate::clock::Clock>,
+}
+
+/// The thread that writes, and how it is reached.
+struct Writer {
+    queue: mpsc::Sender<Submission>,
+    sequencer: JoinHandle<()>,
+    stop: oneshot::Sender<()>,
 }
 
 impl Service {
     /// Opens the log and starts its single writer and the follower of the facts index. Call it on a runtime.
     pub fn start(settings: Settings, keys: LogKeys, progress: Progress<'_>) -> Result<Self, LedgerError> {
         let clock = Arc::clone(&settings.clock);
-        let (ledger, position, publisher) = Ledger::open(&settings, keys, progress)?;
-        let (queue, submissions) = mpsc::channel(QUEUE_LENGTH);
-        let (stop_sequencer, stopped) = oneshot::channel();
-        let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher, stopped);
-        let runtime = tokio::runtime::Handle::current();
-        let sequencer = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+        let (ledger, writer) = match newest::settle(&settings)? {
+            Standing::Whole => {
+                let (ledger, position, publisher) = Ledger::open(&settings, keys, progress)?;
+                let (queue, submissions) = mpsc::channel(QUEUE_LENGTH);
+                let (stop, stopped) = oneshot::channel();
+                let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher, stopped);
+                let runtime = tokio::runtime::Handle::current();
+                let sequencer = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+                (ledger, Some(Writer { queue, sequencer, stop }))
+            }
+            Standing::Restored { needed, .. } => {
+                let ledger = Ledger::open_read_only(&settings, progress)?;
+                tokio::spawn(say_read_only(ledger.head().size, needed));
+                (ledger, None)
+            }
+        };
         let follower = Follower::start(Arc::clone(ledger.index()), sizes(&ledger));
-        Ok(Self { ledger, queue, sequencer, stop_sequencer, follower, clock })
+        Ok(Self { ledger, writer, follower, clock })
     }
 
     /// Returns the log.
@@ -90,9 +110,13 @@ impl Service {
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServiceError> {
-        let Self { ledger, queue, sequencer, stop_sequencer, follower, clock } = self;
+        let Self { ledger, writer, follower, clock } = self;
+        let (queue, sequencer, stop_sequencer) = match writer {
+            Some(Writer { queue, sequencer, stop }) => (Some(queue), Some(sequencer), Some(stop)),
+            None => (None, None, None),
+        };
         let recording = Recording::new(Arc::clone(&ledger), queue, clock);
-        let mut sequencer = tokio::task::spawn_blocking(move || sequencer.join());
+        let mut sequencer = sequencer.map(|sequencer| tokio::task::spawn_blocking(move || sequencer.join()));
         let stopping = Arc::new(Notify::new());
         let asked = Arc::clone(&stopping);
         let stop = async move {
@@ -110,18 +134,50 @@ impl Service {
                 Ok(())
             }
             // Without it nothing can be recorded: a server that goes on would only look alive.
-            ended = &mut sequencer => return Err(ServiceError::sequencer(ended)),
+            ended = ended(&mut sequencer) => return Err(ServiceError::sequencer(ended)),
         };
         tracing::info!("finishing what was accepted");
         // It may have stopped already, with the last sender of its queue.
-        let _stopped = stop_sequencer.send(());
-        match sequencer.await {
-            Ok(Ok(())) => {}
-            ended => return Err(ServiceError::sequencer(ended)),
+        let _stopped = stop_sequencer.map(|stop| stop.send(()));
+        if let Some(sequencer) = sequencer {
+            match sequencer.await {
+                Ok(Ok(())) => {}
+                ended => return Err(ServiceError::sequencer(ended)),
+            }
         }
         follower.stop().await;
         close_index(ledger);
         Ok(served?)
+    }
+}
+
+/// Resolves when the thread that writes has ended; never if there is none.
+async fn ended(sequencer: &mut Option<Ended>) -> Result<std::thread::Result<()>, tokio::task::JoinError> {
+    match sequencer {
+        Some(sequencer) => sequencer.await,
+        None => std::future::pending().await,
+    }
+}
+
+type Ended = tokio::task::JoinHandle<std::thread::Result<()>>;
+
+/// Says again and again that nothing is recorded, so that nobody finds out by what is missing.
+async fn say_read_only(size: TreeSize, needed: Option<TreeSize>) {
+    loop {
+        if let Some(needed) = needed {
+            tracing::error!(
+                %size, %needed,
+                "READ-ONLY: this log was restored from a backup and lacks entries that it is known to have had; bring them \
+                 with custodyd restore --segments"
+            );
+        } else {
+            tracing::error!(
+                %size,
+                "READ-ONLY: this log was restored from a backup, and nobody has shown that it holds all that was recorded; \
+                 give the newest checkpoint known with custodyd run --checkpoint"
+            );
+        }
+        tokio::time::sleep(SAY_EVERY).await;
     }
 }
 

@@ -163,6 +163,10 @@ fn refused(refusal: &Refusal) -> Failure {
         Reason::DiskFull => {
             Failure::unknown(word, message).hint("nothing was recorded; the server's disk is full")
         }
+        Reason::ReadOnly => Failure::unknown(word, message).hint(
+            "nothing was recorded; reading works. The log's administrator must bring what was recorded after the backup, or \
+             show that nothing was (custodyd run --checkpoint); then record again",
+        ),
         Reason::OutcomeUnknown => Failure::unknown(word, message)
             .hint("it may or may not be recorded; recording it again is safe and gives the same entry"),
         Reason::Behind

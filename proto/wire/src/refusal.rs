@@ -37,6 +37,9 @@ pub enum Reason {
     Busy,
     /// The server cannot write at the moment; nothing was written. Try again.
     NotWriting,
+    /// The log was restored from a backup and may lack what was recorded later; nothing was written. An administrator must
+    /// bring the newest checkpoint known.
+    ReadOnly,
     /// A trust document names a log or freshness key that this server does not hold.
     KeysNotHeld,
     /// The server is shutting down. Try again.
@@ -57,7 +60,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in no order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
@@ -69,6 +72,7 @@ impl Reason {
         Self::DiskFull,
         Self::Busy,
         Self::NotWriting,
+        Self::ReadOnly,
         Self::KeysNotHeld,
         Self::ShuttingDown,
         Self::TooLarge,
@@ -94,6 +98,7 @@ impl Reason {
             Self::DiskFull => "disk_full",
             Self::Busy => "busy",
             Self::NotWriting => "not_writing",
+            Self::ReadOnly => "read_only",
             Self::KeysNotHeld => "keys_not_held",
             Self::ShuttingDown => "shutting_down",
             Self::TooLarge => "too_large",
@@ -126,7 +131,7 @@ impl Reason {
                 Code::InvalidArgument
             }
             Self::Internal => Code::Internal,
-            Self::WrongOrigin | Self::KeysNotHeld => Code::FailedPrecondition,
+            Self::WrongOrigin | Self::KeysNotHeld | Self::ReadOnly => Code::FailedPrecondition,
             Self::NoSuchEntry | Self::Redacted => Code::NotFound,
             Self::DiskFull | Self::Busy | Self::TooMuch => Code::ResourceExhausted,
         }

@@ -28,7 +28,8 @@ pub(crate) const CHECKED_AT_ONCE: usize = 4;
 #[derive(Clone)]
 pub struct Recording {
     ledger: Arc<Ledger>,
-    queue: mpsc::Sender<Submission>,
+    /// None: the log is read-only.
+    queue: Option<mpsc::Sender<Submission>>,
     clock: Arc<dyn Clock>,
     /// For those that are checked; kept by the work, since it goes on when the caller leaves.
     places: Arc<Semaphore>,
@@ -43,9 +44,9 @@ enum Looked {
 }
 
 impl Recording {
-    /// Opens the door to a sequencer's queue.
+    /// Opens the door to a sequencer's queue; without one it leads to what is recorded already, and no further.
     #[must_use]
-    pub fn new(ledger: Arc<Ledger>, queue: mpsc::Sender<Submission>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(ledger: Arc<Ledger>, queue: Option<mpsc::Sender<Submission>>, clock: Arc<dyn Clock>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let places = Arc::new(Semaphore::new(processors.saturating_mul(CHECKED_AT_ONCE)));
         Self { ledger, queue, clock, places }
@@ -77,10 +78,11 @@ impl Recording {
             Looked::There(index) => return Ok(Recorded { index, duplicate: true }),
             Looked::Admitted(new, admitted_at) => (new, admitted_at),
         };
+        let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;
         let (envelope, admission) = *new;
         let (answer, answered) = oneshot::channel();
         let submission = Submission { envelope, admission, admitted_at, answer };
-        self.queue.send(submission).await.map_err(|_| RecordError::ShuttingDown)?;
+        queue.send(submission).await.map_err(|_| RecordError::ShuttingDown)?;
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
     }
 

@@ -11,9 +11,12 @@ use crate::clock::ClockError;
 use crate::config::ConfigError;
 use crate::genesis::GenesisError;
 use crate::index::IndexError;
-use crate::journal::{CreateError, DirectoryError, FsckError, OpenError, ReadError, Refused};
+use crate::journal::{
+    self, CreateError, DirectoryError, FsckError, OpenError, ReadError, Refused, ViewError,
+};
 use crate::keys::KeyFileError;
 use crate::ledger::LedgerError;
+use crate::newest::NewestError;
 use crate::publish::{PublishError, TreeError};
 use crate::service::ServiceError;
 
@@ -119,6 +122,9 @@ impl From<FsckError> for Failure {
             FsckError::Missing { .. } | FsckError::NoJournal { .. } => {
                 failure.hint("name the data directory of a log with --data, or mount its volume")
             }
+            FsckError::Manifest(_) => {
+                Self::new(Exit::No, &error).hint("use another backup, or make a new one")
+            }
             FsckError::Disk(_) => failure.hint(CHECK_DISK),
         }
     }
@@ -137,11 +143,13 @@ impl From<ServiceError> for Failure {
 }
 
 /// A log that cannot be served from this directory.
-pub(super) fn open(error: &LedgerError, data: &Path) -> Failure {
-    let data = data.display();
-    let damaged = format!("see what is damaged: custodyd fsck --data {data}");
+pub(super) fn open(error: &LedgerError, dir: &Path) -> Failure {
+    let data = dir.display();
+    let damaged = damaged(dir);
     match error {
-        LedgerError::Journal(error) => journal(error, &damaged),
+        LedgerError::Journal(error) => journal(error, dir),
+        LedgerError::View(error) => view(error, dir),
+        LedgerError::Newest(error) => newest(error, damaged),
         LedgerError::Read(ReadError::Io { .. }) => Failure::new(Exit::Usage, error).hint(CHECK_DISK),
         LedgerError::Read(_)
         | LedgerError::Entry { .. }
@@ -164,7 +172,56 @@ pub(super) fn open(error: &LedgerError, data: &Path) -> Failure {
     }
 }
 
-fn journal(error: &OpenError, damaged: &str) -> Failure {
+/// Where all damage is named, and what repairs it.
+fn damaged(data: &Path) -> String {
+    let data = data.display();
+    format!(
+        "see what is damaged: custodyd fsck --data {data}; repair it: custodyd fsck --data {data} --repair --from BACKUP"
+    )
+}
+
+/// A log that cannot be read.
+pub(super) fn view(error: &ViewError, dir: &Path) -> Failure {
+    match error {
+        ViewError::Open(error) => journal(error, dir),
+        ViewError::NoCheckpoint { .. } => {
+            Failure::new(Exit::Usage, error).hint("custodyd run signs and keeps the first checkpoint")
+        }
+        ViewError::Manifest(_) => Failure::new(Exit::No, error).hint("use another backup, or make a new one"),
+    }
+}
+
+impl From<NewestError> for Failure {
+    fn from(error: NewestError) -> Self {
+        newest(&error, CHECK_DISK.to_owned())
+    }
+}
+
+fn newest(error: &NewestError, damaged: String) -> Failure {
+    match error {
+        NewestError::Fork { .. } => Failure::new(Exit::No, error)
+            .hint("keep the checkpoint and this directory: together they prove it; do not serve it"),
+        NewestError::Older { .. } => Failure::new(Exit::No, error).hint(
+            "do not record in it: restore a backup to another directory, and bring the newer entries with custodyd restore \
+             --segments",
+        ),
+        NewestError::NothingNew { .. } => Failure::new(Exit::No, error).hint(
+            "give one from after the backup, which a client or a receipt holds; if nobody has one, make a successor: \
+             custodyd init --predecessor FILE",
+        ),
+        NewestError::NotOurs { .. } => {
+            Failure::new(Exit::No, error).hint("give a checkpoint that this log's key signed")
+        }
+        NewestError::Read(_) => Failure::new(Exit::No, error).hint(damaged),
+        NewestError::NoCheckpoint { .. } => Failure::new(Exit::Usage, error)
+            .hint("a receipt is what custody record --receipt wrote; a client keeps its checkpoint in its state directory"),
+        NewestError::File { .. } | NewestError::Disk(_) => Failure::new(Exit::Usage, error).hint(CHECK_DISK),
+    }
+}
+
+/// A journal that does not open.
+pub(super) fn journal(error: &OpenError, dir: &Path) -> Failure {
+    let damaged = damaged(dir);
     let usage = Failure::new(Exit::Usage, error);
     match error {
         OpenError::Damaged { .. } | OpenError::MissingSegment { .. } | OpenError::OtherLog { .. } => {
@@ -172,6 +229,14 @@ fn journal(error: &OpenError, damaged: &str) -> Failure {
         }
         OpenError::Missing { .. } | OpenError::Empty { .. } => usage
             .hint("only custodyd init makes a log, since an unmounted volume looks like an empty directory"),
+        OpenError::Foreign { .. } if journal::holds_backup(dir) => {
+            let backup = dir.display();
+            usage.hint(format!("this is a backup; restore it: custodyd restore --from {backup} --data DIR"))
+        }
+        OpenError::Restored { .. } => usage.hint(
+            "custodyd run serves it read-only; it is written again when the newest checkpoint known is reached: custodyd run \
+             --checkpoint FILE",
+        ),
         OpenError::Foreign { .. } => usage.hint("name the data directory of a log with --data"),
         OpenError::NewerVersion { .. } => {
             usage.hint("install the custodyd that wrote it, or a newer one; nothing was changed")

@@ -1,11 +1,14 @@
 //! The command line of `custodyd`. One file a command; errors end as a message, a hint and an exit code.
 
+mod backup;
 mod explain;
 mod failure;
 mod fsck;
 mod init;
+mod opening;
 mod progress;
 mod rebuild_index;
+mod restore;
 mod run;
 
 use std::ffi::OsString;
@@ -32,6 +35,10 @@ enum Command {
     Run(run::Args),
     /// Read all of a log's files and name everything that is not as it was written.
     Fsck(fsck::Args),
+    /// Copy a log, checked, while a server records; again brings the copy up to date.
+    Backup(backup::Args),
+    /// Make a data directory from a backup; it is read-only until the newest known checkpoint is reached.
+    Restore(restore::Args),
     /// Throw the index away and make it again from the log.
     RebuildIndex(rebuild_index::Args),
 }
@@ -50,6 +57,8 @@ pub fn main(arguments: impl Iterator<Item = OsString>, environment: &Environment
         Command::Init(args) => init::run(&args),
         Command::Run(args) => run::run(args, environment),
         Command::Fsck(args) => fsck::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => restore::run(&args),
         Command::RebuildIndex(args) => rebuild_index::run(&args),
     };
     match ended {

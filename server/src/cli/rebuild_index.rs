@@ -8,8 +8,8 @@ use anstream::println;
 use serde_json::json;
 
 use super::fsck::Output;
+use super::opening::open_failure;
 use super::progress::Bar;
-use super::run::open_failure;
 use super::{Exit, Failure};
 use crate::index::Index;
 use crate::journal::{self, OpenOptions};
@@ -42,7 +42,7 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let took = start.elapsed();
     match args.output {
         Output::Json => {
-            println!("{}", json!({"entries": entries.get(), "rows": rows, "seconds": took.as_secs_f64()}))
+            println!("{}", json!({"entries": entries.get(), "rows": rows, "seconds": took.as_secs_f64()}));
         }
         Output::Text => {
             println!("indexed {entries} entries in {rows} rows, in {:.1} s", took.as_secs_f64());

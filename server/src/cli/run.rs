@@ -9,14 +9,15 @@ use anstream::println;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
+use super::opening::{journal_failure, open_failure};
 use super::progress::Bar;
 use super::{Exit, Failure, explain, init};
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Layer, LogFormat};
 use crate::genesis;
-use crate::journal::{self, Damage, DiskFiles, Files, OpenError, OpenOptions};
-use crate::ledger::{LedgerError, Settings};
-use crate::publish::TreeError;
+use crate::journal::{self, OpenOptions};
+use crate::ledger::Settings;
+use crate::newest;
 use crate::service::Service;
 use crate::transport;
 
@@ -31,6 +32,10 @@ pub(super) struct Args {
     /// Make a log for trying out in DIR [default: custody-dev] if there is none, with a key in DIR/dev.key
     #[arg(long)]
     dev: bool,
+    /// File with the newest checkpoint known of the log: a signed note, a receipt, or what a client remembers. A restored
+    /// log records again when it holds all of it; any other log is refused if it contradicts [repeatable]
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Vec<PathBuf>,
 }
 
 pub(super) fn run(args: Args, environment: &Environment) -> Result<Exit, Failure> {
@@ -41,25 +46,27 @@ pub(super) fn run(args: Args, environment: &Environment) -> Result<Exit, Failure
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| system(&error))?;
-    runtime.block_on(serve(&config, args.dev))
+    runtime.block_on(serve(&config, args.dev, &args.checkpoint))
 }
 
-async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
+async fn serve(config: &Config, dev: bool, checkpoints: &[PathBuf]) -> Result<Exit, Failure> {
     config.keys.check_outside(&config.data)?;
     // The log is looked for before its keys: who names a wrong directory should hear about the directory.
     if !genesis::holds_log(&config.data)
         && let Err(error) = journal::open(&config.data, &OpenOptions::default())
     {
-        return Err(open_failure(&error.into(), &config.data));
+        return Err(journal_failure(&error, &config.data));
     }
     let keys = config.keys.load()?;
+    let given = checkpoints.iter().map(|path| newest::read(path)).collect::<Result<Vec<_>, _>>()?;
     // From here on a signal to stop is kept until there is something to stop.
     let stop = stopped().map_err(|error| system(&error))?;
     let listener =
         transport::bind(config.listen).await.map_err(|error| explain::bind(config.listen, &error))?;
     let address = listener.local_addr().map_err(|error| system(&error))?;
     let journal = OpenOptions { reserve_bytes: config.disk_reserve, ..OpenOptions::default() };
-    let settings = Settings { dir: config.data.clone(), journal, clock: Arc::new(SystemClock) };
+    let settings =
+        Settings { dir: config.data.clone(), journal, clock: Arc::new(SystemClock), newest: given };
     let bar = Bar::counting();
     let service = Service::start(settings, keys, &mut |work, done, of| bar.show(work, done, of))
         .map_err(|error| open_failure(&error, &config.data))?;
@@ -72,7 +79,8 @@ async fn serve(config: &Config, dev: bool) -> Result<Exit, Failure> {
 fn announce(service: &Service, address: SocketAddr, dev: Option<&Path>) {
     let ledger = service.ledger();
     let size = ledger.head().size;
-    println!("custodyd serves {} at http://{address} (tree size {size})", ledger.origin());
+    let mode = if ledger.is_read_only() { ", read-only" } else { "" };
+    println!("custodyd serves {} at http://{address} (tree size {size}{mode})", ledger.origin());
     if let Some(dir) = dev {
         let key = dir.join("dev.key");
         println!("this log is for trying out; to use it:");
@@ -107,23 +115,4 @@ fn log_to_stderr(format: LogFormat) {
 fn system(error: &std::io::Error) -> Failure {
     Failure::new(Exit::Unknown, error)
         .hint("the system refuses threads, signals or sockets: look at its limits")
-}
-
-/// Says why a log does not open, and what to do.
-pub(super) fn open_failure(error: &LedgerError, dir: &Path) -> Failure {
-    if let LedgerError::Tree(TreeError::Root { .. }) = error
-        && let Some(damage) = first_damage(dir)
-    {
-        let damaged = OpenError::Damaged { dir: dir.to_owned(), damage: Box::new(damage) };
-        return explain::open(&damaged.into(), dir);
-    }
-    explain::open(error, dir)
-}
-
-/// Says where the damage is that made the root of the tree another one: sealed segments are not read in whole on a
-/// start, so the start itself does not know.
-fn first_damage(data: &Path) -> Option<Damage> {
-    let files: Arc<dyn Files> = Arc::new(DiskFiles);
-    let report = journal::fsck(data, &files, &mut |_| {}).ok()?;
-    report.findings.into_iter().next()
 }

@@ -75,6 +75,17 @@ impl<'a> Scanner<'a> {
         let zero = SegmentFile::open(self.files, &self.layout, LeafIndex::ZERO, None);
         let log = zero.ok().map(|segment| segment.header.log);
         self.read_slots(log)?;
+        self.scan(log)
+    }
+
+    /// Scans a backup, which has this checkpoint in the place of slots.
+    pub(super) fn run_backup(mut self, slot: Slot) -> Result<FsckReport, JournalFault> {
+        let log = Some(slot.log);
+        self.slot = Some(slot);
+        self.scan(log)
+    }
+
+    fn scan(mut self, log: Option<EntryDigest>) -> Result<FsckReport, JournalFault> {
         let dir = self.layout.segments();
         let names = self.files.list(&dir).map_err(fault("list", &dir))?;
         let mut firsts: Vec<LeafIndex> = names.iter().filter_map(|name| layout::segment_name(name)).collect();

@@ -11,7 +11,7 @@ use super::files::{Files, fault};
 use super::layout::{self, Layout};
 use super::lock::Lock;
 use super::segment::Header;
-use super::slots::Slots;
+use super::slots::{Slot, Slots};
 use super::writer::{JournalFault, check_staged, create_segment, fresh_mark};
 use super::{Batch, OpenOptions, Refused, Staged, blobs, frame};
 
@@ -110,7 +110,7 @@ fn write_all(dir: &Path, first: &Staged, root: RootHash, options: &OpenOptions) 
     let frame = frame::encode(&batch, segment.mark(), options.inline_bytes).ok_or_else(unfit)?;
     segment.file.write_all_at(&frame.bytes, segment.len).map_err(fault("write", &segment.path))?;
     segment.file.sync().map_err(fault("sync", &segment.path))?;
-    Slots::create(files, &unfinished, log)?;
+    Slots::create(files, &unfinished, &Slot::first(log))?;
     for made in [unfinished.segments(), unfinished.blobs(), unfinished.root().to_owned()] {
         files.sync_dir(&made).map_err(fault("sync", &made))?;
     }

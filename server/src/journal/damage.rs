@@ -153,6 +153,13 @@ pub enum DamageKind {
     Slots,
 }
 
+impl Damage {
+    /// Whether an entry does not follow the one before it.
+    pub(super) const fn is_chain(&self) -> bool {
+        matches!(self.kind, DamageKind::Chain(_))
+    }
+}
+
 impl DamageKind {
     /// A part that does not start as it should.
     pub(super) fn start(expected: &'static str, bytes: &[u8]) -> Self {

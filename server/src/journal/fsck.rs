@@ -10,6 +10,8 @@ use custody_log::{RootHash, TreeSize};
 use super::check::Scanner;
 use super::files::fault;
 use super::layout::{self, Layout};
+use super::manifest::{Manifest, ManifestError};
+use super::slots::Slot;
 use super::writer::JournalFault;
 use super::{Damage, Files};
 
@@ -69,12 +71,15 @@ pub enum FsckError {
         /// The data directory.
         dir: PathBuf,
     },
+    /// The list of a backup's files cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// The disk failed.
     #[error(transparent)]
     Disk(#[from] JournalFault),
 }
 
-/// Scans the journal in `dir`: frames, checksums, entries, chain, times, administrative chain, roots,
+/// Scans the journal in `dir`, a data directory or a backup: frames, checksums, entries, chain, times, administrative chain, roots,
 /// records, envelopes, slots. Calls `progress` now and then.
 pub fn fsck(
     dir: &Path,
@@ -87,6 +92,10 @@ pub fn fsck(
         }
         result => result.map_err(fault("list", dir))?,
     };
+    if let Some(manifest) = Manifest::of(dir, files.as_ref())? {
+        let slot = Slot::holding(manifest.log()?, manifest.kept()?);
+        return Ok(Scanner::new(files.as_ref(), Layout::of_backup(dir), progress).run_backup(slot)?);
+    }
     if !names.iter().any(|name| name == layout::JOURNAL) {
         return Err(FsckError::NoJournal { dir: dir.to_owned() });
     }

@@ -18,17 +18,34 @@ pub(super) struct Layout {
     /// The data directory.
     pub(super) dir: PathBuf,
     root: PathBuf,
+    segments: PathBuf,
 }
 
 impl Layout {
     /// The journal that is in use.
     pub(super) fn of(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), root: dir.join(JOURNAL) }
+        Self::at(dir, dir.join(JOURNAL))
     }
 
     /// The journal that is being made.
     pub(super) fn unfinished(dir: &Path) -> Self {
-        Self { dir: dir.to_owned(), root: dir.join(JOURNAL_NEW) }
+        Self::at(dir, dir.join(JOURNAL_NEW))
+    }
+
+    /// A backup: it has segments and large envelopes where a journal has them, and no journal folder, so that it is
+    /// never served.
+    pub(super) fn of_backup(dir: &Path) -> Self {
+        Self::at(dir, dir.to_owned())
+    }
+
+    /// A folder that holds segments; large envelopes are beside it, as in a journal.
+    pub(super) fn of_segments(dir: &Path) -> Self {
+        let root = dir.parent().unwrap_or(dir).to_owned();
+        Self { dir: root.clone(), root, segments: dir.to_owned() }
+    }
+
+    fn at(dir: &Path, root: PathBuf) -> Self {
+        Self { dir: dir.to_owned(), segments: root.join("segments"), root }
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -44,7 +61,7 @@ impl Layout {
     }
 
     pub(super) fn segments(&self) -> PathBuf {
-        self.root.join("segments")
+        self.segments.clone()
     }
 
     pub(super) fn segment(&self, first: LeafIndex) -> PathBuf {

@@ -17,9 +17,11 @@
 //!
 //! All file operations go through [`Files`], so that every one of them can be made to fail.
 
+mod backup;
 mod blobs;
 mod chain;
 mod check;
+mod copying;
 mod create;
 mod damage;
 mod directory;
@@ -29,29 +31,42 @@ mod frame;
 mod fsck;
 mod layout;
 mod lock;
+mod manifest;
+mod mend;
 mod pinpoint;
 mod reader;
 mod recovery;
+mod repair;
+mod restore;
+mod restored;
 mod scan;
 mod segment;
 mod slots;
 mod tail;
 #[cfg(test)]
 mod tests;
+mod verify;
+mod view;
 mod writer;
 
 use std::sync::Arc;
 
 use custody_log::{LeafIndex, RootHash, TreeSize};
 
+pub use backup::{BackupError, BackupReport, backup, holds_backup};
 pub use chain::ChainError;
 pub use create::{CreateError, create};
 pub use damage::{Damage, DamageKind};
 pub use directory::DirectoryError;
 pub use files::{DiskFiles, File, Files};
 pub use fsck::{FsckError, FsckReport, Progress, UnfinishedTail, fsck};
+pub use manifest::ManifestError;
 pub use reader::{ReadError, Reader, Stored, StoredUpTo};
-pub use recovery::{Cut, OpenError, Opened, open};
+pub use recovery::{Cut, OpenError, Opened, open, open_restored};
+pub use repair::{RepairError, RepairReport, Repaired, is_computed, repair};
+pub use restore::{Extended, RestoreError, extend, restore};
+pub use restored::Restored;
+pub use view::{ReadOnly, View, ViewError, open_read_only};
 pub use writer::{AppendError, JournalFault, Refused};
 
 /// The bytes of one entry as they will be stored: the entry, what was checked, and what was received.

@@ -13,6 +13,7 @@ use super::files::{Files, fault, remove_unfinished};
 use super::layout::{self, Layout};
 use super::lock::Lock;
 use super::reader::{Segment, Shared};
+use super::restored::Restored;
 use super::scan::{Broken, SegmentFile};
 use super::segment::HEADER_LEN;
 use super::slots::{self, Slots};
@@ -25,6 +26,8 @@ use super::{Damage, DamageKind, Journal, KeptCheckpoint, OpenOptions, ReadError,
 pub struct Opened {
     /// The one writer.
     pub journal: Box<dyn Journal>,
+    /// Digest of entry 0: which log this is.
+    pub log: EntryDigest,
     /// Reads what is durable.
     pub reader: Reader,
     /// How many entries are durable; at least 1.
@@ -91,6 +94,12 @@ pub enum OpenError {
         /// What is known about the gap.
         damage: Box<Damage>,
     },
+    /// The log was restored from a backup, and nobody has shown yet that the backup holds all that was recorded.
+    #[error("{} was restored from a backup, and may be older than what was recorded: it is read-only", dir.display())]
+    Restored {
+        /// The data directory.
+        dir: PathBuf,
+    },
     /// A segment, frame or slot of a newer version of this program.
     #[error("{} has version {found}, this program reads up to {supported}; use a newer custodyd", path.display())]
     NewerVersion {
@@ -123,6 +132,16 @@ pub enum OpenError {
 /// write, copies the open segment to a new file and syncs it, and takes the lock, which is held until the
 /// journal is dropped.
 pub fn open(dir: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
+    check_dir(options.files.as_ref(), dir)?;
+    if Restored::of(dir, options.files.as_ref())?.is_some() {
+        return Err(OpenError::Restored { dir: dir.to_owned() });
+    }
+    open_restored(dir, options)
+}
+
+/// Opens a journal whether or not it is restored: to bring it forward, or to see what it holds. Whoever calls this must
+/// not write what no checkpoint is known for.
+pub fn open_restored(dir: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
     let options = options.bounded();
     let layout = Layout::of(dir);
     check_dir(options.files.as_ref(), dir)?;
@@ -131,7 +150,7 @@ pub fn open(dir: &Path, options: &OpenOptions) -> Result<Opened, OpenError> {
 }
 
 /// A directory that holds no journal is told apart from one whose journal is broken.
-fn check_dir(files: &dyn Files, dir: &Path) -> Result<(), OpenError> {
+pub(super) fn check_dir(files: &dyn Files, dir: &Path) -> Result<(), OpenError> {
     let names = match files.list(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(OpenError::Missing { dir: dir.to_owned() });
@@ -157,6 +176,19 @@ pub(super) struct Known {
     segments: Vec<Segment>,
 }
 
+impl Known {
+    /// Before the first segment.
+    pub(super) fn start() -> Self {
+        let (size, root) = (TreeSize::ZERO, RootHash::empty());
+        Self { chain: Chain::start(), size, root, segments: Vec::new() }
+    }
+
+    /// The sealed segments that were passed.
+    pub(super) fn into_segments(self) -> Vec<Segment> {
+        self.segments
+    }
+}
+
 fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, Broken> {
     let files = Arc::clone(&options.files);
     let firsts = segment_names(files.as_ref(), &layout)?;
@@ -168,8 +200,7 @@ fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, B
     let both = slots::read(files.as_ref(), &layout, Some(log))?;
     let slot = slots::newest(&both, &layout)?;
 
-    let mut known =
-        Known { chain: Chain::start(), size: TreeSize::ZERO, root: RootHash::empty(), segments: Vec::new() };
+    let mut known = Known::start();
     for first in sealed {
         let segment = SegmentFile::open(files.as_ref(), &layout, *first, Some(log))?;
         pass_sealed(&mut known, &segment)?;
@@ -194,6 +225,7 @@ fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, B
     let journal = SegmentJournal { tail, chain, root, slots, shared, layout, options, _lock: lock };
     Ok(Opened {
         journal: Box::new(journal),
+        log,
         reader,
         size,
         root,
@@ -226,7 +258,7 @@ fn gap(layout: &Layout, expected: LeafIndex, found: Option<LeafIndex>) -> Damage
 
 /// Checks a sealed segment at its borders: it starts where the one before ends, and its first entry follows
 /// the last one.
-fn pass_sealed(known: &mut Known, segment: &SegmentFile) -> Result<(), Broken> {
+pub(super) fn pass_sealed(known: &mut Known, segment: &SegmentFile) -> Result<(), Broken> {
     check_start(known, segment)?;
     let footer = segment.footer()?;
     let location = segment.location(&footer, footer.first)?;
@@ -270,7 +302,7 @@ fn last_of(reader: &Reader, size: TreeSize, tail: &SegmentFile) -> Result<(Vec<u
 }
 
 impl OpenError {
-    fn of(dir: &Path, broken: Broken) -> Self {
+    pub(super) fn of(dir: &Path, broken: Broken) -> Self {
         let dir = dir.to_owned();
         let damage = match broken {
             Broken::Damage(damage) => damage,
@@ -284,6 +316,20 @@ impl OpenError {
             }
             _ => Self::Damaged { dir, damage },
         }
+    }
+}
+
+impl From<ReadError> for OpenError {
+    fn from(error: ReadError) -> Self {
+        let fault = match error {
+            ReadError::Io { path, source } => fault("read", &path)(source),
+            // No directory is known here, and the damage names its file.
+            ReadError::Damaged(damage) => return Self::Damaged { dir: PathBuf::new(), damage },
+            ReadError::Beyond { .. } => {
+                fault("read", Path::new("the log"))(io::ErrorKind::UnexpectedEof.into())
+            }
+        };
+        fault.into()
     }
 }
 

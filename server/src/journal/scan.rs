@@ -1,7 +1,7 @@
 //! Reading the frames of one segment file, believing nothing.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use custody_log::{Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest};
@@ -95,7 +95,17 @@ impl SegmentFile {
         first: LeafIndex,
         log: Option<EntryDigest>,
     ) -> Result<Self, Broken> {
-        let path = layout.segment(first);
+        Self::open_at(files, &layout.segment(first), first, log)
+    }
+
+    /// Opens a segment whose file has another name.
+    pub(super) fn open_at(
+        files: &dyn Files,
+        path: &Path,
+        first: LeafIndex,
+        log: Option<EntryDigest>,
+    ) -> Result<Self, Broken> {
+        let path = path.to_owned();
         let file: Arc<dyn File> = Arc::from(files.open(&path).map_err(fault("open", &path))?);
         let len = file.length().map_err(fault("read the length of", &path))?;
         let damage = |kind| Damage { file: path.clone(), offset: 0, entry: first, kind };
@@ -115,6 +125,53 @@ impl SegmentFile {
             }
             Some(_) | None => Ok(Self { path, file, len, header }),
         }
+    }
+
+    /// Opens a segment whose header may be damaged: its mark is then taken from what follows. None if there is no
+    /// file, or nothing in it says a mark.
+    pub(super) fn open_anyhow(
+        files: &dyn Files,
+        layout: &Layout,
+        first: LeafIndex,
+        log: EntryDigest,
+    ) -> Result<Option<Self>, JournalFault> {
+        let path = layout.segment(first);
+        let file: Arc<dyn File> = match files.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            result => Arc::from(result.map_err(fault("open", &path))?),
+        };
+        let len = file.length().map_err(fault("read the length of", &path))?;
+        match Self::open_at(files, &path, first, Some(log)) {
+            Ok(file) => return Ok(Some(file)),
+            Err(Broken::Damage(_)) => {}
+            Err(Broken::Fault(fault)) => return Err(fault),
+        }
+        // Every part carries the mark behind its first eight bytes: the first frame, and the footer.
+        for offset in [wide(HEADER_LEN), len.saturating_sub(wide(FOOTER_LEN))] {
+            let mut start = [0; 16];
+            if len < offset.saturating_add(16) {
+                continue;
+            }
+            file.read_exact_at(&mut start, offset).map_err(fault("read", &path))?;
+            let [_, _, _, _, _, _, _, _, mark @ ..] = start;
+            let header = Header { first, mark: Mark(mark), log };
+            let found = Self { path: path.clone(), file: Arc::clone(&file), len, header };
+            let frame = found.frame(wide(HEADER_LEN), len, first).is_ok();
+            if frame || found.footer().is_ok() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether the file holds exactly these bytes.
+    pub(super) fn holds(&self, bytes: &[u8]) -> Result<bool, JournalFault> {
+        if self.len != wide(bytes.len()) {
+            return Ok(false);
+        }
+        let mut found = vec![0; bytes.len()];
+        self.file.read_exact_at(&mut found, 0).map_err(fault("read", &self.path))?;
+        Ok(found == bytes)
     }
 
     pub(super) fn mark(&self) -> Mark {

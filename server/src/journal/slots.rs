@@ -41,6 +41,11 @@ impl Slot {
         Self { sequence: 0, checkpoint: None, log }
     }
 
+    /// What a journal has in both slots that starts with a checkpoint.
+    pub(super) const fn holding(log: EntryDigest, checkpoint: KeptCheckpoint) -> Self {
+        Self { sequence: 0, checkpoint: Some(checkpoint), log }
+    }
+
     /// The tree size that must never be lost.
     pub(super) fn size(&self) -> TreeSize {
         self.checkpoint.as_ref().map_or(TreeSize::ZERO, |kept| kept.size)
@@ -185,10 +190,10 @@ impl Slots {
     }
 
     /// Makes both slots of a new journal.
-    pub(super) fn create(files: &dyn Files, layout: &Layout, log: EntryDigest) -> Result<(), JournalFault> {
+    pub(super) fn create(files: &dyn Files, layout: &Layout, first: &Slot) -> Result<(), JournalFault> {
         for path in layout.slots() {
             let slot = OpenSlot { file: files.create(&path).map_err(fault("create", &path))?, path };
-            slot.write(&Slot::first(log).encode())?;
+            slot.write(&first.encode())?;
             slot.sync()?;
         }
         Ok(())

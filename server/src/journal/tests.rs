@@ -8,16 +8,18 @@
 )]
 
 mod bytes;
+mod copies;
 mod crash;
 mod damage;
 mod model;
 mod opening;
+mod repairs;
 mod traced;
 
 use custody_log::tree::Frontier;
 use custody_log::{
-    ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, NodeHash, RecordDigest, RootHash,
-    Timestamp, TreeSize,
+    Checkpoint, ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, NodeHash, NoteSigner,
+    Origin, RecordDigest, RootHash, SignedCheckpoint, Timestamp, TreeSize,
 };
 use tempfile::TempDir;
 
@@ -91,7 +93,10 @@ impl Log {
     }
 
     pub(super) fn checkpoint(&self) -> KeptCheckpoint {
-        let signed = format!("test\n{}\n{}\n", self.size(), self.root().to_base64()).into_bytes();
+        let origin: Origin = "example.com/test".parse().unwrap();
+        let key = NoteSigner::from_seed(origin.key_name().clone(), [7; 32]);
+        let checkpoint = Checkpoint::new(origin, self.size(), self.root()).unwrap();
+        let signed = SignedCheckpoint::sign(&checkpoint, &key).unwrap().bytes().to_vec();
         KeptCheckpoint { size: self.size(), root: self.root(), signed }
     }
 

@@ -32,6 +32,13 @@ pub struct JournalFault {
     pub source: io::Error,
 }
 
+impl JournalFault {
+    /// Whether there is no such file.
+    pub(super) fn is_missing(&self) -> bool {
+        self.source.kind() == io::ErrorKind::NotFound
+    }
+}
+
 /// Why a batch was not written. Nothing was written, and the journal goes on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {

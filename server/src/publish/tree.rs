@@ -114,6 +114,33 @@ impl Tree {
         Ok(tree)
     }
 
+    /// Compares the tiles in `dir` with the entries and makes those again that differ. Returns their files. Tiles that
+    /// are not there are made when they are needed.
+    pub fn repair_tiles(
+        dir: &Path,
+        size: TreeSize,
+        leaves: &dyn LeafSource,
+    ) -> Result<Vec<PathBuf>, TreeError> {
+        let tree = Self { dir: dir.to_owned(), edge: RwLock::new(Edge::empty()) };
+        let (mut edge, mut full, mut made) = (Edge::empty(), Vec::new(), Vec::new());
+        for index in 0..size.get() {
+            edge.append(leaves.leaf(position(index)?)?, &mut full);
+            for (level, number, hashes) in full.drain(..) {
+                let path = tree.tile_file(level, number)?;
+                let same = match fs::read(&path) {
+                    Ok(bytes) => tile_hashes(&bytes).as_ref() == Some(&hashes),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => true,
+                    Err(source) => return Err(TreeError::Tile { path, source }),
+                };
+                if !same {
+                    tree.write_tile(level, number, &hashes)?;
+                    made.push(path);
+                }
+            }
+        }
+        Ok(made)
+    }
+
     /// Returns the size and root that the tree would have with these leaves appended.
     #[must_use]
     pub fn with_appended(&self, leaves: &[NodeHash]) -> (TreeSize, RootHash) {

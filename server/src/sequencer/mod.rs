@@ -117,6 +117,12 @@ pub enum RecordError {
     /// The server met a state that it excludes: a bug.
     #[error("the server met a state that it excludes")]
     Internal,
+    /// The log was restored from a backup, and may lack what was recorded later.
+    #[error(
+        "the log was restored from a backup that may lack what was recorded later: it is read-only until an administrator \
+         brings the newest checkpoint known"
+    )]
+    ReadOnly,
     /// The server shuts down.
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -169,7 +169,7 @@ impl Log {
         let files: Arc<dyn Files> = Arc::new(FailingFiles(Arc::clone(&self.disk)));
         let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
         let journal = OpenOptions { files, ..OpenOptions::default() };
-        let settings = Settings { dir: self.dir.path().to_owned(), journal, clock };
+        let settings = Settings { dir: self.dir.path().to_owned(), journal, clock, newest: Vec::new() };
         let (ledger, position, publisher) = Ledger::open(&settings, log_keys(), &mut |_, _, _| {}).unwrap();
         let (stop, stopped) = oneshot::channel();
         (Arc::clone(&ledger), Sequencer::new(ledger, settings, position, publisher, stopped), stop)
@@ -181,7 +181,7 @@ impl Log {
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
         let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
-        let recording = Recording::new(Arc::clone(&ledger), queue.clone(), clock);
+        let recording = Recording::new(Arc::clone(&ledger), Some(queue.clone()), clock);
         Running { recording, ledger, queue, thread, stop }
     }
 }

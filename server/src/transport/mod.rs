@@ -74,7 +74,11 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<RecorderServer<RecorderService>>().await;
+    if *ledger.writing().borrow() {
+        health_reporter.set_serving::<RecorderServer<RecorderService>>().await;
+    } else {
+        health_reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
+    }
     health_reporter.set_serving::<ReaderServer<ReaderService>>().await;
     health_reporter.set_serving::<QueryServer<QueryService>>().await;
     let recorder = RecorderService::new(Arc::clone(&ledger), recording, LARGE_UPLOADS_MAX);

@@ -34,6 +34,7 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         RecordError::NoRandomness | RecordError::Internal => fault(error),
         RecordError::NotWriting => Refusal::new(Reason::NotWriting, error.to_string()),
         RecordError::KeysNotHeld { .. } => Refusal::new(Reason::KeysNotHeld, error.to_string()),
+        RecordError::ReadOnly => Refusal::new(Reason::ReadOnly, error.to_string()),
         RecordError::ShuttingDown => Refusal::new(Reason::ShuttingDown, error.to_string()),
     }
 }
@@ -69,6 +70,8 @@ pub(super) fn ledger(error: &LedgerError) -> Refusal {
         | LedgerError::Checkpoint(_)
         | LedgerError::Tree(_)
         | LedgerError::Publish(_)
+        | LedgerError::View(_)
+        | LedgerError::Newest(_)
         | LedgerError::Index(_)
         | LedgerError::Clock(_)
         | LedgerError::Empty => fault(error),

@@ -180,6 +180,7 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         NewerVersion { path: segment(), found: 2, supported: 1 },
         OtherLog { dir: data(), damage: damage(DamageKind::Slots) },
         Damaged { dir: data(), damage: damage(DamageKind::Row) },
+        Restored { dir: data() },
     });
     let in_directory = directory().into_iter().map(|(name, error)| (name, OpenError::Directory(error)));
     let read = every!(ReadError {
@@ -199,6 +200,8 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         Publish(PublishError::Shrunk { signed: size(8), size: size(7) }),
         Index(IndexError::Empty),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
+        View(crate::journal::ViewError::NoCheckpoint { dir: data() }),
+        Newest(crate::newest::NewestError::NothingNew { path: "kept".into(), size: size(7) }),
         Empty,
     });
     let publish = every!(PublishError {
@@ -297,13 +300,17 @@ fn every_kind_of_damage_has_its_words() {
     let fsck_errors = every!(FsckError {
         Missing { dir: data() },
         NoJournal { dir: data() },
+        Manifest(crate::journal::ManifestError::Content {
+            path: "manifest.json".into(),
+            why: "the member \"size\"".to_owned(),
+        }),
         Disk(fault()),
     });
     let one = findings.first().cloned().into_iter().collect();
     let text = [
-        fsck::text(&report(Vec::new(), None)),
-        fsck::text(&report(one, Some(tail))),
-        fsck::text(&report(findings, None)),
+        fsck::text(&report(Vec::new(), None), &|_| "what repairs it".to_owned()),
+        fsck::text(&report(one, Some(tail)), &|_| "what repairs it".to_owned()),
+        fsck::text(&report(findings, None), &|_| "what repairs it".to_owned()),
         explained("FsckError", fsck_errors),
     ];
     golden("fsck", &text.join("\n"));

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use super::traced::Traced;
 use super::*;
 
-fn fast() -> OpenOptions {
+pub(super) fn fast() -> OpenOptions {
     OpenOptions { segment_bytes: 2 << 10, inline_bytes: 300, files: Arc::new(Traced::default()), ..options() }
 }
 
 /// A log of three segments with a large envelope; the last frame has two entries. The newest kept checkpoint
 /// is as old as said: by how many frames.
-fn small(behind: usize) -> (TempDir, Log, TreeSize) {
+pub(super) fn small(behind: usize) -> (TempDir, Log, TreeSize) {
     let dir = tempfile::tempdir().unwrap();
     let mut log = Log::new();
     let first = log.stage(b"record 0", b"trust document");
@@ -34,7 +34,7 @@ fn small(behind: usize) -> (TempDir, Log, TreeSize) {
     (dir, log, kept)
 }
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for path in fs::read_dir(dir).unwrap().map(|found| found.unwrap().path()) {
         if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
@@ -43,7 +43,7 @@ fn files(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     for file in files(from) {
         let place = to.join(file.strip_prefix(from).unwrap());
         fs::create_dir_all(place.parent().unwrap()).unwrap();

@@ -30,7 +30,7 @@ async fn a_check_keeps_its_place_when_its_caller_leaves() {
     let running = log.start();
     let clock = Arc::new(HeldClock::default());
     let read: Arc<dyn Clock> = Arc::<HeldClock>::clone(&clock);
-    let recording = Recording::new(Arc::clone(&running.ledger), running.queue.clone(), read);
+    let recording = Recording::new(Arc::clone(&running.ledger), Some(running.queue.clone()), read);
     let places = std::thread::available_parallelism().unwrap().get() * admission::CHECKED_AT_ONCE;
     for round in 0..3 {
         let callers: Vec<_> = (0..places as u64 + 5)

@@ -44,7 +44,7 @@ async fn a_trust_document_recorded_again_gets_its_entry_also_when_they_race() {
     let (ledger, sequencer, _stop) = log.open();
     let (queue, submissions) = mpsc::channel(64);
     let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&log.clock);
-    let recording = Recording::new(Arc::clone(&ledger), queue.clone(), clock);
+    let recording = Recording::new(Arc::clone(&ledger), Some(queue.clone()), clock);
     let head = ledger.head();
     let now = log.clock.read().unwrap().wall;
     let document = next_document(head.trust.document(), |_| {});

@@ -48,6 +48,7 @@ fn every_error_is_told_in_these_words() {
         Busy,
         KeysNotHeld { role: "freshness" },
         Internal,
+        ReadOnly,
         ShuttingDown,
     });
     let refused = every!(Refused {
@@ -95,6 +96,8 @@ fn every_error_is_told_in_these_words() {
         Publish(crate::publish::PublishError::Note(CheckpointError::Lines)),
         Index(IndexError::Empty),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
+        View(crate::journal::ViewError::NoCheckpoint { dir: "/srv/custody".into() }),
+        Newest(crate::newest::NewestError::NothingNew { path: "kept".into(), size: size(7) }),
         Empty,
     });
     let trees = every!(TreeError {
