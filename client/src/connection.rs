@@ -175,6 +175,16 @@ impl Connection {
         if again { Ok(error) } else { Err(error) }
     }
 
+    /// Returns how long calls may take.
+    pub(crate) const fn patience(&self) -> Patience {
+        self.patience
+    }
+
+    /// Whether the same call may succeed later.
+    pub(crate) fn goes_away(&self, error: &CallError) -> bool {
+        self.retries(error).is_some()
+    }
+
     /// Returns until when to try again after this error; none if it will not go away.
     fn retries(&self, error: &CallError) -> Option<Duration> {
         match error {

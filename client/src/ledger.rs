@@ -1,6 +1,7 @@
 //! One log on one server, every answer checked.
 
 mod answer;
+mod bulk;
 mod condition;
 mod duplicate;
 mod entries;
@@ -21,6 +22,7 @@ use crate::memory::{Memory, MemoryError};
 use crate::pin::Pin;
 use crate::trust::{ReplayError, Trust, TrustFileError};
 
+pub use bulk::Outcome;
 pub use condition::Condition;
 pub use find::{Found, Moment, Query, check_any};
 pub use query::{AsOf, At, Labelled, Resolved, Traced, TracedEdge};

@@ -1,11 +1,16 @@
 //! The services of a server, called one by one, without the checks that the client makes.
 
+use std::collections::BTreeMap;
+
 use custody_wire::v1::reader_client::ReaderClient;
+use custody_wire::v1::record_bulk_request::Part as BulkPart;
+use custody_wire::v1::record_bulk_response::Answer;
 use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_client::RecorderClient;
 use custody_wire::v1::{
-    GetCheckpointRequest, GetEntriesRequest, GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse,
-    GetLogRequest, GetLogResponse, GetRangeRequest, GetRangeResponse, GetTileRequest, Log, RecordHeader,
+    BulkEnvelope, BulkHeader, GetCheckpointRequest, GetEntriesRequest, GetEntriesResponse,
+    GetEnvelopeRequest, GetEnvelopeResponse, GetLogRequest, GetLogResponse, GetRangeRequest,
+    GetRangeResponse, GetTileRequest, Log, RecordBulkRequest, RecordBulkResponse, RecordHeader,
     RecordRequest, RecordResponse, RecordStreamRequest, get_entries_response,
 };
 use custody_wire::{Refusal, limits};
@@ -24,6 +29,128 @@ pub struct Unread<T>(#[expect(dead_code, reason = "kept so that the stream stays
 #[derive(Debug)]
 pub struct Stalled {
     _sender: tokio::sync::mpsc::Sender<RecordStreamRequest>,
+}
+
+/// A stream of many envelopes.
+#[derive(Debug)]
+pub struct BulkStream<'a> {
+    caller: &'a Caller,
+    /// None once all is sent.
+    requests: Option<tokio::sync::mpsc::Sender<RecordBulkRequest>>,
+    answers: tonic::Streaming<RecordBulkResponse>,
+}
+
+/// The answers by their tags, and why the stream ended, if not because all was said.
+pub type BulkAnswers = (BTreeMap<u64, Answer>, Option<Status>);
+
+impl BulkStream<'_> {
+    /// Sends the header.
+    ///
+    /// # Panics
+    ///
+    /// When the stream has ended.
+    pub fn header(&mut self) {
+        let header = BulkHeader { log: Some(self.caller.log.clone()) };
+        self.send(BulkPart::Header(header));
+    }
+
+    /// Sends one envelope.
+    ///
+    /// # Panics
+    ///
+    /// When the stream has ended.
+    pub fn envelope(&mut self, tag: u64, envelope: Vec<u8>) {
+        self.send(BulkPart::Envelope(BulkEnvelope { tag, envelope: envelope.into() }));
+    }
+
+    /// Waits for the next answer; none when the server has said all.
+    ///
+    /// # Panics
+    ///
+    /// When it does not come within a minute, or holds nothing.
+    #[expect(clippy::should_implement_trait, reason = "it fails, which an iterator does not")]
+    pub fn next(&mut self) -> Result<Option<(u64, Answer)>, Status> {
+        let answer = self.answers.message();
+        let answer = self.caller.runtime.block_on(async {
+            tokio::time::timeout(std::time::Duration::from_mins(1), answer).await.expect("an answer in time")
+        })?;
+        Ok(answer.map(|answer| (answer.tag, answer.answer.expect("an answer holds its result"))))
+    }
+
+    /// Sends nothing more, and returns the answers that come.
+    #[must_use]
+    pub fn finish(mut self) -> BulkAnswers {
+        self.requests = None;
+        self.rest()
+    }
+
+    /// Sends these envelopes while it reads the answers.
+    ///
+    /// # Panics
+    ///
+    /// When an envelope is answered twice.
+    #[must_use]
+    pub fn exchange(mut self, envelopes: &BTreeMap<u64, Vec<u8>>) -> BulkAnswers {
+        let requests = self.requests.take().expect("the stream is open");
+        let sent: Vec<_> = envelopes.iter().map(|(tag, bytes)| (*tag, bytes.clone())).collect();
+        self.caller.runtime.spawn(async move {
+            for (tag, bytes) in sent {
+                let part = BulkPart::Envelope(BulkEnvelope { tag, envelope: bytes.into() });
+                if requests.send(RecordBulkRequest { part: Some(part) }).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.rest()
+    }
+
+    /// Sends envelopes without reading an answer, until the server takes no more for this long; returns how many it
+    /// took.
+    ///
+    /// # Panics
+    ///
+    /// When the stream has ended.
+    pub fn offer(&mut self, envelopes: &[Vec<u8>], patience: std::time::Duration) -> usize {
+        let requests = self.requests.as_ref().expect("the stream is open");
+        self.caller.runtime.block_on(async {
+            for (at, bytes) in envelopes.iter().enumerate() {
+                let part = BulkPart::Envelope(BulkEnvelope { tag: 0, envelope: bytes.clone().into() });
+                let send = requests.send(RecordBulkRequest { part: Some(part) });
+                if tokio::time::timeout(patience, send).await.is_err() {
+                    return at;
+                }
+            }
+            envelopes.len()
+        })
+    }
+
+    fn send(&self, part: BulkPart) {
+        let requests = self.requests.as_ref().expect("the stream is open");
+        let sent = requests.blocking_send(RecordBulkRequest { part: Some(part) });
+        sent.expect("the stream goes on");
+    }
+
+    fn rest(mut self) -> BulkAnswers {
+        let mut answers = BTreeMap::new();
+        loop {
+            match self.next() {
+                Ok(Some((tag, answer))) => {
+                    assert!(answers.insert(tag, answer).is_none(), "tag {tag} is answered twice");
+                }
+                Ok(None) => return (answers, None),
+                Err(status) => return (answers, Some(status)),
+            }
+        }
+    }
+}
+
+/// Returns the reason word of an answer in a bulk stream, or `recorded`.
+#[must_use]
+pub fn answer_word(answer: &Answer) -> String {
+    match answer {
+        Answer::Recorded(_) => "recorded".to_owned(),
+        Answer::Refused(refused) => refused.word.clone(),
+    }
 }
 
 /// A caller of one server.
@@ -245,6 +372,21 @@ impl Caller {
         let request = GetEntriesRequest { log: Some(self.log.clone()), indexes, envelopes: true };
         let mut reader = self.reader();
         self.runtime.block_on(reader.get_entries(request)).map(|answer| Unread(answer.into_inner()))
+    }
+
+    /// Opens a stream for many envelopes.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not take it.
+    #[must_use]
+    pub fn bulk(&self) -> BulkStream<'_> {
+        let (requests, messages) = tokio::sync::mpsc::channel(4);
+        let messages = tokio_stream::wrappers::ReceiverStream::new(messages);
+        let mut recorder = self.recorder();
+        let answers = self.runtime.block_on(recorder.record_bulk(messages));
+        let answers = answers.expect("a stream is taken").into_inner();
+        BulkStream { caller: self, requests: Some(requests), answers }
     }
 
     /// Sends the header of an upload and nothing after it while the value is kept.

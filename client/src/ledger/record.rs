@@ -5,7 +5,7 @@ use std::sync::Arc;
 use custody_evidence::dsse::Envelope;
 use custody_evidence::identity::Identity;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
-use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex};
+use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, VerifiedCheckpoint};
 use custody_wire::convert::leaf_index;
 use custody_wire::limits::{ENVELOPE_BYTES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
 use custody_wire::v1::record_stream_request::Part;
@@ -115,7 +115,9 @@ impl Ledger {
         } else {
             self.record_in_pieces(bytes, envelope.digest(), &progress).await?
         };
-        self.check_recorded(envelope, &response).await
+        let receipt = Self::receipt_of(&response)?;
+        let checkpoint = self.accept(receipt.signed_checkpoint()).await?;
+        self.check_recorded(envelope, &response, &receipt, &checkpoint).await
     }
 
     async fn record_at_once(&self, envelope: Bytes) -> Result<RecordResponse, CallError> {
@@ -146,14 +148,21 @@ impl Ledger {
         Ok(self.connection.call(call).await?.into_inner())
     }
 
-    async fn check_recorded(
+    /// Reads the receipt of an answer: for the entry that the answer names, and not verified.
+    pub(super) fn receipt_of(response: &RecordResponse) -> Result<Receipt, LedgerError> {
+        let index = leaf_index("index", response.index).map_err(ProtocolError::from)?;
+        decoded(index, &response.receipt)
+    }
+
+    /// Verifies an answer against a checkpoint that is believed: the receipt's own.
+    pub(super) async fn check_recorded(
         &mut self,
         envelope: &Envelope,
         response: &RecordResponse,
+        receipt: &Receipt,
+        checkpoint: &VerifiedCheckpoint,
     ) -> Result<Recorded, RecordError> {
-        let index =
-            leaf_index("index", response.index).map_err(|e| LedgerError::from(ProtocolError::from(e)))?;
-        let receipt = self.check_receipt(index, &response.receipt).await?;
+        let receipt = self.proven(receipt, checkpoint)?;
         let entry = receipt.entry();
         let (sent, found) = (envelope.content(), entry.content);
         if sent != found {
@@ -180,16 +189,30 @@ impl Ledger {
         index: LeafIndex,
         bytes: &[u8],
     ) -> Result<VerifiedReceipt, LedgerError> {
-        let receipt = Receipt::decode(bytes).map_err(ProtocolError::BadReceipt)?;
-        let found = receipt.unverified_entry().index;
-        if found != index {
-            return Err(ProtocolError::WrongEntry { expected: index, found }.into());
-        }
+        let receipt = decoded(index, bytes)?;
         let checkpoint = self.accept(receipt.signed_checkpoint()).await?;
+        self.proven(&receipt, &checkpoint)
+    }
+
+    fn proven(
+        &self,
+        receipt: &Receipt,
+        checkpoint: &VerifiedCheckpoint,
+    ) -> Result<VerifiedReceipt, LedgerError> {
+        let index = receipt.unverified_entry().index;
         let keys = self.trust.log_keys_at(checkpoint.checkpoint().size());
         let verified = receipt.verify(&self.trust.pin().origin, &keys);
         Ok(verified.map_err(|source| ProtocolError::Receipt { index, source })?)
     }
+}
+
+fn decoded(index: LeafIndex, bytes: &[u8]) -> Result<Receipt, LedgerError> {
+    let receipt = Receipt::decode(bytes).map_err(ProtocolError::BadReceipt)?;
+    let found = receipt.unverified_entry().index;
+    if found != index {
+        return Err(ProtocolError::WrongEntry { expected: index, found }.into());
+    }
+    Ok(receipt)
 }
 
 /// Cuts an envelope into the messages of a stream, without copying it.

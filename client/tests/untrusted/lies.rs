@@ -23,7 +23,7 @@ fn index(index: u64) -> LeafIndex {
 }
 
 /// Entry 0, two approvals, a second trust document, an approval.
-fn log() -> Log {
+pub(crate) fn log() -> Log {
     let mut log = Log::new();
     log.append_statement(APPROVAL, ARTIFACT, APPROVED);
     log.append_statement(APPROVAL, ARTIFACT, &APPROVED.replace("alice", "bob"));

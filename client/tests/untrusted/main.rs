@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod bulk;
 mod double;
 mod lies;
 mod messages;

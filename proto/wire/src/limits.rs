@@ -13,6 +13,9 @@ pub const PIECE_BYTES_MAX: usize = 1 << 20;
 /// 1 MiB of admission record, 1 MiB of envelope, 63 hashes of 32 bytes: less than 2.1 MiB.
 pub const MESSAGE_BYTES_MAX: usize = 4 << 20;
 
+/// The most envelopes of one `RecordBulk` that have no answer yet: 256.
+pub const BULK_UNDER_WAY_MAX: usize = 256;
+
 /// The most entries that one `GetEntries` names: 256.
 pub const ENTRIES_MAX: usize = 256;
 

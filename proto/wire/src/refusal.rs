@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::v1::Refused;
+
 const DOMAIN: &str = "custody";
 
 /// Why a server refused, when it is not about an envelope.
@@ -210,6 +212,22 @@ impl Refusal {
     }
 }
 
+/// Inside the answers of a bulk stream, where one envelope is refused and the stream goes on.
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { code, word, message, metadata } = refusal;
+        Self { code: code.into(), word, message, values: metadata }
+    }
+}
+
+/// What came from a server: any code and any text.
+impl From<Refused> for Refusal {
+    fn from(refused: Refused) -> Self {
+        let Refused { code, word, message, values } = refused;
+        Self { code: Code::from(code), word, message, metadata: values }
+    }
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let details = ErrorDetails::with_error_info(refusal.word, DOMAIN, refusal.metadata);
@@ -229,6 +247,7 @@ mod tests {
             assert_eq!(received, sent);
             assert_eq!(received.reason(), Some(reason));
             assert_eq!(received.metadata("size"), Some("7"));
+            assert_eq!(Refusal::from(Refused::from(sent.clone())), sent);
         }
     }
 

@@ -3,6 +3,7 @@
 //! A service checks the shape of a request, names the log and waits for the size asked for, calls the layers
 //! below, and turns what comes back into messages. `status.rs` turns every error into a refusal.
 
+mod bulk;
 mod incoming;
 mod query;
 mod range;
@@ -81,13 +82,16 @@ pub async fn serve(
     }
     health_reporter.set_serving::<ReaderServer<ReaderService>>().await;
     health_reporter.set_serving::<QueryServer<QueryService>>().await;
-    let recorder = RecorderService::new(Arc::clone(&ledger), recording, LARGE_UPLOADS_MAX);
+    let (stopping, asked_to_stop) = watch::channel(false);
+    let recorder = RecorderService::new(Arc::clone(&ledger), recording, LARGE_UPLOADS_MAX, asked_to_stop);
     let reader = ReaderService::new(Arc::clone(&ledger));
     let ledger_writing = ledger.writing();
     let query = QueryService::new(ledger);
     let reports = tokio::spawn(report_writing(health_reporter.clone(), ledger_writing));
     let stop = async move {
         stop.await;
+        // A stream of many envelopes has no end of its own.
+        stopping.send_replace(true);
         health_reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
         health_reporter.set_not_serving::<ReaderServer<ReaderService>>().await;
         health_reporter.set_not_serving::<QueryServer<QueryService>>().await;

@@ -7,30 +7,39 @@ use custody_wire::convert::envelope_digest;
 use custody_wire::limits::{ENVELOPE_BYTES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
 use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_server::Recorder;
-use custody_wire::v1::{RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest};
+use custody_wire::v1::{RecordBulkRequest, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest};
 use custody_wire::{Reason, Refusal};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tonic::{Request, Response, Status, Streaming};
 
+use super::bulk::{self, Bulk};
 use super::{PATIENCE, STALL_MAX, blocking, head, status};
 use crate::admission::Recording;
 use crate::ledger::Ledger;
 use crate::sequencer::{RecordError, Recorded};
 
-/// Records one envelope a call.
+/// Records envelopes, one or many a call.
+#[derive(Clone)]
 pub(super) struct RecorderService {
-    ledger: Arc<Ledger>,
+    pub(super) ledger: Arc<Ledger>,
     recording: Recording,
     /// Bounds the memory of uploads; taken before the first byte of an upload is read.
     large_uploads: Arc<Semaphore>,
+    bulk: Bulk,
 }
 
 impl RecorderService {
-    pub(super) fn new(ledger: Arc<Ledger>, recording: Recording, large_uploads: usize) -> Self {
-        Self { ledger, recording, large_uploads: Arc::new(Semaphore::new(large_uploads)) }
+    pub(super) fn new(
+        ledger: Arc<Ledger>,
+        recording: Recording,
+        large_uploads: usize,
+        stopping: watch::Receiver<bool>,
+    ) -> Self {
+        let large_uploads = Arc::new(Semaphore::new(large_uploads));
+        Self { ledger, recording, large_uploads, bulk: Bulk::new(stopping) }
     }
 
-    async fn record_bytes(&self, bytes: Vec<u8>) -> Result<RecordResponse, Refusal> {
+    pub(super) async fn record_bytes(&self, bytes: Vec<u8>) -> Result<RecordResponse, Refusal> {
         let recorded = self.recording.record(bytes).await.map_err(|error| status::record(&error))?;
         self.answer(recorded).await
     }
@@ -99,9 +108,7 @@ impl Recorder for RecorderService {
     async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
         let request = request.into_inner();
         if request.envelope.len() > UNARY_ENVELOPE_BYTES_MAX {
-            let max = u64::try_from(UNARY_ENVELOPE_BYTES_MAX).unwrap_or(u64::MAX);
-            let length = u64::try_from(request.envelope.len()).unwrap_or(u64::MAX);
-            return Err(too_large(length, max).into());
+            return Err(too_large(request.envelope.len(), UNARY_ENVELOPE_BYTES_MAX).into());
         }
         head(&self.ledger, request.log.as_ref()).await?;
         Ok(Response::new(self.record_bytes(request.envelope.into()).await?))
@@ -112,6 +119,15 @@ impl Recorder for RecorderService {
         request: Request<Streaming<RecordStreamRequest>>,
     ) -> Result<Response<RecordResponse>, Status> {
         Ok(Response::new(self.receive(request.into_inner()).await?))
+    }
+
+    type RecordBulkStream = bulk::Answers;
+
+    async fn record_bulk(
+        &self,
+        request: Request<Streaming<RecordBulkRequest>>,
+    ) -> Result<Response<Self::RecordBulkStream>, Status> {
+        Ok(Response::new(self.bulk.serve(self.clone(), request.into_inner())?))
     }
 }
 
@@ -154,21 +170,23 @@ async fn next(stream: &mut Streaming<RecordStreamRequest>) -> Result<Option<Part
         let message = format!("no data came for {} seconds", STALL_MAX.as_secs());
         Refusal::new(Reason::Stalled, message)
     })?;
-    let message = message.map_err(|error| {
-        Refusal::with_word(error.code(), Reason::StreamOrder.word(), error.message().to_owned())
-    })?;
-    match message {
+    match message.map_err(|status| refused_message(&status))? {
         None => Ok(None),
         Some(RecordStreamRequest { part: Some(part) }) => Ok(Some(part)),
         Some(RecordStreamRequest { part: None }) => Err(order("a message holds neither header nor data")),
     }
 }
 
-fn order(message: &str) -> Refusal {
+/// A message of a stream that tonic does not take.
+pub(super) fn refused_message(status: &Status) -> Refusal {
+    Refusal::with_word(status.code(), Reason::StreamOrder.word(), status.message().to_owned())
+}
+
+pub(super) fn order(message: &str) -> Refusal {
     Refusal::new(Reason::StreamOrder, message)
 }
 
-fn too_large(length: u64, max: u64) -> Refusal {
+pub(super) fn too_large<T: std::fmt::Display>(length: T, max: T) -> Refusal {
     let message = format!("the envelope has {length} bytes, this call takes at most {max}");
     Refusal::new(Reason::TooLarge, message).value("max", max)
 }

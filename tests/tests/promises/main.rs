@@ -10,6 +10,7 @@
 
 mod audit;
 mod bad_input;
+mod bulk;
 mod crash;
 mod damage;
 mod duplicates;

@@ -1,9 +1,11 @@
 //! `custody record envelope`: envelopes that were signed elsewhere.
 
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use custody_client::Ledger;
 use custody_client::document::{self, Kind};
+use custody_client::{Ledger, Recorded};
 use custody_evidence::admission::Refusal;
 use custody_evidence::dsse::{Envelope, MAX_ENVELOPE};
 use serde_json::json;
@@ -84,44 +86,142 @@ async fn one(
     Ok(Outcome::Yes)
 }
 
-/// Each envelope has its own outcome, one line each. What could not be found out ends the work: the server is away, and
-/// would be asked in vain for each of the others.
+/// Each envelope has its own outcome, one line each, in the order of the files. What could not be found out ends the
+/// work: the server is away, and would be asked in vain for each of the others.
 async fn several(
     ledger: &mut Ledger,
     found: Vec<Found>,
     delivery: &Delivery,
     context: &Context,
 ) -> Result<Outcome, Failure> {
-    let total = found.len();
-    let mut failed: Vec<Exit> = Vec::new();
-    for (done, Found { place, envelope }) in found.into_iter().enumerate() {
-        let recorded = match envelope {
-            Ok(envelope) => send::envelope_to(ledger, &envelope, context).await,
-            Err(failure) => Err(failure),
-        };
-        match recorded {
-            Ok(recorded) if context.output.is_json() => {
+    let mut lines = Lines::new(&found, delivery, context);
+    let mut envelopes = Vec::new();
+    let mut places = Vec::new();
+    for (at, Found { envelope, .. }) in found.iter().enumerate() {
+        match envelope {
+            Ok(envelope) => {
+                envelopes.push(envelope);
+                places.push(at);
+            }
+            Err(failure) => lines.take(at, Err(failure.clone())),
+        }
+    }
+    let bar = context.output.count_bar("recording", u64::try_from(envelopes.len()).unwrap_or(u64::MAX));
+    let told = ledger
+        .record_all(&envelopes, &mut |at, result| {
+            bar.inc(1);
+            let Some(place) = places.get(at) else { return ControlFlow::Continue(()) };
+            lines.take(*place, result.map_err(Failure::from));
+            bar.suspend(|| lines.print())
+        })
+        .await;
+    bar.finish_and_clear();
+    for warning in ledger.take_warnings() {
+        context.output.warn(warning);
+    }
+    told.map_err(|error| lines.hinted(Failure::from(error)))?;
+    lines.finish()
+}
+
+/// Results as they come, printed in the order of the files.
+struct Lines<'a> {
+    found: &'a [Found],
+    delivery: &'a Delivery,
+    context: &'a Context,
+    /// Results that wait for those before them: a server answers in any order.
+    waiting: BTreeMap<usize, Result<Recorded, Failure>>,
+    printed: usize,
+    failed: Vec<Exit>,
+    /// Why nothing more is printed.
+    broken: Option<Failure>,
+}
+
+impl<'a> Lines<'a> {
+    fn new(found: &'a [Found], delivery: &'a Delivery, context: &'a Context) -> Self {
+        Self {
+            found,
+            delivery,
+            context,
+            waiting: BTreeMap::new(),
+            printed: 0,
+            failed: Vec::new(),
+            broken: None,
+        }
+    }
+
+    fn take(&mut self, at: usize, result: Result<Recorded, Failure>) {
+        self.waiting.insert(at, result);
+    }
+
+    /// Prints what is next; breaks off where something could not be found out.
+    fn print(&mut self) -> ControlFlow<()> {
+        while let Some(result) = self.waiting.remove(&self.printed) {
+            if let Err(failure) = self.print_one(result) {
+                self.broken = Some(failure);
+                return ControlFlow::Break(());
+            }
+            self.printed += 1;
+        }
+        // Nothing behind an outage is worth waiting for, even if others before it have no answer yet.
+        match self.waiting.iter().find(|(_, result)| unknown(result)).map(|(at, _)| *at) {
+            Some(at) => {
+                self.broken = self.waiting.remove(&at).and_then(Result::err).map(|f| self.prefixed(at, f));
+                ControlFlow::Break(())
+            }
+            None => ControlFlow::Continue(()),
+        }
+    }
+
+    fn print_one(&mut self, result: Result<Recorded, Failure>) -> Result<(), Failure> {
+        let place = self.found.get(self.printed).map_or("", |found| found.place.as_str());
+        match result {
+            Ok(recorded) if self.context.output.is_json() => {
                 let mut line = send::document(&recorded);
                 if let Some(members) = line.as_object_mut() {
                     members.insert("file".to_owned(), json!(place));
                 }
-                context.output.print_json(&line)?;
+                self.context.output.print_json(&line)
             }
             Ok(recorded) => {
-                context.output.print(format!("{place}: {}", send::text(&recorded, None, delivery)))?;
+                let text = send::text(&recorded, None, self.delivery);
+                self.context.output.print(format!("{place}: {text}"))
             }
-            Err(failure) if failure.exit == Exit::Unknown => {
-                return Err(failure.prefixed(&place).hint(format!(
-                    "{done} of {total} envelopes were tried before; record them all again: it is safe"
-                )));
-            }
+            Err(failure) if failure.exit == Exit::Unknown => Err(self.prefixed(self.printed, failure)),
             Err(failure) => {
-                report(&place, &failure, context)?;
-                failed.push(failure.exit);
+                report(place, &failure, self.context)?;
+                self.failed.push(failure.exit);
+                Ok(())
             }
         }
     }
-    ended(&failed, total)
+
+    fn prefixed(&self, at: usize, failure: Failure) -> Failure {
+        let place = self.found.get(at).map_or("", |found| found.place.as_str());
+        let failure = failure.prefixed(place);
+        self.hinted(failure)
+    }
+
+    /// Says how much was done before.
+    fn hinted(&self, failure: Failure) -> Failure {
+        let (done, total) = (self.printed, self.found.len());
+        failure
+            .hint(format!("{done} of {total} envelopes were tried before; record them all again: it is safe"))
+    }
+
+    fn finish(mut self) -> Result<Outcome, Failure> {
+        // Files that hold no envelope may be the last ones.
+        if self.broken.is_none() {
+            let _all_printed = self.print();
+        }
+        match self.broken {
+            Some(failure) => Err(failure),
+            None => ended(&self.failed, self.found.len()),
+        }
+    }
+}
+
+fn unknown(result: &Result<Recorded, Failure>) -> bool {
+    result.as_ref().is_err_and(|failure| failure.exit == Exit::Unknown)
 }
 
 fn dry_run(found: Vec<Found>, context: &Context) -> Result<Outcome, Failure> {

@@ -72,6 +72,10 @@ pub(crate) enum Lie {
     WrongTile,
     /// There is no tile.
     NoTile,
+    /// Answers of a bulk stream have tags that nobody sent.
+    WrongTag,
+    /// All but one envelope of a bulk stream get no answer.
+    SilentAnswers,
 }
 
 /// A server on a port of its own.

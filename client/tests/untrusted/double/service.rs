@@ -373,9 +373,44 @@ impl recorder_server::Recorder for Service {
         }
         self.append(&envelope)
     }
+
+    type RecordBulkStream = tokio_stream::wrappers::ReceiverStream<Result<RecordBulkResponse, Status>>;
+
+    /// Answers all once all is sent, the last one first.
+    async fn record_bulk(
+        &self,
+        request: Request<Streaming<RecordBulkRequest>>,
+    ) -> Result<Response<Self::RecordBulkStream>, Status> {
+        let (sender, answers) = tokio::sync::mpsc::channel(1);
+        let (this, mut stream) = (self.clone(), request.into_inner());
+        tokio::spawn(async move {
+            let mut sent = Vec::new();
+            while let Ok(Some(message)) = stream.message().await {
+                sent.extend(message.part.map(|part| this.answer(part)));
+            }
+            sent.reverse();
+            let told = if this.lies(Lie::SilentAnswers) { 1 } else { sent.len() };
+            for answer in sent.into_iter().flatten().take(told) {
+                sender.send(Ok(answer)).await.ok();
+            }
+        });
+        Ok(Response::new(tokio_stream::wrappers::ReceiverStream::new(answers)))
+    }
 }
 
 impl Service {
+    /// What a message of a bulk stream is answered with; nothing for the header.
+    fn answer(&self, part: record_bulk_request::Part) -> Option<RecordBulkResponse> {
+        use record_bulk_response::Answer;
+        let record_bulk_request::Part::Envelope(BulkEnvelope { tag, envelope }) = part else { return None };
+        let answer = match self.append(&envelope) {
+            Ok(recorded) => Answer::Recorded(recorded.into_inner()),
+            Err(status) => Answer::Refused(Refusal::from_status(&status).unwrap().into()),
+        };
+        let tag = if self.lies(Lie::WrongTag) { tag + 1_000 } else { tag };
+        Some(RecordBulkResponse { tag, answer: Some(answer) })
+    }
+
     fn append(&self, bytes: &[u8]) -> Result<Response<RecordResponse>, Status> {
         let mut log = self.log.lock().unwrap();
         let refused = |word: &str, message: String| {

@@ -1,0 +1,195 @@
+//! Many envelopes over one call: read as fast as they can be recorded, answered as they become durable.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use custody_wire::limits::{BULK_UNDER_WAY_MAX, UNARY_ENVELOPE_BYTES_MAX};
+use custody_wire::v1::record_bulk_request::Part;
+use custody_wire::v1::record_bulk_response::Answer;
+use custody_wire::v1::{BulkEnvelope, RecordBulkRequest, RecordBulkResponse};
+use custody_wire::{Reason, Refusal};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::recorder::{RecorderService, order, refused_message, too_large};
+use super::{STALL_MAX, head};
+
+/// The most bulk streams at once: 16. Beside what is under way each holds one message of at most 4 MiB, the next one
+/// to be looked at: 64 MiB.
+const STREAMS_MAX: usize = 16;
+
+/// The most envelopes under way over all bulk streams, in bytes: 64 MiB as received, and 48 MiB as signed. The answers
+/// are smaller: a receipt of about 2 KB and an admission record, which says less than its envelope.
+const UNDER_WAY_BYTES: usize = 64 << 20;
+
+/// Bytes are counted in units of this size, each envelope as one at least.
+const UNIT: usize = 1 << 10;
+
+/// How many answers are made before the caller has taken them: the rest wait in their tasks, and hold their places.
+const ANSWERS_AHEAD: usize = 32;
+
+pub(super) type Answers = ReceiverStream<Result<RecordBulkResponse, Status>>;
+
+/// What all bulk streams share.
+#[derive(Clone)]
+pub(super) struct Bulk {
+    streams: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
+    /// Turns true when the server is to stop.
+    stopping: watch::Receiver<bool>,
+}
+
+impl Bulk {
+    pub(super) fn new(stopping: watch::Receiver<bool>) -> Self {
+        let bytes = Semaphore::new(UNDER_WAY_BYTES / UNIT);
+        Self { streams: Arc::new(Semaphore::new(STREAMS_MAX)), bytes: Arc::new(bytes), stopping }
+    }
+
+    /// Starts to read a stream, and returns its answers.
+    pub(super) fn serve(
+        &self,
+        service: RecorderService,
+        requests: Streaming<RecordBulkRequest>,
+    ) -> Result<Answers, Refusal> {
+        let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {
+            return Err(Refusal::new(Reason::Busy, "too many bulk streams are open"));
+        };
+        let (answers, taken) = mpsc::channel(ANSWERS_AHEAD);
+        let stream = Stream {
+            service,
+            bulk: self.clone(),
+            answers,
+            under_way: Arc::new(Semaphore::new(BULK_UNDER_WAY_MAX)),
+            not_taken: Arc::default(),
+        };
+        tokio::spawn(async move {
+            stream.run(requests).await;
+            drop(place);
+        });
+        Ok(ReceiverStream::new(taken))
+    }
+}
+
+/// One stream.
+#[derive(Clone)]
+struct Stream {
+    service: RecorderService,
+    bulk: Bulk,
+    answers: mpsc::Sender<Result<RecordBulkResponse, Status>>,
+    under_way: Arc<Semaphore>,
+    /// Woken when the caller took no answer for too long.
+    not_taken: Arc<Notify>,
+}
+
+/// What an envelope holds until its answer is taken.
+struct Places {
+    _one: OwnedSemaphorePermit,
+    _bytes: OwnedSemaphorePermit,
+}
+
+impl Stream {
+    /// Reads until the caller, the server or a fault ends it. Every envelope that was read is answered first.
+    async fn run(mut self, mut requests: Streaming<RecordBulkRequest>) {
+        let ended = self.read(&mut requests).await;
+        let all = u32::try_from(BULK_UNDER_WAY_MAX).unwrap_or(u32::MAX);
+        let _answered = self.under_way.acquire_many(all).await;
+        if let Err(refusal) = ended {
+            deliver(&self.answers, Err(refusal.into())).await;
+        }
+    }
+
+    async fn read(&mut self, requests: &mut Streaming<RecordBulkRequest>) -> Result<(), Refusal> {
+        let log = match self.next(requests).await? {
+            None => return Ok(()),
+            Some(Part::Header(header)) => header.log,
+            Some(Part::Envelope(_)) => return Err(order("the first message must be the header")),
+        };
+        head(&self.service.ledger, log.as_ref()).await?;
+        loop {
+            // Taken before the next message is read, so that no more are held than there are places for.
+            let one = self.place(Arc::clone(&self.under_way).acquire_owned()).await?;
+            match self.next(requests).await? {
+                None => return Ok(()),
+                Some(Part::Header(_)) => return Err(order("only the first message may be a header")),
+                Some(Part::Envelope(BulkEnvelope { tag, envelope })) => {
+                    let units = envelope.len().min(UNDER_WAY_BYTES).div_ceil(UNIT).max(1);
+                    let units = u32::try_from(units).unwrap_or(u32::MAX);
+                    let bytes = self.place(Arc::clone(&self.bulk.bytes).acquire_many_owned(units)).await?;
+                    let places = Places { _one: one, _bytes: bytes };
+                    tokio::spawn(self.clone().record(tag, envelope.into(), places));
+                }
+            }
+        }
+    }
+
+    /// Records one envelope and answers it.
+    async fn record(self, tag: u64, envelope: Vec<u8>, places: Places) {
+        let recorded = if envelope.len() > UNARY_ENVELOPE_BYTES_MAX {
+            Err(too_large(envelope.len(), UNARY_ENVELOPE_BYTES_MAX))
+        } else {
+            self.service.record_bytes(envelope).await
+        };
+        let answer = match recorded {
+            Ok(recorded) => Answer::Recorded(recorded),
+            Err(refusal) => Answer::Refused(refusal.into()),
+        };
+        if !deliver(&self.answers, Ok(RecordBulkResponse { tag, answer: Some(answer) })).await {
+            self.not_taken.notify_one();
+        }
+        drop(places);
+    }
+
+    /// Waits for a place, which comes with the next answer that is taken, or for the end of the stream.
+    async fn place<T, E>(&mut self, place: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
+        tokio::select! {
+            place = place => place.map_err(|_| shutting_down()),
+            ended = ended(&mut self.bulk.stopping, &self.not_taken) => Err(ended),
+        }
+    }
+
+    /// Returns the next message; none when the caller has sent all. Standing still is counted only while nothing is
+    /// under way: a caller may well wait for answers before it sends more.
+    async fn next(&mut self, requests: &mut Streaming<RecordBulkRequest>) -> Result<Option<Part>, Refusal> {
+        loop {
+            let message = tokio::select! {
+                message = tokio::time::timeout(STALL_MAX, requests.message()) => message,
+                ended = ended(&mut self.bulk.stopping, &self.not_taken) => return Err(ended),
+            };
+            match message {
+                Ok(Ok(None)) => return Ok(None),
+                Ok(Ok(Some(RecordBulkRequest { part: Some(part) }))) => return Ok(Some(part)),
+                Ok(Ok(Some(RecordBulkRequest { part: None }))) => {
+                    return Err(order("a message holds neither header nor envelope"));
+                }
+                Ok(Err(status)) => return Err(refused_message(&status)),
+                // The caller of `read` holds one place for the message that it waits for.
+                Err(_) if self.under_way.available_permits() + 1 < BULK_UNDER_WAY_MAX => {}
+                Err(_) => return Err(stalled(STALL_MAX)),
+            }
+        }
+    }
+}
+
+/// Resolves when a stream has to end although its caller has not ended it.
+async fn ended(stopping: &mut watch::Receiver<bool>, not_taken: &Notify) -> Refusal {
+    tokio::select! {
+        // An error means that the server is gone, so to speak: the same.
+        _ = stopping.wait_for(|stopping| *stopping) => shutting_down(),
+        () = not_taken.notified() => stalled(STALL_MAX),
+    }
+}
+
+/// Hands an answer to the caller; false if it has gone, or took nothing for too long.
+async fn deliver<T>(answers: &mpsc::Sender<Result<T, Status>>, answer: Result<T, Status>) -> bool {
+    matches!(tokio::time::timeout(STALL_MAX, answers.send(answer)).await, Ok(Ok(())))
+}
+
+fn shutting_down() -> Refusal {
+    Refusal::new(Reason::ShuttingDown, "the server is shutting down")
+}
+
+fn stalled(after: Duration) -> Refusal {
+    let message = format!("nothing was sent or taken for {} seconds", after.as_secs());
+    Refusal::new(Reason::Stalled, message)
+}
