@@ -13,7 +13,8 @@ pub struct Binaries {
 }
 
 impl Binaries {
-    /// Returns the binaries, and builds them first where they are missing or older than the sources.
+    /// Returns the binaries, and builds them first where they are missing or older than the sources, or those in the
+    /// folder that `CUSTODY_BINARIES` names.
     ///
     /// A test of one crate cannot ask cargo for the binaries of another, so this calls cargo itself, with the
     /// profile and target folder that the running test was built in. Cargo's own lock keeps two tests from building
@@ -25,6 +26,10 @@ impl Binaries {
     pub fn built() -> &'static Self {
         static BUILT: OnceLock<Binaries> = OnceLock::new();
         BUILT.get_or_init(|| {
+            // Measured again and again, the same binaries: whoever names a folder has built them.
+            if let Some(folder) = std::env::var_os("CUSTODY_BINARIES") {
+                return Self { folder: folder.into() };
+            }
             let folder = profile_folder();
             build(&folder);
             Self { folder }
@@ -50,11 +55,12 @@ impl Binaries {
     }
 }
 
-/// The running test is `<target>/<profile>/deps/<name>-<hash>`.
+/// The running test is `<target>/<profile>/deps/<name>-<hash>`, the load generator `<target>/<profile>/load`.
 fn profile_folder() -> PathBuf {
-    let test = std::env::current_exe().expect("the running test has a path");
-    let folder = test.ancestors().nth(2).expect("a test is built two folders below its target folder");
-    folder.to_path_buf()
+    let running = std::env::current_exe().expect("the running test has a path");
+    let folder = running.parent().expect("a program is in a folder");
+    let profile = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    profile.expect("a test is built two folders below its target folder").to_path_buf()
 }
 
 fn build(folder: &Path) {

@@ -39,7 +39,9 @@ pub struct Ended {
 /// A log on disk with the keys that may write to it; no server runs yet.
 #[derive(Debug)]
 pub struct Ledger {
-    home: TempDir,
+    home: PathBuf,
+    /// Removed with the value; none for a folder that is kept.
+    _temporary: Option<TempDir>,
     /// The one administrator.
     pub admin: SigningKey,
     /// Keys that may record anything.
@@ -54,10 +56,35 @@ impl Ledger {
     /// When `custodyd init` refuses.
     #[must_use]
     pub fn new(writers: u8) -> Self {
-        let home = tempfile::tempdir().expect("a temporary folder can be made");
+        Self::new_in(&std::env::temp_dir(), writers)
+    }
+
+    /// Makes a log in a temporary folder below this one, on the disk that is to be tried.
+    ///
+    /// # Panics
+    ///
+    /// When `custodyd init` refuses.
+    #[must_use]
+    pub fn new_in(folder: &Path, writers: u8) -> Self {
+        let temporary = tempfile::tempdir_in(folder).expect("a temporary folder can be made");
+        let ledger = Self::at(temporary.path(), writers);
+        Self { _temporary: Some(temporary), ..ledger }
+    }
+
+    /// Returns the log in this folder, which is kept; makes folder and log if they are not there.
+    ///
+    /// # Panics
+    ///
+    /// When `custodyd init` refuses.
+    #[must_use]
+    pub fn at(home: &Path, writers: u8) -> Self {
+        fs::create_dir_all(home).expect("a folder can be made");
         let admin = SigningKey::from_seed(&[0xad; 32]);
         let writers: Vec<SigningKey> = (1..=writers).map(|seed| SigningKey::from_seed(&[seed; 32])).collect();
-        let ledger = Self { home, admin, writers };
+        let ledger = Self { home: home.to_owned(), _temporary: None, admin, writers };
+        if ledger.data().exists() {
+            return ledger;
+        }
         let mut init = vec!["init".into(), "--data".into(), ledger.data(), "--origin".into(), ORIGIN.into()];
         init.extend(["--admin".into(), ledger.key_file("admin.key", &ledger.admin)]);
         for (number, writer) in ledger.writers.iter().enumerate() {
@@ -90,7 +117,7 @@ impl Ledger {
     /// Returns the folder that holds the data directory and the keys.
     #[must_use]
     pub fn home(&self) -> &Path {
-        self.home.path()
+        &self.home
     }
 
     /// Returns the data directory.
@@ -208,7 +235,7 @@ impl Server {
             if serves && TcpStream::connect(("127.0.0.1", self.port)).is_ok() {
                 return true;
             }
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(2));
         }
         panic!("custodyd did not answer within {START_LIMIT:?}:\n{}", self.said());
     }
@@ -229,6 +256,12 @@ impl Server {
     #[must_use]
     pub fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Returns the number of the server's process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// Returns how much memory the server has in use, in bytes.
