@@ -1,12 +1,13 @@
 //! Entries as they come from the server: one checkpoint, then entries with proofs that lead to it.
 
-use custody_log::LeafIndex;
 use custody_log::checkpoint::SignedCheckpoint;
 use custody_log::receipt::Receipt;
 use custody_log::tree::InclusionProof;
+use custody_log::{LeafIndex, TreeSize};
 use custody_wire::convert::{hashes, leaf_index};
 use custody_wire::v1::get_entries_response::Part;
 use custody_wire::v1::{EntryEvidence, GetEntriesResponse};
+use prost::Message as _;
 use tonic::{Status, Streaming};
 
 use super::{LedgerError, ProtocolError, parse_checkpoint};
@@ -18,18 +19,53 @@ pub(super) struct EntriesAnswer {
     pub(super) entries: Vec<EntryEvidence>,
 }
 
-/// Reads a whole stream, so that an answer that breaks off is asked for again as a whole.
-pub(super) async fn collect(mut stream: Streaming<GetEntriesResponse>) -> Result<Vec<Part>, Status> {
-    let mut parts = Vec::new();
-    while let Some(message) = stream.message().await? {
-        parts.extend(message.part);
+/// The bytes of administrative entries that are read at most: more do not fit into a trust file.
+const ADMIN_BYTES_MAX: u64 = crate::memory::FILE_BYTES_MAX;
+
+/// The largest part of an answer: an admission record and an envelope of 1 MiB each, entry, proof and lengths.
+const PART_BYTES_MAX: u64 = (2 << 20) + 8_192;
+
+/// How much of a stream is read before any of it is checked: a server must not be able to fill the memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AtMost {
+    parts: u64,
+    bytes: u64,
+}
+
+impl AtMost {
+    /// The checkpoint, and one part for each of these entries, each in a message of its own.
+    pub(super) fn entries(asked: usize) -> Self {
+        let parts = u64::try_from(asked).unwrap_or(u64::MAX).saturating_add(1);
+        Self { parts, bytes: parts.saturating_mul(PART_BYTES_MAX) }
     }
-    Ok(parts)
+
+    /// As many administrative entries as there can be in a tree: each is one of its entries.
+    pub(super) const fn admin_entries(size: TreeSize) -> Self {
+        Self { parts: size.get().saturating_add(1), bytes: ADMIN_BYTES_MAX }
+    }
+
+    /// Reads a whole stream, so that an answer that breaks off is asked for again as a whole; none if there is more
+    /// than this.
+    pub(super) async fn collect(
+        self,
+        mut stream: Streaming<GetEntriesResponse>,
+    ) -> Result<Option<Vec<Part>>, Status> {
+        let (mut parts, mut left) = (Vec::new(), self);
+        while let Some(message) = stream.message().await? {
+            let length = u64::try_from(message.encoded_len()).unwrap_or(u64::MAX);
+            let room = left.parts.checked_sub(1).zip(left.bytes.checked_sub(length));
+            let Some((parts_left, bytes)) = room else { return Ok(None) };
+            left = Self { parts: parts_left, bytes };
+            parts.extend(message.part);
+        }
+        Ok(Some(parts))
+    }
 }
 
 impl EntriesAnswer {
     /// Splits the parts: the checkpoint comes first, and once.
-    pub(super) fn read(parts: Vec<Part>) -> Result<Self, LedgerError> {
+    pub(super) fn read(parts: Option<Vec<Part>>) -> Result<Self, LedgerError> {
+        let parts = parts.ok_or(ProtocolError::Unexpected { found: "more than was asked for" })?;
         let mut parts = parts.into_iter();
         let checkpoint = match parts.next() {
             Some(Part::Checkpoint(bytes)) => parse_checkpoint(&bytes)?,

@@ -2,9 +2,10 @@
 
 use custody_log::LeafIndex;
 use custody_log::receipt::VerifiedReceipt;
+use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use custody_wire::v1::{EntryEvidence, GetEntriesRequest, GetEnvelopeRequest, GetReceiptRequest};
 
-use super::answer::{EntriesAnswer, collect, receipt_of};
+use super::answer::{AtMost, EntriesAnswer, receipt_of};
 use super::{Ledger, LedgerError, ProtocolError};
 use crate::check::{Checked, Level, Logged, Verified};
 use crate::connection::request;
@@ -64,6 +65,7 @@ impl Ledger {
         indexes: &[LeafIndex],
         envelopes: bool,
     ) -> Result<Vec<(Logged, Vec<u8>)>, LedgerError> {
+        let most = AtMost::entries(indexes.len());
         let message = GetEntriesRequest {
             log: Some(self.log()),
             indexes: indexes.iter().map(|index| index.get()).collect(),
@@ -71,7 +73,7 @@ impl Ledger {
         };
         let call = |left| {
             let (mut reader, message) = (self.connection.reader(), message.clone());
-            async move { collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
+            async move { most.collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
         };
         let parts = self.connection.call(call).await?;
         let answer = EntriesAnswer::read(parts)?.exactly(indexes)?;
@@ -100,6 +102,8 @@ impl Ledger {
 
     /// Fetches the bytes of an envelope; more than the entry says are refused as they come.
     async fn envelope(&self, index: LeafIndex, length: u64) -> Result<Vec<u8>, LedgerError> {
+        // An entry can say any length, and no honest log has a longer envelope than this.
+        let length = length.min(ENVELOPE_BYTES_MAX);
         let message = GetEnvelopeRequest { log: Some(self.log()), index: index.get() };
         let call = |left| {
             let (mut reader, message) = (self.connection.reader(), message.clone());

@@ -13,7 +13,7 @@ use custody_wire::v1::{
 };
 use custody_wire::{Reason, Refusal};
 
-use super::answer::{EntriesAnswer, collect};
+use super::answer::{AtMost, EntriesAnswer};
 use super::{Ledger, LedgerError, Options, ProtocolError, log, parse_checkpoint};
 use crate::connection::{CallError, Connection, Patience, request};
 use crate::memory::Memory;
@@ -231,7 +231,8 @@ impl Opening<'_> {
         };
         let call = |left| {
             let (mut reader, message) = (self.connection.reader(), message.clone());
-            async move { collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
+            let most = AtMost::entries(1);
+            async move { most.collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
         };
         let parts = self.connection.call(call).await.map_err(|error| or_behind(error, size))?;
         Ok(EntriesAnswer::read(parts)?.exactly(&[index])?.last_of(signed)?)
@@ -241,7 +242,8 @@ impl Opening<'_> {
         let message = GetAdminChainRequest { log: Some(log(self.pin, size)), since: since.get() };
         let call = |left| {
             let (mut reader, message) = (self.connection.reader(), message.clone());
-            async move { collect(reader.get_admin_chain(request(message, left)).await?.into_inner()).await }
+            let most = AtMost::admin_entries(size);
+            async move { most.collect(reader.get_admin_chain(request(message, left)).await?.into_inner()).await }
         };
         let parts = self.connection.call(call).await.map_err(|error| or_behind(error, size))?;
         Ok(EntriesAnswer::read(parts)?.admin_entries()?)

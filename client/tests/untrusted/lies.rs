@@ -97,6 +97,19 @@ async fn refuses_another_entry_than_the_one_asked_for() {
     );
 }
 
+/// It would never end: what was asked for is known, so the first part too many is refused.
+#[tokio::test]
+async fn refuses_an_endless_answer() {
+    let (_server, _dir, opened) = lying(Lie::Endless).await;
+    assert!(matches!(opened, Err(LedgerError::Protocol(ProtocolError::Unexpected { .. }))), "{opened:?}");
+    let (server, _dir, mut ledger) = lying_later(Lie::Endless).await;
+    let answer = ledger.entry(index(1)).await;
+    assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::Unexpected { .. }))), "{answer:?}");
+    server.log.lock().unwrap().append_trust("third");
+    let answer = ledger.refresh().await;
+    assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::Unexpected { .. }))), "{answer:?}");
+}
+
 #[tokio::test]
 async fn refuses_the_admission_record_of_another_entry() {
     let (_server, _dir, mut ledger) = lying_later(Lie::SwappedRecord).await;

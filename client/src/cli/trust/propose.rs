@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use custody_client::memory::replace;
 use custody_evidence::key::PublicKey;
-use custody_evidence::trust::{TrustDocument, TrustMembers, WriterRule, statement_of};
+use custody_evidence::trust::{RoleName, TrustDocument, TrustMembers, WriterRule, statement_of};
 use custody_log::Timestamp;
 use serde_json::json;
 
@@ -73,7 +73,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     }
     replace(&args.out, &statement_of(&after))
         .map_err(|error| Failure::usage("unwritable", error.to_string()))?;
-    let threshold = before.role(custody_evidence::trust::RoleName::Root).threshold;
+    let (old, new) = (before.role(RoleName::Root), after.role(RoleName::Root));
+    let threshold = old.threshold;
+    let own = if old == new { String::new() } else { format!(", and {} of its own", new.threshold) };
     if context.output.is_json() {
         context.output.print_json(&json!({
             "version": after.version(), "changes": changes, "threshold": threshold,
@@ -86,7 +88,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         }
         context.output.print(text)?;
         context.output.note(format!(
-            "next: {threshold} of the root keys sign it (custody trust sign {file}), then custody record envelope {file}",
+            "next: {threshold} of the root keys sign it{own} (custody trust sign {file}), then custody record envelope {file}",
             file = args.out.display()
         ));
     }

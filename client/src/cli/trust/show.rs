@@ -53,7 +53,6 @@ fn document(trust: &Trust) -> Result<Value, Failure> {
 fn text(trust: &Trust) -> String {
     let current = trust.current();
     let document = current.state.document();
-    let members = document.members();
     let mut out = String::new();
     let mut line = |name: &str, value: &str| {
         let _ = writeln!(out, "{name:<10} {value}");
@@ -63,25 +62,8 @@ fn text(trust: &Trust) -> String {
         "version",
         &format!("{} (entry {}, {})", document.version(), current.entry.index, current.entry.time),
     );
-    line("expires", &members.expires.to_string());
-    for key in &members.log_keys {
-        let until = key.until_size.map_or_else(|| "on".to_owned(), |size| format!("to {size}"));
-        line("log key", &format!("{}  from tree size {} {until}", key.vkey, key.from_size));
-    }
-    for key in &members.freshness_keys {
-        line("freshness", &key.to_string());
-    }
-    for key in &members.witnesses {
-        line("witness", &key.to_string());
-    }
-    for name in [RoleName::Root, RoleName::Rules, RoleName::Responder] {
-        line(name.as_str(), &role(document.role(name)));
-    }
-    for rule in document.writers() {
-        line("writer", &writer(rule));
-    }
-    for person in &members.people {
-        line("person", &format!("{}  {} keys", escape_line(&person.name), person.keys.len()));
+    for (name, value) in summary(document) {
+        line(name, &value);
     }
     let _ = writeln!(
         out,
@@ -89,6 +71,26 @@ fn text(trust: &Trust) -> String {
         trust.complete_to()
     );
     out
+}
+
+/// Returns what a document says, line by line: what it is about, and what it says of it.
+pub(super) fn summary(document: &TrustDocument) -> Vec<(&'static str, String)> {
+    let members = document.members();
+    let mut lines = vec![("expires", members.expires.to_string())];
+    for key in &members.log_keys {
+        let until = key.until_size.map_or_else(|| "on".to_owned(), |size| format!("to {size}"));
+        lines.push(("log key", format!("{}  from tree size {} {until}", key.vkey, key.from_size)));
+    }
+    lines.extend(members.freshness_keys.iter().map(|key| ("freshness", key.to_string())));
+    lines.extend(members.witnesses.iter().map(|key| ("witness", key.to_string())));
+    for name in [RoleName::Root, RoleName::Rules, RoleName::Responder] {
+        lines.push((name.as_str(), role(document.role(name))));
+    }
+    lines.extend(document.writers().iter().map(|rule| ("writer", writer(rule))));
+    for person in &members.people {
+        lines.push(("person", format!("{}  {} keys", escape_line(&person.name), person.keys.len())));
+    }
+    lines
 }
 
 fn role(role: &Role) -> String {

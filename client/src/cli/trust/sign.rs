@@ -1,20 +1,25 @@
 //! `custody trust sign`: one administrator's signature.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
+use custody_client::Trust;
 use custody_client::memory::{Memory, replace};
 use custody_client::sign::choose;
-use custody_evidence::dsse::{Envelope, IN_TOTO, verify_signatures};
+use custody_evidence::dsse::{Envelope, IN_TOTO, SignatureVerdict, verify_signatures};
 use custody_evidence::key::SigningKey;
 use custody_evidence::statement::Statement;
 use custody_evidence::trust::{RoleName, TrustDocument};
+use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use serde_json::json;
 
-use super::show::changes;
+use super::show::{changes, summary};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::file;
 use crate::cli::key::{failure as key_failure, store, variable};
-use crate::cli::session;
+use crate::cli::session::{self, Anchor};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,35 +36,74 @@ pub(crate) struct Args {
 
 /// Signs a proposed document.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
-    let bytes = std::fs::read(&args.file).map_err(|error| {
-        Failure::usage("unreadable", format!("cannot read {}: {error}", args.file.display()))
-    })?;
+    let bytes = file::read(&args.file, ENVELOPE_BYTES_MAX)?;
     let proposed = Proposed::read(&bytes, &args.file)?;
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;
-    check_role(&proposed.document, &chosen.key)?;
-    describe(&proposed.document, context);
-    if !args.yes && crate::cli::output::Output::can_ask() && !context.output.ask("Sign this?") {
-        return Err(Failure::no("not_confirmed", "not signed"));
-    }
+    let before = remembered(&proposed.document, context);
+    let before = before.as_ref().map(|trust| trust.current().state.document());
+    check_role(&proposed.document, before, &chosen.key, context)?;
+    describe(&proposed.document, before, context);
+    confirm(args, context)?;
     let envelope = proposed.sign(&chosen.key)?;
-    let root = proposed.document.role(RoleName::Root);
-    let keys = proposed.document.role_keys(RoleName::Root);
-    let signed =
-        verify_signatures(&envelope, &keys).iter().filter(|verdict| verdict.signer().is_some()).count();
+    let own = Signed::by_root_of(&proposed.document, &envelope);
+    // While the root role stays the same, both thresholds are one.
+    let previous =
+        before.filter(|before| before.role(RoleName::Root) != proposed.document.role(RoleName::Root));
+    let previous = previous.map(|before| Signed::by_root_of(before, &envelope));
     replace(&args.file, envelope.bytes()).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
-    let (version, threshold, id) = (proposed.document.version(), root.threshold, chosen.key.id());
+    let (version, id) = (proposed.document.version(), chosen.key.id());
     if context.output.is_json() {
         context.output.print_json(&json!({
-            "version": version, "signer": format!("key:{id}"), "signed": signed, "threshold": threshold,
+            "version": version, "signer": format!("key:{id}"), "signed": own.signed, "threshold": own.threshold,
+            "previous": previous.map(|previous| json!({
+                "signed": previous.signed, "threshold": previous.threshold,
+            })),
             "file": args.file.display().to_string(),
         }))?;
     } else {
+        let previous = previous
+            .map_or_else(String::new, |signed| format!(", {signed} that the root role before it needs"));
         context.output.print(format!(
-            "signed version {version} with key:{id}: {signed} of the {threshold} signatures that its root role needs\n"
+            "signed version {version} with key:{id}: {own} that its root role needs{previous}\n"
         ))?;
     }
     Ok(Outcome::Yes)
+}
+
+/// How many of a root role's keys signed, of how many that must.
+struct Signed {
+    signed: usize,
+    threshold: usize,
+}
+
+impl Signed {
+    fn by_root_of(document: &TrustDocument, envelope: &Envelope) -> Self {
+        let verdicts = verify_signatures(envelope, &document.role_keys(RoleName::Root));
+        let signers: BTreeSet<_> = verdicts.iter().filter_map(SignatureVerdict::signer).collect();
+        Self { signed: signers.len(), threshold: document.role(RoleName::Root).threshold }
+    }
+}
+
+impl fmt::Display for Signed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of the {} signatures", self.signed, self.threshold)
+    }
+}
+
+/// Asks the administrator. A script cannot read what it signs, so it must say that somebody did.
+fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
+    if args.yes {
+        return Ok(());
+    }
+    if !crate::cli::output::Output::can_ask() {
+        return Err(Failure::usage("not_confirmed", "not signed: there is no terminal to confirm it at")
+            .hint("read the document, then give --yes"));
+    }
+    if context.output.ask("Sign this?") {
+        return Ok(());
+    }
+    Err(Failure::no("not_confirmed", "not signed"))
 }
 
 /// A document to sign, and the envelope that holds it, if somebody signed it already.
@@ -108,35 +152,64 @@ fn signed_by(envelope: &Envelope, key: &SigningKey) -> bool {
     verify_signatures(envelope, &[key.public().clone()]).iter().any(|verdict| verdict.signer().is_some())
 }
 
-/// A key outside the root role of the new document may be one of the role before, which counts as well; it
-/// cannot be known here without the log, so only a key that the document does not know at all is refused.
-fn check_role(document: &TrustDocument, key: &SigningKey) -> Result<(), Failure> {
+/// Signatures of the root role before count as well as those of the new one: both thresholds must be met. The one
+/// before is known where the log was opened once.
+fn check_role(
+    document: &TrustDocument,
+    before: Option<&TrustDocument>,
+    key: &SigningKey,
+    context: &Context,
+) -> Result<(), Failure> {
     let id = key.id();
-    if document.public_key(&id).is_some() {
+    let of = |document: &TrustDocument| document.role(RoleName::Root).keys.clone();
+    if of(document).contains(&id) || before.is_some_and(|before| of(before).contains(&id)) {
         return Ok(());
     }
-    let keys: Vec<String> =
-        document.role(RoleName::Root).keys.iter().map(|key| format!("key:{key}")).collect();
+    let keys: Vec<String> = of(document).iter().map(|key| format!("key:{key}")).collect();
+    if before.is_none() {
+        context.output.warn(format!(
+            "key:{id} is not in the root role of the document ({}); it counts only if it is in that of the version \
+             before, which is not known here: `custody init` fetches it",
+            keys.join(", ")
+        ));
+        return Ok(());
+    }
     Err(Failure::no(
         "unknown_key",
-        format!("key:{id} is not in the document, so its signature would count for nothing"),
+        format!(
+            "key:{id} is in the root role neither of the document nor of the version before, so its signature would \
+             count for nothing"
+        ),
     )
     .hint(format!("the root role has {}; choose one with --key", keys.join(", "))))
 }
 
-/// Says what changes against the version that this machine remembers, without asking the server.
-fn describe(document: &TrustDocument, context: &Context) {
+/// Returns the trust of this log that this machine remembers, without asking the server.
+fn remembered(document: &TrustDocument, context: &Context) -> Option<Trust> {
+    let trust = match session::anchor(context).ok().flatten()? {
+        Anchor::Trust(trust) => *trust,
+        Anchor::Pin(pin) => {
+            let memory = Memory::of(context.settings.state_dir().ok()?, &pin);
+            session::read_trust_file(&memory.trust_path()).ok()?
+        }
+    };
+    (trust.current().state.document().origin() == document.origin()).then_some(trust)
+}
+
+/// Says what is signed: what changes against the version that this machine remembers, or all of it.
+fn describe(document: &TrustDocument, before: Option<&TrustDocument>, context: &Context) {
     let members = document.members();
     context.output.note(format!("trust document of {}, version {}", members.origin, document.version()));
-    let remembered = session::anchor(context).ok().flatten().and_then(|anchor| {
-        let memory = Memory::of(context.settings.state_dir().ok()?, anchor.pin());
-        session::read_trust_file(&memory.trust_path()).ok()
-    });
-    let Some(trust) = remembered else { return };
-    let before = trust.current().state.document();
-    if before.origin() == document.origin() {
-        for change in changes(before, document) {
-            context.output.note(format!("  {change}"));
+    match before {
+        Some(before) => {
+            for change in changes(before, document) {
+                context.output.note(format!("  {change}"));
+            }
+        }
+        None => {
+            for (name, value) in summary(document) {
+                context.output.note(format!("  {name:<10} {value}"));
+            }
         }
     }
 }

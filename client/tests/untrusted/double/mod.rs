@@ -38,6 +38,8 @@ pub(crate) enum Lie {
     NotAsked,
     /// A find gives entry 1 and nothing else, whatever is asked for.
     OnlyFirst,
+    /// Entries are sent again and again, without an end.
+    Endless,
     /// The next page of a find is the same one.
     StandsStill,
     /// The receipt of a record is for another entry.

@@ -21,7 +21,8 @@ pub(crate) struct Service {
     pub(crate) lies: Arc<Mutex<Vec<Lie>>>,
 }
 
-type Parts = tokio_stream::Iter<std::vec::IntoIter<Result<GetEntriesResponse, Status>>>;
+type AllParts = Box<dyn Iterator<Item = Result<GetEntriesResponse, Status>> + Send>;
+type Parts = tokio_stream::Iter<AllParts>;
 
 impl Service {
     fn lies(&self, lie: Lie) -> bool {
@@ -81,7 +82,9 @@ impl Service {
         }
         let parts: Vec<_> =
             parts.into_iter().map(|part| Ok(GetEntriesResponse { part: Some(part) })).collect();
-        Ok(Response::new(tokio_stream::iter(parts)))
+        let times = if self.lies(Lie::Endless) { usize::MAX } else { 1 };
+        let last = parts.last().cloned().into_iter().cycle().take(times.saturating_sub(1));
+        Ok(Response::new(tokio_stream::iter(Box::new(parts.into_iter().chain(last)) as AllParts)))
     }
 
     fn as_of_time(&self, log: &Ledger, at: u64, micros: Option<i64>) -> AsOf {
