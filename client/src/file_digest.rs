@@ -1,7 +1,7 @@
 //! Digests of local files: what makes a file the same artifact here and in the ledger.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use custody_evidence::digest_set::Digest;
@@ -37,14 +37,24 @@ impl FileDigests {
     pub fn of(path: &Path, mut progress: impl FnMut(u64)) -> Result<Self, FileDigestError> {
         let failed = |source| FileDigestError { path: path.to_owned(), source };
         let mut file = File::open(path).map_err(failed)?;
-        let (mut sha256, mut sha512, mut length) = (Sha256::new(), Sha512::new(), 0_u64);
+        Self::of_reader(&[], &mut file, &mut progress).map_err(failed)
+    }
+
+    /// Makes both digests of bytes that were read already and of what follows them.
+    pub fn of_reader(
+        start: &[u8],
+        rest: &mut dyn Read,
+        progress: &mut dyn FnMut(u64),
+    ) -> std::io::Result<Self> {
+        let (mut sha256, mut sha512) = (Sha256::new_with_prefix(start), Sha512::new_with_prefix(start));
+        let mut length = u64::try_from(start.len()).unwrap_or(u64::MAX);
         let mut buffer = vec![0; BUFFER];
         loop {
-            let read = match file.read(&mut buffer) {
+            let read = match rest.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(read) => read,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(failed(error)),
+                Err(error) => return Err(error),
             };
             let bytes = buffer.get(..read).unwrap_or_default();
             sha256.update(bytes);

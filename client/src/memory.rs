@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 use custody_log::checkpoint::SignedCheckpoint;
 
 use crate::pin::Pin;
+use crate::trust::TrustFile;
 
 /// The files of one log.
 #[derive(Debug, Clone)]
@@ -146,11 +147,13 @@ impl Memory {
     pub fn keep_trust(&self, bytes: &[u8], entries: usize) -> Result<(), MemoryError> {
         let _lock = self.lock()?;
         let path = self.trust_path();
-        let known = read(&path)?.and_then(|bytes| crate::trust::TrustFile::decode(&bytes).ok());
-        if known.is_some_and(|known| known.entries.len() > entries) {
-            return Ok(());
-        }
-        replace(&path, bytes)
+        let known = read(&path)?.and_then(|bytes| TrustFile::decode(&bytes).ok());
+        let size = |file: &TrustFile| file.newest.signed_checkpoint().unverified().size();
+        let given = TrustFile::decode(bytes).ok();
+        let older = known.is_some_and(|known| {
+            (known.entries.len(), Some(size(&known))) > (entries, given.as_ref().map(size))
+        });
+        if older { Ok(()) } else { replace(&path, bytes) }
     }
 
     /// Remembers a checkpoint that was verified, unless a larger one is remembered already.
@@ -214,10 +217,14 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, MemoryError> {
 /// Replaces a file so that a crash leaves the old or the new one. The caller holds the lock of the
 /// directory, or is the only one who writes there.
 ///
+/// What a process writes to under a name, such as `/dev/stdout`, is written to, also where that leads to a file: the
+/// file that replaced it would not be the one that holds the rest of the output.
+///
 /// A symbolic link stays, and the file it leads to is replaced; the file keeps its permissions. What is no regular
 /// file, such as `/dev/stdout`, is written to as it is.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), MemoryError> {
     let written = match fs::metadata(path) {
+        Ok(_) if is_descriptor(path) => write_to_descriptor(path, bytes),
         Ok(found) if found.is_file() => {
             fs::canonicalize(path).and_then(|file| rename_over(&file, bytes, Some(found.permissions())))
         }
@@ -231,10 +238,46 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), MemoryError> {
     written.map_err(|why| MemoryError::Write { path: path.to_owned(), why })
 }
 
-fn rename_over(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
+/// Checks that [`replace`] could write there; makes and leaves no file.
+pub fn writable(path: &Path) -> Result<(), MemoryError> {
+    let failed = |why| MemoryError::Write { path: path.to_owned(), why };
+    match fs::metadata(path) {
+        Ok(found) if found.is_dir() => return Err(failed(io::ErrorKind::IsADirectory.into())),
+        Ok(found) if !found.is_file() || is_descriptor(path) => return Ok(()),
+        Ok(_) | Err(_) => {}
+    }
+    // A new file is made beside it, under the name that the new content gets.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let new = beside(&target);
+    File::create(&new).and_then(|_| fs::remove_file(&new)).map_err(failed)
+}
+
+/// Writes where the descriptor stands. Opened again it would stand elsewhere, so the two that have a name are used
+/// as they are, and others appended to.
+fn write_to_descriptor(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let written = |out: &mut dyn io::Write| out.write_all(bytes).and_then(|()| out.flush());
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("stdout" | "1") => written(&mut io::stdout().lock()),
+        Some("stderr" | "2") => written(&mut io::stderr().lock()),
+        _ => written(&mut File::options().append(true).open(path)?),
+    }
+}
+
+/// Whether a path names an open descriptor of this process.
+fn is_descriptor(path: &Path) -> bool {
+    let starts = ["/dev/fd", "/proc/self/fd"].into_iter().any(|folder| path.starts_with(folder));
+    starts || ["/dev/stdout", "/dev/stderr"].into_iter().any(|name| path == Path::new(name))
+}
+
+/// Returns the name under which the new content of a file is written first.
+fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".{}.new", std::process::id()));
-    let new = path.with_file_name(name);
+    path.with_file_name(name)
+}
+
+fn rename_over(path: &Path, bytes: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
+    let new = beside(path);
     let written = (|| {
         let mut file = File::create(&new)?;
         if let Some(permissions) = permissions {
@@ -302,6 +345,27 @@ mod tests {
         replace(&dir.path().join("link"), b"new").unwrap();
         assert_eq!(fs::read(dir.path().join("file")).unwrap(), b"new");
         assert!(fs::symlink_metadata(dir.path().join("link")).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn where_a_receipt_cannot_be_written_is_known_before() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(writable(&dir.path().join("receipt")).is_ok());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left over");
+        assert!(writable(dir.path()).is_err());
+        assert!(writable(&dir.path().join("absent/receipt")).is_err());
+        assert!(writable(Path::new("/dev/stdout")).is_ok());
+    }
+
+    #[test]
+    fn a_descriptor_is_written_to_also_where_it_is_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("output");
+        let mut file = File::create(&path).unwrap();
+        file.write_all(b"first ").unwrap();
+        let descriptor = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+        replace(Path::new(&descriptor), b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"first second");
     }
 
     #[test]

@@ -57,6 +57,12 @@ fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
+/// What was said, but for the commit that the folder is at.
+fn without_commit(output: &Output) -> String {
+    let text = stderr(output);
+    text.lines().filter(|line| !line.ends_with("(git HEAD)")).map(|line| format!("{line}\n")).collect()
+}
+
 const GITHUB: &[(&str, &str)] = &[
     ("GITHUB_ACTIONS", "true"),
     ("GITHUB_REPOSITORY", "acme/api"),
@@ -102,8 +108,9 @@ fn a_dry_run_prints_the_statement_and_no_token_of_the_remote() {
 fn what_ci_says_is_told_with_its_variables() {
     let desk = Desk::new();
     let output = desk.custody(&["record", "build", "--artifact", "app", "--dry-run"], GITHUB);
+    assert!(stderr(&output).contains("(git HEAD)"), "these variables name no commit");
     assert_eq!(
-        stderr(&output),
+        without_commit(&output),
         "detected GitHub Actions\n\
          \u{20}\u{20}repo https://github.com/acme/api (GITHUB_REPOSITORY)\n\
          \u{20}\u{20}run https://github.com/acme/api/actions/runs/4711/attempts/1 (GITHUB_RUN_ID)\n\
@@ -156,7 +163,7 @@ fn each_mistake_has_its_message_and_exit_code_2() {
         ),
     ] {
         let output = desk.custody(arguments, &[]);
-        assert!(stderr(&output).starts_with(expected), "{arguments:?}:\n{}", stderr(&output));
+        assert!(without_commit(&output).starts_with(expected), "{arguments:?}:\n{}", stderr(&output));
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }
@@ -313,4 +320,35 @@ fn facts_are_written_by_the_ids_of_their_ends() {
     assert!(!facts.is_empty());
     let plain = |fact: &serde_json::Value, end: &str| !fact[end].as_str().unwrap().contains(' ');
     assert!(facts.iter().all(|fact| plain(fact, "from") && plain(fact, "to")), "{facts:?}");
+}
+
+#[test]
+fn the_commit_of_this_folder_is_none_of_another_repository() {
+    let desk = Desk::new();
+    let other = ["record", "source", "--repo", "https://github.com/other/project", "--dry-run"];
+    let refused = desk.custody(&other, &[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("no commit"), "{}", stderr(&refused));
+    let same = ["record", "source", "--repo", "git@github.com:acme/api.git", "--dry-run"];
+    let output = desk.custody(&same, &[]);
+    assert!(output.status.success() && stderr(&output).contains("(git HEAD)"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_ci_variable_that_cannot_be_read_is_named_and_nothing_takes_its_place() {
+    let desk = Desk::new();
+    let environment = [("GITHUB_ACTIONS", "true"), ("GITHUB_REPOSITORY", "acme/api"), ("GITHUB_SHA", "zzz")];
+    let refused = desk.custody(&["record", "source", "--dry-run"], &environment);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("GITHUB_SHA cannot be read"), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_new_key_overwrites_no_public_half() {
+    let desk = Desk::new();
+    std::fs::write(desk.work.path().join("a.pub"), "someone's").unwrap();
+    let refused = desk.custody(&["key", "new", "--out", "a.pem"], &[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert_eq!(std::fs::read(desk.work.path().join("a.pub")).unwrap(), b"someone's");
+    assert!(!desk.work.path().join("a.pem").exists());
 }

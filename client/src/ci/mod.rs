@@ -94,6 +94,20 @@ impl std::fmt::Display for System {
     }
 }
 
+impl System {
+    /// Returns the variable that gives a fact; none if the system is not known.
+    fn variable(self, fact: Fact) -> Option<&'static str> {
+        Some(match self {
+            Self::Buildkite => buildkite::variable(fact),
+            Self::CircleCi => circleci::variable(fact),
+            Self::Generic => return None,
+            Self::GitHubActions => github::variable(fact),
+            Self::GitLab => gitlab::variable(fact),
+            Self::Jenkins => jenkins::variable(fact),
+        })
+    }
+}
+
 /// What a CI system says about the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
@@ -133,6 +147,24 @@ impl Job {
             change: None,
             internal: Vec::new(),
         }
+    }
+
+    /// Returns the first variable that should give the repository or the commit, of those that are needed,
+    /// with its value, if it is set and gives none.
+    #[must_use]
+    pub fn unreadable<'a>(
+        &self,
+        variables: &'a Variables,
+        needed: impl IntoIterator<Item = Fact>,
+    ) -> Option<(&'static str, &'a str)> {
+        let absent = |fact: &Fact| match fact {
+            Fact::Commit => self.commit.is_none(),
+            Fact::Repository => self.repository.is_none(),
+            Fact::Builder | Fact::Change | Fact::Reference | Fact::Run => false,
+        };
+        let names = needed.into_iter().filter(absent).filter_map(|fact| self.system.variable(fact));
+        // Buildkite names no commit by `HEAD`: the working copy says which it is.
+        names.filter_map(|name| Some((name, variables.get(name)?))).find(|(_, value)| *value != "HEAD")
     }
 
     /// Returns what was detected, one `name value (VARIABLE)` a fact.

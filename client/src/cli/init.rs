@@ -132,7 +132,7 @@ fn write_config(path: &Path, server: &str, pin: &Pin, key: Option<&str>) -> Resu
 /// The file is read from any directory, so a path must not depend on this one. A name stays a name.
 fn absolute(key: &str) -> String {
     let path = PathBuf::from(key);
-    let absolute = if path.exists() { std::path::absolute(&path).ok() } else { None };
+    let absolute = if path.is_file() { std::path::absolute(&path).ok() } else { None };
     absolute.map_or_else(|| key.to_owned(), |path| path.display().to_string())
 }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::Context;
 use super::failure::{Failure, Outcome};
+use super::output::escape_line;
 
 /// Make, list, show and import signing keys.
 #[derive(Debug, clap::Args)]
@@ -135,8 +136,8 @@ fn described(name: &str, path: &Path, public: &PublicKey) -> String {
     format!(
         "{name}\n  id       key:{id}\n  private  {private}\n  public   {public}\n",
         id = public.id(),
-        private = path.display(),
-        public = public_path(path).display(),
+        private = escape_line(&path.display().to_string()),
+        public = escape_line(&public_path(path).display().to_string()),
     )
 }
 

@@ -141,23 +141,21 @@ impl Layers {
             .or_else(|| environment.var("CUSTODY_CONFIG").map(str::to_owned))
             .map(PathBuf::from);
         let Some(path) = named.clone().or_else(|| default_config_file(environment)) else { return Ok(()) };
-        let text = match std::fs::read_to_string(&path) {
-            Ok(text) => text,
+        if let Err(error) = std::fs::metadata(&path)
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
             // Only a file that was named must be there, and not for `init`, which makes it.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                self.absent = named;
-                return Ok(());
-            }
-            Err(error) => {
-                return Err(Failure::usage(
-                    "config_file",
-                    format!("cannot read {}: {error}", path.display()),
-                ));
-            }
-        };
+            self.absent = named;
+            return Ok(());
+        }
+        let bytes = super::file::read(&path, CONFIG_BYTES_MAX)
+            .map_err(|failure| Failure::usage("config_file", failure.message))?;
+        let text = String::from_utf8(bytes).map_err(|error| {
+            Failure::usage("config_file", format!("{} is not UTF-8: {error}", path.display()))
+        })?;
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             Failure::usage("config_file", format!("{} is not TOML: {}", path.display(), error.message()))
-                .hint("run `custody init` to write a new one, or correct it by hand")
+                .hint("correct it by hand, or move it away and run `custody init`")
         })?;
         for (key, value) in table {
             let flag = key.replace('_', "-");
@@ -187,6 +185,9 @@ impl Layers {
         )
     }
 }
+
+/// The largest configuration file that is read: 1 MiB.
+const CONFIG_BYTES_MAX: u64 = 1 << 20;
 
 /// Finds `-o json` before the flags are read, to report errors in the flags themselves.
 pub(crate) fn early_format(arguments: &[OsString], environment: &Environment) -> Format {

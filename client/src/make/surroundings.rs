@@ -62,6 +62,30 @@ impl Surroundings {
         })
     }
 
+    /// Leaves out what is known of another repository than this one: a commit of one project is none of another. The
+    /// folder's repository is known by its remote, the job's by its variables; what is not known may be the same.
+    #[must_use]
+    pub fn of(mut self, repository: &RepositoryUrl) -> Self {
+        let other = |name: &custody_evidence::repository::Repository| name != repository.name();
+        if self.working_copy.as_ref().is_some_and(|copy| {
+            copy.remote
+                .as_ref()
+                .and_then(|remote| remote.as_ref().ok())
+                .is_some_and(|remote| other(remote.name()))
+        }) {
+            self.working_copy = None;
+        }
+        if let Some(job) = self
+            .job
+            .as_mut()
+            .filter(|job| job.repository.as_ref().is_some_and(|found| other(found.value.name())))
+        {
+            job.commit = None;
+            job.reference = None;
+        }
+        self
+    }
+
     /// Returns the commit: given, or the CI system's, or the one that is checked out.
     pub fn commit(&self, given: Option<&CommitId>) -> Result<CommitId, Missing> {
         let found = given.cloned().or_else(|| self.job(|job| job.commit.as_ref()));

@@ -101,15 +101,28 @@ pub fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyStoreError> {
         let path = path.to_owned();
         move |source| KeyStoreError::Io { doing: "write", path, source }
     };
-    // The mode is set when the file is made: a later chmod would leave a moment in which others can open it.
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = created.map_err(|source| match source.kind() {
-        std::io::ErrorKind::AlreadyExists => KeyStoreError::FileExists { path: path.to_owned() },
-        _ => KeyStoreError::Io { doing: "write", path: path.to_owned(), source },
-    })?;
-    file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()).map_err(io(path))?;
+    let make = |path: &Path, mode: u32| {
+        let created = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+        created.map_err(|source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists => KeyStoreError::FileExists { path: path.to_owned() },
+            _ => KeyStoreError::Io { doing: "write", path: path.to_owned(), source },
+        })
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(KeyStoreError::FileExists { path: path.to_owned() });
+    }
+    // The public half first: another key's must not be lost, and without it there is no private one.
     let public = public_path(path);
-    std::fs::write(&public, key.public().to_pem()).map_err(io(&public))
+    make(&public, 0o644)?.write_all(key.public().to_pem().as_bytes()).map_err(io(&public))?;
+    // The mode is set when the file is made: a later chmod would leave a moment in which others can open it.
+    let written = make(path, 0o600).and_then(|mut file| {
+        file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()).map_err(io(path))
+    });
+    if written.is_err() {
+        // It was made here, and belongs to no key.
+        drop(std::fs::remove_file(&public));
+    }
+    written
 }
 
 /// Returns where the public half of a private key's file is written: `ci.pem` has `ci.pub`, any other file gets `.pub`

@@ -304,6 +304,16 @@ async fn verify_works_without_a_server_and_reads_as_written_here() {
     check("verify_json", 0, &with(&["receipt", "record", "envelope", "-o", "json"]), &places);
     check("verify_without_envelope", 3, &with(&["receipt", "record"]), &places);
     check("verify_without_envelope_json", 3, &with(&["receipt", "record", "-o", "json"]), &places);
+    // A pipe gives its bytes once.
+    for name in ["-", "/dev/stdin"] {
+        let mut command = bare(dir.path());
+        command.arg("verify").args(trust).args(["receipt", "record", "envelope", name]);
+        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), ARTIFACT).unwrap();
+        let run = Run::of(child.wait_with_output().unwrap());
+        assert!(run.code == 0 && run.stdout.contains("subject of entry 1"), "{name}: {run:?}");
+    }
     check("verify_logged", 0, &with(&["receipt", "record", "--verify", "logged"]), &places);
     check("verify_receipt_only", 3, &with(&["receipt"]), &places);
     check("verify_receipt_only_logged", 3, &with(&["receipt", "--verify", "logged"]), &places);

@@ -9,7 +9,7 @@ use custody_log::Timestamp;
 
 use super::flags::{Common, time, unmade};
 use super::send;
-use super::surroundings::{self, Place};
+use super::surroundings::{self, Found, Place};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 
@@ -62,9 +62,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 fn build(args: &Args, context: &Context) -> Result<Build, Failure> {
-    let around = surroundings::read(context);
+    let Found { around, repository, commit } = args.place.find(context)?;
     let missing = |error| surroundings::missing(&error);
-    let commit = around.commit(args.place.commit.as_ref()).map_err(missing)?;
     let started = around.job.as_ref().and_then(|job| job.started.as_ref()).map(|found| found.value);
     let mut parameters = BTreeMap::new();
     for (name, value) in &args.parameters {
@@ -76,7 +75,7 @@ fn build(args: &Args, context: &Context) -> Result<Build, Failure> {
     Ok(Build {
         builder: around.builder(args.builder_id.as_deref()).map_err(missing)?,
         build_type: args.build_type.clone(),
-        repository: around.repository(args.place.repo.as_ref()).map_err(missing)?,
+        repository,
         reference: around.reference(args.place.reference.as_deref(), &commit),
         commit,
         run: around.run(args.run_url.as_deref()).map_err(missing)?,

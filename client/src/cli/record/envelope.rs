@@ -14,6 +14,7 @@ use super::flags::Delivery;
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::output::escape_line;
 use crate::cli::{file, session};
 
 /// Envelopes that were signed elsewhere: DSSE, one a file or one a line. The kind is told from the bytes.
@@ -74,6 +75,7 @@ async fn one(
     delivery: &Delivery,
     context: &Context,
 ) -> Result<Outcome, Failure> {
+    send::check_receipt(delivery)?;
     let recorded = send::envelope_to(ledger, envelope, context).await?;
     if let Some(path) = &delivery.receipt {
         send::write_receipt(path, &recorded)?;
@@ -184,7 +186,7 @@ impl<'a> Lines<'a> {
             }
             Ok(recorded) => {
                 let text = send::text(&recorded, None, self.delivery);
-                self.context.output.print(format!("{place}: {text}"))
+                self.context.output.print(format!("{}: {text}", escape_line(place)))
             }
             Err(failure) if failure.exit == Exit::Unknown => Err(self.prefixed(self.printed, failure)),
             Err(failure) => {
@@ -235,7 +237,8 @@ fn dry_run(found: Vec<Found>, context: &Context) -> Result<Outcome, Failure> {
                 "content": envelope.content().to_string(),
             }))?,
             Ok(envelope) => {
-                context.output.print(format!("{place}: DSSE envelope, content {}\n", envelope.content()))?;
+                let (place, content) = (escape_line(&place), envelope.content());
+                context.output.print(format!("{place}: DSSE envelope, content {content}\n"))?;
             }
             Err(failure) => {
                 report(&place, &failure, context)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use custody_client::ledger::Progress;
 use custody_client::make::Made;
-use custody_client::memory::replace;
+use custody_client::memory::{replace, writable};
 use custody_client::{Ledger, Recorded};
 use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::key::KeyId;
@@ -34,6 +34,7 @@ pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context)
         context.output.print_bytes(&line)?;
         return Ok(Outcome::Yes);
     }
+    check_receipt(&sending.delivery)?;
     let mut ledger = session::open_for(context, sending.delivery.retry_for).await?;
     let recorded = envelope_to(&mut ledger, &envelope, context).await?;
     if let Some(path) = &sending.delivery.receipt {
@@ -65,6 +66,15 @@ pub(super) async fn envelope_to(
     Ok(recorded?)
 }
 
+/// Checks that the receipt can be written, before anything is sent: an approval that is recorded again, for its
+/// receipt, would be a second one.
+pub(super) fn check_receipt(delivery: &Delivery) -> Result<(), Failure> {
+    let Some(path) = &delivery.receipt else { return Ok(()) };
+    writable(path).map_err(|error| {
+        Failure::usage("unwritable", format!("nothing was sent: {error}")).hint("give another --receipt FILE")
+    })
+}
+
 /// Writes the receipt so that the file is there whole or not at all.
 pub(super) fn write_receipt(path: &std::path::Path, recorded: &Recorded) -> Result<(), Failure> {
     replace(path, &recorded.logged.receipt().receipt().encode()).map_err(|error| {
@@ -73,7 +83,7 @@ pub(super) fn write_receipt(path: &std::path::Path, recorded: &Recorded) -> Resu
             "unwritable",
             format!("entry {index} is recorded, but its receipt was not written: {error}"),
         )
-        .hint("record it again with another --receipt FILE: the entry stays the same")
+        .hint(format!("`custody show index:{index} --save DIR` writes the receipt"))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use custody_client::ci::{self, Variables};
+use custody_client::ci::{self, Fact, Variables};
 use custody_client::git::{CommitId, CommitObject, GitError, Repository, RepositoryUrl};
 use custody_client::make::{Missing, Subject, Surroundings, WorkingCopy};
 
@@ -34,9 +34,14 @@ pub(super) struct Found {
 impl Place {
     /// Finds the commit that is named, or the one that CI or the working copy is at.
     pub(super) fn find(&self, context: &Context) -> Result<Found, Failure> {
-        let around = read(context);
+        let around = read(context, self.repo.is_some(), self.commit.is_some())?;
         let repository = around.repository(self.repo.as_ref()).map_err(|error| missing(&error))?;
+        let around = around.of(&repository);
         let commit = around.commit(self.commit.as_ref()).map_err(|error| missing(&error))?;
+        if self.commit.is_none() && around.job.as_ref().is_none_or(|job| job.commit.is_none()) {
+            // Said, as it is signed: which commit a folder is at is not in the command.
+            context.output.note(format!("commit {commit} (git HEAD)"));
+        }
         Ok(Found { around, repository, commit })
     }
 }
@@ -51,10 +56,18 @@ impl Found {
 }
 
 /// Reads both, and tells the user what was detected. A folder outside of git is no error: flags and CI may say enough.
-pub(super) fn read(context: &Context) -> Surroundings {
+/// A variable that is set and cannot be read is one, unless a flag gives what it names: that must not be taken
+/// from elsewhere.
+pub(super) fn read(context: &Context, repository: bool, commit: bool) -> Result<Surroundings, Failure> {
     let variables: Variables =
         context.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let job = ci::detect(&variables);
+    let given = [(Fact::Commit, commit), (Fact::Repository, repository)];
+    let needed = given.into_iter().filter_map(|(fact, given)| (!given).then_some(fact));
+    if let Some((variable, value)) = job.as_ref().and_then(|job| job.unreadable(&variables, needed)) {
+        return Err(Failure::usage("bad_variable", format!("{variable} cannot be read: found {value:?}"))
+            .hint("correct the variable, or unset it and give the flag"));
+    }
     if let Some(job) = &job {
         context.output.note(format!("detected {}", job.system));
         for line in job.summary() {
@@ -71,7 +84,7 @@ pub(super) fn read(context: &Context) -> Surroundings {
             }
             Err(_) => None,
         };
-    Surroundings { job, working_copy }
+    Ok(Surroundings { job, working_copy })
 }
 
 /// Reads the commit object from the working copy.

@@ -44,7 +44,9 @@ fn what_has_the_text_of_a_digest_or_commit_is_of_no_other_kind() {
     let cases = [
         (digest.as_str(), digest.as_str(), vec![NodeKind::Artifact, NodeKind::Document]),
         ("sha256:277089d", "sha256:277089d", vec![]),
-        (commit, commit, vec![NodeKind::Commit]),
+        // It may be the start of a longer digest.
+        (commit, commit, vec![NodeKind::Artifact, NodeKind::Commit, NodeKind::Document]),
+        (&format!("gitCommit:{commit}"), commit, vec![NodeKind::Commit]),
         (&digest[7..13], &digest, vec![NodeKind::Artifact, NodeKind::Commit, NodeKind::Document]),
         (&key, &key, vec![NodeKind::Identity]),
     ];

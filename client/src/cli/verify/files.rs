@@ -1,5 +1,7 @@
 //! What the files given to `custody verify` are, by their content.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use custody_client::file_digest::FileDigests;
@@ -47,19 +49,27 @@ pub(super) fn read(path: &Path, context: &Context) -> Result<Given, Failure> {
     let unreadable = |why: &dyn std::fmt::Display| {
         Failure::usage("unreadable", format!("cannot read {}: {why}", path.display()))
     };
-    let length = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
-    if length <= ENVELOPE_BYTES_MAX.saturating_add(1) {
-        let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
-        if let Some(content) = detect(&bytes).map_err(|why| {
-            Failure::no("bad_receipt", format!("{} is not a receipt: {why}", path.display()))
-                .hint("it starts like one, so it was cut or changed")
-        })? {
-            return Ok(Given { path: path.to_owned(), content });
-        }
+    // Read once: a pipe gives its bytes no second time.
+    let mut file: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(std::io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|error| unreadable(&error))?)
+    };
+    let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let mut bytes = Vec::new();
+    let most = ENVELOPE_BYTES_MAX.saturating_add(2);
+    file.by_ref().take(most).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    let whole = u64::try_from(bytes.len()).is_ok_and(|read| read < most);
+    if let Some(content) = whole.then(|| detect(&bytes)).transpose().map(Option::flatten).map_err(|why| {
+        Failure::no("bad_receipt", format!("{} is not a receipt: {why}", path.display()))
+            .hint("it starts like one, so it was cut or changed")
+    })? {
+        return Ok(Given { path: path.to_owned(), content });
     }
     let bar = context.output.bytes_bar("hashing", length);
-    let digests = FileDigests::of(path, |read| bar.inc(read)).map_err(|error| unreadable(&error.source))?;
+    let digests = FileDigests::of_reader(&bytes, &mut file, &mut |read| bar.inc(read));
     bar.finish_and_clear();
+    let digests = digests.map_err(|error| unreadable(&error))?;
     Ok(Given { path: path.to_owned(), content: Content::Artifact(vec![digests.sha256, digests.sha512]) })
 }
 
