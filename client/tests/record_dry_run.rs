@@ -60,7 +60,7 @@ fn stderr(output: &Output) -> String {
 /// What was said, but for the commit that the folder is at.
 fn without_commit(output: &Output) -> String {
     let text = stderr(output);
-    text.lines().filter(|line| !line.ends_with("(git HEAD)")).map(|line| format!("{line}\n")).collect()
+    text.split_inclusive('\n').filter(|line| !line.ends_with("(git HEAD)\n")).collect()
 }
 
 const GITHUB: &[(&str, &str)] = &[

@@ -178,7 +178,8 @@ impl Ledger {
             logged.clone().verify(envelope.bytes(), &self.trust).map_err(LedgerError::Check)?;
             Vec::new()
         } else {
-            self.check_duplicate(envelope, logged.entry()).await?
+            // Rare, and large as a future.
+            Box::pin(self.check_duplicate(envelope, logged.entry())).await?
         };
         Ok(Recorded { logged, duplicate: response.duplicate, also })
     }

@@ -237,8 +237,8 @@ fn dry_run(found: Vec<Found>, context: &Context) -> Result<Outcome, Failure> {
                 "content": envelope.content().to_string(),
             }))?,
             Ok(envelope) => {
-                let (place, content) = (escape_line(&place), envelope.content());
-                context.output.print(format!("{place}: DSSE envelope, content {content}\n"))?;
+                let (file, digest) = (escape_line(&place), envelope.content());
+                context.output.print(format!("{file}: DSSE envelope, content {digest}\n"))?;
             }
             Err(failure) => {
                 report(&place, &failure, context)?;
