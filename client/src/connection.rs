@@ -4,6 +4,7 @@
 //! gives the first entry.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use custody_wire::v1::query_client::QueryClient;
@@ -26,6 +27,36 @@ pub struct Connection {
     channel: Channel,
     server: String,
     patience: Patience,
+    on_retry: Option<OnRetry>,
+}
+
+/// Is told of each pause before a call is tried again.
+#[derive(Clone)]
+pub struct OnRetry(Arc<dyn Fn(&Retry<'_>) + Send + Sync>);
+
+/// A pause before a call is tried again.
+#[derive(Debug)]
+pub struct Retry<'a> {
+    /// Why the last attempt failed.
+    pub error: &'a CallError,
+    /// How long the call has taken so far.
+    pub waited: Duration,
+    /// For how long it is tried again.
+    pub left: Duration,
+}
+
+impl OnRetry {
+    /// Wraps what is to be called.
+    #[must_use]
+    pub fn new(tell: impl Fn(&Retry<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+}
+
+impl std::fmt::Debug for OnRetry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("OnRetry")
+    }
 }
 
 /// How long calls may take.
@@ -112,7 +143,12 @@ impl Connection {
             .http2_keep_alive_interval(Duration::from_secs(20))
             .user_agent(concat!("custody/", env!("CARGO_PKG_VERSION")))
             .map_err(|_| form())?;
-        Ok(Self { channel: endpoint.connect_lazy(), server: server.to_owned(), patience })
+        Ok(Self { channel: endpoint.connect_lazy(), server: server.to_owned(), patience, on_retry: None })
+    }
+
+    /// Returns the same connection, telling of retries.
+    pub(crate) fn telling(self, on_retry: Option<OnRetry>) -> Self {
+        Self { on_retry, ..self }
     }
 
     /// Returns the address.
@@ -162,8 +198,12 @@ impl Connection {
                 return Err(error);
             }
             tracing::debug!(%error, ?pause, "trying again");
+            let waited = start.elapsed();
+            if let Some(OnRetry(tell)) = &self.on_retry {
+                tell(&Retry { error: &error, waited, left: patience.saturating_sub(waited) });
+            }
             said = Some(error);
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(jittered(pause)).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
@@ -226,6 +266,16 @@ impl Connection {
     fn timed_out(&self) -> CallError {
         CallError::TimedOut { server: self.server.clone(), after: self.patience.timeout }
     }
+}
+
+/// Returns between half of a pause and all of it: callers whom one server left at once must not come back at once.
+fn jittered(pause: Duration) -> Duration {
+    let mut byte = [0];
+    // Without randomness the pause is a whole one.
+    let filled = getrandom::fill(&mut byte).is_ok();
+    let [random] = byte;
+    let part = if filled { u32::from(random) } else { 255 };
+    pause / 2 + pause * part / 510
 }
 
 /// Makes a request that carries its deadline, so that the server stops when nobody waits any more.

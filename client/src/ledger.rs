@@ -17,7 +17,7 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::FieldError;
 
 use crate::check::CheckError;
-use crate::connection::{AddressError, CallError, Connection, Patience};
+use crate::connection::{AddressError, CallError, Connection, OnRetry, Patience};
 use crate::memory::{Memory, MemoryError};
 use crate::pin::Pin;
 use crate::trust::{ReplayError, Trust, TrustFileError};
@@ -42,6 +42,8 @@ pub struct Options {
     pub state_dir: PathBuf,
     /// Trust that was read from a file the caller named; it is used when it is newer than the memory's.
     pub trust: Option<Trust>,
+    /// Told of each pause before a call is tried again.
+    pub on_retry: Option<OnRetry>,
 }
 
 /// One log on one server.

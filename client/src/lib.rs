@@ -18,6 +18,7 @@
 //!     pin: "example.com/log+sha256:<digest of entry 0>".parse()?,
 //!     state_dir: "/var/lib/my-tool/custody".into(),
 //!     trust: None,
+//!     on_retry: None,
 //! })
 //! .await?;
 //! let entry = ledger.entry("1042".parse()?).await?;
@@ -40,10 +41,11 @@ pub mod make;
 pub mod memory;
 pub mod pin;
 pub mod sign;
+pub mod spool;
 pub mod trust;
 
 pub use check::{Checked, Level, Logged, Verified};
-pub use connection::Patience;
+pub use connection::{OnRetry, Patience, Retry};
 pub use ledger::{Ledger, LedgerError, Options, RecordError, Recorded};
 pub use pin::Pin;
 pub use trust::{Trust, TrustFile};

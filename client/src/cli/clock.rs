@@ -14,6 +14,12 @@ impl Clock {
         Self(system_now)
     }
 
+    /// Returns a clock of a test.
+    #[cfg(test)]
+    pub(crate) const fn standing(now: fn() -> Timestamp) -> Self {
+        Self(now)
+    }
+
     /// Returns the time now.
     pub(crate) fn now(self) -> Timestamp {
         (self.0)()

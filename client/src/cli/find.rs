@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use custody_client::ledger::{At, Condition, Moment, Query, check_any};
+use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::{Checked, Ledger, Level};
 use custody_evidence::fact::Field;
-use custody_log::Timestamp;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
 use serde_json::json;
 
@@ -71,19 +70,19 @@ pub(crate) struct Args {
     secret: Vec<String>,
     /// What happened at or after this time (as claimed, capped by ledger time).
     #[arg(long, value_name = "TIME", value_parser = times::time)]
-    since: Option<Timestamp>,
+    since: Option<times::When>,
     /// What happened before this time.
     #[arg(long, value_name = "TIME", value_parser = times::time)]
-    until: Option<Timestamp>,
+    until: Option<times::When>,
     /// What the ledger learned at or after this time or entry.
     #[arg(long, value_name = "TIME|index:N", value_parser = times::moment)]
-    recorded_since: Option<Moment>,
+    recorded_since: Option<times::Bound>,
     /// What the ledger learned before this time or entry.
     #[arg(long, value_name = "TIME|index:N", value_parser = times::moment)]
-    recorded_until: Option<Moment>,
+    recorded_until: Option<times::Bound>,
     /// Answer as of this tree size or time.
     #[arg(long, value_name = "SIZE|TIME", value_parser = times::at)]
-    at: Option<At>,
+    at: Option<times::Point>,
     /// The most entries to list.
     #[arg(long, default_value_t = FIND_LIMIT_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=i64::from(FIND_LIMIT_MAX)))]
     limit: u32,
@@ -206,11 +205,11 @@ async fn questions(
     }
     let question = |conditions| Query {
         conditions,
-        since: args.since,
-        until: args.until,
-        recorded_since: args.recorded_since,
-        recorded_until: args.recorded_until,
-        at: args.at.unwrap_or_default(),
+        since: args.since.map(|when| when.before(context.clock)),
+        until: args.until.map(|when| when.before(context.clock)),
+        recorded_since: args.recorded_since.map(|bound| bound.moment(context.clock)),
+        recorded_until: args.recorded_until.map(|bound| bound.moment(context.clock)),
+        at: args.at.map(|point| point.at(context.clock)).unwrap_or_default(),
         limit: args.limit,
         next: args.next,
     };
@@ -229,8 +228,8 @@ async fn subject_conditions(
         return Ok(conditions);
     }
     let size = match args.at {
-        Some(At::Size(size)) => Some(size),
-        Some(At::Time(_) | At::Newest) | None => None,
+        Some(times::Point::Size(size)) => Some(size),
+        Some(times::Point::When(_)) | None => None,
     };
     match resolve(ledger, text, size, context).await? {
         Target::Nodes(nodes) => nodes.iter().map(subject).collect(),

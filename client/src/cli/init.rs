@@ -54,6 +54,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             Some(Anchor::Trust(trust)) => Some(*trust),
             Some(Anchor::Pin(_)) | None => None,
         },
+        on_retry: None,
     };
     // Nothing is believed by this: the pin decides, and it is confirmed before the configuration is written.
     let mut ledger = Ledger::open(options).await?;

@@ -2,6 +2,7 @@
 
 mod audit;
 pub(crate) mod clock;
+mod completions;
 mod config;
 mod entry_view;
 pub(crate) mod environment;
@@ -13,12 +14,14 @@ mod init;
 mod inspect;
 mod key;
 pub(crate) mod layers;
+mod man;
 pub(crate) mod output;
 mod receipt;
 mod record;
 pub(crate) mod session;
 pub(crate) mod settings;
 mod show;
+mod spool;
 pub(crate) mod things;
 pub(crate) mod times;
 mod trace;
@@ -70,6 +73,12 @@ enum Command {
     Trust(trust::Args),
     /// Work with receipts.
     Receipt(receipt::Args),
+    /// List and record what was kept while the server was away.
+    Spool(spool::Args),
+    /// Print the completions for a shell.
+    Completions(completions::Args),
+    /// Print the manual page, or write a page for each command.
+    Man(man::Args),
     /// Print each setting and where its value came from.
     Config(config::Args),
 }
@@ -127,6 +136,10 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Audit(args) => audit::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,
         Command::Receipt(args) => receipt::run(args, context).await,
+        Command::Spool(args) => spool::run(args, context).await,
+        // Settings of this machine have no place in them: the command is made anew, without the layers.
+        Command::Completions(args) => completions::run(&args, Cli::command(), context),
+        Command::Man(args) => man::run(&args, Cli::command(), context),
         Command::Config(args) => config::run(args, context).await,
         Command::Key(args) => key::run(args, context).await,
         Command::Record(args) => record::run(*args, context).await,

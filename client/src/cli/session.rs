@@ -1,11 +1,12 @@
 //! From settings to an open log: what every command that talks to the server starts with.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use custody_client::freshness::Freshness;
 use custody_client::trust::TrustFileError;
-use custody_client::{Ledger, Options, Patience, Pin, Trust, TrustFile};
+use custody_client::{Ledger, OnRetry, Options, Patience, Pin, Trust, TrustFile};
 
 use serde_json::{Value, json};
 
@@ -52,10 +53,31 @@ pub(crate) async fn open_for(context: &Context, retry_for: Duration) -> Result<L
             Anchor::Pin(_) => None,
             Anchor::Trust(trust) => Some(*trust),
         },
+        on_retry: Some(tell_retries(context)),
     };
     let mut ledger = Ledger::open(options).await?;
     tell(&mut ledger, context);
     Ok(ledger)
+}
+
+/// How long a call is tried again before the user is told, and how often they are told after that. Most servers are
+/// back before.
+const FIRST_NOTICE: Duration = Duration::from_secs(2);
+const NEXT_NOTICE: Duration = Duration::from_secs(15);
+
+/// Says on stderr that a call is tried again, why, and for how long.
+fn tell_retries(context: &Context) -> OnRetry {
+    let (output, next) = (context.output, Mutex::new(FIRST_NOTICE));
+    OnRetry::new(move |retry| {
+        let mut next = next.lock().unwrap_or_else(PoisonError::into_inner);
+        if retry.waited < FIRST_NOTICE {
+            // Another call.
+            *next = FIRST_NOTICE;
+        } else if retry.waited >= *next {
+            *next = retry.waited + NEXT_NOTICE;
+            output.note(format!("{}; trying again for {} s", retry.error, retry.left.as_secs()));
+        }
+    })
 }
 
 /// Tells the user what the log's state means for them: warnings, expiry, staleness.
@@ -140,7 +162,7 @@ pub(crate) fn read_trust_file(path: &Path) -> Result<Trust, Failure> {
     })
 }
 
-fn no_pin(server: &str) -> Failure {
+pub(crate) fn no_pin(server: &str) -> Failure {
     Failure::usage("no_trust_pin", "no log is pinned: without a pin no answer can be checked").hint(format!(
         "run `custody init --server {server} --trust ORIGIN+DIGEST`, or set CUSTODY_TRUST, with the pin that the log's \
          operator gave you"

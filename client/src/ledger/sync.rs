@@ -50,7 +50,7 @@ impl Ledger {
     /// Opens a log: replays its trust from the pin, and checks that what it shows now contains what it showed
     /// before. What was learned is remembered.
     pub async fn open(options: Options) -> Result<Self, LedgerError> {
-        let connection = Connection::new(&options.server, options.patience)?;
+        let connection = Connection::new(&options.server, options.patience)?.telling(options.on_retry);
         let memory = Memory::of(&options.state_dir, &options.pin);
         let remembered = remembered_trust(&memory, &options.pin)?;
         let given = options.trust.filter(|trust| *trust.pin() == options.pin);

@@ -109,7 +109,7 @@ async fn honest_answers_read_as_written_here() {
         case("trace_unknown_file", 4, &["trace", "unknown"]),
         case("trace_unknown_name", 4, &["trace", "absent"]),
         case("trace_bad_thing", 2, &["trace", "sha256:12"]),
-        case("trace_relative_time", 2, &["trace", &digest, "--at", "2h"]),
+        case("trace_relative_time", 2, &["trace", &digest, "--at", "3.dayz.ago"]),
         case("find", 0, &["find", "--subject", "app.tar.gz"]),
         case("find_json", 0, &["find", "--subject", &digest, "-o", "json"]),
         case("find_at_time", 0, &["find", "--subject", &digest, "--at", SECOND]),

@@ -23,4 +23,5 @@ mod rollback_and_fork;
 mod services;
 mod shutdown;
 mod slow_peers;
+mod spool;
 mod starts;

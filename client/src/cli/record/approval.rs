@@ -3,9 +3,8 @@
 use custody_client::make::custody;
 use custody_evidence::identity::Identity;
 use custody_evidence::predicate::{Approval, CustodyPredicate as _, Name};
-use custody_log::Timestamp;
 
-use super::flags::{Common, name, time, unmade};
+use super::flags::{Common, When, name, time, unmade};
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -24,10 +23,10 @@ pub(crate) struct Args {
     reason: Option<String>,
     /// When the approval ends [default: never].
     #[arg(long, value_name = "TIME", value_parser = time)]
-    until: Option<Timestamp>,
+    until: Option<When>,
     /// When it was given [default: now]. A step that may run again gives it, so that it records the same content.
     #[arg(long, value_name = "TIME", value_parser = time)]
-    at: Option<Timestamp>,
+    at: Option<When>,
     #[command(flatten)]
     common: Common,
 }
@@ -49,14 +48,15 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
                     &Identity::from(args.common.sending.choose(context)?.key.id()).to_string(),
                 )?,
             };
-            let at = args.at.unwrap_or_else(|| context.clock.now());
-            if args.until.is_some_and(|until| until <= at) {
+            let at = args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock));
+            let until = args.until.map(|until| until.ahead(context.clock));
+            if until.is_some_and(|until| until <= at) {
                 return Err(Failure::usage(
                     "bad_time",
                     "--until is not later than --at: the approval would never hold",
                 ));
             }
-            let predicate = Approval { target, approver, at, reason: args.reason, until: args.until };
+            let predicate = Approval { target, approver, at, reason: args.reason, until };
             custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?
         }
     };

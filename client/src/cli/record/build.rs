@@ -5,9 +5,8 @@ use std::path::PathBuf;
 
 use custody_client::make::{Build, Dependency};
 use custody_evidence::predicate::slsa_v1;
-use custody_log::Timestamp;
 
-use super::flags::{Common, time, unmade};
+use super::flags::{Common, When, time, unmade};
 use super::send;
 use super::surroundings::{self, Found, Place};
 use crate::cli::Context;
@@ -32,10 +31,10 @@ pub(crate) struct Args {
     run_url: Option<String>,
     /// When the build started [default: from CI, where it says so].
     #[arg(long, value_name = "TIME", value_parser = time)]
-    started_on: Option<Timestamp>,
+    started_on: Option<When>,
     /// When the build finished.
     #[arg(long, value_name = "TIME", value_parser = time)]
-    finished_on: Option<Timestamp>,
+    finished_on: Option<When>,
     /// What went into the build: a package URL or URI, with `=<digest>` if it is known. Can be given several times.
     #[arg(long = "dependency", value_name = "PURL=DIGEST")]
     dependencies: Vec<Dependency>,
@@ -79,8 +78,8 @@ fn build(args: &Args, context: &Context) -> Result<Build, Failure> {
         reference: around.reference(args.place.reference.as_deref(), &commit),
         commit,
         run: around.run(args.run_url.as_deref()).map_err(missing)?,
-        started: args.started_on.or(started),
-        finished: args.finished_on,
+        started: args.started_on.map(|when| when.before(context.clock)).or(started),
+        finished: args.finished_on.map(|when| when.before(context.clock)),
         parameters,
         dependencies: args.dependencies.clone(),
         job: around.job,

@@ -3,9 +3,9 @@
 use clap::ValueEnum;
 use custody_client::make::custody;
 use custody_evidence::predicate::{self, CustodyPredicate as _, Deployment, Name};
-use custody_log::{LeafIndex, Timestamp};
+use custody_log::LeafIndex;
 
-use super::flags::{Common, time, unmade};
+use super::flags::{Common, When, time, unmade};
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -30,7 +30,7 @@ pub(crate) struct Args {
     verdict_entry: Option<LeafIndex>,
     /// When [default: now]. A step that may run again gives it, so that it records the same content.
     #[arg(long, value_name = "TIME", value_parser = time)]
-    at: Option<Timestamp>,
+    at: Option<When>,
     #[command(flatten)]
     common: Common,
 }
@@ -67,7 +67,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
                 workload: args.workload,
                 cluster: args.cluster,
                 action: args.action.into(),
-                at: args.at.unwrap_or_else(|| context.clock.now()),
+                at: args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock)),
                 verdict: args.verdict_entry,
             };
             custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?

@@ -11,11 +11,11 @@ use custody_evidence::dsse::{Envelope, MAX_ENVELOPE};
 use serde_json::json;
 
 use super::flags::Delivery;
-use super::send;
+use super::send::{self, Sent};
 use crate::cli::Context;
 use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::output::escape_line;
-use crate::cli::{file, session};
+use crate::cli::{file, session, spool};
 
 /// Envelopes that were signed elsewhere: DSSE, one a file or one a line. The kind is told from the bytes.
 #[derive(Debug, clap::Args)]
@@ -62,36 +62,28 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if found.len() == 1 {
         let only = found.remove(0);
         let envelope = only.envelope?;
-        let mut ledger = session::open_for(context, args.delivery.retry_for).await?;
-        return one(&mut ledger, &envelope, &args.delivery, context).await;
+        send::check_receipt(&args.delivery)?;
+        match send::deliver(&envelope, &args.delivery, context).await? {
+            Sent::Recorded(recorded) if context.output.is_json() => {
+                context.output.print_json(&send::document(&recorded))?;
+            }
+            Sent::Recorded(recorded) => context.output.print(send::text(&recorded, None, &args.delivery))?,
+            Sent::Spooled => {}
+        }
+        return Ok(Outcome::Yes);
     }
-    let mut ledger = session::open_for(context, args.delivery.retry_for).await?;
-    several(&mut ledger, found, &args.delivery, context).await
-}
-
-async fn one(
-    ledger: &mut Ledger,
-    envelope: &Envelope,
-    delivery: &Delivery,
-    context: &Context,
-) -> Result<Outcome, Failure> {
-    send::check_receipt(delivery)?;
-    let recorded = send::envelope_to(ledger, envelope, context).await?;
-    if let Some(path) = &delivery.receipt {
-        send::write_receipt(path, &recorded)?;
-    }
-    if context.output.is_json() {
-        context.output.print_json(&send::document(&recorded))?;
-    } else {
-        context.output.print(send::text(&recorded, None, delivery))?;
-    }
-    Ok(Outcome::Yes)
+    let ledger = match session::open_for(context, args.delivery.retry_for).await {
+        Err(away) if args.delivery.spool.is_some() && spool::is_away(&away) => Err(away),
+        opened => Ok(opened?),
+    };
+    several(ledger, found, &args.delivery, context).await
 }
 
 /// Each envelope has its own outcome, one line each, in the order of the files. What could not be found out ends the
-/// work: the server is away, and would be asked in vain for each of the others.
+/// work: the server is away, and would be asked in vain for each of the others. With `--spool` these are kept; `ledger`
+/// is why the server is away if it was never there.
 async fn several(
-    ledger: &mut Ledger,
+    ledger: Result<Ledger, Failure>,
     found: Vec<Found>,
     delivery: &Delivery,
     context: &Context,
@@ -108,6 +100,11 @@ async fn several(
             Err(failure) => lines.take(at, Err(failure.clone())),
         }
     }
+    let mut ledger = match (ledger, &delivery.spool) {
+        (Ok(ledger), _) => ledger,
+        (Err(away), Some(file)) => return lines.keep_rest(file, &away),
+        (Err(away), None) => return Err(away),
+    };
     let bar = context.output.count_bar("recording", u64::try_from(envelopes.len()).unwrap_or(u64::MAX));
     let told = ledger
         .record_all(&envelopes, &mut |at, result| {
@@ -121,7 +118,12 @@ async fn several(
     for warning in ledger.take_warnings() {
         context.output.warn(warning);
     }
-    told.map_err(|error| lines.hinted(Failure::from(error)))?;
+    let told = told.map_err(Failure::from);
+    let away = told.as_ref().err().or(lines.broken.as_ref()).filter(|away| spool::is_away(away)).cloned();
+    if let (Some(away), Some(file)) = (away, &delivery.spool) {
+        return lines.keep_rest(file, &away);
+    }
+    told.map_err(|failure| lines.hinted(failure))?;
     lines.finish()
 }
 
@@ -208,6 +210,21 @@ impl<'a> Lines<'a> {
         let (done, total) = (self.printed, self.found.len());
         failure
             .hint(format!("{done} of {total} envelopes were tried before; record them all again: it is safe"))
+    }
+
+    /// Keeps in the spool what has no answer, and prints the rest in its order.
+    fn keep_rest(mut self, file: &Path, away: &Failure) -> Result<Outcome, Failure> {
+        self.context.output.warn(format!("{}: the rest is not recorded yet", away.message));
+        let (found, delivery, context) = (self.found, self.delivery, self.context);
+        for (at, Found { place, envelope }) in found.iter().enumerate().skip(self.printed) {
+            self.printed = at;
+            match (self.waiting.remove(&at), envelope) {
+                (Some(result), _) if !unknown(&result) => self.print_one(result)?,
+                (_, Ok(envelope)) => send::keep(file, envelope, away, Some(place), delivery, context)?,
+                (_, Err(failure)) => self.print_one(Err(failure.clone()))?,
+            }
+        }
+        ended(&self.failed, found.len())
     }
 
     fn finish(mut self) -> Result<Outcome, Failure> {

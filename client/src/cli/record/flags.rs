@@ -12,7 +12,8 @@ use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::key;
 use crate::cli::settings::duration;
-pub(super) use crate::cli::times::time;
+use crate::cli::spool;
+pub(super) use crate::cli::times::{When, time};
 
 /// Flags that every kind takes.
 #[derive(Debug, clap::Args)]
@@ -54,6 +55,10 @@ pub(super) struct Delivery {
     /// How long to try again when the server cannot be reached.
     #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
     pub(super) retry_for: Duration,
+    /// When the server is away after the retries, keep the signed envelope and exit 0; `custody spool flush` records it
+    /// later, also from another machine [default FILE: the log's own, in the state directory].
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = spool::OWN)]
+    pub(super) spool: Option<PathBuf>,
 }
 
 /// The largest predicate: an envelope of 64 MiB holds base64 of at most three quarters of it.

@@ -9,7 +9,7 @@ mod generic;
 mod promotion;
 mod review;
 mod sbom;
-mod send;
+pub(super) mod send;
 mod source;
 mod surroundings;
 

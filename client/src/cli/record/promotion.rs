@@ -2,9 +2,8 @@
 
 use custody_client::make::custody;
 use custody_evidence::predicate::{CustodyPredicate as _, Name, Promotion};
-use custody_log::Timestamp;
 
-use super::flags::{Common, time, unmade};
+use super::flags::{Common, When, time, unmade};
 use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -26,7 +25,7 @@ pub(crate) struct Args {
     ref_after: Option<Name>,
     /// When it moved [default: now]. A step that may run again gives it, so that it records the same content.
     #[arg(long, value_name = "TIME", value_parser = time)]
-    at: Option<Timestamp>,
+    at: Option<When>,
     #[command(flatten)]
     common: Common,
 }
@@ -37,7 +36,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let made = match (args.common.given(Promotion::TYPE, &subjects)?, args.from, args.to) {
         (Some(made), _, _) => made,
         (None, Some(from), Some(to)) => {
-            let at = args.at.unwrap_or_else(|| context.clock.now());
+            let at = args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock));
             let predicate =
                 Promotion { from, to, at, ref_before: args.ref_before, ref_after: args.ref_after };
             custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?

@@ -2,9 +2,8 @@
 
 use custody_client::make::custody;
 use custody_evidence::predicate::{CustodyPredicate as _, Name, Review};
-use custody_log::Timestamp;
 
-use super::flags::{Common, name, time, unmade};
+use super::flags::{Common, When, name, time, unmade};
 use super::send;
 use super::surroundings::{Found, Place};
 use crate::cli::Context;
@@ -20,7 +19,7 @@ pub(crate) struct Args {
     reviewers: Vec<Name>,
     /// When the last of them approved it, as the review tool says.
     #[arg(long, value_name = "TIME", value_parser = time)]
-    approved_at: Option<Timestamp>,
+    approved_at: Option<When>,
     /// Where the review can be read [default: the pull or merge request that CI builds].
     #[arg(long, value_name = "URL")]
     change_url: Option<String>,
@@ -32,7 +31,10 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let found = args.place.find(context)?;
     let subjects = found.subjects(&args.common, context)?;
-    let made = match (args.common.given(Review::TYPE, &subjects)?, args.approved_at) {
+    let made = match (
+        args.common.given(Review::TYPE, &subjects)?,
+        args.approved_at.map(|when| when.before(context.clock)),
+    ) {
         (Some(made), _) => made,
         (None, None) => {
             return Err(Failure::usage("missing_flag", "a review needs --approved-at TIME")

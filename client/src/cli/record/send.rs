@@ -1,5 +1,6 @@
 //! Signs, sends, and says what came out.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use custody_client::ledger::Progress;
@@ -14,7 +15,7 @@ use super::flags::{Delivery, Sending};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::escape_line;
-use crate::cli::session;
+use crate::cli::{session, spool};
 
 /// Signs the statement and records it; with `--dry-run`, prints it.
 pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context) -> Result<Outcome, Failure> {
@@ -35,18 +36,79 @@ pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context)
         return Ok(Outcome::Yes);
     }
     check_receipt(&sending.delivery)?;
-    let mut ledger = session::open_for(context, sending.delivery.retry_for).await?;
-    let recorded = envelope_to(&mut ledger, &envelope, context).await?;
-    if let Some(path) = &sending.delivery.receipt {
-        write_receipt(path, &recorded)?;
-    }
-    if context.output.is_json() {
-        context.output.print_json(&document(&recorded))?;
-    } else {
-        let ours = (chosen.key.id(), chosen.from.clone());
-        context.output.print(text(&recorded, Some(ours), &sending.delivery))?;
+    let ours = (chosen.key.id(), chosen.from.clone());
+    match deliver(&envelope, &sending.delivery, context).await? {
+        Sent::Recorded(recorded) if context.output.is_json() => {
+            context.output.print_json(&document(&recorded))?;
+        }
+        Sent::Recorded(recorded) => context.output.print(text(&recorded, Some(ours), &sending.delivery))?,
+        Sent::Spooled => {}
     }
     Ok(Outcome::Yes)
+}
+
+/// What became of an envelope.
+pub(super) enum Sent {
+    /// It is in the log.
+    Recorded(Box<Recorded>),
+    /// It waits in the spool, and the user was told.
+    Spooled,
+}
+
+/// Records one envelope and writes the receipt; or keeps it, if the server is away and the user asked for that.
+pub(super) async fn deliver(
+    envelope: &Envelope,
+    delivery: &Delivery,
+    context: &Context,
+) -> Result<Sent, Failure> {
+    let recorded = match session::open_for(context, delivery.retry_for).await {
+        Ok(mut ledger) => envelope_to(&mut ledger, envelope, context).await,
+        Err(failure) => Err(failure),
+    };
+    match (recorded, &delivery.spool) {
+        (Err(away), Some(file)) if spool::is_away(&away) => {
+            keep(file, envelope, &away, None, delivery, context)?;
+            Ok(Sent::Spooled)
+        }
+        (recorded, _) => {
+            let recorded = recorded?;
+            if let Some(path) = &delivery.receipt {
+                write_receipt(path, &recorded)?;
+            }
+            Ok(Sent::Recorded(Box::new(recorded)))
+        }
+    }
+}
+
+/// Keeps an envelope in the spool, and says so. `place` is the file it came from.
+pub(super) fn keep(
+    file: &Path,
+    envelope: &Envelope,
+    away: &Failure,
+    place: Option<&str>,
+    delivery: &Delivery,
+    context: &Context,
+) -> Result<(), Failure> {
+    let path = spool::keep(file, envelope, away, context)?;
+    if place.is_none() {
+        context.output.warn(format!("{}: not recorded yet", away.message));
+    }
+    if let Some(receipt) = &delivery.receipt {
+        context.output.warn(format!(
+            "{} is not written: there is no receipt before the envelope is recorded; `custody spool flush --receipts DIR` \
+             writes it",
+            receipt.display()
+        ));
+    }
+    if context.output.is_json() {
+        let mut line = spool::document(envelope, &path, away);
+        if let (Some(place), Some(members)) = (place, line.as_object_mut()) {
+            members.insert("file".to_owned(), json!(place));
+        }
+        return context.output.print_json(&line);
+    }
+    let place = place.map_or_else(String::new, |place| format!("{place}: "));
+    context.output.print(format!("{place}{}", spool::text(envelope, &path)))
 }
 
 /// Records one envelope, with a progress bar while it is sent.
@@ -76,7 +138,7 @@ pub(super) fn check_receipt(delivery: &Delivery) -> Result<(), Failure> {
 }
 
 /// Writes the receipt so that the file is there whole or not at all.
-pub(super) fn write_receipt(path: &std::path::Path, recorded: &Recorded) -> Result<(), Failure> {
+pub(in crate::cli) fn write_receipt(path: &Path, recorded: &Recorded) -> Result<(), Failure> {
     replace(path, &recorded.logged.receipt().receipt().encode()).map_err(|error| {
         let index = recorded.logged.entry().index;
         Failure::usage(
@@ -88,7 +150,7 @@ pub(super) fn write_receipt(path: &std::path::Path, recorded: &Recorded) -> Resu
 }
 
 /// Returns the object that `-o json` prints.
-pub(super) fn document(recorded: &Recorded) -> Value {
+pub(in crate::cli) fn document(recorded: &Recorded) -> Value {
     let (entry, receipt) = (recorded.logged.entry(), recorded.logged.receipt());
     let checkpoint = receipt.checkpoint().checkpoint();
     json!({

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     thing: String,
     /// Answer as of this tree size or time.
     #[arg(long, value_name = "SIZE|TIME", value_parser = times::at)]
-    at: Option<At>,
+    at: Option<times::Point>,
     /// How many edges away from the THING [default: as far as the server's bounds allow].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     depth: Option<u32>,
@@ -81,15 +81,16 @@ struct CheckedEdge {
 /// Traces a THING.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut ledger = session::open(context).await?;
-    let size = match args.at {
-        Some(At::Size(size)) => Some(size),
-        Some(At::Time(_) | At::Newest) | None => None,
+    let at = args.at.map(|point| point.at(context.clock)).unwrap_or_default();
+    let size = match at {
+        At::Size(size) => Some(size),
+        At::Time(_) | At::Newest => None,
     };
     let nodes = match resolve(&mut ledger, &args.thing, size, context).await? {
         Target::Nodes(nodes) => nodes,
         Target::Entry(index) => vec![subject_of(&mut ledger, index).await?],
     };
-    let chain = trace(&mut ledger, args, nodes, context).await?;
+    let chain = trace(&mut ledger, args, nodes, at, context).await?;
     if context.output.is_json() {
         context.output.print_json(&document(&chain, ledger.trust()))?;
     } else {
@@ -103,12 +104,13 @@ async fn trace(
     ledger: &mut Ledger,
     args: Args,
     nodes: Vec<Node>,
+    asked: At,
     context: &Context,
 ) -> Result<Chain, Failure> {
     let mut answers: Vec<Traced> = Vec::with_capacity(nodes.len());
     for node in &nodes {
         let first = answers.first().map(|answer| At::Size(answer.as_of.size));
-        let at = first.or(args.at).unwrap_or_default();
+        let at = first.unwrap_or(asked);
         answers.push(ledger.trace(node, at, args.depth.unwrap_or(0)).await?);
     }
     // What names the best fit comes first; what nothing names says nothing.

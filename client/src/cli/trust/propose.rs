@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use custody_client::memory::replace;
 use custody_evidence::key::PublicKey;
 use custody_evidence::trust::{RoleName, TrustDocument, TrustMembers, WriterRule, statement_of};
-use custody_log::Timestamp;
 use serde_json::json;
 
 use super::show::changes;
@@ -35,9 +34,9 @@ pub(crate) struct Args {
     /// Remove the writer rule of this name. Repeatable.
     #[arg(long, value_name = "NAME")]
     remove_writer: Vec<String>,
-    /// When the document expires.
+    /// When the document expires: a time, or how long from now, such as `90d` or `1.year`.
     #[arg(long, value_name = "TIME", value_parser = times::time)]
-    expires: Option<Timestamp>,
+    expires: Option<times::When>,
 }
 
 /// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB.
@@ -52,7 +51,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         None => before.members().clone(),
     };
     members.version = before.version().saturating_add(1);
-    edit(&mut members, &args)?;
+    edit(&mut members, &args, context)?;
     let after = TrustDocument::new(members).map_err(|error| {
         Failure::no("bad_trust_document", error.to_string())
             .hint("correct it; the server would refuse it as well")
@@ -95,7 +94,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(Outcome::Yes)
 }
 
-fn edit(members: &mut TrustMembers, args: &Args) -> Result<(), Failure> {
+fn edit(members: &mut TrustMembers, args: &Args, context: &Context) -> Result<(), Failure> {
     for name in &args.remove_writer {
         let before = members.writers.len();
         members.writers.retain(|rule| rule.name != *name);
@@ -121,7 +120,7 @@ fn edit(members: &mut TrustMembers, args: &Args) -> Result<(), Failure> {
         members.writers.push(rule);
     }
     if let Some(expires) = args.expires {
-        members.expires = expires;
+        members.expires = expires.ahead(context.clock);
     }
     Ok(())
 }

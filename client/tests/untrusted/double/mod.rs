@@ -131,6 +131,7 @@ impl Server {
             pin: self.pin(),
             state_dir: dir.to_owned(),
             trust: None,
+            on_retry: None,
         }
     }
 
