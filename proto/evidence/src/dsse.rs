@@ -20,6 +20,8 @@ mod parse;
 mod tests;
 mod verify;
 
+use std::sync::OnceLock;
+
 use custody_log::{ContentDigest, EnvelopeDigest};
 
 use crate::json::JsonError;
@@ -147,6 +149,7 @@ pub struct Signature {
 #[derive(Clone)]
 pub struct Envelope {
     bytes: Vec<u8>,
+    digest: OnceLock<EnvelopeDigest>,
     payload_type: String,
     pae: Pae,
     signatures: Vec<Signature>,
@@ -220,6 +223,12 @@ impl Envelope {
         &self.bytes
     }
 
+    /// Gives the exact bytes that were parsed back, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Returns the payload type, which is signed.
     #[must_use]
     pub fn payload_type(&self) -> &str {
@@ -244,10 +253,10 @@ impl Envelope {
         self.pae.digest()
     }
 
-    /// Returns the digest of the exact bytes.
+    /// Returns the digest of the exact bytes. It is made once.
     #[must_use]
     pub fn digest(&self) -> EnvelopeDigest {
-        EnvelopeDigest::of(&self.bytes)
+        *self.digest.get_or_init(|| EnvelopeDigest::of(&self.bytes))
     }
 
     /// Returns the signatures in the envelope's order, none of them verified. At least one.

@@ -77,17 +77,19 @@ impl Reading {
 
 /// Reads an entry with what is kept beside it. The same bytes give the same reading (for one reader version);
 /// what cannot be read is left out, and never an error: admission refused it, or a redaction erased it.
-pub fn read(index: LeafIndex, stored: &Stored) -> Result<Reading, IndexError> {
+pub fn read(index: LeafIndex, stored: Stored) -> Result<Reading, IndexError> {
     let entry = IndexedEntry::decode(index, &stored.entry)?;
-    let facts = stored.envelope.as_deref().and_then(facts_of).unwrap_or_default();
+    let Stored { record, envelope, .. } = stored;
+    let facts = envelope.and_then(facts_of).unwrap_or_default();
     let mut terms = facts.terms();
-    terms.extend(stored.record.as_deref().map(record_terms).unwrap_or_default());
+    terms.extend(record.as_deref().map(record_terms).unwrap_or_default());
     let leading = terms.iter().filter_map(leading_of).collect();
     Ok(Reading { entry, facts, terms, leading })
 }
 
-fn facts_of(envelope: &[u8]) -> Option<Facts> {
-    let envelope = Envelope::parse(envelope).ok()?;
+fn facts_of(envelope: Vec<u8>) -> Option<Facts> {
+    // The bytes may be 64 MiB: they are not copied.
+    let envelope = Envelope::from_vec(envelope).ok()?;
     let statement = Statement::parse(envelope.payload()).ok()?;
     Some(fact::read(&statement))
 }
@@ -161,7 +163,7 @@ mod tests {
         let written = Written::new();
         let mut stored = written.stored(index(0)).unwrap();
         stored.record = Some(record());
-        let reading = read(index(0), &stored).unwrap();
+        let reading = read(index(0), stored).unwrap();
         assert!(has(&reading, Field::Signer, &format!("key:{}", "e".repeat(64))));
         assert!(!has(&reading, Field::Signer, &format!("key:{}", "f".repeat(64))));
         assert!(has(&reading, Field::Submitter, "https://token.test#repo:acme/api"));
@@ -173,12 +175,12 @@ mod tests {
         let written = Written::new();
         for envelope in [None, Some(b"noise".to_vec())] {
             let stored = Stored { record: Some(record()), envelope, ..written.stored(index(0)).unwrap() };
-            let reading = read(index(0), &stored).unwrap();
+            let reading = read(index(0), stored).unwrap();
             assert_eq!(reading.facts, Facts::default());
             assert!(has(&reading, Field::Subject, &format!("sha256:{}", "a".repeat(64))));
             assert!(has(&reading, Field::Predicate, "https://a.test/p"));
         }
         let stored = Stored { record: None, envelope: None, ..written.stored(index(0)).unwrap() };
-        assert!(read(index(0), &stored).unwrap().terms.is_empty());
+        assert!(read(index(0), stored).unwrap().terms.is_empty());
     }
 }

@@ -72,7 +72,7 @@ impl Made {
             if keys.len() >= CHUNK_ROWS || !source.size().contains(index) {
                 break;
             }
-            let reading = reading::read(index, &source.stored(index)?)?;
+            let reading = reading::read(index, source.stored(index)?)?;
             for key in entry_keys(&reading.entry) {
                 self.entries.add(&key);
                 keys.push(key);

@@ -4,6 +4,8 @@
 //! That does no harm, because no proof is believed before it was checked against the root, and a tile that
 //! spoils one is made again from the journal.
 
+mod recent;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,6 +20,7 @@ use custody_log::tree::{
 };
 use custody_log::{LeafIndex, NodeHash, RootHash, TreeSize};
 
+use self::recent::Recent;
 use crate::journal::ReadError;
 
 /// How many hashes a complete tile has (C2SP tlog-tiles).
@@ -89,6 +92,8 @@ struct Edge {
     /// What `partial` belongs to; the frontier's size too, once it is loaded.
     size: TreeSize,
     frontier: Frontier,
+    /// What was appended last, in whole.
+    recent: Recent,
     /// For each level of tiles the hashes that came after the last complete tile: at most 255.
     partial: Vec<Vec<NodeHash>>,
 }
@@ -266,7 +271,7 @@ impl Tree {
             }
             partial.push(hashes);
         }
-        let below = Edge { size, frontier: Frontier::empty(), partial };
+        let below = Edge { size, frontier: Frontier::empty(), recent: Recent::default(), partial };
         self.set_edge(below.clone());
         let frontier = Frontier::load(size, &Nodes::new(self, leaves))?;
         Ok(Edge { frontier, ..below })
@@ -365,13 +370,20 @@ impl Tree {
 impl Edge {
     fn empty() -> Self {
         let (size, frontier) = (TreeSize::ZERO, Frontier::empty());
-        Self { size, frontier, partial: vec![Vec::new(); usize::from(TILE_LEVELS)] }
+        Self {
+            size,
+            frontier,
+            recent: Recent::default(),
+            partial: vec![Vec::new(); usize::from(TILE_LEVELS)],
+        }
     }
 
     /// Appends a leaf and moves what became a complete tile to `full`.
     fn append(&mut self, leaf: NodeHash, full: &mut Vec<(u8, u64, Vec<NodeHash>)>) {
         let partial = &mut self.partial;
+        let recent = &mut self.recent;
         self.frontier.append_with(leaf, |id, hash| {
+            recent.push(id, hash);
             let level = id.level() / TILE_HEIGHT;
             if id.level() % TILE_HEIGHT == 0
                 && let Some(hashes) = partial.get_mut(usize::from(level))
@@ -409,6 +421,9 @@ impl NodeSource for Nodes<'_> {
         let (number, offset) = (first / TILE_WIDTH, first % TILE_WIDTH);
         let in_edge = {
             let edge = self.tree.edge();
+            if let Some(hash) = edge.recent.get(id) {
+                return Ok(hash);
+            }
             let complete = count_at(edge.size, level) / TILE_WIDTH;
             let partial = edge.partial.get(usize::from(level));
             partial.filter(|_| number == complete).and_then(|hashes| slice(hashes, offset, width))

@@ -59,7 +59,7 @@ impl Evidence for Ledger {
             return Ok(reading);
         }
         let stored = self.index.source().stored(index).map_err(index::IndexError::from)?;
-        let reading = Arc::new(index::read(index, &stored)?);
+        let reading = Arc::new(index::read(index, stored)?);
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(index, &reading);
         Ok(reading)
     }

@@ -1,5 +1,7 @@
 //! The outer JSON of an envelope, which nobody signs.
 
+use std::sync::OnceLock;
+
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
@@ -107,7 +109,7 @@ pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, EnvelopeError> {
     let pae = Pae::filled(&outer.payload_type, length, |payload| decode_into(text, payload))
         .map_err(|problem| EnvelopeError::Payload { problem })?;
     let payload_type = outer.payload_type.into_owned();
-    Ok(Envelope { bytes, payload_type, pae, signatures })
+    Ok(Envelope { bytes, digest: OnceLock::new(), payload_type, pae, signatures })
 }
 
 fn signature(index: usize, json: SignatureJson<'_>) -> Result<Signature, EnvelopeError> {

@@ -83,7 +83,7 @@ impl Written {
     }
 
     pub(crate) fn reading(&self, at: LeafIndex) -> Reading {
-        read(at, &self.stored(at).unwrap()).unwrap()
+        read(at, self.stored(at).unwrap()).unwrap()
     }
 
     pub(crate) fn readings_below(&self, below: TreeSize) -> Vec<Reading> {

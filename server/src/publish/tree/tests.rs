@@ -94,14 +94,15 @@ fn a_tile_that_is_gone_short_or_wrong_is_made_again() {
     ];
     for spoil in spoil {
         let dir = tempfile::tempdir().unwrap();
-        let tree = grown(dir.path(), 700);
+        // More than the nodes that are kept in memory.
+        let tree = grown(dir.path(), 2_000);
         let tile = dir.path().join("tile/0/000");
         let good = fs::read(&tile).unwrap();
         spoil(&tile);
-        check_proofs(&tree, 700);
+        check_proofs(&tree, 2_000);
         assert_eq!(fs::read(&tile).unwrap(), good);
         spoil(&tile);
-        check_proofs(&open(dir.path(), 700).unwrap(), 700);
+        check_proofs(&open(dir.path(), 2_000).unwrap(), 2_000);
         assert_eq!(fs::read(&tile).unwrap(), good);
     }
 }
