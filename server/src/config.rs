@@ -21,6 +21,10 @@ pub const DEV_DIR_DEFAULT: &str = "custody-dev";
 /// How much of the disk stays free, in bytes: 64 MiB.
 pub const RESERVE_DEFAULT: u64 = 64 << 20;
 
+/// Below how many free bytes the server warns and refuses uploads: 1 GiB. Eight of the largest uploads are 512 MiB, and
+/// the facts index of the entries that may wait for it is some 500 MiB.
+pub const WATERMARK_DEFAULT: u64 = 1 << 30;
+
 /// The form of the server's own log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -50,6 +54,9 @@ pub struct Layer {
     /// Free disk space, in bytes, below which recording is refused [default: 67108864]
     #[arg(long, value_name = "BYTES")]
     pub disk_reserve: Option<u64>,
+    /// Free disk space, in bytes, below which the server warns and refuses uploads above 1 MiB [default: 1073741824]
+    #[arg(long, value_name = "BYTES")]
+    pub disk_watermark: Option<u64>,
     /// Form of the log on stderr [default: text]
     #[arg(long, value_enum, value_name = "FORM")]
     pub log_format: Option<LogFormat>,
@@ -66,6 +73,8 @@ pub struct Config {
     pub keys: KeyFiles,
     /// Free bytes below which recording is refused.
     pub disk_reserve: u64,
+    /// Free bytes below which uploads are refused.
+    pub disk_watermark: u64,
     /// The form of the log.
     pub log_format: LogFormat,
 }
@@ -138,6 +147,7 @@ impl Config {
                 freshness: set.freshness_key.unwrap_or(beside.freshness),
             },
             disk_reserve: set.disk_reserve.unwrap_or(RESERVE_DEFAULT),
+            disk_watermark: set.disk_watermark.unwrap_or(WATERMARK_DEFAULT),
             log_format: set.log_format.unwrap_or(LogFormat::Text),
             data,
         })
@@ -163,6 +173,8 @@ impl Layer {
             freshness_key: environment.path("CUSTODYD_FRESHNESS_KEY"),
             disk_reserve: environment
                 .parsed("CUSTODYD_DISK_RESERVE", "a number of bytes", |text| text.parse().ok())?,
+            disk_watermark: environment
+                .parsed("CUSTODYD_DISK_WATERMARK", "a number of bytes", |text| text.parse().ok())?,
             log_format,
         })
     }
@@ -174,6 +186,7 @@ impl Layer {
             log_key: self.log_key.or(below.log_key),
             freshness_key: self.freshness_key.or(below.freshness_key),
             disk_reserve: self.disk_reserve.or(below.disk_reserve),
+            disk_watermark: self.disk_watermark.or(below.disk_watermark),
             log_format: self.log_format.or(below.log_format),
         }
     }

@@ -18,6 +18,7 @@ pub mod admission;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod disk;
 pub mod genesis;
 pub mod index;
 pub mod journal;

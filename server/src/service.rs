@@ -9,7 +9,8 @@ use custody_log::TreeSize;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use crate::admission::Recording;
+use crate::admission::{Recording, Spool};
+use crate::disk::Disk;
 use crate::index::Follower;
 use crate::ledger::{Ledger, LedgerError, Progress, Settings};
 use crate::newest::{self, Standing};
@@ -56,6 +57,15 @@ impl ServiceError {
         tracing::error!(why, "the sequencer ended; the next start recovers");
         Self::Sequencer { why }
     }
+}
+
+/// Where uploads are kept on their way in, and the disk that they must not fill.
+#[derive(Debug)]
+pub struct Uploads {
+    /// The folder.
+    pub spool: Spool,
+    /// The disk that holds it.
+    pub disk: Arc<Disk>,
 }
 
 /// A log that is open and takes envelopes.
@@ -108,6 +118,7 @@ impl Service {
     pub async fn serve(
         self,
         listener: TcpListener,
+        uploads: Uploads,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServiceError> {
         let Self { ledger, writer, follower, clock } = self;
@@ -116,6 +127,7 @@ impl Service {
             None => (None, None, None),
         };
         let recording = Recording::new(Arc::clone(&ledger), queue, clock);
+        let disk = tokio::spawn(Arc::clone(&uploads.disk).watch());
         let mut sequencer = sequencer.map(|sequencer| tokio::task::spawn_blocking(move || sequencer.join()));
         let stopping = Arc::new(Notify::new());
         let asked = Arc::clone(&stopping);
@@ -128,7 +140,7 @@ impl Service {
             tokio::time::sleep(GRACE).await;
         };
         let served = tokio::select! {
-            served = transport::serve(listener, Arc::clone(&ledger), recording, stop) => served,
+            served = transport::serve(listener, Arc::clone(&ledger), recording, uploads, stop) => served,
             () = overdue => {
                 tracing::warn!("a request did not end in time and is cut off");
                 Ok(())
@@ -136,6 +148,7 @@ impl Service {
             // Without it nothing can be recorded: a server that goes on would only look alive.
             ended = ended(&mut sequencer) => return Err(ServiceError::sequencer(ended)),
         };
+        disk.abort();
         tracing::info!("finishing what was accepted");
         // It may have stopped already, with the last sender of its queue.
         let _stopped = stop_sequencer.map(|stop| stop.send(()));

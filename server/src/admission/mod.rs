@@ -2,6 +2,9 @@
 //!
 //! The rules themselves are pure and live in `custody_evidence::admission`, so that a client can run them again.
 
+mod pace;
+mod spool;
+
 use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +15,13 @@ use custody_evidence::trust::{TrustState, is_trust_document};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, Timestamp};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use self::pace::Pace;
 use crate::clock::Clock;
 use crate::ledger::{Head, Ledger};
 use crate::sequencer::{RecordError, Recorded, Submission};
+
+pub use pace::{Behind, FACTS_LAG_MAX};
+pub use spool::{Spool, SpoolError, Upload};
 
 /// How long an envelope waits until it is checked: 5 s.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -33,6 +40,7 @@ pub struct Recording {
     clock: Arc<dyn Clock>,
     /// For those that are checked; kept by the work, since it goes on when the caller leaves.
     places: Arc<Semaphore>,
+    pace: Pace,
 }
 
 /// What a look at an envelope found.
@@ -49,7 +57,8 @@ impl Recording {
     pub fn new(ledger: Arc<Ledger>, queue: Option<mpsc::Sender<Submission>>, clock: Arc<dyn Clock>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let places = Arc::new(Semaphore::new(processors.saturating_mul(CHECKED_AT_ONCE)));
-        Self { ledger, queue, clock, places }
+        let pace = Pace::new(Arc::clone(&ledger), FACTS_LAG_MAX);
+        Self { ledger, queue, clock, places, pace }
     }
 
     /// Returns where exactly these bytes are in the log, if they are and nothing could come of checking them again.
@@ -79,11 +88,18 @@ impl Recording {
             Looked::Admitted(new, admitted_at) => (new, admitted_at),
         };
         let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;
+        self.pace.wait_a_while().await?;
         let (envelope, admission) = *new;
         let (answer, answered) = oneshot::channel();
         let submission = Submission { envelope, admission, admitted_at, answer };
         queue.send(submission).await.map_err(|_| RecordError::ShuttingDown)?;
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
+    }
+
+    /// Waits until the facts index is not too far behind for more entries, for as long as it takes: for callers who
+    /// send without asking first.
+    pub async fn wait_for_room(&self) {
+        self.pace.wait().await;
     }
 
     fn look(&self, bytes: Vec<u8>) -> Result<Looked, RecordError> {

@@ -12,13 +12,15 @@ use tracing_subscriber::EnvFilter;
 use super::opening::{journal_failure, open_failure};
 use super::progress::Bar;
 use super::{Exit, Failure, explain, init};
+use crate::admission::Spool;
 use crate::clock::SystemClock;
 use crate::config::{Config, Environment, Layer, LogFormat};
+use crate::disk::Disk;
 use crate::genesis;
-use crate::journal::{self, OpenOptions};
+use crate::journal::{self, DiskFiles, OpenOptions};
 use crate::ledger::Settings;
 use crate::newest;
-use crate::service::Service;
+use crate::service::{Service, Uploads};
 use crate::transport;
 
 /// The flags of `custodyd run`. Each can also be set by `CUSTODYD_<FLAG>` or in the config file.
@@ -70,9 +72,14 @@ async fn serve(config: &Config, dev: bool, checkpoints: &[PathBuf]) -> Result<Ex
     let bar = Bar::counting();
     let service = Service::start(settings, keys, &mut |work, done, of| bar.show(work, done, of))
         .map_err(|error| open_failure(&error, &config.data))?;
+    let files = Arc::new(DiskFiles);
+    let disk = Disk::new(config.data.clone(), files, config.disk_reserve, config.disk_watermark);
+    let spool = Spool::open(&config.data, Arc::clone(&disk)).map_err(|error| {
+        Failure::new(Exit::Usage, &error).hint("uploads wait in the folder spool of the data directory")
+    })?;
     bar.finish();
     announce(&service, address, dev.then_some(config.data.as_path()));
-    service.serve(listener, stop).await?;
+    service.serve(listener, Uploads { spool, disk }, stop).await?;
     Ok(Exit::Yes)
 }
 

@@ -42,6 +42,7 @@ pub(super) fn read(
     envelope: &Measured<EnvelopeDigest>,
     entry: LeafIndex,
 ) -> Result<Vec<u8>, Broken> {
+    // Grown as bytes come: only a file of the length that the entry says gives any.
     let mut bytes = Vec::new();
     for_each_chunk(files, layout, envelope, entry, |chunk| bytes.extend(chunk))?;
     Ok(bytes)

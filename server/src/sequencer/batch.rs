@@ -39,7 +39,8 @@ pub(super) struct Draft<'a> {
 struct Placed {
     entry: Entry,
     bytes: Vec<u8>,
-    envelope: Envelope,
+    /// As received; the batch takes it.
+    envelope: Vec<u8>,
     admission: Admission,
 }
 
@@ -74,15 +75,16 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Returns the batch as the journal takes it; none if nothing new came.
-    pub(super) fn batch(&self, tree: &Tree) -> Option<Batch> {
+    /// Returns the batch as the journal takes it, with the envelopes, which may be large and are not copied; none if
+    /// nothing new came.
+    pub(super) fn batch(&mut self, tree: &Tree) -> Option<Batch> {
         let first = self.placed.first()?.entry.index;
         let leaves: Vec<NodeHash> = self.placed.iter().map(|placed| NodeHash::leaf(&placed.bytes)).collect();
         let (size, root) = tree.with_appended(&leaves);
-        let entries = self.placed.iter().map(|placed| Staged {
+        let entries = self.placed.iter_mut().map(|placed| Staged {
             entry: placed.bytes.clone(),
             record: placed.admission.record_bytes().to_vec(),
-            envelope: placed.envelope.bytes().to_vec(),
+            envelope: std::mem::take(&mut placed.envelope),
         });
         Some(Batch { entries: entries.collect(), first, size, root })
     }
@@ -167,6 +169,8 @@ impl<'a> Draft<'a> {
         }
         let bytes = entry.encode();
         self.previous = EntryDigest::of(&bytes);
+        // What was signed is not needed any more: up to 48 MiB.
+        let envelope = envelope.into_bytes();
         self.placed.push(Placed { entry, bytes, envelope, admission });
         Ok(Recorded { index, duplicate: false })
     }

@@ -123,6 +123,9 @@ pub enum RecordError {
          brings the newest checkpoint known"
     )]
     ReadOnly,
+    /// The facts index is too far behind.
+    #[error(transparent)]
+    IndexBehind(#[from] crate::admission::Behind),
     /// The server shuts down.
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -28,6 +28,7 @@ use custody_wire::{Reason, Refusal};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tonic::transport::Server;
+use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::limit::GlobalConcurrencyLimitLayer;
 
@@ -36,6 +37,7 @@ use self::reader::ReaderService;
 use self::recorder::RecorderService;
 use crate::admission::Recording;
 use crate::ledger::{Head, Ledger};
+use crate::service::Uploads;
 
 /// How long a request waits for the size it asks for: 5 s.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,11 +55,12 @@ const REQUESTS_MAX: usize = 128;
 /// How long a request may take until its answer begins: 5 minutes, so an upload of 64 MiB needs 220 KB a second.
 const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
 
-/// The most envelopes above the unary limit that are received at once: 8. Each is held as received (64 MiB) and as it was
-/// signed (48 MiB), together 896 MiB; with base64 in JSON escapes, which is unescaped first, another 64 MiB each while
-/// they are parsed: 1.4 GiB at the most. Statements are views of these bytes; their facts come on top while they are
-/// read, and the copy of the one that is being written.
+/// The most envelopes above the unary limit that are received at once: 8. They come in on the disk: 512 MiB, and as
+/// much again in the journal.
 const LARGE_UPLOADS_MAX: usize = 8;
+
+/// The name under which the health service tells whether the disk has room.
+const DISK_HEALTH: &str = "custody.disk";
 
 /// How often a silent connection is asked whether it is still there.
 const KEEPALIVE: Duration = Duration::from_secs(30);
@@ -72,6 +75,7 @@ pub async fn serve(
     listener: TcpListener,
     ledger: Arc<Ledger>,
     recording: Recording,
+    uploads: Uploads,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
@@ -83,11 +87,14 @@ pub async fn serve(
     health_reporter.set_serving::<ReaderServer<ReaderService>>().await;
     health_reporter.set_serving::<QueryServer<QueryService>>().await;
     let (stopping, asked_to_stop) = watch::channel(false);
-    let recorder = RecorderService::new(Arc::clone(&ledger), recording, LARGE_UPLOADS_MAX, asked_to_stop);
+    let Uploads { spool, disk } = uploads;
+    let recorder =
+        RecorderService::new(Arc::clone(&ledger), recording, (spool, LARGE_UPLOADS_MAX), asked_to_stop);
     let reader = ReaderService::new(Arc::clone(&ledger));
     let ledger_writing = ledger.writing();
     let query = QueryService::new(ledger);
     let reports = tokio::spawn(report_writing(health_reporter.clone(), ledger_writing));
+    let disk_reports = tokio::spawn(report_disk(health_reporter.clone(), disk.low()));
     let stop = async move {
         stop.await;
         // A stream of many envelopes has no end of its own.
@@ -109,6 +116,7 @@ pub async fn serve(
         .await
         .map_err(ServeError);
     reports.abort();
+    disk_reports.abort();
     served
 }
 
@@ -120,6 +128,18 @@ async fn report_writing(reporter: HealthReporter, mut writing: watch::Receiver<b
             reporter.set_serving::<RecorderServer<RecorderService>>().await;
         } else {
             reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
+        }
+    }
+}
+
+/// Tells health probes under a name of its own when the disk is nearly full: recording may still work.
+async fn report_disk(reporter: HealthReporter, mut low: watch::Receiver<bool>) {
+    loop {
+        let status =
+            if *low.borrow_and_update() { ServingStatus::NotServing } else { ServingStatus::Serving };
+        reporter.set_service_status(DISK_HEALTH, status).await;
+        if low.changed().await.is_err() {
+            return;
         }
     }
 }

@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::bulk::{self, Bulk};
 use super::{PATIENCE, STALL_MAX, blocking, head, status};
-use crate::admission::Recording;
+use crate::admission::{Recording, Spool, Upload};
 use crate::ledger::Ledger;
 use crate::sequencer::{RecordError, Recorded};
 
@@ -22,9 +22,14 @@ use crate::sequencer::{RecordError, Recorded};
 #[derive(Clone)]
 pub(super) struct RecorderService {
     pub(super) ledger: Arc<Ledger>,
-    recording: Recording,
-    /// Bounds the memory of uploads; taken before the first byte of an upload is read.
+    pub(super) recording: Recording,
+    spool: Arc<Spool>,
+    /// Bounds what uploads take of the disk; taken before the first byte of an upload is read.
     large_uploads: Arc<Semaphore>,
+    /// Held while a large envelope is in memory, from its last byte to its commit: one at a time. It is there as
+    /// received (64 MiB) and as it was signed (48 MiB); with base64 in JSON escapes, which is unescaped first, another
+    /// 64 MiB while it is parsed. The facts index reads one more, beside it.
+    large_in_memory: Arc<Semaphore>,
     bulk: Bulk,
 }
 
@@ -32,11 +37,17 @@ impl RecorderService {
     pub(super) fn new(
         ledger: Arc<Ledger>,
         recording: Recording,
-        large_uploads: usize,
+        (spool, large_uploads): (Spool, usize),
         stopping: watch::Receiver<bool>,
     ) -> Self {
-        let large_uploads = Arc::new(Semaphore::new(large_uploads));
-        Self { ledger, recording, large_uploads, bulk: Bulk::new(stopping) }
+        Self {
+            ledger,
+            recording,
+            spool: Arc::new(spool),
+            large_uploads: Arc::new(Semaphore::new(large_uploads)),
+            large_in_memory: Arc::new(Semaphore::new(1)),
+            bulk: Bulk::new(stopping),
+        }
     }
 
     pub(super) async fn record_bytes(&self, bytes: Vec<u8>) -> Result<RecordResponse, Refusal> {
@@ -77,21 +88,38 @@ impl RecorderService {
         let Ok(place) = Arc::clone(&self.large_uploads).try_acquire_owned() else {
             return Err(Refusal::new(Reason::Busy, "too many large envelopes are being received"));
         };
-        let bytes = collect(&mut stream, header.length).await?;
-        let found = EnvelopeDigest::of(&bytes);
-        if found != digest {
-            let message = format!("the header declares {digest}, the bytes received have {found}");
-            return Err(Refusal::new(Reason::DigestMismatch, message));
-        }
-        // The work goes on when the caller leaves, so the place is kept by the work and not by the call.
-        let recording = self.recording.clone();
+        let upload = collect(&mut stream, self.begin(header.length).await?).await?;
+        // The work goes on when the caller leaves, so the places are kept by the work and not by the call.
+        let this = self.clone();
         let work = tokio::spawn(async move {
-            let recorded = recording.record(bytes).await;
+            let recorded = this.record_upload(upload, digest).await;
             drop(place);
             recorded
         });
-        let recorded = work.await.unwrap_or(Err(RecordError::Internal));
-        self.answer(recorded.map_err(|error| status::record(&error))?).await
+        let failed = |_| Err(status::record(&RecordError::Internal));
+        self.answer(work.await.unwrap_or_else(failed)?).await
+    }
+
+    async fn begin(&self, length: u64) -> Result<Upload, Refusal> {
+        let spool = Arc::clone(&self.spool);
+        blocking(move || spool.begin(length).map_err(|error| status::spool(&error))).await
+    }
+
+    async fn record_upload(&self, upload: Upload, digest: EnvelopeDigest) -> Result<Recorded, Refusal> {
+        let memory = Arc::clone(&self.large_in_memory).acquire_owned().await;
+        let (bytes, room) = blocking(move || {
+            let (bytes, room) = upload.read().map_err(|error| status::spool(&error))?;
+            let found = EnvelopeDigest::of(&bytes);
+            if found != digest {
+                let message = format!("the header declares {digest}, the bytes received have {found}");
+                return Err(Refusal::new(Reason::DigestMismatch, message));
+            }
+            Ok((bytes, room))
+        })
+        .await?;
+        let recorded = self.recording.record(bytes).await.map_err(|error| status::record(&error));
+        drop((memory, room));
+        recorded
     }
 
     async fn check_header(&self, header: &RecordHeader) -> Result<EnvelopeDigest, Refusal> {
@@ -131,11 +159,8 @@ impl Recorder for RecorderService {
     }
 }
 
-/// Collects exactly the declared number of bytes; more or fewer are refused, and no more are ever held.
-async fn collect(stream: &mut Streaming<RecordStreamRequest>, length: u64) -> Result<Vec<u8>, Refusal> {
-    let length = usize::try_from(length).map_err(|_| too_large(length, ENVELOPE_BYTES_MAX))?;
-    // Grown as bytes come, so that a header alone cannot claim memory.
-    let mut bytes = Vec::new();
+/// Collects exactly the declared number of bytes on the disk; more or fewer are refused, and no more are ever held.
+async fn collect(stream: &mut Streaming<RecordStreamRequest>, mut upload: Upload) -> Result<Upload, Refusal> {
     loop {
         let data = match next(stream).await? {
             Some(Part::Data(data)) => data,
@@ -146,23 +171,17 @@ async fn collect(stream: &mut Streaming<RecordStreamRequest>, length: u64) -> Re
             return Err(order("a piece without data"));
         }
         if data.len() > PIECE_BYTES_MAX {
-            return Err(order(&format!(
-                "a piece has {} bytes, at most {PIECE_BYTES_MAX} are taken",
-                data.len()
-            )));
+            let message = format!("a piece has {} bytes, at most {PIECE_BYTES_MAX} are taken", data.len());
+            return Err(order(&message));
         }
-        if bytes.len().saturating_add(data.len()) > length {
-            let message = format!("the header declares {length} bytes, the stream holds more");
-            return Err(Refusal::new(Reason::DigestMismatch, message));
-        }
-        bytes.extend_from_slice(&data);
+        upload = blocking(move || match upload.add(&data) {
+            Ok(()) => Ok(upload),
+            Err(error) => Err(status::spool(&error)),
+        })
+        .await?;
     }
-    if bytes.len() == length {
-        Ok(bytes)
-    } else {
-        let message = format!("the header declares {length} bytes, the stream ended after {}", bytes.len());
-        Err(Refusal::new(Reason::DigestMismatch, message))
-    }
+    upload.whole().map_err(|error| status::spool(&error))?;
+    Ok(upload)
 }
 
 async fn next(stream: &mut Streaming<RecordStreamRequest>) -> Result<Option<Part>, Refusal> {

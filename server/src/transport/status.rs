@@ -4,6 +4,7 @@ use custody_wire::convert::FieldError;
 use custody_wire::{Reason, Refusal};
 use tonic::Code;
 
+use crate::admission::SpoolError;
 use crate::index::IndexError;
 use crate::journal::{ReadError, Refused};
 use crate::ledger::LedgerError;
@@ -35,7 +36,19 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         RecordError::NotWriting => Refusal::new(Reason::NotWriting, error.to_string()),
         RecordError::KeysNotHeld { .. } => Refusal::new(Reason::KeysNotHeld, error.to_string()),
         RecordError::ReadOnly => Refusal::new(Reason::ReadOnly, error.to_string()),
+        RecordError::IndexBehind(_) => Refusal::new(Reason::Busy, error.to_string()),
         RecordError::ShuttingDown => Refusal::new(Reason::ShuttingDown, error.to_string()),
+    }
+}
+
+/// An upload that cannot be kept.
+pub(super) fn spool(error: &SpoolError) -> Refusal {
+    match error {
+        SpoolError::DiskLow(_) => Refusal::new(Reason::DiskFull, error.to_string()),
+        SpoolError::File { .. } => fault(error),
+        SpoolError::TooMany { .. } | SpoolError::TooFew { .. } => {
+            Refusal::new(Reason::DigestMismatch, error.to_string())
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod bad_input;
 mod bulk;
 mod crash;
 mod damage;
+mod disk_room;
 mod duplicates;
 mod end_to_end;
 mod large;

@@ -47,6 +47,7 @@ fn every_error_is_told_in_these_words() {
         NotWriting,
         Busy,
         KeysNotHeld { role: "freshness" },
+        IndexBehind(crate::admission::Behind { lag: 70_000 }),
         Internal,
         ReadOnly,
         ShuttingDown,
