@@ -9,7 +9,7 @@ use custody_evidence::admission::{self, Admission, Refusal};
 use custody_evidence::dsse::{Envelope, EnvelopeError, IN_TOTO};
 use custody_evidence::key::{PublicKey, SigningKey};
 use custody_evidence::trust::{
-    TrustDocument, TrustError, TrustMembers, TrustState, WriterRule, statement_of,
+    Predecessor, TrustDocument, TrustError, TrustMembers, TrustState, WriterRule, statement_of,
 };
 use custody_log::{
     Entry, EntryDigest, Frontier, LeafIndex, Measured, NodeHash, Origin, RecordDigest, Timestamp, TreeSize,
@@ -46,6 +46,8 @@ pub struct Founders {
     pub threshold: usize,
     /// Keys that may record everything but administration.
     pub writers: Vec<PublicKey>,
+    /// The log that this one continues, where that one can no longer be written.
+    pub predecessor: Option<Predecessor>,
 }
 
 /// Why no log was made.
@@ -94,6 +96,7 @@ pub fn first_document(
         members.add_key(key);
         members.writers.push(WriterRule::anything(&format!("writer-{number}"), key.id()));
     }
+    members.predecessor.clone_from(&founders.predecessor);
     TrustDocument::new(members)
 }
 

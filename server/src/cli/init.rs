@@ -13,7 +13,7 @@ use custody_log::{EntryDigest, KeyName, Origin};
 use serde_json::json;
 
 use super::fsck::Output;
-use super::{Exit, Failure};
+use super::{Exit, Failure, predecessor};
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::Config;
 use crate::genesis::{self, DEV_KEY_FILE, Founders, UNSIGNED_FILE};
@@ -51,6 +51,8 @@ pub(super) struct Args {
     /// File with the freshness key; made if absent [default: DIR.freshness-key, beside the data directory]
     #[arg(long, value_name = "FILE")]
     freshness_key: Option<PathBuf>,
+    #[command(flatten)]
+    predecessor: predecessor::Args,
     /// Form of the result on stdout
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,
@@ -111,6 +113,7 @@ pub(super) fn ensure_dev(config: &Config) -> Result<(), Failure> {
         administrators: vec![key.public().clone()],
         threshold: 1,
         writers: vec![key.public().clone()],
+        predecessor: None,
     };
     let envelope = signed_document(&origin, &keys, &founders, &[key])?;
     create(&config.data, &envelope, &keys)?;
@@ -124,6 +127,7 @@ fn from_flags(args: &Args, origin: &Origin, files: &KeyFiles) -> Result<Exit, Fa
         administrators: administrators.iter().map(|key| key.public.clone()).collect(),
         threshold: args.threshold,
         writers: writers.iter().map(|key| key.public.clone()).collect(),
+        predecessor: args.predecessor.of(origin)?,
     };
     let keys = load_keys(files, origin)?;
     let signing: Vec<SigningKey> = administrators.into_iter().filter_map(|key| key.private).collect();

@@ -6,6 +6,7 @@ mod failure;
 mod fsck;
 mod init;
 mod opening;
+mod predecessor;
 mod progress;
 mod rebuild_index;
 mod restore;

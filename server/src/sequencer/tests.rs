@@ -155,6 +155,7 @@ impl Log {
             administrators: vec![key(ADMIN).public().clone()],
             threshold: 1,
             writers: vec![key(WRITER).public().clone(), key(SECOND_WRITER).public().clone()],
+            predecessor: None,
         };
         let keys = log_keys();
         let now = clock.read().unwrap().wall;

@@ -83,6 +83,9 @@ pub(super) fn summary(document: &TrustDocument) -> Vec<(&'static str, String)> {
     }
     lines.extend(members.freshness_keys.iter().map(|key| ("freshness", key.to_string())));
     lines.extend(members.witnesses.iter().map(|key| ("witness", key.to_string())));
+    if let Some(before) = &members.predecessor {
+        lines.push(("continues", format!("{} from size {}, {}", before.origin, before.size, before.root)));
+    }
     for name in [RoleName::Root, RoleName::Rules, RoleName::Responder] {
         lines.push((name.as_str(), role(document.role(name))));
     }

@@ -200,8 +200,8 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         Publish(PublishError::Shrunk { signed: size(8), size: size(7) }),
         Index(IndexError::Empty),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
-        View(crate::journal::ViewError::NoCheckpoint { dir: data() }),
-        Newest(crate::newest::NewestError::NothingNew { path: "kept".into(), size: size(7) }),
+        View(ViewError::NoCheckpoint { dir: data() }),
+        Newest(NewestError::NothingNew { path: "kept".into(), size: size(7) }),
         Empty,
     });
     let publish = every!(PublishError {
@@ -300,7 +300,7 @@ fn every_kind_of_damage_has_its_words() {
     let fsck_errors = every!(FsckError {
         Missing { dir: data() },
         NoJournal { dir: data() },
-        Manifest(crate::journal::ManifestError::Content {
+        Manifest(journal::ManifestError::Content {
             path: "manifest.json".into(),
             why: "the member \"size\"".to_owned(),
         }),
