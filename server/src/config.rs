@@ -57,6 +57,9 @@ pub struct Layer {
     /// Free disk space, in bytes, below which the server warns and refuses uploads above 1 MiB [default: 1073741824]
     #[arg(long, value_name = "BYTES")]
     pub disk_watermark: Option<u64>,
+    /// Bytes a second that are read again in the background, to find rot; 0 for none [default: 1048576]
+    #[arg(long, value_name = "BYTES")]
+    pub scrub_rate: Option<u64>,
     /// Form of the log on stderr [default: text]
     #[arg(long, value_enum, value_name = "FORM")]
     pub log_format: Option<LogFormat>,
@@ -75,6 +78,8 @@ pub struct Config {
     pub disk_reserve: u64,
     /// Free bytes below which uploads are refused.
     pub disk_watermark: u64,
+    /// Bytes a second that are read again in the background; 0 for none.
+    pub scrub_rate: u64,
     /// The form of the log.
     pub log_format: LogFormat,
 }
@@ -148,6 +153,7 @@ impl Config {
             },
             disk_reserve: set.disk_reserve.unwrap_or(RESERVE_DEFAULT),
             disk_watermark: set.disk_watermark.unwrap_or(WATERMARK_DEFAULT),
+            scrub_rate: set.scrub_rate.unwrap_or(crate::scrub::RATE_DEFAULT),
             log_format: set.log_format.unwrap_or(LogFormat::Text),
             data,
         })
@@ -175,6 +181,8 @@ impl Layer {
                 .parsed("CUSTODYD_DISK_RESERVE", "a number of bytes", |text| text.parse().ok())?,
             disk_watermark: environment
                 .parsed("CUSTODYD_DISK_WATERMARK", "a number of bytes", |text| text.parse().ok())?,
+            scrub_rate: environment
+                .parsed("CUSTODYD_SCRUB_RATE", "a number of bytes", |text| text.parse().ok())?,
             log_format,
         })
     }
@@ -187,6 +195,7 @@ impl Layer {
             freshness_key: self.freshness_key.or(below.freshness_key),
             disk_reserve: self.disk_reserve.or(below.disk_reserve),
             disk_watermark: self.disk_watermark.or(below.disk_watermark),
+            scrub_rate: self.scrub_rate.or(below.scrub_rate),
             log_format: self.log_format.or(below.log_format),
         }
     }

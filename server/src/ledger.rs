@@ -66,6 +66,8 @@ pub struct Ledger {
     head: watch::Sender<Arc<Head>>,
     /// Whether envelopes can be recorded: not while recovery fails, and never in a restored log.
     writing: watch::Sender<bool>,
+    /// Whether the scrub found everything as it was written.
+    sound: watch::Sender<bool>,
     /// Keeps writers away from a log that is served and not written.
     read_only: Option<ReadOnly>,
 }
@@ -172,7 +174,16 @@ impl Ledger {
         let (head, position) = Self::enter(settings, opened, trust, &mut publisher, progress)?;
         let (head, _) = watch::channel(Arc::new(head));
         let (index, writing) = (Arc::new(index), watch::channel(true).0);
-        let ledger = Self { origin, genesis, index, source, head, writing, read_only: None };
+        let ledger = Self {
+            origin,
+            genesis,
+            index,
+            source,
+            head,
+            writing,
+            sound: watch::channel(true).0,
+            read_only: None,
+        };
         Ok((Arc::new(ledger), position, publisher))
     }
 
@@ -200,7 +211,16 @@ impl Ledger {
         let head = Head { size, root, checkpoint, trust, admin, journal: reader, tree: Arc::new(tree) };
         let (head, _) = watch::channel(Arc::new(head));
         let (index, writing) = (Arc::new(index), watch::channel(false).0);
-        Ok(Arc::new(Self { origin, genesis, index, source, head, writing, read_only: Some(opened) }))
+        Ok(Arc::new(Self {
+            origin,
+            genesis,
+            index,
+            source,
+            head,
+            writing,
+            sound: watch::channel(true).0,
+            read_only: Some(opened),
+        }))
     }
 
     /// Whether the log is served and not written, because it was restored from a backup.
@@ -280,6 +300,17 @@ impl Ledger {
     #[must_use]
     pub fn writing(&self) -> watch::Receiver<bool> {
         self.writing.subscribe()
+    }
+
+    /// Returns a receiver of whether everything that was read again was as it was written.
+    #[must_use]
+    pub fn sound(&self) -> watch::Receiver<bool> {
+        self.sound.subscribe()
+    }
+
+    /// Says whether everything that was read again was as it was written. Only the scrub calls it.
+    pub(crate) fn set_sound(&self, sound: bool) {
+        self.sound.send_if_modified(|before| std::mem::replace(before, sound) != sound);
     }
 
     /// Says whether envelopes can be recorded. Only the sequencer calls it.

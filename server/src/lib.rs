@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod newest;
 pub mod publish;
 pub mod query;
+pub mod scrub;
 pub mod sequencer;
 pub mod service;
 pub mod transport;

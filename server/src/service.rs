@@ -15,6 +15,7 @@ use crate::index::Follower;
 use crate::ledger::{Ledger, LedgerError, Progress, Settings};
 use crate::newest::{self, Standing};
 use crate::publish::LogKeys;
+use crate::scrub::Scrub;
 use crate::sequencer::{Sequencer, Submission};
 use crate::transport::{self, ServeError};
 
@@ -74,6 +75,7 @@ pub struct Service {
     /// None: the log was restored, and is served without being written.
     writer: Option<Writer>,
     follower: Follower,
+    scrub: Option<Scrub>,
     clock: Arc<dyn crate::clock::Clock>,
 }
 
@@ -86,7 +88,15 @@ struct Writer {
 
 impl Service {
     /// Opens the log and starts its single writer and the follower of the facts index. Call it on a runtime.
-    pub fn start(settings: Settings, keys: LogKeys, progress: Progress<'_>) -> Result<Self, LedgerError> {
+    ///
+    /// `scrub_rate` is how many bytes a second are read again in the background; 0 for none.
+    pub fn start(
+        settings: Settings,
+        keys: LogKeys,
+        scrub_rate: u64,
+        progress: Progress<'_>,
+    ) -> Result<Self, LedgerError> {
+        let data = settings.dir.display().to_string();
         let clock = Arc::clone(&settings.clock);
         let (ledger, writer) = match newest::settle(&settings)? {
             Standing::Whole => {
@@ -105,7 +115,8 @@ impl Service {
             }
         };
         let follower = Follower::start(Arc::clone(ledger.index()), sizes(&ledger));
-        Ok(Self { ledger, writer, follower, clock })
+        let scrub = Scrub::start(Arc::clone(&ledger), scrub_rate, data);
+        Ok(Self { ledger, writer, follower, scrub, clock })
     }
 
     /// Returns the log.
@@ -121,7 +132,7 @@ impl Service {
         uploads: Uploads,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServiceError> {
-        let Self { ledger, writer, follower, clock } = self;
+        let Self { ledger, writer, follower, scrub, clock } = self;
         let (queue, sequencer, stop_sequencer) = match writer {
             Some(Writer { queue, sequencer, stop }) => (Some(queue), Some(sequencer), Some(stop)),
             None => (None, None, None),
@@ -159,6 +170,10 @@ impl Service {
             }
         }
         follower.stop().await;
+        if let Some(scrub) = scrub {
+            // It naps for a tenth of a second at most.
+            drop(tokio::task::spawn_blocking(move || scrub.stop()).await);
+        }
         close_index(ledger);
         Ok(served?)
     }

@@ -271,6 +271,7 @@ fn index(error: &IndexError, dir: &str, damaged: String) -> Failure {
         | IndexError::Gap { .. }
         | IndexError::Mismatch { .. } => failure
             .hint(format!("remove {dir}, or run custodyd rebuild-index: it is made anew from the journal")),
+        IndexError::Healing => failure.hint("try again in a moment"),
         IndexError::Source(_) | IndexError::Entry { .. } | IndexError::Empty | IndexError::Beyond { .. } => {
             failure.hint(damaged)
         }

@@ -52,7 +52,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     freshness_key: Option<PathBuf>,
     #[command(flatten)]
-    predecessor: predecessor::Args,
+    predecessor: predecessor::Before,
     /// Form of the result on stdout
     #[arg(short, long, value_enum, default_value = "text")]
     output: Output,

@@ -19,7 +19,7 @@ const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// The flags that name the log before.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct Before {
     /// File with the newest checkpoint of the log that this one continues: a signed note or a receipt
     #[arg(long, value_name = "FILE", conflicts_with = "trust")]
     predecessor: Option<PathBuf>,
@@ -31,7 +31,7 @@ pub(super) struct Args {
     predecessor_trust: Option<PathBuf>,
 }
 
-impl Args {
+impl Before {
     /// Returns the log before, if one is named: its checkpoint is signed by its own key.
     pub(super) fn of(&self, origin: &Origin) -> Result<Option<Predecessor>, Failure> {
         let Some(path) = &self.predecessor else { return Ok(None) };

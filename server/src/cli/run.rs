@@ -70,8 +70,9 @@ async fn serve(config: &Config, dev: bool, checkpoints: &[PathBuf]) -> Result<Ex
     let settings =
         Settings { dir: config.data.clone(), journal, clock: Arc::new(SystemClock), newest: given };
     let bar = Bar::counting();
-    let service = Service::start(settings, keys, &mut |work, done, of| bar.show(work, done, of))
-        .map_err(|error| open_failure(&error, &config.data))?;
+    let service =
+        Service::start(settings, keys, config.scrub_rate, &mut |work, done, of| bar.show(work, done, of))
+            .map_err(|error| open_failure(&error, &config.data))?;
     let files = Arc::new(DiskFiles);
     let disk = Disk::new(config.data.clone(), files, config.disk_reserve, config.disk_watermark);
     let spool = Spool::open(&config.data, Arc::clone(&disk)).map_err(|error| {

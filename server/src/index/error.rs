@@ -65,6 +65,9 @@ pub enum IndexError {
         /// The entry.
         index: LeafIndex,
     },
+    /// Rows were lost or added, and are being put right.
+    #[error("the index is being put right from the journal")]
+    Healing,
     /// The journal is empty: without entry 0 there is no log.
     #[error("the journal has no entry 0")]
     Empty,

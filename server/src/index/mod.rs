@@ -27,6 +27,9 @@
 //! format, another reader version, another log's entry 0, a snapshot that was being written, a marker beyond the
 //! journal or over another entry than the journal's, and one that sled calls corrupted.
 //!
+//! Whatever else happens to a row, the markers count them: `scrub.rs` compares now and then, and puts right what was lost
+//! or added. Until it has, the facts index is answered as behind, and recording is refused.
+//!
 //! A rebuild on a start costs the entry index at once (2 or 3 rows an entry, some 20,000 entries a second) and the
 //! facts index in the background, while the server already records. `custodyd rebuild-index` makes both in one pass
 //! (`rebuild.rs`), with nobody waiting for either.
@@ -40,6 +43,7 @@ mod open;
 mod reading;
 mod rebuild;
 mod rows;
+mod scrub;
 mod state;
 mod store;
 
@@ -49,5 +53,6 @@ pub(crate) mod tests;
 pub use error::IndexError;
 pub use follower::Follower;
 pub use reading::{IndexedEntry, Reading, read};
+pub use scrub::Scrubbed;
 pub use source::{Source, SourceError, Stored};
 pub use store::{Index, Progress, Stage};

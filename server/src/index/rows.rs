@@ -78,6 +78,27 @@ impl Rows {
         Ok(())
     }
 
+    /// Removes rows. Removing one that is not there changes nothing.
+    pub(crate) fn remove(&self, keys: &[Vec<u8>]) -> Result<(), IndexError> {
+        for chunk in keys.chunks(BATCH_KEYS_MAX) {
+            let mut batch = sled::Batch::default();
+            for key in chunk {
+                batch.remove(key.as_slice());
+            }
+            self.db.apply_batch(batch).map_err(IndexError::Database)?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the keys of all rows, in their order.
+    pub(crate) fn each(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), IndexError> {
+        for row in self.db.iter() {
+            let (key, _) = row.map_err(IndexError::Database)?;
+            each(&key);
+        }
+        Ok(())
+    }
+
     /// Returns the newest `limit` entries below `below` that have a row with this prefix, newest first.
     pub(crate) fn newest(
         &self,

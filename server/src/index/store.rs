@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use custody_evidence::fact::Term;
@@ -30,13 +31,15 @@ const PREFIX_STEPS_MAX: usize = 4_096;
 #[derive(Debug)]
 pub struct Index {
     dir: PathBuf,
-    rows: Rows,
-    source: Arc<dyn Source>,
+    pub(super) rows: Rows,
+    pub(super) source: Arc<dyn Source>,
     state: StateFile,
     /// How far the entry index is. Held while it is written: one writer.
-    entries: Mutex<Marker>,
+    pub(super) entries: Mutex<Marker>,
     /// How far the facts index is. Held while it is written: one writer.
-    facts: Mutex<Marker>,
+    pub(super) facts: Mutex<Marker>,
+    /// Set while rows are put right: until then the index is not answered from as if it were whole.
+    pub(super) healing: AtomicBool,
     indexed_to: watch::Sender<TreeSize>,
     /// Dropped last: another process may open the directory then.
     _lock: File,
@@ -134,7 +137,7 @@ impl Index {
     /// Returns how far the facts index is: every entry below was read.
     #[must_use]
     pub fn indexed_to(&self) -> TreeSize {
-        *self.indexed_to.borrow()
+        if self.healing.load(Ordering::SeqCst) { TreeSize::ZERO } else { *self.indexed_to.borrow() }
     }
 
     /// Returns a receiver that sees [`Index::indexed_to`] grow.
@@ -230,6 +233,7 @@ impl Index {
 
     /// Returns the entries with this content, oldest first; each was compared with the journal.
     pub fn by_content(&self, content: &ContentDigest) -> Result<Vec<LeafIndex>, IndexError> {
+        self.whole()?;
         let all = LeafIndex::ZERO;
         let found = self.rows.oldest(&Prefix::content(content), all, self.covered(), usize::MAX);
         self.compared(self.doubted(found)?, |entry| entry.content == *content)
@@ -237,6 +241,7 @@ impl Index {
 
     /// Returns the first entry with this envelope; it was compared with the journal.
     pub fn by_envelope(&self, envelope: &EnvelopeDigest) -> Result<Option<LeafIndex>, IndexError> {
+        self.whole()?;
         let found = self.rows.oldest(&Prefix::envelope(envelope), LeafIndex::ZERO, self.covered(), 1);
         let found = self.compared(self.doubted(found)?, |entry| entry.envelope.digest == *envelope)?;
         Ok(found.first().copied())
@@ -279,7 +284,22 @@ impl Index {
         let Opened { rows, state, entries, facts, lock } = open::open(dir, source.as_ref(), discard)?;
         let (indexed_to, _) = watch::channel(facts.size);
         let (entries, facts) = (Mutex::new(entries), Mutex::new(facts));
-        Ok(Self { dir: dir.to_owned(), rows, source, state, entries, facts, indexed_to, _lock: lock })
+        Ok(Self {
+            dir: dir.to_owned(),
+            rows,
+            source,
+            state,
+            entries,
+            facts,
+            healing: AtomicBool::new(false),
+            indexed_to,
+            _lock: lock,
+        })
+    }
+
+    /// Refuses while rows are put right: a content that is not found would be recorded twice.
+    fn whole(&self) -> Result<(), IndexError> {
+        if self.healing.load(Ordering::SeqCst) { Err(IndexError::Healing) } else { Ok(()) }
     }
 
     /// What a panic under the index is answered with: whatever caused it, the index is thrown away at the next open.
@@ -288,7 +308,7 @@ impl Index {
     }
 
     /// Passes a result of the database on; after a failure the index is thrown away at the next open.
-    fn doubted<T>(&self, result: Result<T, IndexError>) -> Result<T, IndexError> {
+    pub(super) fn doubted<T>(&self, result: Result<T, IndexError>) -> Result<T, IndexError> {
         if matches!(
             result,
             Err(IndexError::Database(_) | IndexError::Mismatch { .. } | IndexError::Panicked { .. })

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use self::written::{Written, busy, index, size};
 use super::state::StateFile;
-use super::{Follower, Index, IndexError, Progress, Reading, Source, Stored};
+use super::{Follower, Index, IndexError, Progress, Reading, Scrubbed, Source, Stored};
 use crate::journal::{self, Batch, OpenOptions, Staged};
 
 fn silent(_: Progress) {}
@@ -88,6 +88,42 @@ fn a_closed_index_is_used_as_it_is_and_caught_up() {
     assert_eq!((index.covered(), index.indexed_to()), (size(21), size(20)));
     index.catch_up_facts(&mut silent).unwrap();
     assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
+fn lost_and_foreign_rows_are_found_and_put_right() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(300));
+    let index = caught_up(dir.path(), &written);
+    let sound = Scrubbed::Sound { rows: index.rows() };
+    assert_eq!(index.scrub(&|_| ()).unwrap(), sound);
+    let mut keys = Vec::new();
+    index.rows.each(&mut |key| keys.push(key.to_vec())).unwrap();
+    let rows: Vec<_> = keys.into_iter().filter(|key| b"acvtd".contains(&key[0])).collect();
+    for (step, lost) in rows.iter().step_by(rows.len() / 7).enumerate() {
+        index.rows.remove(std::slice::from_ref(lost)).unwrap();
+        let mut expected = Scrubbed::Healed { lost: 1, extra: 0 };
+        if step % 2 == 0 {
+            // One bit of a key: one row is lost and another is there.
+            let mut foreign = lost.clone();
+            foreign[5] ^= 1;
+            index.rows.add(&[foreign]).unwrap();
+            expected = Scrubbed::Healed { lost: 1, extra: 1 };
+        }
+        assert_eq!(index.scrub(&|_| ()).unwrap(), expected, "{lost:?}");
+        assert_eq!(index.scrub(&|_| ()).unwrap(), sound);
+        assert_answers_like_the_journal(&index, &written);
+    }
+}
+
+#[test]
+fn nothing_is_answered_as_whole_while_rows_are_put_right() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(20));
+    let index = caught_up(dir.path(), &written);
+    index.healing.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert_eq!(index.indexed_to(), size(0));
+    let refused = index.by_content(&ContentDigest::of(b"x")).unwrap_err();
+    assert!(matches!(refused, IndexError::Healing), "{refused}");
+    assert!(matches!(index.by_envelope(&EnvelopeDigest::of(b"x")), Err(IndexError::Healing)));
 }
 
 #[test]

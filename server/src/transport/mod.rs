@@ -92,9 +92,11 @@ pub async fn serve(
         RecorderService::new(Arc::clone(&ledger), recording, (spool, LARGE_UPLOADS_MAX), asked_to_stop);
     let reader = ReaderService::new(Arc::clone(&ledger));
     let ledger_writing = ledger.writing();
+    let ledger_sound = ledger.sound();
     let query = QueryService::new(ledger);
     let reports = tokio::spawn(report_writing(health_reporter.clone(), ledger_writing));
     let disk_reports = tokio::spawn(report_disk(health_reporter.clone(), disk.low()));
+    let sound_reports = tokio::spawn(report_sound(health_reporter.clone(), ledger_sound));
     let stop = async move {
         stop.await;
         // A stream of many envelopes has no end of its own.
@@ -117,6 +119,7 @@ pub async fn serve(
         .map_err(ServeError);
     reports.abort();
     disk_reports.abort();
+    sound_reports.abort();
     served
 }
 
@@ -139,10 +142,20 @@ async fn report_disk(reporter: HealthReporter, mut low: watch::Receiver<bool>) {
             if *low.borrow_and_update() { ServingStatus::NotServing } else { ServingStatus::Serving };
         reporter.set_service_status(DISK_HEALTH, status).await;
         if low.changed().await.is_err() {
+/// Tells health probes under the name [`STORAGE`] when what was written is no longer what is on disk.
+async fn report_sound(reporter: HealthReporter, mut sound: watch::Receiver<bool>) {
+    loop {
+        let status =
+            if *sound.borrow_and_update() { ServingStatus::Serving } else { ServingStatus::NotServing };
+        reporter.set_service_status(STORAGE, status).await;
+        if sound.changed().await.is_err() {
             return;
         }
     }
 }
+
+/// The health of what is on disk, as the scrub saw it: the server goes on serving what is sound.
+pub const STORAGE: &str = "custody.v1.Storage";
 
 /// Binds the address to listen on.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {

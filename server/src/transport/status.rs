@@ -122,7 +122,11 @@ fn journal(refused: &Refused) -> Refusal {
 }
 
 fn index(error: &IndexError) -> Refusal {
-    fault(error)
+    match error {
+        // Nothing was written, and it is over soon.
+        IndexError::Healing => Refusal::new(Reason::NotWriting, error.to_string()),
+        _ => fault(error),
+    }
 }
 
 /// Bytes on disk that are not what was written.

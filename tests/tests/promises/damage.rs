@@ -131,6 +131,27 @@ fn a_server_does_not_serve_a_damaged_log() {
 }
 
 #[test]
+fn a_running_server_finds_rot_by_itself_and_serves_the_rest() {
+    let (ledger, envelopes) = ten_entries();
+    flip(&ledger.data(), &envelopes[4], 20);
+    let server = custody_tests::server::Server::start_with(&ledger.data(), &["--scrub-rate", "100000000"]);
+    let caller = Caller::of(&server);
+    let limit = std::time::Instant::now() + std::time::Duration::from_mins(1);
+    while caller.health("custody.v1.Storage").ok() != Some(false) {
+        assert!(std::time::Instant::now() < limit, "{}", server.said());
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let said = server.said();
+    for wanted in ["DAMAGED", "00000000000000000000.segment", "entry=5", "--repair --from BACKUP"] {
+        assert!(said.contains(wanted), "{wanted}:\n{said}");
+    }
+    assert_eq!(caller.envelope(4), envelopes[3]);
+    let more = envelope(&statement("one more"), &[&ledger.writers[0]]);
+    assert_eq!(caller.record(&more).unwrap().index, 11, "the rest goes on");
+    server.stop();
+}
+
+#[test]
 fn damage_in_what_was_not_sealed_is_named_on_the_start() {
     let (ledger, envelopes) = ten_entries();
     let server = ledger.serve();

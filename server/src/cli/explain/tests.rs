@@ -244,6 +244,7 @@ fn indexes() -> Vec<(&'static str, IndexError)> {
         Entry { index: index(7), source: EntryError::Version },
         Gap { expected: index(7), found: index(8) },
         Mismatch { index: index(7) },
+        Healing,
         Empty,
         Beyond { index: index(7), size: size(7) },
     })
