@@ -20,6 +20,9 @@ const PAUSE: Duration = Duration::from_hours(1);
 /// How long to sleep at a time, so that a stop is heard.
 const NAP: Duration = Duration::from_millis(100);
 
+/// What an entry that cannot be read costs in the pace, in bytes.
+const DAMAGED_COST: u64 = 1 << 16;
+
 /// The thread that reads.
 #[derive(Debug)]
 pub struct Scrub {
@@ -118,12 +121,12 @@ fn journal(ledger: &Ledger, pace: &Pace, data: &str) {
                     segment = %damage.file.display(), offset = damage.offset, entry = %damage.entry,
                     "DAMAGED: {}; the rest is served; repair: custodyd fsck --data {data} --repair --from BACKUP", damage.kind
                 );
-                pace.spend(Entry::MAX_LEN as u64);
+                pace.spend(DAMAGED_COST);
             }
             Err(error) => {
                 previous = None;
                 tracing::error!(%error, entry = %index, "the scrub cannot read an entry");
-                pace.spend(1 << 16);
+                pace.spend(DAMAGED_COST);
             }
         }
         index = index.next();

@@ -31,7 +31,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a new log: its keys and its first trust document.
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Serve an existing log, or with --dev one for trying out.
     Run(run::Args),
     /// Read all of a log's files and name everything that is not as it was written.

@@ -102,7 +102,7 @@ fn lost_and_foreign_rows_are_found_and_put_right() {
     for (step, lost) in rows.iter().step_by(rows.len() / 7).enumerate() {
         index.rows.remove(std::slice::from_ref(lost)).unwrap();
         let mut expected = Scrubbed::Healed { lost: 1, extra: 0 };
-        if step % 2 == 0 {
+        if step % 2 == 0 && lost.len() > 17 {
             // One bit of a key: one row is lost and another is there.
             let mut foreign = lost.clone();
             foreign[5] ^= 1;
