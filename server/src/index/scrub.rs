@@ -155,7 +155,7 @@ impl Index {
         let end = first.saturating_add(BLOCK_ENTRIES).min(covered.size().get());
         let mut rows = Vec::new();
         for index in (first..end).filter_map(|index| LeafIndex::new(index).ok()) {
-            let reading = reading::read(index, &self.source.stored(index)?)?;
+            let reading = reading::read(index, self.source.stored(index)?)?;
             if covered.entries.size.contains(index) {
                 rows.extend(entry_keys(&reading.entry).map(|key| (key, false)));
             }

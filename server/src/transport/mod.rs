@@ -142,6 +142,11 @@ async fn report_disk(reporter: HealthReporter, mut low: watch::Receiver<bool>) {
             if *low.borrow_and_update() { ServingStatus::NotServing } else { ServingStatus::Serving };
         reporter.set_service_status(DISK_HEALTH, status).await;
         if low.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
 /// Tells health probes under the name [`STORAGE`] when what was written is no longer what is on disk.
 async fn report_sound(reporter: HealthReporter, mut sound: watch::Receiver<bool>) {
     loop {
@@ -155,7 +160,7 @@ async fn report_sound(reporter: HealthReporter, mut sound: watch::Receiver<bool>
 }
 
 /// The health of what is on disk, as the scrub saw it: the server goes on serving what is sound.
-pub const STORAGE: &str = "custody.v1.Storage";
+pub const STORAGE: &str = "custody.storage";
 
 /// Binds the address to listen on.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {

@@ -137,7 +137,7 @@ fn a_running_server_finds_rot_by_itself_and_serves_the_rest() {
     let server = custody_tests::server::Server::start_with(&ledger.data(), &["--scrub-rate", "100000000"]);
     let caller = Caller::of(&server);
     let limit = std::time::Instant::now() + std::time::Duration::from_mins(1);
-    while caller.health("custody.v1.Storage").ok() != Some(false) {
+    while caller.health("custody.storage").ok() != Some(false) {
         assert!(std::time::Instant::now() < limit, "{}", server.said());
         std::thread::sleep(std::time::Duration::from_millis(50));
     }
