@@ -16,6 +16,8 @@ use scan::{Duplicates, Scanner};
 
 /// How deep objects and arrays may be nested; the outermost value is level 1.
 pub const MAX_DEPTH: usize = 64;
+/// The longest that is said of a value that has another shape than expected, in characters.
+pub const PROBLEM_MAX: usize = 300;
 
 /// Why bytes are not the JSON that was expected, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,7 +83,7 @@ pub enum JsonFault {
     /// Well-formed, but not of the expected shape.
     #[error("{problem}")]
     Shape {
-        /// What the typed reader expected and found.
+        /// What the typed reader expected and found, at most [`PROBLEM_MAX`] characters.
         problem: String,
     },
 }
@@ -114,12 +116,22 @@ pub fn from_unsigned_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T,
 fn typed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
     serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line().max(1), error.column().max(1));
-        let text = error.to_string();
-        // The library appends its own position; ours is printed once, with the path.
-        let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem).to_owned();
+        let problem = problem(&error);
         let path = scan::path_at(bytes, line, column);
         JsonError { fault: JsonFault::Shape { problem }, line, column, path }
     })
+}
+
+/// Says what the library found wrong, without the position that it appends. It quotes the text that it met, of any
+/// length and with any characters: what is left is at most [`PROBLEM_MAX`] characters on one line.
+pub(crate) fn problem(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
+    let shown = problem.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+    match problem.char_indices().nth(PROBLEM_MAX) {
+        Some(_) => shown.take(PROBLEM_MAX).chain("...".chars()).collect(),
+        None => shown.collect(),
+    }
 }
 
 fn at_path(path: &str) -> String {

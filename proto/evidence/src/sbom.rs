@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::digest_set::{Digest, DigestError};
+use crate::json;
 use crate::object::Object;
 use crate::purl::{Purl, PurlError};
 use text::Text;
@@ -245,7 +246,12 @@ fn algorithm_name(name: &str) -> String {
 }
 
 fn shape(error: &serde_json::Error) -> SbomError {
-    SbomError::Shape { why: error.to_string() }
+    SbomError::Shape { why: why(error) }
+}
+
+/// What the reader says, cut, with the place.
+fn why(error: &serde_json::Error) -> String {
+    format!("{} at line {} column {}", json::problem(error), error.line(), error.column())
 }
 
 fn cut(text: &str) -> String {

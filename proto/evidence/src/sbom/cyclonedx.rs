@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::text::Text;
 use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, LeftOut, SbomError, hashes, purl, shape,
+    why,
 };
 use crate::capped::Capped;
 use crate::object::{self, Object};
@@ -101,7 +102,7 @@ fn component<'a>(
     let raw: RawComponent<'a> = match serde_json::from_str(raw.get()) {
         Ok(Object(raw)) => raw,
         Err(error) => {
-            left_out.push((path.to_owned(), LeftOut::Component { why: error.to_string() }));
+            left_out.push((path.to_owned(), LeftOut::Component { why: why(&error) }));
             return Ok(None);
         }
     };

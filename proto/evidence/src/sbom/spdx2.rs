@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::text::Text;
 use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, DESCRIBED_MAX, LeftOut, SbomError, hashes,
-    purl, shape,
+    purl, shape, why,
 };
 use crate::capped::Capped;
 use crate::object::{self, Object};
@@ -115,7 +115,7 @@ pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError>
                 }
                 found.components.push(component);
             }
-            Err(error) => found.left_out.push((path, LeftOut::Component { why: error.to_string() })),
+            Err(error) => found.left_out.push((path, LeftOut::Component { why: why(&error) })),
         }
     }
     Ok(found)
