@@ -163,6 +163,17 @@ pub(super) fn decode_lengths(head: &Head, index: &[u8]) -> Result<Vec<Parts>, Da
     Ok(lay_out(&rows))
 }
 
+/// Encodes header, lengths and entries of a decoded frame; `index` is where the entries are taken from.
+pub(super) fn encode_index(head: &Head, mark: Mark, parts: &[Parts], index: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = head.encode(mark)?.to_vec();
+    for part in parts {
+        let (inline, envelope) = (part.envelope.is_some(), part.envelope_len);
+        Row { entry: part.entry_len, inline, record: part.record_len, envelope }.encode(&mut bytes);
+    }
+    bytes.extend(index.get(parts.len().checked_mul(ROW_LEN)?..)?);
+    Some(bytes)
+}
+
 /// The checksum over header (without itself), lengths and entries.
 fn checksum(head: &[u8; HEAD_LEN], index: &[u8]) -> u32 {
     let covered = head.get(..CRC_AT).unwrap_or_default();
