@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use custody_evidence::dsse::Envelope;
+use custody_evidence::json;
 use custody_log::{EnvelopeDigest, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -103,13 +104,13 @@ pub enum SpoolError {
         why: String,
     },
     /// It is a spool of another log.
-    #[error("the spool {} is for {found}, expected {expected}", .path.display())]
+    #[error("the spool {} is for {found:?}, expected {expected}", .path.display())]
     OtherLog {
         /// The file.
         path: PathBuf,
         /// The pinned log.
         expected: Box<Pin>,
-        /// What the file says.
+        /// What the file says, cut to 200 characters.
         found: String,
     },
     /// There is no room for another envelope.
@@ -197,7 +198,8 @@ impl Spool {
             let bytes = STANDARD.decode(&line.envelope).map_err(|error| wrong(error.to_string()))?;
             let found = EnvelopeDigest::of(&bytes).to_string();
             if found != line.digest {
-                return Err(wrong(format!("expected the envelope {}, found {found}", line.digest)));
+                let expected: String = line.digest.chars().take(80).collect();
+                return Err(wrong(format!("expected the envelope {expected:?}, found {found}")));
             }
             let envelope = Envelope::parse(&bytes).map_err(|error| wrong(error.to_string()))?;
             Ok(Waiting { envelope, since: line.since, tried: line.tried, refused: line.refused })
@@ -279,16 +281,18 @@ impl Spool {
                 Err(wrong(1, "no header".to_owned()))
             };
         };
-        let header: Header = serde_json::from_slice(first).map_err(|error| wrong(1, error.to_string()))?;
+        let header: Header = json::from_slice(first).map_err(|error| wrong(1, error.to_string()))?;
         if header.format != FORMAT {
-            return Err(wrong(1, format!("expected the format {FORMAT}, found {}", header.format)));
+            let found: String = header.format.chars().take(80).collect();
+            return Err(wrong(1, format!("expected the format {FORMAT}, found {found:?}")));
         }
         if header.pin != self.pin.to_string() {
             let (path, expected) = (self.path.clone(), Box::new(self.pin.clone()));
-            return Err(SpoolError::OtherLog { path, expected, found: header.pin });
+            let found = header.pin.chars().take(200).collect();
+            return Err(SpoolError::OtherLog { path, expected, found });
         }
         let line = |(number, text): (usize, &[u8])| {
-            serde_json::from_slice(text).map_err(|error| wrong(number + 2, error.to_string()))
+            json::from_slice(text).map_err(|error| wrong(number + 2, error.to_string()))
         };
         Ok((texts.enumerate().map(line).collect::<Result<_, _>>()?, whole))
     }

@@ -2,6 +2,7 @@
 //!
 //! The file lies in the log's own memory (`crate::memory`), so it belongs to origin and first entry, and to no server.
 
+use custody_evidence::json;
 use custody_log::{EntryDigest, Frontier, LeafIndex, NodeHash, TreeSize};
 use serde::{Deserialize, Serialize};
 
@@ -67,10 +68,10 @@ impl State {
         let path = memory.audit_path();
         let Some(bytes) = memory.audit()? else { return Ok(None) };
         let unusable = |why: String| AuditError::State { path: path.clone(), why };
-        let document: Document =
-            serde_json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
+        let document: Document = json::from_slice(&bytes).map_err(|error| unusable(error.to_string()))?;
         if document.format != FORMAT {
-            return Err(unusable(format!("expected the format {FORMAT}, found {}", document.format)));
+            let found: String = document.format.chars().take(80).collect();
+            return Err(unusable(format!("expected the format {FORMAT}, found {found:?}")));
         }
         // The directory's name holds only a part of the pin.
         if document.pin != pin.to_string() {
