@@ -158,6 +158,17 @@ const MANIFESTS: &[(&str, &[&str])] = &[
     ("client", &["custody-evidence", "custody-log", "custody-wire"]),
     ("examples", &["custody-client", "custody-evidence", "custody-log"]),
     ("tests", &["custody-client", "custody-evidence", "custody-log", "custody-wire"]),
+    (
+        "tests/fuzz",
+        &[
+            "custody-client",
+            "custody-evidence",
+            "custody-log",
+            "custody-server",
+            "custody-tests",
+            "custody-wire",
+        ],
+    ),
 ];
 
 /// What the pure crates must not depend on at all.

@@ -1,0 +1,222 @@
+//! What the client reads: its own files, git's objects, and any file that a user shows it.
+
+use custody_client::git::{CommitObject, RepositoryUrl};
+use custody_client::inspect::{Expectations, ExpectedKey, Verdict, inspect};
+use custody_client::sign::KeyName;
+use custody_client::spool::{Fate, Spool, Why};
+use custody_client::trust::{AdminEntry, TrustFile};
+use custody_client::{Pin, document};
+use custody_evidence::dsse::Envelope;
+use custody_log::{EntryDigest, Receipt, Timestamp};
+
+use super::envelope::{keys, was_signed};
+use super::note::{example, origin};
+use super::text::{canonical, strict};
+use super::{Target, texts};
+use crate::claim::{Outcome, bounded, refused};
+use crate::corpus::Corpus;
+
+const COMMIT: &str = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
+parent da39a3ee5e6b4b0d3255bfef95601890afd80709
+author Alice <alice@example.org> 1763843484 +0100
+committer Bob <bob@example.org> 1763843484 +0000
+gpgsig -----BEGIN SSH SIGNATURE-----
+ U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAg
+ -----END SSH SIGNATURE-----
+
+Do it
+
+author Mallory <m@example.org> 1 +0000
+";
+
+pub(super) const TARGETS: &[Target] = &[
+    Target {
+        name: "client.spool",
+        max: 16 << 10,
+        rounds: 800,
+        words: &[
+            "\"format\":",
+            "\"pin\":",
+            "\"envelope\":",
+            "\"digest\":",
+            "\"tried\":",
+            "\"refused\":",
+            "{\"code\":\"a\",\"message\":\"b\"}",
+        ],
+        seeds: spools,
+        run: spool,
+    },
+    Target {
+        name: "client.trust_file",
+        max: 24 << 10,
+        rounds: 1500,
+        words: &[
+            "\"crit\":",
+            "\"pin\":",
+            "\"entries\":",
+            "\"newest\":",
+            "\"receipt\":",
+            "\"record\":",
+            "\"envelope\":",
+        ],
+        seeds: trust_files,
+        run: trust_file,
+    },
+    Target {
+        name: "client.pin",
+        max: 300,
+        rounds: 3000,
+        words: &["+sha256:", "+"],
+        seeds: pins,
+        run: strict::<Pin>,
+    },
+    Target {
+        name: "client.commit",
+        max: 4 << 10,
+        rounds: 3000,
+        words: &["parent ", "author ", "committer ", "gpgsig ", "<", ">", "-----BEGIN PGP SIGNATURE-----"],
+        seeds: |_| texts(&[COMMIT]),
+        run: commit,
+    },
+    Target {
+        name: "client.repository",
+        max: 5 << 10,
+        rounds: 2000,
+        words: &["git@", ":", "https://", ".git", "file:", "..", "?"],
+        seeds: |_| texts(&["https://github.com/acme/api", "git@github.com:acme/api.git"]),
+        run: canonical::<RepositoryUrl>,
+    },
+    Target {
+        name: "client.key_name",
+        max: 100,
+        rounds: 2000,
+        words: &[".pem", ".pub", "/", ".."],
+        seeds: |_| texts(&["release", "a.b-c_1"]),
+        run: strict::<KeyName>,
+    },
+    Target {
+        name: "client.inspect",
+        max: 16 << 10,
+        rounds: 3000,
+        words: &[
+            "\"payload\":",
+            "\"_type\":",
+            "\"bomFormat\":",
+            "\"spdxVersion\":",
+            "\"format\":",
+            "custody/entry/v1\n",
+            "c2sp.org/tlog-proof@v1\n",
+        ],
+        seeds: files,
+        run: inspected,
+    },
+];
+
+fn trust_file(bytes: &[u8]) -> Outcome {
+    match TrustFile::decode(bytes) {
+        Ok(file) => {
+            let written = file.encode();
+            assert_eq!(TrustFile::decode(&written).as_ref(), Ok(&file));
+            assert_eq!(TrustFile::decode(&written).map(|file| file.encode()), Ok(written));
+            bounded(bytes.len(), &file, 12, 4096);
+            Outcome::Accepted
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// What waits is what was signed, and settling nothing keeps all of it.
+fn spool(bytes: &[u8]) -> Outcome {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let path = dir.path().join("spool");
+    std::fs::write(&path, bytes).expect("the file can be written");
+    let spool = Spool::new(path, pin());
+    match spool.waiting() {
+        Ok(waiting) => {
+            assert!(waiting.iter().all(|one| one.envelope.bytes().len() <= bytes.len()));
+            bounded(bytes.len(), &waiting, 12, 4096);
+            spool.settle(&[]).expect("what can be read can be written");
+            let left = spool.waiting().map_or(0, |left| left.len());
+            assert_eq!(left, waiting.len(), "an envelope was lost");
+            Outcome::Accepted
+        }
+        // The folder has another name each time.
+        Err(error) => match refused(&error) {
+            Outcome::Refused(text) => Outcome::Refused(text.replace(&*dir.path().to_string_lossy(), "")),
+            Outcome::Accepted => Outcome::Accepted,
+        },
+    }
+}
+
+fn spools(_: &Corpus) -> Vec<Vec<u8>> {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    let spool = Spool::new(dir.path().join("spool"), pin());
+    let now = Timestamp::parse_rfc3339("2026-11-22T20:31:24Z").unwrap();
+    let keep = |name: &str| {
+        spool.keep(&Envelope::parse(example(name)).unwrap(), now).expect("an envelope is kept");
+        std::fs::read(spool.path()).unwrap()
+    };
+    let kept = ["envelope-1.json", "envelope-2.json"].map(keep);
+    let why = Why { code: "expired".to_owned(), message: "why".to_owned() };
+    let digest = Envelope::parse(example("envelope-1.json")).unwrap().digest();
+    spool.settle(&[(digest, Fate::Refused(why))]).expect("the spool is written");
+    [kept.to_vec(), vec![std::fs::read(spool.path()).unwrap()]].concat()
+}
+
+/// What is signed in a commit's name is made of these, so they have no control characters.
+fn commit(bytes: &[u8]) -> Outcome {
+    match CommitObject::parse(bytes) {
+        Ok(commit) => {
+            for person in [&commit.author, &commit.committer] {
+                assert!(!person.to_string().chars().any(char::is_control), "{person:?}");
+            }
+            bounded(bytes.len(), &commit, 12, 1024);
+            Outcome::Accepted
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// A file is said to hold only if one of the keys signed it.
+fn inspected(bytes: &[u8]) -> Outcome {
+    let key = keys().last().cloned().map(ExpectedKey::Public);
+    let report = inspect(bytes, &Expectations { artifact: None, key });
+    assert_eq!(report.kind, document::kind(bytes));
+    assert!(report.subjects.len() <= 4096);
+    match report.verdict() {
+        Verdict::Holds => {
+            let envelope = Envelope::parse(bytes).expect("only an envelope is signed by such a key");
+            assert!(was_signed(envelope.pae()), "it holds, and nobody signed it");
+            Outcome::Accepted
+        }
+        Verdict::Undecided => Outcome::Refused(report.kind.name().to_owned()),
+        Verdict::Fails => {
+            let why = report.why.unwrap_or_else(|| "a check failed".to_owned());
+            assert!(why.len() <= 4096, "a reason of {} bytes", why.len());
+            Outcome::Refused(why)
+        }
+    }
+}
+
+fn trust_files(_: &Corpus) -> Vec<Vec<u8>> {
+    let receipt = Receipt::decode(example("entry-1.tlog-proof")).unwrap();
+    let entry = AdminEntry {
+        receipt: receipt.clone(),
+        record: example("record-0.json").to_vec(),
+        envelope: example("envelope-0.json").to_vec(),
+    };
+    vec![TrustFile { pin: pin(), entries: vec![entry], newest: receipt }.encode()]
+}
+
+fn pin() -> Pin {
+    Pin { origin: origin(), genesis: EntryDigest::of(example("entry-0")) }
+}
+
+fn pins(_: &Corpus) -> Vec<Vec<u8>> {
+    texts(&[&pin().to_string()])
+}
+
+fn files(corpus: &Corpus) -> Vec<Vec<u8>> {
+    let parts = ["statements", "dsse", "other-envelopes", "vuln-vex", "registry-provenance"];
+    [corpus.examples(""), parts.map(|part| corpus.documents(part)).concat()].concat()
+}
