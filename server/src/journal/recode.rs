@@ -50,7 +50,8 @@ fn recode_frame(bytes: &[u8]) -> Result<Vec<u8>, DamageKind> {
 fn recode_sealed(bytes: &[u8]) -> Result<Vec<u8>, DamageKind> {
     let header = Header::decode(start(bytes)?)?;
     let footer_at = wide(bytes.len()).saturating_sub(wide(FOOTER_LEN));
-    let footer = Footer::decode(start(slice(bytes, footer_at, wide(FOOTER_LEN))?)?, &header, wide(bytes.len()))?;
+    let footer =
+        Footer::decode(start(slice(bytes, footer_at, wide(FOOTER_LEN))?)?, &header, wide(bytes.len()))?;
     let table = slice(bytes, footer.table, footer.table_len())?;
     let locations = segment::decode_table(table, header.mark, &footer)?;
     let frames = slice(bytes, wide(HEADER_LEN), footer.table - wide(HEADER_LEN))?;

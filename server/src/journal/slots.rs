@@ -91,7 +91,12 @@ impl Slot {
             let length = narrow(u64::from(fields.u32()?));
             let signed = fields.slice(length)?;
             let kept = KeptCheckpoint { size, root, signed: signed.to_vec() };
-            let checkpoint = (size != TreeSize::ZERO).then_some(kept);
+            let none = size == TreeSize::ZERO;
+            // Nothing is kept under size 0, or there would be two encodings of a slot without a checkpoint.
+            if none && (root != RootHash::empty() || !signed.is_empty()) {
+                return None;
+            }
+            let checkpoint = (!none).then_some(kept);
             let crc = fields.u32()?;
             let covered = bytes.get(..HEAD_LEN.checked_add(length)?)?;
             let valid = version == VERSION && zero == [0; 6] && crc == crc32c::crc32c(covered);

@@ -19,10 +19,10 @@ pub(super) const TARGETS: &[Target] = &[
         words: &[
             "data = ",
             "listen = ",
-            "log_key = ",
-            "freshness_key = ",
-            "disk_reserve = ",
-            "log_format = ",
+            "log-key = ",
+            "freshness-key = ",
+            "disk-reserve = ",
+            "log-format = ",
             "\"json\"",
             "'",
             "[a]",
@@ -30,8 +30,8 @@ pub(super) const TARGETS: &[Target] = &[
         ],
         seeds: |_| {
             texts(&[
-                "data = '/var/lib/custody'\nlisten = '127.0.0.1:4600'\nlog_format = 'json'\ndisk_reserve = 1000\n",
-                "data = \"d\"\nlog_key = \"k\" # why\nfreshness_key = \"\"\"f\"\"\"\n",
+                "data = '/var/lib/custody'\nlisten = '127.0.0.1:4600'\nlog-format = 'json'\ndisk-reserve = 1000\n",
+                "data = \"d\"\nlog-key = \"k\" # why\nfreshness-key = \"\"\"f\"\"\"\n",
                 "",
             ])
         },
@@ -60,13 +60,13 @@ pub(super) const TARGETS: &[Target] = &[
     },
 ];
 
-/// A log of the worked example and its backup, made once.
+/// A folder with a backup of the log of the worked example, made once.
 fn backed_up() -> &'static TempDir {
     static MADE: OnceLock<TempDir> = OnceLock::new();
     MADE.get_or_init(|| {
-        let dir = super::journal::written();
+        let (log, dir) = (super::journal::written(), tempfile::tempdir().expect("a temporary folder"));
         let files: Arc<dyn Files> = Arc::new(DiskFiles);
-        backup(dir.path(), &dir.path().join("backup"), &files, &mut |_| {}).expect("a backup is made");
+        backup(log.path(), &dir.path().join("backup"), &files, &mut |_| {}).expect("a backup is made");
         dir
     })
 }

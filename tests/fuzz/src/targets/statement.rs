@@ -1,5 +1,6 @@
 //! in-toto statements, the predicates that Custody reads, and the facts that come of them.
 
+use custody_evidence::digest_set::{Digest, Standing};
 use custody_evidence::fact::{EDGES_MAX, Facts, LABEL_MAX, Node, WARNINGS_MAX, read};
 use custody_evidence::json;
 use custody_evidence::predicate::{
@@ -114,9 +115,14 @@ fn check_facts(facts: &Facts, input: usize) {
             "a node that cannot be asked for"
         );
     }
-    for term in facts.terms() {
+    // A digest that does not fit its algorithm is kept as it stands; nobody can ask for it.
+    let fits = |term: &&Term| {
+        let digest = term.value().split_once(':').and_then(|(name, value)| Digest::read(name, value).ok());
+        digest.is_none_or(|digest| digest.standing() != Standing::Malformed)
+    };
+    for term in facts.terms().iter().filter(fits) {
         let again = Term::parse(term.field(), term.value());
-        assert_eq!(again.as_ref(), Ok(&term), "a term that cannot be searched for");
+        assert_eq!(again.as_ref(), Ok(term), "a term that cannot be searched for");
     }
     for warning in &facts.warnings {
         let text = warning.to_string();
