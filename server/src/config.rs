@@ -5,12 +5,15 @@ use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::keys::KeyFiles;
+use crate::transport::STALL_DEFAULT;
 
 /// Where a server listens when nothing else is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:4600";
@@ -60,6 +63,9 @@ pub struct Layer {
     /// Bytes a second that are read again in the background, to find rot; 0 for none [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     pub scrub_rate: Option<u64>,
+    /// Seconds that a caller may stand still before it is cut off [default: 30]
+    #[arg(long, value_name = "SECONDS")]
+    pub stall_timeout: Option<NonZero<u16>>,
     /// Form of the log on stderr [default: text]
     #[arg(long, value_enum, value_name = "FORM")]
     pub log_format: Option<LogFormat>,
@@ -80,6 +86,8 @@ pub struct Config {
     pub disk_watermark: u64,
     /// Bytes a second that are read again in the background; 0 for none.
     pub scrub_rate: u64,
+    /// How long a caller may stand still.
+    pub stall_timeout: Duration,
     /// The form of the log.
     pub log_format: LogFormat,
 }
@@ -154,6 +162,9 @@ impl Config {
             disk_reserve: set.disk_reserve.unwrap_or(RESERVE_DEFAULT),
             disk_watermark: set.disk_watermark.unwrap_or(WATERMARK_DEFAULT),
             scrub_rate: set.scrub_rate.unwrap_or(crate::scrub::RATE_DEFAULT),
+            stall_timeout: set
+                .stall_timeout
+                .map_or(STALL_DEFAULT, |seconds| Duration::from_secs(seconds.get().into())),
             log_format: set.log_format.unwrap_or(LogFormat::Text),
             data,
         })
@@ -183,6 +194,8 @@ impl Layer {
                 .parsed("CUSTODYD_DISK_WATERMARK", "a number of bytes", |text| text.parse().ok())?,
             scrub_rate: environment
                 .parsed("CUSTODYD_SCRUB_RATE", "a number of bytes", |text| text.parse().ok())?,
+            stall_timeout: environment
+                .parsed("CUSTODYD_STALL_TIMEOUT", "1 to 65535 seconds", |text| text.parse().ok())?,
             log_format,
         })
     }
@@ -196,6 +209,7 @@ impl Layer {
             disk_reserve: self.disk_reserve.or(below.disk_reserve),
             disk_watermark: self.disk_watermark.or(below.disk_watermark),
             scrub_rate: self.scrub_rate.or(below.scrub_rate),
+            stall_timeout: self.stall_timeout.or(below.stall_timeout),
             log_format: self.log_format.or(below.log_format),
         }
     }

@@ -25,6 +25,7 @@ pub mod journal;
 pub mod keys;
 pub mod ledger;
 pub mod newest;
+pub mod open_files;
 pub mod publish;
 pub mod query;
 pub mod scrub;

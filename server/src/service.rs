@@ -17,15 +17,15 @@ use crate::newest::{self, Standing};
 use crate::publish::LogKeys;
 use crate::scrub::Scrub;
 use crate::sequencer::{Sequencer, Submission};
-use crate::transport::{self, ServeError};
+use crate::transport::{self, Hospitality, ServeError};
 
 /// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
 /// envelope, the unary limit, and three quarters of it as signed, these are 448 MiB.
 const QUEUE_LENGTH: usize = 256;
 
-/// How long requests may take to end after the server was asked to stop: as long as an upload may stand still,
-/// and five seconds more. What is acknowledged is on disk, however the server ends.
-const GRACE: Duration = Duration::from_secs(35);
+/// How long requests may take to end after the server was asked to stop, beyond what a peer may stand still: 5 s, so 35 s
+/// unless something else is said. What is acknowledged is on disk, however the server ends.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How often a server of a restored log says that it is read-only.
 const SAY_EVERY: Duration = Duration::from_mins(10);
@@ -129,6 +129,7 @@ impl Service {
     pub async fn serve(
         self,
         listener: TcpListener,
+        hospitality: Hospitality,
         uploads: Uploads,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServiceError> {
@@ -148,10 +149,10 @@ impl Service {
         };
         let overdue = async {
             stopping.notified().await;
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(hospitality.stall + GRACE).await;
         };
         let served = tokio::select! {
-            served = transport::serve(listener, Arc::clone(&ledger), recording, uploads, stop) => served,
+            served = transport::serve(listener, hospitality, Arc::clone(&ledger), recording, uploads, stop) => served,
             () = overdue => {
                 tracing::warn!("a request did not end in time and is cut off");
                 Ok(())

@@ -18,6 +18,7 @@ pub mod client;
 pub mod evidence;
 pub mod example;
 pub mod oracle;
+pub mod peer;
 pub mod server;
 pub mod source;
 pub mod wire;

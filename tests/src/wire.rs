@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use custody_wire::v1::query_client::QueryClient;
 use custody_wire::v1::reader_client::ReaderClient;
 use custody_wire::v1::record_bulk_request::Part as BulkPart;
 use custody_wire::v1::record_bulk_response::Answer;
 use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_client::RecorderClient;
 use custody_wire::v1::{
-    BulkEnvelope, BulkHeader, GetCheckpointRequest, GetEntriesRequest, GetEntriesResponse,
-    GetEnvelopeRequest, GetEnvelopeResponse, GetLogRequest, GetLogResponse, GetRangeRequest,
-    GetRangeResponse, GetTileRequest, Log, RecordBulkRequest, RecordBulkResponse, RecordHeader,
-    RecordRequest, RecordResponse, RecordStreamRequest, get_entries_response,
+    BulkEnvelope, BulkHeader, Condition, FindRequest, GetCheckpointRequest, GetEntriesRequest,
+    GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse, GetLogRequest, GetLogResponse,
+    GetRangeRequest, GetRangeResponse, GetTileRequest, Log, RecordBulkRequest, RecordBulkResponse,
+    RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest, get_entries_response,
 };
 use custody_wire::{Refusal, limits};
 use tokio::runtime::Runtime;
@@ -407,6 +408,15 @@ impl Caller {
         std::thread::sleep(std::time::Duration::from_millis(100));
         assert!(!answer.is_finished(), "the upload was answered before it was sent");
         Stalled { _sender: sender }
+    }
+
+    /// Returns the entries that a search by one condition finds.
+    pub fn find(&self, field: &str, value: &str) -> Result<Vec<u64>, Status> {
+        let condition = Condition { field: field.to_owned(), value: value.to_owned() };
+        let log = Some(self.log.clone());
+        let request = FindRequest { log, conditions: vec![condition], ..FindRequest::default() };
+        let mut query = QueryClient::new(self.channel.clone());
+        self.runtime.block_on(query.find(request)).map(|answer| answer.into_inner().indexes)
     }
 
     /// Returns whether the health service says that the server serves.

@@ -20,8 +20,9 @@ use crate::genesis;
 use crate::journal::{self, DiskFiles, OpenOptions};
 use crate::ledger::Settings;
 use crate::newest;
+use crate::open_files;
 use crate::service::{Service, Uploads};
-use crate::transport;
+use crate::transport::{self, Hospitality};
 
 /// The flags of `custodyd run`. Each can also be set by `CUSTODYD_<FLAG>` or in the config file.
 #[derive(Debug, clap::Args)]
@@ -80,7 +81,9 @@ async fn serve(config: &Config, dev: bool, checkpoints: &[PathBuf]) -> Result<Ex
     })?;
     bar.finish();
     announce(&service, address, dev.then_some(config.data.as_path()));
-    service.serve(listener, Uploads { spool, disk }, stop).await?;
+    let hospitality =
+        Hospitality { connections: open_files::room_for_connections(), stall: config.stall_timeout };
+    service.serve(listener, hospitality, Uploads { spool, disk }, stop).await?;
     Ok(Exit::Yes)
 }
 

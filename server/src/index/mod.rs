@@ -55,4 +55,4 @@ pub use follower::Follower;
 pub use reading::{IndexedEntry, Reading, read};
 pub use scrub::Scrubbed;
 pub use source::{Source, SourceError, Stored};
-pub use store::{Index, Progress, Stage};
+pub use store::{Index, PREFIX_STEPS_MAX, Progress, Stage};

@@ -125,29 +125,30 @@ impl Rows {
     }
 
     /// Returns for each distinct leading bytes from `low` to `high` the newest entry below `below` that has them: at
-    /// most `limit`, after at most `steps` distinct ones were looked at.
+    /// most `limit`. None when `steps` distinct ones were looked at before that was known: later entries take steps too,
+    /// so a shorter answer would not stay the same while the log grows.
     pub(crate) fn leading(
         &self,
         (low, high): (&[u8; SHORT_LEN], &[u8; SHORT_LEN]),
         below: TreeSize,
         limit: usize,
         steps: usize,
-    ) -> Result<Vec<LeafIndex>, IndexError> {
+    ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
         let end = Prefix::leading(high).bound(below);
         let mut from = Prefix::leading(low).key(LeafIndex::ZERO);
         let mut hits = Vec::new();
         for _ in 0..steps {
             if hits.len() >= limit || from >= end {
-                break;
+                return Ok(Some(hits));
             }
-            let Some(row) = self.db.range(from..end.clone()).next() else { break };
+            let Some(row) = self.db.range(from..end.clone()).next() else { return Ok(Some(hits)) };
             let (key, _) = row.map_err(IndexError::Database)?;
-            let Some(leading) = keys::leading_of(&key) else { break };
+            let Some(leading) = keys::leading_of(&key) else { return Ok(Some(hits)) };
             let rows = Prefix::leading(&leading);
             hits.extend(self.newest(&rows, below, 1)?);
             from = after(&rows);
         }
-        Ok(hits)
+        Ok(None)
     }
 
     /// Writes everything out, so that the directory is complete when the power goes.

@@ -24,7 +24,7 @@ const CHUNK_ENTRIES: u64 = 1_024;
 /// Rows of facts that are gathered before they are written, in the order of their keys; 64 usual entries have fewer.
 const FACT_ROWS: usize = 2_048;
 /// Distinct digests that a search by prefix looks at; with 5 digits a log of 4 billion digests stays below it.
-const PREFIX_STEPS_MAX: usize = 4_096;
+pub const PREFIX_STEPS_MAX: usize = 4_096;
 
 /// The two indexes of one log. Reads run beside the two writers: the sequencer (entry index) and the follower
 /// (facts index).
@@ -268,15 +268,16 @@ impl Index {
     }
 
     /// Returns at most `limit` candidates for a prefix of a digest, in the order of their digits: for each digest
-    /// the newest entry below `below` that names it. The caller compares its facts.
+    /// the newest entry below `below` that names it. The caller compares its facts. None when more than
+    /// [`PREFIX_STEPS_MAX`] digests start like this, too many to look at.
     pub fn by_digest_prefix(
         &self,
         prefix: &HexPrefix,
         below: TreeSize,
         limit: usize,
-    ) -> Result<Vec<LeafIndex>, IndexError> {
+    ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
         let below = below.min(self.indexed_to());
-        let Some((low, high)) = keys::leading_range(prefix) else { return Ok(Vec::new()) };
+        let Some((low, high)) = keys::leading_range(prefix) else { return Ok(Some(Vec::new())) };
         self.doubted(self.rows.leading((&low, &high), below, limit, PREFIX_STEPS_MAX))
     }
 

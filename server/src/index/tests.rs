@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use self::written::{Written, busy, index, size};
 use super::state::StateFile;
 use super::{Follower, Index, IndexError, Progress, Reading, Scrubbed, Source, Stored};
+use super::{keys, rows};
 use crate::journal::{self, Batch, OpenOptions, Staged};
 
 fn silent(_: Progress) {}
@@ -312,7 +313,7 @@ fn what_is_added_later_never_changes_an_answer_as_of_a_size() {
             for term in [subject("artifact 3"), predicate("https://a.test/p")] {
                 answers.push(index.by_term(&term, size(below), 7).unwrap());
             }
-            answers.push(index.by_digest_prefix(&prefix, size(below), 7).unwrap());
+            answers.push(index.by_digest_prefix(&prefix, size(below), 7).unwrap().unwrap());
             answers.push(index.administrative(LeafIndex::ZERO, size(below), 7).unwrap());
         }
         answers
@@ -327,24 +328,43 @@ fn what_is_added_later_never_changes_an_answer_as_of_a_size() {
 }
 
 #[test]
+fn a_prefix_of_too_many_digests_is_no_empty_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let rows = rows::Rows::open(dir.path()).unwrap().unwrap();
+    let leading = |byte| [byte; keys::SHORT_LEN];
+    let keys: Vec<_> = (0..10).map(|byte| keys::Prefix::leading(&leading(byte)).key(index(5))).collect();
+    rows.add(&keys).unwrap();
+    let ask = |below, limit, steps| {
+        rows.leading((&leading(0), &leading(9)), size(below), limit, steps).unwrap().map(|found| found.len())
+    };
+    assert_eq!((ask(6, 20, 20), ask(3, 20, 20)), (Some(10), Some(0)));
+    assert_eq!(ask(6, 4, 4), None, "whether these are all is not known");
+    assert_eq!(ask(6, 3, 4), Some(3));
+    assert_eq!(ask(3, 20, 5), None, "later entries take all steps");
+}
+
+#[test]
 fn finds_digests_by_any_number_of_leading_digits() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(60));
     let newest = written.record("https://a.test/p", &["artifact 3"], false);
     let index = caught_up(dir.path(), &written);
     let whole = Digest::sha256_of(b"artifact 3").value().to_owned();
     for digits in [5, 6, 7, 31, 32, 33, 63, 64] {
-        let found =
-            index.by_digest_prefix(&HexPrefix::parse(&whole[..digits]).unwrap(), size(61), 9).unwrap();
+        let found = index
+            .by_digest_prefix(&HexPrefix::parse(&whole[..digits]).unwrap(), size(61), 9)
+            .unwrap()
+            .unwrap();
         assert_eq!(found, [newest], "{digits}");
     }
     for below in [4, 3] {
-        let found = index.by_digest_prefix(&HexPrefix::parse(&whole[..5]).unwrap(), size(below), 9).unwrap();
+        let found =
+            index.by_digest_prefix(&HexPrefix::parse(&whole[..5]).unwrap(), size(below), 9).unwrap().unwrap();
         assert_eq!(found, if below == 4 { vec![self::index(3)] } else { vec![] });
     }
     // One nibble off on each side.
     for (end, digit) in [(5, '0'), (6, '0'), (5, 'f'), (6, 'f')] {
         let other = format!("{}{digit}", &whole[..end - 1]);
-        let found = index.by_digest_prefix(&HexPrefix::parse(&other).unwrap(), size(61), 9).unwrap();
+        let found = index.by_digest_prefix(&HexPrefix::parse(&other).unwrap(), size(61), 9).unwrap().unwrap();
         assert_eq!(found.contains(&newest), whole.starts_with(&other), "{other}");
     }
 }

@@ -9,11 +9,16 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 use super::cache::Cache;
 use super::error::QueryError;
 use super::evidence::Evidence;
-use crate::index::{self, Index, IndexedEntry, Reading};
+use super::reads::Reads;
+use crate::index::{self, Index, IndexedEntry, PREFIX_STEPS_MAX, Reading};
 
 /// Memory for readings that were read lately. A statement of 4 KB takes about 3 KB, an SBOM of 1,700 components
 /// about 1 MB.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
+
+/// Memory for entries while they are read for queries: 256 MiB, so one of the largest envelopes (three times 64 MiB) at a
+/// time, or twenty of 4 MiB.
+const READING_BYTES: u64 = 256 << 20;
 
 /// The evidence that the server has.
 #[derive(Debug)]
@@ -21,13 +26,20 @@ pub struct Ledger {
     index: Arc<Index>,
     /// Never held while the journal is read.
     cache: Mutex<Cache>,
+    reads: Reads,
 }
 
 impl Ledger {
     /// Answers from this index and the journal that it was made from.
     #[must_use]
     pub fn new(index: Arc<Index>) -> Self {
-        Self { index, cache: Mutex::new(Cache::new(CACHE_BYTES)) }
+        Self { index, cache: Mutex::new(Cache::new(CACHE_BYTES)), reads: Reads::new(READING_BYTES) }
+    }
+}
+
+impl Ledger {
+    fn kept(&self, index: LeafIndex) -> Option<Arc<Reading>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).take(index)
     }
 }
 
@@ -50,12 +62,18 @@ impl Evidence for Ledger {
         below: TreeSize,
         limit: usize,
     ) -> Result<Vec<LeafIndex>, QueryError> {
-        Ok(self.index.by_digest_prefix(prefix, below, limit)?)
+        let found = self.index.by_digest_prefix(prefix, below, limit)?;
+        found.ok_or(QueryError::TooMuch { entries: PREFIX_STEPS_MAX, bytes: 0 })
     }
 
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
-        let kept = self.cache.lock().unwrap_or_else(PoisonError::into_inner).take(index);
-        if let Some(reading) = kept {
+        if let Some(reading) = self.kept(index) {
+            return Ok(reading);
+        }
+        let entry = self.index.source().entry(index).map_err(index::IndexError::from)?;
+        let _read = self.reads.begin(index, IndexedEntry::decode(index, &entry)?.envelope_bytes);
+        // Whoever was asked the same a moment before has read it meanwhile.
+        if let Some(reading) = self.kept(index) {
             return Ok(reading);
         }
         let stored = self.index.source().stored(index).map_err(index::IndexError::from)?;

@@ -16,6 +16,7 @@ mod cache;
 mod error;
 mod evidence;
 mod postings;
+mod reads;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -12,8 +12,8 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
+use super::head;
 use super::recorder::{RecorderService, order, refused_message, too_large};
-use super::{STALL_MAX, head};
 
 /// The most bulk streams at once: 16. Beside what is under way each holds one message of at most 4 MiB, the next one
 /// to be looked at: 64 MiB.
@@ -38,12 +38,14 @@ pub(super) struct Bulk {
     bytes: Arc<Semaphore>,
     /// Turns true when the server is to stop.
     stopping: watch::Receiver<bool>,
+    /// How long a caller may stand still.
+    stall: Duration,
 }
 
 impl Bulk {
-    pub(super) fn new(stopping: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(stopping: watch::Receiver<bool>, stall: Duration) -> Self {
         let bytes = Semaphore::new(UNDER_WAY_BYTES / UNIT);
-        Self { streams: Arc::new(Semaphore::new(STREAMS_MAX)), bytes: Arc::new(bytes), stopping }
+        Self { streams: Arc::new(Semaphore::new(STREAMS_MAX)), bytes: Arc::new(bytes), stopping, stall }
     }
 
     /// Starts to read a stream, and returns its answers.
@@ -95,7 +97,7 @@ impl Stream {
         let all = u32::try_from(BULK_UNDER_WAY_MAX).unwrap_or(u32::MAX);
         let _answered = self.under_way.acquire_many(all).await;
         if let Err(refusal) = ended {
-            deliver(&self.answers, Err(refusal.into())).await;
+            deliver(&self.answers, Err(refusal.into()), self.bulk.stall).await;
         }
     }
 
@@ -136,7 +138,9 @@ impl Stream {
             Ok(recorded) => Answer::Recorded(recorded),
             Err(refusal) => Answer::Refused(refusal.into()),
         };
-        if !deliver(&self.answers, Ok(RecordBulkResponse { tag, answer: Some(answer) })).await {
+        if !deliver(&self.answers, Ok(RecordBulkResponse { tag, answer: Some(answer) }), self.bulk.stall)
+            .await
+        {
             self.not_taken.notify_one();
         }
         drop(places);
@@ -146,17 +150,18 @@ impl Stream {
     async fn place<T, E>(&mut self, place: impl Future<Output = Result<T, E>>) -> Result<T, Refusal> {
         tokio::select! {
             place = place => place.map_err(|_| shutting_down()),
-            ended = ended(&mut self.bulk.stopping, &self.not_taken) => Err(ended),
+            ended = ended(&mut self.bulk.stopping, &self.not_taken, self.bulk.stall) => Err(ended),
         }
     }
 
     /// Returns the next message; none when the caller has sent all. Standing still is counted only while nothing is
     /// under way: a caller may well wait for answers before it sends more.
     async fn next(&mut self, requests: &mut Streaming<RecordBulkRequest>) -> Result<Option<Part>, Refusal> {
+        let stall = self.bulk.stall;
         loop {
             let message = tokio::select! {
-                message = tokio::time::timeout(STALL_MAX, requests.message()) => message,
-                ended = ended(&mut self.bulk.stopping, &self.not_taken) => return Err(ended),
+                message = tokio::time::timeout(stall, requests.message()) => message,
+                ended = ended(&mut self.bulk.stopping, &self.not_taken, self.bulk.stall) => return Err(ended),
             };
             match message {
                 Ok(Ok(None)) => return Ok(None),
@@ -167,24 +172,28 @@ impl Stream {
                 Ok(Err(status)) => return Err(refused_message(&status)),
                 // The caller of `read` holds one place for the message that it waits for.
                 Err(_) if self.under_way.available_permits() + 1 < BULK_UNDER_WAY_MAX => {}
-                Err(_) => return Err(stalled(STALL_MAX)),
+                Err(_) => return Err(stalled(stall)),
             }
         }
     }
 }
 
 /// Resolves when a stream has to end although its caller has not ended it.
-async fn ended(stopping: &mut watch::Receiver<bool>, not_taken: &Notify) -> Refusal {
+async fn ended(stopping: &mut watch::Receiver<bool>, not_taken: &Notify, stall: Duration) -> Refusal {
     tokio::select! {
         // An error means that the server is gone, so to speak: the same.
         _ = stopping.wait_for(|stopping| *stopping) => shutting_down(),
-        () = not_taken.notified() => stalled(STALL_MAX),
+        () = not_taken.notified() => stalled(stall),
     }
 }
 
 /// Hands an answer to the caller; false if it has gone, or took nothing for too long.
-async fn deliver<T>(answers: &mpsc::Sender<Result<T, Status>>, answer: Result<T, Status>) -> bool {
-    matches!(tokio::time::timeout(STALL_MAX, answers.send(answer)).await, Ok(Ok(())))
+async fn deliver<T>(
+    answers: &mpsc::Sender<Result<T, Status>>,
+    answer: Result<T, Status>,
+    stall: Duration,
+) -> bool {
+    matches!(tokio::time::timeout(stall, answers.send(answer)).await, Ok(Ok(())))
 }
 
 fn shutting_down() -> Refusal {

@@ -1,29 +1,51 @@
-//! Connections as they come, no more at once than there is memory for.
+//! Connections as they come: no more at once than there is room for, and none longer than its peer has use for it.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep};
 use tokio_stream::Stream;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-/// The most connections at once. One more waits in the system's queue until another ends.
-pub(super) const CONNECTIONS_MAX: usize = 1_024;
+use super::peer::{PREFACE_LEN, Peer};
 
-/// A connection that counts against the limit as long as it lives.
+/// How long nothing is accepted after the system refused to: it is out of files or memory, and asking at once would
+/// only keep a processor busy.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a connection is looked at, as a part of the time that a peer may stand still: every 3 s of 30.
+const LOOKS: u32 = 10;
+
+/// A connection that counts against the limit as long as it lives. It ends with an error when its peer is overdue.
 pub(super) struct Connection {
     stream: TcpStream,
+    peer: Peer,
+    made: Instant,
+    /// Bytes that came, up to those of the preface.
+    read: usize,
+    /// When it is looked at again.
+    look: Pin<Box<Sleep>>,
+    every: Duration,
+    places: Arc<Semaphore>,
     _place: OwnedSemaphorePermit,
 }
 
-/// Accepts connections, each when a place is free.
-pub(super) fn accept(listener: TcpListener) -> impl Stream<Item = std::io::Result<Connection>> {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+/// Accepts at most `connections` at once, each when a place is free. Their peers may stand still for `stall`.
+pub(super) fn accept(
+    listener: TcpListener,
+    connections: usize,
+    stall: Duration,
+) -> impl Stream<Item = std::io::Result<Connection>> {
+    let places = Arc::new(Semaphore::new(connections));
     let (sender, receiver) = tokio::sync::mpsc::channel(1);
     tokio::spawn(async move {
+        let mut failing = false;
         // Ends when the server no longer takes connections.
         while let Ok(place) = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
@@ -33,24 +55,55 @@ pub(super) fn accept(listener: TcpListener) -> impl Stream<Item = std::io::Resul
                 accepted = listener.accept() => accepted,
                 () = sender.closed() => return,
             };
-            let connection = accepted.and_then(|(stream, _)| {
-                // Without it, the second packet of each answer waits 40 ms for a delayed acknowledgement.
-                stream.set_nodelay(true)?;
-                Ok(Connection { stream, _place: place })
-            });
-            if sender.send(connection).await.is_err() {
-                return;
+            // Without nodelay, the second packet of each answer waits 40 ms for a delayed acknowledgement.
+            let stream = accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream));
+            match stream {
+                Ok(stream) => {
+                    failing = false;
+                    let connection = Connection::new(stream, stall, Arc::clone(&places), place);
+                    if sender.send(Ok(connection)).await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::warn!(%error, "connections cannot be accepted; trying on");
+                    }
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
             }
         }
     });
     tokio_stream::wrappers::ReceiverStream::new(receiver)
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+impl Connection {
+    fn new(stream: TcpStream, stall: Duration, places: Arc<Semaphore>, place: OwnedSemaphorePermit) -> Self {
+        let (made, every) = (Instant::now(), stall / LOOKS);
+        let look = Box::pin(tokio::time::sleep(every));
+        Self { stream, peer: Peer::new(stall, made), made, read: 0, look, every, places, _place: place }
+    }
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    /// Fails when the peer is overdue. Every read and write looks, so whatever the connection waits for, it is woken.
+    fn look(&mut self, context: &mut Context<'_>) -> std::io::Result<()> {
+        while self.look.as_mut().poll(context).is_ready() {
+            let now = Instant::now();
+            let crowded = self.places.available_permits() == 0;
+            if let Some(overdue) = self.peer.overdue(self.made, self.read, crowded, now) {
+                tracing::debug!(?overdue, peer = ?self.stream.peer_addr().ok(), "a connection is cut off");
+                return Err(std::io::ErrorKind::TimedOut.into());
+            }
+            self.look.as_mut().reset(now + self.every);
+        }
+        Ok(())
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = Peer;
+
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 
@@ -60,7 +113,12 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        self.look(context)?;
+        let before = buffer.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let came = buffer.filled().len().saturating_sub(before);
+        self.read = self.read.saturating_add(came).min(PREFACE_LEN);
+        polled
     }
 }
 
@@ -70,14 +128,17 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
+        self.look(context)?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.look(context)?;
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.look(context)?;
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 
@@ -86,6 +147,7 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
+        self.look(context)?;
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 

@@ -3,8 +3,14 @@
 //! A service checks the shape of a request, names the log and waits for the size asked for, calls the layers
 //! below, and turns what comes back into messages. `status.rs` turns every error into a refusal.
 
+mod answer;
+mod arriving;
+mod bounds;
 mod bulk;
 mod incoming;
+mod messages;
+mod patience;
+mod peer;
 mod query;
 mod range;
 mod reader;
@@ -26,12 +32,14 @@ use custody_wire::v1::reader_server::ReaderServer;
 use custody_wire::v1::recorder_server::RecorderServer;
 use custody_wire::{Reason, Refusal};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
+use tonic::service::LayerExt as _;
 use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
-use tower::limit::GlobalConcurrencyLimitLayer;
 
+use self::bounds::Shared;
+use self::bulk::Bulk;
 use self::query::QueryService;
 use self::reader::ReaderService;
 use self::recorder::RecorderService;
@@ -42,18 +50,30 @@ use crate::service::Uploads;
 /// How long a request waits for the size it asks for: 5 s.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long an upload or a download may stand still: 30 s. Then it gives its place to others.
-const STALL_MAX: Duration = Duration::from_secs(30);
+/// How long a peer may stand still when nothing else is said: 30 s. Then it gives its place to others.
+pub const STALL_DEFAULT: Duration = Duration::from_secs(30);
 
 /// The most requests that one connection has open: 256.
 const STREAMS_PER_CONNECTION_MAX: u32 = 256;
 
-/// The most requests that are received at once, over all connections; others wait. At 4 MiB a message these hold
-/// 512 MiB.
-const REQUESTS_MAX: usize = 128;
+/// The headers of one request: 8 KiB.
+const HEADER_BYTES_MAX: u32 = 8 << 10;
 
-/// How long a request may take until its answer begins: 5 minutes, so an upload of 64 MiB needs 220 KB a second.
-const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
+/// What a peer may send that nobody has read yet: 256 KiB of a request, 512 KiB of a connection, so 512 MiB of all.
+const REQUEST_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 512 << 10;
+
+/// The most requests that are worked on at once. Those to record wait for the disk most of the time.
+const RECORDER_PLACES: usize = 128;
+const READER_PLACES: usize = 64;
+const QUERY_PLACES: usize = 16;
+const HEALTH_PLACES: usize = 16;
+
+/// What answers hold that are not taken yet: 64, 256 and 64 MiB. The largest is less than 2.1 MiB.
+const RECORDER_ANSWERS: usize = 64 << 20;
+const READER_ANSWERS: usize = 256 << 20;
+const QUERY_ANSWERS: usize = 64 << 20;
+const HEALTH_ANSWERS: usize = 1 << 20;
 
 /// The most envelopes above the unary limit that are received at once: 8. They come in on the disk: 512 MiB, and as
 /// much again in the journal.
@@ -70,9 +90,19 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 #[error("cannot serve")]
 pub struct ServeError(#[source] tonic::transport::Error);
 
+/// What peers are given.
+#[derive(Debug, Clone, Copy)]
+pub struct Hospitality {
+    /// How many connections there are at once. One more waits until another ends.
+    pub connections: usize,
+    /// How long a peer may stand still.
+    pub stall: Duration,
+}
+
 /// Serves until `stop` resolves, then finishes what was accepted.
 pub async fn serve(
     listener: TcpListener,
+    hospitality: Hospitality,
     ledger: Arc<Ledger>,
     recording: Recording,
     uploads: Uploads,
@@ -88,8 +118,9 @@ pub async fn serve(
     health_reporter.set_serving::<QueryServer<QueryService>>().await;
     let (stopping, asked_to_stop) = watch::channel(false);
     let Uploads { spool, disk } = uploads;
-    let recorder =
-        RecorderService::new(Arc::clone(&ledger), recording, (spool, LARGE_UPLOADS_MAX), asked_to_stop);
+    let Hospitality { connections, stall } = hospitality;
+    let bulk = Bulk::new(asked_to_stop, stall);
+    let recorder = RecorderService::new(Arc::clone(&ledger), recording, (spool, LARGE_UPLOADS_MAX), bulk);
     let reader = ReaderService::new(Arc::clone(&ledger));
     let ledger_writing = ledger.writing();
     let ledger_sound = ledger.sound();
@@ -105,16 +136,22 @@ pub async fn serve(
         health_reporter.set_not_serving::<ReaderServer<ReaderService>>().await;
         health_reporter.set_not_serving::<QueryServer<QueryService>>().await;
     };
+    let shared = Shared::new();
+    let recorder = RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let reader = ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let query = QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX);
+    let of_recorder = shared.bounds(RECORDER_PLACES, RECORDER_ANSWERS, &recorder::REQUEST_STREAMS);
     let served = Server::builder()
-        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX))
-        .timeout(REQUEST_TIME_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_max_header_list_size(Some(HEADER_BYTES_MAX))
+        .initial_stream_window_size(Some(REQUEST_WINDOW))
+        .initial_connection_window_size(Some(CONNECTION_WINDOW))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
-        .add_service(health)
-        .add_service(RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX))
-        .add_service(QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX))
-        .serve_with_incoming_shutdown(incoming::accept(listener), stop)
+        .add_service(Shared::for_health().bounds(HEALTH_PLACES, HEALTH_ANSWERS, &[]).named_layer(health))
+        .add_service(of_recorder.named_layer(recorder))
+        .add_service(shared.bounds(READER_PLACES, READER_ANSWERS, &[]).named_layer(reader))
+        .add_service(shared.bounds(QUERY_PLACES, QUERY_ANSWERS, &[]).named_layer(query))
+        .serve_with_incoming_shutdown(incoming::accept(listener, connections, stall), stop)
         .await
         .map_err(ServeError);
     reports.abort();
@@ -211,13 +248,22 @@ impl Drop for SetOnDrop {
     }
 }
 
-/// Runs what reads files or checks signatures away from the threads that serve.
+/// What is worked on at once, away from the threads that serve: 64. The work keeps its place when its caller leaves.
+static WORK: Semaphore = Semaphore::const_new(64);
+
+/// Runs what reads files or computes away from the threads that serve.
 async fn blocking<T, F>(work: F) -> Result<T, Refusal>
 where
     T: Send + 'static,
     F: FnOnce() -> Result<T, Refusal> + Send + 'static,
 {
-    match tokio::task::spawn_blocking(work).await {
+    let place = WORK.acquire().await;
+    let worked = tokio::task::spawn_blocking(move || {
+        let worked = work();
+        drop(place);
+        worked
+    });
+    match worked.await {
         Ok(result) => result,
         Err(error) => {
             tracing::error!(%error, "a request's work ended badly");

@@ -11,9 +11,10 @@ use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
-use super::{PATIENCE, attended, behind, head, status};
+use super::{PATIENCE, QUERY_PLACES, attended, behind, head, status};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::resolve::THINGS_MAX;
@@ -30,12 +31,14 @@ type Evidence<'a> = Attended<'a, query::Ledger>;
 pub(super) struct QueryService {
     ledger: Arc<Ledger>,
     evidence: Arc<query::Ledger>,
+    /// Kept by the work on a question, which may go on for a moment when the asker has left.
+    places: Arc<Semaphore>,
 }
 
 impl QueryService {
     pub(super) fn new(ledger: Arc<Ledger>) -> Self {
         let evidence = Arc::new(query::Ledger::new(Arc::clone(ledger.index())));
-        Self { ledger, evidence }
+        Self { ledger, evidence, places: Arc::new(Semaphore::new(QUERY_PLACES)) }
     }
 
     /// Returns the newest state once it is indexed: whoever asks after recording finds what was recorded.
@@ -58,7 +61,9 @@ impl QueryService {
     ) -> Result<(T, v1::AsOf), Refusal> {
         let head = self.indexed(log).await?;
         let evidence = Arc::clone(&self.evidence);
+        let place = Arc::clone(&self.places).acquire_owned().await;
         attended(move |left| {
+            let _place = place;
             let evidence = Attended::new(evidence.as_ref(), left);
             let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
             let answer = question(&evidence, tree.size)?;

@@ -11,16 +11,14 @@ use custody_wire::limits::{PIECE_BYTES_MAX, RANGE_BYTES, RANGE_ENTRIES_MAX, UNAR
 use custody_wire::v1::get_range_response::Part;
 use custody_wire::v1::{GetRangeResponse, RangeEntries, RangeEntry};
 use prost::bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::Status;
+use tokio::sync::OwnedSemaphorePermit;
 
-use super::reader::{AHEAD, Stream, StreamMemory, deliver};
+use super::messages::{self, Messages, StreamMemory, deliver, placed};
 use super::{blocking, status};
 use crate::journal;
 use crate::ledger::Head;
 
-type Sender = mpsc::Sender<Result<GetRangeResponse, Status>>;
+type Sender = messages::Sender<GetRangeResponse>;
 
 /// Sends the checkpoint, then the entries from `first` up to `end`, which is not larger than the head.
 pub(super) fn stream(
@@ -29,18 +27,15 @@ pub(super) fn stream(
     end: TreeSize,
     memory: StreamMemory,
     place: OwnedSemaphorePermit,
-) -> Stream<GetRangeResponse> {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::spawn(async move {
+) -> Messages<GetRangeResponse> {
+    Messages::made_by(place, |sender| async move {
         if let Err(refusal) = send(&head, first, end, &memory, &sender).await {
             deliver(&sender, Err(refusal.into())).await;
         }
-        drop(place);
-    });
-    ReceiverStream::new(receiver)
+    })
 }
 
-/// Ends early, without an error, when the reader is gone or takes nothing for too long.
+/// Ends early, without an error, when the reader is gone or was cut off.
 async fn send(
     head: &Arc<Head>,
     first: LeafIndex,
@@ -73,14 +68,13 @@ async fn send_large(
     let place = memory.place(length).await?;
     let reader = head.journal.clone();
     let bytes = blocking(move || reader.envelope(index).map_err(|error| status::read(&error))).await?;
-    let mut rest = Bytes::from(bytes);
+    let mut rest = placed(bytes, place);
     while !rest.is_empty() {
         let piece = rest.split_to(rest.len().min(PIECE_BYTES_MAX));
         if !put(sender, Part::Envelope(piece)).await {
             return Ok(false);
         }
     }
-    drop(place);
     Ok(true)
 }
 

@@ -15,26 +15,17 @@ use custody_wire::v1::{
 };
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Response, Status};
 
-use super::{PATIENCE, STALL_MAX, behind, blocking, head, range, status};
+use super::messages::{Messages, StreamMemory, deliver, placed};
+use super::{behind, blocking, head, range, status};
 use crate::journal;
 use crate::ledger::{Head, Ledger};
-
-/// How many messages of a stream wait for the reader.
-pub(super) const AHEAD: usize = 2;
 
 /// What a stream of entries holds at most: two messages that wait, one that is made and one that is sent, each at
 /// most 2.1 MiB (`custody_wire::limits::MESSAGE_BYTES_MAX`).
 const ENTRIES_MEMORY: u64 = 9 << 20;
-
-/// What all streams hold at most: 512 MiB, so 56 streams of entries, or 8 of the largest envelopes, at once.
-const MEMORY_MAX: u64 = 512 << 20;
-
-/// What memory is counted in: 1 MiB.
-const MEMORY_UNIT: u64 = 1 << 20;
 
 /// Reads the log. Every answer is of one state of it.
 pub(super) struct ReaderService {
@@ -44,16 +35,11 @@ pub(super) struct ReaderService {
 
 impl ReaderService {
     pub(super) fn new(ledger: Arc<Ledger>) -> Self {
-        let units = usize::try_from(MEMORY_MAX / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
-        Self { ledger, memory: StreamMemory(Arc::new(Semaphore::new(units))) }
+        Self { ledger, memory: StreamMemory::new() }
     }
 }
 
-/// What streams may hold, in units. Taken before anything is read for them.
-#[derive(Clone)]
-pub(super) struct StreamMemory(Arc<Semaphore>);
-
-pub(super) type Stream<T> = ReceiverStream<Result<T, Status>>;
+type Pieces = Box<dyn Iterator<Item = Result<GetEnvelopeResponse, Status>> + Send>;
 
 #[tonic::async_trait]
 impl Reader for ReaderService {
@@ -97,7 +83,7 @@ impl Reader for ReaderService {
         Ok(Response::new(response.await?))
     }
 
-    type GetEntriesStream = Stream<GetEntriesResponse>;
+    type GetEntriesStream = Messages<GetEntriesResponse>;
 
     async fn get_entries(
         &self,
@@ -115,7 +101,7 @@ impl Reader for ReaderService {
         Ok(Response::new(stream_entries(head, indexes, request.envelopes, place)))
     }
 
-    type GetEnvelopeStream = Stream<GetEnvelopeResponse>;
+    type GetEnvelopeStream = tokio_stream::Iter<Pieces>;
 
     async fn get_envelope(
         &self,
@@ -129,18 +115,13 @@ impl Reader for ReaderService {
         let place = self.memory.place(length).await?;
         let bytes =
             blocking(move || head.journal.envelope(index).map_err(|error| status::read(&error))).await?;
-        let (sender, receiver) = mpsc::channel(AHEAD);
-        tokio::spawn(async move {
-            let mut rest = Bytes::from(bytes);
-            while !rest.is_empty() {
-                let data = rest.split_to(rest.len().min(PIECE_BYTES_MAX));
-                if !deliver(&sender, Ok(GetEnvelopeResponse { data })).await {
-                    break;
-                }
-            }
-            drop(place);
-        });
-        Ok(Response::new(ReceiverStream::new(receiver)))
+        // The pieces share the bytes, and the bytes hold the place: until the last piece is sent, or nobody wants it.
+        let mut rest = placed(bytes, place);
+        let pieces: Pieces = Box::new(std::iter::from_fn(move || {
+            let data = rest.split_to(rest.len().min(PIECE_BYTES_MAX));
+            (!data.is_empty()).then_some(Ok(GetEnvelopeResponse { data }))
+        }));
+        Ok(Response::new(tokio_stream::iter(pieces)))
     }
 
     async fn get_receipt(
@@ -154,7 +135,7 @@ impl Reader for ReaderService {
         Ok(Response::new(GetReceiptResponse { receipt: receipt.encode().into() }))
     }
 
-    type GetAdminChainStream = Stream<GetEntriesResponse>;
+    type GetAdminChainStream = Messages<GetEntriesResponse>;
 
     async fn get_admin_chain(
         &self,
@@ -170,7 +151,7 @@ impl Reader for ReaderService {
         Ok(Response::new(stream_entries(head, indexes, true, place)))
     }
 
-    type GetRangeStream = Stream<GetRangeResponse>;
+    type GetRangeStream = Messages<GetRangeResponse>;
 
     async fn get_range(
         &self,
@@ -210,29 +191,15 @@ impl Reader for ReaderService {
     }
 }
 
-impl StreamMemory {
-    /// Takes the memory that a stream holds until its reader has it all; waits for it as long as for a size.
-    pub(super) async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
-        let busy = || Refusal::new(Reason::Busy, "too much is being read at once");
-        let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).map_err(|_| busy())?;
-        let place = Arc::clone(&self.0).acquire_many_owned(units);
-        match tokio::time::timeout(PATIENCE, place).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(busy()),
-        }
-    }
-}
-
-/// Sends the checkpoint, then the entries. Each is made when there is room for it, and a reader who takes none
-/// for a while is left: neither memory nor a thread is held for those who do not read.
+/// Sends the checkpoint, then the entries. Each is made when there is room for it: no thread is held for those who do
+/// not read.
 fn stream_entries(
     head: Arc<Head>,
     indexes: Vec<LeafIndex>,
     envelopes: bool,
     place: OwnedSemaphorePermit,
-) -> Stream<GetEntriesResponse> {
-    let (sender, receiver) = mpsc::channel(AHEAD);
-    tokio::spawn(async move {
+) -> Messages<GetEntriesResponse> {
+    Messages::made_by(place, |sender| async move {
         let checkpoint = Bytes::copy_from_slice(head.checkpoint_bytes());
         let first = GetEntriesResponse { part: Some(Part::Checkpoint(checkpoint)) };
         let mut goes_on = deliver(&sender, Ok(first)).await;
@@ -246,14 +213,7 @@ fn stream_entries(
             let message = evidence.map(|evidence| GetEntriesResponse { part: Some(Part::Entry(evidence)) });
             goes_on = deliver(&sender, message.map_err(Status::from)).await && good;
         }
-        drop(place);
-    });
-    ReceiverStream::new(receiver)
-}
-
-/// Hands a message to the reader; false if it has gone, or took nothing for too long.
-pub(super) async fn deliver<T>(sender: &mpsc::Sender<Result<T, Status>>, message: Result<T, Status>) -> bool {
-    matches!(tokio::time::timeout(STALL_MAX, sender.send(message)).await, Ok(Ok(())))
+    })
 }
 
 fn envelope_length(journal: &journal::Reader, index: LeafIndex) -> Result<u64, Refusal> {

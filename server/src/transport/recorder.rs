@@ -9,14 +9,22 @@ use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_server::Recorder;
 use custody_wire::v1::{RecordBulkRequest, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest};
 use custody_wire::{Reason, Refusal};
-use tokio::sync::{Semaphore, watch};
-use tonic::{Request, Response, Status, Streaming};
+use tokio::sync::Semaphore;
+use tonic::{Code, Request, Response, Status, Streaming};
 
+use super::arriving::interrupted;
+use super::bounds::RequestStream;
 use super::bulk::{self, Bulk};
-use super::{PATIENCE, STALL_MAX, blocking, head, status};
+use super::{PATIENCE, blocking, head, status};
 use crate::admission::{Recording, Spool, Upload};
 use crate::ledger::Ledger;
 use crate::sequencer::{RecordError, Recorded};
+
+/// The calls whose requests are streams.
+pub(super) const REQUEST_STREAMS: [RequestStream; 2] = [
+    RequestStream { path: "/custody.v1.Recorder/RecordStream", answered_meanwhile: false },
+    RequestStream { path: "/custody.v1.Recorder/RecordBulk", answered_meanwhile: true },
+];
 
 /// Records envelopes, one or many a call.
 #[derive(Clone)]
@@ -38,7 +46,7 @@ impl RecorderService {
         ledger: Arc<Ledger>,
         recording: Recording,
         (spool, large_uploads): (Spool, usize),
-        stopping: watch::Receiver<bool>,
+        bulk: Bulk,
     ) -> Self {
         Self {
             ledger,
@@ -46,7 +54,7 @@ impl RecorderService {
             spool: Arc::new(spool),
             large_uploads: Arc::new(Semaphore::new(large_uploads)),
             large_in_memory: Arc::new(Semaphore::new(1)),
-            bulk: Bulk::new(stopping),
+            bulk,
         }
     }
 
@@ -185,20 +193,20 @@ async fn collect(stream: &mut Streaming<RecordStreamRequest>, mut upload: Upload
 }
 
 async fn next(stream: &mut Streaming<RecordStreamRequest>) -> Result<Option<Part>, Refusal> {
-    let message = tokio::time::timeout(STALL_MAX, stream.message()).await.map_err(|_| {
-        let message = format!("no data came for {} seconds", STALL_MAX.as_secs());
-        Refusal::new(Reason::Stalled, message)
-    })?;
-    match message.map_err(|status| refused_message(&status))? {
+    match stream.message().await.map_err(|status| refused_message(&status))? {
         None => Ok(None),
         Some(RecordStreamRequest { part: Some(part) }) => Ok(Some(part)),
         Some(RecordStreamRequest { part: None }) => Err(order("a message holds neither header nor data")),
     }
 }
 
-/// A message of a stream that tonic does not take.
+/// A message that tonic does not take, or that did not come.
 pub(super) fn refused_message(status: &Status) -> Refusal {
-    Refusal::with_word(status.code(), Reason::StreamOrder.word(), status.message().to_owned())
+    match status.code() {
+        Code::OutOfRange => Refusal::new(Reason::TooLarge, status.message()),
+        Code::Internal if Refusal::from_status(status).is_none() => order(status.message()),
+        _ => interrupted(status),
+    }
 }
 
 pub(super) fn order(message: &str) -> Refusal {

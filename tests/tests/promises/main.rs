@@ -27,3 +27,4 @@ mod shutdown;
 mod slow_peers;
 mod spool;
 mod starts;
+mod still_peers;

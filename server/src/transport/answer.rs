@@ -1,0 +1,125 @@
+//! Answers on their way out.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http_body::Frame;
+use prost::bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::Status;
+use tonic::body::Body;
+
+use super::peer::{Call, UNIT};
+
+/// The largest piece that is handed on at once: what a peer takes is noticed in such steps.
+const PIECE_MAX: usize = 64 << 10;
+
+/// What a message on its way out is counted by: its connection's share, and that of its service.
+type Counted = Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>;
+
+type Counting = Pin<Box<dyn Future<Output = Counted> + Send>>;
+
+/// The body of an answer. Each message is counted before it is handed on, and until HTTP/2 has given its last byte to
+/// the network or lost the connection: the bytes themselves hold the count.
+pub(super) struct Answer {
+    body: Body,
+    call: Arc<Call>,
+    counts: Arc<Semaphore>,
+    counting: Option<Counting>,
+    /// What is left of the message at hand, and its count.
+    message: Bytes,
+    counted: Arc<Counted>,
+    /// The place that the request had in its service: given back once its answer is counted, or is a stream.
+    place: Option<OwnedSemaphorePermit>,
+}
+
+/// A piece of a message. Dropping it says that it was taken.
+struct Piece {
+    bytes: Bytes,
+    call: Arc<Call>,
+    _counted: Arc<Counted>,
+}
+
+impl Answer {
+    pub(super) fn new(
+        body: Body,
+        call: Arc<Call>,
+        counts: Arc<Semaphore>,
+        place: OwnedSemaphorePermit,
+    ) -> Self {
+        let (message, counted) = (Bytes::new(), Arc::new(None));
+        Self { body, call, counts, counting: None, message, counted, place: Some(place) }
+    }
+
+    /// Starts to count a message.
+    fn count(&mut self, message: Bytes) {
+        let units = u32::try_from(message.len().div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let (own, all) = (self.call.peer().answers(), Arc::clone(&self.counts));
+        self.message = message;
+        self.counting = Some(Box::pin(async move {
+            // One after the other: a connection that waits for itself takes nothing from the others.
+            let own = own.acquire_many_owned(units).await.ok()?;
+            Some((own, all.acquire_many_owned(units).await.ok()?))
+        }));
+    }
+
+    fn next_piece(&mut self) -> Bytes {
+        let bytes = self.message.split_to(self.message.len().min(PIECE_MAX));
+        self.call.sent(bytes.len());
+        let (call, counted) = (Arc::clone(&self.call), Arc::clone(&self.counted));
+        Bytes::from_owner(Piece { bytes, call, _counted: counted })
+    }
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        loop {
+            if let Some(counting) = self.counting.as_mut() {
+                let Poll::Ready(counted) = counting.as_mut().poll(context) else {
+                    self.call.ours();
+                    return Poll::Pending;
+                };
+                self.counting = None;
+                self.counted = Arc::new(counted);
+                self.place = None;
+            }
+            if !self.message.is_empty() {
+                return Poll::Ready(Some(Ok(Frame::data(self.next_piece()))));
+            }
+            // The pieces hold it from here on.
+            self.counted = Arc::new(None);
+            match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Pending => {
+                    self.call.ours();
+                    self.place = None;
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(message) if message.is_empty() => {}
+                    Ok(message) => self.count(message),
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                ended => return ended,
+            }
+        }
+    }
+}
+
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        self.call.taken(self.bytes.len());
+    }
+}

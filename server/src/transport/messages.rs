@@ -1,0 +1,101 @@
+//! Answers of many messages: what they hold before HTTP/2 takes them over.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use custody_wire::{Reason, Refusal};
+use prost::bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::PATIENCE;
+
+/// How many messages of a stream wait for the reader.
+const AHEAD: usize = 2;
+
+/// What all streams hold at most: 512 MiB, so 56 streams of entries, or 8 of the largest envelopes, at once.
+const MEMORY_MAX: u64 = 512 << 20;
+
+/// What memory is counted in: 1 MiB.
+const MEMORY_UNIT: u64 = 1 << 20;
+
+/// What streams may hold, in units. Taken before anything is read for them.
+#[derive(Clone)]
+pub(super) struct StreamMemory(Arc<Semaphore>);
+
+/// Where the messages of a stream go.
+pub(super) type Sender<T> = mpsc::Sender<Result<T, Status>>;
+
+/// Messages that are made when there is room for them. They hold their place until the last one is handed on, or
+/// nobody wants them.
+pub(super) struct Messages<T> {
+    receiver: ReceiverStream<Result<T, Status>>,
+    _place: Arc<OwnedSemaphorePermit>,
+}
+
+impl StreamMemory {
+    pub(super) fn new() -> Self {
+        let units = usize::try_from(MEMORY_MAX / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(units)))
+    }
+
+    /// Takes the memory that a stream holds; waits for it as long as for a size.
+    pub(super) async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
+        let busy = || Refusal::new(Reason::Busy, "too much is being read at once");
+        let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).map_err(|_| busy())?;
+        let place = Arc::clone(&self.0).acquire_many_owned(units);
+        match tokio::time::timeout(PATIENCE, place).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+}
+
+impl<T: Send + 'static> Messages<T> {
+    /// Starts to make messages. Who makes them stops when one cannot be delivered: the reader has gone, or was cut off.
+    pub(super) fn made_by<F>(place: OwnedSemaphorePermit, make: impl FnOnce(Sender<T>) -> F) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (sender, receiver) = mpsc::channel(AHEAD);
+        let place = Arc::new(place);
+        let (made_for, made) = (Arc::clone(&place), make(sender));
+        tokio::spawn(async move {
+            made.await;
+            drop(made_for);
+        });
+        Self { receiver: ReceiverStream::new(receiver), _place: place }
+    }
+}
+
+impl<T> Stream for Messages<T> {
+    type Item = Result<T, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Pin::new(&mut self.receiver).poll_next(context)
+    }
+}
+
+/// Hands a message to the reader; false if it has gone, or was cut off.
+pub(super) async fn deliver<T>(sender: &Sender<T>, message: Result<T, Status>) -> bool {
+    sender.send(message).await.is_ok()
+}
+
+/// Returns bytes that hold a place, as do all pieces of them, until the last one is dropped.
+pub(super) fn placed(bytes: Vec<u8>, place: OwnedSemaphorePermit) -> Bytes {
+    Bytes::from_owner(Placed { bytes, _place: place })
+}
+
+struct Placed {
+    bytes: Vec<u8>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Placed {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}

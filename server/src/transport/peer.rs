@@ -1,0 +1,244 @@
+//! One connection: the requests that are open on it, what they wait for, and when it is cut off.
+//!
+//! A stream that the peer leaves alone cannot be taken back from HTTP/2: what is queued in it stays until the peer reads
+//! or the connection ends. So who stands still for too long loses the connection.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use super::patience::Patience;
+
+/// The most requests of one connection that arrive at once: 16. One that stands still holds up its own connection only.
+const ARRIVING_MAX: usize = 16;
+
+/// The most bytes of answers that wait for one connection: 32 MiB, so one that does not read leaves room for others.
+const ANSWERS_MAX: usize = 32 << 20;
+
+/// What answers are counted in: 1 KiB.
+pub(super) const UNIT: usize = 1 << 10;
+
+/// A connection may be without a request this many times as long as a peer may stand still: 5 minutes.
+const IDLE_TIMES: u32 = 10;
+
+/// Of the time that a peer may stand still, what it has to begin, and what an idle connection has while all places are
+/// taken: a third, 10 s.
+const HURRY_PART: u32 = 3;
+
+/// Length of what a client sends first (RFC 9113 section 3.4).
+pub(super) const PREFACE_LEN: usize = 24;
+
+/// The other end of a connection, shared by the connection and the requests on it.
+#[derive(Debug, Clone)]
+pub(super) struct Peer(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    stall: Duration,
+    arriving: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    calls: HashMap<u64, Turn>,
+    next: u64,
+    /// Since when there is no call.
+    idle: Instant,
+}
+
+/// Whose turn it is in a call.
+#[derive(Debug)]
+struct Turn {
+    patience: Patience,
+    /// Bytes of the answer that are on their way.
+    under_way: usize,
+    /// Whether the answer goes on with our next message, so that nobody waits for the peer once all is taken.
+    ours: bool,
+}
+
+/// A request on a connection. It is open until the last byte of its answer is taken.
+#[derive(Debug)]
+pub(super) struct Call {
+    peer: Peer,
+    number: u64,
+    /// Among all calls that are open.
+    _place: OwnedSemaphorePermit,
+}
+
+/// Why a connection is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Overdue {
+    /// It never became an HTTP/2 connection.
+    Preface,
+    /// Nothing is asked on it.
+    Idle,
+    /// An answer is not taken.
+    Unread,
+}
+
+impl Peer {
+    pub(super) fn new(stall: Duration, now: Instant) -> Self {
+        let state = State { calls: HashMap::new(), next: 0, idle: now };
+        Self(Arc::new(Shared {
+            stall,
+            arriving: Arc::new(Semaphore::new(ARRIVING_MAX)),
+            answers: Arc::new(Semaphore::new(ANSWERS_MAX / UNIT)),
+            state: Mutex::new(state),
+        }))
+    }
+
+    /// Opens a call. Until it is answered it is our turn: the request has its own patience.
+    pub(super) fn call(&self, place: OwnedSemaphorePermit) -> Arc<Call> {
+        let turn = Turn { patience: Patience::new(self.0.stall), under_way: 0, ours: true };
+        let number = self.with(|state| {
+            state.next = state.next.wrapping_add(1);
+            state.calls.insert(state.next, turn);
+            state.next
+        });
+        Arc::new(Call { peer: self.clone(), number, _place: place })
+    }
+
+    /// The places of requests that arrive.
+    pub(super) fn arriving(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.arriving)
+    }
+
+    /// The places of answers that wait, in units.
+    pub(super) fn answers(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.answers)
+    }
+
+    pub(super) fn stall(&self) -> Duration {
+        self.0.stall
+    }
+
+    /// Says whether the connection is to be cut off: it was made at `made`, and so many bytes came since.
+    pub(super) fn overdue(&self, made: Instant, read: usize, crowded: bool, now: Instant) -> Option<Overdue> {
+        let (stall, hurry) = (self.0.stall, self.0.stall / HURRY_PART);
+        if read < PREFACE_LEN {
+            return (now >= made + hurry).then_some(Overdue::Preface);
+        }
+        self.with(|state| {
+            if state.calls.is_empty() {
+                let idle = if crowded { hurry } else { stall * IDLE_TIMES };
+                return (now >= state.idle + idle).then_some(Overdue::Idle);
+            }
+            let over = |turn: &Turn| turn.patience.ends().is_some_and(|end| now >= end);
+            state.calls.values().any(over).then_some(Overdue::Unread)
+        })
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Call {
+    pub(super) const fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// So many bytes of the answer are on their way.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.turn(|turn, now| {
+            turn.under_way = turn.under_way.saturating_add(bytes);
+            turn.ours = false;
+            turn.patience.wait(now);
+        });
+    }
+
+    /// The peer took so many bytes of it.
+    pub(super) fn taken(&self, bytes: usize) {
+        self.turn(|turn, now| {
+            turn.under_way = turn.under_way.saturating_sub(bytes);
+            turn.patience.moved(bytes, now);
+            if turn.ours && turn.under_way == 0 {
+                turn.patience.rest(now);
+            }
+        });
+    }
+
+    /// The answer goes on when we have more of it.
+    pub(super) fn ours(&self) {
+        self.turn(|turn, now| {
+            turn.ours = true;
+            if turn.under_way == 0 {
+                turn.patience.rest(now);
+            }
+        });
+    }
+
+    fn turn(&self, act: impl FnOnce(&mut Turn, Instant)) {
+        let now = Instant::now();
+        self.peer.with(|state| {
+            if let Some(turn) = state.calls.get_mut(&self.number) {
+                act(turn, now);
+            }
+        });
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.peer.with(|state| {
+            state.calls.remove(&self.number);
+            state.idle = now;
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STALL: Duration = Duration::from_secs(30);
+
+    fn place() -> OwnedSemaphorePermit {
+        Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
+    }
+
+    fn overdue(peer: &Peer, after: u64, crowded: bool) -> Option<Overdue> {
+        let now = Instant::now();
+        peer.overdue(now, PREFACE_LEN, crowded, now + Duration::from_secs(after))
+    }
+
+    #[test]
+    fn a_connection_that_never_begins_is_cut_off() {
+        let now = Instant::now();
+        let peer = Peer::new(STALL, now);
+        let at = |seconds, read| peer.overdue(now, read, false, now + Duration::from_secs(seconds));
+        assert_eq!((at(9, 0), at(10, 0)), (None, Some(Overdue::Preface)));
+        assert_eq!(at(10, PREFACE_LEN - 1), Some(Overdue::Preface));
+        assert_eq!(at(10, PREFACE_LEN), None);
+    }
+
+    #[test]
+    fn an_idle_connection_is_cut_off_sooner_when_others_wait() {
+        let peer = Peer::new(STALL, Instant::now());
+        assert_eq!((overdue(&peer, 290, false), overdue(&peer, 310, false)), (None, Some(Overdue::Idle)));
+        assert_eq!((overdue(&peer, 9, true), overdue(&peer, 11, true)), (None, Some(Overdue::Idle)));
+        let call = peer.call(place());
+        assert_eq!(overdue(&peer, 1_000, true), None, "a call that we work on");
+        drop(call);
+        assert_eq!(overdue(&peer, 9, true), None, "it was not idle before");
+    }
+
+    #[test]
+    fn an_answer_that_is_not_taken_ends_the_connection() {
+        let peer = Peer::new(STALL, Instant::now());
+        let call = peer.call(place());
+        call.sent(100_000);
+        call.ours();
+        assert_eq!((overdue(&peer, 29, false), overdue(&peer, 31, false)), (None, Some(Overdue::Unread)));
+        call.taken(100_000);
+        assert_eq!(overdue(&peer, 1_000, false), None, "all is taken, and the next message is ours to make");
+        call.sent(10);
+        assert_eq!(overdue(&peer, 31, false), Some(Overdue::Unread));
+    }
+}
