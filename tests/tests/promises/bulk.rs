@@ -77,7 +77,7 @@ fn a_refused_envelope_does_not_end_the_stream() {
     let words: Vec<String> = answers.values().map(answer_word).collect();
     // The words are those that the same envelope gets alone.
     for (tag, bytes) in &sent {
-        let alone = match caller.record(bytes) {
+        let alone = match caller.record_unary(bytes) {
             Ok(_) => "recorded".to_owned(),
             Err(status) => custody_tests::wire::word(&status),
         };
