@@ -27,8 +27,8 @@ fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-fn too_few() -> Box<ThresholdError> {
-    Box::new(ThresholdError { needed: 2, signed: BTreeSet::from([key(1)]), verdicts: Vec::new() })
+fn too_few() -> ThresholdError {
+    ThresholdError { needed: 2, signed: BTreeSet::from([key(1)]), verdicts: Vec::new() }
 }
 
 #[test]
@@ -74,8 +74,8 @@ fn every_error_of_a_trust_document_has_its_words() {
         TwoPeople { identity: key(1).into(), second: "bob".to_owned() },
         EmptyRule { rule: "ci".to_owned(), member: "predicates" },
         Administrative { rule: "ci".to_owned(), found: "urn:custody:trust:v1".to_owned() },
-        Root { whose: "the new", source: too_few() },
-        LogKey { vkey: vkey(), source: too_few() },
+        Root { whose: "the new", source: Box::new(too_few()) },
+        LogKey { vkey: vkey(), source: Box::new(too_few()) },
         Expired { expires: time("2026-11-20T14:00:00.000000Z"), now: time("2026-11-21T14:00:00.000000Z") },
         Missing,
     });
