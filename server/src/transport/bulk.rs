@@ -112,7 +112,11 @@ impl Stream {
             // Taken before the next message is read, so that no more are held than there are places for.
             let one = self.place(Arc::clone(&self.under_way).acquire_owned()).await?;
             let recording = self.service.recording.clone();
-            self.place(async move { Ok::<_, ()>(recording.wait_for_room().await) }).await?;
+            let room = async move {
+                recording.wait_for_room().await;
+                Ok::<(), ()>(())
+            };
+            self.place(room).await?;
             match self.next(requests).await? {
                 None => return Ok(()),
                 Some(Part::Header(_)) => return Err(order("only the first message may be a header")),

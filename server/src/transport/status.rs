@@ -27,7 +27,7 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         }
         RecordError::Clock(error) => Refusal::new(Reason::ClockUnsteady, error.to_string()),
         RecordError::Journal(refused) => journal(refused),
-        RecordError::Busy => Refusal::new(Reason::Busy, error.to_string()),
+        RecordError::Busy | RecordError::IndexBehind(_) => Refusal::new(Reason::Busy, error.to_string()),
         RecordError::OutcomeUnknown => Refusal::new(Reason::OutcomeUnknown, error.to_string()),
         RecordError::Damaged(error) => read(error),
         RecordError::DamagedRecord { .. } => damaged(error),
@@ -36,7 +36,6 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         RecordError::NotWriting => Refusal::new(Reason::NotWriting, error.to_string()),
         RecordError::KeysNotHeld { .. } => Refusal::new(Reason::KeysNotHeld, error.to_string()),
         RecordError::ReadOnly => Refusal::new(Reason::ReadOnly, error.to_string()),
-        RecordError::IndexBehind(_) => Refusal::new(Reason::Busy, error.to_string()),
         RecordError::ShuttingDown => Refusal::new(Reason::ShuttingDown, error.to_string()),
     }
 }
