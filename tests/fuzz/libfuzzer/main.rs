@@ -23,7 +23,7 @@ struct Chosen {
 fn chosen() -> &'static Chosen {
     static CHOSEN: OnceLock<Chosen> = OnceLock::new();
     CHOSEN.get_or_init(|| {
-        let name = std::env::var("CUSTODY_FUZZ_TARGET").expect("CUSTODY_FUZZ_TARGET names a target");
+        let name = std::env::var_os("CUSTODY_FUZZ_TARGET").expect("CUSTODY_FUZZ_TARGET names a target");
         let target = all().into_iter().find(|target| target.name == name).expect("a target has this name");
         let mut pool = (target.seeds)(&Corpus::find());
         pool.extend(regressions(target.name));

@@ -40,7 +40,9 @@ fn chosen(name: &str) -> Vec<Target> {
 }
 
 fn list() -> bool {
-    all().iter().for_each(|target| println!("{}", target.name));
+    for target in all() {
+        println!("{}", target.name);
+    }
     true
 }
 

@@ -1,6 +1,8 @@
 //! Changes bytes in ways that decoders do not expect: bits and lengths, but also tokens, lines and nesting, since most
 //! decoders here stop at the first byte that is not JSON.
 
+#![allow(clippy::ptr_arg, reason = "every change has one type, whether it changes the length or not")]
+
 use crate::random::Random;
 use crate::tokens::tokens;
 
@@ -171,7 +173,7 @@ fn letters(_: &Mutator<'_>, bytes: &mut Vec<u8>, random: &mut Random) {
         .unwrap_or(&&b"a"[..]);
     match random.below(3) {
         0 => drop(bytes.splice(at..at, new.repeat([1, 1, 80, 600][random.below(4)]))),
-        1 => drop(bytes.splice(at..at + 1, new.iter().copied())),
+        1 => drop(bytes.splice(at..=at, new.iter().copied())),
         _ => drop(bytes.remove(at)),
     }
 }

@@ -58,7 +58,7 @@ mod tests {
         let words: Vec<&str> =
             tokens(text).into_iter().map(|range| std::str::from_utf8(&text[range]).unwrap()).collect();
         assert_eq!(words, ["{", r#""a\"b""#, ":", " ", "[", "-1.5e9", ",", "  ", "true", "]", "}"]);
-        assert_eq!(tokens(br#""open\"#), [0..6]);
+        assert_eq!(tokens(br#""open\"#).first(), Some(&(0..6)));
         assert_eq!(tokens(&[b'{'; 10_000]).last(), Some(&(TOKENS_MAX - 1..10_000)));
     }
 }

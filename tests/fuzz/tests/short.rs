@@ -19,7 +19,7 @@ use custody_fuzz::targets::{Target, all};
 use custody_tests::workspace;
 
 fn plan() -> Plan {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    let number = |name: &str| std::env::var_os(name).and_then(|text| text.to_str()?.parse().ok());
     Plan {
         seed: number("CUSTODY_FUZZ_SEED").unwrap_or(SEED),
         times: number("CUSTODY_FUZZ_TIMES").map_or(1, |times| usize::try_from(times).unwrap()),

@@ -97,7 +97,7 @@ pub(super) const TARGETS: &[Target] = &[
     Target {
         name: "client.inspect",
         max: 16 << 10,
-        rounds: 3000,
+        rounds: 1000,
         words: &[
             "\"payload\":",
             "\"_type\":",

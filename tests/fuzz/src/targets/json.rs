@@ -30,7 +30,7 @@ pub(super) const TARGETS: &[Target] = &[Target {
     run: scan,
 }];
 
-/// What serde_json takes, without a name twice, and how deep it is.
+/// What `serde_json` takes, without a name twice, and how deep it is.
 struct Unique {
     depth: usize,
     twice: bool,

@@ -88,7 +88,7 @@ pub(super) fn canonical<T: FromStr<Err: Error> + Display + Debug + PartialEq>(by
             let written = value.to_string();
             match written.parse::<T>() {
                 Ok(again) => {
-                    assert_eq!(again, value, "{written:?} does not read as what it was written from")
+                    assert_eq!(again, value, "{written:?} does not read as what it was written from");
                 }
                 Err(error) => panic!("{written:?} is written for {text:?} and is refused: {error}"),
             }
