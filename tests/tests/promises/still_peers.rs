@@ -111,9 +111,7 @@ fn half_sent_requests_hold_up_nobody_else_and_are_refused() {
     assert!(caller.health("").unwrap());
     assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
     // Sixteen of each connection had their turn to arrive, and it ended.
-    let answered: Vec<usize> = peers.iter_mut().map(|peer| peer.answered(Duration::from_secs(1))).collect();
-    assert_eq!(answered, [0; 10]);
-    std::thread::sleep(Duration::from_secs(8));
+    std::thread::sleep(Duration::from_secs(9));
     let answered: Vec<usize> =
         peers.iter_mut().map(|peer| peer.answered(Duration::from_millis(200))).collect();
     assert_eq!(answered, [16; 10]);
