@@ -77,10 +77,9 @@ mod tests {
         let reads = Reads::new(300);
         let (now, most) = (AtomicU64::new(0), AtomicU64::new(0));
         std::thread::scope(|scope| {
-            for number in 0..12 {
+            for (number, length) in (0..12).zip([40, 30, 1_000].into_iter().cycle()) {
                 let (reads, now, most) = (&reads, &now, &most);
                 scope.spawn(move || {
-                    let length = [40, 30, 1_000][number as usize % 3];
                     let read = reads.begin(index(number), length);
                     let held = now.fetch_add(read.bytes, Ordering::SeqCst) + read.bytes;
                     most.fetch_max(held, Ordering::SeqCst);

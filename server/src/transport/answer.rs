@@ -106,7 +106,7 @@ impl http_body::Body for Answer {
                     Ok(message) => self.count(message),
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
-                ended => return ended,
+                ended @ Poll::Ready(_) => return ended,
             }
         }
     }

@@ -116,11 +116,11 @@ impl Bounds {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
-        let call = peer.call(self.shared.now("calls", &self.shared.calls)?);
+        let call = peer.call(now("requests", &self.shared.calls)?);
         let (parts, body) = request.into_parts();
         let stream = self.streams.iter().find(|stream| stream.path == parts.uri.path());
         let (body, counted, place) = if let Some(stream) = stream {
-            let place = self.shared.now("streams", &self.shared.streams)?;
+            let place = now("streams of requests", &self.shared.streams)?;
             let alone = !stream.answered_meanwhile;
             (if alone { Body::new(Arriving::new(body, peer.stall())) } else { body }, None, place)
         } else {
@@ -134,12 +134,10 @@ impl Bounds {
     }
 }
 
-impl Shared {
-    /// Takes a place if there is one.
-    fn now(&self, of: &str, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
-        let place = Arc::clone(places).try_acquire_owned();
-        place.map_err(|_| Refusal::new(Reason::Busy, format!("too many {of} are open")))
-    }
+/// Takes a place if there is one.
+fn now(of: &str, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+    let place = Arc::clone(places).try_acquire_owned();
+    place.map_err(|_| Refusal::new(Reason::Busy, format!("too many {of} are open")))
 }
 
 impl<S> Layer<S> for Bounds {

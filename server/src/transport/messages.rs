@@ -62,10 +62,10 @@ impl<T: Send + 'static> Messages<T> {
     {
         let (sender, receiver) = mpsc::channel(AHEAD);
         let place = Arc::new(place);
-        let (made_for, made) = (Arc::clone(&place), make(sender));
+        let (held, work) = (Arc::clone(&place), make(sender));
         tokio::spawn(async move {
-            made.await;
-            drop(made_for);
+            work.await;
+            drop(held);
         });
         Self { receiver: ReceiverStream::new(receiver), _place: place }
     }

@@ -33,14 +33,16 @@ async fn a_check_keeps_its_place_when_its_caller_leaves() {
     let recording = Recording::new(Arc::clone(&running.ledger), Some(running.queue.clone()), read);
     let places = std::thread::available_parallelism().unwrap().get() * admission::CHECKED_AT_ONCE;
     for round in 0..3 {
-        let callers: Vec<_> = (0..places as u64 + 5)
+        let callers: Vec<_> = (0..u64::try_from(places).unwrap() + 5)
             .map(|number| {
                 let (recording, bytes) = (recording.clone(), envelope(round * 1_000 + number, &[WRITER]));
                 tokio::spawn(async move { recording.record(bytes.bytes().to_vec()).await })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(200)).await;
-        callers.into_iter().for_each(|caller| caller.abort());
+        for caller in callers {
+            caller.abort();
+        }
     }
     assert_eq!(clock.most.load(Ordering::SeqCst), places);
     *clock.go.lock().unwrap() = true;

@@ -63,7 +63,7 @@ async fn a_trust_document_recorded_again_gets_its_entry_also_when_they_race() {
     for again in [document.clone(), spaced(&document)] {
         assert_eq!(recording.record(again.bytes().to_vec()).await.unwrap(), duplicate(1));
     }
-    let other = next_document(head.trust.document(), |writers| writers.clear());
+    let other = next_document(head.trust.document(), Vec::clear);
     let refused = recording.record(other.bytes().to_vec()).await.unwrap_err();
     assert!(matches!(refused, RecordError::Refused(_)), "another document of that version: {refused}");
     drop((recording, queue));
