@@ -43,7 +43,7 @@ pub enum CheckError {
         index: LeafIndex,
     },
     /// The admission record is not the one that the entry commits to.
-    #[error("entry {index}: its admission record is {expected}, found {found}")]
+    #[error("entry {index}: its admission record: expected {expected}, found {found}")]
     RecordDigest {
         /// The entry.
         index: LeafIndex,
@@ -61,7 +61,7 @@ pub enum CheckError {
         source: RecordError,
     },
     /// The envelope is not the one that the entry commits to.
-    #[error("entry {index}: its envelope is {expected}, found {found}")]
+    #[error("entry {index}: its envelope: expected {expected}, found {found}")]
     EnvelopeDigest {
         /// The entry.
         index: LeafIndex,
@@ -79,7 +79,7 @@ pub enum CheckError {
         source: EnvelopeError,
     },
     /// The envelope says something else than the entry commits to.
-    #[error("entry {index}: its content is {expected}, found {found}")]
+    #[error("entry {index}: its content: expected {expected}, found {found}")]
     Content {
         /// The entry.
         index: LeafIndex,

@@ -10,6 +10,7 @@ mod query;
 mod record;
 mod sync;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use custody_log::checkpoint::{CheckpointError, SignedCheckpoint, VerifiedCheckpoint};
@@ -46,6 +47,9 @@ pub struct Options {
     pub on_retry: Option<OnRetry>,
 }
 
+/// The size and the root, in hex, that tell a tree from every other.
+type Tree = (TreeSize, String);
+
 /// One log on one server.
 #[derive(Debug)]
 pub struct Ledger {
@@ -53,6 +57,8 @@ pub struct Ledger {
     memory: Memory,
     trust: Trust,
     newest: VerifiedCheckpoint,
+    /// The trees that are known to be part of the newest one.
+    compared: BTreeSet<Tree>,
     warnings: Vec<String>,
 }
 

@@ -157,14 +157,22 @@ impl Memory {
     }
 
     /// Remembers a checkpoint that was verified, unless a larger one is remembered already.
-    pub fn keep_checkpoint(&self, signed: &SignedCheckpoint) -> Result<(), MemoryError> {
+    ///
+    /// Returns the one that is remembered when it was not `compared` with the given one: another process learned it
+    /// meanwhile, perhaps from another branch of a forked log, and nothing was written.
+    pub fn keep_checkpoint(
+        &self,
+        signed: &SignedCheckpoint,
+        compared: impl Fn(&SignedCheckpoint) -> bool,
+    ) -> Result<Option<SignedCheckpoint>, MemoryError> {
         let _lock = self.lock()?;
         let path = self.checkpoint_path();
         let known = read(&path)?.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
-        if known.is_some_and(|known| known.unverified().size() > signed.unverified().size()) {
-            return Ok(());
+        match known {
+            Some(known) if !compared(&known) => Ok(Some(known)),
+            Some(known) if known.unverified().size() > signed.unverified().size() => Ok(None),
+            Some(_) | None => replace(&path, signed.bytes()).map(|()| None),
         }
-        replace(&path, signed.bytes())
     }
 
     /// Writes two checkpoints that contradict each other as files of their own, and returns their paths.

@@ -92,7 +92,7 @@ pub enum LedgerError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// An administrative entry does not decode.
-    #[error("entry {index} is damaged: {source}; run custodyd fsck")]
+    #[error("entry {index} is damaged: {source}")]
     Entry {
         /// Its index.
         index: LeafIndex,
@@ -100,7 +100,7 @@ pub enum LedgerError {
         source: EntryError,
     },
     /// An administrative envelope does not parse.
-    #[error("the envelope of entry {index} is damaged: {source}; run custodyd fsck")]
+    #[error("the envelope of entry {index} is damaged: {source}")]
     Envelope {
         /// Its index.
         index: LeafIndex,

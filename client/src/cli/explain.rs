@@ -40,6 +40,9 @@ impl From<LedgerError> for Failure {
             LedgerError::ForgedEdge { .. } => Self::no("forged_edge", message).hint(NOT_BELIEVED),
             LedgerError::UnrelatedEdge { .. } => Self::no("unrelated_edge", message).hint(NOT_BELIEVED),
             LedgerError::NotAsked { .. } | LedgerError::OtherNode { .. } => Self::no("not_asked", message).hint(NOT_BELIEVED),
+            LedgerError::TrustFile { source, .. } if matches!(*source, TrustFileError::Critical { .. }) => {
+                Self::usage("trust_file", message).hint(NEWER_CUSTODY)
+            }
             LedgerError::TrustFile { path, .. } => {
                 let hint = format!("move {} away: it is fetched again, and verified from the pin on", path.display());
                 Self::usage("trust_file", message).hint(hint)
@@ -54,6 +57,8 @@ impl From<LedgerError> for Failure {
         }
     }
 }
+
+const NEWER_CUSTODY: &str = "a newer custody wrote the file: install that one, or a newer one";
 
 const NOT_BELIEVED: &str = "nothing of the answer was used; report it to the log's operator";
 
@@ -218,7 +223,11 @@ impl From<MemoryError> for Failure {
 
 impl From<TrustFileError> for Failure {
     fn from(error: TrustFileError) -> Self {
-        Self::usage("trust_file", error.to_string()).hint("`custody trust show --out FILE` writes one")
+        let hint = match error {
+            TrustFileError::Critical { .. } => NEWER_CUSTODY,
+            _ => "`custody trust show --out FILE` writes one",
+        };
+        Self::usage("trust_file", error.to_string()).hint(hint)
     }
 }
 
@@ -228,7 +237,10 @@ impl From<PinOfError> for Failure {
         match error {
             PinOfError::Address(error) => error.into(),
             PinOfError::Call(error) => error.into(),
-            PinOfError::Pin(_) => Self::no("not_verified", message).hint("check --server"),
+            PinOfError::Pin(_) => Self::no("not_verified", message).hint(
+                "nothing was pinned; check --server: the log's operator knows its address, and must look into it if this \
+                 is the right one",
+            ),
         }
     }
 }

@@ -90,6 +90,12 @@ impl Failure {
         Self::new(Exit::Usage, code, message)
     }
 
+    /// A file or folder that a result should be written to, and cannot be.
+    pub(crate) fn unwritable(why: impl Into<String>) -> Self {
+        Self::usage("unwritable", why)
+            .hint("name a place that this user may write, in a directory that exists")
+    }
+
     /// It could not be found out (exit 3).
     pub(crate) fn unknown(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self::new(Exit::Unknown, code, message)

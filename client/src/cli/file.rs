@@ -31,4 +31,5 @@ pub(crate) fn read(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
 
 fn too_large(path: &Path, max: u64) -> Failure {
     Failure::usage("too_large", format!("{} is larger than {max} bytes", path.display()))
+        .hint("check the path: nothing of this kind is so large")
 }

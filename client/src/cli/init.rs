@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use custody_client::ledger::pin_of;
 use custody_client::memory::{Memory, replace};
+use custody_client::sign::choose;
 use custody_client::{Ledger, Options, Patience, Pin};
 use serde_json::json;
 use toml_edit::{DocumentMut, value};
@@ -31,6 +32,9 @@ const RETRY: Duration = Duration::from_secs(3);
 /// Pins a log.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let server = server(context)?;
+    if let Some(key) = &args.key {
+        usable(key, context)?;
+    }
     let patience = Patience { timeout: context.settings.timeout, retry_for: RETRY };
     let shown = pin_of(server, patience).await?;
     let anchor = anchor(context)?;
@@ -76,6 +80,16 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(Outcome::Yes)
 }
 
+/// Refuses a key that nothing could be signed with. What a variable holds is for the runs that sign: it may be a
+/// secret that only those see.
+fn usable(key: &str, context: &Context) -> Result<(), Failure> {
+    if key.starts_with("env://") {
+        return Ok(());
+    }
+    let chosen = choose(Some(key), &super::key::store(context)?, |_| None);
+    chosen.map(drop).map_err(|error| super::key::failure(&error))
+}
+
 fn describe(ledger: &Ledger, pin: &Pin, context: &Context) {
     let document = ledger.trust().versions().first().map(|version| version.state.document());
     context.output.note(format!("log    {}", escape_line(pin.origin.as_str())));
@@ -112,6 +126,7 @@ fn report(ledger: &Ledger, pin: &Pin, config: &Path, context: &Context) -> Resul
 fn write_config(path: &Path, server: &str, pin: &Pin, key: Option<&str>) -> Result<(), Failure> {
     let failed = |why: &dyn std::fmt::Display| {
         Failure::usage("config_file", format!("cannot write {}: {why}", path.display()))
+            .hint("name a file that this user may write with --config")
     };
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 
 use super::environment::Environment;
@@ -57,17 +58,25 @@ pub(crate) struct Layers {
 }
 
 impl Layers {
-    /// Reads the environment, and the configuration file that flags or environment name.
+    /// Reads the environment, and the configuration file that flags or environment name. What could be read is
+    /// returned beside a failure, which is then reported in the format asked for.
     pub(crate) fn read(
         arguments: &[OsString],
         environment: &Environment,
         command: &Command,
-    ) -> Result<Self, Failure> {
+    ) -> (Self, Result<(), Failure>) {
         let flags = long_flags(command, "");
         let mut layers = Self::default();
-        layers.add_file(arguments, environment, &flags)?;
+        let file = layers.add_file(arguments, environment, &flags);
         layers.add_environment(environment, &flags);
-        Ok(layers)
+        (layers, file)
+    }
+
+    /// Finds `-o json` before the flags are read, to report errors in the flags themselves.
+    pub(crate) fn early_format(&self, arguments: &[OsString]) -> Format {
+        let typed = early_value(arguments, "--output").or_else(|| early_short(arguments, 'o'));
+        let set = || self.value("output").and_then(|(values, _)| values.last().cloned());
+        if typed.or_else(set).as_deref() == Some("json") { Format::Json } else { Format::Text }
     }
 
     /// Returns the value that environment or file give to a flag, and where it came from.
@@ -88,6 +97,25 @@ impl Layers {
     /// Returns the configuration file that was named and is not there.
     pub(crate) fn absent_file(&self) -> Option<&std::path::Path> {
         self.absent.as_deref()
+    }
+
+    /// Returns where a value that clap refused came from; none if it was typed.
+    pub(crate) fn source_of(&self, error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+        let text = |kind| match error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.as_str()),
+            _ => None,
+        };
+        let shown = text(ContextKind::InvalidArg)?.strip_prefix("--")?;
+        let flag = shown.split([' ', '=', '[']).next()?;
+        let (values, source) = self.value(flag)?;
+        let set = values.iter().any(|value| text(ContextKind::InvalidValue) == Some(value));
+        if !set || early_value(arguments, &format!("--{flag}")).is_some() {
+            return None;
+        }
+        Some(match source {
+            Source::Environment(name) => format!("the value is that of the variable {name}"),
+            Source::File(path) => format!("the value is that of `{flag}` in {}", path.display()),
+        })
     }
 
     /// Makes the values the defaults of their flags, in every command.
@@ -152,15 +180,17 @@ impl Layers {
             return Ok(());
         }
         let bytes = super::file::read(&path, CONFIG_BYTES_MAX)
-            .map_err(|failure| Failure::usage("config_file", failure.message))?;
+            .map_err(|failure| Failure::usage("config_file", failure.message).hint(NAME_FILE))?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            Failure::usage("config_file", format!("{} is not UTF-8: {error}", path.display()))
+            Failure::usage("config_file", format!("{} is not UTF-8: {error}", path.display())).hint(NAME_FILE)
         })?;
         let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             Failure::usage("config_file", format!("{} is not TOML: {}", path.display(), error.message()))
                 .hint("correct it by hand, or move it away and run `custody init`")
         })?;
-        for (key, value) in table {
+        // First how the error in another setting is printed.
+        let (output, others): (Vec<_>, Vec<_>) = table.into_iter().partition(|(key, _)| key == "output");
+        for (key, value) in output.into_iter().chain(others) {
             let flag = key.replace('_', "-");
             let values = Self::file_value(&flag, &value, &path, flags)?;
             self.values.insert(flag, (values, Source::File(path.clone())));
@@ -184,20 +214,19 @@ impl Layers {
                 .hint("`custody config` lists the settings; each flag of a command is one too"));
         };
         scalars(value).map(|values| values.iter().map(|value| boolean(action, value)).collect()).ok_or_else(
-            || refused(format!("`{flag}` must be a text, a number, true or false, or a list of these")),
+            || {
+                refused(format!("`{flag}` must be a text, a number, true or false, or a list of these"))
+                    .hint("write settings at the top of the file, before any [table]: flag = \"value\"")
+            },
         )
     }
 }
 
+const NAME_FILE: &str =
+    "name a configuration file with --config or CUSTODY_CONFIG; `custody init` writes one";
+
 /// The largest configuration file that is read: 1 MiB.
 const CONFIG_BYTES_MAX: u64 = 1 << 20;
-
-/// Finds `-o json` before the flags are read, to report errors in the flags themselves.
-pub(crate) fn early_format(arguments: &[OsString], environment: &Environment) -> Format {
-    let typed = early_value(arguments, "--output").or_else(|| early_value(arguments, "-o"));
-    let value = typed.or_else(|| environment.var("CUSTODY_OUTPUT").map(str::to_owned));
-    if value.as_deref() == Some("json") { Format::Json } else { Format::Text }
-}
 
 fn early_value(arguments: &[OsString], flag: &str) -> Option<String> {
     let mut found = None;
@@ -209,9 +238,29 @@ fn early_value(arguments: &[OsString], flag: &str) -> Option<String> {
         if word == flag {
             found = words.next().map(std::borrow::Cow::into_owned);
         } else if let Some(value) = word.strip_prefix(flag) {
-            let value = value.strip_prefix('=').or_else(|| (!flag.starts_with("--")).then_some(value));
-            found = value.map(str::to_owned).or(found);
+            found = value.strip_prefix('=').map(str::to_owned).or(found);
         }
+    }
+    found
+}
+
+/// Finds the value of a short flag, which may stand behind switches: `-qo json`.
+fn early_short(arguments: &[OsString], flag: char) -> Option<String> {
+    let mut found = None;
+    let mut words = arguments.iter().map(|word| word.to_string_lossy());
+    while let Some(word) = words.next() {
+        if word == "--" {
+            break;
+        }
+        let Some(cluster) = word.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else { continue };
+        let Some((switches, value)) = cluster.split_once(flag) else { continue };
+        if !switches.chars().all(|switch| switch.is_ascii_alphabetic()) {
+            continue;
+        }
+        found = match value.strip_prefix('=').unwrap_or(value) {
+            "" => words.next().map(std::borrow::Cow::into_owned),
+            value => Some(value.to_owned()),
+        };
     }
     found
 }

@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, mut command: Command, context: &Context) -> Resul
         return Ok(Outcome::Yes);
     };
     std::fs::create_dir_all(dir)
-        .map_err(|error| Failure::usage("unwritable", format!("cannot make {}: {error}", dir.display())))?;
+        .map_err(|error| Failure::unwritable(format!("cannot make {}: {error}", dir.display())))?;
     let written = write(&command, "custody", dir)?;
     context.output.note(format!("{written} pages written to {}", dir.display()));
     Ok(Outcome::Yes)
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &Args, mut command: Command, context: &Context) -> Resul
 fn write(command: &Command, name: &str, dir: &Path) -> Result<usize, Failure> {
     let command = command.clone().name(name.to_owned());
     let path = dir.join(format!("{name}.1"));
-    replace(&path, &page(&command)?).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+    replace(&path, &page(&command)?).map_err(|error| Failure::unwritable(error.to_string()))?;
     let subs = command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set());
     let mut written = 1;
     for sub in subs {

@@ -107,15 +107,13 @@ pub(crate) async fn run(
     clock: Clock,
 ) -> Exit {
     let arguments: Vec<OsString> = arguments.collect();
-    // Until the flags are read, this much is needed to report an error in them as the caller asked for.
-    let early = Output::new(layers::early_format(&arguments, &environment), false, Color::Auto);
     let ended = match prepare(arguments, environment, clock) {
         Ok((command, context)) => {
             let ended = dispatch(command, &context).await;
             ended.map_err(|failure| (failure, context.output))
         }
         Err(Stop::Printed(exit)) => return exit,
-        Err(Stop::Failed(failure)) => Err((failure, early)),
+        Err(Stop::Failed(failure, format)) => Err((failure, Output::new(format, false, Color::Auto))),
     };
     match ended {
         Ok(outcome) => outcome.into(),
@@ -151,7 +149,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
 enum Stop {
     /// Help, version, or a usage error that clap printed.
     Printed(Exit),
-    Failed(Failure),
+    /// Until the flags are read, the failure is reported in the format that was asked for.
+    Failed(Failure, Format),
 }
 
 fn prepare(
@@ -160,16 +159,19 @@ fn prepare(
     clock: Clock,
 ) -> Result<(Command, Context), Stop> {
     let mut command = Cli::command();
-    let layers = Layers::read(&arguments, &environment, &command).map_err(Stop::Failed)?;
+    let (layers, read) = Layers::read(&arguments, &environment, &command);
+    let format = layers.early_format(&arguments);
+    read.map_err(|failure| Stop::Failed(failure, format))?;
     command = layers.apply(command);
-    let json = layers::early_format(&arguments, &environment) == Format::Json;
-    let matches = command.try_get_matches_from(arguments).map_err(|error| clap_stopped(&error, json))?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| clap_stopped(&error, json))?;
+    let matches = command
+        .try_get_matches_from(arguments.iter())
+        .map_err(|error| clap_stopped(&error, format, layers.source_of(&error, &arguments)))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| clap_stopped(&error, format, None))?;
     if let Some(path) = layers.absent_file().filter(|_| !matches!(cli.command, Command::Init(_))) {
-        return Err(Stop::Failed(
+        let failure =
             Failure::usage("config_file", format!("there is no configuration file {}", path.display()))
-                .hint("check --config and CUSTODY_CONFIG; `custody init` writes the file"),
-        ));
+                .hint("check --config and CUSTODY_CONFIG; `custody init` writes the file");
+        return Err(Stop::Failed(failure, format));
     }
     let output = Output::new(cli.globals.output, cli.globals.quiet, cli.globals.color);
     for warning in layers.warnings() {
@@ -180,14 +182,20 @@ fn prepare(
     Ok((cli.command, Context { settings, output, clock, environment, layers, globals }))
 }
 
-fn clap_stopped(error: &clap::Error, json: bool) -> Stop {
-    if json && error.use_stderr() {
+/// `source` says which variable or file gave the value that is wrong.
+fn clap_stopped(error: &clap::Error, format: Format, source: Option<String>) -> Stop {
+    if format == Format::Json && error.use_stderr() {
         let text = error.render().to_string();
         let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
         let failure = Failure::usage("usage", message.trim().trim_start_matches("error: "));
-        return Stop::Failed(if hint.is_empty() { failure } else { failure.hint(hint.trim()) });
+        let hint = source.unwrap_or_else(|| hint.trim().to_owned());
+        let failure = if hint.is_empty() { failure } else { failure.hint(hint) };
+        return Stop::Failed(failure, format);
     }
     // Help that cannot be printed is not worth another error.
     drop(error.print());
+    if let Some(source) = source {
+        anstream::eprintln!("hint: {}", output::escape(&source));
+    }
     Stop::Printed(if error.use_stderr() { Exit::Usage } else { Exit::Yes })
 }

@@ -59,7 +59,7 @@ async fn refresh(file: &Path, out: &Path, context: &Context) -> Result<Outcome, 
         ));
     }
     let bytes = new.receipt().encode();
-    replace(out, &bytes).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+    replace(out, &bytes).map_err(|error| Failure::unwritable(error.to_string()))?;
     let now = new.checkpoint().checkpoint().size();
     if context.output.is_json() {
         let receipt = String::from_utf8_lossy(&bytes);

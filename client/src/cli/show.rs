@@ -98,7 +98,7 @@ async fn find_entry(
 
 /// Writes `<index>.receipt`, `<index>.record.json` and `<index>.envelope.json`.
 fn save(verified: &Verified, dir: &Path, context: &Context) -> Result<(), Failure> {
-    let unwritable = |why: String| Failure::usage("unwritable", why);
+    let unwritable = |why: String| Failure::unwritable(why);
     std::fs::create_dir_all(dir)
         .map_err(|error| unwritable(format!("cannot make {}: {error}", dir.display())))?;
     let logged = verified.logged();

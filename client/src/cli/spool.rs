@@ -109,7 +109,7 @@ pub(crate) fn document(envelope: &Envelope, spool: &Path, away: &Failure) -> Val
 pub(crate) fn text(envelope: &Envelope, spool: &Path) -> String {
     let path = escape_line(&spool.display().to_string());
     format!(
-        "spooled  {}\n  envelope {}\n  spool    {path}\n  the log does not hold it yet: `custody spool flush` records it\n",
+        "spooled  {}\n  envelope {}\n  spool    {path}\n  the log does not hold it yet: `custody spool flush {path}` records it\n",
         escape_line(&predicate_type(envelope)),
         envelope.digest(),
     )
@@ -253,8 +253,7 @@ impl Flushing<'_> {
 
     fn write_receipt(&self, digest: &EnvelopeDigest, recorded: &Recorded) -> Result<(), Failure> {
         let Some(dir) = self.receipts else { return Ok(()) };
-        let failed =
-            |error: std::io::Error| Failure::usage("unwritable", format!("{}: {error}", dir.display()));
+        let failed = |error: std::io::Error| Failure::unwritable(format!("{}: {error}", dir.display()));
         std::fs::create_dir_all(dir).map_err(failed)?;
         send::write_receipt(&dir.join(format!("{}.tlog-proof", digest.to_hex())), recorded)
     }

@@ -69,7 +69,10 @@ pub(crate) async fn resolve(
 }
 
 fn read(text: &str, context: &Context) -> Result<Asked, Failure> {
-    let thing = Thing::parse(text).map_err(|error| Failure::usage("bad_thing", error.to_string()))?;
+    let thing = Thing::parse(text).map_err(|error| {
+        Failure::usage("bad_thing", error.to_string())
+            .hint("correct it; a file of that name is meant by its path, such as ./NAME")
+    })?;
     let file = match &thing {
         Thing::Path(path) => Some(PathBuf::from(path)),
         Thing::Name(name) if Path::new(name).exists() => Some(PathBuf::from(name)),

@@ -208,6 +208,8 @@ pub fn inspect(bytes: &[u8], expected: &Expectations) -> Report {
             let mut report = report;
             let why = if other == Kind::JsonLines {
                 "inspect reads one document: split the file into its lines".to_owned()
+            } else if other == Kind::OtherJson {
+                "it is JSON, and nothing in it says what it is".to_owned()
             } else {
                 format!("{} is recognised, but not read yet", other.name())
             };

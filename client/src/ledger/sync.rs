@@ -14,7 +14,7 @@ use custody_wire::v1::{
 use custody_wire::{Reason, Refusal};
 
 use super::answer::{AtMost, EntriesAnswer};
-use super::{Ledger, LedgerError, Options, ProtocolError, log, parse_checkpoint};
+use super::{Ledger, LedgerError, Options, ProtocolError, Tree, log, parse_checkpoint};
 use crate::connection::{CallError, Connection, Patience, request};
 use crate::memory::Memory;
 use crate::pin::{Pin, PinError};
@@ -76,15 +76,15 @@ impl Ledger {
             seen.push(kept);
         }
         // Not only the largest: two of the same size may have other roots.
-        let mut checked = BTreeSet::new();
+        let mut compared = BTreeSet::new();
         for old in &seen {
-            if checked.insert((old.checkpoint().size(), old.checkpoint().root().to_hex())) {
+            if compared.insert(tree(old.signed())) {
                 opening.check_consistency(old, trust.newest().checkpoint()).await?;
             }
         }
         let newest = trust.newest().checkpoint().clone();
-        let mut ledger = Self { connection, memory, trust, newest, warnings: Vec::new() };
-        ledger.remember();
+        let mut ledger = Self { connection, memory, trust, newest, compared, warnings: Vec::new() };
+        ledger.remember().await?;
         Ok(ledger)
     }
 
@@ -102,7 +102,7 @@ impl Ledger {
         self.opening().check_consistency(&self.newest, &newest).await?;
         self.newest = newest.clone();
         self.trust = trust;
-        self.remember();
+        self.remember().await?;
         Ok(newest)
     }
 
@@ -146,7 +146,7 @@ impl Ledger {
         }
         self.opening().check_consistency(&self.newest, &verified).await?;
         self.newest = verified.clone();
-        self.remember();
+        self.remember().await?;
         Ok(verified)
     }
 
@@ -154,19 +154,61 @@ impl Ledger {
         Opening { connection: &self.connection, pin: self.trust.pin(), memory: &self.memory }
     }
 
-    /// Writes the memory. That it cannot be written does not undo what was checked or recorded, so it is a
-    /// warning: the next run cannot tell a rollback.
-    fn remember(&mut self) {
+    /// Writes the memory, after what another process remembered meanwhile was compared with it. That it cannot be
+    /// written does not undo what was checked or recorded, so it is a warning: the next run cannot tell a rollback.
+    async fn remember(&mut self) -> Result<(), LedgerError> {
+        self.compared.insert(tree(self.newest.signed()));
+        let mut compared = self.compared.clone();
+        let kept = loop {
+            let known = |other: &SignedCheckpoint| compared.contains(&tree(other));
+            match self.memory.keep_checkpoint(self.newest.signed(), known) {
+                Ok(Some(other)) => {
+                    self.compare(&other).await?;
+                    // A larger tree holds what is the newest now, and is compared anew with every later one.
+                    if other.unverified().size() <= self.newest.checkpoint().size() {
+                        self.compared.insert(tree(&other));
+                    }
+                    compared.insert(tree(&other));
+                }
+                Ok(None) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
         let file = self.trust.file();
-        let kept = self.memory.keep_trust(&file.encode(), file.entries.len());
-        let kept = kept.and_then(|()| self.memory.keep_checkpoint(self.newest.signed()));
-        if let Err(error) = kept {
+        if let Err(error) = kept.and_then(|()| self.memory.keep_trust(&file.encode(), file.entries.len())) {
             let warning = format!("{error}; a rollback of the log cannot be noticed next time");
             if !self.warnings.contains(&warning) {
                 self.warnings.push(warning);
             }
         }
+        Ok(())
     }
+
+    /// Compares the newest tree with one that another process remembered.
+    async fn compare(&self, other: &SignedCheckpoint) -> Result<(), LedgerError> {
+        let size = other.unverified().size();
+        let verified = other
+            .verify(&self.trust.pin().origin, &self.trust.log_keys_at(size))
+            .map_err(|source| LedgerError::Remembered { path: self.memory.checkpoint_path(), source });
+        let compared = match verified {
+            Ok(other) => self.opening().check_consistency(&other, &self.newest).await,
+            Err(error) => Err(error),
+        };
+        match compared {
+            // It stays remembered, and the next run compares it with what that one is shown.
+            Err(error)
+                if size > self.newest.checkpoint().size() && !matches!(error, LedgerError::Fork { .. }) =>
+            {
+                Ok(())
+            }
+            compared => compared,
+        }
+    }
+}
+
+/// Returns what tells a tree from every other.
+fn tree(signed: &SignedCheckpoint) -> Tree {
+    (signed.unverified().size(), signed.unverified().root().to_hex())
 }
 
 /// What is needed to ask a log for its newest state.

@@ -89,7 +89,7 @@ pub enum ReplayError {
         size: TreeSize,
     },
     /// The envelope's bytes are not those that the entry commits to.
-    #[error("entry {index}: its envelope is {expected}, found {found}")]
+    #[error("entry {index}: its envelope: expected {expected}, found {found}")]
     Envelope {
         /// The entry.
         index: LeafIndex,
@@ -99,7 +99,7 @@ pub enum ReplayError {
         found: EnvelopeDigest,
     },
     /// The content is not what the entry commits to.
-    #[error("entry {index}: its content is {expected}, found {found}")]
+    #[error("entry {index}: its content: expected {expected}, found {found}")]
     Content {
         /// The entry.
         index: LeafIndex,
@@ -109,7 +109,7 @@ pub enum ReplayError {
         found: ContentDigest,
     },
     /// The admission record's bytes are not those that the entry commits to.
-    #[error("entry {index}: its admission record is {expected}, found {found}")]
+    #[error("entry {index}: its admission record: expected {expected}, found {found}")]
     Record {
         /// The entry.
         index: LeafIndex,

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::fsck::Output;
 use super::progress::Bar;
 use super::{Exit, Failure};
-use crate::journal::{self, BackupError, BackupReport, DiskFiles, Files, ViewError};
+use crate::journal::{self, BackupError, BackupReport, DiskFiles, Files};
 
 /// The flags of `custodyd backup`. A server may run meanwhile.
 #[derive(Debug, clap::Args)]
@@ -68,7 +68,7 @@ fn failure(error: &BackupError, args: &Args) -> Failure {
     match error {
         BackupError::Damaged(_) => Failure::new(Exit::No, error)
             .hint(format!("see all that is damaged: custodyd fsck --data {data}")),
-        BackupError::Source(ViewError::Open(open)) => super::opening::journal_failure(open, &args.data),
+        BackupError::Source(source) => super::explain::view(source, &args.data),
         BackupError::Fork { .. } | BackupError::Newer { .. } => Failure::new(Exit::No, error)
             .hint("keep both, and back up to another directory: they tell what happened"),
         BackupError::OtherLog { .. } | BackupError::Foreign { .. } | BackupError::NotApart { .. } => {
@@ -77,8 +77,10 @@ fn failure(error: &BackupError, args: &Args) -> Failure {
         BackupError::NoSpace { .. } => {
             Failure::new(Exit::Usage, error).hint("make room there; nothing was added to the backup")
         }
-        BackupError::Source(_) | BackupError::Manifest(_) | BackupError::Directory(_) => {
-            Failure::new(Exit::Usage, error)
-        }
+        BackupError::Manifest(_) => Failure::new(Exit::Usage, error).hint(
+            "back up to another directory with --out: the list of the files in this one cannot be used",
+        ),
+        BackupError::Directory(_) => Failure::new(Exit::Usage, error)
+            .hint("check the disk, and that this user may write the directory given with --out"),
     }
 }

@@ -26,7 +26,11 @@ const CHECK_DISK: &str = "check the disk, and that this user may read and write 
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        let failure = Self::new(Exit::Usage, &error);
+        // The error of a file's content says its cause, which ends in a line feed, already.
+        let failure = match &error {
+            ConfigError::Content { .. } => Self::usage(error.to_string()),
+            _ => Self::new(Exit::Usage, &error),
+        };
         match error {
             ConfigError::File { .. } => failure.hint("check the path given with --config or CUSTODYD_CONFIG"),
             ConfigError::Content { .. } => {
@@ -228,7 +232,7 @@ pub(super) fn journal(error: &OpenError, dir: &Path) -> Failure {
             Failure::new(Exit::No, error).hint(damaged)
         }
         OpenError::Missing { .. } | OpenError::Empty { .. } => usage
-            .hint("only custodyd init makes a log, since an unmounted volume looks like an empty directory"),
+            .hint("name the data directory of a log with --data, or mount its volume; only custodyd init makes a new log"),
         OpenError::Foreign { .. } if journal::holds_backup(dir) => {
             let backup = dir.display();
             usage.hint(format!("this is a backup; restore it: custodyd restore --from {backup} --data DIR"))

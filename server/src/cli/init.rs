@@ -121,6 +121,10 @@ pub(super) fn ensure_dev(config: &Config) -> Result<(), Failure> {
 }
 
 fn from_flags(args: &Args, origin: &Origin, files: &KeyFiles) -> Result<Exit, Failure> {
+    if origin.as_str().contains("://") {
+        return Err(Failure::usage(format!("the name of a log has no scheme, found {origin}"))
+            .hint("give --origin a URL without a scheme, such as example.com/custody: it never changes"));
+    }
     let administrators: Vec<Key> = args.admin.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
     let writers: Vec<Key> = args.writer.iter().map(|path| read_key(path)).collect::<Result<_, _>>()?;
     let founders = Founders {
@@ -143,7 +147,8 @@ fn from_flags(args: &Args, origin: &Origin, files: &KeyFiles) -> Result<Exit, Fa
 fn from_signed(args: &Args, trust: &Path, files: &KeyFiles) -> Result<Exit, Failure> {
     let bytes = read_file(trust)?;
     let envelope = Envelope::parse(bytes.trim_ascii_end()).map_err(|error| {
-        Failure::new(Exit::Usage, &error).hint("give the file that custody trust sign wrote")
+        Failure::usage(format!("{}: {error}", trust.display()))
+            .hint("give the file that custody trust sign wrote")
     })?;
     let keys = files.load()?;
     let (origin, digest) = create(&args.data, &envelope, &keys)?;
@@ -161,7 +166,7 @@ fn leave_unsigned(args: &Args, envelope: &Envelope) -> Result<Exit, Failure> {
         Output::Text => {
             let (file, data) = (path.display(), args.data.display());
             println!(
-                "wrote {file}; no log was made yet, since {} administrators must sign it:",
+                "wrote {file}; no log was made yet, since it needs the signatures of {} of the administrators:",
                 args.threshold
             );
             println!("  custody trust sign {file} --key ADMIN-KEY     (each administrator)");
@@ -194,6 +199,13 @@ fn refuse_existing(data: &Path) -> Result<(), Failure> {
             .hint("serve it with custodyd run, or name another directory"));
     }
     // Before any key is made: a refusal leaves nothing behind.
+    if data.is_file() {
+        return Err(Failure::usage(format!(
+            "{} is a file: the data of a log is a directory",
+            data.display()
+        ))
+        .hint("name an empty directory, or one that does not exist yet"));
+    }
     let ours = |name: &OsString| name == UNSIGNED_FILE || name == DEV_KEY_FILE;
     let names = fs::read_dir(data).into_iter().flatten().flatten().map(|entry| entry.file_name());
     if let Some(found) = names.into_iter().find(|name| !ours(name)) {

@@ -11,9 +11,7 @@ use super::opening::{journal_failure, open_failure};
 use super::progress::Bar;
 use super::{Exit, Failure};
 use crate::clock::SystemClock;
-use crate::journal::{
-    self, DiskFiles, Files, KeptCheckpoint, OpenOptions, Opened, RestoreError, Restored, ViewError,
-};
+use crate::journal::{self, DiskFiles, Files, KeptCheckpoint, OpenOptions, Opened, RestoreError, Restored};
 use crate::ledger::{LedgerError, Settings, replay_trust};
 use crate::newest::{self, Standing};
 
@@ -126,11 +124,26 @@ fn failure(error: &RestoreError, from: &Path) -> Failure {
     match error {
         RestoreError::Damaged(_) | RestoreError::OtherFile { .. } => Failure::new(Exit::No, error)
             .hint(format!("see all that is damaged: custodyd fsck --data {named}")),
-        RestoreError::Source(ViewError::Open(open)) | RestoreError::Open(open) => journal_failure(open, from),
+        RestoreError::Open(open) => journal_failure(open, from),
+        RestoreError::Source(source) => super::explain::view(source, from),
         RestoreError::Fork { .. } => Failure::new(Exit::No, error)
             .hint("keep both: they tell what happened; ask who ran the newest one"),
         RestoreError::NotEmpty { .. } => Failure::new(Exit::Usage, error)
             .hint("to bring a restored log forward, leave --from out and give --segments or --checkpoint"),
-        _ => Failure::new(Exit::Usage, error),
+        RestoreError::NotApart { .. } => {
+            Failure::new(Exit::Usage, error).hint("name another directory with --data")
+        }
+        RestoreError::NoBackup { .. } => Failure::new(Exit::Usage, error)
+            .hint("name the directory that custodyd backup --out wrote with --from"),
+        RestoreError::Manifest(_) => {
+            Failure::new(Exit::No, error).hint("use another backup: this one is not whole")
+        }
+        RestoreError::NoSegments { .. } | RestoreError::OtherLog { .. } => Failure::new(Exit::Usage, error)
+            .hint("name what is left of this log's data directory, or another backup of it, with --segments"),
+        RestoreError::Gap { .. } => Failure::new(Exit::Usage, error)
+            .hint("give the segments in between first: --segments can be given several times"),
+        RestoreError::Append(_) | RestoreError::Directory(_) => Failure::new(Exit::Usage, error).hint(
+            "check the disk and its room, and that this user may write the data directory; then try again",
+        ),
     }
 }

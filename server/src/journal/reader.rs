@@ -26,7 +26,7 @@ pub enum ReadError {
         size: TreeSize,
     },
     /// What is there is not what was written.
-    #[error("the journal is damaged: {0}; run custodyd fsck")]
+    #[error("the journal is damaged: {0}")]
     Damaged(#[source] Box<Damage>),
     /// The disk failed.
     #[error("cannot read {}: {source}", path.display())]

@@ -59,19 +59,19 @@ pub struct Cut {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The directory is not there.
-    #[error("{} does not exist; make a log with custodyd init, or mount the volume", dir.display())]
+    #[error("{} does not exist", dir.display())]
     Missing {
         /// The data directory.
         dir: PathBuf,
     },
     /// Nothing is in the directory: perhaps the volume is not mounted.
-    #[error("{} is empty; make a log with custodyd init, or mount the volume", dir.display())]
+    #[error("{} is empty", dir.display())]
     Empty {
         /// The data directory.
         dir: PathBuf,
     },
     /// Something is in the directory, but no journal.
-    #[error("{} holds no log (found {found:?}); name the data directory of a log", dir.display())]
+    #[error("{} holds no log (found {found:?})", dir.display())]
     Foreign {
         /// The data directory.
         dir: PathBuf,
@@ -82,10 +82,7 @@ pub enum OpenError {
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// A segment is gone.
-    #[error(
-        "{} is missing: {kind}; restore it from a backup, then run custodyd fsck --data {}",
-        segment.display(), dir.display(), kind = damage.kind
-    )]
+    #[error("{} is missing: {kind}", segment.display(), kind = damage.kind)]
     MissingSegment {
         /// The data directory.
         dir: PathBuf,
@@ -111,7 +108,7 @@ pub enum OpenError {
         supported: u16,
     },
     /// A segment or slot of another log.
-    #[error("{damage}; remove the file that does not belong here, then run custodyd fsck --data {}", dir.display())]
+    #[error("{damage}; remove the file that does not belong here")]
     OtherLog {
         /// The data directory.
         dir: PathBuf,
@@ -119,7 +116,7 @@ pub enum OpenError {
         damage: Box<Damage>,
     },
     /// Something that was on disk is no longer what was written.
-    #[error("the journal is damaged: {damage}; run custodyd fsck --data {}", dir.display())]
+    #[error("the journal is damaged: {damage}")]
     Damaged {
         /// The data directory.
         dir: PathBuf,

@@ -54,7 +54,7 @@ pub enum TreeError {
     #[error("cannot read an entry for the tree")]
     Journal(#[from] ReadError),
     /// The entries of the journal do not have the root that its last frame names.
-    #[error("the journal's entries have root {computed}, its last frame says {expected}: run custodyd fsck")]
+    #[error("the journal's entries have root {computed}, its last frame says {expected}")]
     Root {
         /// What the last frame says.
         expected: RootHash,

@@ -130,7 +130,7 @@ fn index(error: &IndexError) -> Refusal {
 
 /// Bytes on disk that are not what was written.
 pub(super) fn damaged(error: &dyn std::error::Error) -> Refusal {
-    tracing::error!(error = %chain(error), "damage on disk");
+    tracing::error!(error = %chain(error), "damage on disk: custodyd fsck names all of it");
     Refusal::new(Reason::Damaged, "bytes on the server's disk are damaged; its log says where")
 }
 

@@ -20,6 +20,7 @@ mod large;
 mod model;
 mod quickstart;
 mod rebuild_index;
+mod refusals;
 mod restoring;
 mod rollback_and_fork;
 mod services;

@@ -13,6 +13,8 @@ use custody_evidence::purl::Purl;
 use crate::cli::entry_view::predicate_name;
 use crate::cli::failure::Failure;
 
+const EXACT: &str = "conditions are exact: give the whole value, as `custody show` prints it";
+
 /// The predicate types that have short names: our own.
 const NAMED: [&str; 5] = [Approval::TYPE, Deployment::TYPE, Promotion::TYPE, Review::TYPE, Source::TYPE];
 
@@ -26,8 +28,9 @@ pub(super) fn condition(field: Field, value: &str) -> Result<Condition, Failure>
         )
         .hint("give one version, or none for any"));
     }
-    let refused =
-        |error: &dyn std::fmt::Display| Failure::usage("bad_condition", format!("--{field}: {error}"));
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::usage("bad_condition", format!("--{field}: {error}")).hint(EXACT)
+    };
     let value = match field {
         Field::Signer | Field::Submitter => identity(value).map_err(|error| refused(&error))?,
         Field::Predicate => predicate_type(value)?,
@@ -49,7 +52,7 @@ pub(super) fn digest(text: &str) -> Result<Option<Vec<Condition>>, Failure> {
     let Some(known) = known else { return Ok(None) };
     let digest: Digest = format!("{known}:{value}")
         .parse()
-        .map_err(|error| Failure::usage("bad_condition", format!("--subject: {error}")))?;
+        .map_err(|error| Failure::usage("bad_condition", format!("--subject: {error}")).hint(EXACT))?;
     let node = Node::of_digest(&digest, None);
     let mut conditions = vec![subject(&node)?];
     if node.kind() == NodeKind::Artifact {
@@ -60,7 +63,8 @@ pub(super) fn digest(text: &str) -> Result<Option<Vec<Condition>>, Failure> {
 
 /// Returns the condition that an entry is about a node. A commit is a subject by its digest, whatever its repository.
 pub(super) fn subject(node: &Node) -> Result<Condition, Failure> {
-    let refused = |error: TermError| Failure::usage("bad_condition", format!("--subject: {error}"));
+    let refused =
+        |error: TermError| Failure::usage("bad_condition", format!("--subject: {error}")).hint(EXACT);
     if node.kind() == NodeKind::Commit {
         let hex = node.id().rsplit(['@', ':']).next().unwrap_or_default();
         return Term::parse(Field::Subject, &format!("gitCommit:{hex}"))

@@ -54,7 +54,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
                 return Err(Failure::usage(
                     "bad_time",
                     "--until is not later than --at: the approval would never hold",
-                ));
+                )
+                .hint("give a later --until, or leave it out"));
             }
             let predicate = Approval { target, approver, at, reason: args.reason, until };
             custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?

@@ -60,7 +60,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         return Err(Failure::no(
             "bad_trust_document",
             format!("the document is for the log {}, expected {}", after.origin(), before.origin()),
-        ));
+        )
+        .hint("start from the member `document` of `custody trust show -o json`, asked of this log"));
     }
     let changes = changes(before, &after);
     if changes.is_empty() {
@@ -70,8 +71,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         )
         .hint("change it with --document, --add-writer, --remove-writer or --expires"));
     }
-    replace(&args.out, &statement_of(&after))
-        .map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+    replace(&args.out, &statement_of(&after)).map_err(|error| Failure::unwritable(error.to_string()))?;
     let (old, new) = (before.role(RoleName::Root), after.role(RoleName::Root));
     let threshold = old.threshold;
     let own = if old == new { String::new() } else { format!(", and {} of its own", new.threshold) };

@@ -25,8 +25,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let ledger = session::open(context).await?;
     let trust = ledger.trust();
     if let Some(path) = &args.out {
-        replace(path, &trust.file().encode())
-            .map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+        replace(path, &trust.file().encode()).map_err(|error| Failure::unwritable(error.to_string()))?;
         context.output.note(format!("wrote the trust file {}", path.display()));
     }
     if context.output.is_json() {

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let previous =
         before.filter(|before| before.role(RoleName::Root) != proposed.document.role(RoleName::Root));
     let previous = previous.map(|before| Signed::by_root_of(before, &envelope));
-    replace(&args.file, envelope.bytes()).map_err(|error| Failure::usage("unwritable", error.to_string()))?;
+    replace(&args.file, envelope.bytes()).map_err(|error| Failure::unwritable(error.to_string()))?;
     let (version, id) = (proposed.document.version(), chosen.key.id());
     if context.output.is_json() {
         context.output.print_json(&json!({
@@ -103,7 +103,8 @@ fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
     if context.output.ask("Sign this?") {
         return Ok(());
     }
-    Err(Failure::no("not_confirmed", "not signed"))
+    Err(Failure::no("not_confirmed", "not confirmed: the document was not signed")
+        .hint("run it again once you know what the document changes"))
 }
 
 /// A document to sign, and the envelope that holds it, if somebody signed it already.

@@ -47,7 +47,7 @@ const RECEIPT_START: &[u8] = b"c2sp.org/tlog-proof@";
 /// Reads a file and detects what it is. What starts like a receipt and is none is an error, not an artifact.
 pub(super) fn read(path: &Path, context: &Context) -> Result<Given, Failure> {
     let unreadable = |why: &dyn std::fmt::Display| {
-        Failure::usage("unreadable", format!("cannot read {}: {why}", path.display()))
+        Failure::usage("unreadable", format!("cannot read {}: {why}", path.display())).hint("check the path")
     };
     // Read once: a pipe gives its bytes no second time.
     let mut file: Box<dyn Read> = if path == Path::new("-") {
