@@ -235,7 +235,7 @@ async fn settings_that_are_missing_or_wrong_read_as_written_here() {
         case("bad_address", 2, &["show", "1", "--server", "localhost"]),
         case("unreachable", 3, &["show", "1", "--server", "http://127.0.0.1:1", "--timeout", "200ms"]),
         case("init_other_log", 1, &["init", "--trust", &other]),
-        case("init", 0, &["init", "--key", "ci"]),
+        case("init", 0, &["init", "--key", "env://CI_KEY"]),
         case("config", 0, &["config"]),
     ];
     run_cases(&server, dir.path(), &cases).await;
