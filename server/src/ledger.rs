@@ -248,7 +248,11 @@ impl Ledger {
         publisher: &mut Publisher,
         progress: Progress<'_>,
     ) -> Result<(Head, Position), LedgerError> {
-        let journal::Opened { mut journal, reader, size, root, last_entry: last, last_digest, .. } = opened;
+        let journal::Opened { mut journal, reader, size, root, last_entry: last, last_digest, cut, .. } =
+            opened;
+        if let Some(journal::Cut { segment, offset, bytes }) = cut {
+            tracing::warn!(segment = %segment.display(), offset, bytes, "a write that did not end was cut");
+        }
         let admin = newest_admin(&last);
         let tree =
             Tree::open(&settings.dir, size, root, &reader, &mut |done| progress("tiles", done, size.get()))?;

@@ -2,8 +2,10 @@
 //!
 //! The tests themselves are in `tests/`: one file a promise. Here is what they need to try a promise on the real
 //! binaries: where the sources are ([`source`], [`workspace`]), the binaries themselves ([`binaries`]), a running
-//! server ([`server`]), its services ([`wire`]), the command line ([`client`]), things to record ([`evidence`]), the
-//! worked example of the documents ([`example`]), and a second, naive implementation of the log to compare with ([`oracle`]).
+//! server ([`server`]), its services ([`wire`]), the command line ([`client`]), callers who remember what they were told
+//! ([`callers`]), things to record ([`evidence`]), the worked example of the documents ([`example`]), a disk to break
+//! ([`disk`]), chance that can be repeated ([`dice`]), many trials at once ([`threads`]), and a second, naive
+//! implementation of the log to compare with ([`oracle`]).
 
 #![allow(
     clippy::as_conversions,
@@ -14,13 +16,17 @@
 )]
 
 pub mod binaries;
+pub mod callers;
 pub mod client;
+pub mod dice;
+pub mod disk;
 pub mod evidence;
 pub mod example;
 pub mod oracle;
 pub mod peer;
 pub mod server;
 pub mod source;
+pub mod threads;
 pub mod wire;
 pub mod words;
 pub mod workspace;

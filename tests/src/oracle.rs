@@ -1,5 +1,7 @@
 //! The log once more, as slowly and simply as its definitions are written, to compare with.
 
+pub mod journal;
+
 use sha2::{Digest as _, Sha256};
 
 /// A SHA-256 hash.
@@ -36,6 +38,27 @@ pub fn root(leaves: &[Vec<u8>]) -> Hash {
     }
 }
 
+/// Returns the root at each size from 1 on, by keeping the whole subtrees on the left.
+#[must_use]
+pub fn roots(leaves: &[Vec<u8>]) -> Vec<Hash> {
+    let join = |left: &Hash, right: &Hash| sha256(&[&[1][..], left, right].concat());
+    let mut whole: Vec<(usize, Hash)> = Vec::new();
+    let mut roots = Vec::new();
+    for leaf in leaves {
+        whole.push((1, sha256(&[&[0], leaf.as_slice()].concat())));
+        while let [.., (left, first), (right, second)] = whole[..] {
+            if left != right {
+                break;
+            }
+            whole.truncate(whole.len() - 2);
+            whole.push((left + right, join(&first, &second)));
+        }
+        let hashes = whole.iter().rev().map(|(_, hash)| *hash);
+        roots.extend(hashes.reduce(|right, left| join(&left, &right)));
+    }
+    roots
+}
+
 /// Returns the value of one line of an entry, such as `previous`.
 #[must_use]
 pub fn entry_line<'a>(entry: &'a str, name: &str) -> Option<&'a str> {
@@ -68,6 +91,15 @@ mod tests {
         let two = [leaf(b""), leaf(b"\0")];
         let expected = sha256(&[&[1][..], &sha256(b"\0"), &sha256(b"\0\0")].concat());
         assert_eq!(root(&two), expected);
+    }
+
+    #[test]
+    fn the_roots_of_all_sizes_are_those_of_the_recursion() {
+        let leaves: Vec<Vec<u8>> = (0..40_u8).map(|number| vec![number]).collect();
+        let all = roots(&leaves);
+        for (size, found) in (1..).zip(all) {
+            assert_eq!(found, root(&leaves[..size]), "size {size}");
+        }
     }
 
     #[test]

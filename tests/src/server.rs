@@ -1,5 +1,6 @@
 //! A running `custodyd`, on a free loopback port and in a folder of its own.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
@@ -179,10 +180,20 @@ impl Server {
     /// When the server does not answer in time.
     #[must_use]
     pub fn start_with(data: &Path, flags: &[&str]) -> Self {
+        Self::start_under(&[], data, flags)
+    }
+
+    /// Serves a log below another program, such as `strace -o FILE`, whose arguments end where the server's begin.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not answer in time.
+    #[must_use]
+    pub fn start_under(program: &[&OsStr], data: &Path, flags: &[&str]) -> Self {
         // Between the choice of a free port and its use someone else may take it: then choose again.
         for _ in 0..4 {
             let port = free_port();
-            let mut server = Self::spawn(data, flags, port);
+            let mut server = Self::spawn(program, data, flags, port);
             if server.answers() {
                 return server;
             }
@@ -199,22 +210,42 @@ impl Server {
     /// When the server does not answer in time.
     #[must_use]
     pub fn start_at(data: &Path, port: u16) -> Self {
-        let mut server = Self::spawn(data, &[], port);
+        let mut server = Self::spawn(&[], data, &[], port);
         assert!(server.answers(), "custodyd run ended:\n{}", server.said());
         server
     }
 
-    fn spawn(data: &Path, flags: &[&str], port: u16) -> Self {
+    /// Serves an existing log, or returns what the server said when it refused.
+    ///
+    /// # Panics
+    ///
+    /// When it neither answers nor ends in time.
+    pub fn try_start(data: &Path) -> Result<Self, String> {
+        let mut server = Self::spawn(&[], data, &[], free_port());
+        if server.answers() { Ok(server) } else { Err(server.said()) }
+    }
+
+    /// Begins to start a server, and does not wait until it answers.
+    #[must_use]
+    pub fn begin(data: &Path) -> Self {
+        Self::spawn(&[], data, &[], free_port())
+    }
+
+    fn spawn(program: &[&OsStr], data: &Path, flags: &[&str], port: u16) -> Self {
         let log = data.with_extension("log");
         let said_before = fs::read_to_string(&log).unwrap_or_default().len();
         let out = File::options().append(true).create(true).open(&log).expect("the log can be written");
-        let process = Command::new(Binaries::built().custodyd())
+        let custodyd = Binaries::built().custodyd();
+        let mut words = program.iter().copied().chain([custodyd.as_os_str()]);
+        let process = Command::new(words.next().expect("custodyd is one"))
+            .args(words)
             .arg("run")
             .arg("--data")
             .arg(data)
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .args(flags)
             .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .stdin(Stdio::null())
             .stdout(out.try_clone().expect("a file can be shared"))
             .stderr(out)
@@ -238,6 +269,25 @@ impl Server {
             std::thread::sleep(Duration::from_millis(2));
         }
         panic!("custodyd did not answer within {START_LIMIT:?}:\n{}", self.said());
+    }
+
+    /// Returns whether the server has ended.
+    ///
+    /// # Panics
+    ///
+    /// When the system does not say.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().expect("a child can be asked").is_some()
+    }
+
+    /// Waits until a server that was begun serves, and stops it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not serve, or does not stop.
+    pub fn stop_when_serving(mut self) {
+        assert!(self.answers(), "custodyd run ended:\n{}", self.said());
+        self.stop();
     }
 
     /// Returns the address for clients.
@@ -341,7 +391,7 @@ impl Drop for Server {
 /// # Panics
 ///
 /// When it cannot be started, or does not end in time.
-pub fn custodyd<A: AsRef<std::ffi::OsStr>>(arguments: &[A]) -> Ended {
+pub fn custodyd<A: AsRef<OsStr>>(arguments: &[A]) -> Ended {
     let mut command = Command::new(Binaries::built().custodyd());
     command.args(arguments).env_clear();
     run(command)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use custody_log::VerifierKey;
 use custody_wire::v1::query_client::QueryClient;
 use custody_wire::v1::reader_client::ReaderClient;
 use custody_wire::v1::record_bulk_request::Part as BulkPart;
@@ -19,6 +20,7 @@ use tokio::runtime::Runtime;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use crate::evidence::payload;
 use crate::oracle::sha256;
 use crate::server::{ORIGIN, Server};
 
@@ -264,6 +266,18 @@ impl Caller {
         format!("{}+sha256:{hex}", log.origin)
     }
 
+    /// Returns the key that the log signs its checkpoints with, as the first trust document says.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not give that document.
+    #[must_use]
+    pub fn log_key(&self) -> VerifierKey {
+        let document = payload(&self.envelope(0));
+        let key = document["predicate"]["log_keys"][0]["vkey"].as_str().expect("a trust document names keys");
+        key.parse().expect("a key of the C2SP form")
+    }
+
     /// Returns the newest checkpoint.
     pub fn checkpoint(&self) -> Result<Vec<u8>, Status> {
         let request = GetCheckpointRequest { log: Some(self.log.clone()) };
@@ -318,26 +332,33 @@ impl Caller {
     #[must_use]
     pub fn entries(&self, size: u64) -> Vec<Vec<u8>> {
         let indexes: Vec<u64> = (0..size).collect();
-        let mut entries = Vec::new();
-        for some in indexes.chunks(limits::ENTRIES_MAX) {
-            let request =
-                GetEntriesRequest { log: Some(self.log.clone()), indexes: some.to_vec(), envelopes: false };
-            let mut reader = self.reader();
-            self.runtime.block_on(async {
-                let mut parts = reader.get_entries(request).await.expect("entries can be read").into_inner();
-                while let Some(message) = parts.message().await.expect("entries can be read") {
-                    if let Some(get_entries_response::Part::Entry(evidence)) = message.part {
-                        assert_eq!(
-                            usize::try_from(evidence.index).unwrap_or(usize::MAX),
-                            entries.len(),
-                            "entries come in the order asked for"
-                        );
-                        entries.push(evidence.entry.to_vec());
-                    }
+        let chunks = indexes.chunks(limits::ENTRIES_MAX);
+        chunks.flat_map(|some| self.some_entries(some).expect("entries can be read")).collect()
+    }
+
+    /// Returns the bytes of these entries, at most [`limits::ENTRIES_MAX`].
+    ///
+    /// # Panics
+    ///
+    /// When the server gives others.
+    pub fn some_entries(&self, indexes: &[u64]) -> Result<Vec<Vec<u8>>, Status> {
+        let request =
+            GetEntriesRequest { log: Some(self.log.clone()), indexes: indexes.to_vec(), envelopes: false };
+        let mut reader = self.reader();
+        self.runtime.block_on(async {
+            let (mut parts, mut entries) = (reader.get_entries(request).await?.into_inner(), Vec::new());
+            while let Some(message) = parts.message().await? {
+                if let Some(get_entries_response::Part::Entry(evidence)) = message.part {
+                    assert_eq!(
+                        Some(&evidence.index),
+                        indexes.get(entries.len()),
+                        "entries come in the order asked for"
+                    );
+                    entries.push(evidence.entry.to_vec());
                 }
-            });
-        }
-        entries
+            }
+            Ok(entries)
+        })
     }
 
     /// Returns the exact bytes of an envelope.
@@ -347,16 +368,19 @@ impl Caller {
     /// When the server does not give them.
     #[must_use]
     pub fn envelope(&self, index: u64) -> Vec<u8> {
+        self.some_envelope(index).expect("an envelope can be read")
+    }
+
+    /// Returns the exact bytes of an envelope, or why the server does not give them.
+    pub fn some_envelope(&self, index: u64) -> Result<Vec<u8>, Status> {
         let request = GetEnvelopeRequest { log: Some(self.log.clone()), index };
         let mut reader = self.reader();
         self.runtime.block_on(async {
-            let mut pieces =
-                reader.get_envelope(request).await.expect("an envelope can be read").into_inner();
-            let mut bytes = Vec::new();
-            while let Some(piece) = pieces.message().await.expect("an envelope can be read") {
+            let (mut pieces, mut bytes) = (reader.get_envelope(request).await?.into_inner(), Vec::new());
+            while let Some(piece) = pieces.message().await? {
                 bytes.extend_from_slice(&piece.data);
             }
-            bytes
+            Ok(bytes)
         })
     }
 
@@ -412,11 +436,17 @@ impl Caller {
 
     /// Returns the entries that a search by one condition finds.
     pub fn find(&self, field: &str, value: &str) -> Result<Vec<u64>, Status> {
+        self.find_as_of(field, value).map(|(indexes, _)| indexes)
+    }
+
+    /// Returns the entries that a search by one condition finds, and the tree size as of which the server answered.
+    pub fn find_as_of(&self, field: &str, value: &str) -> Result<(Vec<u64>, u64), Status> {
         let condition = Condition { field: field.to_owned(), value: value.to_owned() };
         let log = Some(self.log.clone());
         let request = FindRequest { log, conditions: vec![condition], ..FindRequest::default() };
         let mut query = QueryClient::new(self.channel.clone());
-        self.runtime.block_on(query.find(request)).map(|answer| answer.into_inner().indexes)
+        let answer = self.runtime.block_on(query.find(request))?.into_inner();
+        Ok((answer.indexes, answer.as_of.unwrap_or_default().size))
     }
 
     /// Returns whether the health service says that the server serves.

@@ -68,6 +68,10 @@ impl Recording {
     pub fn known(&self, digest: &EnvelopeDigest) -> Result<Option<Recorded>, RecordError> {
         let Some(index) = self.recorded(digest)? else { return Ok(None) };
         let head = self.ledger.head();
+        if !head.size.contains(index) {
+            // A recovery found it and is not over: the sequencer knows when it is.
+            return Ok(None);
+        }
         let trust = record_of(&head, index)?.trust.index;
         Ok((trust == head.trust.index().get()).then_some(Recorded { index, duplicate: true }))
     }

@@ -60,17 +60,21 @@ pub fn create(
     write_all(dir, first, root, &options)
 }
 
-/// Makes the data directory if it is absent.
+/// Makes the data directory if it is absent. Its name is synced in any case: who made it may have failed before that.
 fn make_dir(files: &dyn Files, dir: &Path) -> Result<(), CreateError> {
-    if dir.is_dir() {
-        return Ok(());
+    let there = dir.is_dir();
+    if !there {
+        files.create_dir(dir).map_err(fault("create", dir))?;
     }
-    files.create_dir(dir).map_err(fault("create", dir))?;
     let parent = match dir.parent() {
         Some(parent) if parent != Path::new("") => parent,
         Some(_) | None => Path::new("."),
     };
-    Ok(files.sync_dir(parent).map_err(fault("sync", parent))?)
+    match files.sync_dir(parent) {
+        // A folder of somebody else, in which ours was made for us.
+        Err(error) if there && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => Ok(synced.map_err(fault("sync", parent))?),
+    }
 }
 
 fn check_names(files: &dyn Files, dir: &Path, beside: &[&str]) -> Result<(), CreateError> {

@@ -45,7 +45,7 @@ mod segment;
 mod slots;
 mod tail;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod verify;
 mod view;
 mod writer;

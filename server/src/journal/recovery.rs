@@ -188,6 +188,10 @@ impl Known {
 
 fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, Broken> {
     let files = Arc::clone(&options.files);
+    // What made or repaired these names may have failed before it synced them, and they would go with the power.
+    for dir in [&layout.dir, layout.root()] {
+        files.sync_dir(dir).map_err(fault("sync", dir))?;
+    }
     let firsts = segment_names(files.as_ref(), &layout)?;
     remove_unfinished(files.as_ref(), &layout.segments())?;
     remove_unfinished(files.as_ref(), &layout.blobs())?;

@@ -11,10 +11,11 @@ mod bytes;
 mod copies;
 mod crash;
 mod damage;
+mod faults;
 mod model;
 mod opening;
 mod repairs;
-mod traced;
+pub(crate) mod traced;
 
 use custody_log::tree::Frontier;
 use custody_log::{

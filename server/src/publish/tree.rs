@@ -215,11 +215,15 @@ impl Tree {
         leaves: &dyn LeafSource,
     ) -> Result<InclusionProof, TreeError> {
         let leaf = leaves.leaf(index)?;
-        self.checked(leaves, |nodes| {
+        let proof = self.checked(leaves, |nodes| {
             let proof = InclusionProof::make(index, size, nodes)?;
-            proof.verify(leaf, root)?;
+            proof.verify(nodes.node(NodeId::leaf(index))?, root)?;
             Ok(proof)
-        })
+        })?;
+        // Tiles that have the root prove another entry than the journal's: then that one is damaged, and no tile may be
+        // made from it, or its neighbours could no longer be proven either.
+        proof.verify(leaf, root)?;
+        Ok(proof)
     }
 
     /// Returns the proof that a tree is the beginning of another one, and the older tree's root; it was

@@ -10,6 +10,7 @@ use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
 
 mod admitting;
+mod faults;
 mod trust;
 
 use super::*;
@@ -150,6 +151,10 @@ struct Running {
 
 impl Log {
     fn new() -> Self {
+        Self::with_options(&OpenOptions::default())
+    }
+
+    fn with_options(options: &OpenOptions) -> Self {
         let (dir, clock) = (tempfile::tempdir().unwrap(), SetClock::at(0));
         let founders = Founders {
             administrators: vec![key(ADMIN).public().clone()],
@@ -162,22 +167,32 @@ impl Log {
         let origin = "example.com/log".parse().unwrap();
         let document = genesis::first_document(&origin, &keys, &founders, now).unwrap();
         let envelope = genesis::sign_document(&document, &keys, &[key(ADMIN)]).unwrap();
-        genesis::create(dir.path(), &envelope, &keys, clock.as_ref(), &OpenOptions::default()).unwrap();
+        genesis::create(dir.path(), &envelope, &keys, clock.as_ref(), options).unwrap();
         Self { dir, clock, disk: Arc::default() }
     }
 
     fn open(&self) -> (Arc<Ledger>, Sequencer, oneshot::Sender<()>) {
         let files: Arc<dyn Files> = Arc::new(FailingFiles(Arc::clone(&self.disk)));
+        self.try_open(OpenOptions { files, ..OpenOptions::default() }).unwrap()
+    }
+
+    fn try_open(
+        &self,
+        journal: OpenOptions,
+    ) -> Result<(Arc<Ledger>, Sequencer, oneshot::Sender<()>), LedgerError> {
         let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
-        let journal = OpenOptions { files, ..OpenOptions::default() };
         let settings = Settings { dir: self.dir.path().to_owned(), journal, clock, newest: Vec::new() };
-        let (ledger, position, publisher) = Ledger::open(&settings, log_keys(), &mut |_, _, _| {}).unwrap();
+        let (ledger, position, publisher) = Ledger::open(&settings, log_keys(), &mut |_, _, _| {})?;
         let (stop, stopped) = oneshot::channel();
-        (Arc::clone(&ledger), Sequencer::new(ledger, settings, position, publisher, stopped), stop)
+        Ok((Arc::clone(&ledger), Sequencer::new(ledger, settings, position, publisher, stopped), stop))
     }
 
     fn start(&self) -> Running {
         let (ledger, sequencer, stop) = self.open();
+        self.run(ledger, sequencer, stop)
+    }
+
+    fn run(&self, ledger: Arc<Ledger>, sequencer: Sequencer, stop: oneshot::Sender<()>) -> Running {
         let (queue, submissions) = mpsc::channel(64);
         let runtime = tokio::runtime::Handle::current();
         let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
@@ -193,11 +208,17 @@ impl Running {
     }
 
     async fn stop(self) {
-        let Self { recording, ledger, queue, thread, stop } = self;
+        let ledger = Arc::clone(&self.ledger);
+        self.stop_unchecked().await;
+        check_whole(&ledger);
+    }
+
+    /// Stops without a look at the log, whose disk may still fail.
+    async fn stop_unchecked(self) {
+        let Self { recording, ledger: _, queue, thread, stop } = self;
         drop((recording, queue));
         drop(stop);
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-        check_whole(&ledger);
     }
 }
 
@@ -413,6 +434,42 @@ async fn a_clock_that_trails_the_log_refuses_and_writes_nothing() {
     log.clock.set(101);
     assert_eq!(running.record(&envelope(2, &[WRITER])).await.unwrap(), at(2));
     running.stop().await;
+}
+
+#[tokio::test]
+async fn a_clock_that_steps_refuses_until_it_was_steady_and_nothing_of_it_is_in_the_log() {
+    let log = Log::new();
+    let running = log.start();
+    let step = |wall: i64, since_boot: u64| {
+        *log.clock.0.lock().unwrap() =
+            Reading { since_boot: Duration::from_secs(since_boot), ..reading(wall) };
+    };
+    step(100, 100);
+    assert_eq!(running.record(&envelope(1, &[WRITER])).await.unwrap(), at(1));
+    // An hour forth, where it would be believed only after a minute, and back before that: by 3,600 s again.
+    for (wall, since_boot) in [(3_701, 101), (3_730, 130), (131, 131), (189, 189)] {
+        step(wall, since_boot);
+        let refused = running.record(&envelope(2, &[WRITER])).await.unwrap_err();
+        assert!(matches!(refused, RecordError::Clock(ClockError::Jumped { by_seconds: 3_600 })), "{refused}");
+        assert_eq!(running.ledger.head().size.get(), 2, "nothing was written");
+    }
+    // Steady for a minute since the last step.
+    step(191, 191);
+    assert_eq!(running.record(&envelope(2, &[WRITER])).await.unwrap(), at(2));
+    // Back by less than a minute: no jump, but the clock trails the log by more than five seconds.
+    step(180, 192);
+    let refused = running.record(&envelope(3, &[WRITER])).await.unwrap_err();
+    assert!(matches!(refused, RecordError::Clock(ClockError::Trails { .. })), "{refused}");
+    step(186, 198);
+    assert_eq!(running.record(&envelope(3, &[WRITER])).await.unwrap(), at(3), "five seconds are believed");
+    running.stop().await;
+    let head = log.open().0.head();
+    let times: Vec<_> = (1..4)
+        .map(|index| {
+            Entry::decode(&head.journal.entry(LeafIndex::new(index).unwrap()).unwrap()).unwrap().time
+        })
+        .collect();
+    assert_eq!(times, [reading(100).wall, reading(191).wall, reading(191).wall.plus_micros(1)]);
 }
 
 #[tokio::test]

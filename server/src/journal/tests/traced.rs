@@ -1,49 +1,103 @@
-//! A disk that keeps a list of all that was done to it, and can fail at any step.
+//! A disk that keeps a list of all that was done to it, and fails at the steps that it is told.
 
-use std::collections::btree_map::Entry;
+mod image;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+pub(crate) use self::image::{after_kill, after_power_failure};
 use crate::journal::{DiskFiles, File, Files};
 
-/// One step. Files are numbered, since a name may change hands.
+/// What was done. Files are numbered, since a name may change hands.
 #[derive(Debug, Clone)]
-pub(super) enum Op {
+pub(crate) enum Op {
     CreateDir(PathBuf),
     Create(PathBuf, usize),
     Write(usize, u64, Vec<u8>),
     Sync(usize),
+    /// A sync that failed: what was to be synced never gets to the disk, whatever is synced later.
+    SyncLost(usize),
+    /// The page cache lost what was not on the disk.
+    Forgot(usize),
     Rename(PathBuf, PathBuf),
     Remove(PathBuf),
     SyncDir(PathBuf),
+    /// The names in a directory were read: every open of a journal begins with it.
+    List(PathBuf),
+    /// The step before this failed.
+    Failed(Kind),
     /// The caller was told that so many entries are safe.
     Acknowledged(u64),
 }
 
+impl Op {
+    /// Whether something on the disk was changed, or was to be.
+    pub(crate) fn writes(&self) -> bool {
+        !matches!(self, Self::List(_) | Self::Failed(_) | Self::Acknowledged(_) | Self::Forgot(_))
+    }
+}
+
+/// What steps have in common in the way they fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Read,
+    Name,
+    Write,
+    Sync,
+}
+
 /// What a failing step leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fails {
+pub(crate) enum Fails {
     NotPersisted,
     ButPersisted,
+    /// A write that got half way, because the disk is full.
+    Halfway,
+    /// A sync after which the page cache shows what is on the disk, not what was written.
+    Forgotten,
+}
+
+impl Kind {
+    /// The ways in which such a step fails.
+    pub(crate) fn forms(self) -> &'static [Fails] {
+        match self {
+            Self::Read => &[Fails::NotPersisted],
+            Self::Name => &[Fails::NotPersisted, Fails::ButPersisted],
+            Self::Write => &[Fails::NotPersisted, Fails::ButPersisted, Fails::Halfway],
+            Self::Sync => &[Fails::NotPersisted, Fails::ButPersisted, Fails::Forgotten],
+        }
+    }
+
+    fn error(self) -> io::Error {
+        match self {
+            Self::Write => io::ErrorKind::StorageFull.into(),
+            Self::Read | Self::Name | Self::Sync => io::Error::other("injected"),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
 struct State {
     ops: Vec<Op>,
-    /// Operations, without what the caller was told.
-    steps: usize,
+    /// How many steps there were before each operation.
+    before: Vec<usize>,
+    /// Of each step so far.
+    kinds: Vec<Kind>,
     names: HashMap<PathBuf, usize>,
     files: usize,
-    fail_at: Option<(usize, Fails)>,
-    failed: bool,
+    plan: BTreeMap<usize, Fails>,
+    failed: usize,
+    /// What is on the disk of each file, and what the next sync adds.
+    durable: HashMap<usize, Vec<u8>>,
+    dirty: HashMap<usize, Vec<(u64, Vec<u8>)>>,
 }
 
 /// Does everything for real, but for the syncs: nothing cuts the power of the machine that tests.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Traced {
+pub(crate) struct Traced {
     state: Arc<Mutex<State>>,
     /// How full the disk is said to be.
     available: Option<u64>,
@@ -57,76 +111,150 @@ struct TracedFile {
 }
 
 impl Traced {
-    pub(super) fn failing(at: usize, how: Fails) -> Self {
+    /// Fails at these steps, counted from 0 over all that is done to the disk.
+    pub(crate) fn failing(plan: impl IntoIterator<Item = (usize, Fails)>) -> Self {
         let traced = Self::default();
-        traced.state.lock().unwrap().fail_at = Some((at, how));
+        traced.state.lock().unwrap().plan = plan.into_iter().collect();
         traced
     }
 
-    /// Fails the next step.
-    pub(super) fn fail_next(&self, how: Fails) {
+    /// Fails the next step that changes something.
+    pub(crate) fn fail_next(&self, how: Fails) {
         let mut state = self.state.lock().unwrap();
-        state.fail_at = Some((state.steps, how));
+        state.plan.insert(usize::MAX, how);
     }
 
-    pub(super) fn with_available(bytes: u64) -> Self {
+    pub(crate) fn with_available(bytes: u64) -> Self {
         Self { available: Some(bytes), ..Self::default() }
     }
 
-    pub(super) fn ops(&self) -> Vec<Op> {
+    pub(crate) fn ops(&self) -> Vec<Op> {
         self.state.lock().unwrap().ops.clone()
     }
 
-    pub(super) fn acknowledged(&self, entries: u64) {
-        self.state.lock().unwrap().ops.push(Op::Acknowledged(entries));
+    pub(crate) fn acknowledged(&self, entries: u64) {
+        self.state.lock().unwrap().log(Op::Acknowledged(entries));
     }
 
-    pub(super) fn steps(&self) -> usize {
-        self.state.lock().unwrap().steps
+    /// What each step so far was.
+    pub(crate) fn kinds(&self) -> Vec<Kind> {
+        self.state.lock().unwrap().kinds.clone()
     }
 
-    pub(super) fn failed(&self) -> bool {
+    /// How many steps were done before the first operation of this kind.
+    pub(crate) fn steps_before(&self, is: impl Fn(&Op) -> bool) -> usize {
+        let state = self.state.lock().unwrap();
+        let first = state.ops.iter().position(is).unwrap();
+        state.before[first]
+    }
+
+    /// How many steps failed.
+    pub(crate) fn failed(&self) -> usize {
         self.state.lock().unwrap().failed
     }
 
-    /// Does a step, or fails it, if it is its turn.
-    fn step<T>(&self, op: Op, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    fn read<T>(&self, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock().unwrap();
-        let fails = state.fail_at.filter(|(at, _)| *at == state.steps).map(|(_, how)| how);
-        state.steps += 1;
-        if fails.is_some() {
-            state.failed = true;
-            state.fail_at = None;
+        match state.turn(Kind::Read) {
+            Some(_) => Err(Kind::Read.error()),
+            None => act(),
         }
-        let done = if fails == Some(Fails::NotPersisted) { None } else { Some(act()?) };
-        match &op {
+    }
+
+    /// Does something to a name, or fails it, if it is its turn.
+    fn name<T>(&self, op: Op, act: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let mut state = self.state.lock().unwrap();
+        let fails = state.turn(Kind::Name);
+        if fails == Some(Fails::NotPersisted) {
+            return Err(state.fail(Kind::Name));
+        }
+        let done = act()?;
+        state.rename(&op);
+        state.log(op);
+        if fails.is_some() { Err(state.fail(Kind::Name)) } else { Ok(done) }
+    }
+
+    fn file(&self, path: &Path, file: Box<dyn File>) -> Box<dyn File> {
+        let id = self.state.lock().unwrap().number(path);
+        Box::new(TracedFile { file, id, disk: self.clone() })
+    }
+}
+
+impl State {
+    /// Counts a step and returns how it is to fail, if it is its turn.
+    fn turn(&mut self, kind: Kind) -> Option<Fails> {
+        let at = self.kinds.len();
+        self.kinds.push(kind);
+        let next = if kind == Kind::Read { None } else { self.plan.remove(&usize::MAX) };
+        let fails = self.plan.remove(&at).or(next);
+        self.failed += usize::from(fails.is_some());
+        fails
+    }
+
+    fn log(&mut self, op: Op) {
+        self.before.push(self.kinds.len());
+        self.ops.push(op);
+    }
+
+    fn fail(&mut self, kind: Kind) -> io::Error {
+        self.log(Op::Failed(kind));
+        kind.error()
+    }
+
+    /// Returns the number of a file. One that was there before this disk is taken to be durable.
+    fn number(&mut self, path: &Path) -> usize {
+        if let Some(id) = self.names.get(path) {
+            return *id;
+        }
+        self.files += 1;
+        self.names.insert(path.to_owned(), self.files);
+        self.durable.insert(self.files, std::fs::read(path).unwrap());
+        self.files
+    }
+
+    /// Keeps book of which file has which name.
+    fn rename(&mut self, op: &Op) {
+        match op {
             Op::Create(path, id) => {
-                state.names.insert(path.clone(), *id);
+                self.names.insert(path.clone(), *id);
             }
             Op::Rename(from, to) => {
-                if let Some(id) = state.names.remove(from) {
-                    state.names.insert(to.clone(), id);
+                if let Some(id) = self.names.remove(from) {
+                    self.names.insert(to.clone(), id);
                 }
                 let moved: Vec<_> =
-                    state.names.keys().filter(|path| path.starts_with(from)).cloned().collect();
+                    self.names.keys().filter(|path| path.starts_with(from)).cloned().collect();
                 for path in moved {
-                    let id = state.names.remove(&path).unwrap();
+                    let id = self.names.remove(&path).unwrap();
                     let inside = to.join(path.strip_prefix(from).unwrap());
-                    state.names.insert(inside, id);
+                    self.names.insert(inside, id);
                 }
             }
             _ => {}
         }
-        state.ops.push(op);
-        match (fails, done) {
-            (None, Some(done)) => Ok(done),
-            _ => Err(io::Error::other("injected")),
-        }
     }
 
-    fn file(&self, path: &Path, file: Box<dyn File>) -> Box<dyn File> {
-        let id = self.state.lock().unwrap().names.get(path).copied().unwrap_or(usize::MAX);
-        Box::new(TracedFile { file, id, disk: self.clone() })
+    fn write(&mut self, id: usize, offset: u64, bytes: &[u8]) {
+        self.dirty.entry(id).or_default().push((offset, bytes.to_vec()));
+        self.log(Op::Write(id, offset, bytes.to_vec()));
+    }
+
+    fn sync(&mut self, id: usize, fails: Option<Fails>) {
+        let dirty = self.dirty.remove(&id).unwrap_or_default();
+        if matches!(fails, None | Some(Fails::ButPersisted)) {
+            let durable = self.durable.entry(id).or_default();
+            for (offset, bytes) in dirty {
+                image::write(durable, offset, &bytes);
+            }
+            self.log(Op::Sync(id));
+            return;
+        }
+        self.log(Op::SyncLost(id));
+        let named = self.names.iter().find(|(_, named)| **named == id).map(|(path, _)| path.clone());
+        if let (Some(Fails::Forgotten), Some(path)) = (fails, named) {
+            std::fs::write(path, self.durable.entry(id).or_default()).unwrap();
+            self.log(Op::Forgot(id));
+        }
     }
 }
 
@@ -137,169 +265,65 @@ impl Files for Traced {
             state.files += 1;
             state.files
         };
-        let file = self.step(Op::Create(path.to_owned(), id), || DiskFiles.create(path))?;
+        let file = self.name(Op::Create(path.to_owned(), id), || DiskFiles.create(path))?;
         Ok(self.file(path, file))
     }
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(self.file(path, DiskFiles.open(path)?))
+        Ok(self.file(path, self.read(|| DiskFiles.open(path))?))
     }
     fn open_writable(&self, path: &Path) -> io::Result<Box<dyn File>> {
-        Ok(self.file(path, DiskFiles.open_writable(path)?))
+        Ok(self.file(path, self.read(|| DiskFiles.open_writable(path))?))
     }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.step(Op::Rename(from.to_owned(), to.to_owned()), || DiskFiles.rename(from, to))
+        self.name(Op::Rename(from.to_owned(), to.to_owned()), || DiskFiles.rename(from, to))
     }
     fn remove_file(&self, path: &Path) -> io::Result<()> {
-        self.step(Op::Remove(path.to_owned()), || DiskFiles.remove_file(path))
+        self.name(Op::Remove(path.to_owned()), || DiskFiles.remove_file(path))
     }
     fn remove_dir_all(&self, path: &Path) -> io::Result<()> {
-        self.step(Op::Remove(path.to_owned()), || DiskFiles.remove_dir_all(path))
+        self.name(Op::Remove(path.to_owned()), || DiskFiles.remove_dir_all(path))
     }
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.step(Op::CreateDir(path.to_owned()), || DiskFiles.create_dir(path))
+        self.name(Op::CreateDir(path.to_owned()), || DiskFiles.create_dir(path))
     }
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.step(Op::SyncDir(path.to_owned()), || Ok(()))
+        self.name(Op::SyncDir(path.to_owned()), || Ok(()))
     }
     fn list(&self, path: &Path) -> io::Result<Vec<String>> {
-        DiskFiles.list(path)
+        let listed = self.read(|| DiskFiles.list(path))?;
+        self.state.lock().unwrap().log(Op::List(path.to_owned()));
+        Ok(listed)
     }
     fn available(&self, path: &Path) -> io::Result<u64> {
-        self.available.map_or_else(|| DiskFiles.available(path), Ok)
+        self.read(|| self.available.map_or_else(|| DiskFiles.available(path), Ok))
     }
 }
 
 impl File for TracedFile {
     fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        self.file.read_exact_at(buffer, offset)
+        self.disk.read(|| self.file.read_exact_at(buffer, offset))
     }
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let op = Op::Write(self.id, offset, bytes.to_vec());
-        self.disk.step(op, || self.file.write_all_at(bytes, offset))
+        let mut state = self.disk.state.lock().unwrap();
+        let fails = state.turn(Kind::Write);
+        let written = match fails {
+            None | Some(Fails::ButPersisted | Fails::Forgotten) => bytes,
+            Some(Fails::Halfway) => &bytes[..bytes.len() / 2],
+            Some(Fails::NotPersisted) => &[],
+        };
+        if !written.is_empty() {
+            self.file.write_all_at(written, offset)?;
+            state.write(self.id, offset, written);
+        }
+        if fails.is_some() { Err(state.fail(Kind::Write)) } else { Ok(()) }
     }
     fn length(&self) -> io::Result<u64> {
-        self.file.length()
+        self.disk.read(|| self.file.length())
     }
     fn sync(&self) -> io::Result<()> {
-        self.disk.step(Op::Sync(self.id), || Ok(()))
+        let mut state = self.disk.state.lock().unwrap();
+        let fails = state.turn(Kind::Sync);
+        state.sync(self.id, fails);
+        if fails.is_some() { Err(state.fail(Kind::Sync)) } else { Ok(()) }
     }
-}
-
-/// What a name in a directory leads to.
-#[derive(Debug, Clone, Copy)]
-enum Node {
-    Dir(usize),
-    File(usize),
-}
-
-/// What a disk holds after some steps. Directories are numbered like files: what was synced in one stays in
-/// it when it is renamed. The data directory is number 0.
-#[derive(Debug, Clone, Default)]
-struct Image {
-    dirs: HashMap<usize, BTreeMap<String, Node>>,
-    contents: HashMap<usize, Vec<u8>>,
-}
-
-impl Image {
-    fn new() -> Self {
-        Self { dirs: HashMap::from([(0, BTreeMap::new())]), contents: HashMap::new() }
-    }
-
-    /// Finds the directory at a path below `top`.
-    fn dir(&self, top: &Path, path: &Path) -> usize {
-        path.strip_prefix(top).unwrap().iter().fold(0, |dir, name| {
-            match self.dirs[&dir].get(name.to_str().unwrap()) {
-                Some(Node::Dir(below)) => *below,
-                other => panic!("{}: {other:?}", path.display()),
-            }
-        })
-    }
-
-    /// Finds the directory that holds a name.
-    fn holder(&mut self, top: &Path, path: &Path) -> (&mut BTreeMap<String, Node>, String) {
-        let dir = self.dir(top, path.parent().unwrap());
-        (self.dirs.get_mut(&dir).unwrap(), path.file_name().unwrap().to_str().unwrap().to_owned())
-    }
-
-    fn apply(&mut self, top: &Path, op: &Op) {
-        match op {
-            Op::CreateDir(path) => {
-                let number = self.dirs.len();
-                let (names, name) = self.holder(top, path);
-                if let Entry::Vacant(vacant) = names.entry(name) {
-                    vacant.insert(Node::Dir(number));
-                    self.dirs.insert(number, BTreeMap::new());
-                }
-            }
-            Op::Create(path, id) => {
-                let (names, name) = self.holder(top, path);
-                names.insert(name, Node::File(*id));
-                self.contents.insert(*id, Vec::new());
-            }
-            Op::Write(id, offset, bytes) => write(self.contents.get_mut(id).unwrap(), *offset, bytes),
-            Op::Rename(from, to) => {
-                let (names, name) = self.holder(top, from);
-                let node = names.remove(&name).unwrap();
-                let (names, name) = self.holder(top, to);
-                names.insert(name, node);
-            }
-            Op::Remove(path) => {
-                let (names, name) = self.holder(top, path);
-                names.remove(&name);
-            }
-            Op::Sync(_) | Op::SyncDir(_) | Op::Acknowledged(_) => {}
-        }
-    }
-
-    fn write_to(&self, dir: usize, to: &Path) {
-        std::fs::create_dir_all(to).unwrap();
-        for (name, node) in self.dirs.get(&dir).into_iter().flatten() {
-            match node {
-                Node::Dir(below) => self.write_to(*below, &to.join(name)),
-                // A name that was synced before its file leads to an empty file.
-                Node::File(id) => {
-                    std::fs::write(to.join(name), self.contents.get(id).map_or(&[][..], |bytes| bytes))
-                        .unwrap();
-                }
-            }
-        }
-    }
-}
-
-fn write(file: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
-    let (start, end) = (offset as usize, offset as usize + bytes.len());
-    file.resize(file.len().max(end), 0);
-    file[start..end].copy_from_slice(bytes);
-}
-
-/// Writes what a killed process leaves: everything that was done.
-pub(super) fn after_kill(ops: &[Op], from: &Path, to: &Path) {
-    let mut image = Image::new();
-    for op in ops {
-        image.apply(from, op);
-    }
-    image.write_to(0, to);
-}
-
-/// Writes what a power failure may leave at the worst: names and contents that were synced, nothing else, but
-/// of the last write the part that `torn` says, in thousandths from its start.
-pub(super) fn after_power_failure(ops: &[Op], torn: usize, from: &Path, to: &Path) {
-    let (mut cache, mut disk) = (Image::new(), Image::new());
-    for op in ops {
-        cache.apply(from, op);
-        match op {
-            Op::Sync(id) => {
-                disk.contents.insert(*id, cache.contents[id].clone());
-            }
-            Op::SyncDir(path) => {
-                let dir = cache.dir(from, path);
-                disk.dirs.insert(dir, cache.dirs[&dir].clone());
-            }
-            _ => {}
-        }
-    }
-    if let Some(Op::Write(id, offset, bytes)) = ops.last() {
-        write(disk.contents.entry(*id).or_default(), *offset, &bytes[..bytes.len() * torn / 1000]);
-    }
-    disk.write_to(0, to);
 }

@@ -55,6 +55,26 @@ fn check_proofs(tree: &Tree, count: u64) {
     }
 }
 
+/// The same, but one entry of the journal is damaged.
+struct Damaged(u64);
+
+impl LeafSource for Damaged {
+    fn leaf(&self, index: LeafIndex) -> Result<NodeHash, ReadError> {
+        Ok(leaf(if index.get() == self.0 { u64::MAX } else { index.get() }))
+    }
+}
+
+#[test]
+fn a_damaged_entry_is_not_proven_and_spoils_no_tile() {
+    let dir = tempfile::tempdir().unwrap();
+    let tree = grown(dir.path(), 300);
+    let tile = fs::read(dir.path().join("tile/0/000")).unwrap();
+    let refused = tree.inclusion(index(7), size(300), &root(300), &Damaged(7)).unwrap_err();
+    assert!(matches!(refused, TreeError::Proof(ProofError::RootMismatch { .. })), "{refused}");
+    assert_eq!(fs::read(dir.path().join("tile/0/000")).unwrap(), tile);
+    tree.inclusion(index(8), size(300), &root(300), &Damaged(7)).unwrap();
+}
+
 #[test]
 fn gives_every_proof_at_the_borders_of_tiles() {
     for count in [1, 2, 255, 256, 257, 511, 512, 700] {
