@@ -10,14 +10,19 @@
 
 mod audit;
 mod bad_input;
+mod bit_rot;
 mod bulk;
 mod crash;
 mod damage;
 mod disk_room;
 mod duplicates;
 mod end_to_end;
+mod foreign_parts;
+mod full_disk;
 mod large;
 mod model;
+mod order;
+mod power_loss;
 mod quickstart;
 mod rebuild_index;
 mod refusals;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use custody_tests::dice::Dice;
 use custody_tests::evidence::{content, envelope_of, signature, statement};
 use custody_tests::oracle::{self, Hash};
 use custody_tests::server::{Ledger, Server};
@@ -15,19 +16,6 @@ const OPERATIONS: usize = 250;
 
 /// How often the whole log is compared, in operations.
 const COMPARED_EVERY: usize = 50;
-
-/// xorshift64*: small, and repeats from the seed that is printed.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let high = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
-        usize::try_from(high).unwrap() % sides
-    }
-}
 
 /// What is known about one content.
 #[derive(Debug, Clone)]
@@ -94,12 +82,12 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(seed: u64) -> Self {
+    fn new(dice: Dice) -> Self {
         let ledger = Ledger::new(u8::try_from(WRITERS).unwrap());
         let server = Some(ledger.serve());
         // Entry 0 is the trust document.
         let model = Model { size: 1, ..Model::default() };
-        Self { ledger, server, model, dice: Dice(seed | 1), made: 0 }
+        Self { ledger, server, model, dice, made: 0 }
     }
 
     fn caller(&self) -> Caller {
@@ -225,10 +213,7 @@ fn signers_of(envelope: &[u8], ledger: &Ledger) -> BTreeSet<usize> {
 
 #[test]
 fn a_random_list_of_operations_does_what_the_model_says() {
-    let seed = std::env::var_os("CUSTODY_TEST_SEED").and_then(|seed| seed.to_str()?.parse().ok());
-    let seed: u64 = seed.unwrap_or_else(|| u64::from(std::process::id()) << 20 | 0x5eed);
-    println!("seed {seed} (CUSTODY_TEST_SEED={seed} repeats it)");
-    let mut trial = Trial::new(seed);
+    let mut trial = Trial::new(Dice::seeded());
     for operation in 1..=OPERATIONS {
         trial.step();
         if operation % COMPARED_EVERY == 0 {

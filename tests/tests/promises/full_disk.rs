@@ -1,0 +1,152 @@
+//! A disk that is full, or can no longer be written, stops recording and nothing else, and recording goes on by itself.
+//!
+//! The disks are real: a small ext4 image is really filled, and really made read-only by the kernel.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use custody_tests::callers::Callers;
+use custody_tests::disk::Disk;
+use custody_tests::evidence::{envelope, statement};
+use custody_tests::server::{Ledger, Server};
+use custody_tests::wire::{Caller, word};
+
+/// What the server keeps free on the small disks, in bytes.
+const RESERVE: u64 = 4 << 20;
+
+/// Returns a disk of so many megabytes; none where there can be none, and says so.
+#[expect(clippy::print_stdout, reason = "a test says what it did not try")]
+fn disk(megabytes: u64) -> Option<Disk> {
+    match Disk::new(megabytes) {
+        Ok(disk) => Some(disk),
+        Err(why) => {
+            println!("skipped: no disk of its own can be made here ({why})");
+            None
+        }
+    }
+}
+
+fn serve(ledger: &Ledger) -> Server {
+    Server::start_with(&ledger.data(), &["--disk-reserve", &RESERVE.to_string()])
+}
+
+/// Writes a file until less than `left` bytes are free, or the disk takes no more.
+fn fill(disk: &Disk, path: &Path, left: u64) {
+    let mut file = fs::File::options().append(true).create(true).open(path).unwrap();
+    let block = vec![7; 64 << 10];
+    while disk.available() > left && file.write_all(&block).is_ok() {}
+    file.sync_all().ok();
+}
+
+fn record(caller: &Caller, ledger: &Ledger, name: &str) -> Result<u64, String> {
+    let recorded = caller.record(&envelope(&statement(name), &[&ledger.writers[0]]));
+    recorded.map(|answer| answer.index).map_err(|status| word(&status))
+}
+
+/// Records until it is answered, as a client that retries does.
+fn record_soon(caller: &Caller, ledger: &Ledger, name: &str) -> u64 {
+    let limit = Instant::now() + Duration::from_secs(40);
+    loop {
+        match record(caller, ledger, name) {
+            Ok(index) => return index,
+            Err(word) => assert!(Instant::now() < limit, "recording does not go on: {word}"),
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_what_is_new_answers_what_is_asked_and_goes_on_when_there_is_room() {
+    let Some(disk) = disk(48) else { return };
+    let ledger = Ledger::new_in(&disk.path(), 1);
+    let server = serve(&ledger);
+    let caller = Caller::of(&server);
+    assert_eq!(record(&caller, &ledger, "before"), Ok(1));
+    let filler = disk.path().join("filler");
+    // First to the reserve, then to the last block: also what the server itself still wants to write fails.
+    for left in [RESERVE, 0] {
+        fill(&disk, &filler, left);
+        for attempt in 0..5 {
+            let refused = record(&caller, &ledger, &format!("full-{left}-{attempt}"));
+            assert_eq!(refused, Err("disk_full".to_owned()), "{} bytes are free", disk.available());
+        }
+        assert_eq!(caller.tree().0, 2);
+        assert_eq!(caller.entries(2).len(), 2);
+        assert!(!caller.envelope(1).is_empty());
+    }
+    fs::remove_file(&filler).unwrap();
+    assert_eq!(record_soon(&caller, &ledger, "after"), 2);
+    assert_eq!(record(&caller, &ledger, "before"), Ok(1), "what was there is there");
+    server.stop();
+    assert_eq!(Caller::of(&serve(&ledger)).tree().0, 3);
+}
+
+#[test]
+fn a_server_whose_own_log_cannot_be_written_goes_on() {
+    let ledger = Ledger::new(1);
+    // What it writes to stderr always fails, as on a full disk.
+    let shell = ["sh", "-c", r#"exec "$0" "$@" 2>/dev/full"#].map(OsStr::new);
+    let server = Server::start_under(&shell, &ledger.data(), &["--disk-watermark", &u64::MAX.to_string()]);
+    assert_eq!(record(&Caller::of(&server), &ledger, "unheard"), Ok(1));
+    server.stop();
+}
+
+/// Every file may change, or none: `chattr -i` and `chattr +i`.
+fn set_changeable(ledger: &Ledger, changeable: bool) -> Result<(), String> {
+    let flag = if changeable { "-i" } else { "+i" };
+    let ended = Command::new("chattr").args(["-R", flag]).arg(ledger.data().join("journal")).output();
+    match ended {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+#[test]
+fn files_that_cannot_be_written_for_a_while_stop_recording_for_that_while() {
+    let Some(disk) = disk(256) else { return };
+    let (ledger, mut callers) = (Ledger::new_in(&disk.path(), 1), Callers::new(4));
+    let server = ledger.serve();
+    let mut refused = Ok(());
+    callers.record_until(&ledger, &server, Duration::from_millis(400), || {
+        refused = set_changeable(&ledger, false);
+        if refused.is_err() {
+            server.kill_now();
+        }
+    });
+    if let Err(why) = refused {
+        return println!("skipped: files cannot be made unchangeable here ({why})");
+    }
+    let caller = Caller::of(&server);
+    let (size, _) = caller.tree();
+    assert_eq!(caller.entries(size).len() as u64, size, "reading goes on");
+    let told = record(&caller, &ledger, "meanwhile").unwrap_err();
+    assert!(["outcome_unknown", "not_writing"].contains(&told.as_str()), "{told}");
+    set_changeable(&ledger, true).unwrap();
+    record_soon(&caller, &ledger, "meanwhile");
+    // Also what was not answered is recorded, once.
+    callers.record_until(&ledger, &server, Duration::from_millis(300), || server.kill_now());
+    callers.check(&ledger);
+}
+
+#[test]
+fn a_disk_that_the_kernel_makes_read_only_stops_recording_and_loses_nothing() {
+    let Some(disk) = disk(256) else { return };
+    let (ledger, mut callers) = (Ledger::new_in(&disk.path(), 1), Callers::new(4));
+    let server = ledger.serve();
+    callers.record_until(&ledger, &server, Duration::from_millis(400), || disk.fail().unwrap());
+    let caller = Caller::of(&server);
+    let told = record(&caller, &ledger, "meanwhile").unwrap_err();
+    assert!(["outcome_unknown", "not_writing"].contains(&told.as_str()), "{told}");
+    let (size, _) = caller.tree();
+    assert!(size > callers.acknowledged() as u64);
+    assert_eq!(caller.entries(size).len() as u64, size, "reading goes on");
+    server.kill();
+    disk.power_on();
+    callers.check(&ledger);
+    drop(ledger);
+}
