@@ -107,7 +107,7 @@ pub(crate) async fn run(
     clock: Clock,
 ) -> Exit {
     let arguments: Vec<OsString> = arguments.collect();
-    let ended = match prepare(arguments, environment, clock) {
+    let ended = match prepare(&arguments, environment, clock) {
         Ok((command, context)) => {
             let ended = dispatch(command, &context).await;
             ended.map_err(|failure| (failure, context.output))
@@ -140,7 +140,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Man(args) => man::run(&args, Cli::command(), context),
         Command::Config(args) => config::run(args, context).await,
         Command::Key(args) => key::run(args, context).await,
-        Command::Record(args) => record::run(*args, context).await,
+        // Its future holds an envelope on its way and is larger than all others.
+        Command::Record(args) => Box::pin(record::run(*args, context)).await,
         Command::Inspect(args) => inspect::run(args, context).await,
     }
 }
@@ -154,18 +155,18 @@ enum Stop {
 }
 
 fn prepare(
-    arguments: Vec<OsString>,
+    arguments: &[OsString],
     environment: Environment,
     clock: Clock,
 ) -> Result<(Command, Context), Stop> {
     let mut command = Cli::command();
-    let (layers, read) = Layers::read(&arguments, &environment, &command);
-    let format = layers.early_format(&arguments);
+    let (layers, read) = Layers::read(arguments, &environment, &command);
+    let format = layers.early_format(arguments);
     read.map_err(|failure| Stop::Failed(failure, format))?;
     command = layers.apply(command);
     let matches = command
         .try_get_matches_from(arguments.iter())
-        .map_err(|error| clap_stopped(&error, format, layers.source_of(&error, &arguments)))?;
+        .map_err(|error| clap_stopped(&error, format, layers.source_of(&error, arguments)))?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| clap_stopped(&error, format, None))?;
     if let Some(path) = layers.absent_file().filter(|_| !matches!(cli.command, Command::Init(_))) {
         let failure =
