@@ -374,6 +374,8 @@ impl Sequencer {
                 tracing::info!(size = %position.last.index.size_through(), "recovered");
                 self.ledger.set_writing(true);
                 self.recovery_pause = RECOVERY_PAUSE;
+                // Recovery kept a checkpoint: on a quiet log nothing else would have it synced.
+                self.sync_at.get_or_insert_with(|| Instant::now() + SYNC_AFTER);
                 Some(position)
             }
             Err(error) => {
