@@ -113,10 +113,13 @@ impl Reader for ReaderService {
         let journal = head.journal.clone();
         let length = blocking(move || envelope_length(&journal, index)).await?;
         let place = self.memory.place(length).await?;
-        let bytes =
-            blocking(move || head.journal.envelope(index).map_err(|error| status::read(&error))).await?;
-        // The pieces share the bytes, and the bytes hold the place: until the last piece is sent, or nobody wants it.
-        let mut rest = placed(bytes, place);
+        // The reading holds the place: it goes on when the caller is gone. The pieces share the bytes, and the bytes hold
+        // the place after it: until the last piece is sent, or nobody wants it.
+        let mut rest = blocking(move || {
+            let bytes = head.journal.envelope(index).map_err(|error| status::read(&error))?;
+            Ok(placed(bytes, place))
+        })
+        .await?;
         let pieces: Pieces = Box::new(std::iter::from_fn(move || {
             let data = rest.split_to(rest.len().min(PIECE_BYTES_MAX));
             (!data.is_empty()).then_some(Ok(GetEnvelopeResponse { data }))
