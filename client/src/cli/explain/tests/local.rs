@@ -10,7 +10,7 @@ use crate::cli::record::{bad_subject, git_failure, missing, unmade};
 
 #[test]
 fn every_statement_that_cannot_be_made_has_its_words() {
-    let dir = || PathBuf::from("/work/api");
+    let dir = || PathBuf::from("/srv/api");
     let id = || -> CommitId { "16d9990000000000000000000000000000000000".parse().unwrap() };
     let git = every!(GitError {
         NotInstalled(std::io::Error::new(std::io::ErrorKind::NotFound, "No such file or directory")),
@@ -52,7 +52,7 @@ fn every_statement_that_cannot_be_made_has_its_words() {
 #[test]
 fn every_value_of_a_flag_that_is_refused_has_its_words() {
     let remote = every!(RemoteError {
-        LocalPath { found: "/work/api".to_owned() },
+        LocalPath { found: "/srv/api".to_owned() },
         Form { found: "found".to_owned() },
     });
     let lines = [
