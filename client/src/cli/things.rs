@@ -33,6 +33,9 @@ struct Asked {
     thing: Thing,
     /// The texts to ask for: one, or the digests of a file.
     texts: Vec<String>,
+    /// That one of them which leaves out the white space around a file. Only a document may have it: a file with more
+    /// or less around it is another artifact.
+    trimmed: Option<String>,
     /// The file that was hashed.
     file: Option<PathBuf>,
 }
@@ -78,15 +81,16 @@ fn read(text: &str, context: &Context) -> Result<Asked, Failure> {
         Thing::Name(name) if Path::new(name).exists() => Some(PathBuf::from(name)),
         _ => None,
     };
-    let texts = match &file {
+    let (mut texts, trimmed) = match &file {
         Some(path) => hash(path, context)?,
-        None => vec![text.to_owned()],
+        None => (vec![text.to_owned()], None),
     };
-    Ok(Asked { thing, texts, file })
+    texts.extend(trimmed.clone());
+    Ok(Asked { thing, texts, trimmed, file })
 }
 
-/// Hashes a file: SHA-256, SHA-512, and SHA-256 without white space around it where that differs.
-fn hash(path: &Path, context: &Context) -> Result<Vec<String>, Failure> {
+/// Hashes a file: SHA-256 and SHA-512, and SHA-256 without white space around it where that differs.
+fn hash(path: &Path, context: &Context) -> Result<(Vec<String>, Option<String>), Failure> {
     let unreadable = |why: &dyn std::fmt::Display| {
         Failure::usage("unreadable", format!("cannot read {}: {why}", path.display())).hint(
             "a THING is a digest (sha256:<hex>), an entry (index:N), a commit, purl, image with digest, run URL, key id, or a \
@@ -97,15 +101,15 @@ fn hash(path: &Path, context: &Context) -> Result<Vec<String>, Failure> {
     let bar = context.output.bytes_bar("hashing", length);
     let digests = FileDigests::of(path, |read| bar.inc(read)).map_err(|error| unreadable(&error.source))?;
     bar.finish_and_clear();
-    let mut texts = vec![digests.sha256.to_string(), digests.sha512.to_string()];
+    let mut without = None;
     if digests.length <= DOCUMENT_BYTES_MAX {
         let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
         let trimmed = bytes.trim_ascii();
         if trimmed.len() != bytes.len() && !trimmed.is_empty() {
-            texts.push(Digest::sha256_of(trimmed).to_string());
+            without = Some(Digest::sha256_of(trimmed).to_string());
         }
     }
-    Ok(texts)
+    Ok((vec![digests.sha256.to_string(), digests.sha512.to_string()], without))
 }
 
 /// Whether two nodes are one thing. The same bytes can be an artifact and a document; nothing else is of two kinds:
@@ -134,6 +138,9 @@ impl Asked {
         let bytes = matches!(kind, NodeKind::Artifact | NodeKind::Document);
         let hex = node.id().rsplit(['@', ':']).next().unwrap_or_default();
         if self.file.is_some() {
+            if self.trimmed.as_deref() == Some(node.id()) {
+                return kind == NodeKind::Document;
+            }
             return bytes && self.texts.iter().any(|text| text == node.id());
         }
         match &self.thing {

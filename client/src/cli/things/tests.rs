@@ -1,7 +1,7 @@
 use super::*;
 
 fn asked(text: &str) -> Asked {
-    Asked { thing: Thing::parse(text).unwrap(), texts: vec![text.to_owned()], file: None }
+    Asked { thing: Thing::parse(text).unwrap(), texts: vec![text.to_owned()], trimmed: None, file: None }
 }
 
 fn node(kind: NodeKind, id: &str) -> Node {
@@ -55,7 +55,7 @@ fn what_has_the_text_of_a_digest_or_commit_is_of_no_other_kind() {
             assert_eq!(expected, []);
             continue;
         };
-        let asked = Asked { thing, texts: vec![text.to_owned()], file: None };
+        let asked = Asked { thing, texts: vec![text.to_owned()], trimmed: None, file: None };
         let fitting: Vec<_> = NodeKind::ALL.into_iter().filter(|kind| asked.fits(&node(*kind, id))).collect();
         assert_eq!(fitting, expected, "{text}");
     }
@@ -71,4 +71,19 @@ fn one_name_of_two_kinds_is_two_things_and_the_same_bytes_are_one() {
     assert!(same_thing(&of(NodeKind::Artifact), &of(NodeKind::Document)));
     assert!(!same_thing(&node(NodeKind::Environment, "prod"), &node(NodeKind::Ref, "prod")));
     assert!(!same_thing(&node(NodeKind::Environment, "prod"), &node(NodeKind::Environment, "dev")));
+}
+
+#[test]
+fn a_file_with_more_white_space_is_another_artifact_and_the_same_document() {
+    let (whole, trimmed) = (Digest::sha256_of(b"\n#!x\n").to_string(), Digest::sha256_of(b"#!x").to_string());
+    let asked = Asked {
+        thing: Thing::parse("./padded.sh").unwrap(),
+        texts: vec![whole.clone(), trimmed.clone()],
+        trimmed: Some(trimmed.clone()),
+        file: Some(PathBuf::from("./padded.sh")),
+    };
+    assert!(asked.fits(&node(NodeKind::Artifact, &whole)));
+    assert!(asked.fits(&node(NodeKind::Document, &whole)));
+    assert!(asked.fits(&node(NodeKind::Document, &trimmed)));
+    assert!(!asked.fits(&node(NodeKind::Artifact, &trimmed)));
 }
