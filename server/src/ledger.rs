@@ -457,6 +457,14 @@ impl Head {
         Ok(Receipt::new(entry, self.inclusion(index)?, self.checkpoint.clone())?)
     }
 
+    /// Returns the receipt of an entry with these bytes against this state's checkpoint; none if a file would have to be
+    /// read for its proof: [`Head::receipt`] does.
+    #[must_use]
+    pub fn receipt_at_hand(&self, index: LeafIndex, entry: Vec<u8>) -> Option<Receipt> {
+        let proof = self.tree.inclusion_at_hand(index, NodeHash::leaf(&entry), self.size, &self.root)?;
+        Receipt::new(entry, proof, self.checkpoint.clone()).ok()
+    }
+
     /// Returns the bytes of a tile or entry bundle of this tree (C2SP tlog-tiles); none if it does not have it.
     pub fn tile(&self, path: &TilePath) -> Result<Option<Vec<u8>>, TreeError> {
         if path.kind() != TileKind::Entries {

@@ -50,6 +50,12 @@ impl Admission {
         &self.record_bytes
     }
 
+    /// Gives up the rest and returns the record's bytes.
+    #[must_use]
+    pub fn into_record_bytes(self) -> Vec<u8> {
+        self.record_bytes
+    }
+
     /// Returns the digest of what was signed.
     #[must_use]
     pub const fn content(&self) -> ContentDigest {

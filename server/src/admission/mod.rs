@@ -18,7 +18,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use self::pace::Pace;
 use crate::clock::Clock;
 use crate::ledger::{Head, Ledger};
-use crate::sequencer::{RecordError, Recorded, Submission};
+use crate::sequencer::{Answered, RecordError, Recorded, Submission};
 
 pub use pace::{Behind, FACTS_LAG_MAX};
 pub use spool::{Spool, SpoolError, Upload};
@@ -77,7 +77,7 @@ impl Recording {
     }
 
     /// Admits an envelope and waits until it is committed, or found to add nothing.
-    pub async fn record(&self, bytes: Vec<u8>) -> Result<Recorded, RecordError> {
+    pub async fn record(&self, bytes: Vec<u8>) -> Result<Answered, RecordError> {
         let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
         let Ok(Ok(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
@@ -88,7 +88,7 @@ impl Recording {
             looked
         });
         let (new, admitted_at) = match looked.await.map_err(|_| RecordError::Internal)?? {
-            Looked::There(index) => return Ok(Recorded { index, duplicate: true }),
+            Looked::There(index) => return Ok(Recorded { index, duplicate: true }.into()),
             Looked::Admitted(new, admitted_at) => (new, admitted_at),
         };
         let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;

@@ -4,10 +4,9 @@
 //! That does no harm, because no proof is believed before it was checked against the root, and a tile that
 //! spoils one is made again from the journal.
 
+mod nodes;
 mod recent;
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -16,10 +15,11 @@ use std::sync::{PoisonError, RwLock};
 
 use custody_log::tile::{TileKind, TilePath};
 use custody_log::tree::{
-    ConsistencyProof, Frontier, InclusionProof, NodeId, NodeSource, ProofError, ProveError, root_of,
+    ConsistencyProof, Frontier, InclusionProof, NodeId, NodeSource as _, ProofError, ProveError, root_of,
 };
 use custody_log::{LeafIndex, NodeHash, RootHash, TreeSize};
 
+use self::nodes::{AtHand, Nodes, combine};
 use self::recent::Recent;
 use crate::journal::ReadError;
 
@@ -226,6 +226,20 @@ impl Tree {
         Ok(proof)
     }
 
+    /// Returns the proof of an entry whose nodes are all in memory, as those of the newest entries are; it was checked.
+    /// None if a file would have to be read for it, or what is in memory does not hold: [`Tree::inclusion`] decides.
+    pub fn inclusion_at_hand(
+        &self,
+        index: LeafIndex,
+        leaf: NodeHash,
+        size: TreeSize,
+        root: &RootHash,
+    ) -> Option<InclusionProof> {
+        let proof = InclusionProof::make(index, size, &AtHand(self)).ok()?;
+        proof.verify(leaf, root).ok()?;
+        Some(proof)
+    }
+
     /// Returns the proof that a tree is the beginning of another one, and the older tree's root; it was
     /// checked against the newer root. None if the older tree is empty.
     pub fn consistency(
@@ -278,7 +292,12 @@ impl Tree {
         let below = Edge { size, frontier: Frontier::empty(), recent: Recent::default(), partial };
         self.set_edge(below.clone());
         let frontier = Frontier::load(size, &Nodes::new(self, leaves))?;
-        Ok(Edge { frontier, ..below })
+        // Every proof for a new entry needs some of them: they are not read again and again.
+        let mut recent = Recent::default();
+        for (id, hash) in Frontier::ids(size).zip(frontier.nodes()) {
+            recent.push(id, *hash);
+        }
+        Ok(Edge { frontier, recent, ..below })
     }
 
     /// Returns the hash of a node on the border between two levels of tiles, from the complete tile below it.
@@ -400,69 +419,6 @@ impl Edge {
         });
         self.size = self.frontier.size();
     }
-}
-
-/// The nodes of the tree, and which tiles were used to make them.
-struct Nodes<'a> {
-    tree: &'a Tree,
-    leaves: &'a dyn LeafSource,
-    used: RefCell<BTreeSet<(u8, u64)>>,
-}
-
-impl<'a> Nodes<'a> {
-    fn new(tree: &'a Tree, leaves: &'a dyn LeafSource) -> Self {
-        Self { tree, leaves, used: RefCell::default() }
-    }
-}
-
-impl NodeSource for Nodes<'_> {
-    type Error = TreeError;
-
-    fn node(&self, id: NodeId) -> Result<NodeHash, TreeError> {
-        let level = id.level() / TILE_HEIGHT;
-        let width = 1_u64 << (id.level() % TILE_HEIGHT);
-        let first = id.index().saturating_mul(width);
-        let (number, offset) = (first / TILE_WIDTH, first % TILE_WIDTH);
-        let in_edge = {
-            let edge = self.tree.edge();
-            if let Some(hash) = edge.recent.get(id) {
-                return Ok(hash);
-            }
-            let complete = count_at(edge.size, level) / TILE_WIDTH;
-            let partial = edge.partial.get(usize::from(level));
-            partial.filter(|_| number == complete).and_then(|hashes| slice(hashes, offset, width))
-        };
-        if let Some(hash) = in_edge {
-            return Ok(hash);
-        }
-        self.used.borrow_mut().insert((level, number));
-        let tile = self.tree.read_tile(level, number, self.leaves)?;
-        let missing = || io::Error::new(io::ErrorKind::InvalidData, "the tile is too short");
-        slice(&tile, offset, width)
-            .ok_or_else(|| TreeError::Tile { path: self.tree.dir.clone(), source: missing() })
-    }
-}
-
-/// Returns the hash of the perfect subtree over `width` neighbours.
-fn slice(hashes: &[NodeHash], offset: u64, width: u64) -> Option<NodeHash> {
-    let start = usize::try_from(offset).ok()?;
-    let end = start.checked_add(usize::try_from(width).ok()?)?;
-    hashes.get(start..end).map(combine)
-}
-
-/// Returns the hash over a row of hashes whose number is a power of two.
-fn combine(hashes: &[NodeHash]) -> NodeHash {
-    let mut row = hashes.to_vec();
-    while row.len() > 1 {
-        row = row
-            .chunks_exact(2)
-            .filter_map(|pair| match pair {
-                [left, right] => Some(NodeHash::inner(left, right)),
-                _ => None,
-            })
-            .collect();
-    }
-    row.first().copied().unwrap_or_else(|| NodeHash::from_bytes([0; NodeHash::LEN]))
 }
 
 fn tile_hashes(bytes: &[u8]) -> Option<Vec<NodeHash>> {

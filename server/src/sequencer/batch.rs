@@ -10,14 +10,14 @@ use custody_log::{
 };
 use tokio::sync::oneshot;
 
-use super::{RecordError, Recorded, Submission};
+use super::{Answered, RecordError, Recorded, Submission, Written};
 use crate::admission;
 use crate::index::{IndexError, IndexedEntry};
 use crate::journal::{Batch, Journal, Staged};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
 use crate::publish::{LogVerifiers, Tree};
 
-type Answer = oneshot::Sender<Result<Recorded, RecordError>>;
+type Answer = oneshot::Sender<Result<Answered, RecordError>>;
 
 /// A batch that is being made: after it the log ends with its last entry.
 pub(super) struct Draft<'a> {
@@ -116,8 +116,14 @@ impl<'a> Draft<'a> {
 
     /// Tells everyone where their envelope is.
     pub(super) fn succeed(self) {
+        // In the order of the entries, one for each outcome that is no duplicate.
+        let mut written = self.placed.into_iter().map(|Placed { bytes, admission, .. }| Written {
+            entry: bytes,
+            record: admission.into_record_bytes(),
+        });
         for (answer, recorded) in self.outcomes {
-            drop(answer.send(Ok(recorded)));
+            let written = if recorded.duplicate { None } else { written.next() };
+            drop(answer.send(Ok(Answered { recorded, written })));
         }
     }
 
@@ -126,7 +132,7 @@ impl<'a> Draft<'a> {
     pub(super) fn fail(self, error: &RecordError) {
         let end = self.before.index;
         for (answer, recorded) in self.outcomes {
-            drop(answer.send(if recorded.index <= end { Ok(recorded) } else { Err(error.clone()) }));
+            drop(answer.send(if recorded.index <= end { Ok(recorded.into()) } else { Err(error.clone()) }));
         }
     }
 

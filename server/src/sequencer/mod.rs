@@ -55,7 +55,32 @@ pub struct Submission {
     /// The newest administrative entry when it was admitted.
     pub admitted_at: LeafIndex,
     /// Where the answer goes.
-    pub answer: oneshot::Sender<Result<Recorded, RecordError>>,
+    pub answer: oneshot::Sender<Result<Answered, RecordError>>,
+}
+
+/// What the sequencer says to a submission that is in the log.
+#[derive(Debug)]
+pub struct Answered {
+    /// Where it is.
+    pub recorded: Recorded,
+    /// What was written, if it is new: a receipt is made of it, and nothing is read from the disk for that.
+    pub written: Option<Written>,
+}
+
+/// A new entry.
+#[derive(Debug)]
+pub struct Written {
+    /// The entry's exact bytes.
+    pub entry: Vec<u8>,
+    /// The admission record's exact bytes.
+    pub record: Vec<u8>,
+}
+
+impl From<Recorded> for Answered {
+    /// An answer with what was in the log before.
+    fn from(recorded: Recorded) -> Self {
+        Self { recorded, written: None }
+    }
 }
 
 /// Where an envelope is in the log.

@@ -204,7 +204,7 @@ impl Log {
 
 impl Running {
     async fn record(&self, envelope: &Envelope) -> Result<Recorded, RecordError> {
-        self.recording.record(envelope.bytes().to_vec()).await
+        Ok(self.recording.record(envelope.bytes().to_vec()).await?.recorded)
     }
 
     async fn stop(self) {
@@ -250,12 +250,43 @@ fn envelope(number: u64, signers: &[u8]) -> Envelope {
     Envelope::sign(IN_TOTO, &statement(number), &keys.iter().collect::<Vec<_>>()).unwrap()
 }
 
+/// Most tests ask where an envelope is, and not what was written.
+impl PartialEq<Recorded> for Answered {
+    fn eq(&self, other: &Recorded) -> bool {
+        self.recorded == *other
+    }
+}
+
 fn at(index: u64) -> Recorded {
     Recorded { index: LeafIndex::new(index).unwrap(), duplicate: false }
 }
 
 fn duplicate(index: u64) -> Recorded {
     Recorded { duplicate: true, ..at(index) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_carries_the_bytes_of_its_own_entry_and_a_duplicate_none() {
+    let log = Log::new();
+    let running = log.start();
+    let mut answers = Vec::new();
+    for number in [1, 2, 1, 3] {
+        let bytes = envelope(number, &[WRITER]).into_bytes();
+        answers.push(running.recording.record(bytes).await.unwrap());
+    }
+    let head = running.ledger.head();
+    for answer in answers {
+        let Some(written) = answer.written else {
+            assert!(answer.recorded.duplicate);
+            continue;
+        };
+        let index = answer.recorded.index;
+        assert_eq!(written.entry, head.journal.entry(index).unwrap(), "entry {index}");
+        assert_eq!(written.record, head.journal.record(index).unwrap(), "record of {index}");
+        assert_eq!(head.receipt_at_hand(index, written.entry).unwrap(), head.receipt(index).unwrap());
+        assert_eq!(head.receipt_at_hand(index, written.record), None, "bytes that are not in the tree");
+    }
+    running.stop().await;
 }
 
 #[tokio::test]
@@ -492,7 +523,7 @@ async fn a_stop_takes_what_waits_and_nothing_after_it() {
     // The queue's sender is still there: a connection that hangs keeps no one from stopping.
     tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
     for answer in answers {
-        assert!(!answer.await.unwrap().unwrap().duplicate);
+        assert!(!answer.await.unwrap().unwrap().recorded.duplicate);
     }
     assert!(queue.is_closed());
     assert_eq!(ledger.head().size.get(), 4);

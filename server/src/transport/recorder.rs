@@ -18,7 +18,7 @@ use super::bulk::{self, Bulk};
 use super::{PATIENCE, blocking, head, status};
 use crate::admission::{Recording, Spool, Upload};
 use crate::ledger::Ledger;
-use crate::sequencer::{RecordError, Recorded};
+use crate::sequencer::{Answered, RecordError, Recorded, Written};
 
 /// The calls whose requests are streams.
 pub(super) const REQUEST_STREAMS: [RequestStream; 2] = [
@@ -59,16 +59,22 @@ impl RecorderService {
     }
 
     pub(super) async fn record_bytes(&self, bytes: Vec<u8>) -> Result<RecordResponse, Refusal> {
-        let recorded = self.recording.record(bytes).await.map_err(|error| status::record(&error))?;
-        self.answer(recorded).await
+        let answered = self.recording.record(bytes).await.map_err(|error| status::record(&error))?;
+        self.answer(answered).await
     }
 
-    async fn answer(&self, recorded: Recorded) -> Result<RecordResponse, Refusal> {
-        let Recorded { index, duplicate } = recorded;
+    async fn answer(&self, answered: Answered) -> Result<RecordResponse, Refusal> {
+        let Answered { recorded: Recorded { index, duplicate }, written } = answered;
         // Someone else's entry may be in the index a moment before its checkpoint is signed.
         let size = index.size_through();
         let reached = self.ledger.at_least(size, PATIENCE).await;
         let head = reached.map_err(|behind| super::behind(size, behind.size))?;
+        if let Some(Written { entry, record }) = written
+            && let Some(receipt) = head.receipt_at_hand(index, entry)
+        {
+            let (receipt, record) = (receipt.encode().into(), record.into());
+            return Ok(RecordResponse { duplicate, index: index.get(), receipt, record });
+        }
         blocking(move || {
             let receipt = head.receipt(index).map_err(|error| status::tree(&error))?;
             let record = head.journal.record(index).map_err(|error| status::read(&error))?;
@@ -91,7 +97,7 @@ impl RecorderService {
         let recording = self.recording.clone();
         let known = blocking(move || recording.known(&digest).map_err(|error| status::record(&error)));
         if let Some(known) = known.await? {
-            return self.answer(known).await;
+            return self.answer(known.into()).await;
         }
         let Ok(place) = Arc::clone(&self.large_uploads).try_acquire_owned() else {
             return Err(Refusal::new(Reason::Busy, "too many large envelopes are being received"));
@@ -113,7 +119,7 @@ impl RecorderService {
         blocking(move || spool.begin(length).map_err(|error| status::spool(&error))).await
     }
 
-    async fn record_upload(&self, upload: Upload, digest: EnvelopeDigest) -> Result<Recorded, Refusal> {
+    async fn record_upload(&self, upload: Upload, digest: EnvelopeDigest) -> Result<Answered, Refusal> {
         let memory = Arc::clone(&self.large_in_memory).acquire_owned().await;
         let (bytes, room) = blocking(move || {
             let (bytes, room) = upload.read().map_err(|error| status::spool(&error))?;

@@ -149,3 +149,33 @@ fn refuses_a_proof_for_an_entry_beyond_the_tree_and_for_a_foreign_root() {
     assert!(tree.inclusion(index(300), size(300), &root(300), &Numbers).is_err());
     assert!(tree.inclusion(index(3), size(300), &root(299), &Numbers).is_err());
 }
+
+#[test]
+fn new_entries_are_proven_without_a_file_also_after_an_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    for (before, after) in [(1, 2), (255, 257), (256, 300), (700, 701), (767, 1_100), (1_023, 1_025)] {
+        grown(dir.path(), before);
+        let tree = open(dir.path(), before).unwrap();
+        tree.append(&leaves(before..after));
+        fs::rename(dir.path().join("tile"), dir.path().join("aside")).unwrap_or_default();
+        for number in before..after {
+            let at_hand =
+                tree.inclusion_at_hand(index(number), leaf(number), size(after), &root(after)).unwrap();
+            at_hand.verify(leaf(number), &root(after)).unwrap();
+            let foreign = leaf(number + 1);
+            assert_eq!(tree.inclusion_at_hand(index(number), foreign, size(after), &root(after)), None);
+            assert_eq!(tree.inclusion_at_hand(index(number), leaf(number), size(after), &root(1)), None);
+        }
+        fs::remove_dir_all(dir.path().join("aside")).unwrap_or_default();
+        fs::remove_dir_all(dir.path().join("tile")).unwrap_or_default();
+    }
+}
+
+#[test]
+fn an_old_entry_is_not_at_hand_after_an_opening() {
+    let dir = tempfile::tempdir().unwrap();
+    grown(dir.path(), 700);
+    let tree = open(dir.path(), 700).unwrap();
+    assert_eq!(tree.inclusion_at_hand(index(3), leaf(3), size(700), &root(700)), None);
+    tree.inclusion(index(3), size(700), &root(700), &Numbers).unwrap();
+}
