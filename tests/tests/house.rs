@@ -141,15 +141,33 @@ fn every_crate_is_a_member_and_inherits_the_lints() {
 #[test]
 fn no_target_switches_its_tests_off() {
     for file in tracked("toml") {
-        let text = workspace::read(&file.to_string_lossy());
-        for switch in ["test = false", "autotests = false", "harness = false", "doctest = false"] {
-            assert!(!text.contains(switch), "{}: {switch}", file.display());
-        }
+        let off = switched_off(&workspace::read(&file.to_string_lossy()));
+        assert!(off.is_empty(), "{}: {off:?}", file.display());
     }
     for (file, source) in workspace::rust_sources() {
         let mark = concat!("#[", "ignore");
         assert!(!source.contains(mark), "{}: an ignored test protects nothing", file.display());
     }
+}
+
+#[test]
+fn a_target_that_switches_its_tests_off_is_found() {
+    assert_eq!(
+        switched_off("[lib]\ntest = false\n\n[[test]]\nharness = false\n"),
+        ["test = false", "harness = false"]
+    );
+    assert!(
+        switched_off("[[bench]]\nharness = false\n\n[lib]\ndoctest = false\n").contains(&"doctest = false")
+    );
+    assert!(switched_off("[lib]\nbench = false\n\n[[bench]]\nharness = false\n").is_empty());
+}
+
+/// Returns what a manifest switches off. A bench holds no tests: criterion brings a harness of its own.
+fn switched_off(manifest: &str) -> Vec<&'static str> {
+    let tables = manifest.split("\n[").filter(|table| !table.trim_start_matches('[').starts_with("bench]]"));
+    let text: String = tables.collect();
+    let switches = ["test = false", "autotests = false", "harness = false", "doctest = false"];
+    switches.into_iter().filter(|switch| text.contains(*switch)).collect()
 }
 
 /// `mod tests;` is easily forgotten, and then a file of tests is never built.
