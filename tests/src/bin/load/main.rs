@@ -7,6 +7,7 @@
 //! cargo run --release -p custody-tests --bin load                        what takes minutes, all of it
 //! cargo run --release -p custody-tests --bin load -- --scenario bulk     one of them
 //! cargo run --release -p custody-tests --bin load -- --write docs/benchmarks.md
+//! cargo run --release -p custody-tests --bin load -- --benches target/criterion     what `cargo bench` found
 //! ```
 
 #![allow(
@@ -22,6 +23,7 @@
 #![allow(clippy::print_stdout, reason = "the figures are the output")]
 
 mod callers;
+mod criterion;
 mod disk;
 mod echo;
 mod fixture;
@@ -44,7 +46,7 @@ use self::scenarios::{Effort, Scenario};
 #[derive(Debug, Parser)]
 #[command(name = "load")]
 struct Args {
-    /// What to measure; may be repeated [default: all but those that need a million entries]
+    /// What to measure; may be repeated [default: all but those that need a large log]
     #[arg(long, value_enum)]
     scenario: Vec<Scenario>,
     /// A few calls of each, to see that everything runs: the figures mean nothing
@@ -56,12 +58,15 @@ struct Args {
     /// Turns of each measurement; the median counts
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Entries of the large log
+    /// Entries of the large log, which `rebuild`, `size`, `open` and `audit` share
     #[arg(long, default_value_t = 1_000_000)]
     entries: u64,
-    /// Folder for data directories, on the disk to be measured; prepared logs stay in it [default: a temporary one]
+    /// Folder for data directories, on the disk to be measured; prepared logs stay in it and are used again [default: a temporary one]
     #[arg(long)]
     dir: Option<PathBuf>,
+    /// Make a table of what `cargo bench` found in this folder, and measure only what `--scenario` names
+    #[arg(long, value_name = "FOLDER")]
+    benches: Option<PathBuf>,
     /// Replace the tables of this file, each between its markers
     #[arg(long)]
     write: Option<PathBuf>,
@@ -84,7 +89,7 @@ fn main() {
     } else {
         Effort { seconds: args.seconds, rounds: args.rounds, entries: args.entries, dir, quick: false }
     };
-    let chosen = if args.scenario.is_empty() {
+    let chosen = if args.scenario.is_empty() && args.benches.is_none() {
         let all = Scenario::value_variants().iter().copied();
         all.filter(|scenario| args.quick || !scenario.needs_large_log()).collect()
     } else {
@@ -92,12 +97,13 @@ fn main() {
     };
     let mut report = Report::new(machine::statement(&effort.dir));
     println!("{}\n", report.machine());
-    for scenario in chosen {
-        let table = scenario.measure(&effort);
+    let measured = chosen.into_iter().map(|scenario: Scenario| scenario.measure(&effort));
+    for table in measured.chain(args.benches.as_deref().map(criterion::table)) {
         println!("{}", table.text());
         report.add(table);
-    }
-    if let Some(path) = &args.write {
-        report.write(path);
+        // After each: what was measured is kept when a later scenario cannot be.
+        if let Some(path) = &args.write {
+            report.write(path);
+        }
     }
 }

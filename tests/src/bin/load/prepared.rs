@@ -1,8 +1,9 @@
 //! Logs that are filled before anything is measured.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
 use custody_tests::server::Ledger;
 use tokio::runtime::Runtime;
@@ -11,11 +12,11 @@ use crate::callers;
 use crate::fixture::Fixture;
 use crate::target::Target;
 
-/// How many envelopes are signed and sent at a time while a log is filled.
+/// How many envelopes are signed and sent at a time while a log is filled: 80 MiB of memory.
 const CHUNK: u64 = 20_000;
 
-/// Returns a log with this many entries and their facts in `dir`, and makes it if it is not there. It was closed
-/// cleanly.
+/// Returns a log with at least this many entries and their facts in `dir`, and makes it over one stream if it is not
+/// there. It was closed cleanly. What was recorded into it after it was filled is still there.
 pub(crate) fn log(runtime: &Runtime, dir: &Path, entries: u64) -> Ledger {
     let home = dir.join(format!("log-{entries}"));
     let whole = home.join("whole");
@@ -29,19 +30,28 @@ pub(crate) fn log(runtime: &Runtime, dir: &Path, entries: u64) -> Ledger {
     let server = ledger.serve();
     let target = Target::ledger(runtime, &server);
     let mut fixture = Fixture::new(&ledger.writers[0], 1);
+    let begun = Instant::now();
     let mut done = 1;
     while done < entries {
         let count = CHUNK.min(entries - done);
-        let envelopes = Arc::new(fixture.take(count as usize));
-        callers::unary(runtime, &target, 128, &envelopes, Duration::MAX);
+        callers::stream(runtime, &target, &Arc::new(fixture.take(count as usize)));
         done += count;
-        eprintln!("filling a log: {done} of {entries} entries");
+        // The index never lags by more than a chunk, so the whole of it is there at the end.
         target.wait_until_indexed(runtime);
+        eprintln!("filling a log: {done} of {entries} entries after {:.0} s", begun.elapsed().as_secs_f64());
     }
     drop(target);
     server.stop();
     std::fs::write(whole, "").expect("a file can be written");
+    settle();
     ledger
+}
+
+/// Returns envelopes that a prepared log does not have yet, whatever was recorded into it: each is numbered above the
+/// tree size that it finds.
+pub(crate) fn more(runtime: &Runtime, ledger: &Ledger, target: &Target) -> Fixture {
+    const FIRST: u64 = 1 << 32;
+    Fixture::new(&ledger.writers[0], FIRST + target.wait_until_indexed(runtime))
 }
 
 /// Returns a copy of a log, to be written to.
@@ -51,5 +61,12 @@ pub(crate) fn copy(ledger: &Ledger, dir: &Path, name: &str) -> PathBuf {
         std::fs::remove_dir_all(&to).expect("an old copy can be removed");
     }
     custody_tests::server::copy_folder(ledger.home(), &to);
+    settle();
     to.join("data")
+}
+
+/// Waits until the disk has what was written, so that the next measurement does not wait for it.
+pub(crate) fn settle() {
+    let synced = Command::new("sync").status();
+    assert!(synced.is_ok_and(|status| status.success()), "the disk can be synced");
 }

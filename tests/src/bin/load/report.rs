@@ -8,7 +8,7 @@ use std::path::Path;
 pub(crate) struct Table {
     /// The name in the markers.
     pub(crate) name: &'static str,
-    pub(crate) header: Vec<&'static str>,
+    pub(crate) header: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
     /// What limits, and how it was measured.
     pub(crate) notes: Vec<String>,
@@ -19,9 +19,8 @@ impl Table {
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();
         let mut line = |cells: &[String]| writeln!(text, "| {} |", cells.join(" | "));
-        let header: Vec<String> = self.header.iter().map(ToString::to_string).collect();
-        let written = line(&header)
-            .and_then(|()| line(&vec!["---".to_owned(); header.len()]))
+        let written = line(&self.header)
+            .and_then(|()| line(&vec!["---".to_owned(); self.header.len()]))
             .and_then(|()| self.rows.iter().try_for_each(|row| line(row)));
         written.expect("text can be written to memory");
         for note in &self.notes {
@@ -30,6 +29,11 @@ impl Table {
         text.push('\n');
         text
     }
+}
+
+/// Returns the names of columns.
+pub(crate) fn header<const N: usize>(names: [&str; N]) -> Vec<String> {
+    names.map(ToOwned::to_owned).to_vec()
 }
 
 /// The tables of one run.
@@ -78,6 +82,19 @@ pub(crate) fn rate(rate: f64) -> String {
     format!("{rate:.0}/s")
 }
 
+/// Returns a number of things as people read it: `1,000,000`.
+pub(crate) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().filter_map(|group| str::from_utf8(group).ok()).collect();
+    groups.join(",")
+}
+
+/// Returns a ratio that nothing is wanted of.
+pub(crate) fn ratio(found: f64) -> String {
+    format!("{found:.2}")
+}
+
 /// Returns milliseconds as people read them.
 pub(crate) fn ms(milliseconds: f64) -> String {
     format!("{milliseconds:.2} ms")
@@ -96,7 +113,7 @@ mod tests {
     fn table(cell: &str) -> Table {
         Table {
             name: "t",
-            header: vec!["a", "b"],
+            header: header(["a", "b"]),
             rows: vec![vec![cell.into(), "2".into()]],
             notes: vec!["n".into()],
         }
@@ -121,6 +138,11 @@ mod tests {
         assert!(text.starts_with("head\n<!-- load: t -->\nMachine: m.\n"), "{text}");
         assert!(text.ends_with("<!-- end: t -->\ntail\n"), "{text}");
         assert!(text.contains("| 3 | 2 |") && !text.contains("| 1 | 2 |") && !text.contains("old"), "{text}");
+    }
+
+    #[test]
+    fn thousands_are_told_apart() {
+        assert_eq!([7, 999, 1_000, 1_234_567].map(count), ["7", "999", "1,000", "1,234,567"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Where requests go: the ledger or the echo, each over one connection.
 
+use std::time::Duration;
+
 use custody_tests::server::{ORIGIN, Server};
 use custody_wire::v1::query_client::QueryClient;
 use custody_wire::v1::recorder_client::RecorderClient;
@@ -8,6 +10,9 @@ use tokio::runtime::Runtime;
 use tonic::transport::Channel;
 
 use crate::echo::Echo;
+
+/// Between two looks at how far the index is: asking must not keep it from its work.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// One connection.
 pub(crate) struct Target {
@@ -33,8 +38,8 @@ impl Target {
         RecorderClient::new(self.channel.clone()).max_decoding_message_size(4 << 20)
     }
 
-    /// Waits until every entry is searched by the facts index.
-    pub(crate) fn wait_until_indexed(&self, runtime: &Runtime) {
+    /// Waits until every entry is searched by the facts index, and returns how many there are.
+    pub(crate) fn wait_until_indexed(&self, runtime: &Runtime) -> u64 {
         runtime.block_on(async {
             let mut query = QueryClient::new(self.channel.clone());
             loop {
@@ -47,10 +52,11 @@ impl Target {
                     && let Some(as_of) = answer.into_inner().as_of
                     && as_of.indexed_to >= newest(&as_of.checkpoint)
                 {
-                    return;
+                    return as_of.indexed_to;
                 }
+                tokio::time::sleep(PAUSE).await;
             }
-        });
+        })
     }
 }
 

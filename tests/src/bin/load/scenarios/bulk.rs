@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::callers::stream;
 use crate::process::Process;
-use crate::report::{Table, ms, rate};
+use crate::report::{Table, header, ms, rate};
 use crate::sample::{Sample, median};
 use crate::scenarios::{Bench, Effort};
 
@@ -35,7 +35,7 @@ pub(crate) fn measure(effort: &Effort) -> Table {
     let percentiles = |sample: &Sample| [0.5, 0.99].map(|part| ms(sample.percentile(part))).to_vec();
     Table {
         name: "bulk",
-        header: vec!["one stream", "rate", "p50", "p99", "rate / echo"],
+        header: header(["one stream", "rate", "p50", "p99", "rate / echo"]),
         rows: vec![
             [vec!["echo".to_owned(), rate(bare.rate())], percentiles(&bare), vec![String::new()]].concat(),
             [

@@ -2,7 +2,7 @@
 
 use crate::callers::unary;
 use crate::disk;
-use crate::report::{Table, ms, rate, target};
+use crate::report::{Table, header, ms, rate, target};
 use crate::sample::{Sample, median};
 use crate::scenarios::{Bench, Effort};
 
@@ -31,7 +31,7 @@ pub(crate) fn measure(effort: &Effort) -> Table {
     };
     Table {
         name: "lone",
-        header: vec!["one caller", "rate", "p50", "p90", "p99", "p50 / (echo + disk)"],
+        header: header(["one caller", "rate", "p50", "p90", "p99", "p50 / (echo + disk)"]),
         rows: vec![
             row("echo", &echo, String::new()),
             row("4 KB write and fdatasync", &disk, String::new()),

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::callers::unary;
 use crate::process::Process;
-use crate::report::{Table, ms, rate, target};
+use crate::report::{Table, header, ms, rate, target};
 use crate::sample::{Sample, median};
 use crate::scenarios::{Bench, Effort};
 
@@ -59,7 +59,7 @@ pub(crate) fn measure(effort: &Effort, wanted: &Callers) -> Table {
     };
     Table {
         name: wanted.name,
-        header: vec!["callers", "rate", "p50", "p90", "p99", "rate / echo"],
+        header: header(["callers", "rate", "p50", "p90", "p99", "rate / echo"]),
         rows: vec![
             row(&format!("echo, {}", wanted.at_once), &bare, ms(bare.percentile(0.99)), String::new()),
             row(

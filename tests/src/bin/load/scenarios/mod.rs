@@ -1,5 +1,6 @@
 //! What can be measured, one file a question.
 
+mod audit;
 mod bulk;
 mod lone;
 mod many;
@@ -72,11 +73,13 @@ pub(crate) enum Scenario {
     Size,
     /// The start of a large log beside that of a small one.
     Open,
+    /// A large log audited from its first entry.
+    Audit,
 }
 
 impl Scenario {
     pub(crate) fn needs_large_log(self) -> bool {
-        matches!(self, Self::Size | Self::Open)
+        matches!(self, Self::Rebuild | Self::Size | Self::Open | Self::Audit)
     }
 
     pub(crate) fn measure(self, effort: &Effort) -> Table {
@@ -89,6 +92,7 @@ impl Scenario {
             Self::Rebuild => rebuild::measure(effort),
             Self::Size => size::measure(effort),
             Self::Open => open::measure(effort),
+            Self::Audit => audit::measure(effort),
         }
     }
 }

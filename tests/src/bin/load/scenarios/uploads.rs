@@ -9,7 +9,7 @@ use custody_wire::v1::{RecordHeader, RecordStreamRequest};
 use prost::bytes::Bytes;
 
 use crate::process::Process;
-use crate::report::Table;
+use crate::report::{Table, header};
 use crate::scenarios::{Bench, Effort};
 use crate::target::{Target, log};
 
@@ -43,7 +43,7 @@ pub(crate) fn measure(effort: &Effort) -> Table {
     let mib = length as f64 / f64::from(1 << 20);
     Table {
         name: "uploads",
-        header: vec!["uploads at once", "idle", "peak above idle", "took", "rate"],
+        header: header(["uploads at once", "idle", "peak above idle", "took", "rate"]),
         rows: vec![vec![
             format!("{UPLOADS} of {mib:.0} MiB"),
             format!("{idle:.0} MiB"),
