@@ -11,9 +11,10 @@
 //! ```
 
 use crate::digest::{DigestError, RootHash};
+use crate::note::{Cosigner, NoteSigner, SignatureLine, VerifierKey};
 use crate::note::{KeyAlgorithm, KeyHash, KeyName, KeyNameError, Note, NoteError, Origin};
-use crate::note::{NoteSigner, SignatureLine, VerifierKey};
 use crate::position::{PositionError, TreeSize};
+use crate::time::Timestamp;
 
 /// Origin, size and root of a tree. A size of zero and the empty tree's root always go together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,6 +207,16 @@ impl SignedCheckpoint {
         if key.verify(self.note.text(), &line).is_err() {
             return Err(NoteError::BadSignature { name, hash }.into());
         }
+        self.with(line, key)
+    }
+
+    /// Adds the cosignature of a key that is held here, with the time, and drops every other line with the key's name
+    /// and hash.
+    pub fn cosign(&self, cosigner: &Cosigner, time: Timestamp) -> Result<Self, CheckpointError> {
+        self.with(cosigner.cosign(&self.checkpoint, time), &cosigner.verifier())
+    }
+
+    fn with(&self, line: SignatureLine, key: &VerifierKey) -> Result<Self, CheckpointError> {
         let others = self.note.signatures().iter().filter(|other| !other.is_by(key)).cloned();
         let lines = others.chain(std::iter::once(line)).collect();
         Ok(Self::from_note(Note::new(self.note.text().to_owned(), lines)?, self.checkpoint.clone()))

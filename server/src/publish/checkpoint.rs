@@ -74,9 +74,8 @@ impl Publisher {
     ) -> Result<SignedCheckpoint, PublishError> {
         self.check_consistent(size, &root, tree, leaves)?;
         let checkpoint = Checkpoint::new(self.origin.clone(), size, root)?;
-        let cosignature = self.keys.freshness.cosign(&checkpoint, now);
-        let signed = SignedCheckpoint::sign(&checkpoint, &self.keys.log)?
-            .add_signature(cosignature, &self.keys.freshness.verifier())?;
+        let signed =
+            SignedCheckpoint::sign(&checkpoint, &self.keys.log)?.cosign(&self.keys.freshness, now)?;
         self.signed = Some((size, root));
         Ok(signed)
     }

@@ -190,6 +190,15 @@ fn a_forged_extra_line_in_a_cosigners_name_does_not_poison() {
     let cleaned = forged.add_signature(witness().cosign(&checkpoint(), at(5)), &key).unwrap();
     assert_eq!(cleaned.note().signatures().len(), 2);
     assert_eq!(cleaned.note().verify(&[log().verifier(), key]).unwrap().len(), 2);
+    assert_eq!(forged.cosign(&witness(), at(5)).unwrap(), cleaned, "the same by the key itself");
+}
+
+#[test]
+fn cosigning_again_leaves_the_newest_time_alone() {
+    let again = signed().cosign(&witness(), at(5)).unwrap().cosign(&witness(), at(9)).unwrap();
+    assert_eq!(again.note().signatures().len(), 2);
+    let found = again.cosignatures(&[witness().verifier()]);
+    assert_eq!(found.iter().map(VerifiedCosignature::seconds).collect::<Vec<_>>(), [9]);
 }
 
 #[test]
