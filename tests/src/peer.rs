@@ -64,10 +64,21 @@ impl Peer {
     ///
     /// When the connection is gone.
     pub fn ask(&mut self, path: &str, message: &impl Message, missing: usize) {
-        let bytes = message.encode_to_vec();
-        let length = u32::try_from(bytes.len()).expect("a request is small");
-        let mut framed = [&[0][..], &length.to_be_bytes()[..], &bytes[..]].concat();
-        framed.truncate(framed.len().saturating_sub(missing));
+        let mut bytes = framed(message);
+        bytes.truncate(bytes.len().saturating_sub(missing));
+        self.send(path, bytes, missing == 0);
+    }
+
+    /// Begins a stream of requests to this path with a whole message, and sends nothing after it.
+    ///
+    /// # Panics
+    ///
+    /// When the connection is gone.
+    pub fn begin(&mut self, path: &str, message: &impl Message) {
+        self.send(path, framed(message), false);
+    }
+
+    fn send(&mut self, path: &str, bytes: Vec<u8>, ends: bool) {
         let open = self.runtime.block_on(async {
             let mut requests = self.requests.clone().ready().await.expect("the connection is there");
             let request = http::Request::post(format!("http://localhost{path}"))
@@ -76,7 +87,7 @@ impl Peer {
                 .body(())
                 .expect("a request can be made");
             let (answer, mut body) = requests.send_request(request, false).expect("a request can be sent");
-            body.send_data(framed.into(), missing == 0).expect("a request can be sent");
+            body.send_data(bytes.into(), ends).expect("a request can be sent");
             Open { answer: Some(answer), body }
         });
         self.open.push(open);
@@ -117,4 +128,11 @@ impl Peer {
     pub fn is_cut_off(&self) -> bool {
         self.connection.is_finished()
     }
+}
+
+/// Returns a message as gRPC frames it.
+fn framed(message: &impl Message) -> Vec<u8> {
+    let bytes = message.encode_to_vec();
+    let length = u32::try_from(bytes.len()).expect("a request is small");
+    [&[0][..], &length.to_be_bytes()[..], &bytes[..]].concat()
 }

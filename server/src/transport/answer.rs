@@ -18,6 +18,15 @@ const PIECE_MAX: usize = 64 << 10;
 /// What a message on its way out is counted by: its connection's share, and that of its service.
 type Counted = Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>;
 
+/// What a call has until its answer is counted, if that is one message.
+pub(super) struct Held {
+    /// The part of its connection's share that the largest answer takes. Taken before the place: a connection that stands
+    /// still waits for itself where nobody waits for it.
+    pub(super) room: OwnedSemaphorePermit,
+    /// The place in its service. None for a stream of requests, which has given it back with its last byte.
+    pub(super) place: Option<OwnedSemaphorePermit>,
+}
+
 type Counting = Pin<Box<dyn Future<Output = Counted> + Send>>;
 
 /// The body of an answer. Each message is counted before it is handed on, and until HTTP/2 has given its last byte to
@@ -30,8 +39,8 @@ pub(super) struct Answer {
     /// What is left of the message at hand, and its count.
     message: Bytes,
     counted: Arc<Counted>,
-    /// The place that the request had in its service: given back once its answer is counted, or is a stream.
-    place: Option<OwnedSemaphorePermit>,
+    /// None once the answer is counted, and for streams of answers.
+    held: Option<Held>,
 }
 
 /// A piece of a message. Dropping it says that it was taken.
@@ -42,25 +51,22 @@ struct Piece {
 }
 
 impl Answer {
-    pub(super) fn new(
-        body: Body,
-        call: Arc<Call>,
-        counts: Arc<Semaphore>,
-        place: OwnedSemaphorePermit,
-    ) -> Self {
+    pub(super) fn new(body: Body, call: Arc<Call>, counts: Arc<Semaphore>, held: Option<Held>) -> Self {
         let (message, counted) = (Bytes::new(), Arc::new(None));
-        Self { body, call, counts, counting: None, message, counted, place: Some(place) }
+        Self { body, call, counts, counting: None, message, counted, held }
     }
 
     /// Starts to count a message.
     fn count(&mut self, message: Bytes) {
-        let units = u32::try_from(message.len().div_ceil(UNIT)).unwrap_or(u32::MAX);
+        let units = message.len().div_ceil(UNIT);
         let (own, all) = (self.call.peer().answers(), Arc::clone(&self.counts));
+        let held = self.held.take();
         self.message = message;
         self.counting = Some(Box::pin(async move {
+            let (room, _place) = held.map_or((None, None), |held| (Some(held.room), held.place));
             // One after the other: a connection that waits for itself takes nothing from the others.
-            let own = own.acquire_many_owned(units).await.ok()?;
-            Some((own, all.acquire_many_owned(units).await.ok()?))
+            let own = fit(room, units, own).await?;
+            Some((own, all.acquire_many_owned(narrow(units)).await.ok()?))
         }));
     }
 
@@ -88,7 +94,6 @@ impl http_body::Body for Answer {
                 };
                 self.counting = None;
                 self.counted = Arc::new(counted);
-                self.place = None;
             }
             if !self.message.is_empty() {
                 return Poll::Ready(Some(Ok(Frame::data(self.next_piece()))));
@@ -98,7 +103,6 @@ impl http_body::Body for Answer {
             match Pin::new(&mut self.body).poll_frame(context) {
                 Poll::Pending => {
                     self.call.ours();
-                    self.place = None;
                     return Poll::Pending;
                 }
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
@@ -110,6 +114,25 @@ impl http_body::Body for Answer {
             }
         }
     }
+}
+
+/// Makes the room that is there as large as the message: what is too much goes back, what lacks is waited for.
+async fn fit(
+    room: Option<OwnedSemaphorePermit>,
+    units: usize,
+    own: Arc<Semaphore>,
+) -> Option<OwnedSemaphorePermit> {
+    let Some(mut room) = room else { return own.acquire_many_owned(narrow(units)).await.ok() };
+    let have = room.num_permits();
+    drop(room.split(have.saturating_sub(units)));
+    if have < units {
+        room.merge(own.acquire_many_owned(narrow(units - have)).await.ok()?);
+    }
+    Some(room)
+}
+
+fn narrow(units: usize) -> u32 {
+    u32::try_from(units).unwrap_or(u32::MAX)
 }
 
 impl AsRef<[u8]> for Piece {

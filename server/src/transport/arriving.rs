@@ -21,7 +21,7 @@ use super::patience::Patience;
 use super::peer::{Peer, UNIT};
 
 /// Length of what precedes a gRPC message: whether it is compressed, and its length.
-const PREFIX_LEN: usize = 5;
+pub(super) const PREFIX_LEN: usize = 5;
 
 /// How often an arriving byte is held at once: as it came, and as the message that it is part of.
 const COPIES: usize = 2;
@@ -29,34 +29,73 @@ const COPIES: usize = 2;
 /// A request that is here, and counted as long as this is kept.
 pub(super) struct Arrived {
     pub(super) bytes: Bytes,
-    pub(super) counted: Option<OwnedSemaphorePermit>,
+    pub(super) counted: Counted,
+}
+
+/// What a request takes of what its connection may send at once, and of what all may.
+#[derive(Default)]
+pub(super) struct Counted {
+    own: Option<OwnedSemaphorePermit>,
+    all: Option<OwnedSemaphorePermit>,
 }
 
 /// Waits for all of a request of one message. What came so far is counted in `arrived`; what did not come yet costs
-/// nothing, and holds up nobody but its own connection.
+/// others nothing. Of its connection's share it takes all that it announces, or is refused: if it waited instead, what its
+/// sender has on the way would fill the window of the connection, and those that do not wait would never come to their
+/// end.
 pub(super) async fn whole(body: Body, peer: &Peer, arrived: &Arc<Semaphore>) -> Result<Arrived, Refusal> {
-    let _turn = peer.arriving().acquire_owned().await.map_err(|_| busy())?;
     let mut body = Arriving::new(body, peer.stall());
     let mut bytes = BytesMut::new();
-    let mut counted: Option<OwnedSemaphorePermit> = None;
+    let mut counted = Counted::default();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|status| interrupted(&status))?.into_data() else { continue };
-        let length = bytes.len().saturating_add(data.len());
-        if length > MESSAGE_BYTES_MAX.saturating_add(PREFIX_LEN) {
+        counted.add(bytes.len().saturating_add(data.len()), arrived).await?;
+        bytes.extend_from_slice(&data);
+        let Some(length) = announced(&bytes) else { continue };
+        if length > MESSAGE_BYTES_MAX {
             let message = format!("a message has at most {MESSAGE_BYTES_MAX} bytes");
             return Err(Refusal::new(Reason::TooLarge, message).value("max", MESSAGE_BYTES_MAX));
         }
-        let have = counted.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let more = (length * COPIES).div_ceil(UNIT).saturating_sub(have);
-        let more = Arc::clone(arrived).acquire_many_owned(u32::try_from(more).unwrap_or(u32::MAX));
-        let Ok(Ok(more)) = tokio::time::timeout(PATIENCE, more).await else { return Err(busy()) };
-        match counted.as_mut() {
-            Some(counted) => counted.merge(more),
-            None => counted = Some(more),
+        if bytes.len() > PREFIX_LEN.saturating_add(length) {
+            return Err(Refusal::new(Reason::StreamOrder, "a request of this call is one message"));
         }
-        bytes.extend_from_slice(&data);
+        if counted.own.is_none() {
+            let own = peer.arriving().try_acquire_many_owned(units(PREFIX_LEN.saturating_add(length)));
+            counted.own = Some(own.map_err(|_| busy(" on this connection"))?);
+        }
     }
     Ok(Arrived { bytes: bytes.freeze(), counted })
+}
+
+/// Returns the length that a message announces, once that is here.
+fn announced(bytes: &[u8]) -> Option<usize> {
+    let (prefix, _) = bytes.split_first_chunk::<PREFIX_LEN>()?;
+    Some(message_length(*prefix))
+}
+
+/// Returns the length that the prefix of a message says.
+pub(super) fn message_length([_, length @ ..]: [u8; PREFIX_LEN]) -> usize {
+    usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX)
+}
+
+impl Counted {
+    /// Counts a request of which so many bytes came.
+    async fn add(&mut self, length: usize, arrived: &Arc<Semaphore>) -> Result<(), Refusal> {
+        let have = self.all.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = units(length).saturating_sub(u32::try_from(have).unwrap_or(u32::MAX));
+        let more = Arc::clone(arrived).acquire_many_owned(more);
+        let Ok(Ok(more)) = tokio::time::timeout(PATIENCE, more).await else { return Err(busy("")) };
+        match self.all.as_mut() {
+            Some(all) => all.merge(more),
+            None => self.all = Some(more),
+        }
+        Ok(())
+    }
+}
+
+/// What so many bytes of a request are counted as.
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.saturating_mul(COPIES).div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
 
 /// The body of a request whose peer may not stand still for long.
@@ -121,6 +160,6 @@ pub(super) fn interrupted(status: &Status) -> Refusal {
     })
 }
 
-fn busy() -> Refusal {
-    Refusal::new(Reason::Busy, "too much is being sent at once")
+fn busy(place: &str) -> Refusal {
+    Refusal::new(Reason::Busy, format!("too much is being sent at once{place}"))
 }

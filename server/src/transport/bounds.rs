@@ -2,10 +2,17 @@
 //! answers when they are busy.
 //!
 //! ```text
-//! request  -> arrives: counted by what came, at most 16 of a connection; half a request has no place in the service
+//! request  -> arrives: counted by what came, and by what it announces in its connection's share; half a request has no
+//!             place in the service
+//!          -> room for its answer in its connection's share
 //!          -> place in its service
 //! answer   -> counted until it is taken, a share for each connection and for each service; then the place is free
 //! ```
+//!
+//! What a connection has too little of, it waits for before it has anything that others wait for. But nothing waits
+//! unread: it would fill the connection's window, and hold up what is read. So a stream of requests takes a place of its
+//! connection at once or is refused, and one among all when its header is here ([`super::opening`]). A stream of answers
+//! takes no place, since its messages are counted before they are made ([`super::messages`]).
 //!
 //! Whoever stands still for too long is cut off: [`super::arriving`] refuses the request, [`super::incoming`] ends the
 //! connection of an answer that nobody takes.
@@ -24,9 +31,11 @@ use tonic::body::Body;
 use tonic::codegen::BoxFuture;
 use tower::{Layer, Service};
 
-use super::answer::Answer;
-use super::arriving::{self, Arriving};
+use super::answer::{Answer, Held};
+use super::arriving::{self, Arriving, Counted};
+use super::opening::Opening;
 use super::peer::{Peer, UNIT};
+use super::turns::Turns;
 
 /// How long a request may take until its answer begins: 5 minutes, so an upload of 64 MiB needs 220 KB a second.
 const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
@@ -62,18 +71,26 @@ pub(super) struct Bounds {
     places: Arc<Semaphore>,
     /// Answers that are not taken yet, in units.
     answers: Arc<Semaphore>,
-    /// The calls whose requests are streams.
-    streams: &'static [RequestStream],
+    /// By the path of a call.
+    shape: fn(&str) -> Shape,
 }
 
-/// A call whose request is a stream.
-#[derive(Debug)]
-pub(super) struct RequestStream {
-    /// Its path.
-    pub(super) path: &'static str,
-    /// Whether the caller may wait for answers before it sends more: then only the service can tell who stands still.
-    pub(super) answered_meanwhile: bool,
+/// What a call takes and gives.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Shape {
+    /// One message each way. The answer has at most so many bytes, for a request of so many.
+    Messages(fn(usize) -> usize),
+    /// A stream of requests, and one message at its end of at most so many bytes.
+    Upload(usize),
+    /// A stream each way. The caller may wait for answers before it sends more: only the service can tell who stands still,
+    /// and finds the request's [`Turns`] with it.
+    Exchange,
+    /// One message, and a stream of answers that its service counts.
+    Download,
 }
+
+/// A request that may be worked on, what is counted of it, and what its call holds.
+type Admitted = (Request<Body>, Counted, Option<Held>);
 
 /// A service within its bounds.
 #[derive(Clone)]
@@ -96,17 +113,17 @@ impl Shared {
         Arc::new(Self { calls: places(calls), arrived: places(arrived / UNIT), streams: places(streams) })
     }
 
-    /// Bounds a service to so many requests at once, and so many bytes of answers that are not taken. `streams` are
-    /// the calls whose requests are streams.
+    /// Bounds a service to so many requests at once, and so many bytes of answers that are not taken. `shape` is told
+    /// the path of a call.
     pub(super) fn bounds(
         self: &Arc<Self>,
         places: usize,
         answer_bytes: usize,
-        streams: &'static [RequestStream],
+        shape: fn(&str) -> Shape,
     ) -> Bounds {
         let places = Arc::new(Semaphore::new(places));
         let answers = Arc::new(Semaphore::new(answer_bytes / UNIT));
-        Bounds { shared: Arc::clone(self), places, answers, streams }
+        Bounds { shared: Arc::clone(self), places, answers, shape }
     }
 }
 
@@ -117,25 +134,50 @@ impl Bounds {
     {
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
         let call = peer.call(now("requests", &self.shared.calls)?);
-        let (parts, body) = request.into_parts();
-        let stream = self.streams.iter().find(|stream| stream.path == parts.uri.path());
-        let (body, counted, place) = if let Some(stream) = stream {
-            let place = now("streams of requests", &self.shared.streams)?;
-            let alone = !stream.answered_meanwhile;
-            (if alone { Body::new(Arriving::new(body, peer.stall())) } else { body }, None, place)
-        } else {
-            let arrived = arriving::whole(body, &peer, &self.shared.arrived).await?;
-            let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| excluded())?;
-            (Body::new(Full::new(arrived.bytes)), arrived.counted, place)
-        };
-        let Ok(response) = inner.call(Request::from_parts(parts, body)).await;
+        let (request, counted, held) = self.admit(&peer, request).await?;
+        let Ok(response) = inner.call(request).await;
         drop(counted);
-        Ok(response.map(|body| Body::new(Answer::new(body, call, self.answers, place))))
+        Ok(response.map(|body| Body::new(Answer::new(body, call, self.answers, held))))
+    }
+
+    /// Waits until a request may be worked on, and returns it with what is counted of it and what its call holds.
+    async fn admit(&self, peer: &Peer, request: Request<Body>) -> Result<Admitted, Refusal> {
+        let (parts, body) = request.into_parts();
+        match (self.shape)(parts.uri.path()) {
+            Shape::Messages(answer_max) => {
+                let arrived = arriving::whole(body, peer, &self.shared.arrived).await?;
+                let room = peer.room(answer_max(arrived.bytes.len())).await.ok_or_else(excluded)?;
+                let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| excluded())?;
+                let request = Request::from_parts(parts, Body::new(Full::new(arrived.bytes)));
+                Ok((request, arrived.counted, Some(Held { room, place: Some(place) })))
+            }
+            Shape::Download => {
+                let arrived = arriving::whole(body, peer, &self.shared.arrived).await?;
+                let request = Request::from_parts(parts, Body::new(Full::new(arrived.bytes)));
+                Ok((request, arrived.counted, None))
+            }
+            Shape::Upload(answer_max) => {
+                let turn = now("streams of requests of this connection", &peer.streams())?;
+                let room = peer.room(answer_max).await.ok_or_else(excluded)?;
+                let body = Body::new(Arriving::new(body, peer.stall()));
+                let body = Opening::new(body, turn, Arc::clone(&self.shared.streams));
+                let held = Held { room, place: None };
+                Ok((Request::from_parts(parts, Body::new(body)), Counted::default(), Some(held)))
+            }
+            Shape::Exchange => {
+                let turn = now("streams of requests of this connection", &peer.streams())?;
+                let (body, turns) = Turns::of(body, peer.stall());
+                let body = Opening::new(body, turn, Arc::clone(&self.shared.streams));
+                let mut request = Request::from_parts(parts, Body::new(body));
+                request.extensions_mut().insert(turns);
+                Ok((request, Counted::default(), None))
+            }
+        }
     }
 }
 
 /// Takes a place if there is one.
-fn now(of: &str, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+pub(super) fn now(of: &str, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
     let place = Arc::clone(places).try_acquire_owned();
     place.map_err(|_| Refusal::new(Reason::Busy, format!("too many {of} are open")))
 }
@@ -180,6 +222,6 @@ where
     }
 }
 
-fn excluded() -> Refusal {
+pub(super) fn excluded() -> Refusal {
     Refusal::new(Reason::Internal, "the server met a state that it excludes")
 }

@@ -13,18 +13,17 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use super::head;
+use super::peer::{BULK_BYTES, Peer, UNIT};
 use super::recorder::{RecorderService, order, refused_message, too_large};
+use super::turns::Turns;
 
-/// The most bulk streams at once: 16. Beside what is under way each holds one message of at most 4 MiB, the next one
+/// The most bulk streams at once, from their headers on: 16. Beside what is under way each holds one message of at most 4 MiB, the next one
 /// to be looked at: 64 MiB.
 const STREAMS_MAX: usize = 16;
 
 /// The most envelopes under way over all bulk streams, in bytes: 64 MiB as received, and 48 MiB as signed. The answers
 /// are smaller: a receipt of about 2 KB and an admission record, which says less than its envelope.
 const UNDER_WAY_BYTES: usize = 64 << 20;
-
-/// Bytes are counted in units of this size, each envelope as one at least.
-const UNIT: usize = 1 << 10;
 
 /// How many answers are made before the caller has taken them: the rest wait in their tasks, and hold their places.
 const ANSWERS_AHEAD: usize = 32;
@@ -48,28 +47,25 @@ impl Bulk {
         Self { streams: Arc::new(Semaphore::new(STREAMS_MAX)), bytes: Arc::new(bytes), stopping, stall }
     }
 
-    /// Starts to read a stream, and returns its answers.
+    /// Starts to read a stream of this peer, and returns its answers.
     pub(super) fn serve(
         &self,
         service: RecorderService,
         requests: Streaming<RecordBulkRequest>,
-    ) -> Result<Answers, Refusal> {
-        let Ok(place) = Arc::clone(&self.streams).try_acquire_owned() else {
-            return Err(Refusal::new(Reason::Busy, "too many bulk streams are open"));
-        };
+        (peer, turns): (&Peer, Turns),
+    ) -> Answers {
         let (answers, taken) = mpsc::channel(ANSWERS_AHEAD);
         let stream = Stream {
             service,
             bulk: self.clone(),
             answers,
+            turns,
             under_way: Arc::new(Semaphore::new(BULK_UNDER_WAY_MAX)),
+            own_bytes: peer.bulk(),
             not_taken: Arc::default(),
         };
-        tokio::spawn(async move {
-            stream.run(requests).await;
-            drop(place);
-        });
-        Ok(ReceiverStream::new(taken))
+        tokio::spawn(stream.run(requests));
+        ReceiverStream::new(taken)
     }
 }
 
@@ -79,7 +75,10 @@ struct Stream {
     service: RecorderService,
     bulk: Bulk,
     answers: mpsc::Sender<Result<RecordBulkResponse, Status>>,
+    turns: Turns,
     under_way: Arc<Semaphore>,
+    /// What is under way of its connection.
+    own_bytes: Arc<Semaphore>,
     /// Woken when the caller took no answer for too long.
     not_taken: Arc<Notify>,
 }
@@ -87,6 +86,7 @@ struct Stream {
 /// What an envelope holds until its answer is taken.
 struct Places {
     _one: OwnedSemaphorePermit,
+    _own_bytes: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
 }
 
@@ -108,6 +108,9 @@ impl Stream {
             Some(Part::Envelope(_)) => return Err(order("the first message must be the header")),
         };
         head(&self.service.ledger, log.as_ref()).await?;
+        let Ok(_place) = Arc::clone(&self.bulk.streams).try_acquire_owned() else {
+            return Err(Refusal::new(Reason::Busy, "too many bulk streams are open"));
+        };
         loop {
             // Taken before the next message is read, so that no more are held than there are places for.
             let one = self.place(Arc::clone(&self.under_way).acquire_owned()).await?;
@@ -121,10 +124,12 @@ impl Stream {
                 None => return Ok(()),
                 Some(Part::Header(_)) => return Err(order("only the first message may be a header")),
                 Some(Part::Envelope(BulkEnvelope { tag, envelope })) => {
-                    let units = envelope.len().min(UNDER_WAY_BYTES).div_ceil(UNIT).max(1);
+                    let units = envelope.len().min(BULK_BYTES).div_ceil(UNIT).max(1);
                     let units = u32::try_from(units).unwrap_or(u32::MAX);
+                    // First its connection's: who takes no answers holds up nobody else.
+                    let own = self.place(Arc::clone(&self.own_bytes).acquire_many_owned(units)).await?;
                     let bytes = self.place(Arc::clone(&self.bulk.bytes).acquire_many_owned(units)).await?;
-                    let places = Places { _one: one, _bytes: bytes };
+                    let places = Places { _one: one, _own_bytes: own, _bytes: bytes };
                     tokio::spawn(self.clone().record(tag, envelope.into(), places));
                 }
             }
@@ -158,28 +163,33 @@ impl Stream {
         }
     }
 
-    /// Returns the next message; none when the caller has sent all. Standing still is counted only while nothing is
-    /// under way: a caller may well wait for answers before it sends more.
+    /// Returns the next message; none when the caller has sent all.
     async fn next(&mut self, requests: &mut Streaming<RecordBulkRequest>) -> Result<Option<Part>, Refusal> {
         let stall = self.bulk.stall;
-        loop {
-            let message = tokio::select! {
-                message = tokio::time::timeout(stall, requests.message()) => message,
-                ended = ended(&mut self.bulk.stopping, &self.not_taken, self.bulk.stall) => return Err(ended),
-            };
-            match message {
-                Ok(Ok(None)) => return Ok(None),
-                Ok(Ok(Some(RecordBulkRequest { part: Some(part) }))) => return Ok(Some(part)),
-                Ok(Ok(Some(RecordBulkRequest { part: None }))) => {
-                    return Err(order("a message holds neither header nor envelope"));
-                }
-                Ok(Err(status)) => return Err(refused_message(&status)),
-                // The caller of `read` holds one place for the message that it waits for.
-                Err(_) if self.under_way.available_permits() + 1 < BULK_UNDER_WAY_MAX => {}
-                Err(_) => return Err(stalled(stall)),
+        let message = tokio::select! {
+            message = requests.message() => message,
+            () = stands_still(&self.under_way, &self.turns) => return Err(stalled(stall)),
+            ended = ended(&mut self.bulk.stopping, &self.not_taken, stall) => return Err(ended),
+        };
+        self.turns.rest();
+        match message {
+            Ok(None) => Ok(None),
+            Ok(Some(RecordBulkRequest { part: Some(part) })) => Ok(Some(part)),
+            Ok(Some(RecordBulkRequest { part: None })) => {
+                Err(order("a message holds neither header nor envelope"))
             }
+            Err(status) => Err(refused_message(&status)),
         }
     }
+}
+
+/// Resolves when the caller's time is over. It runs only while nothing is under way: a caller may well wait for answers
+/// before it sends more.
+async fn stands_still(under_way: &Semaphore, turns: &Turns) {
+    // One place is held for the message that is waited for, but for the header.
+    let others = u32::try_from(BULK_UNDER_WAY_MAX - 1).unwrap_or(u32::MAX);
+    let _none_under_way = under_way.acquire_many(others).await;
+    turns.over().await;
 }
 
 /// Resolves when a stream has to end although its caller has not ended it.

@@ -12,6 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
 use super::PATIENCE;
+use super::peer::Peer;
 
 /// How many messages of a stream wait for the reader.
 const AHEAD: usize = 2;
@@ -23,8 +24,15 @@ const MEMORY_MAX: u64 = 512 << 20;
 const MEMORY_UNIT: u64 = 1 << 20;
 
 /// What streams may hold, in units. Taken before anything is read for them.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct StreamMemory(Arc<Semaphore>);
+
+/// What one stream holds: of its connection's memory, and of that of all.
+#[derive(Debug)]
+pub(super) struct Place {
+    _own: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+}
 
 /// Where the messages of a stream go.
 pub(super) type Sender<T> = mpsc::Sender<Result<T, Status>>;
@@ -33,30 +41,41 @@ pub(super) type Sender<T> = mpsc::Sender<Result<T, Status>>;
 /// nobody wants them.
 pub(super) struct Messages<T> {
     receiver: ReceiverStream<Result<T, Status>>,
-    _place: Arc<OwnedSemaphorePermit>,
+    _place: Arc<Place>,
 }
 
 impl StreamMemory {
+    /// What all streams may hold.
     pub(super) fn new() -> Self {
-        let units = usize::try_from(MEMORY_MAX / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        Self::of(MEMORY_MAX)
+    }
+
+    /// So many bytes.
+    pub(super) fn of(bytes: u64) -> Self {
+        let units = usize::try_from(bytes / MEMORY_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
         Self(Arc::new(Semaphore::new(units)))
     }
 
-    /// Takes the memory that a stream holds; waits for it as long as for a size.
-    pub(super) async fn place(&self, bytes: u64) -> Result<OwnedSemaphorePermit, Refusal> {
+    /// Takes the memory that a stream to this peer holds; waits for it as long as for a size. First comes what the peer
+    /// itself has to give: a connection that stands still takes no more than its share.
+    pub(super) async fn place(&self, peer: &Peer, bytes: u64) -> Result<Place, Refusal> {
         let busy = || Refusal::new(Reason::Busy, "too much is being read at once");
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).map_err(|_| busy())?;
-        let place = Arc::clone(&self.0).acquire_many_owned(units);
-        match tokio::time::timeout(PATIENCE, place).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(busy()),
-        }
+        let place = async {
+            let own = peer.memory().take(units).await?;
+            Some(Place { _own: own, _all: self.take(units).await? })
+        };
+        tokio::time::timeout(PATIENCE, place).await.ok().flatten().ok_or_else(busy)
+    }
+
+    async fn take(&self, units: u32) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).acquire_many_owned(units).await.ok()
     }
 }
 
 impl<T: Send + 'static> Messages<T> {
     /// Starts to make messages. Who makes them stops when one cannot be delivered: the reader has gone, or was cut off.
-    pub(super) fn made_by<F>(place: OwnedSemaphorePermit, make: impl FnOnce(Sender<T>) -> F) -> Self
+    pub(super) fn made_by<F>(place: Place, make: impl FnOnce(Sender<T>) -> F) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -85,13 +104,13 @@ pub(super) async fn deliver<T>(sender: &Sender<T>, message: Result<T, Status>) -
 }
 
 /// Returns bytes that hold a place, as do all pieces of them, until the last one is dropped.
-pub(super) fn placed(bytes: Vec<u8>, place: OwnedSemaphorePermit) -> Bytes {
+pub(super) fn placed(bytes: Vec<u8>, place: Place) -> Bytes {
     Bytes::from_owner(Placed { bytes, _place: place })
 }
 
 struct Placed {
     bytes: Vec<u8>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl AsRef<[u8]> for Placed {

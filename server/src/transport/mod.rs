@@ -9,6 +9,7 @@ mod bounds;
 mod bulk;
 mod incoming;
 mod messages;
+mod opening;
 mod patience;
 mod peer;
 mod query;
@@ -16,6 +17,7 @@ mod range;
 mod reader;
 mod recorder;
 mod status;
+mod turns;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -38,7 +40,7 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
-use self::bounds::Shared;
+use self::bounds::{Shape, Shared};
 use self::bulk::Bulk;
 use self::query::QueryService;
 use self::reader::ReaderService;
@@ -140,17 +142,19 @@ pub async fn serve(
     let recorder = RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let reader = ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX);
     let query = QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let of_recorder = shared.bounds(RECORDER_PLACES, RECORDER_ANSWERS, &recorder::REQUEST_STREAMS);
+    let of_recorder = shared.bounds(RECORDER_PLACES, RECORDER_ANSWERS, recorder::shape);
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_max_header_list_size(Some(HEADER_BYTES_MAX))
         .initial_stream_window_size(Some(REQUEST_WINDOW))
         .initial_connection_window_size(Some(CONNECTION_WINDOW))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
-        .add_service(Shared::for_health().bounds(HEALTH_PLACES, HEALTH_ANSWERS, &[]).named_layer(health))
+        .add_service(
+            Shared::for_health().bounds(HEALTH_PLACES, HEALTH_ANSWERS, health_shape).named_layer(health),
+        )
         .add_service(of_recorder.named_layer(recorder))
-        .add_service(shared.bounds(READER_PLACES, READER_ANSWERS, &[]).named_layer(reader))
-        .add_service(shared.bounds(QUERY_PLACES, QUERY_ANSWERS, &[]).named_layer(query))
+        .add_service(shared.bounds(READER_PLACES, READER_ANSWERS, reader::shape).named_layer(reader))
+        .add_service(shared.bounds(QUERY_PLACES, QUERY_ANSWERS, query::shape).named_layer(query))
         .serve_with_incoming_shutdown(incoming::accept(listener, connections, stall), stop)
         .await
         .map_err(ServeError);
@@ -158,6 +162,11 @@ pub async fn serve(
     disk_reports.abort();
     sound_reports.abort();
     served
+}
+
+/// Returns what a health check takes and gives: a word.
+fn health_shape(path: &str) -> Shape {
+    if path == "/grpc.health.v1.Health/Watch" { Shape::Download } else { Shape::Messages(|_| 1) }
 }
 
 /// Tells health probes when envelopes cannot be recorded.

@@ -10,15 +10,28 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::messages::StreamMemory;
 use super::patience::Patience;
 
-/// The most requests of one connection that arrive at once: 16. One that stands still holds up its own connection only.
-const ARRIVING_MAX: usize = 16;
+/// What requests of one connection hold that arrive or are worked on: 128 MiB of the 256 MiB of all, so 64 of 1 MiB, or all
+/// 256 that may be open with 256 KiB each.
+const ARRIVING_MAX: usize = 128 << 20;
 
 /// The most bytes of answers that wait for one connection: 32 MiB, so one that does not read leaves room for others.
 const ANSWERS_MAX: usize = 32 << 20;
 
-/// What answers are counted in: 1 KiB.
+/// The most streams of requests that one connection has open: 4 of the 64 of all.
+const STREAMS_MAX: usize = 4;
+
+/// What streams of answers hold for one connection: 128 MiB of the 512 MiB of all, so 14 of entries, or 2 of the largest
+/// envelopes.
+const MEMORY_MAX: u64 = 128 << 20;
+
+/// The most envelopes under way over the bulk streams of one connection, in bytes: 16 MiB as received, of the 64 MiB of
+/// all.
+pub(super) const BULK_BYTES: usize = 16 << 20;
+
+/// What answers, and envelopes under way, are counted in: 1 KiB.
 pub(super) const UNIT: usize = 1 << 10;
 
 /// A connection may be without a request this many times as long as a peer may stand still: 5 minutes.
@@ -40,6 +53,9 @@ struct Shared {
     stall: Duration,
     arriving: Arc<Semaphore>,
     answers: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    bulk: Arc<Semaphore>,
+    memory: StreamMemory,
     state: Mutex<State>,
 }
 
@@ -86,8 +102,11 @@ impl Peer {
         let state = State { calls: HashMap::new(), next: 0, idle: now };
         Self(Arc::new(Shared {
             stall,
-            arriving: Arc::new(Semaphore::new(ARRIVING_MAX)),
+            arriving: Arc::new(Semaphore::new(ARRIVING_MAX / UNIT)),
             answers: Arc::new(Semaphore::new(ANSWERS_MAX / UNIT)),
+            streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            bulk: Arc::new(Semaphore::new(BULK_BYTES / UNIT)),
+            memory: StreamMemory::of(MEMORY_MAX),
             state: Mutex::new(state),
         }))
     }
@@ -103,7 +122,7 @@ impl Peer {
         Arc::new(Call { peer: self.clone(), number, _place: place })
     }
 
-    /// The places of requests that arrive.
+    /// The places of requests that arrive, in units.
     pub(super) fn arriving(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.arriving)
     }
@@ -111,6 +130,27 @@ impl Peer {
     /// The places of answers that wait, in units.
     pub(super) fn answers(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.answers)
+    }
+
+    /// Waits until an answer of so many bytes may wait for the connection; none is never returned while it is there.
+    pub(super) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.min(ANSWERS_MAX).div_ceil(UNIT)).ok()?;
+        self.answers().acquire_many_owned(units).await.ok()
+    }
+
+    /// The turns of streams of requests.
+    pub(super) fn streams(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.streams)
+    }
+
+    /// The places of envelopes under way over bulk streams, in units.
+    pub(super) fn bulk(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.bulk)
+    }
+
+    /// What its streams of answers may hold.
+    pub(super) fn memory(&self) -> &StreamMemory {
+        &self.0.memory
     }
 
     pub(super) fn stall(&self) -> Duration {

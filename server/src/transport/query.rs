@@ -14,6 +14,7 @@ use prost::bytes::Bytes;
 use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
+use super::bounds::Shape;
 use super::{PATIENCE, QUERY_PLACES, attended, behind, head, status};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
@@ -23,6 +24,11 @@ use crate::query::{self, At, Attended, Condition, Find, Trace, find, resolve, si
 
 // Beside the nodes and edges of a trace there is room for the checkpoint and the proof of the tree.
 const _: () = assert!(ANSWER_BYTES_MAX < MESSAGE_BYTES_MAX / 2);
+
+/// Returns what a call takes and gives. The largest answer is a trace.
+pub(super) const fn shape(_path: &str) -> Shape {
+    Shape::Messages(|_| MESSAGE_BYTES_MAX / 2)
+}
 
 /// The evidence that a question is asked about.
 type Evidence<'a> = Attended<'a, query::Ledger>;

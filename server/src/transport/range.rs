@@ -11,9 +11,9 @@ use custody_wire::limits::{PIECE_BYTES_MAX, RANGE_BYTES, RANGE_ENTRIES_MAX, UNAR
 use custody_wire::v1::get_range_response::Part;
 use custody_wire::v1::{GetRangeResponse, RangeEntries, RangeEntry};
 use prost::bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::messages::{self, Messages, StreamMemory, deliver, placed};
+use super::messages::{self, Messages, Place, StreamMemory, deliver, placed};
+use super::peer::Peer;
 use super::{blocking, status};
 use crate::journal;
 use crate::ledger::Head;
@@ -25,11 +25,11 @@ pub(super) fn stream(
     head: Arc<Head>,
     first: LeafIndex,
     end: TreeSize,
-    memory: StreamMemory,
-    place: OwnedSemaphorePermit,
+    (memory, peer): (StreamMemory, Peer),
+    place: Place,
 ) -> Messages<GetRangeResponse> {
     Messages::made_by(place, |sender| async move {
-        if let Err(refusal) = send(&head, first, end, &memory, &sender).await {
+        if let Err(refusal) = send(&head, first, end, (&memory, &peer), &sender).await {
             deliver(&sender, Err(refusal.into())).await;
         }
     })
@@ -40,7 +40,7 @@ async fn send(
     head: &Arc<Head>,
     first: LeafIndex,
     end: TreeSize,
-    memory: &StreamMemory,
+    memory: (&StreamMemory, &Peer),
     sender: &Sender,
 ) -> Result<(), Refusal> {
     let mut goes_on = put(sender, Part::Checkpoint(Bytes::copy_from_slice(head.checkpoint_bytes()))).await;
@@ -62,10 +62,11 @@ async fn send_large(
     head: &Arc<Head>,
     index: LeafIndex,
     length: u64,
-    memory: &StreamMemory,
+    memory: (&StreamMemory, &Peer),
     sender: &Sender,
 ) -> Result<bool, Refusal> {
-    let place = memory.place(length).await?;
+    let (memory, peer) = memory;
+    let place = memory.place(peer, length).await?;
     let reader = head.journal.clone();
     let bytes = blocking(move || reader.envelope(index).map_err(|error| status::read(&error))).await?;
     let mut rest = placed(bytes, place);

@@ -15,10 +15,11 @@ use custody_wire::v1::{
 };
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 use tonic::{Request, Response, Status};
 
-use super::messages::{Messages, StreamMemory, deliver, placed};
+use super::bounds::{Shape, excluded};
+use super::messages::{Messages, Place, StreamMemory, deliver, placed};
+use super::peer::Peer;
 use super::{behind, blocking, head, range, status};
 use crate::journal;
 use crate::ledger::{Head, Ledger};
@@ -26,6 +27,21 @@ use crate::ledger::{Head, Ledger};
 /// What a stream of entries holds at most: two messages that wait, one that is made and one that is sent, each at
 /// most 2.1 MiB (`custody_wire::limits::MESSAGE_BYTES_MAX`).
 const ENTRIES_MEMORY: u64 = 9 << 20;
+
+/// The largest answer of one message: 256 KiB. A bundle of 256 entries at 514 bytes is 129 KiB; a receipt or a proof with
+/// its checkpoint is less than 16 KiB.
+const ANSWER_MAX: usize = 256 << 10;
+
+/// Returns what a call takes and gives.
+pub(super) fn shape(path: &str) -> Shape {
+    match path {
+        "/custody.v1.Reader/GetEntries"
+        | "/custody.v1.Reader/GetEnvelope"
+        | "/custody.v1.Reader/GetAdminChain"
+        | "/custody.v1.Reader/GetRange" => Shape::Download,
+        _ => Shape::Messages(|_| ANSWER_MAX),
+    }
+}
 
 /// Reads the log. Every answer is of one state of it.
 pub(super) struct ReaderService {
@@ -89,7 +105,7 @@ impl Reader for ReaderService {
         &self,
         request: Request<GetEntriesRequest>,
     ) -> Result<Response<Self::GetEntriesStream>, Status> {
-        let request = request.into_inner();
+        let (peer, request) = asked(request)?;
         let head = head(&self.ledger, request.log.as_ref()).await?;
         if request.indexes.len() > ENTRIES_MAX {
             let message = format!("indexes: at most {ENTRIES_MAX} values, found {}", request.indexes.len());
@@ -97,7 +113,7 @@ impl Reader for ReaderService {
         }
         let indexes = request.indexes.iter().map(|index| position(*index, head.size));
         let indexes: Vec<LeafIndex> = indexes.collect::<Result<_, _>>()?;
-        let place = self.memory.place(ENTRIES_MEMORY).await?;
+        let place = self.memory.place(&peer, ENTRIES_MEMORY).await?;
         Ok(Response::new(stream_entries(head, indexes, request.envelopes, place)))
     }
 
@@ -107,12 +123,12 @@ impl Reader for ReaderService {
         &self,
         request: Request<GetEnvelopeRequest>,
     ) -> Result<Response<Self::GetEnvelopeStream>, Status> {
-        let request = request.into_inner();
+        let (peer, request) = asked(request)?;
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let index = position(request.index, head.size)?;
         let journal = head.journal.clone();
         let length = blocking(move || envelope_length(&journal, index)).await?;
-        let place = self.memory.place(length).await?;
+        let place = self.memory.place(&peer, length).await?;
         // The reading holds the place: it goes on when the caller is gone. The pieces share the bytes, and the bytes hold
         // the place after it: until the last piece is sent, or nobody wants it.
         let mut rest = blocking(move || {
@@ -144,10 +160,10 @@ impl Reader for ReaderService {
         &self,
         request: Request<GetAdminChainRequest>,
     ) -> Result<Response<Self::GetAdminChainStream>, Status> {
-        let request = request.into_inner();
+        let (peer, request) = asked(request)?;
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let since = leaf_index("since", request.since).map_err(status::field)?;
-        let place = self.memory.place(ENTRIES_MEMORY).await?;
+        let place = self.memory.place(&peer, ENTRIES_MEMORY).await?;
         let chain = Arc::clone(&head);
         let indexes =
             blocking(move || chain.admin_chain(since).map_err(|error| status::ledger(&error))).await?;
@@ -160,7 +176,7 @@ impl Reader for ReaderService {
         &self,
         request: Request<GetRangeRequest>,
     ) -> Result<Response<Self::GetRangeStream>, Status> {
-        let request = request.into_inner();
+        let (peer, request) = asked(request)?;
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let first = leaf_index("first", request.first).map_err(status::field)?;
         let end = optional_size("end", request.end).map_err(status::field)?.unwrap_or(head.size);
@@ -171,8 +187,8 @@ impl Reader for ReaderService {
             let message = format!("first {first} is larger than end {end}");
             return Err(Refusal::new(Reason::InvalidField, message).into());
         }
-        let place = self.memory.place(ENTRIES_MEMORY).await?;
-        Ok(Response::new(range::stream(head, first, end, self.memory.clone(), place)))
+        let place = self.memory.place(&peer, ENTRIES_MEMORY).await?;
+        Ok(Response::new(range::stream(head, first, end, (self.memory.clone(), peer), place)))
     }
 
     async fn get_tile(&self, request: Request<GetTileRequest>) -> Result<Response<GetTileResponse>, Status> {
@@ -194,13 +210,19 @@ impl Reader for ReaderService {
     }
 }
 
+/// Returns what is asked, and by whom.
+fn asked<T>(request: Request<T>) -> Result<(Peer, T), Refusal> {
+    let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
+    Ok((peer, request.into_inner()))
+}
+
 /// Sends the checkpoint, then the entries. Each is made when there is room for it: no thread is held for those who do
 /// not read.
 fn stream_entries(
     head: Arc<Head>,
     indexes: Vec<LeafIndex>,
     envelopes: bool,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) -> Messages<GetEntriesResponse> {
     Messages::made_by(place, |sender| async move {
         let checkpoint = Bytes::copy_from_slice(head.checkpoint_bytes());

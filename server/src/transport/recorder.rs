@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use custody_evidence::admission::MAX_RECORD;
 use custody_log::EnvelopeDigest;
 use custody_wire::convert::envelope_digest;
 use custody_wire::limits::{ENVELOPE_BYTES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
@@ -13,18 +14,37 @@ use tokio::sync::Semaphore;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::arriving::interrupted;
-use super::bounds::RequestStream;
+use super::bounds::{Shape, excluded};
 use super::bulk::{self, Bulk};
+use super::peer::Peer;
+use super::turns::Turns;
 use super::{PATIENCE, blocking, head, status};
 use crate::admission::{Recording, Spool, Upload};
 use crate::ledger::Ledger;
 use crate::sequencer::{Answered, RecordError, Recorded, Written};
 
-/// The calls whose requests are streams.
-pub(super) const REQUEST_STREAMS: [RequestStream; 2] = [
-    RequestStream { path: "/custody.v1.Recorder/RecordStream", answered_meanwhile: false },
-    RequestStream { path: "/custody.v1.Recorder/RecordBulk", answered_meanwhile: true },
-];
+/// The largest receipt of this server: 8 KiB. An entry of 512 bytes, 63 hashes in base64, and a checkpoint with two
+/// signatures, whose names have at most 255 bytes.
+const RECEIPT_MAX: usize = 8 << 10;
+
+/// The most bytes that an admission record has beside what its statement says: 32 KiB, of which 24 KiB are for 16 signers
+/// ([`MAX_RECORD`]).
+const RECORD_REST: usize = 32 << 10;
+
+/// Returns what a call takes and gives.
+pub(super) fn shape(path: &str) -> Shape {
+    match path {
+        "/custody.v1.Recorder/RecordStream" => Shape::Upload(answer_max(usize::MAX)),
+        "/custody.v1.Recorder/RecordBulk" => Shape::Exchange,
+        _ => Shape::Messages(answer_max),
+    }
+}
+
+/// Returns the length of the largest answer to a request of this length. A record holds the digests of its statement, a
+/// `sha1` twice; so 128 callers on one connection with envelopes of 64 KiB have less than its share.
+fn answer_max(request: usize) -> usize {
+    RECEIPT_MAX + request.saturating_mul(2).saturating_add(RECORD_REST).min(MAX_RECORD)
+}
 
 /// Records envelopes, one or many a call.
 #[derive(Clone)]
@@ -169,7 +189,9 @@ impl Recorder for RecorderService {
         &self,
         request: Request<Streaming<RecordBulkRequest>>,
     ) -> Result<Response<Self::RecordBulkStream>, Status> {
-        Ok(Response::new(self.bulk.serve(self.clone(), request.into_inner())?))
+        let turns = request.extensions().get::<Turns>().cloned().ok_or_else(excluded)?;
+        let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
+        Ok(Response::new(self.bulk.serve(self.clone(), request.into_inner(), (&peer, turns))))
     }
 }
 
