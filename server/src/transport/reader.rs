@@ -129,13 +129,10 @@ impl Reader for ReaderService {
         let journal = head.journal.clone();
         let length = blocking(move || envelope_length(&journal, index)).await?;
         let place = self.memory.place(&peer, length).await?;
-        // The reading holds the place: it goes on when the caller is gone. The pieces share the bytes, and the bytes hold
-        // the place after it: until the last piece is sent, or nobody wants it.
-        let mut rest = blocking(move || {
-            let bytes = head.journal.envelope(index).map_err(|error| status::read(&error))?;
-            Ok(placed(bytes, place))
-        })
-        .await?;
+        let read = move || head.journal.envelope(index).map_err(|error| status::read(&error));
+        let (bytes, place) = keeping(place, read).await?;
+        // The pieces share the bytes, and the bytes hold the place: until the last piece is sent, or nobody wants it.
+        let mut rest = placed(bytes, place);
         let pieces: Pieces = Box::new(std::iter::from_fn(move || {
             let data = rest.split_to(rest.len().min(PIECE_BYTES_MAX));
             (!data.is_empty()).then_some(Ok(GetEnvelopeResponse { data }))
@@ -165,8 +162,8 @@ impl Reader for ReaderService {
         let since = leaf_index("since", request.since).map_err(status::field)?;
         let place = self.memory.place(&peer, ENTRIES_MEMORY).await?;
         let chain = Arc::clone(&head);
-        let indexes =
-            blocking(move || chain.admin_chain(since).map_err(|error| status::ledger(&error))).await?;
+        let (indexes, place) =
+            keeping(place, move || chain.admin_chain(since).map_err(|error| status::ledger(&error))).await?;
         Ok(Response::new(stream_entries(head, indexes, true, place)))
     }
 
@@ -214,6 +211,14 @@ impl Reader for ReaderService {
 fn asked<T>(request: Request<T>) -> Result<(Peer, T), Refusal> {
     let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
     Ok((peer, request.into_inner()))
+}
+
+/// Runs work that keeps a place: it goes on when its caller is gone, and what it reads is held until it ends.
+async fn keeping<T: Send + 'static, P: Send + 'static>(
+    place: P,
+    work: impl FnOnce() -> Result<T, Refusal> + Send + 'static,
+) -> Result<(T, P), Refusal> {
+    blocking(move || work().map(|worked| (worked, place))).await
 }
 
 /// Sends the checkpoint, then the entries. Each is made when there is room for it: no thread is held for those who do
@@ -275,4 +280,33 @@ fn position(index: u64, size: TreeSize) -> Result<LeafIndex, Refusal> {
     }
     let message = format!("there is no entry {index}: the log has {size} entries");
     Err(Refusal::new(Reason::NoSuchEntry, message).value("size", size))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::{Semaphore, mpsc, oneshot};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_keeps_its_place_when_its_caller_leaves() {
+        let places = Arc::new(Semaphore::new(1));
+        let place = Arc::clone(&places).try_acquire_owned().unwrap();
+        let (started, begun) = oneshot::channel();
+        let (go_on, mut told) = mpsc::channel::<()>(1);
+        let request = tokio::spawn(keeping(place, move || {
+            started.send(()).unwrap();
+            told.blocking_recv();
+            Ok(())
+        }));
+        begun.await.unwrap();
+        request.abort();
+        assert!(request.await.is_err_and(|error| error.is_cancelled()));
+        assert_eq!(places.available_permits(), 0, "the work goes on");
+        drop(go_on);
+        let given_back = tokio::time::timeout(Duration::from_secs(30), places.acquire()).await;
+        assert!(given_back.unwrap().is_ok());
+    }
 }
