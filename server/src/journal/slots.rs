@@ -173,8 +173,11 @@ struct OpenSlot {
 
 impl Slots {
     /// Opens the slots and writes the newest content to both, so that a torn one is whole again and what only
-    /// the page cache held is on disk. The slot that does not hold it comes first: at no moment is it in
-    /// neither.
+    /// the page cache held is on disk.
+    ///
+    /// A slot that is not valid comes first: there is nothing to lose in it. Of two valid ones the holder of the newest
+    /// comes first, since only the other one is known to be on disk: were that one torn while the newest is in the page cache
+    /// alone, a power loss would leave neither.
     pub(super) fn open(
         files: &dyn Files,
         layout: &Layout,
@@ -182,16 +185,22 @@ impl Slots {
         newest: Slot,
     ) -> Result<Self, JournalFault> {
         let [a, b] = layout.slots();
-        let [in_a, _] = both;
-        let (holder, other) = if in_a.as_ref().ok() == Some(&newest) { (a, b) } else { (b, a) };
+        let [in_a, in_b] = both;
+        let holds = |slot: &Result<Slot, Damage>| slot.as_ref().ok() == Some(&newest);
+        let (first, second) = match (in_a, in_b) {
+            (Err(_), _) => (a, b),
+            (Ok(_), Err(_)) => (b, a),
+            (Ok(_), Ok(_)) if holds(in_a) => (a, b),
+            (Ok(_), Ok(_)) => (b, a),
+        };
         let bytes = newest.encode();
-        let next = OpenSlot::open(files, other)?;
-        next.write(&bytes)?;
-        next.sync()?;
-        let synced = OpenSlot::open(files, holder)?;
-        synced.write(&bytes)?;
-        synced.sync()?;
-        Ok(Self { next, synced, dirty: false, newest })
+        let first = OpenSlot::open(files, first)?;
+        first.write(&bytes)?;
+        first.sync()?;
+        let second = OpenSlot::open(files, second)?;
+        second.write(&bytes)?;
+        second.sync()?;
+        Ok(Self { next: second, synced: first, dirty: false, newest })
     }
 
     /// Makes both slots of a new journal.

@@ -1,5 +1,6 @@
 //! Killed, cut off from power, or failed by the disk at every single step.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -155,4 +156,28 @@ fn a_failed_sync_consumes_the_journal_and_nothing_is_written_after_it() {
     // The lock went with the journal, so that the same process can recover.
     let size = open(dir.path(), &options).unwrap().size;
     assert_eq!(size, log.size());
+}
+
+/// A write over other bytes may be torn by a power loss until it is synced; one over the same bytes changes nothing.
+#[test]
+fn at_every_moment_one_slot_is_on_the_disk_in_whole() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = Traced::default();
+    story(dir.path(), &disk);
+    let (mut synced, mut written) = (HashMap::new(), HashMap::new());
+    let mut in_doubt_at_an_open = 0;
+    for (at, op) in disk.ops().iter().enumerate() {
+        match op {
+            Op::Write(id, 0, bytes) if bytes.starts_with(b"CUSTSLOT") => {
+                drop(written.insert(*id, bytes.clone()))
+            }
+            Op::Sync(id) => drop(written.remove(id).map(|bytes| synced.insert(*id, bytes))),
+            Op::List(listed) if listed == dir.path() => in_doubt_at_an_open += written.len(),
+            _ => {}
+        }
+        let whole = |(id, bytes): &(&usize, &Vec<u8>)| written.get(id).is_none_or(|over| over == *bytes);
+        assert!(synced.len() < 2 || synced.iter().any(|slot| whole(&slot)), "operation {at}: {op:?}");
+    }
+    assert_eq!(synced.len(), 2);
+    assert!(in_doubt_at_an_open > 0, "a log was opened whose newest checkpoint was not synced");
 }
