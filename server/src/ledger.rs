@@ -122,6 +122,9 @@ pub enum LedgerError {
     /// The checkpoint could not be signed.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The checkpoint could not be kept.
+    #[error("the checkpoint was not kept")]
+    Keep(#[source] journal::JournalFault),
     /// The restored log cannot be read.
     #[error(transparent)]
     View(ViewError),
@@ -258,7 +261,7 @@ impl Ledger {
             Tree::open(&settings.dir, size, root, &reader, &mut |done| progress("tiles", done, size.get()))?;
         let now = settings.clock.read()?.wall;
         let checkpoint = publisher.sign(size, root, now, &tree, &reader)?;
-        keep(journal.as_mut(), &checkpoint);
+        keep(journal.as_mut(), &checkpoint)?;
         let trust = Arc::new(trust);
         let head = Head { size, root, checkpoint, trust, admin, journal: reader, tree: Arc::new(tree) };
         Ok((head, Position { journal, last, last_digest }))
@@ -372,14 +375,12 @@ impl LeafSource for Reader {
     }
 }
 
-/// Writes a checkpoint to its slot. If that fails the entries are on disk all the same, and the next
-/// checkpoint or the next start writes it again.
-pub(crate) fn keep(journal: &mut dyn Journal, checkpoint: &SignedCheckpoint) {
+/// Writes a checkpoint to its slot. If that fails the entries are on disk all the same, but a torn write behind them could
+/// take them along: nobody may be told of them before a recovery has kept it.
+pub(crate) fn keep(journal: &mut dyn Journal, checkpoint: &SignedCheckpoint) -> Result<(), LedgerError> {
     let body = checkpoint.unverified();
     let kept = KeptCheckpoint { size: body.size(), root: *body.root(), signed: checkpoint.bytes().to_vec() };
-    if let Err(error) = journal.keep_checkpoint(&kept) {
-        tracing::error!(%error, "the checkpoint was not kept");
-    }
+    journal.keep_checkpoint(&kept).map_err(LedgerError::Keep)
 }
 
 /// Compares the log with what is known of it: an older copy, or a fork, must not be written.

@@ -154,7 +154,9 @@ pub(super) fn open(error: &LedgerError, dir: &Path) -> Failure {
         LedgerError::Journal(error) => journal(error, dir),
         LedgerError::View(error) => view(error, dir),
         LedgerError::Newest(error) => newest(error, damaged),
-        LedgerError::Read(ReadError::Io { .. }) => Failure::new(Exit::Usage, error).hint(CHECK_DISK),
+        LedgerError::Read(ReadError::Io { .. }) | LedgerError::Keep(_) => {
+            Failure::new(Exit::Usage, error).hint(CHECK_DISK)
+        }
         LedgerError::Read(_)
         | LedgerError::Entry { .. }
         | LedgerError::Envelope { .. }

@@ -341,7 +341,7 @@ impl Sequencer {
         head.tree.append(&leaves);
         let trust = draft.trust();
         let checkpoint = self.publisher.sign(batch.size, batch.root, last.time, &head.tree, &head.journal)?;
-        keep(journal.as_mut(), &checkpoint);
+        keep(journal.as_mut(), &checkpoint)?;
         self.sync_at.get_or_insert_with(|| Instant::now() + SYNC_AFTER);
         self.ledger.publish(Head {
             size: batch.size,

@@ -82,6 +82,7 @@ pub(super) fn ledger(error: &LedgerError) -> Refusal {
         | LedgerError::Checkpoint(_)
         | LedgerError::Tree(_)
         | LedgerError::Publish(_)
+        | LedgerError::Keep(_)
         | LedgerError::View(_)
         | LedgerError::Newest(_)
         | LedgerError::Index(_)

@@ -201,6 +201,7 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         Index(IndexError::Empty),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
         View(ViewError::NoCheckpoint { dir: data() }),
+        Keep(fault()),
         Newest(NewestError::NothingNew { path: "kept".into(), size: size(7) }),
         Empty,
     });

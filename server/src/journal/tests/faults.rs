@@ -165,17 +165,13 @@ impl Caller<'_> {
         for work in story {
             opened = match work {
                 Append(lengths) => self.append(opened, lengths),
-                Keep => {
-                    // The sequencer goes on when this fails: the next one is kept, or the next open writes it.
-                    drop(opened.journal.keep_checkpoint(&self.meant.log.checkpoint()));
-                    opened
-                }
+                Keep if opened.journal.keep_checkpoint(&self.meant.log.checkpoint()).is_ok() => opened,
                 Sync if opened.journal.sync_checkpoint().is_ok() => opened,
                 Seal => {
                     drop(opened.journal.seal());
                     self.open()
                 }
-                Sync | Reopen => {
+                Keep | Sync | Reopen => {
                     drop(opened.journal);
                     self.open()
                 }

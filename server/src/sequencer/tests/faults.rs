@@ -56,6 +56,7 @@ async fn record(running: &Running, disk: &Traced, number: u64, told: &mut Handed
             Ok(recorded) => {
                 let head = running.ledger.head();
                 assert!(head.size.contains(recorded.index), "acknowledged and not shown");
+                disk.acknowledged(recorded.index.size_through().get());
                 match head.receipt(recorded.index) {
                     Ok(receipt) => return told.receipts.push((number, receipt)),
                     Err(error) => assert!(disk.failed() > failed, "{error}"),
@@ -84,6 +85,7 @@ async fn life(plan: &[(usize, Fails)]) -> Traced {
         told.checkpoints.push((checkpoint.size(), *checkpoint.root().as_bytes()));
     }
     running.stop_unchecked().await;
+    every_answer_is_behind_its_checkpoint(&disk.ops(), &format!("{plan:?}"));
     // The seal may have failed, too: the next open makes the log whole again.
     drop(open(&log, &Traced::default()));
     check(&log, &told, &format!("{plan:?}"));
@@ -116,6 +118,26 @@ fn check(log: &Log, held: &HandedOut, what: &str) {
     contents.dedup();
     assert_eq!(disk.kept.len(), contents.len(), "{what}: a content is there twice");
     assert_eq!(u64::try_from(contents.len()).unwrap(), ENVELOPES + 1, "{what}");
+}
+
+/// Before anybody is told of an entry, a checkpoint that covers it was written to its slot without an error.
+fn every_answer_is_behind_its_checkpoint(ops: &[Op], what: &str) {
+    let mut kept = 0;
+    for (at, op) in ops.iter().enumerate() {
+        match op {
+            Op::Write(_, 0, bytes) if !matches!(ops.get(at + 1), Some(Op::Failed(_))) => {
+                kept = kept.max(slot_size(bytes).unwrap_or(0));
+            }
+            Op::Acknowledged(size) => assert!(*size <= kept, "{what}: {size} acknowledged, {kept} kept"),
+            _ => {}
+        }
+    }
+}
+
+/// Returns the tree size of a slot, if these are the bytes of one (docs/format.md, "Slot").
+fn slot_size(bytes: &[u8]) -> Option<u64> {
+    let size = bytes.get(24..32)?.try_into().ok()?;
+    bytes.starts_with(b"CUSTSLOT").then(|| u64::from_be_bytes(size))
 }
 
 fn failures(kinds: &[Kind], first: usize) -> Vec<(usize, Fails)> {

@@ -98,6 +98,11 @@ fn every_error_is_told_in_these_words() {
         Index(IndexError::Empty),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
         View(crate::journal::ViewError::NoCheckpoint { dir: "/srv/custody".into() }),
+        Keep(crate::journal::JournalFault {
+            doing: "write",
+            path: "checkpoint-a".into(),
+            source: std::io::ErrorKind::Other.into(),
+        }),
         Newest(crate::newest::NewestError::NothingNew { path: "kept".into(), size: size(7) }),
         Empty,
     });
