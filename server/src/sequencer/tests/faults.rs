@@ -180,3 +180,29 @@ async fn a_kept_checkpoint_that_cannot_be_synced_makes_the_log_recover_before_it
     let next = ops[failed + 1..].iter().find(|op| op.writes() || matches!(op, Op::List(_)));
     assert!(matches!(next, Some(Op::List(dir)) if dir == log.dir.path()), "{next:?}");
 }
+
+#[tokio::test]
+async fn the_checkpoint_that_a_recovery_kept_is_synced_on_a_quiet_log_too() {
+    let disk = Traced::default();
+    let log = Log::with_options(&options(&disk));
+    let (_ledger, mut sequencer, _stop) = open(&log, &disk);
+    sequencer.sync_at = Some(Instant::now());
+    sequencer.keep_time();
+    assert_eq!(sequencer.sync_at, None, "all is synced");
+    // As after a write whose outcome is unknown.
+    sequencer.position = None;
+    sequencer.recover_at = Instant::now();
+    sequencer.recover_in_time();
+    assert!(sequencer.position.is_some(), "it recovered");
+    let ops = disk.ops();
+    let slot = ops.iter().rev().find_map(|op| match op {
+        Op::Write(id, 0, bytes) if slot_size(bytes).is_some() => Some(*id),
+        _ => None,
+    });
+    let due = sequencer.sync_at.expect("a sync is due");
+    assert!(due <= Instant::now() + SYNC_AFTER);
+    sequencer.sync_at = Some(Instant::now());
+    sequencer.keep_time();
+    let synced = disk.ops().split_off(ops.len());
+    assert!(synced.iter().any(|op| matches!(op, Op::Sync(id) if Some(*id) == slot)), "{synced:?}");
+}
