@@ -15,3 +15,4 @@ mod double;
 mod lies;
 mod messages;
 mod questions;
+mod running;

@@ -1,11 +1,13 @@
 //! The chain as people read it: one line a step, at most 80 columns.
 
+mod deployments;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use anstyle::{AnsiColor, Style};
 use custody_client::freshness::Freshness;
-use custody_client::{Checked, Ledger, Level};
+use custody_client::{Ledger, Level};
 use custody_evidence::admission::SignerStatus;
 use custody_evidence::fact::{EdgeKind, Node, NodeKind, Stage};
 use custody_log::{LeafIndex, Timestamp};
@@ -57,7 +59,7 @@ fn lines(chain: &Chain, stage: Stage, now: Timestamp) -> Vec<Line> {
         Stage::Sbom | Stage::Scan => documents(chain, stage, now),
         Stage::Approval => approvals(chain),
         Stage::Promotion => promotions(chain),
-        Stage::Deployment => deployments(chain),
+        Stage::Deployment => deployments::deployments(chain),
         Stage::Other => others(chain),
     }
 }
@@ -315,48 +317,6 @@ fn promotions(chain: &Chain) -> Vec<Line> {
         Line::new(format!("to {}  {time}", to.join(", ")), signer(chain, entry), &edges)
     };
     groups(chain, of_stage, |edge| edge.entry).into_iter().map(line).collect()
-}
-
-fn deployments(chain: &Chain) -> Vec<Line> {
-    let of_stage = |edge: &CheckedEdge| edge.stage == Stage::Deployment;
-    let place = |edge: &CheckedEdge| (edge.edge.to.clone(), workload(chain, edge.entry));
-    let line = |((environment, workload), edges): ((Node, String), Vec<&CheckedEdge>)| {
-        if edges.iter().any(|edge| !edge.verified) {
-            return unread_deployments(&environment, &edges);
-        }
-        // The latest by when it happened says what holds; the same time, the later entry.
-        let last = edges.iter().max_by_key(|edge| (edge.time, edge.entry));
-        let runs = last.is_some_and(|edge| edge.edge.kind == EdgeKind::RunsIn);
-        let time = last.map_or_else(String::new, |edge| minute(edge.time));
-        let word = if runs { "since" } else { "until" };
-        let what = format!("{}{workload}  {word} {time}", environment.id());
-        let mut line = Line::new(what, if runs { "LIVE" } else { "stopped" }.to_owned(), &edges);
-        line.live = runs;
-        line
-    };
-    groups(chain, of_stage, place).into_iter().map(line).collect()
-}
-
-/// Which workload started or stopped stands in statements that were not read, so what runs now is not known.
-fn unread_deployments(environment: &Node, edges: &[&CheckedEdge]) -> Line {
-    let starts = edges.iter().filter(|edge| edge.edge.kind == EdgeKind::RunsIn).count();
-    let stops = edges.len().saturating_sub(starts);
-    let what = format!("{}  starts: {starts}, stops: {stops}", environment.id());
-    Line::new(what, "--verify full tells".to_owned(), edges)
-}
-
-/// The cluster and workload that a checked deployment names.
-fn workload(chain: &Chain, entry: LeafIndex) -> String {
-    use custody_evidence::predicate::{CustodyPredicate as _, Deployment};
-    let deployment = chain
-        .entries
-        .get(&entry)
-        .and_then(Checked::verified)
-        .and_then(|verified| Deployment::decode(verified.statement().predicate_bytes()?).ok());
-    let Some(deployment) = deployment else { return String::new() };
-    let cluster = deployment.cluster.map_or_else(String::new, |cluster| format!("/{}", cluster.as_str()));
-    let workload = deployment.workload.map_or_else(String::new, |workload| format!(" {}", workload.as_str()));
-    format!("{cluster}{workload}")
 }
 
 fn others(chain: &Chain) -> Vec<Line> {

@@ -1,10 +1,11 @@
 //! The services of the lying server.
 
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::dsse::Envelope;
-use custody_evidence::fact::{Field, Node, NodeKind, Term, chain};
+use custody_evidence::fact::{self, Facts, Field, Node, NodeKind, Term, chain};
 use custody_log::{LeafIndex, TreeSize};
 use custody_wire::convert::{hashes_to_wire, node, node_to_wire};
 use custody_wire::v1::get_entries_response::Part;
@@ -268,7 +269,7 @@ impl query_server::Query for Service {
             }
             let ends = facts.iter().flat_map(|facts| &facts.edges).flat_map(|edge| [&edge.from, &edge.to]);
             let is = |node: &&Node| node.id() == text || node.id().ends_with(&format!("@{text}"));
-            ends.filter(is).cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+            ends.filter(is).cloned().collect::<BTreeSet<_>>().into_iter().collect()
         };
         let nodes = request.things.iter().flat_map(named).map(|node| node_to_wire(&node, None)).collect();
         Ok(Response::new(ResolveResponse { nodes, as_of: Some(self.as_of(&log, request.at)) }))
@@ -283,7 +284,7 @@ impl query_server::Query for Service {
             .iter()
             .map(|asked| Term::parse(asked.field.parse::<Field>().unwrap(), &asked.value).unwrap())
             .collect();
-        let meets = |index: usize, facts: &custody_evidence::fact::Facts| {
+        let meets = |index: usize, facts: &Facts| {
             let record = AdmissionRecord::decode(&log.stored[index].record).unwrap();
             let mut terms = facts.terms();
             let signers = record.verified_identities();
@@ -313,27 +314,27 @@ impl query_server::Query for Service {
         let about = node("node", request.node.as_ref().unwrap()).unwrap();
         let (mut nodes, mut edges) = (vec![node_to_wire(&about, None)], Vec::new());
         let size = if request.at == 0 { log.size().get() } else { request.at };
-        for (entry, facts) in log.facts().iter().enumerate().take(usize::try_from(size).unwrap()) {
-            let all = self.lies(Lie::UnrelatedEdges);
-            let shown = |edge: &&custody_evidence::fact::Edge| {
-                let step = chain::step(&about, chain::Role::Traced, edge);
-                (edge.from == about || edge.to == about)
-                    && !matches!(step, chain::Step::Skip | chain::Step::Count)
-            };
-            for edge in facts.edges.iter().filter(|edge| all || shown(edge)) {
-                nodes.extend(
-                    [&edge.from, &edge.to]
-                        .map(|node| node_to_wire(node, facts.labels.get(node).map(String::as_str))),
-                );
-                edges.push(Edge {
-                    from: Some(node_to_wire(&edge.from, None)),
-                    to: Some(node_to_wire(&edge.to, None)),
-                    kind: edge.kind.to_string(),
-                    entry: entry as u64,
-                    status: "claimed".to_owned(),
-                    claimed_micros: facts.happened.map_or(0, custody_log::Timestamp::as_micros),
-                });
-            }
+        let facts: Vec<Facts> = log.facts().into_iter().take(usize::try_from(size).unwrap()).collect();
+        let shown = if self.lies(Lie::UnrelatedEdges) {
+            let all = facts.iter().enumerate();
+            all.flat_map(|(entry, facts)| facts.edges.iter().map(move |edge| (entry, edge))).collect()
+        } else {
+            walk(&about, request.depth, &facts)
+        };
+        for (entry, edge) in shown {
+            let facts = &facts[entry];
+            nodes.extend(
+                [&edge.from, &edge.to]
+                    .map(|node| node_to_wire(node, facts.labels.get(node).map(String::as_str))),
+            );
+            edges.push(Edge {
+                from: Some(node_to_wire(&edge.from, None)),
+                to: Some(node_to_wire(&edge.to, None)),
+                kind: edge.kind.to_string(),
+                entry: entry as u64,
+                status: "claimed".to_owned(),
+                claimed_micros: facts.happened.map_or(0, custody_log::Timestamp::as_micros),
+            });
         }
         if self.lies(Lie::ForgedEdge) {
             let mallory = Node::named(NodeKind::Identity, "mallory").unwrap();
@@ -353,6 +354,33 @@ impl query_server::Query for Service {
             truncated: false,
         }))
     }
+}
+
+type Shown<'f> = BTreeSet<(usize, &'f fact::Edge)>;
+
+/// The edges of the chain around a node, each with its entry, in the order of the entries.
+fn walk<'f>(about: &Node, depth: u32, facts: &'f [Facts]) -> Shown<'f> {
+    let depth = if depth == 0 { u32::MAX } else { depth };
+    let (mut shown, mut walked) = (Shown::new(), BTreeSet::new());
+    let mut queue = VecDeque::from([(about.clone(), chain::Role::Traced, depth)]);
+    while let Some((node, role, depth)) = queue.pop_front() {
+        if depth == 0 || !walked.insert((node.clone(), role)) {
+            continue;
+        }
+        let edges =
+            facts.iter().enumerate().flat_map(|(entry, facts)| facts.edges.iter().map(move |e| (entry, e)));
+        for (entry, edge) in edges.filter(|(_, edge)| edge.from == node || edge.to == node) {
+            let step = chain::step(&node, role, edge);
+            if !matches!(step, chain::Step::Skip | chain::Step::Count) {
+                shown.insert((entry, edge));
+            }
+            if let chain::Step::Walk(role) = step {
+                let other = if edge.from == node { &edge.to } else { &edge.from };
+                queue.push_back((other.clone(), role, depth - 1));
+            }
+        }
+    }
+    shown
 }
 
 #[tonic::async_trait]
