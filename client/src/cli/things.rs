@@ -124,10 +124,7 @@ fn same_thing(one: &Node, other: &Node) -> bool {
 fn is_package(id: &str, asked: &Purl) -> bool {
     let Ok(found) = id.parse::<Purl>() else { return false };
     let qualified = asked.as_str().contains(['?', '#']);
-    found == *asked
-        || (!qualified
-            && found.versionless() == asked.versionless()
-            && (asked.version().is_none() || found.version() == asked.version()))
+    found == *asked || (!qualified && asked.includes(&found))
 }
 
 impl Asked {

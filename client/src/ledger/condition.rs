@@ -11,21 +11,20 @@ use crate::check::Checked;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     term: Term,
-    /// What the server is asked for: the term's value; a package with its version, which the term lacks.
-    sent: String,
+    /// The package with its version, which the term lacks: it is what the server is asked for.
+    package: Option<Purl>,
 }
 
 impl From<Term> for Condition {
     fn from(term: Term) -> Self {
-        let sent = term.value().to_owned();
-        Self { term, sent }
+        Self { term, package: None }
     }
 }
 
 impl Condition {
     /// Returns the condition that a statement names this package: this version of it, or any if none is given.
     pub fn component(purl: &Purl) -> Result<Self, TermError> {
-        Ok(Self { term: Term::parse(Field::Component, purl.as_str())?, sent: purl.to_string() })
+        Ok(Self { term: Term::parse(Field::Component, purl.as_str())?, package: Some(purl.clone()) })
     }
 
     /// Returns the condition that an entry is about a node: that the digest is a subject of it, or else that it names
@@ -47,7 +46,7 @@ impl Condition {
     /// Returns the value that is asked for.
     #[must_use]
     pub fn value(&self) -> &str {
-        &self.sent
+        self.package.as_ref().map_or(self.term.value(), Purl::as_str)
     }
 
     /// Whether the admission record alone says if an entry meets it; else its statement must be read.
@@ -61,6 +60,9 @@ impl Condition {
     pub fn is_met_by(&self, entry: &Checked) -> Option<bool> {
         let record = entry.logged().record();
         let value = self.term.value();
+        if let Some(package) = &self.package {
+            return Some(entry.verified()?.facts().name_package(package));
+        }
         Some(match self.field() {
             Field::Predicate => record.predicate_type == value,
             Field::Subject => record.subjects.iter().any(|subject| subject == value),
@@ -69,11 +71,6 @@ impl Condition {
                 .submitter
                 .as_ref()
                 .is_some_and(|claims| format!("{}#{}", claims.issuer, claims.token_subject) == value),
-            Field::Component if self.sent != value => {
-                let nodes = entry.verified()?.facts().edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
-                let qualified = format!("{}?", self.sent);
-                nodes.map(Node::id).any(|id| id == self.sent || id.starts_with(&qualified))
-            }
             _ => entry.verified()?.facts().terms().contains(&self.term),
         })
     }
@@ -82,6 +79,6 @@ impl Condition {
 /// Writes `<field> <value>`.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.field(), self.sent)
+        write!(f, "{} {}", self.field(), self.value())
     }
 }

@@ -98,6 +98,38 @@ async fn a_subject_is_found_whatever_it_is() {
     assert_eq!(indexes(&found), [2, 1]);
 }
 
+/// Packages are compared as the server compares them: a version is found in whatever form it is listed.
+#[tokio::test]
+async fn a_package_is_found_with_qualifiers_and_subpath_and_no_other_version_is_believed() {
+    let listed = [
+        "pkg:golang/example.com/net@1.4.0#http2",
+        "pkg:golang/example.com/net@1.4.0?os=linux",
+        "pkg:golang/example.com/net@1.4.0",
+    ];
+    for package in listed {
+        let mut log = Log::new();
+        log.append_about(
+            "https://cyclonedx.org/bom",
+            &[sha256()],
+            &BILL.replace("pkg:npm/axios@1.14.1", package),
+        );
+        let (server, dir) = start(log).await;
+        for asked in ["pkg:golang/example.com/net", "pkg:golang/example.com/net@1.4.0", package] {
+            let found = json(&server, &dir, &["find", "--component", asked]).await;
+            assert_eq!(indexes(&found), [1], "{asked} in {package}");
+        }
+        server.lie(Lie::OnlyFirst);
+        for other in [
+            "pkg:golang/example.com/net@1.4",
+            "pkg:golang/example.com/net@1.4.00#http2",
+            "pkg:golang/net@1.4.0",
+        ] {
+            let run = server.custody(dir.path(), &["find", "--component", other]).await;
+            assert_eq!(run.code, 1, "{other} in {package}: {run:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn pages_of_a_file_leave_nothing_out_and_repeat_nothing() {
     let (server, dir) = start(sample()).await;

@@ -65,6 +65,14 @@ impl Purl {
         self.version.as_deref()
     }
 
+    /// Whether a package is one of those that this names: the same type, namespace and name and, where this has a
+    /// version, the same version. Qualifiers and subpath are not compared: whoever asks for a version means it with
+    /// each architecture, distribution and folder.
+    #[must_use]
+    pub fn includes(&self, package: &Self) -> bool {
+        package.versionless == self.versionless && (self.version.is_none() || package.version == self.version)
+    }
+
     /// Returns the package type, such as `npm`: what says how versions are ordered.
     #[must_use]
     pub fn package_type(&self) -> &str {
@@ -147,6 +155,34 @@ mod tests {
         let purl: Purl = "pkg:deb/debian/curl@7.50.3-1?arch=i386&distro=jessie#sub".parse().unwrap();
         assert_eq!(purl.versionless(), "pkg:deb/debian/curl");
         assert_eq!((purl.version(), purl.package_type()), (Some("7.50.3-1"), "deb"));
+    }
+
+    #[test]
+    fn a_package_is_included_by_its_version_and_by_no_version_whatever_else_it_names() {
+        let asked = |text: &str, package: &str| {
+            text.parse::<Purl>().unwrap().includes(&package.parse::<Purl>().unwrap())
+        };
+        for package in [
+            "pkg:golang/example.com/net@1.4.0",
+            "pkg:golang/example.com/net@1.4.0#http2",
+            "pkg:golang/example.com/net@1.4.0?os=linux",
+            "pkg:golang/example.com/net@1.4.0?os=linux#http2",
+        ] {
+            assert!(asked("pkg:golang/example.com/net@1.4.0", package), "{package}");
+            assert!(asked("pkg:golang/example.com/net@1.4.0?os=windows#html", package), "{package}");
+            assert!(asked("pkg:golang/example.com/net", package), "{package}");
+        }
+        for other in [
+            "pkg:golang/example.com/net",
+            "pkg:golang/example.com/net@1.4.01",
+            "pkg:golang/example.com/net@1.4.0-rc1",
+            "pkg:golang/example.com/net%23http2@1.4.0",
+            "pkg:golang/example.com/net/http2@1.4.0",
+            "pkg:golang/example.org/net@1.4.0",
+            "pkg:npm/net@1.4.0",
+        ] {
+            assert!(!asked("pkg:golang/example.com/net@1.4.0", other), "{other}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use custody_evidence::fact::{Field, Node, NodeKind, Term, TermError};
+use custody_evidence::fact::{Field, Term, TermError};
 use custody_evidence::purl::Purl;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
@@ -29,11 +29,11 @@ const ENVELOPE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Looks at the lists of terms that one question may take: at about 5 us each, one second.
 const STEPS_MAX: usize = 200_000;
 
-/// One condition: an entry has this term, and for a package also this version.
+/// One condition: an entry has this term, and for a package with a version also that version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     term: Term,
-    version: Option<String>,
+    package: Option<Purl>,
 }
 
 /// A question.
@@ -73,16 +73,13 @@ impl Condition {
     /// Reads a condition as a person writes it.
     pub fn parse(field: &str, value: &str) -> Result<Self, QueryError> {
         let field: Field = field.parse()?;
-        let version = if field == Field::Component { version(value)? } else { None };
-        Ok(Self { term: Term::parse(field, value)?, version })
+        let package = if field == Field::Component { versioned(value)? } else { None };
+        Ok(Self { term: Term::parse(field, value)?, package })
     }
 
     fn holds(&self, reading: &Reading) -> bool {
-        let has_version = |version: &str| {
-            components(reading)
-                .any(|purl| purl.versionless() == self.term.value() && purl.version() == Some(version))
-        };
-        reading.terms.contains(&self.term) && self.version.as_deref().is_none_or(has_version)
+        let names = |package: &Purl| reading.facts.name_package(package);
+        reading.terms.contains(&self.term) && self.package.as_ref().is_none_or(names)
     }
 }
 
@@ -157,20 +154,15 @@ fn size_before(index: LeafIndex) -> TreeSize {
     TreeSize::new(index.get()).unwrap_or(TreeSize::ZERO)
 }
 
-fn components(reading: &Reading) -> impl Iterator<Item = Purl> {
-    let nodes = reading.facts.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
-    nodes.filter(|node: &&Node| node.kind() == NodeKind::Component).filter_map(|node| node.id().parse().ok())
-}
-
-/// The version that a package is searched with; none without one. Ranges (`@>=1.2 <2`) have an order of
-/// versions, which is not known here.
-fn version(text: &str) -> Result<Option<String>, QueryError> {
+/// The package that is searched, if it has a version: without one its term says enough. Ranges (`@>=1.2 <2`) have an
+/// order of versions, which is not known here.
+fn versioned(text: &str) -> Result<Option<Purl>, QueryError> {
     let after = text.split(['?', '#']).next().and_then(|text| text.rsplit_once('@')).map(|(_, after)| after);
     if let Some(found) = after.filter(|after| after.starts_with(['<', '>', '=', '^', '~', '!', '*'])) {
         return Err(QueryError::VersionRange { found: found.chars().take(80).collect() });
     }
     let purl: Purl = text.trim().parse().map_err(TermError::from)?;
-    Ok(purl.version().map(str::to_owned))
+    Ok(Some(purl).filter(|purl| purl.version().is_some()))
 }
 
 #[cfg(test)]

@@ -196,12 +196,8 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
         let exact = Node::component(purl);
         let mut nodes = Nodes::new();
         let complete = self.look(&Term::parse(Field::Component, purl.as_str())?, |reading| {
-            let same = |found: &Purl| {
-                found.versionless() == purl.versionless()
-                    && (purl.version().is_none() || found.version() == purl.version())
-            };
             let components = ends(reading).filter(|node| node.kind() == NodeKind::Component);
-            let fit = components.filter(|node| node.id().parse().is_ok_and(|found| same(&found)));
+            let fit = components.filter(|node| node.id().parse().is_ok_and(|found| purl.includes(&found)));
             nodes.extend(fit.cloned());
             !nodes.contains(&exact) && nodes.len() <= NODES_MAX
         })?;
