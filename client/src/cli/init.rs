@@ -63,16 +63,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     // Nothing is believed by this: the pin decides, and it is confirmed before the configuration is written.
     let mut ledger = Ledger::open(options).await?;
     tell(&mut ledger, context);
-    if given.is_none() {
-        describe(&ledger, &shown, context);
-        if !context.output.ask("Is this the log that its operator named to you?") {
-            // What was known of this log before stays; what came from this server goes.
-            if !was_known {
-                memory.forget().map_err(custody_client::LedgerError::from)?;
-            }
-            return Err(Failure::no("not_confirmed", "not confirmed: the log was not pinned")
-                .hint("ask the log's operator for the pin, and give it with --trust"));
+    let question = "Is this the log that its operator named to you?";
+    if given.is_none() && !context.output.ask(&described(&ledger, &shown), question) {
+        // What was known of this log before stays; what came from this server goes.
+        if !was_known {
+            memory.forget().map_err(custody_client::LedgerError::from)?;
         }
+        return Err(Failure::no("not_confirmed", "not confirmed: the log was not pinned")
+            .hint("ask the log's operator for the pin, and give it with --trust"));
     }
     let config = context.settings.config_file()?.to_owned();
     write_config(&config, server, &shown, args.key.as_deref())?;
@@ -90,17 +88,16 @@ fn usable(key: &str, context: &Context) -> Result<(), Failure> {
     chosen.map(drop).map_err(|error| super::key::failure(&error))
 }
 
-fn describe(ledger: &Ledger, pin: &Pin, context: &Context) {
-    let document = ledger.trust().versions().first().map(|version| version.state.document());
-    context.output.note(format!("log    {}", escape_line(pin.origin.as_str())));
-    context.output.note(format!("pin    {}", escape_line(&pin.to_string())));
-    if let Some(document) = document {
-        let root = document.role(custody_evidence::trust::RoleName::Root);
-        context.output.note(format!("root   {} of these keys administer it:", root.threshold));
-        for key in &root.keys {
-            context.output.note(format!("       key:{key}"));
-        }
+/// Returns what a person compares with what the log's operator told them.
+fn described(ledger: &Ledger, pin: &Pin) -> String {
+    let origin = escape_line(pin.origin.as_str());
+    let mut lines = vec![format!("log    {origin}"), format!("pin    {}", escape_line(&pin.to_string()))];
+    if let Some(first) = ledger.trust().versions().first() {
+        let root = first.state.document().role(custody_evidence::trust::RoleName::Root);
+        lines.push(format!("root   {} of these keys administer it:", root.threshold));
+        lines.extend(root.keys.iter().map(|key| format!("       key:{key}")));
     }
+    lines.join("\n")
 }
 
 fn report(ledger: &Ledger, pin: &Pin, config: &Path, context: &Context) -> Result<(), Failure> {

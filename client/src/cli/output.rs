@@ -101,9 +101,10 @@ impl Output {
         }
     }
 
-    /// Asks on stderr and reads one line; true for `y` or `yes` only. The caller asked [`Self::can_ask`].
-    pub(crate) fn ask(self, question: &str) -> bool {
-        self.stderr(&format!("{} [y/N] ", escape(question)));
+    /// Shows what a question is about, with `--quiet` too, asks it on stderr, and reads one line; true for `y` or `yes`
+    /// only. The caller asked [`Self::can_ask`].
+    pub(crate) fn ask(self, about: &str, question: &str) -> bool {
+        self.stderr(&format!("{}\n{} [y/N] ", escape(about), escape(question)));
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")

@@ -16,3 +16,4 @@ mod lies;
 mod messages;
 mod questions;
 mod running;
+mod terminal;

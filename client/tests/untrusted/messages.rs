@@ -414,35 +414,3 @@ async fn the_only_administrator_can_be_replaced() {
     let args = [&sign("./old.pem")[..], &["--state-dir", alone.path().to_str().unwrap()]].concat();
     run_cases(&server, dir.path(), &[case("trust_sign_unknown_root", 0, &args)]).await;
 }
-
-#[tokio::test]
-async fn a_log_that_is_not_confirmed_leaves_nothing_behind() {
-    let server = Server::start(sample()).await;
-    let dir = tempfile::tempdir().unwrap();
-    let answered = |answer: &'static str| {
-        let (path, url) = (dir.path().to_owned(), server.url());
-        tokio::task::spawn_blocking(move || {
-            // `script` gives the command a terminal.
-            let typed = format!("{} init --server {url}", env!("CARGO_BIN_EXE_custody"));
-            let mut command = std::process::Command::new("script");
-            command.args(["--quiet", "--return", "--command", &typed, "/dev/null"]);
-            command.env("HOME", &path).env("CUSTODY_STATE_DIR", path.join("state")).current_dir(&path);
-            command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-            let mut child = command.spawn()?;
-            std::io::Write::write_all(&mut child.stdin.take().unwrap(), answer.as_bytes())?;
-            child.wait_with_output()
-        })
-    };
-    let refused = match answered("no\n").await.unwrap() {
-        Ok(output) => output,
-        Err(error) => return println!("skipped: no script(1) to make a terminal: {error}"),
-    };
-    let said = String::from_utf8_lossy(&refused.stdout).into_owned();
-    assert_eq!(refused.status.code(), Some(1), "{said}");
-    assert!(said.contains("the log was not pinned"), "{said}");
-    let kept = |folder: &str| std::fs::read_dir(dir.path().join(folder)).map_or(0, Iterator::count);
-    assert_eq!((kept("state"), kept(".config/custody")), (0, 0), "{said}");
-    let pinned = answered("yes\n").await.unwrap().unwrap();
-    assert_eq!(pinned.status.code(), Some(0), "{}", String::from_utf8_lossy(&pinned.stdout));
-    assert_eq!((kept("state"), kept(".config/custody")), (1, 1));
-}

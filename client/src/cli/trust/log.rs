@@ -7,7 +7,7 @@ use custody_evidence::dsse::{SignatureVerdict, verify_signatures};
 use custody_evidence::key::PublicKey;
 use serde_json::json;
 
-use super::show::changes;
+use super::lines::changes;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session;

@@ -1,5 +1,6 @@
 //! `custody trust`: the trust document, its versions, and how administrators change it.
 
+mod lines;
 mod log;
 mod propose;
 mod show;

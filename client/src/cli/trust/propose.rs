@@ -9,7 +9,7 @@ use custody_evidence::key::PublicKey;
 use custody_evidence::trust::{RoleName, TrustDocument, TrustMembers, WriterRule, statement_of};
 use serde_json::json;
 
-use super::show::changes;
+use super::lines::changes;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::file;

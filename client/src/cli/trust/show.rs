@@ -5,12 +5,11 @@ use std::path::PathBuf;
 
 use custody_client::Trust;
 use custody_client::memory::replace;
-use custody_evidence::trust::{About, Role, RoleName, TrustDocument, WriterRule};
 use serde_json::{Value, json};
 
+use super::lines::summary;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::escape_line;
 use crate::cli::session;
 
 #[derive(Debug, clap::Args)]
@@ -70,83 +69,4 @@ fn text(trust: &Trust) -> String {
         trust.complete_to()
     );
     out
-}
-
-/// Returns what a document says, line by line: what it is about, and what it says of it.
-pub(super) fn summary(document: &TrustDocument) -> Vec<(&'static str, String)> {
-    let members = document.members();
-    let mut lines = vec![("expires", members.expires.to_string())];
-    for key in &members.log_keys {
-        let until = key.until_size.map_or_else(|| "on".to_owned(), |size| format!("to {size}"));
-        lines.push(("log key", format!("{}  from tree size {} {until}", key.vkey, key.from_size)));
-    }
-    lines.extend(members.freshness_keys.iter().map(|key| ("freshness", key.to_string())));
-    lines.extend(members.witnesses.iter().map(|key| ("witness", key.to_string())));
-    if let Some(before) = &members.predecessor {
-        lines.push(("continues", format!("{} from size {}, {}", before.origin, before.size, before.root)));
-    }
-    for name in [RoleName::Root, RoleName::Rules, RoleName::Responder] {
-        lines.push((name.as_str(), role(document.role(name))));
-    }
-    lines.extend(document.writers().iter().map(|rule| ("writer", writer(rule))));
-    for person in &members.people {
-        lines.push(("person", format!("{}  {} keys", escape_line(&person.name), person.keys.len())));
-    }
-    lines
-}
-
-fn role(role: &Role) -> String {
-    let keys: Vec<String> = role.keys.iter().map(|key| format!("key:{key}")).collect();
-    format!("{} of {}", role.threshold, keys.join(" "))
-}
-
-pub(super) fn writer(rule: &WriterRule) -> String {
-    let about = match &rule.about {
-        About::Anything => "anything".to_owned(),
-        About::OwnBuilds => "own builds".to_owned(),
-        About::Namespace(namespace) => format!("namespace {}", escape_line(namespace)),
-    };
-    let keys: Vec<String> = rule.keys.iter().map(|key| format!("key:{key}")).collect();
-    format!(
-        "{}  {}  about {about}, {}  {}",
-        escape_line(&rule.name),
-        escape_line(&rule.predicates.join(" ")),
-        rule.authority,
-        keys.join(" ")
-    )
-}
-
-/// Returns the differences between two versions that an administrator must see before signing.
-pub(super) fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
-    let mut changes = Vec::new();
-    for name in [RoleName::Root, RoleName::Rules, RoleName::Responder] {
-        if before.role(name) != after.role(name) {
-            changes.push(format!("{name}: {} -> {}", role(before.role(name)), role(after.role(name))));
-        }
-    }
-    let (old, new) = (before.writers(), after.writers());
-    changes.extend(
-        old.iter().filter(|rule| !new.contains(rule)).map(|rule| format!("- writer {}", writer(rule))),
-    );
-    changes.extend(
-        new.iter().filter(|rule| !old.contains(rule)).map(|rule| format!("+ writer {}", writer(rule))),
-    );
-    let (old, new) = (before.members(), after.members());
-    let mut differs = |name: &str, differs: bool| {
-        if differs {
-            changes.push(format!("{name} changed"));
-        }
-    };
-    differs("log keys", old.log_keys != new.log_keys);
-    differs("freshness keys", old.freshness_keys != new.freshness_keys);
-    differs("people", old.people != new.people);
-    differs("issuers", old.issuers != new.issuers);
-    differs("trusted roots", old.trusted_roots != new.trusted_roots);
-    differs("witnesses", old.witnesses != new.witnesses);
-    differs("predecessor", old.predecessor != new.predecessor);
-    differs("successor", old.successor != new.successor);
-    if old.expires != new.expires {
-        changes.push(format!("expires: {} -> {}", old.expires, new.expires));
-    }
-    changes
 }

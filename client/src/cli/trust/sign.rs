@@ -14,7 +14,7 @@ use custody_evidence::trust::{RoleName, TrustDocument};
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use serde_json::json;
 
-use super::show::{changes, summary};
+use super::lines::{changes, summary};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::file;
@@ -43,8 +43,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let before = remembered(&proposed.document, context);
     let before = before.as_ref().map(|trust| trust.current().state.document());
     check_role(&proposed.document, before, &chosen.key, context)?;
-    describe(&proposed.document, before, context);
-    confirm(args, context)?;
+    confirm(args, &described(&proposed.document, before), context)?;
     let envelope = proposed.sign(&chosen.key)?;
     let own = Signed::by_root_of(&proposed.document, &envelope);
     // While the root role stays the same, both thresholds are one.
@@ -91,16 +90,18 @@ impl fmt::Display for Signed {
     }
 }
 
-/// Asks the administrator. A script cannot read what it signs, so it must say that somebody did.
-fn confirm(args: &Args, context: &Context) -> Result<(), Failure> {
+/// Asks the administrator, who is shown what is signed. A script cannot read it, so it must say that somebody did.
+fn confirm(args: &Args, signed: &str, context: &Context) -> Result<(), Failure> {
     if args.yes {
+        context.output.note(signed);
         return Ok(());
     }
     if !crate::cli::output::Output::can_ask() {
+        context.output.note(signed);
         return Err(Failure::usage("not_confirmed", "not signed: there is no terminal to confirm it at")
             .hint("read the document, then give --yes"));
     }
-    if context.output.ask("Sign this?") {
+    if context.output.ask(signed, "Sign this?") {
         return Ok(());
     }
     Err(Failure::no("not_confirmed", "not confirmed: the document was not signed")
@@ -197,20 +198,16 @@ fn remembered(document: &TrustDocument, context: &Context) -> Option<Trust> {
     (trust.current().state.document().origin() == document.origin()).then_some(trust)
 }
 
-/// Says what is signed: what changes against the version that this machine remembers, or all of it.
-fn describe(document: &TrustDocument, before: Option<&TrustDocument>, context: &Context) {
-    let members = document.members();
-    context.output.note(format!("trust document of {}, version {}", members.origin, document.version()));
-    match before {
-        Some(before) => {
-            for change in changes(before, document) {
-                context.output.note(format!("  {change}"));
-            }
-        }
-        None => {
-            for (name, value) in summary(document) {
-                context.output.note(format!("  {name:<10} {value}"));
-            }
-        }
-    }
+/// Returns what is signed: what changes against the version that this machine remembers, or all of it.
+fn described(document: &TrustDocument, before: Option<&TrustDocument>) -> String {
+    let against =
+        before.map_or_else(String::new, |before| format!("; changes against version {}:", before.version()));
+    let lines: Vec<String> = if let Some(before) = before {
+        changes(before, document)
+    } else {
+        summary(document).into_iter().map(|(name, value)| format!("{name:<10} {value}")).collect()
+    };
+    let lines = if lines.is_empty() { vec!["none".to_owned()] } else { lines };
+    let (origin, version) = (document.origin(), document.version());
+    format!("trust document of {origin}, version {version}{against}\n  {}", lines.join("\n  "))
 }

@@ -1,0 +1,172 @@
+//! What a trust document says, line by line, and how two versions differ.
+//!
+//! An administrator signs what these lines show, so every member has its lines, with its values: what has none could
+//! be changed unseen.
+
+use custody_evidence::key::KeyId;
+use custody_evidence::trust::{
+    About, IdentityPattern, LogKey, Person, Role, TrustDocument, TrustMembers, WriterRule,
+};
+
+use crate::cli::output::escape_line;
+
+/// One member of a document.
+struct Member {
+    /// What its lines are about, in at most 10 columns.
+    name: &'static str,
+    /// A line for each item; one for a member that has one value, none for a value that is not there.
+    lines: Vec<String>,
+    /// Whether there is always one value, so that a change of it is one line: from what, to what.
+    single: bool,
+}
+
+/// Returns what a document says, line by line: what it is about, and what it says of it.
+pub(super) fn summary(document: &TrustDocument) -> Vec<(&'static str, String)> {
+    let lines = |member: Member| member.lines.into_iter().map(move |line| (member.name, line));
+    members(document)
+        .into_iter()
+        .filter(|member| ![LOG, KEYS].contains(&member.name))
+        .flat_map(lines)
+        .collect()
+}
+
+/// Returns the differences between two versions, each with what was and what will be: `-` is left out, `+` is added.
+pub(super) fn changes(before: &TrustDocument, after: &TrustDocument) -> Vec<String> {
+    let mut changes: Vec<String> = Vec::new();
+    for (old, new) in members(before).iter().zip(&members(after)) {
+        let named = |line: &String| {
+            changes.iter().any(|change| line.split(' ').next_back().is_some_and(|id| change.contains(id)))
+        };
+        let differences = differences(old, new);
+        let differences: Vec<String> =
+            differences.into_iter().filter(|line| old.name != KEYS || !named(line)).collect();
+        changes.extend(differences);
+    }
+    changes
+}
+
+/// The name of the log stands above the summary.
+const LOG: &str = "log";
+
+/// The list of public keys comes last: a key that the lines before name needs no line of its own.
+const KEYS: &str = "key";
+
+fn differences(old: &Member, new: &Member) -> Vec<String> {
+    let name = old.name;
+    if old.lines == new.lines {
+        return Vec::new();
+    }
+    if old.single && new.single {
+        let text = |member: &Member| member.lines.concat();
+        return vec![format!("{name}: {} -> {}", text(old), text(new))];
+    }
+    let removed = old.lines.iter().filter(|line| !new.lines.contains(line));
+    let added = new.lines.iter().filter(|line| !old.lines.contains(line));
+    let removed = removed.map(|line| format!("- {name} {line}"));
+    let mut differences: Vec<String> = removed.chain(added.map(|line| format!("+ {name} {line}"))).collect();
+    if differences.is_empty() {
+        differences.push(format!("{name}: the same in another order or number: {}", new.lines.join(", ")));
+    }
+    differences
+}
+
+/// Returns all members, always the same in the same order. A member that is not named here does not compile.
+fn members(document: &TrustDocument) -> Vec<Member> {
+    let TrustMembers {
+        crit,
+        version: _,
+        origin,
+        expires,
+        log_keys,
+        freshness_keys,
+        keys: public_keys,
+        roles,
+        people,
+        writers,
+        issuers,
+        trusted_roots,
+        witnesses,
+        predecessor,
+        successor,
+    } = document.members();
+    let continues =
+        predecessor.iter().map(|log| format!("{} from size {}, {}", log.origin, log.size, log.root));
+    vec![
+        list("requires", crit.iter().map(String::clone)),
+        single(LOG, origin.as_str()),
+        single("expires", &expires.to_string()),
+        list("log key", log_keys.iter().map(log_key)),
+        list("freshness", freshness_keys.iter().map(ToString::to_string)),
+        list("witness", witnesses.iter().map(ToString::to_string)),
+        list("continues", continues),
+        list("continued", successor.iter().map(|log| format!("by {}", log.origin))),
+        single("root", &role(&roles.root)),
+        single("rules", &role(&roles.rules)),
+        single("responder", &role(&roles.responder)),
+        list("writer", writers.iter().map(writer)),
+        list("person", people.iter().map(person)),
+        list(
+            "issuer",
+            issuers.iter().map(|one| format!("{}  audience {}", word(&one.url), word(&one.audience))),
+        ),
+        list("roots", trusted_roots.iter().map(|one| format!("{}  {}", word(&one.name), one.digest))),
+        list(KEYS, public_keys.keys().map(|key| format!("key:{key}"))),
+    ]
+}
+
+fn list(name: &'static str, lines: impl Iterator<Item = String>) -> Member {
+    Member { name, lines: lines.map(|line| escape_line(&line)).collect(), single: false }
+}
+
+fn single(name: &'static str, line: &str) -> Member {
+    Member { name, lines: vec![escape_line(line)], single: true }
+}
+
+fn log_key(key: &LogKey) -> String {
+    let until = key.until_size.map_or_else(|| "on".to_owned(), |size| format!("until {size}"));
+    format!("{}  from tree size {} {until}", key.vkey, key.from_size)
+}
+
+fn role(role: &Role) -> String {
+    format!("{} of {}", role.threshold, keys(&role.keys).join(" "))
+}
+
+fn writer(rule: &WriterRule) -> String {
+    let about = match &rule.about {
+        About::Anything => "anything".to_owned(),
+        About::OwnBuilds => "own builds".to_owned(),
+        About::Namespace(namespace) => format!("namespace {}", word(namespace)),
+    };
+    let predicates: Vec<String> = rule.predicates.iter().map(|predicate| word(predicate)).collect();
+    let mut who = keys(&rule.keys);
+    who.extend(rule.identities.iter().map(identities));
+    let (name, predicates, who) = (word(&rule.name), predicates.join(" "), who.join(" "));
+    format!("{name}  {predicates}  about {about}, {}  {who}", rule.authority)
+}
+
+fn identities(pattern: &IdentityPattern) -> String {
+    let claim = |(name, values): (&String, &Vec<String>)| {
+        let values: Vec<String> = values.iter().map(|value| word(value)).collect();
+        format!(" {}={}", word(name), values.join("|"))
+    };
+    let claims: String = pattern.claims.iter().map(claim).collect();
+    format!("{}#{{{}}}", word(&pattern.issuer), claims.trim_start())
+}
+
+fn person(person: &Person) -> String {
+    let mut who = keys(&person.keys);
+    who.extend(person.identities.iter().map(|identity| word(&identity.to_string())));
+    format!("{}  {}", word(&person.name), who.join(" "))
+}
+
+fn keys(ids: &[KeyId]) -> Vec<String> {
+    ids.iter().map(|id| format!("key:{id}")).collect()
+}
+
+/// Text of the document's author. With white space in it, it is quoted: it could read like the rest of a line.
+fn word(text: &str) -> String {
+    if text.contains(char::is_whitespace) { format!("{text:?}") } else { text.to_owned() }
+}
+
+#[cfg(test)]
+mod tests;
