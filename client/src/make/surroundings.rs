@@ -63,23 +63,18 @@ impl Surroundings {
     }
 
     /// Leaves out what is known of another repository than this one: a commit of one project is none of another. The
-    /// folder's repository is known by its remote, the job's by its variables; what is not known may be the same.
+    /// job's repository is known by its variables, the folder's by its remote; a folder without one is what the job works
+    /// on. What is not known may be the same.
     #[must_use]
     pub fn of(mut self, repository: &RepositoryUrl) -> Self {
         let other = |name: &custody_evidence::repository::Repository| name != repository.name();
-        if self.working_copy.as_ref().is_some_and(|copy| {
-            copy.remote
-                .as_ref()
-                .and_then(|remote| remote.as_ref().ok())
-                .is_some_and(|remote| other(remote.name()))
-        }) {
+        let of_job = self.job.as_ref().and_then(|job| job.repository.as_ref());
+        let other_job = of_job.is_some_and(|found| other(found.value.name()));
+        let remote = self.working_copy.as_ref().and_then(|copy| copy.remote.as_ref()?.as_ref().ok());
+        if remote.map_or(other_job, |remote| other(remote.name())) {
             self.working_copy = None;
         }
-        if let Some(job) = self
-            .job
-            .as_mut()
-            .filter(|job| job.repository.as_ref().is_some_and(|found| other(found.value.name())))
-        {
+        if let Some(job) = self.job.as_mut().filter(|_| other_job) {
             job.commit = None;
             job.reference = None;
         }

@@ -278,6 +278,32 @@ fn the_branch_of_another_commit_is_not_used() {
 }
 
 #[test]
+fn a_folder_without_a_remote_is_the_repository_of_the_job() {
+    let copy = |remote: Option<&str>| WorkingCopy {
+        head: commit(),
+        branch: Some("refs/heads/main".to_owned()),
+        remote: remote.map(RepositoryUrl::parse),
+    };
+    let of = |job: bool, remote: Option<&str>, asked: &str| {
+        let job = job.then(|| ci::detect(&github()).unwrap());
+        let around = Surroundings { job, working_copy: Some(copy(remote)) };
+        around.of(&asked.parse().unwrap()).working_copy.is_some()
+    };
+    let (ours, other) = ("https://github.com/acme/api", "https://github.com/other/project");
+    // A path is no address that could be compared.
+    for remote in [None, Some("../api")] {
+        assert!(of(true, remote, ours), "{remote:?}");
+        assert!(!of(true, remote, other), "{remote:?}: a commit of the job's repository is none of this one");
+        assert!(of(false, remote, other), "{remote:?}: it may be this one");
+    }
+    assert!(of(true, Some(other), other), "its remote says so, whatever the job is for");
+    assert!(!of(true, Some(other), ours));
+    let around = Surroundings { job: ci::detect(&github()), working_copy: Some(copy(None)) };
+    let missing = around.of(&other.parse().unwrap()).commit(None).unwrap_err();
+    assert_eq!(missing.what, "commit");
+}
+
+#[test]
 fn dependencies_are_uris_with_or_without_a_digest() {
     for text in ["pkg:npm/axios@1.14.1", "https://example.com/x.tar.gz", "docker://alpine:3"] {
         assert!(text.parse::<Dependency>().is_ok(), "{text}");
