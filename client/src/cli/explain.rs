@@ -20,10 +20,7 @@ impl From<LedgerError> for Failure {
             LedgerError::Call(error) => error.into(),
             LedgerError::Replay(error) => error.into(),
             LedgerError::Memory(error) => error.into(),
-            LedgerError::Behind { .. } => Self::unknown("behind", message).hint(
-                "try again, or give a longer --timeout; a server that stays behind after it was restored must not \
-                 be recorded to",
-            ),
+            LedgerError::Behind { .. } => Self::unknown("behind", message).hint(BEHIND),
             LedgerError::NoSuchTree { .. } => {
                 Self::usage("no_such_tree", message).hint("leave out --at for the newest tree, or give a smaller size")
             }
@@ -59,6 +56,9 @@ impl From<LedgerError> for Failure {
 }
 
 const NEWER_CUSTODY: &str = "a newer custody wrote the file: install that one, or a newer one";
+
+const BEHIND: &str = "try again, or give a longer --timeout; a server that stays behind was perhaps restored from an old backup, and lacks \
+     what was recorded since: do not record to it before its operator has looked into that";
 
 const NOT_BELIEVED: &str = "nothing of the answer was used; report it to the log's operator";
 
@@ -174,8 +174,8 @@ fn refused(refusal: &Refusal) -> Failure {
         ),
         Reason::OutcomeUnknown => Failure::unknown(word, message)
             .hint("it may or may not be recorded; recording it again is safe and gives the same entry"),
-        Reason::Behind
-        | Reason::Busy
+        Reason::Behind => Failure::unknown(word, message).hint(BEHIND),
+        Reason::Busy
         | Reason::NotWriting
         | Reason::ShuttingDown
         | Reason::Stalled
