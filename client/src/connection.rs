@@ -187,7 +187,7 @@ impl Connection {
             let status = match tokio::time::timeout(left, attempt(left)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(status)) => status,
-                Err(_) => return Err(said.unwrap_or_else(|| self.timed_out())),
+                Err(_) => return Err(said.unwrap_or_else(|| self.timed_out(self.patience.timeout))),
             };
             let error = match (self.explain(&status), said.take()) {
                 (CallError::TimedOut { .. }, Some(said)) => return Err(said),
@@ -243,7 +243,8 @@ impl Connection {
         }
     }
 
-    fn longest(&self) -> Duration {
+    /// Returns how long one call may take with all its retries.
+    pub(crate) fn longest(&self) -> Duration {
         self.patience.timeout.max(self.patience.retry_for)
     }
 
@@ -254,7 +255,7 @@ impl Connection {
         let why = root_cause(status);
         match status.code() {
             Code::Unavailable => CallError::Unreachable { server: self.server.clone(), why },
-            Code::DeadlineExceeded | Code::Cancelled => self.timed_out(),
+            Code::DeadlineExceeded | Code::Cancelled => self.timed_out(self.patience.timeout),
             // A connection that breaks in the middle of an answer is reported by the client itself.
             Code::Unknown if std::error::Error::source(status).is_some() => {
                 CallError::Unreachable { server: self.server.clone(), why }
@@ -263,8 +264,9 @@ impl Connection {
         }
     }
 
-    fn timed_out(&self) -> CallError {
-        CallError::TimedOut { server: self.server.clone(), after: self.patience.timeout }
+    /// Says that the server did not answer for so long.
+    pub(crate) fn timed_out(&self, after: Duration) -> CallError {
+        CallError::TimedOut { server: self.server.clone(), after }
     }
 }
 

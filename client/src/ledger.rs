@@ -161,6 +161,12 @@ pub enum LedgerError {
         /// The condition, as `field value`.
         condition: String,
     },
+    /// A search that was given up before its end.
+    #[error("the server has more and more pages: the entries below {below} were not searched")]
+    Unsearched {
+        /// Entries from this index on were searched.
+        below: u64,
+    },
     /// The memory cannot be used.
     #[error(transparent)]
     Memory(#[from] MemoryError),

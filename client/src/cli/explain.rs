@@ -37,6 +37,9 @@ impl From<LedgerError> for Failure {
             LedgerError::ForgedEdge { .. } => Self::no("forged_edge", message).hint(NOT_BELIEVED),
             LedgerError::UnrelatedEdge { .. } => Self::no("unrelated_edge", message).hint(NOT_BELIEVED),
             LedgerError::NotAsked { .. } | LedgerError::OtherNode { .. } => Self::no("not_asked", message).hint(NOT_BELIEVED),
+            LedgerError::Unsearched { .. } => Self::unknown("unsearched", message).hint(
+                "nothing is known of those entries; recording again is safe, and gives the same answer until the search ends",
+            ),
             LedgerError::TrustFile { source, .. } if matches!(*source, TrustFileError::Critical { .. }) => {
                 Self::usage("trust_file", message).hint(NEWER_CUSTODY)
             }

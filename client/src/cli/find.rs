@@ -155,7 +155,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             context.output.note(format!("there are more: --next {next}"));
         }
     }
-    Ok(if entries.is_empty() { Outcome::NoRecord } else { Outcome::Yes })
+    Ok(match (entries.is_empty(), found.next) {
+        (false, _) => Outcome::Yes,
+        (true, None) => Outcome::NoRecord,
+        // What was not searched may hold one.
+        (true, Some(_)) => Outcome::Unknown,
+    })
 }
 
 /// Reads the conditions, but for `--subject`.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::memory::replace;
-use custody_client::{Checked, Ledger, Verified};
+use custody_client::{Checked, Ledger, LedgerError, Verified};
 use custody_evidence::admission::{AdmissionRecord, CheckName, CheckResult};
 use custody_evidence::fact::Node;
 use custody_log::LeafIndex;
@@ -81,9 +81,13 @@ async fn find_entry(
     let found = nodes.first().map_or_else(String::new, ToString::to_string);
     let entries = ledger.find_any(&questions).await?;
     match entries.indexes.as_slice() {
+        // The server has more to read, so that no other is there cannot even be claimed.
+        [] if entries.next.is_some() => {
+            Err(LedgerError::Unsearched { below: entries.next.unwrap_or_default() }.into())
+        }
         [] => Err(Failure::no_record(format!("no entry is about {found}"))
             .hint(format!("`custody trace {thing}` shows what is connected with it"))),
-        [only] => Ok((*only, questions)),
+        [only] if entries.next.is_none() => Ok((*only, questions)),
         several => {
             let more = if entries.next.is_some() { " and more" } else { "" };
             let list: Vec<String> = several.iter().map(|index| format!("index:{index}")).collect();

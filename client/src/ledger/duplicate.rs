@@ -13,6 +13,10 @@ use custody_wire::limits::FIND_LIMIT_MAX;
 use super::{Condition, Ledger, LedgerError, Query, RecordError};
 use crate::check::Level;
 
+/// The most answers of up to 1,000 entries that are searched for a signature: one key has said 16,000 things about
+/// one subject by then.
+const SEARCHES_MAX: usize = 16;
+
 impl Ledger {
     /// Checks that every signature of the envelope that would be admitted now counts in the entry that the server
     /// named, or in others with the same content, which are returned.
@@ -44,8 +48,21 @@ impl Ledger {
         Ok(also)
     }
 
-    /// Returns an entry with the content of this one in which a signature by this signer counts.
+    /// Returns an entry with the content of this one in which a signature by this signer counts. The search takes no
+    /// longer than the call that recorded may: who waits for `record` must not wait for a server that always has
+    /// another page.
     async fn signed_in(
+        &mut self,
+        first: &Entry,
+        signer: &Identity,
+        subject: &str,
+    ) -> Result<Option<LeafIndex>, LedgerError> {
+        let most = self.connection.longest();
+        let search = tokio::time::timeout(most, self.search_signed_in(first, signer, subject)).await;
+        search.unwrap_or_else(|_| Err(self.connection.timed_out(most).into()))
+    }
+
+    async fn search_signed_in(
         &mut self,
         first: &Entry,
         signer: &Identity,
@@ -58,7 +75,7 @@ impl Ledger {
             limit: FIND_LIMIT_MAX,
             ..Query::default()
         };
-        loop {
+        for _ in 0..SEARCHES_MAX {
             let found = self.find(&query).await?;
             for entry in self.entries(&found.indexes, Level::Logged, &|_| {}).await? {
                 let entry = entry.logged().entry();
@@ -70,10 +87,12 @@ impl Ledger {
                     return Ok(Some(entry.index));
                 }
             }
-            if found.next.is_none() {
-                return Ok(None);
+            let Some(next) = found.next else { return Ok(None) };
+            query.next = Some(next);
+            if found.indexes.is_empty() {
+                break;
             }
-            query.next = found.next;
         }
+        Err(LedgerError::Unsearched { below: query.next.unwrap_or_default() })
     }
 }

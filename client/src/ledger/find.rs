@@ -50,6 +50,10 @@ pub struct Found {
     pub next: Option<u64>,
 }
 
+/// The most pages that are read for one question. Before it gives fewer entries than were asked for, a server reads
+/// 20,000 entries or 32 MiB of envelopes: 256 pages are 5 million entries, or 8 GiB.
+const PAGES_MAX: usize = 256;
+
 impl Ledger {
     /// Asks for the entries that meet all conditions of any of these questions, newest first. The questions differ in
     /// nothing but their conditions.
@@ -65,19 +69,17 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Asks for the entries that meet all conditions, until there are as many as the limit says or no more. What a
-    /// server reads for one answer is bounded: a page with none says nothing about the rest.
+    /// Asks for the entries that meet all conditions, until there are as many as the limit says, or no more, or 256
+    /// pages were read: then `next` says where to go on. What a server reads for one answer is bounded: a page with
+    /// none says nothing about the rest.
     pub async fn find(&mut self, question: &Query) -> Result<Found, LedgerError> {
         let mut page = question.clone();
         let mut found = self.find_page(&page).await?;
         let (size, limit) = (found.as_of.size, usize::try_from(question.limit).unwrap_or(usize::MAX));
         // All pages are of one tree.
         page.at = At::Size(size);
-        while let Some(next) = found.next.filter(|_| found.indexes.len() < limit) {
-            // Each page lies below the one before, so this ends.
-            if next >= page.start(size) {
-                return Err(ProtocolError::Unexpected { found: "a page that leads nowhere" }.into());
-            }
+        for _ in 1..PAGES_MAX {
+            let Some(next) = found.next.filter(|_| found.indexes.len() < limit) else { break };
             page.next = Some(next);
             page.limit = u32::try_from(limit.saturating_sub(found.indexes.len())).unwrap_or(question.limit);
             let more = self.find_page(&page).await?;
@@ -105,6 +107,11 @@ impl Ledger {
         let start = question.start(as_of.size);
         if !newest_first || indexes.first().is_some_and(|index| index.get() >= start) {
             return Err(ProtocolError::Unexpected { found: "entries out of order" }.into());
+        }
+        // Each page lies below the last entry of the one before, or below its start if it has none: so walks end.
+        let end = indexes.last().map_or(start, |last| last.get().saturating_add(1));
+        if answer.next >= end.max(1) {
+            return Err(ProtocolError::Unexpected { found: "a page that leads nowhere" }.into());
         }
         Ok(Found { indexes, as_of, next: (answer.next != 0).then_some(answer.next) })
     }

@@ -403,9 +403,54 @@ async fn finds_what_stands_behind_empty_pages() {
 
 #[tokio::test]
 async fn refuses_a_page_that_leads_nowhere() {
-    let (_server, _dir, mut ledger) = lying_later(Lie::StandsStill).await;
-    let answer = ledger.find(&Query { limit: 10, ..Query::default() }).await;
-    assert!(matches!(answer, Err(LedgerError::Protocol(ProtocolError::Unexpected { .. }))), "{answer:?}");
+    for lie in [Lie::StandsStill, Lie::StepsBack] {
+        // A page of the double has two entries: with a limit of two the first one is full.
+        for limit in [2, 10] {
+            let (_server, _dir, mut ledger) = lying_later(lie).await;
+            let answer = ledger.find(&Query { limit, ..Query::default() }).await;
+            assert!(
+                matches!(answer, Err(LedgerError::Protocol(ProtocolError::Unexpected { .. }))),
+                "{lie:?}, {limit}: {answer:?}"
+            );
+        }
+    }
+}
+
+/// Every page moves on, and the log is long.
+#[tokio::test]
+async fn ends_a_search_that_the_server_never_ends() {
+    let mut log = log();
+    for number in 0..300 {
+        log.append_statement("https://example.com/any/v1", format!("{number}").as_bytes(), "{}");
+    }
+    let server = Server::start(log).await;
+    let envelope = signed_again(&server);
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = Ledger::open(custody_client::Options {
+        patience: custody_client::Patience {
+            timeout: std::time::Duration::from_mins(5),
+            retry_for: std::time::Duration::from_millis(200),
+        },
+        ..server.options(dir.path())
+    })
+    .await
+    .unwrap();
+    let size = ledger.checkpoint().checkpoint().size().get();
+    server.lie(Lie::EmptyPages);
+    let found = ledger.find(&Query { limit: 10, ..Query::default() }).await.unwrap();
+    assert_eq!((found.indexes.len(), found.next), (0, Some(size - 256)));
+    server.lie(Lie::FalseDuplicate);
+    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    assert!(
+        matches!(&answer, Err(RecordError::Ledger(LedgerError::Unsearched { below })) if *below == size - 256),
+        "{answer:?}"
+    );
+    // "No record" would be a guess.
+    let digest = Digest::sha256_of(ARTIFACT).to_string();
+    for args in [["find", "--subject", &digest].as_slice(), &["show", &digest]] {
+        let run = server.custody(dir.path(), args).await;
+        assert!(run.code == 3 && run.stdout.is_empty(), "{args:?}: {run:?}");
+    }
 }
 
 #[tokio::test]

@@ -42,6 +42,10 @@ pub(crate) enum Lie {
     Endless,
     /// The next page of a find is the same one.
     StandsStill,
+    /// The next page of a find begins with the last entry of the one before.
+    StepsBack,
+    /// Every page of a find is empty, and has a next one that begins one entry below.
+    EmptyPages,
     /// The receipt of a record is for another entry.
     OtherReceipt,
     /// What has the content of an entry is said to be a duplicate, also when it brings another signature.

@@ -278,6 +278,11 @@ impl query_server::Query for Service {
     async fn find(&self, request: Request<FindRequest>) -> Result<Response<FindResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
+        if self.lies(Lie::EmptyPages) {
+            let (as_of, indexes) = (self.as_of(&log, request.at), Vec::new());
+            let next = if request.next == 0 { as_of.size } else { request.next } - 1;
+            return Ok(Response::new(FindResponse { indexes, as_of: Some(as_of), next }));
+        }
         // The version of a component is compared by the client.
         let asked: Vec<Term> = request
             .conditions
@@ -304,7 +309,11 @@ impl query_server::Query for Service {
         if self.lies(Lie::OnlyFirst) {
             return Ok(Response::new(FindResponse { indexes: vec![1], as_of: Some(as_of), next: 0 }));
         }
-        let next = if self.lies(Lie::StandsStill) { end } else { start };
+        let next = match () {
+            () if self.lies(Lie::StandsStill) => end,
+            () if self.lies(Lie::StepsBack) => start + 1,
+            () => start,
+        };
         Ok(Response::new(FindResponse { indexes, as_of: Some(as_of), next }))
     }
 
