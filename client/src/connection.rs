@@ -3,17 +3,21 @@
 //! Every call of Custody is safe to repeat: reads change nothing, and recording the same content again
 //! gives the first entry.
 
+mod counted;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use custody_wire::v1::query_client::QueryClient;
+use custody_wire::convert::FieldError;
 use custody_wire::v1::reader_client::ReaderClient;
 use custody_wire::v1::recorder_client::RecorderClient;
 use custody_wire::{Reason, Refusal, limits};
 use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use counted::Counted;
 
 /// The first pause between two attempts; each next one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -111,6 +115,9 @@ pub enum CallError {
         /// The deadline.
         after: Duration,
     },
+    /// An answer holds more of something than any answer may.
+    #[error("the server broke the protocol: {0}")]
+    TooMany(FieldError),
     /// Something answered that is not a Custody server: a proxy, or another service.
     #[error("what answers at {server} does not behave like a Custody server: {code:?}: {why}")]
     Foreign {
@@ -161,8 +168,20 @@ impl Connection {
         ReaderClient::new(self.channel.clone()).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
     }
 
-    pub(crate) fn query(&self) -> QueryClient<Channel> {
-        QueryClient::new(self.channel.clone()).max_decoding_message_size(limits::MESSAGE_BYTES_MAX)
+    /// Makes a call with one answer, which may hold something many times.
+    pub(crate) fn one<R: Counted>(
+        &self,
+        request: Request<R>,
+    ) -> impl Future<Output = Result<Response<R::Answer>, Status>> + Send + use<R> {
+        counted::one(self.channel.clone(), request)
+    }
+
+    /// Makes a call that is answered by a stream of messages, which may hold something many times.
+    pub(crate) fn stream<R: Counted>(
+        &self,
+        request: Request<R>,
+    ) -> impl Future<Output = Result<Response<Streaming<R::Answer>>, Status>> + Send + use<R> {
+        counted::stream(self.channel.clone(), request)
     }
 
     pub(crate) fn recorder(&self) -> RecorderClient<Channel> {
@@ -239,7 +258,7 @@ impl Connection {
                 | Reason::ClockUnsteady => Some(self.longest()),
                 _ => None,
             },
-            CallError::TimedOut { .. } | CallError::Foreign { .. } => None,
+            CallError::TimedOut { .. } | CallError::TooMany(_) | CallError::Foreign { .. } => None,
         }
     }
 
@@ -251,6 +270,9 @@ impl Connection {
     fn explain(&self, status: &Status) -> CallError {
         if let Some(refusal) = Refusal::from_status(status) {
             return CallError::Refused(Box::new(refusal));
+        }
+        if let Some(error) = counted::refusal(status) {
+            return CallError::TooMany(error.clone());
         }
         let why = root_cause(status);
         match status.code() {

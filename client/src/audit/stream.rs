@@ -112,10 +112,7 @@ impl Fetcher {
     async fn one_stream(&mut self) -> Result<(), Left> {
         let message =
             GetRangeRequest { log: Some(self.log.clone()), first: self.next.get(), end: self.end.get() };
-        let call = |left| {
-            let (mut reader, message) = (self.connection.reader(), message.clone());
-            async move { reader.get_range(request(message, left)).await }
-        };
+        let call = |left| self.connection.stream(request(message.clone(), left));
         let mut stream = self.connection.call(call).await.map_err(|e| Left::Refused(e.into()))?.into_inner();
         let mut large: Option<Large> = None;
         let mut begun = false;

@@ -137,6 +137,7 @@ impl From<CallError> for Failure {
                 .hint("check --server and that custodyd runs there; nothing is known about what was asked"),
             CallError::TimedOut { .. } => Self::unknown("timed_out", message)
                 .hint("try again, or give a longer --timeout; recording again is safe"),
+            CallError::TooMany(_) => Self::no("not_verified", message).hint(NOT_BELIEVED),
             CallError::Foreign { .. } => Self::unknown("not_custody", message)
                 .hint("check --server: a proxy, or another service, may stand at this address"),
         }

@@ -8,6 +8,7 @@ use custody_wire::convert::{hashes, leaf_index};
 use custody_wire::v1::get_entries_response::Part;
 use custody_wire::v1::{EntryEvidence, GetEntriesResponse};
 use prost::Message as _;
+use prost::bytes::Bytes;
 use tonic::{Status, Streaming};
 
 use super::{LedgerError, ProtocolError, parse_checkpoint};
@@ -22,7 +23,8 @@ pub(super) struct EntriesAnswer {
 /// The bytes of administrative entries that are read at most: more do not fit into a trust file.
 const ADMIN_BYTES_MAX: u64 = crate::memory::FILE_BYTES_MAX;
 
-/// The largest part of an answer: an admission record and an envelope of 1 MiB each, entry, proof and lengths.
+/// The largest part of an answer: an admission record and an envelope of 1 MiB each, entry, proof and lengths; in memory
+/// 32 bytes more for each of at most 64 hashes, and the part itself.
 const PART_BYTES_MAX: u64 = (2 << 20) + 8_192;
 
 /// How much of a stream is read before any of it is checked: a server must not be able to fill the memory.
@@ -52,13 +54,25 @@ impl AtMost {
     ) -> Result<Option<Vec<Part>>, Status> {
         let (mut parts, mut left) = (Vec::new(), self);
         while let Some(message) = stream.message().await? {
-            let length = u64::try_from(message.encoded_len()).unwrap_or(u64::MAX);
-            let room = left.parts.checked_sub(1).zip(left.bytes.checked_sub(length));
-            let Some((parts_left, bytes)) = room else { return Ok(None) };
-            left = Self { parts: parts_left, bytes };
+            match left.without(&message) {
+                Some(less) => left = less,
+                None => return Ok(None),
+            }
             parts.extend(message.part);
         }
         Ok(Some(parts))
+    }
+
+    /// Returns what may come behind this message; none if it is too much already. It is counted as what it takes in
+    /// memory: a part without content has two bytes.
+    fn without(self, message: &GetEntriesResponse) -> Option<Self> {
+        let hashes = match &message.part {
+            Some(Part::Entry(evidence)) => evidence.proof.len(),
+            Some(Part::Checkpoint(_)) | None => 0,
+        };
+        let around = size_of::<Part>().saturating_add(hashes.saturating_mul(size_of::<Bytes>()));
+        let bytes = u64::try_from(message.encoded_len().saturating_add(around)).ok()?;
+        Some(Self { parts: self.parts.checked_sub(1)?, bytes: self.bytes.checked_sub(bytes)? })
     }
 }
 
@@ -140,4 +154,42 @@ pub(super) fn receipt_of(
         .map_err(Into::into)
         .and_then(|proof| Receipt::new(evidence.entry.to_vec(), proof, checkpoint.clone()));
     receipt.map_err(|source| ProtocolError::Receipt { index, source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(bytes: usize, hashes: usize) -> GetEntriesResponse {
+        let evidence = EntryEvidence {
+            entry: Bytes::from(vec![1; 512]),
+            record: Bytes::from(vec![1; bytes]),
+            envelope: Bytes::from(vec![1; bytes]),
+            proof: vec![Bytes::from(vec![1; 32]); hashes],
+            index: u64::MAX,
+        };
+        GetEntriesResponse { part: Some(Part::Entry(evidence)) }
+    }
+
+    #[test]
+    fn the_largest_entries_asked_for_have_room_and_one_more_has_none() {
+        let mut left = AtMost::entries(2);
+        for _ in 0..2 {
+            left = left.without(&entry(1 << 20, 64)).unwrap();
+        }
+        left = left.without(&entry(0, 0)).unwrap();
+        assert!(left.without(&GetEntriesResponse { part: None }).is_none());
+    }
+
+    #[test]
+    fn parts_without_content_are_counted_as_what_they_take_in_memory() {
+        let empty = GetEntriesResponse { part: Some(Part::Entry(EntryEvidence::default())) };
+        let mut left = AtMost::admin_entries(TreeSize::new(u64::MAX >> 1).unwrap());
+        let mut taken = 0_usize;
+        while let Some(less) = left.without(&empty) {
+            (left, taken) = (less, taken + 1);
+        }
+        assert!(taken * size_of::<Part>() <= 64 << 20, "{taken}");
+        assert!(taken > 100_000, "{taken}");
+    }
 }

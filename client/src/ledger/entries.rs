@@ -72,8 +72,8 @@ impl Ledger {
             envelopes,
         };
         let call = |left| {
-            let (mut reader, message) = (self.connection.reader(), message.clone());
-            async move { most.collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
+            let answer = self.connection.stream(request(message.clone(), left));
+            async move { most.collect(answer.await?.into_inner()).await }
         };
         let parts = self.connection.call(call).await?;
         let answer = EntriesAnswer::read(parts)?.exactly(indexes)?;

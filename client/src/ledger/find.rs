@@ -92,10 +92,7 @@ impl Ledger {
     async fn find_page(&mut self, question: &Query) -> Result<Found, LedgerError> {
         self.check_at(question.at).await?;
         let message = self.find_request(question);
-        let call = |left| {
-            let (mut query, message) = (self.connection.query(), message.clone());
-            async move { query.find(request(message, left)).await }
-        };
+        let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();
         let as_of = self.check_as_of(answer.as_of, question.at).await?;
         self.check_time(question.at, as_of.size).await?;

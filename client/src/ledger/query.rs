@@ -97,10 +97,7 @@ impl Ledger {
             things: things.to_vec(),
             at: at.map_or(0, TreeSize::get),
         };
-        let call = |left| {
-            let (mut query, message) = (self.connection.query(), message.clone());
-            async move { query.resolve(request(message, left)).await }
-        };
+        let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();
         let as_of = self.check_as_of(answer.as_of, at.map_or(At::Newest, At::Size)).await?;
         too_many("nodes", answer.nodes.len(), limits::RESOLVE_NODES_MAX)?;
@@ -122,10 +119,7 @@ impl Ledger {
             at_micros: micros,
             depth,
         };
-        let call = |left| {
-            let (mut query, message) = (self.connection.query(), message.clone());
-            async move { query.trace(request(message, left)).await }
-        };
+        let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();
         let as_of = self.check_as_of(answer.as_of, at).await?;
         self.check_time(at, as_of.size).await?;

@@ -272,9 +272,9 @@ impl Opening<'_> {
             envelopes: false,
         };
         let call = |left| {
-            let (mut reader, message) = (self.connection.reader(), message.clone());
+            let answer = self.connection.stream(request(message.clone(), left));
             let most = AtMost::entries(1);
-            async move { most.collect(reader.get_entries(request(message, left)).await?.into_inner()).await }
+            async move { most.collect(answer.await?.into_inner()).await }
         };
         let parts = self.connection.call(call).await.map_err(|error| or_behind(error, size))?;
         Ok(EntriesAnswer::read(parts)?.exactly(&[index])?.last_of(signed)?)
@@ -283,9 +283,9 @@ impl Opening<'_> {
     async fn admin_chain(&self, since: LeafIndex, size: TreeSize) -> Result<Vec<AdminEntry>, LedgerError> {
         let message = GetAdminChainRequest { log: Some(log(self.pin, size)), since: since.get() };
         let call = |left| {
-            let (mut reader, message) = (self.connection.reader(), message.clone());
+            let answer = self.connection.stream(request(message.clone(), left));
             let most = AtMost::admin_entries(size);
-            async move { most.collect(reader.get_admin_chain(request(message, left)).await?.into_inner()).await }
+            async move { most.collect(answer.await?.into_inner()).await }
         };
         let parts = self.connection.call(call).await.map_err(|error| or_behind(error, size))?;
         Ok(EntriesAnswer::read(parts)?.admin_entries()?)
@@ -308,10 +308,7 @@ impl Opening<'_> {
             old_size: a.size().get(),
             new_size: b.size().get(),
         };
-        let call = |left| {
-            let (mut reader, message) = (self.connection.reader(), message.clone());
-            async move { reader.get_consistency(request(message, left)).await }
-        };
+        let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await.map_err(|error| or_behind(error, b.size()))?;
         let hashes = hashes("proof", &answer.into_inner().proof).map_err(ProtocolError::Field)?;
         // A proof of another form cannot be told from one that fails: the log owes a proof, and has none.

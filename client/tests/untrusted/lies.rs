@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::double::{self, Lie, Log, Server};
 use custody_client::check::{CheckError, Verified};
+use custody_client::connection::CallError;
 use custody_client::freshness::Freshness;
 use custody_client::ledger::{At, Condition, ProtocolError, Query};
 use custody_client::memory::Memory;
@@ -13,6 +14,7 @@ use custody_evidence::admission::{AdmissionRecord, Attachment, Binding, CheckRes
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
+use custody_wire::convert::FieldError;
 
 const APPROVAL: &str = "urn:custody:approval:v1";
 const APPROVED: &str = r#"{"for":"prod","approver":"alice","at":"2026-11-20T14:00:00Z"}"#;
@@ -416,6 +418,40 @@ async fn refuses_a_page_that_leads_nowhere() {
     }
 }
 
+/// Opens the log with time for long answers, also on a slow machine.
+async fn open_patiently(server: &Server, dir: &tempfile::TempDir) -> Result<Ledger, LedgerError> {
+    let (timeout, retry_for) = (std::time::Duration::from_mins(5), std::time::Duration::from_millis(200));
+    let patience = custody_client::Patience { timeout, retry_for };
+    Ledger::open(custody_client::Options { patience, ..server.options(dir.path()) }).await
+}
+
+/// Two bytes of an answer would be up to 210 of memory: what is refused is the count, before any of it is read.
+#[tokio::test]
+async fn refuses_lists_of_nothing_before_they_are_read() {
+    let refused = |error: LedgerError| match error {
+        LedgerError::Call(CallError::TooMany(FieldError::TooMany { field, found, .. })) => {
+            assert!(found >= 100_000, "{field}: {found}");
+            field
+        }
+        other => panic!("{other:?}"),
+    };
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = open_patiently(&server, &dir).await.unwrap();
+    server.lie(Lie::Padded);
+    let elsewhere = tempfile::tempdir().unwrap();
+    assert_eq!(refused(open_patiently(&server, &elsewhere).await.unwrap_err()), "proof");
+    assert_eq!(refused(ledger.entry(index(1)).await.unwrap_err()), "proof");
+    let node = Node::artifact(&Digest::sha256_of(ARTIFACT));
+    assert_eq!(refused(ledger.trace(&node, At::Newest, 0).await.unwrap_err()), "edges");
+    assert_eq!(refused(ledger.resolve(&[node.id().to_owned()], None).await.unwrap_err()), "nodes");
+    let at = At::Size(TreeSize::new(3).unwrap());
+    let found = ledger.find(&Query { limit: 10, at, ..Query::default() }).await;
+    assert_eq!(refused(found.unwrap_err()), "as_of.consistency");
+    server.log.lock().unwrap().append_statement(APPROVAL, ARTIFACT, &APPROVED.replace("alice", "dave"));
+    assert_eq!(refused(ledger.refresh().await.unwrap_err()), "proof");
+}
+
 /// Every page moves on, and the log is long.
 #[tokio::test]
 async fn ends_a_search_that_the_server_never_ends() {
@@ -426,15 +462,7 @@ async fn ends_a_search_that_the_server_never_ends() {
     let server = Server::start(log).await;
     let envelope = signed_again(&server);
     let dir = tempfile::tempdir().unwrap();
-    let mut ledger = Ledger::open(custody_client::Options {
-        patience: custody_client::Patience {
-            timeout: std::time::Duration::from_mins(5),
-            retry_for: std::time::Duration::from_millis(200),
-        },
-        ..server.options(dir.path())
-    })
-    .await
-    .unwrap();
+    let mut ledger = open_patiently(&server, &dir).await.unwrap();
     let size = ledger.checkpoint().checkpoint().size().get();
     server.lie(Lie::EmptyPages);
     let found = ledger.find(&Query { limit: 10, ..Query::default() }).await.unwrap();

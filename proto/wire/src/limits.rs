@@ -32,5 +32,11 @@ pub const FIND_LIMIT_MAX: u32 = 1_000;
 /// How many entries `Find` gives when the request does not say: 100.
 pub const FIND_LIMIT_DEFAULT: u32 = 100;
 
+/// The most edges in one answer to `Trace`: 2,048. With ids of 100 bytes and as many nodes these are 0.9 MB.
+pub const TRACE_EDGES_MAX: usize = 2_048;
+
+/// The most nodes in one answer to `Trace`: the two ends of each edge, and the node asked about.
+pub const TRACE_NODES_MAX: usize = 2 * TRACE_EDGES_MAX + 1;
+
 /// The most nodes in one answer to `Resolve`: 16.
 pub const RESOLVE_NODES_MAX: usize = 16;

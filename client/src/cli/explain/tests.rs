@@ -100,6 +100,7 @@ fn every_call_that_fails_has_its_words() {
         ))),
         Unreachable { server: server(), why: "Connection refused (os error 111)".to_owned() },
         TimedOut { server: server(), after: std::time::Duration::from_secs(30) },
+        TooMany(custody_wire::convert::FieldError::TooMany { field: "edges", max: 2_048, found: 2_049 }),
         Foreign {
             server: server(),
             code: tonic::Code::Unimplemented,

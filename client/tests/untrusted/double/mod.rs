@@ -40,6 +40,8 @@ pub(crate) enum Lie {
     OnlyFirst,
     /// Entries are sent again and again, without an end.
     Endless,
+    /// Every list of an answer has 100,000 elements without content, which cost two bytes each on the wire.
+    Padded,
     /// The next page of a find is the same one.
     StandsStill,
     /// The next page of a find begins with the last entry of the one before.

@@ -46,6 +46,13 @@ impl Service {
         Ok(log)
     }
 
+    /// Lengthens a list, if that is the lie: by 200 KB of a message.
+    fn pad<T: Clone + Default>(&self, list: &mut Vec<T>) {
+        if self.lies(Lie::Padded) {
+            list.resize(list.len() + 100_000, T::default());
+        }
+    }
+
     fn checkpoint(&self, log: &Ledger) -> Bytes {
         log.checkpoint(self.lies(Lie::ForeignKey)).bytes().to_vec().into()
     }
@@ -60,6 +67,7 @@ impl Service {
         let shown = if self.lies(Lie::SwappedEntry) { other } else { of };
         let proof = log.inclusion(LeafIndex::new(shown as u64).unwrap());
         let mut proof = hashes_to_wire(proof.hashes());
+        self.pad(&mut proof);
         if self.lies(Lie::WrongProof) {
             let mut wrong = proof[0].to_vec();
             wrong[0] ^= 1;
@@ -110,6 +118,10 @@ impl Service {
             root[0] ^= 1;
         }
         let covered = if self.lies(Lie::NotCovered) { size.get() - 1 } else { size.get() };
+        let mut consistency = consistency;
+        if at != 0 {
+            self.pad(&mut consistency);
+        }
         AsOf {
             size: size.get(),
             root: root.into(),
@@ -150,7 +162,8 @@ impl reader_server::Reader for Service {
         let log = self.at(request.log)?;
         let size = |size| TreeSize::new(size).unwrap();
         let proof = log.consistency(size(request.old_size), size(request.new_size));
-        let proof = hashes_to_wire(proof.hashes());
+        let mut proof = hashes_to_wire(proof.hashes());
+        self.pad(&mut proof);
         Ok(Response::new(GetConsistencyResponse { checkpoint: self.checkpoint(&log), proof }))
     }
 
@@ -234,7 +247,9 @@ impl reader_server::Reader for Service {
             } else {
                 Vec::new()
             };
-            parts.push(get_range_response::Part::Entries(RangeEntries { entries: vec![entry] }));
+            let mut entries = vec![entry];
+            self.pad(&mut entries);
+            parts.push(get_range_response::Part::Entries(RangeEntries { entries }));
             parts.extend(pieces.into_iter().map(get_range_response::Part::Envelope));
         }
         let parts: Vec<_> = parts.into_iter().map(|part| Ok(GetRangeResponse { part: Some(part) })).collect();
@@ -271,7 +286,9 @@ impl query_server::Query for Service {
             let is = |node: &&Node| node.id() == text || node.id().ends_with(&format!("@{text}"));
             ends.filter(is).cloned().collect::<BTreeSet<_>>().into_iter().collect()
         };
-        let nodes = request.things.iter().flat_map(named).map(|node| node_to_wire(&node, None)).collect();
+        let nodes = request.things.iter().flat_map(named).map(|node| node_to_wire(&node, None));
+        let mut nodes: Vec<_> = nodes.collect();
+        self.pad(&mut nodes);
         Ok(Response::new(ResolveResponse { nodes, as_of: Some(self.as_of(&log, request.at)) }))
     }
 
@@ -354,6 +371,7 @@ impl query_server::Query for Service {
             };
             edges.push(forged);
         }
+        self.pad(&mut edges);
         Ok(Response::new(TraceResponse {
             resolved: Some(node_to_wire(&about, None)),
             nodes,

@@ -1,0 +1,203 @@
+//! Calls whose answers repeat something: how often is counted in the bytes, before anything is made of them.
+//!
+//! An element without content is two bytes of a message and up to 210 bytes of memory ([`v1::Edge`]), so 4 MiB of a
+//! lying server would become more than 400. What no honest answer holds is refused while it is bytes.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use custody_wire::convert::FieldError;
+use custody_wire::{limits, v1};
+use prost::DecodeError;
+use prost::Message;
+use prost::bytes::Buf as _;
+use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
+use tonic::client::Grpc;
+use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codegen::http::uri::PathAndQuery;
+use tonic::transport::Channel;
+use tonic::{Request, Response, Status, Streaming};
+
+/// How often a message may hold a field.
+pub(crate) struct Most {
+    /// The field's number, behind those of the messages that it is in.
+    path: &'static [u32],
+    /// What errors call it.
+    field: &'static str,
+    max: usize,
+}
+
+/// A request whose answers are counted.
+pub(crate) trait Counted: Message + Send + Sync + 'static {
+    /// One message of the answer.
+    type Answer: Message + Default + Send + Sync + 'static;
+    /// The method.
+    const PATH: &'static str;
+    /// The fields that are counted: all that repeat.
+    const MOST: &'static [Most];
+}
+
+/// The hashes of an inclusion proof: one for each of the 63 levels below the root of the largest tree.
+const PROOF_HASHES_MAX: usize = 64;
+
+/// The hashes of a consistency proof: at most two for each level.
+const CONSISTENCY_HASHES_MAX: usize = 126;
+
+/// The kinds of evidence that a chain can lack: the stages.
+const MISSING_MAX: usize = custody_evidence::fact::Stage::ALL.len();
+
+const fn most(path: &'static [u32], field: &'static str, max: usize) -> Most {
+    Most { path, field, max }
+}
+
+impl Counted for v1::GetEntriesRequest {
+    type Answer = v1::GetEntriesResponse;
+    const PATH: &'static str = "/custody.v1.Reader/GetEntries";
+    const MOST: &'static [Most] = &[most(&[2, 4], "proof", PROOF_HASHES_MAX)];
+}
+
+impl Counted for v1::GetAdminChainRequest {
+    type Answer = v1::GetEntriesResponse;
+    const PATH: &'static str = "/custody.v1.Reader/GetAdminChain";
+    const MOST: &'static [Most] = v1::GetEntriesRequest::MOST;
+}
+
+impl Counted for v1::GetRangeRequest {
+    type Answer = v1::GetRangeResponse;
+    const PATH: &'static str = "/custody.v1.Reader/GetRange";
+    const MOST: &'static [Most] = &[most(&[2, 1], "entries", limits::RANGE_ENTRIES_MAX)];
+}
+
+impl Counted for v1::GetConsistencyRequest {
+    type Answer = v1::GetConsistencyResponse;
+    const PATH: &'static str = "/custody.v1.Reader/GetConsistency";
+    const MOST: &'static [Most] = &[most(&[2], "proof", CONSISTENCY_HASHES_MAX)];
+}
+
+impl Counted for v1::ResolveRequest {
+    type Answer = v1::ResolveResponse;
+    const PATH: &'static str = "/custody.v1.Query/Resolve";
+    const MOST: &'static [Most] = &[
+        most(&[1], "nodes", limits::RESOLVE_NODES_MAX),
+        most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+    ];
+}
+
+impl Counted for v1::FindRequest {
+    type Answer = v1::FindResponse;
+    const PATH: &'static str = "/custody.v1.Query/Find";
+    // Each index takes 8 bytes in memory and at least one on the wire: the message's own limit bounds them.
+    const MOST: &'static [Most] = &[most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX)];
+}
+
+impl Counted for v1::TraceRequest {
+    type Answer = v1::TraceResponse;
+    const PATH: &'static str = "/custody.v1.Query/Trace";
+    const MOST: &'static [Most] = &[
+        most(&[2], "nodes", limits::TRACE_NODES_MAX),
+        most(&[3], "edges", limits::TRACE_EDGES_MAX),
+        most(&[4], "missing", MISSING_MAX),
+        most(&[5, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+    ];
+}
+
+/// Makes a call with one answer.
+pub(super) async fn one<R: Counted>(
+    channel: Channel,
+    request: Request<R>,
+) -> Result<Response<R::Answer>, Status> {
+    let mut grpc = ready(channel).await?;
+    grpc.unary(request, PathAndQuery::from_static(R::PATH), Counting::<R>(PhantomData)).await
+}
+
+/// Makes a call whose answer is a stream; each message is counted.
+pub(super) async fn stream<R: Counted>(
+    channel: Channel,
+    request: Request<R>,
+) -> Result<Response<Streaming<R::Answer>>, Status> {
+    let mut grpc = ready(channel).await?;
+    grpc.server_streaming(request, PathAndQuery::from_static(R::PATH), Counting::<R>(PhantomData)).await
+}
+
+async fn ready(channel: Channel) -> Result<Grpc<Channel>, Status> {
+    let mut grpc = Grpc::new(channel).max_decoding_message_size(limits::MESSAGE_BYTES_MAX);
+    let ready = grpc.ready().await;
+    ready.map_err(|error| Status::unknown(format!("Service was not ready: {error}")))?;
+    Ok(grpc)
+}
+
+/// Returns the refusal of an answer that has too much of something, if this is one.
+pub(super) fn refusal(status: &Status) -> Option<&FieldError> {
+    std::error::Error::source(status)?.downcast_ref()
+}
+
+/// Writes requests as they are, and counts in answers before it reads them.
+struct Counting<R>(PhantomData<fn() -> R>);
+
+impl<R: Counted> Codec for Counting<R> {
+    type Encode = R;
+    type Decode = R::Answer;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self(PhantomData)
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<R: Counted> Encoder for Counting<R> {
+    type Item = R;
+    type Error = Status;
+
+    fn encode(&mut self, request: R, out: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        request.encode(out).map_err(|error| Status::internal(error.to_string()))
+    }
+}
+
+impl<R: Counted> Decoder for Counting<R> {
+    type Item = R::Answer;
+    type Error = Status;
+
+    fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<R::Answer>, Status> {
+        let bytes = bytes.copy_to_bytes(bytes.remaining());
+        let malformed = |error: DecodeError| Status::internal(format!("not a message: {error}"));
+        for Most { path, field, max } in R::MOST {
+            let found = count(&bytes, path).map_err(malformed)?;
+            if found > *max {
+                let error = FieldError::TooMany { field, max: *max, found };
+                let mut status = Status::data_loss(error.to_string());
+                status.set_source(Arc::new(error));
+                return Err(status);
+            }
+        }
+        R::Answer::decode(bytes).map(Some).map_err(malformed)
+    }
+}
+
+/// Counts how often a message holds the field at a path. A message that stands in it several times is merged when it
+/// is read, so all of them count together.
+fn count(mut bytes: &[u8], path: &[u32]) -> Result<usize, DecodeError> {
+    let Some((number, inner)) = path.split_first() else { return Ok(0) };
+    let mut found = 0_usize;
+    while !bytes.is_empty() {
+        let (field, wire_type) = decode_key(&mut bytes)?;
+        if field != *number || wire_type != WireType::LengthDelimited || inner.is_empty() {
+            found += usize::from(field == *number);
+            skip_field(wire_type, field, &mut bytes, DecodeContext::default())?;
+            continue;
+        }
+        let length = usize::try_from(decode_varint(&mut bytes)?).unwrap_or(usize::MAX);
+        // What is cut off is an error of the whole message, which is read after this.
+        let (content, rest) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
+        found = found.saturating_add(count(content, inner)?);
+        bytes = rest;
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;
