@@ -173,8 +173,18 @@ pub struct Sequencer {
     sync_at: Option<Instant>,
     /// When the newest checkpoint is cosigned again.
     cosign_at: Instant,
+    stopping: Stopping,
     /// Resolves when no more envelopes are to be taken than those that wait already.
     stop: oneshot::Receiver<()>,
+}
+
+/// Whether no more envelopes come than those that wait already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    No,
+    Yes,
+    /// And the log was recovered since.
+    Recovered,
 }
 
 impl Sequencer {
@@ -189,6 +199,7 @@ impl Sequencer {
     ) -> Self {
         Self {
             stop,
+            stopping: Stopping::No,
             ledger,
             settings,
             publisher,
@@ -211,6 +222,9 @@ impl Sequencer {
             } else {
                 self.next(&mut queue, runtime)
             };
+            if queue.is_closed() && self.stopping == Stopping::No {
+                self.stopping = Stopping::Yes;
+            }
             match next {
                 Ok(Some(first)) => self.work(first, &mut queue),
                 Ok(None) => break,
@@ -241,8 +255,10 @@ impl Sequencer {
         runtime.block_on(async {
             if !queue.is_closed() {
                 tokio::select! {
-                    next = tokio::time::timeout_at(wake, queue.recv()) => return next,
+                    // A stop is seen at once, however much waits.
+                    biased;
                     _ = &mut self.stop => queue.close(),
+                    next = tokio::time::timeout_at(wake, queue.recv()) => return next,
                 }
             }
             Ok(queue.recv().await)
@@ -394,6 +410,16 @@ impl Sequencer {
     }
 
     fn recover(&mut self) -> Option<Position> {
+        match self.stopping {
+            Stopping::No => {}
+            Stopping::Yes => self.stopping = Stopping::Recovered,
+            // A disk may open and then fail every write: a stop does not recover once for each batch that waits.
+            Stopping::Recovered => {
+                tracing::error!("the disk failed again during the stop; what still waits is refused");
+                self.ledger.set_writing(false);
+                return None;
+            }
+        }
         match self.ledger.recover(&self.settings, &mut self.publisher) {
             Ok(position) => {
                 tracing::info!(size = %position.last.index.size_through(), "recovered");
