@@ -66,7 +66,11 @@ impl Recording {
     /// Nobody is asked who they are yet, so the same bytes from anyone add nothing, while the trust holds under which
     /// they were recorded. Under newer trust another of their signatures may count.
     pub fn known(&self, digest: &EnvelopeDigest) -> Result<Option<Recorded>, RecordError> {
-        let Some(index) = self.recorded(digest)? else { return Ok(None) };
+        self.settled(self.recorded(digest)?)
+    }
+
+    fn settled(&self, recorded: Option<LeafIndex>) -> Result<Option<Recorded>, RecordError> {
+        let Some(index) = recorded else { return Ok(None) };
         let head = self.ledger.head();
         if !head.size.contains(index) {
             // A recovery found it and is not over: the sequencer knows when it is.
@@ -107,20 +111,38 @@ impl Recording {
     }
 
     fn look(&self, bytes: Vec<u8>) -> Result<Looked, RecordError> {
-        if let Some(known) = self.known(&EnvelopeDigest::of(&bytes))? {
+        let same = self.recorded(&EnvelopeDigest::of(&bytes))?;
+        if let Some(known) = self.settled(same)? {
             return Ok(Looked::There(known.index));
         }
         let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
         let head = self.ledger.head();
         let now = self.clock.read()?.wall;
         match admit(&head.trust, &envelope, now) {
-            Ok(admission) => Ok(Looked::Admitted(Box::new((envelope, admission)), head.admin)),
+            Ok(admission) => match same {
+                // A retry must find its entry also while nothing can be written.
+                Some(index) if self.adds_nothing(&admission, &head)? => Ok(Looked::There(index)),
+                _ => Ok(Looked::Admitted(Box::new((envelope, admission)), head.admin)),
+            },
             // What the rules let in once is there, whatever they say today.
             Err(error @ RecordError::Refused(_)) => {
                 self.let_in_before(&envelope)?.map(Looked::There).ok_or(error)
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Says whether what is recorded of the content leaves nothing to add. What a recovery found that is not over is the
+    /// sequencer's to compare.
+    fn adds_nothing(&self, admission: &Admission, head: &Head) -> Result<bool, RecordError> {
+        let indexes = self.ledger.index().by_content(&admission.content());
+        let indexes = indexes.map_err(|error| RecordError::Index(Arc::new(error)))?;
+        if indexes.iter().any(|index| !head.size.contains(*index)) {
+            return Ok(false);
+        }
+        let records = indexes.into_iter().map(|index| record_of(head, index));
+        let records = records.collect::<Result<Vec<_>, _>>()?;
+        Ok(!admission.record().adds_to(&records.iter().collect::<Vec<_>>()))
     }
 
     /// Returns the entry of these bytes; of a trust document, that of the same content in whatever bytes. Its version

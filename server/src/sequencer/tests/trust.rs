@@ -94,6 +94,29 @@ async fn what_is_recorded_stays_recorded_when_the_rule_that_let_it_in_is_gone() 
 }
 
 #[tokio::test]
+async fn a_retry_after_a_change_of_trust_gets_its_entry_also_while_nothing_can_be_written() {
+    let log = Log::new();
+    let running = log.start();
+    let kept = envelope(7, &[WRITER]);
+    assert_eq!(running.record(&kept).await.unwrap(), at(1));
+    let document = next_document(running.ledger.head().trust.document(), |_| {});
+    assert_eq!(running.record(&document).await.unwrap(), at(2));
+    let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&log.clock);
+    let read_only = Recording::new(Arc::clone(&running.ledger), None, clock);
+    assert_eq!(read_only.record(kept.bytes().to_vec()).await.unwrap(), duplicate(1));
+    for adds in [spaced(&kept), envelope(7, &[WRITER, SECOND_WRITER]), envelope(8, &[WRITER])] {
+        let refused = read_only.record(adds.bytes().to_vec()).await.unwrap_err();
+        assert!(matches!(refused, RecordError::ReadOnly), "other bytes are nobody's retry: {refused}");
+    }
+    drop(read_only);
+    log.disk.broken.store(true, Ordering::SeqCst);
+    running.record(&envelope(9, &[WRITER])).await.unwrap_err();
+    until_writing(&running.ledger, false).await;
+    assert_eq!(running.record(&kept).await.unwrap(), duplicate(1));
+    running.stop_unchecked().await;
+}
+
+#[tokio::test]
 async fn the_same_bytes_add_a_signature_that_counts_under_newer_trust() {
     const NEW_WRITER: u8 = 9;
     let log = Log::new();
