@@ -13,6 +13,7 @@ use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
 use custody_evidence::dsse::Envelope;
 use custody_evidence::trust::{TrustState, is_trust_document};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, Timestamp};
+use custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
@@ -40,6 +41,8 @@ pub struct Recording {
     clock: Arc<dyn Clock>,
     /// For those that are checked; kept by the work, since it goes on when the caller leaves.
     places: Arc<Semaphore>,
+    /// The same for large ones, which take long: one has a place of its own, and holds up no small one.
+    large_place: Arc<Semaphore>,
     pace: Pace,
 }
 
@@ -57,8 +60,9 @@ impl Recording {
     pub fn new(ledger: Arc<Ledger>, queue: Option<mpsc::Sender<Submission>>, clock: Arc<dyn Clock>) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let places = Arc::new(Semaphore::new(processors.saturating_mul(CHECKED_AT_ONCE)));
+        let large_place = Arc::new(Semaphore::new(1));
         let pace = Pace::new(Arc::clone(&ledger), FACTS_LAG_MAX);
-        Self { ledger, queue, clock, places, pace }
+        Self { ledger, queue, clock, places, large_place, pace }
     }
 
     /// Returns where exactly these bytes are in the log, if they are and nothing could come of checking them again.
@@ -82,7 +86,9 @@ impl Recording {
 
     /// Admits an envelope and waits until it is committed, or found to add nothing.
     pub async fn record(&self, bytes: Vec<u8>) -> Result<Answered, RecordError> {
-        let place = tokio::time::timeout(PATIENCE, Arc::clone(&self.places).acquire_owned()).await;
+        let large = bytes.len() > UNARY_ENVELOPE_BYTES_MAX;
+        let places = Arc::clone(if large { &self.large_place } else { &self.places });
+        let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
         let Ok(Ok(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let this = self.clone();
