@@ -162,32 +162,18 @@ impl Ledger {
         let opened = journal::open(&settings.dir, &settings.journal)?;
         let genesis = opened.reader.entry(LeafIndex::ZERO).map(|bytes| EntryDigest::of(&bytes))?;
         let trust = replay_trust(&opened.reader, opened.size)?;
-        let origin = trust.document().origin().clone();
         keys.verifiers().check(&trust, opened.size)?;
-        let source = Arc::new(CurrentJournal(RwLock::new(opened.reader.clone())));
-        let indexed: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
-        let index = Index::open(&settings.dir.join(INDEX_DIR), indexed, &mut |step| {
-            progress("index", step.done.get(), step.total.get());
-        })?;
+        let index = Indexed::open(settings, &opened.reader, progress)?;
         let kept =
             opened.checkpoint.as_ref().map(|kept| SignedCheckpoint::parse(&kept.signed)).transpose()?;
-        let mut publisher =
-            Publisher::new(origin.clone(), keys, kept.as_ref().map(SignedCheckpoint::unverified));
+        let mut publisher = Publisher::new(
+            trust.document().origin().clone(),
+            keys,
+            kept.as_ref().map(SignedCheckpoint::unverified),
+        );
         check_newest(settings, &trust, opened.size, &opened.reader)?;
         let (head, position) = Self::enter(settings, opened, trust, &mut publisher, progress)?;
-        let (head, _) = watch::channel(Arc::new(head));
-        let (index, writing) = (Arc::new(index), watch::channel(true).0);
-        let ledger = Self {
-            origin,
-            genesis,
-            index,
-            source,
-            head,
-            writing,
-            sound: watch::channel(true).0,
-            read_only: None,
-        };
-        Ok((Arc::new(ledger), position, publisher))
+        Ok((Arc::new(Self::of(index, genesis, head, None)), position, publisher))
     }
 
     /// Opens a restored log for reading: what its newest kept checkpoint covers, with that checkpoint as it was signed.
@@ -200,30 +186,29 @@ impl Ledger {
         })?;
         let (reader, size, root) = (opened.view.reader.clone(), opened.view.size(), opened.view.root());
         let trust = Arc::new(replay_trust(&reader, size)?);
-        let (origin, genesis) = (trust.document().origin().clone(), opened.view.log);
         let checkpoint = SignedCheckpoint::parse(&opened.view.checkpoint.signed)?;
-        let source = Arc::new(CurrentJournal(RwLock::new(reader.clone())));
-        let indexed: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
-        let index = Index::open(&settings.dir.join(INDEX_DIR), indexed, &mut |step| {
-            progress("index", step.done.get(), step.total.get());
-        })?;
+        let index = Indexed::open(settings, &reader, progress)?;
         let last = size.last_index().unwrap_or(LeafIndex::ZERO);
         let admin = newest_admin(&read_entry(&reader, last)?);
         let tree =
             Tree::open(&settings.dir, size, root, &reader, &mut |done| progress("tiles", done, size.get()))?;
         let head = Head { size, root, checkpoint, trust, admin, journal: reader, tree: Arc::new(tree) };
-        let (head, _) = watch::channel(Arc::new(head));
-        let (index, writing) = (Arc::new(index), watch::channel(false).0);
-        Ok(Arc::new(Self {
-            origin,
+        Ok(Arc::new(Self::of(index, opened.view.log, head, Some(opened))))
+    }
+
+    /// Puts an open log together. One that is read-only is not written.
+    fn of(indexed: Indexed, genesis: EntryDigest, head: Head, read_only: Option<ReadOnly>) -> Self {
+        let Indexed { source, index } = indexed;
+        Self {
+            origin: head.trust.document().origin().clone(),
             genesis,
             index,
             source,
-            head,
-            writing,
+            head: watch::channel(Arc::new(head)).0,
+            writing: watch::channel(read_only.is_none()).0,
             sound: watch::channel(true).0,
-            read_only: Some(opened),
-        }))
+            read_only,
+        }
     }
 
     /// Whether the log is served and not written, because it was restored from a backup.
@@ -352,6 +337,23 @@ impl CurrentJournal {
 
     fn replace(&self, reader: Reader) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = reader;
+    }
+}
+
+/// The index, and what it reads.
+struct Indexed {
+    source: Arc<CurrentJournal>,
+    index: Arc<Index>,
+}
+
+impl Indexed {
+    fn open(settings: &Settings, reader: &Reader, progress: Progress<'_>) -> Result<Self, LedgerError> {
+        let source = Arc::new(CurrentJournal(RwLock::new(reader.clone())));
+        let read: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
+        let index = Index::open(&settings.dir.join(INDEX_DIR), read, &mut |step| {
+            progress("index", step.done.get(), step.total.get());
+        })?;
+        Ok(Self { source, index: Arc::new(index) })
     }
 }
 

@@ -132,22 +132,8 @@ impl Reader {
         Ok(StoredUpTo { bytes, entry, record, envelope })
     }
 
-    /// Calls `each` with every entry from `first` up to the size at the time of the call, in order, and
-    /// returns that size. Stops at the first error. Record and envelope come with it: for the index.
-    pub fn for_each_from<E: From<ReadError>>(
-        &self,
-        first: LeafIndex,
-        mut each: impl FnMut(LeafIndex, Stored) -> Result<(), E>,
-    ) -> Result<TreeSize, E> {
-        let (size, mut index) = (self.size(), first);
-        while size.contains(index) {
-            each(index, self.stored(index)?)?;
-            index = index.next();
-        }
-        Ok(size)
-    }
-
-    /// Like [`Reader::for_each_from`] with the entry's exact bytes alone: for the tree.
+    /// Calls `each` with the exact bytes of every entry from `first` up to the size at the time of the call, in order, and
+    /// returns that size. Stops at the first error.
     pub fn for_each_entry_from<E: From<ReadError>>(
         &self,
         first: LeafIndex,

@@ -67,20 +67,6 @@ impl TrustState {
         Ok(Self { document, index })
     }
 
-    /// Walks from entry 0 through all trust documents, each with the index of its entry.
-    pub fn replay<'a>(
-        origin: &Origin,
-        documents: impl IntoIterator<Item = (LeafIndex, &'a Envelope)>,
-    ) -> Result<Self, TrustError> {
-        let mut documents = documents.into_iter();
-        let (index, envelope) = documents.next().ok_or(TrustError::Missing)?;
-        if index != LeafIndex::ZERO {
-            return Err(TrustError::Missing);
-        }
-        let first = Self::first(envelope, origin)?;
-        documents.try_fold(first, |state, (index, envelope)| state.next(envelope, index))
-    }
-
     /// Returns the document that holds.
     #[must_use]
     pub const fn document(&self) -> &TrustDocument {

@@ -174,16 +174,18 @@ fn next_document_is_exactly_one_version_higher_for_the_same_log() {
 }
 
 #[test]
-fn replay_walks_from_entry_0() {
+fn documents_are_walked_from_entry_0_and_none_is_skipped() {
     let zero = sign(members(), &[1, 2, LOG]);
     let one = sign(with(|members| members.version = 2), &[1, 2]);
     let two = sign(with(|members| members.version = 3), &[2, 3]);
-    let all = [(index(0), &zero), (index(4), &one), (index(9), &two)];
-    assert_eq!(TrustState::replay(&origin(), all).unwrap().document().version(), 3);
-    assert!(TrustState::replay(&origin(), [all[0], all[2]]).is_err());
-    assert!(TrustState::replay(&origin(), [all[0], all[2], all[1]]).is_err());
-    assert_eq!(TrustState::replay(&origin(), [(index(1), &zero)]), Err(TrustError::Missing));
-    assert_eq!(TrustState::replay(&origin(), []), Err(TrustError::Missing));
+    let walk = |documents: &[(u64, &Envelope)]| {
+        let first = TrustState::first(&zero, &origin())?;
+        documents.iter().try_fold(first, |state, (at, document)| state.next(document, index(*at)))
+    };
+    assert_eq!(walk(&[(4, &one), (9, &two)]).unwrap().document().version(), 3);
+    assert!(walk(&[(9, &two)]).is_err());
+    assert!(walk(&[(9, &two), (4, &one)]).is_err());
+    assert!(walk(&[(4, &zero)]).is_err());
 }
 
 /// Key 100 signs up to 20, key 102 from 10.
