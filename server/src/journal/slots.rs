@@ -186,13 +186,12 @@ impl Slots {
     ) -> Result<Self, JournalFault> {
         let [a, b] = layout.slots();
         let [in_a, in_b] = both;
-        let holds = |slot: &Result<Slot, Damage>| slot.as_ref().ok() == Some(&newest);
-        let (first, second) = match (in_a, in_b) {
-            (Err(_), _) => (a, b),
-            (Ok(_), Err(_)) => (b, a),
-            (Ok(_), Ok(_)) if holds(in_a) => (a, b),
-            (Ok(_), Ok(_)) => (b, a),
+        let a_first = match (in_a, in_b) {
+            (Err(_), _) => true,
+            (Ok(_), Err(_)) => false,
+            (Ok(in_a), Ok(_)) => *in_a == newest,
         };
+        let (first, second) = if a_first { (a, b) } else { (b, a) };
         let bytes = newest.encode();
         let first = OpenSlot::open(files, first)?;
         first.write(&bytes)?;

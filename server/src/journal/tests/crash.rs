@@ -169,7 +169,7 @@ fn at_every_moment_one_slot_is_on_the_disk_in_whole() {
     for (at, op) in disk.ops().iter().enumerate() {
         match op {
             Op::Write(id, 0, bytes) if bytes.starts_with(b"CUSTSLOT") => {
-                drop(written.insert(*id, bytes.clone()))
+                written.insert(*id, bytes.clone());
             }
             Op::Sync(id) => drop(written.remove(id).map(|bytes| synced.insert(*id, bytes))),
             Op::List(listed) if listed == dir.path() => in_doubt_at_an_open += written.len(),

@@ -55,8 +55,8 @@ async fn a_check_keeps_its_place_when_its_caller_leaves() {
 /// Returns an envelope that is larger than what one message holds.
 fn large(number: u64) -> Envelope {
     let text = String::from_utf8(statement(number)).unwrap();
-    let filler = "x".repeat(custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX);
-    let filled = text.replace("\"predicate\":{}", &format!("\"predicate\":{{\"f\":\"{filler}\"}}"));
+    let padding = "x".repeat(custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX);
+    let filled = text.replace("\"predicate\":{}", &format!("\"predicate\":{{\"f\":\"{padding}\"}}"));
     Envelope::sign(IN_TOTO, filled.as_bytes(), &[&key(WRITER)]).unwrap()
 }
 
@@ -66,22 +66,22 @@ async fn large_envelopes_wait_for_each_other_and_hold_up_no_small_one() {
     let running = log.start();
     let clock = Arc::new(HeldClock::default());
     let read: Arc<dyn Clock> = Arc::<HeldClock>::clone(&clock);
-    let recording = Recording::new(Arc::clone(&running.ledger), Some(running.queue.clone()), read);
-    let record = |envelope: Envelope| {
-        let recording = recording.clone();
-        tokio::spawn(async move { recording.record(envelope.bytes().to_vec()).await })
+    let door = Recording::new(Arc::clone(&running.ledger), Some(running.queue.clone()), read);
+    let sent = |envelope: Envelope| {
+        let door = door.clone();
+        tokio::spawn(async move { door.record(envelope.bytes().to_vec()).await })
     };
     let places = std::thread::available_parallelism().unwrap().get() * admission::CHECKED_AT_ONCE;
-    let until = async |reading: usize| {
-        while clock.reading.load(Ordering::SeqCst) < reading {
+    let until = async |checked: usize| {
+        while clock.reading.load(Ordering::SeqCst) < checked {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let large: Vec<_> = (0..3).map(|number| record(large(number))).collect();
+    let large: Vec<_> = (0..3).map(|number| sent(large(number))).collect();
     until(1).await;
     let small: Vec<_> =
-        (100..100 + places).map(|number| record(envelope(number as u64, &[WRITER]))).collect();
-    tokio::time::timeout(Duration::from_secs(60), until(places + 1))
+        (100..100 + u64::try_from(places).unwrap()).map(|number| sent(envelope(number, &[WRITER]))).collect();
+    tokio::time::timeout(Duration::from_mins(1), until(places + 1))
         .await
         .expect("all small ones are checked");
     assert_eq!(clock.most.load(Ordering::SeqCst), places + 1, "and one large one beside them");
@@ -91,6 +91,6 @@ async fn large_envelopes_wait_for_each_other_and_hold_up_no_small_one() {
         small.await.unwrap().unwrap();
     }
     assert!(large.into_iter().next().unwrap().await.unwrap().is_ok());
-    drop(recording);
+    drop(door);
     running.stop().await;
 }
