@@ -11,7 +11,9 @@ use super::opening::{journal_failure, open_failure};
 use super::progress::Bar;
 use super::{Exit, Failure};
 use crate::clock::SystemClock;
-use crate::journal::{self, DiskFiles, Files, KeptCheckpoint, OpenOptions, Opened, RestoreError, Restored};
+use crate::journal::{
+    self, DiskFiles, Files, KeptCheckpoint, OpenOptions, Opened, Reader, RestoreError, Restored,
+};
 use crate::ledger::{LedgerError, Settings, replay_trust};
 use crate::newest::{self, Standing};
 
@@ -40,7 +42,10 @@ pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
     let given = args.checkpoint.iter().map(|path| newest::read(path)).collect::<Result<Vec<_>, _>>()?;
     let bar = Bar::of_bytes();
     if let Some(from) = &args.from {
-        let copied = journal::restore(from, &args.data, &files, &mut |progress| {
+        let believed = |reader: &Reader, kept: &KeptCheckpoint| {
+            replay_trust(reader, kept.size).is_ok_and(|trust| newest::is_ours(kept, &trust))
+        };
+        let copied = journal::restore(from, &args.data, &files, &believed, &mut |progress| {
             bar.show("restore", progress.bytes, progress.bytes_total);
         });
         copied.map_err(|error| failure(&error, from))?;
@@ -138,6 +143,9 @@ fn failure(error: &RestoreError, from: &Path) -> Failure {
         RestoreError::Manifest(_) => {
             Failure::new(Exit::No, error).hint("use another backup: this one is not whole")
         }
+        RestoreError::NotSigned { .. } => Failure::new(Exit::No, error).hint(
+            "use another backup: someone or something changed the list of this one; nothing was restored",
+        ),
         RestoreError::NoSegments { .. } | RestoreError::OtherLog { .. } => Failure::new(Exit::Usage, error)
             .hint("name what is left of this log's data directory, or another backup of it, with --segments"),
         RestoreError::Gap { .. } => Failure::new(Exit::Usage, error)

@@ -24,7 +24,7 @@ use super::slots::{self, Slot, Slots};
 use super::verify::{Verifier, large};
 use super::view::{View, ViewError, segment_names};
 use super::writer::JournalFault;
-use super::{AppendError, Batch, Journal, KeptCheckpoint, OpenOptions, Staged, blobs};
+use super::{AppendError, Batch, Journal, KeptCheckpoint, OpenOptions, Reader, Staged, blobs};
 
 /// Why nothing was restored.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +58,17 @@ pub enum RestoreError {
         expected: String,
         /// Of the file.
         found: String,
+    },
+    /// Not the log signed the checkpoint of the backup.
+    #[error(
+        "the checkpoint of size {size} in the list of the backup {} is not signed by a key that the log's own trust documents \
+         name", from.display()
+    )]
+    NotSigned {
+        /// The backup.
+        from: PathBuf,
+        /// The size of the checkpoint.
+        size: TreeSize,
     },
     /// What is to be restored is damaged.
     #[error("{0}; restore from another backup, or repair this one: custodyd fsck --repair")]
@@ -133,10 +144,14 @@ impl From<Broken> for RestoreError {
 }
 
 /// Makes a data directory from a backup, checked in whole and marked as restored. It appears whole or not at all.
+///
+/// `believed` is asked, once all entries were checked, whether this log signed the backup's checkpoint: it would be served,
+/// and newer ones measured by it.
 pub fn restore(
     from: &Path,
     data: &Path,
     files: &Arc<dyn Files>,
+    believed: &dyn Fn(&Reader, &KeptCheckpoint) -> bool,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<TreeSize, RestoreError> {
     if !apart(from, data) {
@@ -159,6 +174,9 @@ pub fn restore(
         disk.create_dir(&made).map_err(fault("create", &made))?;
     }
     copy_all(disk, &view, &manifest, &unfinished, progress)?;
+    if !believed(&view.reader, &view.checkpoint) {
+        return Err(RestoreError::NotSigned { from: from.to_owned(), size: view.size() });
+    }
     Slots::create(disk, &unfinished, &Slot::holding(view.log, view.checkpoint.clone()))?;
     let unfit = || fault("mark", unfinished.root())(io::ErrorKind::InvalidData.into());
     Restored::from_backup(&view.checkpoint).ok_or_else(unfit)?.write_to(&unfinished, disk)?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use custody_log::{NoteSigner, Receipt};
+use custody_log::{NoteSigner, Receipt, SignedCheckpoint};
 use custody_tests::client::User;
 use custody_tests::evidence::{envelope, statement};
 use custody_tests::server::{Ended, Ledger, ORIGIN, Server, custodyd};
@@ -205,4 +205,37 @@ fn a_successor_names_the_log_that_it_continues() {
     let shown = user.custody(&["trust", "show"]);
     assert!(shown.stdout.contains("continues") && shown.stdout.contains(ORIGIN), "{}", shown.stdout);
     server.stop();
+}
+
+#[test]
+fn a_backup_whose_checkpoint_the_log_did_not_sign_is_not_restored() {
+    let ledger = Ledger::new(1);
+    let server = ledger.serve();
+    let receipts = Receipts::default();
+    for number in 0..3 {
+        record(&Caller::of(&server), &ledger, &format!("entry-{number}"), &receipts);
+    }
+    let (backup, list) = (ledger.home().join("backup"), ledger.home().join("backup/manifest.json"));
+    done(&command("backup", &[("--data", &ledger.data()), ("--out", &backup)]));
+    server.stop();
+    let good = fs::read(&list).unwrap();
+    let mut manifest: Value = serde_json::from_slice(&good).unwrap();
+    let note = manifest["checkpoint"].as_str().unwrap();
+    let signed = SignedCheckpoint::parse(note.as_bytes()).unwrap();
+    // The same tree, signed by a key of the same name.
+    let stranger = NoteSigner::from_seed(ORIGIN.parse().unwrap(), [77; 32]);
+    let other = SignedCheckpoint::sign(signed.unverified(), &stranger).unwrap();
+    manifest["checkpoint"] = String::from_utf8(other.bytes().to_vec()).unwrap().into();
+    fs::write(&list, serde_json::to_vec(&manifest).unwrap()).unwrap();
+    let restored = ledger.home().join("restored");
+    let flags: [&OsStr; 5] =
+        ["restore".as_ref(), "--from".as_ref(), backup.as_ref(), "--data".as_ref(), restored.as_ref()];
+    let refused = custodyd(&flags);
+    assert_eq!(refused.code, Some(1), "{}{}", refused.stdout, refused.stderr);
+    assert!(refused.stderr.contains("is not signed by a key that the log's own"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: use another backup"), "{}", refused.stderr);
+    assert!(Server::try_start(&restored).is_err(), "nothing was restored");
+    // The same directory takes the backup as it was.
+    fs::write(&list, good).unwrap();
+    assert_eq!(custodyd(&flags).code, Some(0));
 }

@@ -78,7 +78,7 @@ fn backup_list(bytes: &[u8]) -> Outcome {
     copy(&backed_up().path().join("backup"), &from);
     fs::write(from.join("manifest.json"), bytes).expect("the list can be written");
     let files: Arc<dyn Files> = Arc::new(DiskFiles);
-    let restored = restore(&from, &data, &files, &mut |_| {});
+    let restored = restore(&from, &data, &files, &|_, _| true, &mut |_| {});
     let names: Vec<_> =
         fs::read_dir(dir.path()).expect("the folder").map(|file| file.unwrap().file_name()).collect();
     assert!(
