@@ -10,6 +10,7 @@
 )]
 
 mod audit;
+mod bounds;
 mod bulk;
 mod double;
 mod lies;
