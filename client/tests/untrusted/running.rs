@@ -48,6 +48,7 @@ async fn deployments(log: Log, thing: &str) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();
     let run = server.custody(dir.path(), &["trace", thing, "--verify", "full"]).await;
     assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.stdout.ends_with("\nno entry left out: claimed by the server, not proven\n"), "{run:?}");
     let lines = run.stdout.lines().skip_while(|line| !line.starts_with("  deploy"));
     let lines = lines.take_while(|line| !line.starts_with("  missing") && !line.is_empty());
     lines.map(|line| line.replacen("deploy", "      ", 1).trim().to_owned()).collect()

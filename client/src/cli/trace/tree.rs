@@ -200,7 +200,8 @@ fn footer(chain: &Chain, ledger: &Ledger) -> String {
             ledger.trust().complete_to()
         ),
     };
-    format!("{truncated}{checks}")
+    // Nothing proves yet that an answer is whole: what a server leaves out, nobody misses.
+    format!("{truncated}{checks}\nno entry left out: claimed by the server, not proven")
 }
 
 /// Returns the edges of a stage, grouped by a key, in the order of the first entry of each group.
