@@ -260,20 +260,31 @@ pub fn writable(path: &Path) -> Result<(), MemoryError> {
     File::create(&new).and_then(|_| fs::remove_file(&new)).map_err(failed)
 }
 
-/// Writes where the descriptor stands. Opened again it would stand elsewhere, so the two that have a name are used
-/// as they are, and others appended to.
+/// Writes where the descriptor stands. Opened again it would stand elsewhere, so the two of this process that have a
+/// name are used as they are, and others appended to.
 fn write_to_descriptor(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = |out: &mut dyn io::Write| out.write_all(bytes).and_then(|()| out.flush());
-    match path.file_name().and_then(|name| name.to_str()) {
+    let name = path.file_name().and_then(|name| name.to_str());
+    match name.filter(|_| is_ours(path)) {
         Some("stdout" | "1") => written(&mut io::stdout().lock()),
         Some("stderr" | "2") => written(&mut io::stderr().lock()),
         _ => written(&mut File::options().append(true).open(path)?),
     }
 }
 
-/// Whether a path names an open descriptor of this process.
+/// Whether a path names an open descriptor, of this process or of another one: `/dev/stdout`, `/dev/fd/N`, and anything
+/// that `/proc` has below a folder `fd`.
 fn is_descriptor(path: &Path) -> bool {
-    let starts = ["/dev/fd", "/proc/self/fd"].into_iter().any(|folder| path.starts_with(folder));
+    let of_process = path
+        .strip_prefix("/proc")
+        .is_ok_and(|path| path.parent().and_then(Path::file_name).is_some_and(|folder| folder == "fd"));
+    of_process || is_ours(path)
+}
+
+/// Whether a path names an open descriptor of this process.
+fn is_ours(path: &Path) -> bool {
+    let own = format!("/proc/{}/fd", std::process::id());
+    let starts = ["/dev/fd", "/proc/self/fd", &own].into_iter().any(|folder| path.starts_with(folder));
     starts || ["/dev/stdout", "/dev/stderr"].into_iter().any(|name| path == Path::new(name))
 }
 
@@ -370,10 +381,31 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("output");
         let mut file = File::create(&path).unwrap();
-        file.write_all(b"first ").unwrap();
-        let descriptor = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-        replace(Path::new(&descriptor), b"second").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"first second");
+        file.write_all(b"first").unwrap();
+        let (number, process) = (std::os::fd::AsRawFd::as_raw_fd(&file), std::process::id());
+        for folder in ["self", "thread-self", &process.to_string(), &format!("{process}/task/{process}")] {
+            replace(Path::new(&format!("/proc/{folder}/fd/{number}")), b" more").unwrap();
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"first more more more more");
+        assert_eq!(file.metadata().unwrap().len(), 25, "it is the same file");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn a_descriptor_of_another_process_is_written_to_and_not_taken_for_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("output");
+        let output = File::create(&path).unwrap();
+        let mut other = std::process::Command::new("cat");
+        other.stdin(std::process::Stdio::piped()).stdout(output.try_clone().unwrap());
+        let mut other = other.spawn().unwrap();
+        let descriptor = format!("/proc/{}/fd/1", other.id());
+        writable(Path::new(&descriptor)).unwrap();
+        replace(Path::new(&descriptor), b"receipt").unwrap();
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"receipt");
+        assert_eq!(output.metadata().unwrap().len(), 7, "it is the same file");
     }
 
     #[test]
