@@ -180,6 +180,22 @@ async fn a_trace_lists_no_node_that_is_not_the_end_of_a_checked_edge() {
     assert!(traced["edges"].as_array().unwrap().iter().all(|edge| edge["check"] == "verified"));
 }
 
+/// The answer about the first digest knows of no contradiction; the one about the second does.
+#[tokio::test]
+async fn a_contradiction_that_one_of_two_answers_knows_is_shown() {
+    let mut log = Log::new();
+    log.append_about(APPROVAL, &[sha256(), sha512()], APPROVED);
+    let (server, dir) = start(log).await;
+    let same = |traced: &Value| -> Vec<String> {
+        let edges = traced["edges"].as_array().unwrap().iter().filter(|edge| edge["kind"] == "same-as");
+        edges.map(|edge| edge["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(same(&json(&server, &dir, &["trace", "app.tar.gz"]).await), ["verified"]);
+    server.lie(Lie::ConflictOfOne);
+    assert_eq!(same(&json(&server, &dir, &["trace", &sha256().to_string()]).await), ["verified"]);
+    assert_eq!(same(&json(&server, &dir, &["trace", "app.tar.gz"]).await), ["conflict"]);
+}
+
 #[tokio::test]
 async fn an_entry_that_is_not_about_the_thing_is_neither_printed_nor_saved() {
     let (server, dir) = start(sample()).await;

@@ -123,7 +123,10 @@ async fn trace(
         }
         for edge in &answer.edges {
             let place = (edge.entry, edge.edge.clone());
-            chain.entry(place).or_insert_with(|| (edge.clone(), BTreeSet::new())).1.insert(starts.len());
+            let (known, of) = chain.entry(place).or_insert_with(|| (edge.clone(), BTreeSet::new()));
+            // What one answer knows to be contradicted is, also where the other does not see by what.
+            known.conflict |= edge.conflict;
+            of.insert(starts.len());
         }
         starts.push(node);
         whole = Some(match whole {

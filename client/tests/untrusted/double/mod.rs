@@ -34,6 +34,8 @@ pub(crate) enum Lie {
     UnrelatedEdges,
     /// Whatever is asked for is an environment of that name.
     OtherKind,
+    /// A trace of a SHA-512 says that its other digests are contradicted; one of a SHA-256 does not.
+    ConflictOfOne,
     /// A find holds an entry that does not meet the condition.
     NotAsked,
     /// A find gives entry 1 and nothing else, whatever is asked for.

@@ -341,11 +341,12 @@ impl query_server::Query for Service {
         let (mut nodes, mut edges) = (vec![node_to_wire(&about, None)], Vec::new());
         let size = if request.at == 0 { log.size().get() } else { request.at };
         let facts: Vec<Facts> = log.facts().into_iter().take(usize::try_from(size).unwrap()).collect();
+        let conflict = self.lies(Lie::ConflictOfOne) && about.id().starts_with("sha512:");
         let shown = if self.lies(Lie::UnrelatedEdges) {
             let all = facts.iter().enumerate();
             all.flat_map(|(entry, facts)| facts.edges.iter().map(move |edge| (entry, edge))).collect()
         } else {
-            walk(&about, request.depth, &facts)
+            walk(&about, request.depth, &facts, conflict)
         };
         for (entry, edge) in shown {
             let facts = &facts[entry];
@@ -358,7 +359,8 @@ impl query_server::Query for Service {
                 to: Some(node_to_wire(&edge.to, None)),
                 kind: edge.kind.to_string(),
                 entry: entry as u64,
-                status: "claimed".to_owned(),
+                status: if conflict && edge.kind == fact::EdgeKind::SameAs { "conflict" } else { "claimed" }
+                    .to_owned(),
                 claimed_micros: facts.happened.map_or(0, custody_log::Timestamp::as_micros),
             });
         }
@@ -385,8 +387,9 @@ impl query_server::Query for Service {
 
 type Shown<'f> = BTreeSet<(usize, &'f fact::Edge)>;
 
-/// The edges of the chain around a node, each with its entry, in the order of the entries.
-fn walk<'f>(about: &Node, depth: u32, facts: &'f [Facts]) -> Shown<'f> {
+/// The edges of the chain around a node, each with its entry, in the order of the entries. With a conflict no other
+/// digest is walked through.
+fn walk<'f>(about: &Node, depth: u32, facts: &'f [Facts], conflict: bool) -> Shown<'f> {
     let depth = if depth == 0 { u32::MAX } else { depth };
     let (mut shown, mut walked) = (Shown::new(), BTreeSet::new());
     let mut queue = VecDeque::from([(about.clone(), chain::Role::Traced, depth)]);
@@ -401,7 +404,8 @@ fn walk<'f>(about: &Node, depth: u32, facts: &'f [Facts]) -> Shown<'f> {
             if !matches!(step, chain::Step::Skip | chain::Step::Count) {
                 shown.insert((entry, edge));
             }
-            if let chain::Step::Walk(role) = step {
+            let stops = conflict && edge.kind == fact::EdgeKind::SameAs;
+            if let (chain::Step::Walk(role), false) = (step, stops) {
                 let other = if edge.from == node { &edge.to } else { &edge.from };
                 queue.push_back((other.clone(), role, depth - 1));
             }
