@@ -1,6 +1,7 @@
 //! `custody find`: the entries that meet every condition.
 
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use custody_client::ledger::{Condition, Query, check_any};
@@ -31,7 +32,7 @@ const QUESTIONS_MAX: usize = 16;
 pub(crate) struct Args {
     /// Statements about this THING: a digest, or a file.
     #[arg(long, value_name = "THING")]
-    subject: Vec<String>,
+    subject: Vec<OsString>,
     /// Statements that name this commit: its hex, or REPOSITORY@HEX.
     #[arg(long)]
     commit: Vec<String>,
@@ -225,18 +226,18 @@ async fn questions(
 /// resolved like any THING.
 async fn subject_conditions(
     ledger: &mut Ledger,
-    text: &str,
+    typed: &OsStr,
     args: &Args,
     context: &Context,
 ) -> Result<Vec<Condition>, Failure> {
-    if let Some(conditions) = digest(text)? {
+    if let Some(conditions) = typed.to_str().map(digest).transpose()?.flatten() {
         return Ok(conditions);
     }
     let size = match args.at {
         Some(times::Point::Size(size)) => Some(size),
         Some(times::Point::When(_)) | None => None,
     };
-    match resolve(ledger, text, size, context).await? {
+    match resolve(ledger, typed, size, context).await? {
         Target::Nodes(nodes) => nodes.iter().map(subject).collect(),
         Target::Entry(index) => {
             Err(Failure::usage("bad_condition", format!("--subject: entry {index} is no subject"))

@@ -1,5 +1,6 @@
 //! `custody show`: one entry, and the checks made on it.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ use super::things::{Target, resolve};
 pub(crate) struct Args {
     /// An entry (`index:1042`, or 1042), or a THING that one entry is about.
     #[arg(value_name = "ENTRY|DIGEST")]
-    thing: String,
+    thing: OsString,
     /// Print the envelope's exact bytes and nothing else.
     #[arg(long)]
     raw: bool,
@@ -59,16 +60,17 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 /// Returns the entry that a THING names; with the questions that it must meet, if the server chose it.
 async fn find_entry(
     ledger: &mut Ledger,
-    thing: &str,
+    typed: &OsStr,
     context: &Context,
 ) -> Result<(LeafIndex, Vec<Query>), Failure> {
+    let thing: &str = &typed.to_string_lossy();
     // A number of fewer than 5 digits can be nothing else; a longer one may be the start of a digest.
     if thing.len() < 5
         && let Ok(index) = thing.parse()
     {
         return Ok((index, Vec::new()));
     }
-    let nodes = match resolve(ledger, thing, None, context).await? {
+    let nodes = match resolve(ledger, typed, None, context).await? {
         Target::Entry(index) => return Ok((index, Vec::new())),
         Target::Nodes(nodes) => nodes,
     };

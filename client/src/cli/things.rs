@@ -3,6 +3,9 @@
 //! The server says what a text stands for, but it does not get to say that a digest stands for another
 //! digest: what can be compared here is compared here.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use custody_client::Ledger;
@@ -44,14 +47,16 @@ struct Asked {
 /// the largest envelope there is.
 const DOCUMENT_BYTES_MAX: u64 = custody_wire::limits::ENVELOPE_BYTES_MAX;
 
-/// Finds out what a THING is, and says so on stderr when that is not plain from the text.
+/// Finds out what a THING is, and says so on stderr when that is not plain from the text. What is not UTF-8 can only
+/// be the name of a file.
 pub(crate) async fn resolve(
     ledger: &mut Ledger,
-    text: &str,
+    typed: &OsStr,
     at: Option<TreeSize>,
     context: &Context,
 ) -> Result<Target, Failure> {
-    let asked = read(text, context)?;
+    let asked = read(typed, context)?;
+    let text: &str = &typed.to_string_lossy();
     if let Thing::Entry(index) = asked.thing {
         return Ok(Target::Entry(index));
     }
@@ -71,7 +76,11 @@ pub(crate) async fn resolve(
     Ok(Target::Nodes(fitting.into_iter().map(|found| found.node).collect()))
 }
 
-fn read(text: &str, context: &Context) -> Result<Asked, Failure> {
+fn read(typed: &OsStr, context: &Context) -> Result<Asked, Failure> {
+    let Some(text) = typed.to_str() else {
+        let thing = Thing::Path(typed.to_string_lossy().into_owned());
+        return asked(thing, String::new(), Some(PathBuf::from(typed)), context);
+    };
     let thing = Thing::parse(text).map_err(|error| {
         Failure::usage("bad_thing", error.to_string())
             .hint("correct it; a file of that name is meant by its path, such as ./NAME")
@@ -81,9 +90,13 @@ fn read(text: &str, context: &Context) -> Result<Asked, Failure> {
         Thing::Name(name) if Path::new(name).exists() => Some(PathBuf::from(name)),
         _ => None,
     };
+    asked(thing, text.to_owned(), file, context)
+}
+
+fn asked(thing: Thing, text: String, file: Option<PathBuf>, context: &Context) -> Result<Asked, Failure> {
     let (mut texts, trimmed) = match &file {
         Some(path) => hash(path, context)?,
-        None => (vec![text.to_owned()], None),
+        None => (vec![text], None),
     };
     texts.extend(trimmed.clone());
     Ok(Asked { thing, texts, trimmed, file })
@@ -97,18 +110,20 @@ fn hash(path: &Path, context: &Context) -> Result<(Vec<String>, Option<String>),
              file",
         )
     };
-    let length = std::fs::metadata(path).map_err(|error| unreadable(&error))?.len();
+    // Opened and read once: a pipe gives its bytes no second time, and a file may be replaced meanwhile.
+    let mut file = File::open(path).map_err(|error| unreadable(&error))?;
+    let length = file.metadata().map_err(|error| unreadable(&error))?.len();
     let bar = context.output.bytes_bar("hashing", length);
-    let digests = FileDigests::of(path, |read| bar.inc(read)).map_err(|error| unreadable(&error.source))?;
+    let mut start = Vec::new();
+    let most = DOCUMENT_BYTES_MAX.saturating_add(1);
+    file.by_ref().take(most).read_to_end(&mut start).map_err(|error| unreadable(&error))?;
+    let digests = FileDigests::of_reader(&start, &mut file, &mut |read| bar.inc(read));
+    let digests = digests.map_err(|error| unreadable(&error))?;
     bar.finish_and_clear();
-    let mut without = None;
-    if digests.length <= DOCUMENT_BYTES_MAX {
-        let bytes = std::fs::read(path).map_err(|error| unreadable(&error))?;
-        let trimmed = bytes.trim_ascii();
-        if trimmed.len() != bytes.len() && !trimmed.is_empty() {
-            without = Some(Digest::sha256_of(trimmed).to_string());
-        }
-    }
+    let trimmed = start.trim_ascii();
+    let document =
+        digests.length <= DOCUMENT_BYTES_MAX && trimmed.len() != start.len() && !trimmed.is_empty();
+    let without = document.then(|| Digest::sha256_of(trimmed).to_string());
     Ok((vec![digests.sha256.to_string(), digests.sha512.to_string()], without))
 }
 

@@ -196,6 +196,54 @@ async fn a_contradiction_that_one_of_two_answers_knows_is_shown() {
     assert_eq!(same(&json(&server, &dir, &["trace", "app.tar.gz"]).await), ["conflict"]);
 }
 
+/// A file is read through a pipe as well, which gives its bytes once; its name need not be UTF-8.
+#[tokio::test]
+async fn a_file_is_read_once_and_found_whatever_its_name_is() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (server, dir) = start(sample()).await;
+    let name = std::ffi::OsStr::from_bytes(b"app-\xff\xe9.tar.gz");
+    std::fs::write(dir.path().join(name), ARTIFACT).unwrap();
+    let bill = std::ffi::OsStr::from_bytes(b"\xff.cdx.json");
+    std::fs::write(dir.path().join(bill), format!("{BILL}\n")).unwrap();
+    let path = dir.path().to_owned();
+    let (url, pin) = (server.url(), server.pin().to_string());
+    let runs = tokio::task::spawn_blocking(move || {
+        let run = |args: &[&std::ffi::OsStr]| {
+            let mut command = crate::double::bare(&path);
+            command.env("CUSTODY_SERVER", &url).env("CUSTODY_TRUST", &pin);
+            crate::double::Run::of(command.args(args).output().unwrap())
+        };
+        let piped = |thing: &str| {
+            let mut command = crate::double::bare(&path);
+            command.env("CUSTODY_SERVER", &url).env("CUSTODY_TRUST", &pin).args(["trace", thing]);
+            command.stdin(std::process::Stdio::piped());
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            std::io::Write::write_all(&mut child.stdin.take().unwrap(), format!("{BILL}\n").as_bytes())
+                .unwrap();
+            crate::double::Run::of(child.wait_with_output().unwrap())
+        };
+        let [trace, show, find, subject, verify] =
+            ["trace", "show", "find", "--subject", "verify"].map(std::ffi::OsStr::new);
+        (
+            run(&[trace, name]),
+            run(&[show, bill]),
+            run(&[find, subject, name]),
+            run(&[verify, name]),
+            piped("/dev/stdin"),
+        )
+    });
+    let (trace, show, find, verify, piped) = runs.await.unwrap();
+    assert!(trace.code == 0 && trace.stdout.starts_with("app-\u{fffd}\u{fffd}.tar.gz  sha256:"), "{trace:?}");
+    assert!(show.code == 0 && show.stdout.contains("index 3\n"), "{show:?}");
+    assert_eq!((find.code, find.stdout.lines().count()), (0, 6), "{find:?}");
+    assert!(
+        verify.code == 3 && verify.stdout.starts_with("app-\u{fffd}\u{fffd}.tar.gz  not checked"),
+        "{verify:?}"
+    );
+    assert!(piped.code == 0 && piped.stdout.contains("sbom"), "{piped:?}");
+}
+
 #[tokio::test]
 async fn an_entry_that_is_not_about_the_thing_is_neither_printed_nor_saved() {
     let (server, dir) = start(sample()).await;

@@ -3,6 +3,7 @@
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 
 use custody_client::ledger::{At, Traced, TracedEdge};
 use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
@@ -25,7 +26,7 @@ use super::times;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A digest, an entry (`index:N`), a commit, purl, image with digest, run URL, key id, hex prefix, or a file.
-    thing: String,
+    thing: OsString,
     /// Answer as of this tree size or time.
     #[arg(long, value_name = "SIZE|TIME", value_parser = times::at)]
     at: Option<times::Point>,
@@ -138,9 +139,10 @@ async fn trace(
             }
         });
     }
-    let answer = whole.ok_or_else(|| Failure::no_record(format!("no record of {}", args.thing)))?;
+    let thing = args.thing.to_string_lossy().into_owned();
+    let answer = whole.ok_or_else(|| Failure::no_record(format!("no record of {thing}")))?;
     let edges = chain.into_values().collect();
-    check(ledger, Asked { thing: args.thing, verify: args.verify }, starts, answer, edges, context).await
+    check(ledger, Asked { thing, verify: args.verify }, starts, answer, edges, context).await
 }
 
 /// An entry is traced by its subject, if it has one.
