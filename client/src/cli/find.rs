@@ -15,7 +15,7 @@ mod condition;
 use super::Context;
 use super::entry_view::{EntryView, predicate_name, short, signers_text};
 use super::failure::{Failure, Outcome};
-use super::output::escape_line;
+use super::output::{counted, escape_line};
 use super::session;
 use super::things::{Target, resolve};
 use super::times;
@@ -141,8 +141,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         context.output.print(table(&entries))?;
         let word = if level == Level::Verified { "verified" } else { "logged" };
         context.output.note(format!(
-            "{} entries {word} here, as of tree size {}; that no other entry fits is claimed by the server",
-            entries.len(),
+            "{} {word} here, as of tree size {}; that no other entry fits is claimed by the server",
+            counted(entries.len(), "entry", "entries"),
             found.as_of.size
         ));
         if !claimed.is_empty() && !entries.is_empty() {

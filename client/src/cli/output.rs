@@ -149,6 +149,11 @@ impl Output {
     }
 }
 
+/// Returns a number with the word for what is counted: `1 entry`, `2 entries`.
+pub(crate) fn counted(number: usize, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}
+
 /// Makes text from outside safe for a terminal: control characters other than the line end, and those that
 /// reorder or hide text, are written as `\u{1b}`. Otherwise a statement could clear the screen, or make a
 /// refusal look like a yes.
@@ -189,7 +194,13 @@ fn written(result: std::io::Result<()>) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::{escape, escape_line};
+    use super::{counted, escape, escape_line};
+
+    #[test]
+    fn one_is_not_several() {
+        let entries = [0, 1, 2].map(|number| counted(number, "entry", "entries"));
+        assert_eq!(entries, ["0 entries", "1 entry", "2 entries"]);
+    }
 
     #[test]
     fn escapes_what_moves_the_cursor_or_reorders_text() {

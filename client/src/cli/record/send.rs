@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::flags::{Delivery, Sending};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
-use crate::cli::output::escape_line;
+use crate::cli::output::{counted, escape_line};
 use crate::cli::{session, spool};
 
 /// Signs the statement and records it; with `--dry-run`, prints it.
@@ -180,7 +180,10 @@ pub(super) fn text(recorded: &Recorded, ours: Option<(KeyId, String)>, delivery:
     let shown = record.subjects.iter().take(4).map(|subject| format!("  subject  {}", escape_line(subject)));
     lines.extend(shown);
     if record.subjects.len() > 4 {
-        lines.push(format!("  subject  and {} more digests", record.subjects.len() - 4));
+        lines.push(format!(
+            "  subject  and {}",
+            counted(record.subjects.len() - 4, "more digest", "more digests")
+        ));
     }
     let log = escape_line(checkpoint.origin().as_str());
     lines.push(format!("  entry    index:{}  in {log}, tree size {}", entry.index, checkpoint.size()));

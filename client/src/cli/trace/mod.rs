@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::failure::{Failure, Outcome};
 use super::find::{Verify, level};
+use super::output::counted;
 use super::session;
 use super::things::{Target, resolve};
 use super::times;
@@ -240,7 +241,7 @@ fn labels(answer: &Traced, entries: &BTreeMap<LeafIndex, Checked>, level: Level)
         for (node, label) in &verified.facts().labels {
             let components = verified.facts().components.filter(|_| node.kind().as_str() == "document");
             let label = match components {
-                Some(count) => format!("{label}, {count} components"),
+                Some(count) => format!("{label}, {}", counted(count, "component", "components")),
                 None => label.clone(),
             };
             labels.insert(node.clone(), label);
