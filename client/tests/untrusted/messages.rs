@@ -139,6 +139,11 @@ async fn honest_answers_read_as_written_here() {
             2,
             &["trust", "propose", "--out", "n.json", "--remove-writer", "nobody"],
         ),
+        case(
+            "trust_propose_expired",
+            2,
+            &["trust", "propose", "--out", "old.json", "--expires", "2020-01-01"],
+        ),
         case("trust_propose", 0, &["trust", "propose", "--out", "next.json", "--remove-writer", "ci"]),
     ];
     run_cases(&server, dir.path(), &cases).await;

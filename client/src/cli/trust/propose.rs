@@ -52,6 +52,11 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     };
     members.version = before.version().saturating_add(1);
     edit(&mut members, &args, context)?;
+    if members.expires <= context.clock.now() {
+        let message = format!("the proposed document has expired already, at {}", members.expires);
+        return Err(Failure::usage("expired", message)
+            .hint("give a time to come with --expires, such as 90d or 1.year"));
+    }
     let after = TrustDocument::new(members).map_err(|error| {
         Failure::no("bad_trust_document", error.to_string())
             .hint("correct it; the server would refuse it as well")
