@@ -84,8 +84,12 @@ impl Common {
     /// Makes the statement around the file of `--predicate`, if it was given.
     pub(super) fn given(&self, default_type: &str, subjects: &[Subject]) -> Result<Option<Made>, Failure> {
         let Some(path) = &self.predicate else { return Ok(None) };
-        let bytes = read_document(path)?;
         let predicate_type = self.predicate_type.as_deref().unwrap_or(default_type);
+        if !is_uri(predicate_type) {
+            return Err(Failure::usage("bad_type", format!("--type: expected a URI, found {predicate_type:?}"))
+                .hint("in-toto names a predicate type by a URI, such as https://example.com/NAME/v1 or urn:example:NAME:v1"));
+        }
+        let bytes = read_document(path)?;
         given(predicate_type, &bytes, subjects).map(Some).map_err(|error| unmade(&error, Some(path)))
     }
 }
@@ -97,6 +101,18 @@ impl Sending {
         choose(self.key.as_deref(), &store, |name| key::variable(context, name))
             .map_err(|error| key::failure(&error))
     }
+}
+
+/// Whether text has the form of a URI (RFC 3986, section 3): a scheme, a colon, and characters of which none is white
+/// space, a control character, or one that must be encoded.
+fn is_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let in_rest = |byte: u8| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte);
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(in_scheme)
+        && !rest.is_empty()
+        && rest.bytes().all(in_rest)
 }
 
 /// Reads a document that is going to be embedded.
@@ -145,4 +161,39 @@ fn file(path: &Path, context: &Context) -> Result<Subject, Failure> {
     })?;
     bar.finish_and_clear();
     Ok(Subject::of_file(path, &digests))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_uri;
+
+    #[test]
+    fn a_predicate_type_is_a_uri() {
+        for uri in [
+            "https://example.com/x/v1",
+            "https://example.com/x/v1?a=b#c",
+            "urn:custody:source:v1",
+            "x:y",
+            "a+b-c.d1:%C3%A9",
+        ] {
+            assert!(is_uri(uri), "{uri}");
+        }
+        for other in [
+            "",
+            "x",
+            "x/v1",
+            ":x",
+            "x:",
+            "1x:y",
+            "x y:z",
+            "x:y z",
+            "x:y\n",
+            "x:\u{e9}",
+            "x:<y>",
+            "-x:y",
+            "example.com/x",
+        ] {
+            assert!(!is_uri(other), "{other:?}");
+        }
+    }
 }
