@@ -6,7 +6,7 @@ use std::time::Duration;
 use custody_client::ledger::pin_of;
 use custody_client::memory::{Memory, replace};
 use custody_client::sign::choose;
-use custody_client::{Ledger, Options, Patience, Pin};
+use custody_client::{Ledger, Options, Pin};
 use serde_json::json;
 use toml_edit::{DocumentMut, value};
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if let Some(key) = &args.key {
         usable(key, context)?;
     }
-    let patience = Patience { timeout: context.settings.timeout, retry_for: RETRY };
+    let patience = context.settings.patience(None, RETRY);
     let shown = pin_of(server, patience).await?;
     let anchor = anchor(context)?;
     let given = anchor.as_ref().map(|anchor| anchor.pin().clone());

@@ -37,16 +37,16 @@ impl Anchor {
 
 /// Opens the log for reading.
 pub(crate) async fn open(context: &Context) -> Result<Ledger, Failure> {
-    open_for(context, READING_RETRY).await
+    open_with(context, context.settings.patience(None, READING_RETRY)).await
 }
 
-/// Opens the log, and keeps trying a server that cannot be reached for so long, within the timeout.
-pub(crate) async fn open_for(context: &Context, retry_for: Duration) -> Result<Ledger, Failure> {
+/// Opens the log with this patience for each call.
+pub(crate) async fn open_with(context: &Context, patience: Patience) -> Result<Ledger, Failure> {
     let server = server(context)?.to_owned();
     let anchor = anchor(context)?.ok_or_else(|| no_pin(&server))?;
     let options = Options {
         server,
-        patience: Patience { timeout: context.settings.timeout, retry_for },
+        patience,
         pin: anchor.pin().clone(),
         state_dir: context.settings.state_dir()?.to_owned(),
         trust: match anchor {

@@ -4,10 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use custody_client::Patience;
 
 use super::environment::Environment;
 use super::failure::Failure;
 use super::output::{Color, Format};
+
+/// How long to wait for an answer unless told otherwise.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Flags that every command takes.
 #[derive(Debug, Args)]
@@ -22,9 +26,9 @@ pub(crate) struct Globals {
     /// How results are printed.
     #[arg(long, short, global = true, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) output: Format,
-    /// How long to wait for the server, retries included, such as `30s` or `2m`.
-    #[arg(long, global = true, default_value = "30s", value_parser = duration, value_name = "DURATION")]
-    pub(crate) timeout: Duration,
+    /// How long to wait for each answer of the server, retries included, such as `10s` or `2m` [default: 30s].
+    #[arg(long, global = true, value_parser = duration, value_name = "DURATION")]
+    pub(crate) timeout: Option<Duration>,
     /// Say nothing but results, warnings and errors.
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
@@ -61,7 +65,7 @@ impl Globals {
             ("server", self.server.clone()),
             ("trust", self.trust.clone()),
             ("output", word(&self.output)),
-            ("timeout", Some(format!("{}s", self.timeout.as_secs_f64()))),
+            ("timeout", Some(format!("{}s", self.timeout.unwrap_or(TIMEOUT).as_secs_f64()))),
             ("quiet", Some(self.quiet.to_string())),
             ("color", word(&self.color)),
             ("config", path(config)),
@@ -87,8 +91,7 @@ pub(crate) struct Settings {
     pub(crate) server: Option<String>,
     /// What `--trust` said: a pin or the path of a trust file.
     pub(crate) trust: Option<String>,
-    /// How long one request may take, retries included.
-    pub(crate) timeout: Duration,
+    timeout: Option<Duration>,
     config_file: Option<PathBuf>,
     state_dir: Option<PathBuf>,
 }
@@ -103,6 +106,13 @@ impl Settings {
             config_file: globals.config.or_else(|| default_config_file(environment)),
             state_dir: globals.state_dir.or_else(|| default_state_dir(environment)),
         }
+    }
+
+    /// Returns how long calls may take. A server that cannot be reached is tried again for as long as was said, else for
+    /// the usual time, but no longer than `--timeout` says: who says how long to wait means the attempts together.
+    pub(crate) fn patience(&self, retry_for: Option<Duration>, usual: Duration) -> Patience {
+        let retry_for = retry_for.unwrap_or(self.timeout.map_or(usual, |timeout| timeout.min(usual)));
+        Patience { timeout: self.timeout.unwrap_or(TIMEOUT), retry_for }
     }
 
     /// Returns the path of the configuration file, whether or not it exists.
@@ -148,4 +158,31 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 fn homeless(flag: &str) -> Failure {
     Failure::usage("no_home", "the environment names no home directory (HOME is unset)")
         .hint(format!("set HOME, or give {flag}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn patience(timeout: Option<u64>, retry_for: Option<u64>) -> (u64, u64) {
+        let seconds = |seconds: Option<u64>| seconds.map(Duration::from_secs);
+        let settings = Settings {
+            server: None,
+            trust: None,
+            timeout: seconds(timeout),
+            config_file: None,
+            state_dir: None,
+        };
+        let patience = settings.patience(seconds(retry_for), Duration::from_mins(2));
+        (patience.timeout.as_secs(), patience.retry_for.as_secs())
+    }
+
+    #[test]
+    fn who_says_how_long_to_wait_waits_no_longer() {
+        assert_eq!(patience(None, None), (30, 120));
+        assert_eq!(patience(Some(5), None), (5, 5), "not the usual two minutes");
+        assert_eq!(patience(Some(300), None), (300, 120));
+        assert_eq!(patience(None, Some(10)), (30, 10));
+        assert_eq!(patience(Some(5), Some(60)), (5, 60), "both were said");
+    }
 }

@@ -72,7 +72,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         }
         return Ok(Outcome::Yes);
     }
-    let ledger = match session::open_for(context, args.delivery.retry_for).await {
+    let ledger = match session::open_with(context, args.delivery.patience(context)).await {
         Err(away) if args.delivery.spool.is_some() && spool::is_away(&away) => Err(away),
         opened => Ok(opened?),
     };

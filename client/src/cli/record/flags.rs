@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use custody_client::Patience;
 use custody_client::file_digest::FileDigests;
 use custody_client::make::{Given, Made, MakeError, Subject, SubjectError, given};
 use custody_client::sign::{Choice, choose};
@@ -52,9 +53,10 @@ pub(super) struct Delivery {
     /// Write the receipt to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) receipt: Option<PathBuf>,
-    /// How long to try again when the server cannot be reached.
-    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
-    pub(super) retry_for: Duration,
+    /// How long to try again when the server cannot be reached [default: 2m, but no longer than a --timeout that is
+    /// given]. Given longer than --timeout, that is the time of one attempt.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) retry_for: Option<Duration>,
     /// When the server is away after the retries, keep the signed envelope and exit 0; `custody spool flush` records it
     /// later, also from another machine [default FILE: the log's own, in the state directory].
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = spool::OWN)]
@@ -91,6 +93,16 @@ impl Common {
         }
         let bytes = read_document(path)?;
         given(predicate_type, &bytes, subjects).map(Some).map_err(|error| unmade(&error, Some(path)))
+    }
+}
+
+/// How long a server that cannot be reached is tried again: a CI job that records wants to outlive its restart.
+const RETRY_FOR: Duration = Duration::from_mins(2);
+
+impl Delivery {
+    /// Returns how long calls may take.
+    pub(super) fn patience(&self, context: &Context) -> Patience {
+        context.settings.patience(self.retry_for, RETRY_FOR)
     }
 }
 

@@ -61,7 +61,7 @@ pub(super) async fn deliver(
     delivery: &Delivery,
     context: &Context,
 ) -> Result<Sent, Failure> {
-    let recorded = match session::open_for(context, delivery.retry_for).await {
+    let recorded = match session::open_with(context, delivery.patience(context)).await {
         Ok(mut ledger) => envelope_to(&mut ledger, envelope, context).await,
         Err(failure) => Err(failure),
     };
