@@ -67,20 +67,23 @@ fn failure(error: &BackupError, args: &Args) -> Failure {
     let data = args.data.display();
     match error {
         BackupError::Damaged(_) => Failure::new(Exit::No, error)
+            .code("damaged")
             .hint(format!("see all that is damaged: custodyd fsck --data {data}")),
         BackupError::Source(source) => super::explain::view(source, &args.data),
         BackupError::Fork { .. } | BackupError::Newer { .. } => Failure::new(Exit::No, error)
+            .code("fork")
             .hint("keep both, and back up to another directory: they tell what happened"),
         BackupError::OtherLog { .. } | BackupError::Foreign { .. } | BackupError::NotApart { .. } => {
             Failure::new(Exit::Usage, error).hint("name another directory with --out")
         }
-        BackupError::NoSpace { .. } => {
-            Failure::new(Exit::Usage, error).hint("make room there; nothing was added to the backup")
-        }
-        BackupError::Manifest(_) => Failure::new(Exit::Usage, error).hint(
+        BackupError::NoSpace { .. } => Failure::new(Exit::Usage, error)
+            .code("disk_full")
+            .hint("make room there; nothing was added to the backup"),
+        BackupError::Manifest(_) => Failure::new(Exit::Usage, error).code("damaged").hint(
             "back up to another directory with --out: the list of the files in this one cannot be used",
         ),
         BackupError::Directory(_) => Failure::new(Exit::Usage, error)
+            .code("disk")
             .hint("check the disk, and that this user may write the directory given with --out"),
     }
 }

@@ -32,19 +32,25 @@ impl From<ConfigError> for Failure {
             _ => Self::new(Exit::Usage, &error),
         };
         match error {
-            ConfigError::File { .. } => failure.hint("check the path given with --config or CUSTODYD_CONFIG"),
-            ConfigError::Content { .. } => {
-                failure.hint("correct the file: its settings have the names of the flags of custodyd run")
+            ConfigError::File { .. } => {
+                failure.code("config_file").hint("check the path given with --config or CUSTODYD_CONFIG")
             }
-            ConfigError::Variable { name, .. } => failure.hint(format!("correct {name}, or unset it")),
-            ConfigError::NoData => failure.hint("give --data DIR, CUSTODYD_DATA, or data in the config file"),
+            ConfigError::Content { .. } => failure
+                .code("config_file")
+                .hint("correct the file: its settings have the names of the flags of custodyd run"),
+            ConfigError::Variable { name, .. } => {
+                failure.code("bad_variable").hint(format!("correct {name}, or unset it"))
+            }
+            ConfigError::NoData => failure
+                .code("missing_flag")
+                .hint("give --data DIR, CUSTODYD_DATA, or data in the config file"),
         }
     }
 }
 
 impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
-        let failure = Self::new(Exit::Usage, &error);
+        let failure = Self::new(Exit::Usage, &error).code("bad_key");
         match error {
             KeyFileError::File { source, .. } if source.kind() == io::ErrorKind::NotFound => failure.hint(
                 "name the key files with --log-key and --freshness-key, or restore them from their copy: no new key is \
@@ -55,20 +61,20 @@ impl From<KeyFileError> for Failure {
                 .hint("move it out of the data directory, and name it with --log-key or --freshness-key"),
             KeyFileError::Open { path, .. } => failure.hint(format!("run chmod 600 {}", path.display())),
             KeyFileError::Content { .. } => failure.hint(KEYS_OF_THIS_LOG),
-            KeyFileError::Random => Self::new(Exit::Unknown, &error).hint("try again"),
+            KeyFileError::Random => Self::new(Exit::Unknown, &error).code("no_randomness").hint("try again"),
         }
     }
 }
 
 impl From<ClockError> for Failure {
     fn from(error: ClockError) -> Self {
-        Self::new(Exit::Usage, &error).hint(SET_CLOCK)
+        Self::new(Exit::Usage, &error).code("clock").hint(SET_CLOCK)
     }
 }
 
 impl From<GenesisError> for Failure {
     fn from(error: GenesisError) -> Self {
-        let failure = Self::new(Exit::Usage, &error);
+        let failure = Self::new(Exit::Usage, &error).code("bad_trust_document");
         match error {
             GenesisError::Trust(TrustError::Root { .. }) => {
                 failure.hint("custody trust sign adds the signature of one more administrator")
@@ -79,10 +85,11 @@ impl From<GenesisError> for Failure {
             ),
             GenesisError::Envelope(_) => failure.hint("give the file that custody trust sign wrote"),
             GenesisError::WrongKey(_) => failure
+                .code("bad_key")
                 .hint("name the key files that were made with the document: --log-key, --freshness-key"),
             GenesisError::Clock(error) => error.into(),
             GenesisError::Create(error) => error.into(),
-            GenesisError::Random => Self::new(Exit::Unknown, &error).hint("try again"),
+            GenesisError::Random => Self::new(Exit::Unknown, &error).code("no_randomness").hint("try again"),
         }
     }
 }
@@ -90,7 +97,9 @@ impl From<GenesisError> for Failure {
 /// A first trust document that the flags of `custodyd init` do not give.
 impl From<TrustError> for Failure {
     fn from(error: TrustError) -> Self {
-        Self::new(Exit::Usage, &error).hint("correct --origin, --admin, --writer or --threshold")
+        Self::new(Exit::Usage, &error)
+            .code("bad_trust_document")
+            .hint("correct --origin, --admin, --writer or --threshold")
     }
 }
 
@@ -99,22 +108,22 @@ impl From<CreateError> for Failure {
         let failure = Self::new(Exit::Usage, &error);
         match error {
             CreateError::Exists { .. } => {
-                failure.hint("serve it with custodyd run, or name another directory")
+                failure.code("exists").hint("serve it with custodyd run, or name another directory")
             }
             CreateError::Foreign { .. } => {
-                failure.hint("name an empty directory, or one that does not exist yet")
+                failure.code("exists").hint("name an empty directory, or one that does not exist yet")
             }
             CreateError::Refused(Refused::DiskFull { .. }) => {
-                failure.hint("make room on the disk, or name a directory on another one")
+                failure.code("disk_full").hint("make room on the disk, or name a directory on another one")
             }
-            CreateError::Refused(_) => failure.hint("this is a bug: report it with the command"),
+            CreateError::Refused(_) => failure.code("bug").hint("this is a bug: report it with the command"),
             CreateError::Directory(DirectoryError::ReadOnly { .. }) => {
-                failure.hint("name a directory that this user may write")
+                failure.code("unwritable").hint("name a directory that this user may write")
             }
             CreateError::Directory(DirectoryError::Locked { .. }) => {
-                failure.hint("name another directory: this one becomes a log already")
+                failure.code("in_use").hint("name another directory: this one becomes a log already")
             }
-            CreateError::Directory(DirectoryError::Disk(_)) => failure.hint(CHECK_DISK),
+            CreateError::Directory(DirectoryError::Disk(_)) => failure.code("disk").hint(CHECK_DISK),
         }
     }
 }
@@ -123,13 +132,13 @@ impl From<FsckError> for Failure {
     fn from(error: FsckError) -> Self {
         let failure = Self::new(Exit::Usage, &error);
         match error {
-            FsckError::Missing { .. } | FsckError::NoJournal { .. } => {
-                failure.hint("name the data directory of a log with --data, or mount its volume")
-            }
+            FsckError::Missing { .. } | FsckError::NoJournal { .. } => failure
+                .code("no_log")
+                .hint("name the data directory of a log with --data, or mount its volume"),
             FsckError::Manifest(_) => {
-                Self::new(Exit::No, &error).hint("use another backup, or make a new one")
+                Self::new(Exit::No, &error).code("damaged").hint("use another backup, or make a new one")
             }
-            FsckError::Disk(_) => failure.hint(CHECK_DISK),
+            FsckError::Disk(_) => failure.code("disk").hint(CHECK_DISK),
         }
     }
 }
@@ -138,8 +147,8 @@ impl From<ServiceError> for Failure {
     fn from(error: ServiceError) -> Self {
         let failure = Self::new(Exit::Unknown, &error);
         match error {
-            ServiceError::Transport(_) => failure.hint("start it again; what was acknowledged is on disk"),
-            ServiceError::Sequencer { .. } => failure.hint(
+            ServiceError::Transport(_) => failure.code("network").hint("start it again; what was acknowledged is on disk"),
+            ServiceError::Sequencer { .. } => failure.code("bug").hint(
                 "this is a bug: report it with the lines above; what was acknowledged is on disk, start it again",
             ),
         }
@@ -155,25 +164,27 @@ pub(super) fn open(error: &LedgerError, dir: &Path) -> Failure {
         LedgerError::View(error) => view(error, dir),
         LedgerError::Newest(error) => newest(error, damaged),
         LedgerError::Read(ReadError::Io { .. }) | LedgerError::Keep(_) => {
-            Failure::new(Exit::Usage, error).hint(CHECK_DISK)
+            Failure::new(Exit::Usage, error).code("disk").hint(CHECK_DISK)
         }
         LedgerError::Read(_)
         | LedgerError::Entry { .. }
         | LedgerError::Envelope { .. }
         | LedgerError::Trust(_)
-        | LedgerError::Checkpoint(_) => Failure::new(Exit::No, error).hint(damaged),
+        | LedgerError::Checkpoint(_) => Failure::new(Exit::No, error).code("damaged").hint(damaged),
         LedgerError::Tree(error) | LedgerError::Publish(PublishError::Tree(error)) => tree(error, damaged),
-        LedgerError::WrongKey(_) => Failure::new(Exit::Usage, error).hint(KEYS_OF_THIS_LOG),
+        LedgerError::WrongKey(_) => Failure::new(Exit::Usage, error).code("bad_key").hint(KEYS_OF_THIS_LOG),
         LedgerError::Publish(PublishError::Shrunk { .. } | PublishError::Fork { .. }) => {
             Failure::new(Exit::No, error)
+                .code("fork")
                 .hint("do not serve this directory: it may be an old copy; ask who ran the newest one")
         }
         LedgerError::Publish(PublishError::Note(_)) => {
-            Failure::new(Exit::Usage, error).hint(KEYS_OF_THIS_LOG)
+            Failure::new(Exit::Usage, error).code("bad_key").hint(KEYS_OF_THIS_LOG)
         }
         LedgerError::Index(error) => index(error, &format!("{data}/index"), damaged),
-        LedgerError::Clock(_) => Failure::new(Exit::Usage, error).hint(SET_CLOCK),
+        LedgerError::Clock(_) => Failure::new(Exit::Usage, error).code("clock").hint(SET_CLOCK),
         LedgerError::Empty => Failure::new(Exit::Usage, error)
+            .code("no_log")
             .hint(format!("remove {data}, which holds no entry yet, and run custodyd init again")),
     }
 }
@@ -190,10 +201,12 @@ fn damaged(data: &Path) -> String {
 pub(super) fn view(error: &ViewError, dir: &Path) -> Failure {
     match error {
         ViewError::Open(error) => journal(error, dir),
-        ViewError::NoCheckpoint { .. } => {
-            Failure::new(Exit::Usage, error).hint("custodyd run signs and keeps the first checkpoint")
+        ViewError::NoCheckpoint { .. } => Failure::new(Exit::Usage, error)
+            .code("no_checkpoint")
+            .hint("custodyd run signs and keeps the first checkpoint"),
+        ViewError::Manifest(_) => {
+            Failure::new(Exit::No, error).code("damaged").hint("use another backup, or make a new one")
         }
-        ViewError::Manifest(_) => Failure::new(Exit::No, error).hint("use another backup, or make a new one"),
     }
 }
 
@@ -206,22 +219,24 @@ impl From<NewestError> for Failure {
 fn newest(error: &NewestError, damaged: String) -> Failure {
     match error {
         NewestError::Fork { .. } => Failure::new(Exit::No, error)
+            .code("fork")
             .hint("keep the checkpoint and this directory: together they prove it; do not serve it"),
-        NewestError::Older { .. } => Failure::new(Exit::No, error).hint(
+        NewestError::Older { .. } => Failure::new(Exit::No, error).code("older_copy").hint(
             "do not record in it: restore a backup to another directory, and bring the newer entries with custodyd restore \
              --segments",
         ),
-        NewestError::NothingNew { .. } => Failure::new(Exit::No, error).hint(
+        NewestError::NothingNew { .. } => Failure::new(Exit::No, error).code("bad_checkpoint").hint(
             "give one from after the backup, which a client or a receipt holds; if nobody has one, make a successor: \
              custodyd init --predecessor FILE",
         ),
         NewestError::NotOurs { .. } => {
-            Failure::new(Exit::No, error).hint("give a checkpoint that this log's key signed")
+            Failure::new(Exit::No, error).code("bad_checkpoint").hint("give a checkpoint that this log's key signed")
         }
-        NewestError::Read(_) => Failure::new(Exit::No, error).hint(damaged),
+        NewestError::Read(_) => Failure::new(Exit::No, error).code("damaged").hint(damaged),
         NewestError::NoCheckpoint { .. } => Failure::new(Exit::Usage, error)
+            .code("bad_checkpoint")
             .hint("a receipt is what custody record --receipt wrote; a client keeps its checkpoint in its state directory"),
-        NewestError::File { .. } | NewestError::Disk(_) => Failure::new(Exit::Usage, error).hint(CHECK_DISK),
+        NewestError::File { .. } | NewestError::Disk(_) => Failure::new(Exit::Usage, error).code("disk").hint(CHECK_DISK),
     }
 }
 
@@ -231,47 +246,52 @@ pub(super) fn journal(error: &OpenError, dir: &Path) -> Failure {
     let usage = Failure::new(Exit::Usage, error);
     match error {
         OpenError::Damaged { .. } | OpenError::MissingSegment { .. } | OpenError::OtherLog { .. } => {
-            Failure::new(Exit::No, error).hint(damaged)
+            Failure::new(Exit::No, error).code("damaged").hint(damaged)
         }
         OpenError::Missing { .. } | OpenError::Empty { .. } => usage
+            .code("no_log")
             .hint("name the data directory of a log with --data, or mount its volume; only custodyd init makes a new log"),
         OpenError::Foreign { .. } if journal::holds_backup(dir) => {
             let backup = dir.display();
-            usage.hint(format!("this is a backup; restore it: custodyd restore --from {backup} --data DIR"))
+            usage.code("no_log").hint(format!("this is a backup; restore it: custodyd restore --from {backup} --data DIR"))
         }
-        OpenError::Restored { .. } => usage.hint(
+        OpenError::Restored { .. } => usage.code("read_only").hint(
             "custodyd run serves it read-only; it is written again when the newest checkpoint known is reached: custodyd run \
              --checkpoint FILE",
         ),
-        OpenError::Foreign { .. } => usage.hint("name the data directory of a log with --data"),
+        OpenError::Foreign { .. } => usage.code("no_log").hint("name the data directory of a log with --data"),
         OpenError::NewerVersion { .. } => {
-            usage.hint("install the custodyd that wrote it, or a newer one; nothing was changed")
+            usage.code("newer_version").hint("install the custodyd that wrote it, or a newer one; nothing was changed")
         }
         OpenError::Directory(DirectoryError::Locked { .. }) => {
-            usage.hint("a log has one server: stop the other one, or name another directory with --data")
+            usage.code("in_use").hint("a log has one server: stop the other one, or name another directory with --data")
         }
         OpenError::Directory(DirectoryError::ReadOnly { .. }) => usage
+            .code("unwritable")
             .hint("a server writes: make the directory writable for it, or look into it with custodyd fsck"),
-        OpenError::Directory(DirectoryError::Disk(_)) => usage.hint(CHECK_DISK),
+        OpenError::Directory(DirectoryError::Disk(_)) => usage.code("disk").hint(CHECK_DISK),
     }
 }
 
 fn tree(error: &TreeError, damaged: String) -> Failure {
     match error {
-        TreeError::Journal(ReadError::Io { .. }) => Failure::new(Exit::Usage, error).hint(CHECK_DISK),
+        TreeError::Journal(ReadError::Io { .. }) => {
+            Failure::new(Exit::Usage, error).code("disk").hint(CHECK_DISK)
+        }
         TreeError::Tile { .. } => Failure::new(Exit::Usage, error)
+            .code("disk")
             .hint(format!("{CHECK_DISK}; tiles are made again from the journal when they are removed")),
         TreeError::Journal(_) | TreeError::Root { .. } | TreeError::Receipt(_) | TreeError::Proof(_) => {
-            Failure::new(Exit::No, error).hint(damaged)
+            Failure::new(Exit::No, error).code("damaged").hint(damaged)
         }
     }
 }
 
 fn index(error: &IndexError, dir: &str, damaged: String) -> Failure {
-    let failure = Failure::new(Exit::Usage, error);
+    let failure = Failure::new(Exit::Usage, error).code("index");
     match error {
-        IndexError::InUse { .. } => failure.hint("a log has one server: stop the other one"),
-        IndexError::File { .. } | IndexError::Unopened { .. } => failure.hint(CHECK_DISK),
+        IndexError::InUse { .. } => failure.code("in_use").hint("a log has one server: stop the other one"),
+        IndexError::File { .. } | IndexError::Unopened { .. } => failure.code("disk").hint(CHECK_DISK),
         IndexError::Database(_)
         | IndexError::Panicked { .. }
         | IndexError::Gap { .. }
@@ -279,16 +299,18 @@ fn index(error: &IndexError, dir: &str, damaged: String) -> Failure {
             .hint(format!("remove {dir}, or run custodyd rebuild-index: it is made anew from the journal")),
         IndexError::Healing => failure.hint("try again in a moment"),
         IndexError::Source(_) | IndexError::Entry { .. } | IndexError::Empty | IndexError::Beyond { .. } => {
-            failure.hint(damaged)
+            failure.code("damaged").hint(damaged)
         }
     }
 }
 
 /// An address that cannot be listened on.
 pub(super) fn bind(address: SocketAddr, error: &io::Error) -> Failure {
-    let failure = Failure::usage(format!("cannot listen on {address}: {error}"));
+    let failure = Failure::usage(format!("cannot listen on {address}: {error}")).code("bad_address");
     if error.kind() == io::ErrorKind::AddrInUse {
-        return failure.hint("another process listens there; stop it, or name another address with --listen");
+        return failure
+            .code("in_use")
+            .hint("another process listens there; stop it, or name another address with --listen");
     }
     failure.hint("name an address of this machine with --listen")
 }

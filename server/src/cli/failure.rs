@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anstream::eprint;
+use serde_json::json;
 
 /// The exit codes of both binaries; scripts rely on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,17 @@ pub enum Exit {
     Usage,
     /// It could not be found out.
     Unknown,
+}
+
+impl Exit {
+    /// The word of a failure that has no word of its own.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Yes | Self::No => "refused",
+            Self::Usage => "usage",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -32,6 +43,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub struct Failure {
     exit: Exit,
+    code: &'static str,
     message: String,
     hint: Option<String>,
 }
@@ -48,18 +60,25 @@ impl Failure {
             }
             cause = error.source();
         }
-        Self { exit, message, hint: None }
+        Self { exit, code: exit.code(), message, hint: None }
     }
 
     /// Makes a failure of the command line.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into(), hint: None }
+        Self { exit: Exit::Usage, code: Exit::Usage.code(), message: message.into(), hint: None }
     }
 
     /// Says what to do.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Gives the stable word for machines, where it says more than the exit code.
+    #[must_use]
+    pub const fn code(mut self, code: &'static str) -> Self {
+        self.code = code;
         self
     }
 
@@ -78,8 +97,10 @@ impl Failure {
         }
     }
 
-    /// Prints them.
-    pub fn print(&self) {
-        eprint!("{}", self.text());
+    /// Returns the document that `-o json` prints.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let error = json!({ "code": self.code, "message": self.message, "hint": self.hint });
+        format!("{}\n", json!({ "error": error }))
     }
 }

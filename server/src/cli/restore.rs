@@ -128,29 +128,33 @@ fn failure(error: &RestoreError, from: &Path) -> Failure {
     let named = from.display();
     match error {
         RestoreError::Damaged(_) | RestoreError::OtherFile { .. } => Failure::new(Exit::No, error)
+            .code("damaged")
             .hint(format!("see all that is damaged: custodyd fsck --data {named}")),
         RestoreError::Open(open) => journal_failure(open, from),
         RestoreError::Source(source) => super::explain::view(source, from),
         RestoreError::Fork { .. } => Failure::new(Exit::No, error)
+            .code("fork")
             .hint("keep both: they tell what happened; ask who ran the newest one"),
         RestoreError::NotEmpty { .. } => Failure::new(Exit::Usage, error)
+            .code("exists")
             .hint("to bring a restored log forward, leave --from out and give --segments or --checkpoint"),
         RestoreError::NotApart { .. } => {
             Failure::new(Exit::Usage, error).hint("name another directory with --data")
         }
         RestoreError::NoBackup { .. } => Failure::new(Exit::Usage, error)
+            .code("no_log")
             .hint("name the directory that custodyd backup --out wrote with --from"),
         RestoreError::Manifest(_) => {
-            Failure::new(Exit::No, error).hint("use another backup: this one is not whole")
+            Failure::new(Exit::No, error).code("damaged").hint("use another backup: this one is not whole")
         }
-        RestoreError::NotSigned { .. } => Failure::new(Exit::No, error).hint(
+        RestoreError::NotSigned { .. } => Failure::new(Exit::No, error).code("bad_checkpoint").hint(
             "use another backup: someone or something changed the list of this one; nothing was restored",
         ),
         RestoreError::NoSegments { .. } | RestoreError::OtherLog { .. } => Failure::new(Exit::Usage, error)
             .hint("name what is left of this log's data directory, or another backup of it, with --segments"),
         RestoreError::Gap { .. } => Failure::new(Exit::Usage, error)
             .hint("give the segments in between first: --segments can be given several times"),
-        RestoreError::Append(_) | RestoreError::Directory(_) => Failure::new(Exit::Usage, error).hint(
+        RestoreError::Append(_) | RestoreError::Directory(_) => Failure::new(Exit::Usage, error).code("disk").hint(
             "check the disk and its room, and that this user may write the data directory; then try again",
         ),
     }

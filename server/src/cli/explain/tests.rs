@@ -21,7 +21,9 @@ use crate::publish::WrongKey;
 fn texts(title: &str, listed: Vec<(&str, Failure)>) -> String {
     let each = |(variant, failure): (&str, Failure)| {
         assert!(failure.text().contains("\nhint: "), "{title}::{variant} says what to do: {failure:?}");
-        format!("# {title}::{variant}, exit {:?}\n{}\n", failure.exit(), failure.text())
+        let document: serde_json::Value = serde_json::from_str(&failure.json()).unwrap();
+        let code = document["error"]["code"].as_str().unwrap();
+        format!("# {title}::{variant}, exit {:?}, {code}\n{}\n", failure.exit(), failure.text())
     };
     listed.into_iter().map(each).collect()
 }
