@@ -13,7 +13,6 @@ use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
 use custody_evidence::dsse::Envelope;
 use custody_evidence::trust::{TrustState, is_trust_document};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, Timestamp};
-use custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
@@ -31,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// would only hold more memory. An envelope of 1 MiB whose signatures are all wrong costs up to 512 MiB of hashing
 /// (`custody_evidence::dsse::HASHED_MAX`), whether or not its sender still waits.
 pub(crate) const CHECKED_AT_ONCE: usize = 4;
+
+/// The longest envelope that is checked in the line of all: 1 MiB, what one message holds.
+pub(crate) const SMALL_MAX: usize = 1 << 20;
 
 /// The door to the log for everyone who records.
 #[derive(Clone)]
@@ -86,7 +88,7 @@ impl Recording {
 
     /// Admits an envelope and waits until it is committed, or found to add nothing.
     pub async fn record(&self, bytes: Vec<u8>) -> Result<Answered, RecordError> {
-        let large = bytes.len() > UNARY_ENVELOPE_BYTES_MAX;
+        let large = bytes.len() > SMALL_MAX;
         let places = Arc::clone(if large { &self.large_place } else { &self.places });
         let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
         let Ok(Ok(place)) = place else { return Err(RecordError::Busy) };

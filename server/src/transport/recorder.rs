@@ -19,9 +19,12 @@ use super::bulk::{self, Bulk};
 use super::peer::Peer;
 use super::turns::Turns;
 use super::{PATIENCE, blocking, head, status};
-use crate::admission::{Recording, Spool, Upload};
+use crate::admission::{Recording, SMALL_MAX, Spool, Upload};
 use crate::ledger::Ledger;
 use crate::sequencer::{Answered, RecordError, Recorded, Written};
+
+// Who sends one message is checked in the line of all.
+const _: () = assert!(SMALL_MAX == UNARY_ENVELOPE_BYTES_MAX);
 
 /// The largest receipt of this server: 8 KiB. An entry of 512 bytes, 63 hashes in base64, and a checkpoint with two
 /// signatures, whose names have at most 255 bytes.
