@@ -144,12 +144,8 @@ fn index(ledger: &Ledger, pace: &Pace) {
     }
     match ledger.index().scrub(&|bytes| pace.spend(bytes)) {
         Ok(Scrubbed::Sound { rows }) => tracing::info!(rows, "the index has the rows that it should"),
-        Ok(Scrubbed::Healed { lost, extra }) => {
-            tracing::error!(
-                lost,
-                extra,
-                "the index had lost rows or had foreign ones; they were put right from the journal"
-            );
+        Ok(Scrubbed::Damaged { runs }) => {
+            tracing::error!(runs, "parts of the index are damaged; they are made again from the journal");
         }
         Err(error) => tracing::error!(%error, "the index was not compared with the journal"),
     }

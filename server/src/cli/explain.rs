@@ -292,10 +292,7 @@ fn index(error: &IndexError, dir: &str, damaged: String) -> Failure {
     match error {
         IndexError::InUse { .. } => failure.code("in_use").hint("a log has one server: stop the other one"),
         IndexError::File { .. } | IndexError::Unopened { .. } => failure.code("disk").hint(CHECK_DISK),
-        IndexError::Database(_)
-        | IndexError::Panicked { .. }
-        | IndexError::Gap { .. }
-        | IndexError::Mismatch { .. } => failure
+        IndexError::Database(_) | IndexError::Panicked { .. } | IndexError::Gap { .. } => failure
             .hint(format!("remove {dir}, or run custodyd rebuild-index: it is made anew from the journal")),
         IndexError::Healing => failure.hint("try again in a moment"),
         IndexError::Source(_) | IndexError::Entry { .. } | IndexError::Empty | IndexError::Beyond { .. } => {

@@ -57,16 +57,8 @@ pub enum IndexError {
         /// The first one given.
         found: LeafIndex,
     },
-    /// A row names an entry that does not have what the row says. The index is rebuilt when it is opened next.
-    #[error(
-        "the index names entry {index} for a digest that it does not have; it is rebuilt at the next start"
-    )]
-    Mismatch {
-        /// The entry.
-        index: LeafIndex,
-    },
-    /// Rows were lost or added, and are being put right.
-    #[error("the index is being put right from the journal")]
+    /// A part of it is damaged, and is being made again.
+    #[error("a part of the index is being made again from the journal")]
     Healing,
     /// The journal is empty: without entry 0 there is no log.
     #[error("the journal has no entry 0")]

@@ -1,4 +1,4 @@
-//! Keeps the facts index behind the journal, in small batches.
+//! Keeps the facts index behind the journal, in small batches, and does what is to be done behind for both indexes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const BATCH_ENTRIES: u64 = 64;
 /// The journal or the database failed: it is tried again after this long, for ever.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// The task that reads new entries and applies their facts.
+/// The task that reads new entries and applies their facts, seals, merges, and makes again what is damaged.
 #[derive(Debug)]
 pub struct Follower {
     task: JoinHandle<()>,
@@ -56,6 +56,7 @@ async fn follow(
             Ok(true) => {}
             Ok(false) => tokio::select! {
                 changed = committed.changed() => if changed.is_err() { return },
+                () = index.woken() => {}
                 _ = stopped.changed() => return,
             },
             Err(error) => {
@@ -69,11 +70,18 @@ async fn follow(
     }
 }
 
+/// Reads some entries and does a step of what is to be done behind; returns whether there is more. Where an entry cannot
+/// be read, the rest goes on: what was recorded since must not fill the memory.
+///
 /// Reading and sled block: never on a thread that serves. After a panic the index is not believed again.
 async fn step(index: &Arc<Index>) -> Result<bool, IndexError> {
     let (index, working) = (Arc::clone(index), Arc::clone(index));
-    let batch = tokio::task::spawn_blocking(move || working.catch_up_facts_once(BATCH_ENTRIES));
-    batch.await.unwrap_or_else(|_| index.panicked())
+    let work = tokio::task::spawn_blocking(move || {
+        let behind = working.catch_up_facts_once(BATCH_ENTRIES);
+        let untidy = working.tidy_once()?;
+        Ok(behind? || untidy)
+    });
+    work.await.unwrap_or_else(|_| index.panicked())
 }
 
 /// An error with its causes, in one line.

@@ -38,21 +38,35 @@ mod follower;
 mod keys;
 mod source;
 
+mod block;
+mod build;
+mod database;
 mod error;
+mod filter;
+mod manifest;
+mod memory;
+mod merge;
 mod open;
+mod piece;
 mod reading;
 mod rebuild;
 mod rows;
+mod run;
 mod scrub;
+mod seal;
+mod span;
 mod state;
 mod store;
+mod upkeep;
+mod writer;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use error::IndexError;
 pub use follower::Follower;
-pub use reading::{IndexedEntry, Reading, read};
+pub use reading::{FactRows, IndexedEntry, Reading, read};
 pub use scrub::Scrubbed;
 pub use source::{Source, SourceError, Stored};
+pub use span::Shape;
 pub use store::{Index, PREFIX_STEPS_MAX, Progress, Stage};

@@ -6,90 +6,101 @@ use std::path::Path;
 use custody_evidence::fact::READER_VERSION;
 use custody_log::{EntryDigest, LeafIndex, TreeSize};
 
+use super::database::Database;
 use super::error::IndexError;
-use super::keys::{self, Marker};
-use super::rows::Rows;
+use super::keys;
+use super::manifest::{self, Part, Record};
 use super::source::Source;
+use super::span::Shape;
 use super::state::{Belief, StateFile};
 
 /// The database of an index directory, marked as in use.
 pub(super) struct Opened {
-    pub(super) rows: Rows,
+    pub(super) database: Database,
     pub(super) state: StateFile,
-    pub(super) entries: Marker,
-    pub(super) facts: Marker,
+    /// The runs of the entry index.
+    pub(super) entries: Vec<Record>,
+    /// The runs of the facts index.
+    pub(super) facts: Vec<Record>,
+    /// Runs that do not count: a process that died was about to write or to remove them.
+    pub(super) garbage: Vec<u64>,
     /// Keeps other processes out for as long as it is held.
     pub(super) lock: File,
 }
 
 /// Opens the index in `dir`, or an empty one if `discard` says so or what is there is in doubt.
-pub(super) fn open(dir: &Path, source: &dyn Source, discard: bool) -> Result<Opened, IndexError> {
+pub(super) fn open(
+    shape: Shape,
+    dir: &Path,
+    source: &dyn Source,
+    discard: bool,
+) -> Result<Opened, IndexError> {
     fs::create_dir_all(dir).map_err(|source| IndexError::File { path: dir.to_owned(), source })?;
     let lock = lock(dir)?;
     let state = StateFile::new(dir);
     let database = dir.join("sled");
-    let header = header_of(source)?;
+    let header = header_of(shape, source)?;
     if discard || state.belief()? == Belief::Doubtful {
         // Said first: a half-removed database must not be believed either.
         state.mark_doubtful()?;
-        Rows::discard(&database)?;
+        Database::discard(&database)?;
     }
     state.mark_open()?;
-    let (rows, entries, facts) = match usable(&database, source, &header)? {
+    let (database, entries, facts) = match usable(shape, &database, source, &header)? {
         Some(usable) => usable,
-        None => fresh(&database, &header)?,
+        None => (fresh(&database, header)?, Vec::new(), Vec::new()),
     };
-    Ok(Opened { rows, state, entries, facts, lock })
+    let counts = |run: &u64| entries.iter().chain(&facts).any(|record| record.run == *run);
+    let garbage = database.runs()?.into_iter().filter(|run| !counts(run)).collect();
+    Ok(Opened { database, state, entries, facts, garbage, lock })
 }
+
+/// A database with the runs of both indexes.
+type Usable = (Database, Vec<Record>, Vec<Record>);
 
 /// Opens what is there; none if it is damaged or not an index of this journal by this reader.
 fn usable(
+    shape: Shape,
     database: &Path,
     source: &dyn Source,
     header: &[u8],
-) -> Result<Option<(Rows, Marker, Marker)>, IndexError> {
-    let Some(rows) = Rows::open(database)? else { return Ok(None) };
-    let read = |key| match rows.value(key) {
-        Ok(value) => Ok(value),
-        Err(IndexError::Database(_)) => Ok(None),
-        Err(error) => Err(error),
+) -> Result<Option<Usable>, IndexError> {
+    let Some(database) = Database::open(database)? else { return Ok(None) };
+    let read = database.header().and_then(|found| Ok((found, database.records()?)));
+    let (found, records) = match read {
+        Ok(read) => read,
+        Err(IndexError::Database(_)) => return Ok(None),
+        Err(error) => return Err(error),
     };
-    if read(keys::HEADER)?.as_deref() != Some(header) {
+    if found.as_deref() != Some(header) {
         return Ok(None);
     }
-    let marker = |key| read(key).map(|value| value.and_then(|value| Marker::decode(&value)));
-    let (Some(entries), Some(facts)) = (marker(keys::ENTRIES_MARKER)?, marker(keys::FACTS_MARKER)?) else {
-        return Ok(None);
-    };
-    let fits = covers_journal(entries, source)? && covers_journal(facts, source)?;
-    Ok(fits.then_some((rows, entries, facts)))
+    let runs = |part| manifest::runs(shape, part, &records);
+    let (Some(entries), Some(facts)) = (runs(Part::Entries), runs(Part::Facts)) else { return Ok(None) };
+    let fits = fits_journal(&entries, source)? && fits_journal(&facts, source)?;
+    Ok(fits.then_some((database, entries, facts)))
 }
 
-/// Makes an empty index: the header is written last, so that a half-made one is not used.
-fn fresh(database: &Path, header: &[u8]) -> Result<(Rows, Marker, Marker), IndexError> {
-    Rows::discard(database)?;
-    let rows = Rows::open(database)?.ok_or_else(|| IndexError::Unopened { path: database.to_owned() })?;
-    rows.put(keys::ENTRIES_MARKER, Marker::EMPTY.encode())?;
-    rows.put(keys::FACTS_MARKER, Marker::EMPTY.encode())?;
-    rows.put(keys::HEADER, header.to_vec())?;
-    Ok((rows, Marker::EMPTY, Marker::EMPTY))
+/// Makes an empty database.
+fn fresh(dir: &Path, header: Vec<u8>) -> Result<Database, IndexError> {
+    Database::discard(dir)?;
+    let database = Database::open(dir)?.ok_or_else(|| IndexError::Unopened { path: dir.to_owned() })?;
+    database.put_header(header)?;
+    Ok(database)
 }
 
-/// Whether the journal has the entry that a marker says is the last one covered.
-fn covers_journal(marker: Marker, source: &dyn Source) -> Result<bool, IndexError> {
-    let Some(last) = marker.size.last_index() else { return Ok(marker == Marker::EMPTY) };
-    if marker.size > source.size() {
-        return Ok(false);
-    }
-    Ok(EntryDigest::of(&source.entry(last)?) == marker.last)
+/// Whether the journal has the entry that the last run ends with.
+fn fits_journal(runs: &[Record], source: &dyn Source) -> Result<bool, IndexError> {
+    let Some((last, digest)) = manifest::last(runs) else { return Ok(true) };
+    Ok(source.size().contains(last) && EntryDigest::of(&source.entry(last)?) == digest)
 }
 
-fn header_of(source: &dyn Source) -> Result<Vec<u8>, IndexError> {
+fn header_of(shape: Shape, source: &dyn Source) -> Result<Vec<u8>, IndexError> {
     if source.size() == TreeSize::ZERO {
         return Err(IndexError::Empty);
     }
     let first = EntryDigest::of(&source.entry(LeafIndex::ZERO)?);
-    Ok(keys::header(READER_VERSION, &first))
+    Ok(keys::header(READER_VERSION, shape, &first))
 }
 
 fn lock(dir: &Path) -> Result<File, IndexError> {

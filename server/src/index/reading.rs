@@ -9,7 +9,7 @@ use custody_evidence::statement::Statement;
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp};
 
 use super::error::IndexError;
-use super::keys::{self, SHORT_LEN};
+use super::keys::{self, Prefix, Row, SHORT_LEN};
 use super::source::Stored;
 
 /// What the entry index needs of one entry.
@@ -64,9 +64,46 @@ impl IndexedEntry {
             administrative: entry.administrative,
         }
     }
+
+    /// The rows that the entry index has of it.
+    pub(super) fn rows(&self) -> [Row; 2] {
+        [Prefix::content(&self.content), Prefix::envelope(&self.envelope)]
+            .map(|prefix| prefix.row(self.index))
+    }
+}
+
+/// The rows that the facts index has of one entry. They may come from whoever has read the entry already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FactRows {
+    pub(super) index: LeafIndex,
+    pub(super) rows: Vec<Row>,
+}
+
+impl FactRows {
+    /// Works out the rows of an entry.
+    #[must_use]
+    pub fn of(reading: &Reading) -> Self {
+        let index = reading.entry.index;
+        let terms = reading.terms.iter().map(Prefix::term);
+        let leading = reading.leading.iter().map(|leading| Prefix::leading(*leading));
+        let mut rows: Vec<Row> = terms.chain(leading).map(|prefix| prefix.row(index)).collect();
+        // Neighbours in memory are added together.
+        rows.sort_unstable();
+        Self { index, rows }
+    }
 }
 
 impl Reading {
+    /// Puts together what is known of an entry: the facts of its statement, and its admission record unless that was
+    /// erased. [`read`] gives the same for the bytes that both were read from.
+    #[must_use]
+    pub fn new(entry: IndexedEntry, facts: Facts, record: Option<&AdmissionRecord>) -> Self {
+        let mut terms = facts.terms();
+        terms.extend(record.map(record_terms).unwrap_or_default());
+        let leading = terms.iter().filter_map(leading_of).collect();
+        Self { entry, facts, terms, leading }
+    }
+
     /// Returns when it happened: as claimed, but never later than the ledger learned of it; ledger time without a
     /// claim.
     #[must_use]
@@ -81,10 +118,8 @@ pub fn read(index: LeafIndex, stored: Stored) -> Result<Reading, IndexError> {
     let entry = IndexedEntry::decode(index, &stored.entry)?;
     let Stored { record, envelope, .. } = stored;
     let facts = envelope.and_then(facts_of).unwrap_or_default();
-    let mut terms = facts.terms();
-    terms.extend(record.as_deref().map(record_terms).unwrap_or_default());
-    let leading = terms.iter().filter_map(leading_of).collect();
-    Ok(Reading { entry, facts, terms, leading })
+    let record = record.and_then(|record| AdmissionRecord::decode(&record).ok());
+    Ok(Reading::new(entry, facts, record.as_ref()))
 }
 
 fn facts_of(envelope: Vec<u8>) -> Option<Facts> {
@@ -95,8 +130,7 @@ fn facts_of(envelope: Vec<u8>) -> Option<Facts> {
 }
 
 /// What the admission record adds: who signed and submitted; and where the envelope is gone, its subjects and type.
-fn record_terms(record: &[u8]) -> Vec<Term> {
-    let Ok(record) = AdmissionRecord::decode(record) else { return Vec::new() };
+fn record_terms(record: &AdmissionRecord) -> Vec<Term> {
     let signers = record.verified_identities();
     let signers = signers.iter().map(|signer| Term::of_identity(Field::Signer, signer));
     let submitter = record.submitter.as_ref().map(|claims| {
@@ -167,7 +201,7 @@ mod tests {
         assert!(has(&reading, Field::Signer, &format!("key:{}", "e".repeat(64))));
         assert!(!has(&reading, Field::Signer, &format!("key:{}", "f".repeat(64))));
         assert!(has(&reading, Field::Submitter, "https://token.test#repo:acme/api"));
-        assert!(reading.leading.contains(&[0xee; 16]));
+        assert!(reading.leading.contains(&[0xee; SHORT_LEN]));
     }
 
     #[test]

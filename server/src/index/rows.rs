@@ -1,208 +1,293 @@
-//! The database: the only file that knows sled, and its rules.
+//! All rows of one of the two indexes: the newest in memory, the others in runs.
 //!
-//! sled 0.34.7 with a small cache (its default is 1 GiB, and real use is a multiple), its flusher on (it also
-//! reclaims space), no `flush_async` (it can deadlock), batches of at most [`BATCH_KEYS_MAX`] keys (bigger
-//! ones cost memory out of proportion), and no reliance on scans being isolated: readers are bounded by a tree
-//! size that the marker already covers.
+//! Runs and memory cover disjoint ranges of entries, one after the other, so the newest entries are in memory, then in the
+//! runs from the last one back. Who asks takes what memory has, and the list of runs, at one moment under one lock; the
+//! runs are read without it. A run that is not in the list any more stays readable while anybody holds it.
 
-use std::fs::{self, File};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use custody_log::{LeafIndex, TreeSize};
 
+use super::database::Database;
 use super::error::IndexError;
-use super::keys::{self, Prefix, SHORT_LEN};
+use super::keys::{Prefix, Row};
+use super::manifest::{Part, Record};
+use super::memory::Segment;
+use super::run::{Cursor, Run, RunError};
+use super::span::Shape;
 
-/// Keys in one batch. 256 keys of at most 49 bytes are 12 KiB.
-const BATCH_KEYS_MAX: usize = 256;
-const CACHE_BYTES: u64 = 64 * 1024 * 1024;
-/// sled's flusher runs this often; what a killed process loses is applied again.
-const FLUSH_EVERY_MS: u64 = 500;
+/// Rows that are added to memory at a time: a lock is held for so many, some 0.3 ms.
+const ADDED_AT_ONCE: usize = 1_024;
 
-/// The rows of one index directory.
+/// The rows of one index.
 #[derive(Debug)]
 pub(crate) struct Rows {
-    db: sled::Db,
-    dir: PathBuf,
+    part: Part,
+    shape: Shape,
+    /// Only memory is touched under it, never the database.
+    state: RwLock<State>,
+    /// Held while entries are applied: one writer.
+    applying: Mutex<()>,
+    /// Runs that are to be made again. While there are any, this index does not answer.
+    damaged: Mutex<BTreeSet<u64>>,
 }
 
+#[derive(Debug)]
+struct State {
+    /// From the first entry on, without a gap.
+    runs: Arc<Vec<Arc<Run>>>,
+    /// Behind the runs: segments that nothing is added to, which wait to be sealed.
+    closed: VecDeque<Arc<Segment>>,
+    /// Behind those.
+    open: Segment,
+}
+
+/// The rows of one entry.
+pub(crate) struct EntryRows<'a> {
+    pub(crate) index: LeafIndex,
+    pub(crate) rows: &'a [Row],
+}
+
+/// For each prefix, the newest entry below a size.
+type Newest = BTreeMap<Prefix, Option<LeafIndex>>;
+
 impl Rows {
-    /// Opens or creates the database in `dir`; none if it is damaged.
-    pub(crate) fn open(dir: &Path) -> Result<Option<Self>, IndexError> {
-        if torn_snapshot(dir)? {
-            return Ok(None);
+    /// The rows that these runs have.
+    pub(crate) fn new(part: Part, shape: Shape, records: &[Record]) -> Self {
+        let end = super::manifest::end(records);
+        let runs = records.iter().map(|record| Arc::new(Run::new(*record))).collect();
+        let state = State { runs: Arc::new(runs), closed: VecDeque::new(), open: Segment::behind(end) };
+        Self {
+            part,
+            shape,
+            state: RwLock::new(state),
+            applying: Mutex::new(()),
+            damaged: Mutex::new(BTreeSet::new()),
         }
-        let config =
-            sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_EVERY_MS));
-        // On some damaged files sled panics instead of returning an error.
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => Ok(Some(Self { db, dir: dir.to_owned() })),
-            Ok(Err(sled::Error::Io(source))) if !damage(&source) => {
-                Err(IndexError::File { path: dir.to_owned(), source })
+    }
+
+    pub(crate) const fn part(&self) -> Part {
+        self.part
+    }
+
+    /// Returns how far these rows reach.
+    pub(crate) fn end(&self) -> TreeSize {
+        self.read(|state| state.open.end())
+    }
+
+    /// Returns how many rows there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.read(|state| {
+            let segments = state.closed.iter().map(AsRef::as_ref).chain([&state.open]);
+            let memory = segments.map(|segment| u64::try_from(segment.rows().len()).unwrap_or(u64::MAX));
+            state.runs.iter().map(|run| run.record().rows).chain(memory).fold(0, u64::saturating_add)
+        })
+    }
+
+    /// Adds the rows of consecutive entries, of which the first is at most the next one that is missing. Entries that
+    /// are there already change nothing. Returns how far the rows reach then.
+    pub(crate) fn apply<'a>(
+        &self,
+        entries: impl IntoIterator<Item = EntryRows<'a>>,
+    ) -> Result<TreeSize, IndexError> {
+        let _one = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut end = self.end();
+        for EntryRows { index, rows } in entries {
+            let expected = end.next_index();
+            if index > expected {
+                return Err(IndexError::Gap { expected, found: index });
             }
-            Ok(Err(_)) | Err(_) => Ok(None),
-        }
-    }
-
-    /// Removes the database with everything in it.
-    pub(crate) fn discard(dir: &Path) -> Result<(), IndexError> {
-        match fs::remove_dir_all(dir) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(IndexError::File { path: dir.to_owned(), source })
+            if index == expected {
+                end = index.size_through();
+                self.add(rows, end);
             }
-            Ok(()) | Err(_) => Ok(()),
         }
-    }
-
-    pub(crate) fn value(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        Ok(self.db.get(key).map_err(IndexError::Database)?.map(|value| value.to_vec()))
-    }
-
-    /// Writes one row alone: a marker or the header, always after the rows that it speaks for.
-    pub(crate) fn put(&self, key: &[u8], value: Vec<u8>) -> Result<(), IndexError> {
-        let mut batch = sled::Batch::default();
-        batch.insert(key, value);
-        self.db.apply_batch(batch).map_err(IndexError::Database)
-    }
-
-    /// Adds rows without values. Adding one that is there changes nothing.
-    pub(crate) fn add(&self, keys: &[Vec<u8>]) -> Result<(), IndexError> {
-        for chunk in keys.chunks(BATCH_KEYS_MAX) {
-            let mut batch = sled::Batch::default();
-            for key in chunk {
-                batch.insert(key.as_slice(), &[]);
-            }
-            self.db.apply_batch(batch).map_err(IndexError::Database)?;
-        }
-        Ok(())
-    }
-
-    /// Removes rows. Removing one that is not there changes nothing.
-    pub(crate) fn remove(&self, keys: &[Vec<u8>]) -> Result<(), IndexError> {
-        for chunk in keys.chunks(BATCH_KEYS_MAX) {
-            let mut batch = sled::Batch::default();
-            for key in chunk {
-                batch.remove(key.as_slice());
-            }
-            self.db.apply_batch(batch).map_err(IndexError::Database)?;
-        }
-        Ok(())
-    }
-
-    /// Hands out the keys of all rows, in their order.
-    pub(crate) fn each(&self, each: &mut dyn FnMut(&[u8])) -> Result<(), IndexError> {
-        for row in self.db.iter() {
-            let (key, _) = row.map_err(IndexError::Database)?;
-            each(&key);
-        }
-        Ok(())
+        Ok(end)
     }
 
     /// Returns the newest `limit` entries below `below` that have a row with this prefix, newest first.
     pub(crate) fn newest(
         &self,
+        database: &Database,
         prefix: &Prefix,
         below: TreeSize,
         limit: usize,
-    ) -> Result<Vec<LeafIndex>, IndexError> {
-        let rows = self.db.range(prefix.key(LeafIndex::ZERO)..prefix.bound(below)).rev().take(limit);
-        indexes(rows)
+    ) -> Result<Vec<LeafIndex>, RunError> {
+        let mut found = Vec::new();
+        let runs = self.read(|state| {
+            state.open.newest(prefix, below, limit, &mut found);
+            for segment in state.closed.iter().rev() {
+                segment.newest(prefix, below, limit, &mut found);
+            }
+            Arc::clone(&state.runs)
+        });
+        for run in runs.iter().rev() {
+            run.newest(database, prefix, below, limit, &mut found)?;
+        }
+        Ok(found)
     }
 
-    /// Returns the first `limit` entries from `from` on and below `below`, oldest first.
+    /// Returns all entries from `from` on that have a row with this prefix, oldest first. Cheap where `from` is in
+    /// memory: no run is asked.
     pub(crate) fn oldest(
         &self,
+        database: &Database,
         prefix: &Prefix,
         from: LeafIndex,
-        below: TreeSize,
-        limit: usize,
-    ) -> Result<Vec<LeafIndex>, IndexError> {
-        if from.get() >= below.get() {
-            return Ok(Vec::new());
+    ) -> Result<Vec<LeafIndex>, RunError> {
+        let mut newest = Vec::new();
+        let (runs, end) = self.read(|state| {
+            let end = state.open.end();
+            for segment in state.closed.iter().map(AsRef::as_ref).chain([&state.open]) {
+                segment.oldest(prefix, from, end, &mut newest);
+            }
+            (Arc::clone(&state.runs), end)
+        });
+        let mut found = Vec::new();
+        for run in runs.iter() {
+            run.oldest(database, prefix, from, end, &mut found)?;
         }
-        indexes(self.db.range(prefix.key(from)..prefix.bound(below)).take(limit))
+        found.append(&mut newest);
+        Ok(found)
     }
 
-    /// Returns for each distinct leading bytes from `low` to `high` the newest entry below `below` that has them: at
-    /// most `limit`. None when `steps` distinct ones were looked at before that was known: later entries take steps too,
-    /// so a shorter answer would not stay the same while the log grows.
-    pub(crate) fn leading(
+    /// Returns for each distinct prefix from `low` to `high` the newest entry below `below` that has it: at most `limit`.
+    /// None when `steps` distinct ones were looked at before that was known: later entries take steps too, so a
+    /// shorter answer would not stay the same while the log grows.
+    pub(crate) fn each_newest(
         &self,
-        (low, high): (&[u8; SHORT_LEN], &[u8; SHORT_LEN]),
+        database: &Database,
+        (low, high): (&Prefix, &Prefix),
         below: TreeSize,
         limit: usize,
         steps: usize,
-    ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
-        let end = Prefix::leading(high).bound(below);
-        let mut from = Prefix::leading(low).key(LeafIndex::ZERO);
-        let mut hits = Vec::new();
+    ) -> Result<Option<Vec<LeafIndex>>, RunError> {
+        let mut memory = Newest::new();
+        let runs = self.read(|state| {
+            state.newest_in_memory((low, high), below, steps.saturating_add(1), &mut memory);
+            Arc::clone(&state.runs)
+        });
+        let start = low.row(LeafIndex::ZERO);
+        let cursors = runs.iter().rev().map(|run| Cursor::new(database, Arc::clone(run), &start));
+        let mut cursors = cursors.collect::<Result<Vec<_>, _>>()?;
+        let mut found = Vec::new();
         for _ in 0..steps {
-            if hits.len() >= limit || from >= end {
-                return Ok(Some(hits));
+            let in_runs = cursors.iter().filter_map(Cursor::row).map(Row::prefix);
+            let next = in_runs.chain(memory.keys().next().copied()).min().filter(|next| next <= high);
+            let Some(prefix) = next.filter(|_| found.len() < limit) else { return Ok(Some(found)) };
+            let before = found.len();
+            found.extend(memory.remove(&prefix).flatten());
+            for cursor in &mut cursors {
+                if cursor.row().is_none_or(|row| row.prefix() != prefix) {
+                    continue;
+                }
+                let newest = before.saturating_add(1);
+                cursor.run().newest(database, &prefix, below, newest, &mut found)?;
+                cursor.seek(database, &prefix.end())?;
             }
-            let Some(row) = self.db.range(from..end.clone()).next() else { return Ok(Some(hits)) };
-            let (key, _) = row.map_err(IndexError::Database)?;
-            let Some(leading) = keys::leading_of(&key) else { return Ok(Some(hits)) };
-            let rows = Prefix::leading(&leading);
-            hits.extend(self.newest(&rows, below, 1)?);
-            from = after(&rows);
         }
         Ok(None)
     }
 
-    /// Writes everything out, so that the directory is complete when the power goes.
-    pub(crate) fn close(self) -> Result<(), IndexError> {
-        let Self { db, dir } = self;
-        db.flush().map_err(IndexError::Database)?;
-        drop(db);
-        // sled never syncs its configuration, nor the directory.
-        let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-        for path in [dir.join("db"), dir.join("conf"), dir.clone()] {
-            sync(&path).map_err(|source| IndexError::File { path: path.clone(), source })?;
+    /// Returns the runs, the oldest first.
+    pub(crate) fn runs(&self) -> Arc<Vec<Arc<Run>>> {
+        self.read(|state| Arc::clone(&state.runs))
+    }
+
+    /// Whether a run still counts.
+    pub(crate) fn has(&self, run: u64) -> bool {
+        self.runs().iter().any(|one| one.record().run == run)
+    }
+
+    /// Returns the first segment that waits to be sealed.
+    pub(crate) fn unsealed(&self) -> Option<Arc<Segment>> {
+        self.read(|state| state.closed.front().cloned())
+    }
+
+    /// Adds nothing more to the open segment, so that it can be sealed too.
+    pub(crate) fn close_segment(&self) {
+        self.change(State::close_segment);
+    }
+
+    /// Replaces the first segment that waits by the runs that it was sealed into.
+    pub(crate) fn sealed(&self, runs: impl IntoIterator<Item = Arc<Run>>) {
+        let sealed = self.change(|state| {
+            state.runs = Arc::new(state.runs.iter().cloned().chain(runs).collect());
+            state.closed.pop_front()
+        });
+        // Its rows are given back without the lock.
+        drop(sealed);
+    }
+
+    /// Replaces neighbouring runs by the one that covers the same entries, and returns them.
+    pub(crate) fn replace(&self, new: &Arc<Run>) -> Vec<Arc<Run>> {
+        let span = new.record().span;
+        let inside = |run: &Arc<Run>| span.contains(run.record().span.first());
+        self.change(|state| {
+            let (old, mut runs): (Vec<_>, Vec<_>) = state.runs.iter().cloned().partition(inside);
+            let at = runs.partition_point(|run| run.record().span.first() < span.first());
+            runs.insert(at, Arc::clone(new));
+            state.runs = Arc::new(runs);
+            old
+        })
+    }
+
+    /// Returns the runs that are to be made again.
+    pub(crate) fn damaged(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Refuses while runs are to be made again: what they had would not be found.
+    pub(crate) fn whole(&self) -> Result<(), IndexError> {
+        if self.damaged().is_empty() { Ok(()) } else { Err(IndexError::Healing) }
+    }
+
+    fn add(&self, rows: &[Row], end: TreeSize) {
+        for rows in rows.chunks(ADDED_AT_ONCE) {
+            self.change(|state| state.open.add(rows));
         }
-        Ok(())
+        self.change(|state| {
+            state.open.include(end);
+            let full = state.open.rows().len() >= self.shape.memory_rows();
+            if full || self.shape.base_end(state.open.first()) == end.get() {
+                state.close_segment();
+            }
+        });
+    }
+
+    fn read<T>(&self, what: impl FnOnce(&State) -> T) -> T {
+        what(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn change<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
+        what(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// The first key behind all rows of a prefix: an index that no entry can have is the last.
-fn after(prefix: &Prefix) -> Vec<u8> {
-    let mut key = prefix.key(LeafIndex::ZERO);
-    let keep = key.len().saturating_sub(8);
-    key.truncate(keep);
-    key.extend([0xff; 8]);
-    key
-}
-
-fn indexes(
-    rows: impl Iterator<Item = sled::Result<(sled::IVec, sled::IVec)>>,
-) -> Result<Vec<LeafIndex>, IndexError> {
-    let mut found = Vec::new();
-    for row in rows {
-        let (key, _) = row.map_err(IndexError::Database)?;
-        found.extend(keys::index_of(&key));
-    }
-    Ok(found)
-}
-
-/// A snapshot that was being written when the process died: sled would take it for the newest and refuse.
-fn torn_snapshot(dir: &Path) -> Result<bool, IndexError> {
-    let files = match fs::read_dir(dir) {
-        Ok(files) => files,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(source) => return Err(IndexError::File { path: dir.to_owned(), source }),
-    };
-    for file in files {
-        let file = file.map_err(|source| IndexError::File { path: dir.to_owned(), source })?;
-        if file.file_name().to_string_lossy().ends_with(".generating") {
-            return Ok(true);
+impl State {
+    fn close_segment(&mut self) {
+        if !self.open.is_empty() {
+            let empty = Segment::behind(self.open.end());
+            self.closed.push_back(Arc::new(std::mem::replace(&mut self.open, empty)));
         }
     }
-    Ok(false)
-}
 
-/// Whether an I/O error speaks of what is in the files and not of reaching them.
-fn damage(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{InvalidData, InvalidInput, Other, UnexpectedEof};
-    matches!(error.kind(), InvalidData | InvalidInput | Other | UnexpectedEof)
+    /// At most `at_most` prefixes of each segment.
+    fn newest_in_memory(
+        &self,
+        (low, high): (&Prefix, &Prefix),
+        below: TreeSize,
+        at_most: usize,
+        newest: &mut Newest,
+    ) {
+        for segment in self.closed.iter().map(AsRef::as_ref).chain([&self.open]) {
+            segment.prefixes(low, high, at_most, &mut |prefix| {
+                let mut found = Vec::new();
+                segment.newest(&prefix, below, 1, &mut found);
+                let known = newest.entry(prefix).or_default();
+                *known = found.first().copied().or(*known);
+            });
+        }
+    }
 }

@@ -2,27 +2,34 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use custody_evidence::fact::Term;
 use custody_evidence::thing::HexPrefix;
-use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, TreeSize};
-use tokio::sync::watch;
+use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, TreeSize};
+use tokio::sync::{Notify, watch};
 
+use super::database::Database;
 use super::error::IndexError;
-use super::keys::{self, Marker, Prefix};
+use super::keys::{self, Prefix};
+use super::manifest::Part;
 use super::open::{self, Opened};
-use super::reading::{self, IndexedEntry, Reading};
-use super::rebuild::{self, Chunk};
-use super::rows::Rows;
+use super::reading::{self, FactRows, IndexedEntry};
+use super::rebuild;
+use super::rows::{EntryRows, Rows};
+use super::run::RunError;
 use super::source::Source;
+use super::span::Shape;
 use super::state::StateFile;
+use super::upkeep::Upkeep;
 
-/// Entries between two markers when many are applied: what a killed process reads again is at most this.
+/// Entries that are applied at a time when many are.
 const CHUNK_ENTRIES: u64 = 1_024;
-/// Rows of facts that are gathered before they are written, in the order of their keys; 64 usual entries have fewer.
-const FACT_ROWS: usize = 2_048;
+/// Rows of facts that are gathered before they are applied; 64 usual entries have fewer.
+const FACT_ROWS: usize = 4_096;
+/// Steps of work behind for each chunk of a rebuild: more than its rows cause, which are some 80 blocks and 4 times that to
+/// merge where 1,024 usual entries are a chunk.
+const STEPS_A_CHUNK: usize = 12;
 /// Distinct digests that a search by prefix looks at; with 5 digits a log of 4 billion digests stays below it.
 pub const PREFIX_STEPS_MAX: usize = 4_096;
 
@@ -31,16 +38,17 @@ pub const PREFIX_STEPS_MAX: usize = 4_096;
 #[derive(Debug)]
 pub struct Index {
     dir: PathBuf,
-    pub(super) rows: Rows,
+    pub(super) database: Database,
     pub(super) source: Arc<dyn Source>,
+    pub(super) shape: Shape,
     state: StateFile,
-    /// How far the entry index is. Held while it is written: one writer.
-    pub(super) entries: Mutex<Marker>,
-    /// How far the facts index is. Held while it is written: one writer.
-    pub(super) facts: Mutex<Marker>,
-    /// Set while rows are put right: until then the index is not answered from as if it were whole.
-    pub(super) healing: AtomicBool,
+    pub(super) entries: Rows,
+    pub(super) facts: Rows,
+    /// Held while work behind is done; never by who records or asks.
+    pub(super) upkeep: Mutex<Upkeep>,
     indexed_to: watch::Sender<TreeSize>,
+    /// There is work for the follower that no new entry tells it of.
+    wake: Notify,
     /// Dropped last: another process may open the directory then.
     _lock: File,
 }
@@ -59,7 +67,7 @@ pub struct Progress {
 /// One of the two indexes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// Content, envelope, administrative entries.
+    /// Contents and envelopes.
     Entries,
     /// Terms and leading digits.
     Facts,
@@ -75,8 +83,21 @@ impl Index {
         source: Arc<dyn Source>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, IndexError> {
-        let index = Self::open_as_it_is(dir, source, false)?;
-        index.catch_up_entries(progress)?;
+        Self::open_in(Shape::default(), dir, source, progress)
+    }
+
+    /// The same with runs of another shape; an index of another one is thrown away.
+    pub fn open_in(
+        shape: Shape,
+        dir: &Path,
+        source: Arc<dyn Source>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, IndexError> {
+        let index = Self::open_as_it_is(shape, dir, source, false)?;
+        // What was thrown away may be the whole log: it is sealed as it comes, or it would fill the memory.
+        while index.catch_up_entries_once(progress)? {
+            index.tidy_once()?;
+        }
         Ok(index)
     }
 
@@ -86,58 +107,58 @@ impl Index {
         source: Arc<dyn Source>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Self, IndexError> {
-        let index = Self::open_as_it_is(dir, source, true)?;
+        Self::rebuild_in(Shape::default(), dir, source, progress)
+    }
+
+    /// The same with runs of another shape.
+    pub fn rebuild_in(
+        shape: Shape,
+        dir: &Path,
+        source: Arc<dyn Source>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Self, IndexError> {
+        let index = Self::open_as_it_is(shape, dir, source, true)?;
         let source = Arc::clone(&index.source);
         rebuild::in_order(source.as_ref(), &mut |chunk| {
-            index.apply_both(&chunk)?;
-            progress(Progress { stage: Stage::Both, done: chunk.last.size, total: source.size() });
+            index.apply_entries(&chunk.entries)?;
+            index.apply_facts(&chunk.facts)?;
+            // Not all at once: the entries that are read meanwhile would wait for the largest merges.
+            (0..STEPS_A_CHUNK).try_for_each(|_| index.tidy_once().map(drop))?;
+            progress(Progress { stage: Stage::Both, done: index.indexed_to(), total: source.size() });
             Ok(())
         })?;
+        index.tidy()?;
         Ok(index)
     }
 
     /// Returns how many rows both indexes have.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        let rows = |marker: &Mutex<Marker>| marker.lock().unwrap_or_else(PoisonError::into_inner).tally.rows;
-        rows(&self.entries).saturating_add(rows(&self.facts))
+        self.entries.count().saturating_add(self.facts.count())
     }
 
-    /// Applies what comes next to both indexes of an index that nobody else writes.
-    fn apply_both(&self, chunk: &Chunk) -> Result<(), IndexError> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut facts = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        self.doubted(self.rows.add(&chunk.keys))?;
-        let marked = |tally| Marker { tally, ..chunk.last };
-        for (key, marker, tally) in [
-            (keys::ENTRIES_MARKER, &mut entries, chunk.entries),
-            (keys::FACTS_MARKER, &mut facts, chunk.facts),
-        ] {
-            self.doubted(self.rows.put(key, marked(tally).encode()))?;
-            **marker = marked(tally);
-        }
-        self.indexed_to.send_replace(chunk.last.size);
-        Ok(())
-    }
-
-    /// Flushes and syncs, so that the next open believes the index whatever happens to the machine. Takes the only
-    /// holder: `Arc::into_inner` after the follower is stopped and the queries are gone.
+    /// Seals what is in memory, flushes and syncs, so that the next open finds everything, whatever happens to the machine.
+    /// Takes the only holder: `Arc::into_inner` after the follower is stopped and the queries are gone.
     pub fn close(self) -> Result<(), IndexError> {
-        let Self { rows, state, .. } = self;
-        rows.close()?;
+        for rows in [&self.entries, &self.facts] {
+            rows.close_segment();
+            self.seal(rows, &self.upkeep())?;
+        }
+        let Self { database, state, .. } = self;
+        database.close()?;
         state.mark_closed()
     }
 
     /// Returns how far the entry index is.
     #[must_use]
     pub fn covered(&self) -> TreeSize {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).size
+        self.entries.end()
     }
 
-    /// Returns how far the facts index is: every entry below was read.
+    /// Returns how far the facts index is: every entry below was read. 0 while a part of it is made again.
     #[must_use]
     pub fn indexed_to(&self) -> TreeSize {
-        if self.healing.load(Ordering::SeqCst) { TreeSize::ZERO } else { *self.indexed_to.borrow() }
+        if self.facts.whole().is_ok() { *self.indexed_to.borrow() } else { TreeSize::ZERO }
     }
 
     /// Returns a receiver that sees [`Index::indexed_to`] grow.
@@ -153,118 +174,95 @@ impl Index {
     }
 
     /// Applies committed entries to the entry index: consecutive ones, of which the first is at most the next
-    /// one that is missing. Applying an entry again changes nothing.
+    /// one that is missing. Applying an entry again changes nothing. Only memory is touched.
     pub fn apply_entries(&self, entries: &[IndexedEntry]) -> Result<(), IndexError> {
-        let mut marker = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(mut next) = covering(*marker, entries.iter().map(|entry| (entry.index, entry.digest)))?
-        else {
-            return Ok(());
-        };
-        // Those that the marker covers are there, and counted.
-        let new = entries.iter().filter(|entry| !marker.size.contains(entry.index));
-        let keys: Vec<_> = new.flat_map(entry_keys).collect();
-        for key in &keys {
-            next.tally.add(key);
-        }
-        self.doubted(self.rows.add(&keys))?;
-        self.doubted(self.rows.put(keys::ENTRIES_MARKER, next.encode()))?;
-        *marker = next;
+        let rows: Vec<_> = entries.iter().map(|entry| (entry.index, entry.rows())).collect();
+        let entries = rows.iter().map(|(index, rows)| EntryRows { index: *index, rows });
+        self.entries.apply(entries).map(drop)
+    }
+
+    /// The same for the facts index: rows that were worked out from the entries, by whomever.
+    pub fn apply_facts(&self, entries: &[FactRows]) -> Result<(), IndexError> {
+        let entries = entries.iter().map(|entry| EntryRows { index: entry.index, rows: &entry.rows });
+        let end = self.facts.apply(entries)?;
+        self.indexed_to.send_if_modified(|reached| end > std::mem::replace(reached, end.max(*reached)));
         Ok(())
     }
 
     /// Brings the entry index up to the journal.
     pub fn catch_up_entries(&self, progress: &mut dyn FnMut(Progress)) -> Result<(), IndexError> {
-        loop {
-            let (done, total) = (self.covered(), self.source.size());
-            progress(Progress { stage: Stage::Entries, done, total });
-            let chunk = range(done, total, CHUNK_ENTRIES)
-                .map(|index| IndexedEntry::decode(index, &self.source.entry(index)?))
-                .collect::<Result<Vec<_>, _>>()?;
-            if chunk.is_empty() {
-                return Ok(());
-            }
-            self.apply_entries(&chunk)?;
-        }
+        while self.catch_up_entries_once(progress)? {}
+        Ok(())
     }
 
-    /// Brings the facts index up to the journal.
+    /// Brings the facts index up to the journal, and seals and merges what is due.
     pub fn catch_up_facts(&self, progress: &mut dyn FnMut(Progress)) -> Result<(), IndexError> {
         loop {
             let total = self.source.size();
-            let done = self.indexed_to();
-            progress(Progress { stage: Stage::Facts, done, total });
-            if done >= total {
+            progress(Progress { stage: Stage::Facts, done: self.facts.end(), total });
+            let more = self.catch_up_facts_once(CHUNK_ENTRIES)?;
+            self.tidy()?;
+            if !more {
                 return Ok(());
             }
-            self.catch_up_facts_once(CHUNK_ENTRIES)?;
         }
     }
 
     /// Applies at most `at_most` entries that the facts index lacks; returns whether some are left.
     pub fn catch_up_facts_once(&self, at_most: u64) -> Result<bool, IndexError> {
-        let mut marker = self.facts.lock().unwrap_or_else(PoisonError::into_inner);
-        let total = self.source.size();
-        let mut next = *marker;
-        let mut rows = Vec::new();
-        for index in range(marker.size, total, at_most) {
-            let reading = reading::read(index, self.source.stored(index)?)?;
-            let keys = fact_keys(&reading);
-            for key in &keys {
-                next.tally.add(key);
+        let (from, total) = (self.facts.end(), self.source.size());
+        let (mut gathered, mut rows) = (Vec::new(), 0_usize);
+        for index in range(from, total, at_most) {
+            let facts = FactRows::of(&reading::read(index, self.source.stored(index)?)?);
+            rows = rows.saturating_add(facts.rows.len());
+            gathered.push(facts);
+            if rows >= FACT_ROWS {
+                break;
             }
-            rows.extend(keys);
-            // Neighbours in the database are written together.
-            if rows.len() >= FACT_ROWS {
-                rows.sort_unstable();
-                self.doubted(self.rows.add(&rows))?;
-                rows.clear();
-            }
-            next = Marker { size: index.size_through(), last: reading.entry.digest, ..next };
         }
-        rows.sort_unstable();
-        self.doubted(self.rows.add(&rows))?;
-        if next.size > marker.size {
-            self.doubted(self.rows.put(keys::FACTS_MARKER, next.encode()))?;
-            *marker = next;
-            self.indexed_to.send_replace(next.size);
-        }
-        Ok(next.size < total)
+        self.apply_facts(&gathered)?;
+        Ok(self.facts.end() < total)
     }
 
     /// Returns the entries with this content, oldest first; each was compared with the journal.
     pub fn by_content(&self, content: &ContentDigest) -> Result<Vec<LeafIndex>, IndexError> {
-        self.whole()?;
-        let all = LeafIndex::ZERO;
-        let found = self.rows.oldest(&Prefix::content(content), all, self.covered(), usize::MAX);
-        self.compared(self.doubted(found)?, |entry| entry.content == *content)
+        self.by_content_since(content, TreeSize::ZERO)
+    }
+
+    /// The same, of the entries that a log of size `since` does not have yet. Cheap for the newest ones: they are in memory.
+    pub fn by_content_since(
+        &self,
+        content: &ContentDigest,
+        since: TreeSize,
+    ) -> Result<Vec<LeafIndex>, IndexError> {
+        let found = self.candidates(&Prefix::content(content), since)?;
+        let same = found.into_iter().map(|index| self.fits(index, |entry| entry.content == *content));
+        same.filter_map(Result::transpose).collect()
     }
 
     /// Returns the first entry with this envelope; it was compared with the journal.
     pub fn by_envelope(&self, envelope: &EnvelopeDigest) -> Result<Option<LeafIndex>, IndexError> {
-        self.whole()?;
-        let found = self.rows.oldest(&Prefix::envelope(envelope), LeafIndex::ZERO, self.covered(), 1);
-        let found = self.compared(self.doubted(found)?, |entry| entry.envelope.digest == *envelope)?;
-        Ok(found.first().copied())
+        self.by_envelope_since(envelope, TreeSize::ZERO)
     }
 
-    /// Returns at most `limit` administrative entries from `from` on and below `below`, oldest first; each was
-    /// compared with the journal.
-    pub fn administrative(
+    /// The same, of the entries that a log of size `since` does not have yet. Cheap for the newest ones: they are in memory.
+    pub fn by_envelope_since(
         &self,
-        from: LeafIndex,
-        below: TreeSize,
-        limit: usize,
-    ) -> Result<Vec<LeafIndex>, IndexError> {
-        let below = below.min(self.covered());
-        let found = self.rows.oldest(&Prefix::administrative(), from, below, limit);
-        self.compared(self.doubted(found)?, |entry| entry.administrative)
+        envelope: &EnvelopeDigest,
+        since: TreeSize,
+    ) -> Result<Option<LeafIndex>, IndexError> {
+        let found = self.candidates(&Prefix::envelope(envelope), since)?;
+        let mut same =
+            found.into_iter().map(|index| self.fits(index, |entry| entry.envelope.digest == *envelope));
+        same.find_map(Result::transpose).transpose()
     }
 
     /// Returns at most `limit` candidates below `below` for a term, newest first. A candidate has the term's hash:
     /// the caller compares its facts. `below` is at most [`Index::indexed_to`].
     pub fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, IndexError> {
-        let below = below.min(self.indexed_to());
-        self.doubted(self.rows.newest(&Prefix::term(term), below, limit))
+        self.facts.whole()?;
+        let found = self.facts.newest(&self.database, &Prefix::term(term), below, limit);
+        self.answered(&self.facts, found)
     }
 
     /// Returns at most `limit` candidates for a prefix of a digest, in the order of their digits: for each digest
@@ -276,31 +274,80 @@ impl Index {
         below: TreeSize,
         limit: usize,
     ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
-        let below = below.min(self.indexed_to());
+        self.facts.whole()?;
         let Some((low, high)) = keys::leading_range(prefix) else { return Ok(Some(Vec::new())) };
-        self.doubted(self.rows.leading((&low, &high), below, limit, PREFIX_STEPS_MAX))
+        let found = self.facts.each_newest(&self.database, (&low, &high), below, limit, PREFIX_STEPS_MAX);
+        self.answered(&self.facts, found)
     }
 
-    fn open_as_it_is(dir: &Path, source: Arc<dyn Source>, discard: bool) -> Result<Self, IndexError> {
-        let Opened { rows, state, entries, facts, lock } = open::open(dir, source.as_ref(), discard)?;
-        let (indexed_to, _) = watch::channel(facts.size);
-        let (entries, facts) = (Mutex::new(entries), Mutex::new(facts));
+    /// Resolves when there is work for [`Index::tidy_once`] that no new entry tells of.
+    pub(super) async fn woken(&self) {
+        self.wake.notified().await;
+    }
+
+    fn open_as_it_is(
+        shape: Shape,
+        dir: &Path,
+        source: Arc<dyn Source>,
+        discard: bool,
+    ) -> Result<Self, IndexError> {
+        let Opened { database, state, entries, facts, garbage, lock } =
+            open::open(shape, dir, source.as_ref(), discard)?;
+        let entries = Rows::new(Part::Entries, shape, &entries);
+        let facts = Rows::new(Part::Facts, shape, &facts);
+        let (indexed_to, _) = watch::channel(facts.end());
         Ok(Self {
             dir: dir.to_owned(),
-            rows,
+            database,
             source,
+            shape,
             state,
             entries,
             facts,
-            healing: AtomicBool::new(false),
+            upkeep: Upkeep::left(garbage),
             indexed_to,
+            wake: Notify::new(),
             _lock: lock,
         })
     }
 
-    /// Refuses while rows are put right: a content that is not found would be recorded twice.
-    fn whole(&self) -> Result<(), IndexError> {
-        if self.healing.load(Ordering::SeqCst) { Err(IndexError::Healing) } else { Ok(()) }
+    fn catch_up_entries_once(&self, progress: &mut dyn FnMut(Progress)) -> Result<bool, IndexError> {
+        let (done, total) = (self.covered(), self.source.size());
+        progress(Progress { stage: Stage::Entries, done, total });
+        let chunk = range(done, total, CHUNK_ENTRIES)
+            .map(|index| IndexedEntry::decode(index, &self.source.entry(index)?))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.apply_entries(&chunk)?;
+        Ok(!chunk.is_empty())
+    }
+
+    fn candidates(&self, prefix: &Prefix, since: TreeSize) -> Result<Vec<LeafIndex>, IndexError> {
+        self.entries.whole()?;
+        let found = self.entries.oldest(&self.database, prefix, since.next_index());
+        self.answered(&self.entries, found)
+    }
+
+    /// Returns the candidate if its entry is what was looked for: a row has but a part of a digest.
+    fn fits(&self, index: LeafIndex, fits: impl Fn(&Entry) -> bool) -> Result<Option<LeafIndex>, IndexError> {
+        let entry = Entry::decode(&self.source.entry(index)?)
+            .map_err(|source| IndexError::Entry { index, source })?;
+        Ok(fits(&entry).then_some(index))
+    }
+
+    /// Passes on what was read of runs. A damaged one is made again, without being asked, and nothing is answered from
+    /// this index until it is: what the run had would not be found.
+    pub(super) fn answered<T>(&self, rows: &Rows, result: Result<T, RunError>) -> Result<T, IndexError> {
+        match result {
+            Ok(found) => Ok(found),
+            Err(RunError::Damaged { run }) => {
+                if rows.has(run) && rows.damaged().insert(run) {
+                    tracing::error!(run, "a part of the index is damaged; it is made again from the journal");
+                }
+                self.wake.notify_one();
+                Err(IndexError::Healing)
+            }
+            Err(RunError::Index(error)) => self.doubted(Err(error)),
+        }
     }
 
     /// What a panic under the index is answered with: whatever caused it, the index is thrown away at the next open.
@@ -310,66 +357,17 @@ impl Index {
 
     /// Passes a result of the database on; after a failure the index is thrown away at the next open.
     pub(super) fn doubted<T>(&self, result: Result<T, IndexError>) -> Result<T, IndexError> {
-        if matches!(
-            result,
-            Err(IndexError::Database(_) | IndexError::Mismatch { .. } | IndexError::Panicked { .. })
-        ) && let Err(error) = self.state.mark_doubtful()
+        if matches!(result, Err(IndexError::Database(_) | IndexError::Panicked { .. }))
+            && let Err(error) = self.state.mark_doubtful()
         {
             tracing::error!(%error, "cannot mark the index as doubtful");
         }
         result
     }
-
-    /// Compares each found entry with the journal: a row that does not fit means that the index is damaged.
-    fn compared(
-        &self,
-        found: Vec<LeafIndex>,
-        fits: impl Fn(&Entry) -> bool,
-    ) -> Result<Vec<LeafIndex>, IndexError> {
-        for index in &found {
-            let entry = Entry::decode(&self.source.entry(*index)?)
-                .map_err(|source| IndexError::Entry { index: *index, source })?;
-            if !fits(&entry) {
-                return self.doubted(Err(IndexError::Mismatch { index: *index }));
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// The marker once these consecutive entries are applied; none if all were before.
-fn covering(
-    marker: Marker,
-    entries: impl Iterator<Item = (LeafIndex, EntryDigest)>,
-) -> Result<Option<Marker>, IndexError> {
-    let mut next = marker;
-    for (index, digest) in entries {
-        if index > next.size.next_index() {
-            return Err(IndexError::Gap { expected: next.size.next_index(), found: index });
-        }
-        if index == next.size.next_index() {
-            next = Marker { size: index.size_through(), last: digest, ..next };
-        }
-    }
-    Ok((next != marker).then_some(next))
 }
 
 /// The positions from `done` on and below `total`, at most `at_most`.
 fn range(done: TreeSize, total: TreeSize, at_most: u64) -> impl Iterator<Item = LeafIndex> {
     let end = total.get().min(done.get().saturating_add(at_most));
     (done.get()..end).filter_map(|index| LeafIndex::new(index).ok())
-}
-
-pub(super) fn entry_keys(entry: &IndexedEntry) -> impl Iterator<Item = Vec<u8>> {
-    let administrative = entry.administrative.then(Prefix::administrative);
-    [Prefix::content(&entry.content), Prefix::envelope(&entry.envelope)]
-        .into_iter()
-        .chain(administrative)
-        .map(|prefix| prefix.key(entry.index))
-}
-
-pub(super) fn fact_keys(reading: &Reading) -> Vec<Vec<u8>> {
-    let terms = reading.terms.iter().map(Prefix::term);
-    let leading = reading.leading.iter().map(Prefix::leading);
-    terms.chain(leading).map(|prefix| prefix.key(reading.entry.index)).collect()
 }

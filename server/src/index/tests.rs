@@ -1,3 +1,7 @@
+mod damage;
+mod kills;
+mod model;
+mod runs;
 pub(crate) mod written;
 
 use std::collections::BTreeSet;
@@ -8,13 +12,11 @@ use std::sync::{Arc, Mutex};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
-use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, RootHash};
+use custody_log::{ContentDigest, EnvelopeDigest, RootHash};
 use tokio::sync::watch;
 
 use self::written::{Written, busy, index, size};
-use super::state::StateFile;
-use super::{Follower, Index, IndexError, Progress, Reading, Scrubbed, Source, Stored};
-use super::{keys, rows};
+use super::{Follower, Index, IndexError, Progress, Shape, Source, Stored};
 use crate::journal::{self, Batch, OpenOptions, Staged};
 
 fn silent(_: Progress) {}
@@ -23,8 +25,17 @@ fn source(written: &Arc<Written>) -> Arc<dyn Source> {
     Arc::<Written>::clone(written)
 }
 
+/// Runs of 4 entries, merged two at a time: a hundred entries have five levels.
+fn small() -> Shape {
+    Shape::new(1, 2, 1_000)
+}
+
 fn open(dir: &Path, written: &Arc<Written>) -> Index {
-    Index::open(dir, source(written), &mut silent).unwrap()
+    Index::open_in(small(), dir, source(written), &mut silent).unwrap()
+}
+
+fn rebuilt(dir: &Path, written: &Arc<Written>) -> Index {
+    Index::rebuild_in(small(), dir, source(written), &mut silent).unwrap()
 }
 
 fn caught_up(dir: &Path, written: &Arc<Written>) -> Index {
@@ -57,15 +68,23 @@ fn assert_answers_like_the_journal(index: &Index, written: &Written) {
         assert_eq!(index.by_term(term, size, usize::MAX).unwrap(), expected, "{term}");
     }
     for reading in &readings {
-        let same = |other: &&Reading| other.entry.content == reading.entry.content;
-        let expected: Vec<_> = readings.iter().filter(same).map(|other| other.entry.index).collect();
-        assert_eq!(index.by_content(&reading.entry.content).unwrap(), expected);
-        let first = readings.iter().find(|other| other.entry.envelope == reading.entry.envelope);
-        assert_eq!(index.by_envelope(&reading.entry.envelope).unwrap(), first.map(|first| first.entry.index));
+        let (content, envelope) = (&reading.entry.content, &reading.entry.envelope);
+        let same = readings.iter().map(|other| &other.entry);
+        let with_content: Vec<_> = same.clone().filter(|other| other.content == *content).collect();
+        let with_envelope: Vec<_> = same.filter(|other| other.envelope == *envelope).collect();
+        let indexes = |from: u64| {
+            let from = with_content.iter().map(|other| other.index).filter(move |at| at.get() >= from);
+            from.collect::<Vec<_>>()
+        };
+        assert_eq!(index.by_content(content).unwrap(), indexes(0));
+        assert_eq!(index.by_envelope(envelope).unwrap(), with_envelope.first().map(|first| first.index));
+        for since in [size.get() / 2, size.get()] {
+            let since = self::size(since);
+            assert_eq!(index.by_content_since(content, since).unwrap(), indexes(since.get()));
+            let first = with_envelope.iter().map(|other| other.index).find(|at| !since.contains(*at));
+            assert_eq!(index.by_envelope_since(envelope, since).unwrap(), first);
+        }
     }
-    let administrative: Vec<_> =
-        readings.iter().filter(|reading| reading.entry.administrative).map(|r| r.entry.index).collect();
-    assert_eq!(index.administrative(LeafIndex::ZERO, size, usize::MAX).unwrap(), administrative);
 }
 
 #[test]
@@ -75,7 +94,9 @@ fn answers_like_the_journal_and_so_does_a_rebuilt_one() {
     assert_answers_like_the_journal(&index, &written);
     index.close().unwrap();
     let mut stages = Vec::new();
-    let index = Index::rebuild(dir.path(), source(&written), &mut |progress| stages.push(progress)).unwrap();
+    let index =
+        Index::rebuild_in(small(), dir.path(), source(&written), &mut |progress| stages.push(progress))
+            .unwrap();
     assert_answers_like_the_journal(&index, &written);
     assert!(stages.iter().all(|progress| progress.total == size(150) && progress.done <= progress.total));
 }
@@ -86,52 +107,17 @@ fn a_closed_index_is_used_as_it_is_and_caught_up() {
     caught_up(dir.path(), &written).close().unwrap();
     written.record("https://a.test/p", &["late"], false);
     let index = open(dir.path(), &written);
-    assert_eq!((index.covered(), index.indexed_to()), (size(21), size(20)));
+    assert_eq!((index.covered(), index.indexed_to()), (size(21), size(20)), "what was in memory was sealed");
     index.catch_up_facts(&mut silent).unwrap();
     assert_answers_like_the_journal(&index, &written);
 }
 
 #[test]
-fn lost_and_foreign_rows_are_found_and_put_right() {
-    let (dir, written) = (tempfile::tempdir().unwrap(), busy(300));
-    let index = caught_up(dir.path(), &written);
-    let sound = Scrubbed::Sound { rows: index.rows() };
-    assert_eq!(index.scrub(&|_| ()).unwrap(), sound);
-    let mut keys = Vec::new();
-    index.rows.each(&mut |key| keys.push(key.to_vec())).unwrap();
-    let rows: Vec<_> = keys.into_iter().filter(|key| b"acvtd".contains(&key[0])).collect();
-    for (step, lost) in rows.iter().step_by(rows.len() / 7).enumerate() {
-        index.rows.remove(std::slice::from_ref(lost)).unwrap();
-        let mut expected = Scrubbed::Healed { lost: 1, extra: 0 };
-        if step % 2 == 0 && lost.len() > 17 {
-            // One bit of a key: one row is lost and another is there.
-            let mut foreign = lost.clone();
-            foreign[5] ^= 1;
-            index.rows.add(&[foreign]).unwrap();
-            expected = Scrubbed::Healed { lost: 1, extra: 1 };
-        }
-        assert_eq!(index.scrub(&|_| ()).unwrap(), expected, "{lost:?}");
-        assert_eq!(index.scrub(&|_| ()).unwrap(), sound);
-        assert_answers_like_the_journal(&index, &written);
-    }
-}
-
-#[test]
-fn nothing_is_answered_as_whole_while_rows_are_put_right() {
-    let (dir, written) = (tempfile::tempdir().unwrap(), busy(20));
-    let index = caught_up(dir.path(), &written);
-    index.healing.store(true, std::sync::atomic::Ordering::SeqCst);
-    assert_eq!(index.indexed_to(), size(0));
-    let refused = index.by_content(&ContentDigest::of(b"x")).unwrap_err();
-    assert!(matches!(refused, IndexError::Healing), "{refused}");
-    assert!(matches!(index.by_envelope(&EnvelopeDigest::of(b"x")), Err(IndexError::Healing)));
-}
-
-#[test]
 fn an_index_left_by_a_process_that_died_is_used() {
-    let (dir, written) = (tempfile::tempdir().unwrap(), busy(20));
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(22));
     drop(caught_up(dir.path(), &written));
-    assert_eq!(open(dir.path(), &written).indexed_to(), size(20));
+    let index = open(dir.path(), &written);
+    assert_eq!((index.covered(), index.indexed_to()), (size(22), size(20)), "what was sealed is there");
 }
 
 #[test]
@@ -226,7 +212,7 @@ fn an_index_of_another_log_or_of_more_than_the_journal_is_thrown_away() {
     // The same entry 0, and then others: as after a restored backup that went on.
     let other = Arc::new(Written { entries: Mutex::new(written.entries.lock().unwrap()[..10].to_vec()) });
     let index = open(dir.path(), &other);
-    assert_eq!((index.covered(), index.indexed_to()), (size(10), size(0)), "marker beyond the journal");
+    assert_eq!((index.covered(), index.indexed_to()), (size(10), size(0)), "runs beyond the journal");
     index.catch_up_facts(&mut silent).unwrap();
     assert_answers_like_the_journal(&index, &other);
     index.close().unwrap();
@@ -236,7 +222,7 @@ fn an_index_of_another_log_or_of_more_than_the_journal_is_thrown_away() {
     }
     caught_up(dir.path(), &other).close().unwrap();
     let index = open(dir.path(), &written);
-    assert_eq!(index.indexed_to(), size(0), "marker over another entry");
+    assert_eq!(index.indexed_to(), size(0), "runs over another entry");
     index.close().unwrap();
 
     let foreign = Arc::new(Written::default());
@@ -269,27 +255,6 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The files as a killed process leaves them: what sled still had in memory is not there.
-#[test]
-fn a_kill_between_batches_loses_no_answer() {
-    let (dir, written) = (tempfile::tempdir().unwrap(), busy(5));
-    let running = caught_up(dir.path(), &written);
-    for round in 0..8 {
-        for number in 0..40 {
-            written.record("https://a.test/p", &[&format!("{round} {number}")], false);
-        }
-        running.catch_up_entries(&mut silent).unwrap();
-        running.catch_up_facts_once(round * 9).unwrap();
-        let left = tempfile::tempdir().unwrap();
-        copy(dir.path(), left.path());
-        StateFile::new(left.path()).mark_open().unwrap();
-        let index = open(left.path(), &written);
-        assert!(index.indexed_to() <= running.indexed_to());
-        index.catch_up_facts(&mut silent).unwrap();
-        assert_answers_like_the_journal(&index, &written);
-    }
-}
-
 #[test]
 fn a_copied_directory_is_rebuilt() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(30));
@@ -314,7 +279,6 @@ fn what_is_added_later_never_changes_an_answer_as_of_a_size() {
                 answers.push(index.by_term(&term, size(below), 7).unwrap());
             }
             answers.push(index.by_digest_prefix(&prefix, size(below), 7).unwrap().unwrap());
-            answers.push(index.administrative(LeafIndex::ZERO, size(below), 7).unwrap());
         }
         answers
     };
@@ -325,22 +289,6 @@ fn what_is_added_later_never_changes_an_answer_as_of_a_size() {
     index.catch_up_entries(&mut silent).unwrap();
     index.catch_up_facts(&mut silent).unwrap();
     assert_eq!(answers(&index), before);
-}
-
-#[test]
-fn a_prefix_of_too_many_digests_is_no_empty_answer() {
-    let dir = tempfile::tempdir().unwrap();
-    let rows = rows::Rows::open(dir.path()).unwrap().unwrap();
-    let leading = |byte| [byte; keys::SHORT_LEN];
-    let keys: Vec<_> = (0..10).map(|byte| keys::Prefix::leading(&leading(byte)).key(index(5))).collect();
-    rows.add(&keys).unwrap();
-    let ask = |below, limit, steps| {
-        rows.leading((&leading(0), &leading(9)), size(below), limit, steps).unwrap().map(|found| found.len())
-    };
-    assert_eq!((ask(6, 20, 20), ask(3, 20, 20)), (Some(10), Some(0)));
-    assert_eq!(ask(6, 4, 4), None, "whether these are all is not known");
-    assert_eq!(ask(6, 3, 4), Some(3));
-    assert_eq!(ask(3, 20, 5), None, "later entries take all steps");
 }
 
 #[test]
@@ -367,66 +315,6 @@ fn finds_digests_by_any_number_of_leading_digits() {
         let found = index.by_digest_prefix(&HexPrefix::parse(&other).unwrap(), size(61), 9).unwrap().unwrap();
         assert_eq!(found.contains(&newest), whole.starts_with(&other), "{other}");
     }
-}
-
-/// xorshift64*: repeatable, and good enough to choose operations.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) % bound
-    }
-}
-
-#[test]
-fn random_operations_answer_like_a_walk_over_the_journal() {
-    for seed in 1..=6 {
-        println!("seed {seed}");
-        let mut random = Random(seed * 0x9E37_79B9);
-        let (dir, written) = (tempfile::tempdir().unwrap(), Written::new());
-        let mut index = open(dir.path(), &written);
-        for _ in 0..200 {
-            match random.below(40) {
-                0 => {
-                    index.close().unwrap();
-                    index = open(dir.path(), &written);
-                }
-                1 => {
-                    drop(index);
-                    index = open(dir.path(), &written);
-                }
-                2..12 => drop(index.catch_up_facts_once(random.below(9)).unwrap()),
-                12..25 => {
-                    let about: Vec<_> =
-                        (0..=random.below(3)).map(|_| format!("a{}", random.below(20))).collect();
-                    let about: Vec<_> = about.iter().map(String::as_str).collect();
-                    let kind = format!("https://p.test/{}", random.below(3));
-                    let at = written.record(&kind, &about, random.below(9) == 0);
-                    index.apply_entries(&[written.indexed(at)]).unwrap();
-                }
-                _ => ask_at_random(&index, &written, &mut random),
-            }
-        }
-        index.catch_up_facts(&mut silent).unwrap();
-        assert_answers_like_the_journal(&index, &written);
-    }
-}
-
-fn ask_at_random(index: &Index, written: &Written, random: &mut Random) {
-    let below = size(random.below(written.size().get() + 1));
-    let limit = usize::try_from(random.below(6)).unwrap();
-    let term = if random.below(2) == 0 {
-        subject(&format!("a{}", random.below(20)))
-    } else {
-        predicate(&format!("https://p.test/{}", random.below(3)))
-    };
-    let readings = written.readings_below(below.min(index.indexed_to()));
-    let has = readings.iter().rev().filter(|reading| reading.terms.contains(&term));
-    let expected: Vec<_> = has.map(|reading| reading.entry.index).take(limit).collect();
-    assert_eq!(index.by_term(&term, below, limit).unwrap(), expected);
 }
 
 #[tokio::test]

@@ -246,7 +246,6 @@ fn indexes() -> Vec<(&'static str, IndexError)> {
         Source(SourceError { index: index(7), source: Box::new(why()) }),
         Entry { index: index(7), source: EntryError::Version },
         Gap { expected: index(7), found: index(8) },
-        Mismatch { index: index(7) },
         Healing,
         Empty,
         Beyond { index: index(7), size: size(7) },

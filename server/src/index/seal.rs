@@ -1,0 +1,52 @@
+//! Sealing: the rows of consecutive entries become runs.
+
+use custody_log::{EntryDigest, LeafIndex, TreeSize};
+
+use super::database::Database;
+use super::error::IndexError;
+use super::keys::Row;
+use super::manifest::{Part, Record};
+use super::memory::Segment;
+use super::reading::{self, FactRows, IndexedEntry};
+use super::source::Source;
+use super::span::{Shape, Span};
+use super::writer::RunWriter;
+
+/// What runs are made from, and where they are kept.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Works<'a> {
+    pub(crate) database: &'a Database,
+    pub(crate) source: &'a dyn Source,
+    pub(crate) shape: Shape,
+}
+
+impl Works<'_> {
+    /// Writes the runs of a segment: usually one. They count once the manifest names them.
+    pub(crate) fn seal(self, part: Part, segment: &Segment) -> Result<Vec<Record>, IndexError> {
+        let spans = self.shape.cover(segment.first(), segment.end().get());
+        spans.into_iter().map(|span| self.write(part, span, segment)).collect()
+    }
+
+    /// Returns the rows that the journal says one entry has.
+    pub(crate) fn rows(self, part: Part, index: LeafIndex) -> Result<Vec<Row>, IndexError> {
+        match part {
+            Part::Entries => Ok(IndexedEntry::decode(index, &self.source.entry(index)?)?.rows().to_vec()),
+            Part::Facts => Ok(FactRows::of(&reading::read(index, self.source.stored(index)?)?).rows),
+        }
+    }
+
+    fn write(self, part: Part, span: Span, segment: &Segment) -> Result<Record, IndexError> {
+        // Read first: where the journal fails, nothing is written in vain.
+        let last = self.last_entry(span.end())?;
+        let mut writer = RunWriter::new(self.database, part, span);
+        for row in segment.rows().iter().filter(|row| span.contains(row.number())) {
+            writer.push(self.database, row)?;
+        }
+        writer.finish(self.database, last)
+    }
+
+    fn last_entry(self, end: TreeSize) -> Result<EntryDigest, IndexError> {
+        let last = end.last_index().ok_or(IndexError::Empty)?;
+        Ok(EntryDigest::of(&self.source.entry(last)?))
+    }
+}
