@@ -35,6 +35,7 @@ pub struct Admission {
     record: AdmissionRecord,
     record_bytes: Vec<u8>,
     content: ContentDigest,
+    facts: Facts,
 }
 
 impl Admission {
@@ -54,6 +55,13 @@ impl Admission {
     #[must_use]
     pub fn into_record_bytes(self) -> Vec<u8> {
         self.record_bytes
+    }
+
+    /// Takes the facts of the statement out, and leaves none: they can be much larger than the statement, so whoever
+    /// lets an admission wait takes them first.
+    #[must_use]
+    pub fn take_facts(&mut self) -> Facts {
+        std::mem::take(&mut self.facts)
     }
 
     /// Returns the digest of what was signed.
@@ -154,8 +162,8 @@ fn finish(
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
-    // Only their times are needed: what waits for its place in the log does not carry the facts along.
-    let marks = check_times(&fact::read(statement), now)?;
+    let facts = fact::read(statement);
+    let marks = check_times(&facts, now)?;
     let subjects: BTreeSet<String> = statement
         .subjects()
         .iter()
@@ -181,7 +189,7 @@ fn finish(
     if record_bytes.len() > MAX_RECORD {
         return Err(Refusal::RecordTooLarge { max: MAX_RECORD, found: record_bytes.len() });
     }
-    Ok(Admission { record, record_bytes, content: envelope.content() })
+    Ok(Admission { record, record_bytes, content: envelope.content(), facts })
 }
 
 fn check_times(facts: &Facts, now: Timestamp) -> Result<Vec<Mark>, Refusal> {

@@ -2,6 +2,7 @@
 //!
 //! The rules themselves are pure and live in `custody_evidence::admission`, so that a client can run them again.
 
+mod earlier;
 mod pace;
 mod spool;
 
@@ -11,15 +12,17 @@ use std::time::Duration;
 
 use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
 use custody_evidence::dsse::Envelope;
-use custody_evidence::trust::{TrustState, is_trust_document};
-use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, Timestamp};
+use custody_evidence::trust::is_trust_document;
+use custody_log::{EnvelopeDigest, LeafIndex, Timestamp};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
 use crate::clock::Clock;
+use crate::index::Findable;
 use crate::ledger::{Head, Ledger};
 use crate::sequencer::{Answered, RecordError, Recorded, Submission};
 
+pub use earlier::Earlier;
 pub use pace::{Behind, FACTS_LAG_MAX};
 pub use spool::{Spool, SpoolError, Upload};
 
@@ -52,8 +55,8 @@ pub struct Recording {
 enum Looked {
     /// It is in the log, and adds nothing to it.
     There(LeafIndex),
-    /// It is admitted by the rules that hold after this entry.
-    Admitted(Box<(Envelope, Admission)>, LeafIndex),
+    /// It is admitted.
+    Admitted(Box<(Envelope, Admitted)>),
 }
 
 impl Recording {
@@ -99,15 +102,14 @@ impl Recording {
             drop(place);
             looked
         });
-        let (new, admitted_at) = match looked.await.map_err(|_| RecordError::Internal)?? {
+        let (envelope, admitted) = match looked.await.map_err(|_| RecordError::Internal)?? {
             Looked::There(index) => return Ok(Recorded { index, duplicate: true }.into()),
-            Looked::Admitted(new, admitted_at) => (new, admitted_at),
+            Looked::Admitted(new) => *new,
         };
         let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;
         self.pace.wait_a_while().await?;
-        let (envelope, admission) = *new;
         let (answer, answered) = oneshot::channel();
-        let submission = Submission { envelope, admission, admitted_at, answer };
+        let submission = Submission { envelope, admitted, answer };
         queue.send(submission).await.map_err(|_| RecordError::ShuttingDown)?;
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
     }
@@ -119,6 +121,8 @@ impl Recording {
     }
 
     fn look(&self, bytes: Vec<u8>) -> Result<Looked, RecordError> {
+        let index = self.ledger.index();
+        let size = index.covered();
         let same = self.recorded(&EnvelopeDigest::of(&bytes))?;
         if let Some(known) = self.settled(same)? {
             return Ok(Looked::There(known.index));
@@ -126,11 +130,14 @@ impl Recording {
         let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
         let head = self.ledger.head();
         let now = self.clock.read()?.wall;
-        match admit(&head.trust, &envelope, now) {
-            Ok(admission) => match same {
+        match admit(&head, &envelope, now) {
+            Ok(admitted) => match same {
                 // A retry must find its entry also while nothing can be written.
-                Some(index) if self.adds_nothing(&admission, &head)? => Ok(Looked::There(index)),
-                _ => Ok(Looked::Admitted(Box::new((envelope, admission)), head.admin)),
+                Some(index) if self.adds_nothing(&admitted.admission, &head)? => Ok(Looked::There(index)),
+                _ => {
+                    let earlier = Earlier::look(index, size, &envelope, same)?;
+                    Ok(Looked::Admitted(Box::new((envelope, Admitted { earlier, ..admitted }))))
+                }
             },
             // What the rules let in once is there, whatever they say today.
             Err(error @ RecordError::Refused(_)) => {
@@ -169,29 +176,30 @@ impl Recording {
     }
 }
 
-/// Runs the rules with a fresh salt.
-pub(crate) fn admit(
-    trust: &TrustState,
-    envelope: &Envelope,
-    now: Timestamp,
-) -> Result<Admission, RecordError> {
+/// An envelope that may enter the log, and what was known of it then.
+pub struct Admitted {
+    /// What was checked.
+    pub admission: Admission,
+    /// What its entry can be found by; none if that is too much to wait in memory.
+    pub findable: Option<Findable>,
+    /// The newest administrative entry: that of the rules that let it in.
+    pub at: LeafIndex,
+    /// What the log had of it.
+    pub earlier: Earlier,
+}
+
+/// Runs the rules that hold, with a fresh salt. What the log has of the envelope is not looked at.
+pub(crate) fn admit(head: &Head, envelope: &Envelope, now: Timestamp) -> Result<Admitted, RecordError> {
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|_| RecordError::NoRandomness)?;
-    Ok(custody_evidence::admission::admit(trust, envelope, now, salt)?)
+    let mut admission = custody_evidence::admission::admit(&head.trust, envelope, now, salt)?;
+    // The facts can be much larger than the statement, and do not wait with it.
+    let findable = Findable::of(&admission.take_facts(), admission.record());
+    Ok(Admitted { admission, findable, at: head.admin, earlier: Earlier::UNKNOWN })
 }
 
-/// Returns the entries of a content with their admission records, the oldest first. An erased record counts as
-/// one that nothing can be added to, since that content is never stored again.
-pub(crate) fn records_of(
-    ledger: &Ledger,
-    head: &Head,
-    content: &ContentDigest,
-) -> Result<Vec<(LeafIndex, AdmissionRecord)>, RecordError> {
-    let indexes = ledger.index().by_content(content).map_err(|error| RecordError::Index(Arc::new(error)))?;
-    indexes.into_iter().map(|index| Ok((index, record_of(head, index)?))).collect()
-}
-
-fn record_of(head: &Head, index: LeafIndex) -> Result<AdmissionRecord, RecordError> {
+/// Returns the admission record of an entry.
+pub(crate) fn record_of(head: &Head, index: LeafIndex) -> Result<AdmissionRecord, RecordError> {
     let bytes = head.journal.record(index).map_err(|error| RecordError::Damaged(Arc::new(error)))?;
     AdmissionRecord::decode(&bytes)
         .map_err(|source| RecordError::DamagedRecord { index, source: Arc::new(source) })

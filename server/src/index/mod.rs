@@ -46,6 +46,7 @@ mod filter;
 mod manifest;
 mod memory;
 mod merge;
+mod offered;
 mod open;
 mod piece;
 mod reading;
@@ -65,7 +66,7 @@ pub(crate) mod tests;
 
 pub use error::IndexError;
 pub use follower::Follower;
-pub use reading::{FactRows, IndexedEntry, Reading, read};
+pub use reading::{FactRows, Findable, IndexedEntry, Reading, read};
 pub use scrub::Scrubbed;
 pub use source::{Source, SourceError, Stored};
 pub use span::Shape;

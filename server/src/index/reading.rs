@@ -83,13 +83,38 @@ impl FactRows {
     /// Works out the rows of an entry.
     #[must_use]
     pub fn of(reading: &Reading) -> Self {
-        let index = reading.entry.index;
-        let terms = reading.terms.iter().map(Prefix::term);
-        let leading = reading.leading.iter().map(|leading| Prefix::leading(*leading));
-        let mut rows: Vec<Row> = terms.chain(leading).map(|prefix| prefix.row(index)).collect();
+        Findable::by(&reading.terms, &reading.leading).at(reading.entry.index)
+    }
+}
+
+/// The most prefixes of one entry that wait for its place: 4,096, so 52 KiB. A usual entry has some 20; what has more
+/// is read again from the journal.
+const FINDABLE_MAX: usize = 4_096;
+
+/// What an envelope can be found by, before it has its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findable(Vec<Prefix>);
+
+impl Findable {
+    /// Works it out from the facts of a statement and its admission record; none if that is too much to wait in memory.
+    #[must_use]
+    pub fn of(facts: &Facts, record: &AdmissionRecord) -> Option<Self> {
+        let (terms, leading) = found_by(facts, Some(record));
+        (terms.len().saturating_add(leading.len()) <= FINDABLE_MAX).then(|| Self::by(&terms, &leading))
+    }
+
+    /// Returns the rows of the entry that got this place.
+    #[must_use]
+    pub fn at(&self, index: LeafIndex) -> FactRows {
+        FactRows { index, rows: self.0.iter().map(|prefix| prefix.row(index)).collect() }
+    }
+
+    fn by(terms: &BTreeSet<Term>, leading: &BTreeSet<[u8; SHORT_LEN]>) -> Self {
+        let leading = leading.iter().map(|leading| Prefix::leading(*leading));
+        let mut prefixes: Vec<Prefix> = terms.iter().map(Prefix::term).chain(leading).collect();
         // Neighbours in memory are added together.
-        rows.sort_unstable();
-        Self { index, rows }
+        prefixes.sort_unstable();
+        Self(prefixes)
     }
 }
 
@@ -98,9 +123,7 @@ impl Reading {
     /// erased. [`read`] gives the same for the bytes that both were read from.
     #[must_use]
     pub fn new(entry: IndexedEntry, facts: Facts, record: Option<&AdmissionRecord>) -> Self {
-        let mut terms = facts.terms();
-        terms.extend(record.map(record_terms).unwrap_or_default());
-        let leading = terms.iter().filter_map(leading_of).collect();
+        let (terms, leading) = found_by(&facts, record);
         Self { entry, facts, terms, leading }
     }
 
@@ -110,6 +133,14 @@ impl Reading {
     pub fn happened(&self) -> Timestamp {
         self.facts.happened.map_or(self.entry.time, |claimed| claimed.min(self.entry.time))
     }
+}
+
+/// Everything that an entry can be found by, and the leading bytes of every digest among it.
+fn found_by(facts: &Facts, record: Option<&AdmissionRecord>) -> (BTreeSet<Term>, BTreeSet<[u8; SHORT_LEN]>) {
+    let mut terms = facts.terms();
+    terms.extend(record.map(record_terms).unwrap_or_default());
+    let leading = terms.iter().filter_map(leading_of).collect();
+    (terms, leading)
 }
 
 /// Reads an entry with what is kept beside it. The same bytes give the same reading (for one reader version);

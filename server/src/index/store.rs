@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use custody_evidence::fact::Term;
 use custody_evidence::thing::HexPrefix;
@@ -13,6 +13,7 @@ use super::database::Database;
 use super::error::IndexError;
 use super::keys::{self, Prefix};
 use super::manifest::Part;
+use super::offered::Offered;
 use super::open::{self, Opened};
 use super::reading::{self, FactRows, IndexedEntry};
 use super::rebuild;
@@ -44,6 +45,8 @@ pub struct Index {
     state: StateFile,
     pub(super) entries: Rows,
     pub(super) facts: Rows,
+    /// What the follower applies without reading the entries again. Held for an instant.
+    offered: Mutex<Offered>,
     /// Held while work behind is done; never by who records or asks.
     pub(super) upkeep: Mutex<Upkeep>,
     indexed_to: watch::Sender<TreeSize>,
@@ -189,6 +192,12 @@ impl Index {
         Ok(())
     }
 
+    /// Hands over the rows of committed entries to whoever brings the facts index up to the journal.
+    pub fn offer_facts(&self, entries: impl Iterator<Item = FactRows>) {
+        let mut offered = self.offered();
+        entries.for_each(|entry| offered.add(entry));
+    }
+
     /// Brings the entry index up to the journal.
     pub fn catch_up_entries(&self, progress: &mut dyn FnMut(Progress)) -> Result<(), IndexError> {
         while self.catch_up_entries_once(progress)? {}
@@ -213,7 +222,11 @@ impl Index {
         let (from, total) = (self.facts.end(), self.source.size());
         let (mut gathered, mut rows) = (Vec::new(), 0_usize);
         for index in range(from, total, at_most) {
-            let facts = FactRows::of(&reading::read(index, self.source.stored(index)?)?);
+            let offered = self.offered().take(index);
+            let facts = match offered {
+                Some(facts) => facts,
+                None => FactRows::of(&reading::read(index, self.source.stored(index)?)?),
+            };
             rows = rows.saturating_add(facts.rows.len());
             gathered.push(facts);
             if rows >= FACT_ROWS {
@@ -304,6 +317,7 @@ impl Index {
             state,
             entries,
             facts,
+            offered: Mutex::default(),
             upkeep: Upkeep::left(garbage),
             indexed_to,
             wake: Notify::new(),
@@ -319,6 +333,10 @@ impl Index {
             .collect::<Result<Vec<_>, _>>()?;
         self.apply_entries(&chunk)?;
         Ok(!chunk.is_empty())
+    }
+
+    fn offered(&self) -> MutexGuard<'_, Offered> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn candidates(&self, prefix: &Prefix, since: TreeSize) -> Result<Vec<LeafIndex>, IndexError> {

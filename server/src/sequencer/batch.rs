@@ -5,14 +5,12 @@ use std::sync::Arc;
 use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
 use custody_evidence::dsse::Envelope;
 use custody_evidence::trust::TrustState;
-use custody_log::{
-    ContentDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp,
-};
+use custody_log::{Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Answered, RecordError, Recorded, Submission, Written};
-use crate::admission;
-use crate::index::{IndexError, IndexedEntry};
+use crate::admission::{self, Admitted};
+use crate::index::{FactRows, Findable, IndexError, IndexedEntry};
 use crate::journal::{Batch, Journal, Staged};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
 use crate::publish::{LogVerifiers, Tree};
@@ -42,6 +40,7 @@ struct Placed {
     /// As received; the batch takes it.
     envelope: Vec<u8>,
     admission: Admission,
+    findable: Option<Findable>,
 }
 
 impl<'a> Draft<'a> {
@@ -68,8 +67,8 @@ impl<'a> Draft<'a> {
 
     /// Adds a submission, or answers it at once if it is refused.
     pub(super) fn add(&mut self, submission: Submission, time: Timestamp) {
-        let Submission { envelope, admission, admitted_at, answer } = submission;
-        match self.place(envelope, admission, admitted_at, time) {
+        let Submission { envelope, admitted, answer } = submission;
+        match self.place(envelope, admitted, time) {
             Ok(recorded) => self.outcomes.push((answer, recorded)),
             Err(error) => drop(answer.send(Err(error))),
         }
@@ -109,6 +108,11 @@ impl<'a> Draft<'a> {
         self.placed.iter().map(|placed| IndexedEntry::decode(placed.entry.index, &placed.bytes)).collect()
     }
 
+    /// Returns what the new entries can be found by, where that is known.
+    pub(super) fn findable(&self) -> impl Iterator<Item = FactRows> {
+        self.placed.iter().filter_map(|placed| Some(placed.findable.as_ref()?.at(placed.entry.index)))
+    }
+
     /// Returns the trust that holds after this batch.
     pub(super) fn trust(&self) -> Arc<TrustState> {
         Arc::clone(self.next_trust.as_ref().unwrap_or(&self.head.trust))
@@ -139,21 +143,21 @@ impl<'a> Draft<'a> {
     fn place(
         &mut self,
         envelope: Envelope,
-        admission: Admission,
-        admitted_at: LeafIndex,
+        admitted: Admitted,
         time: Timestamp,
     ) -> Result<Recorded, RecordError> {
-        let earlier = self.earlier(&admission.content())?;
+        let earlier = self.earlier(&admitted)?;
         let first = earlier.first().map(|(index, _)| *index);
         // Who sends exactly the bytes of an entry gets that entry: it may be a retry whose answer was lost.
-        let same = self.same_bytes(&envelope)?;
+        let same = self.same_bytes(&envelope, &admitted)?;
         let there = |index| Ok(Recorded { index, duplicate: true });
-        if let Some(index) = same.or(first).filter(|_| admission.is_trust_document()) {
+        if let Some(index) = same.or(first).filter(|_| admitted.admission.is_trust_document()) {
             // Its version was the next one once, and never is again.
             return there(index);
         }
         // The rules that admitted it may be gone by now, but not what they let in.
-        let admission = match (self.admitted_now(admission, admitted_at, &envelope, time), same) {
+        let Admitted { admission, findable, .. } = match (self.admitted_now(admitted, &envelope, time), same)
+        {
             (Err(RecordError::Refused(_)), Some(index)) => return there(index),
             (admitted, _) => admitted?,
         };
@@ -177,37 +181,39 @@ impl<'a> Draft<'a> {
         self.previous = EntryDigest::of(&bytes);
         // What was signed is not needed any more: up to 48 MiB.
         let envelope = envelope.into_bytes();
-        self.placed.push(Placed { entry, bytes, envelope, admission });
+        self.placed.push(Placed { entry, bytes, envelope, admission, findable });
         Ok(Recorded { index, duplicate: false })
     }
 
     /// Returns the admission under the rules that hold now.
     fn admitted_now(
         &self,
-        admission: Admission,
-        admitted_at: LeafIndex,
+        admitted: Admitted,
         envelope: &Envelope,
         time: Timestamp,
-    ) -> Result<Admission, RecordError> {
-        if admitted_at == self.head.admin {
-            return Ok(admission);
+    ) -> Result<Admitted, RecordError> {
+        if admitted.at == self.head.admin {
+            return Ok(admitted);
         }
-        admission::admit(&self.head.trust, envelope, time)
+        admission::admit(self.head, envelope, time)
     }
 
     /// Returns the entry of exactly these bytes, which someone else may have recorded since they were admitted.
-    fn same_bytes(&self, envelope: &Envelope) -> Result<Option<LeafIndex>, RecordError> {
+    fn same_bytes(&self, envelope: &Envelope, admitted: &Admitted) -> Result<Option<LeafIndex>, RecordError> {
         let digest = envelope.digest();
         if let Some(placed) = self.placed.iter().find(|placed| placed.entry.envelope.digest == digest) {
             return Ok(Some(placed.entry.index));
         }
-        self.ledger.index().by_envelope(&digest).map_err(|error| RecordError::Index(Arc::new(error)))
+        admitted.earlier.same(self.ledger.index(), &digest)
     }
 
     /// Returns the entries of the same content, the oldest first: from the log, then from this batch.
-    fn earlier(&self, content: &ContentDigest) -> Result<Vec<(LeafIndex, AdmissionRecord)>, RecordError> {
-        let mut earlier = admission::records_of(self.ledger, self.head, content)?;
-        let same = self.placed.iter().filter(|placed| placed.entry.content == *content);
+    fn earlier(&self, admitted: &Admitted) -> Result<Vec<(LeafIndex, AdmissionRecord)>, RecordError> {
+        let content = admitted.admission.content();
+        let indexes = admitted.earlier.content(self.ledger.index(), &content)?.into_iter();
+        let records = indexes.map(|index| Ok((index, admission::record_of(self.head, index)?)));
+        let mut earlier = records.collect::<Result<Vec<_>, RecordError>>()?;
+        let same = self.placed.iter().filter(|placed| placed.entry.content == content);
         earlier.extend(same.map(|placed| (placed.entry.index, placed.admission.record().clone())));
         Ok(earlier)
     }

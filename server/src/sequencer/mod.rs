@@ -15,13 +15,14 @@ mod batch;
 use std::sync::Arc;
 use std::time::Duration;
 
-use custody_evidence::admission::{self as rules, Admission, Refusal};
+use custody_evidence::admission::{self as rules, Refusal};
 use custody_evidence::dsse::Envelope;
 use custody_log::{LeafIndex, NodeHash};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::batch::Draft;
+use crate::admission::Admitted;
 use crate::clock::{ClockError, Steadiness};
 use crate::index::IndexError;
 use crate::journal::{self, AppendError, Batch, Journal, ReadError};
@@ -51,9 +52,7 @@ pub struct Submission {
     /// The envelope.
     pub envelope: Envelope,
     /// What admission found.
-    pub admission: Admission,
-    /// The newest administrative entry when it was admitted.
-    pub admitted_at: LeafIndex,
+    pub admitted: Admitted,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<Answered, RecordError>>,
 }
@@ -295,12 +294,12 @@ impl Sequencer {
     /// the next one's only entry.
     fn gather(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>) -> Vec<Submission> {
         let mut bytes = first.size();
-        let alone = first.admission.administrative();
+        let alone = first.admitted.admission.administrative();
         let mut batch = vec![first];
         while !alone && batch.len() < BATCH_ENTRIES_MAX {
             let Ok(next) = queue.try_recv() else { break };
             bytes = bytes.saturating_add(next.size());
-            if next.admission.administrative() || bytes > BATCH_BYTES_MAX {
+            if next.admitted.admission.administrative() || bytes > BATCH_BYTES_MAX {
                 self.waiting = Some(next);
                 break;
             }
@@ -351,7 +350,9 @@ impl Sequencer {
         draft: &Draft<'_>,
     ) -> Result<Position, LedgerError> {
         let last = draft.last().clone();
-        self.ledger.index().apply_entries(&draft.indexed()?)?;
+        let index = self.ledger.index();
+        index.apply_entries(&draft.indexed()?)?;
+        index.offer_facts(draft.findable());
         let leaves: Vec<NodeHash> =
             batch.entries.iter().map(|staged| NodeHash::leaf(&staged.entry)).collect();
         head.tree.append(&leaves);
@@ -442,7 +443,7 @@ impl Sequencer {
 
 impl Submission {
     fn size(&self) -> usize {
-        self.envelope.bytes().len().saturating_add(self.admission.record_bytes().len())
+        self.envelope.bytes().len().saturating_add(self.admitted.admission.record_bytes().len())
     }
 }
 

@@ -11,6 +11,7 @@ use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
 
 mod admitting;
 mod faults;
+mod findable;
 mod trust;
 
 use super::*;
@@ -324,9 +325,9 @@ async fn the_same_content_twice_in_one_batch_is_one_entry() {
     let mut answers = Vec::new();
     for number in [1, 1, 2, 1] {
         let envelope = envelope(number, &[WRITER]);
-        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, now).unwrap();
         let (answer, answered) = oneshot::channel();
-        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
     }
     drop(queue);
@@ -394,9 +395,9 @@ async fn stopped_on(fail: impl Fn(&FailingSync)) -> Vec<RecordError> {
     let mut answers = Vec::new();
     for _ in 0..200 {
         let envelope = next_document(head.trust.document(), |_| {});
-        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, now).unwrap();
         let (answer, answered) = oneshot::channel();
-        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
     }
     fail(&log.disk);
@@ -444,9 +445,9 @@ async fn an_administrative_entry_is_alone_in_its_batch() {
     let (queue, submissions) = mpsc::channel(64);
     let mut answers = Vec::new();
     for envelope in [envelope(1, &[WRITER]), document, envelope(2, &[WRITER])] {
-        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, now).unwrap();
         let (answer, answered) = oneshot::channel();
-        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
     }
     drop(queue);
@@ -529,9 +530,9 @@ async fn a_stop_takes_what_waits_and_nothing_after_it() {
     let mut answers = Vec::new();
     for number in 1..=3 {
         let envelope = envelope(number, &[WRITER]);
-        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, now).unwrap();
         let (answer, answered) = oneshot::channel();
-        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
     }
     stop.send(()).unwrap();

@@ -17,13 +17,13 @@ async fn what_was_admitted_under_older_trust_is_admitted_again() {
     let running = log.start();
     let old = running.ledger.head();
     let late = envelope(7, &[WRITER]);
-    let admission = admission::admit(&old.trust, &late, log.clock.read().unwrap().wall).unwrap();
+    let admitted = admission::admit(&old, &late, log.clock.read().unwrap().wall).unwrap();
     let document = next_document(old.trust.document(), |writers| {
         writers.retain(|rule| !rule.keys.contains(&key(WRITER).public().id()));
     });
     assert_eq!(running.record(&document).await.unwrap(), at(1));
     let (answer, answered) = oneshot::channel();
-    let submission = Submission { envelope: late, admission, admitted_at: old.admin, answer };
+    let submission = Submission { envelope: late, admitted, answer };
     running.queue.send(submission).await.unwrap();
     let refused = answered.await.unwrap().unwrap_err();
     assert!(matches!(refused, RecordError::Refused(_)), "{refused}");
@@ -50,9 +50,9 @@ async fn a_trust_document_recorded_again_gets_its_entry_also_when_they_race() {
     let document = next_document(head.trust.document(), |_| {});
     let mut answers = Vec::new();
     for envelope in [document.clone(), document.clone(), spaced(&document)] {
-        let admission = admission::admit(&head.trust, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, now).unwrap();
         let (answer, answered) = oneshot::channel();
-        queue.send(Submission { envelope, admission, admitted_at: head.admin, answer }).await.unwrap();
+        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
     }
     let runtime = tokio::runtime::Handle::current();
@@ -77,7 +77,7 @@ async fn what_is_recorded_stays_recorded_when_the_rule_that_let_it_in_is_gone() 
     let running = log.start();
     let old = running.ledger.head();
     let kept = envelope(7, &[WRITER]);
-    let admission = admission::admit(&old.trust, &kept, log.clock.read().unwrap().wall).unwrap();
+    let admitted = admission::admit(&old, &kept, log.clock.read().unwrap().wall).unwrap();
     assert_eq!(running.record(&kept).await.unwrap(), at(1));
     let document = next_document(old.trust.document(), |writers| {
         writers.retain(|rule| !rule.keys.contains(&key(WRITER).public().id()));
@@ -85,7 +85,7 @@ async fn what_is_recorded_stays_recorded_when_the_rule_that_let_it_in_is_gone() 
     assert_eq!(running.record(&document).await.unwrap(), at(2));
     assert_eq!(running.record(&kept).await.unwrap(), duplicate(1), "a retry after the rule is gone");
     let (answer, answered) = oneshot::channel();
-    let racing = Submission { envelope: kept.clone(), admission, admitted_at: old.admin, answer };
+    let racing = Submission { envelope: kept.clone(), admitted, answer };
     running.queue.send(racing).await.unwrap();
     assert_eq!(answered.await.unwrap().unwrap(), duplicate(1), "a retry that races with the change");
     let refused = running.record(&spaced(&kept)).await.unwrap_err();
