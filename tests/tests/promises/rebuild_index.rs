@@ -61,13 +61,17 @@ fn it_refuses_beside_a_server_and_where_there_is_no_log() {
     let _server = ledger.serve();
     let ended = rebuild(&ledger.data());
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    assert!(ended.stderr.contains("in use by another server"), "{}", ended.stderr);
+    let error = |stdout: &str| serde_json::from_str::<Value>(stdout).unwrap()["error"].clone();
+    let refused = error(&ended.stdout);
+    assert_eq!(refused["code"], "in_use", "{refused}");
+    assert!(refused["message"].as_str().unwrap().contains("in use by another server"), "{refused}");
     let empty = ledger.home().join("empty");
     fs::create_dir(&empty).unwrap();
     for dir in [empty.clone(), ledger.home().join("missing"), ledger.home().to_owned()] {
         let ended = rebuild(&dir);
         assert_eq!(ended.code, Some(2), "{}: {}", dir.display(), ended.stderr);
-        assert!(ended.stderr.contains("hint: "), "{}", ended.stderr);
+        let refused = error(&ended.stdout);
+        assert!(refused["code"] == "no_log" && refused["hint"].is_string(), "{refused}");
     }
     assert_eq!(fs::read_dir(empty).unwrap().count(), 0, "a refusal leaves nothing behind");
 }

@@ -137,7 +137,9 @@ fn a_lost_machine_comes_back_and_never_forks() {
     let kept = remembered(&user);
     let ended = command("restore", &[("--data", &data), ("--checkpoint", &old)]);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    assert!(ended.stderr.contains("no newer than the backup"), "{}", ended.stderr);
+    let error = &serde_json::from_str::<Value>(&ended.stdout).unwrap()["error"];
+    assert_eq!(error["code"], "bad_checkpoint", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("no newer than the backup"), "{error}");
     let short = done(&command("restore", &[("--data", &data), ("--checkpoint", &kept)]));
     assert_eq!(
         (&short["read_only"], &short["needed"]),
