@@ -228,7 +228,7 @@ fn rebuilt(dir: &Path, entries: u64) {
     let index = timed(&mut processor, || Index::rebuild(dir, Arc::new(Made(entries)), &mut |_| {}).unwrap());
     let seconds = start.elapsed().as_secs_f64();
     assert_eq!(index.rows(), rows);
-    assert_eq!(index.scrub(&|_| ()).unwrap(), Scrubbed::Sound { rows });
+    assert!(matches!(index.scrub(&|_| ()).unwrap(), Scrubbed::Sound { .. }));
     println!(
         "rebuilding: {:.0} entries a second, {:.1} microseconds of processor time an entry, statements made again",
         entries as f64 / seconds,

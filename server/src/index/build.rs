@@ -8,7 +8,7 @@ use std::sync::Arc;
 use custody_log::{LeafIndex, TreeSize};
 
 use super::manifest::{Part, Record};
-use super::memory::Segment;
+use super::memory::{Addition, Segment};
 use super::merge::{self, Merge, Step};
 use super::run::{Run, RunError};
 use super::seal::Works;
@@ -85,13 +85,13 @@ impl Build {
         let end = self.span.end().get().min(works.shape.base_end(self.open.first()));
         for index in (self.open.end().get()..end).take(ENTRIES_A_STEP) {
             let Ok(index) = LeafIndex::new(index) else { break };
-            self.open.add(&works.rows(self.part, index)?);
-            self.open.include(index.size_through());
-            if self.open.rows().len() >= works.shape.memory_rows() {
+            let rows = works.rows(self.part, index)?;
+            self.open.add(Addition::new(rows).merge(self.open.layers()), index.size_through());
+            if self.open.rows() >= works.shape.memory_rows() {
                 break;
             }
         }
-        let full = self.open.rows().len() >= works.shape.memory_rows();
+        let full = self.open.rows() >= works.shape.memory_rows();
         if full || self.open.end().get() == end {
             let sealed = works.seal(self.part, &self.open)?;
             self.runs.extend(sealed.into_iter().map(|record| Arc::new(Run::new(record))));

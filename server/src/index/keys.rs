@@ -19,6 +19,8 @@
 //!
 //! No row depends on another entry than its own: the rows of a range of entries are a function of these entries.
 
+use std::cmp::Ordering;
+
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, TreeSize};
@@ -40,7 +42,7 @@ const INDEX_LEN: usize = 8;
 pub(crate) struct Prefix([u8; PREFIX_LEN]);
 
 /// One row: that an entry can be found by something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Row([u8; ROW_LEN]);
 
 impl Prefix {
@@ -122,9 +124,30 @@ impl Row {
         u64::from_be_bytes(*index)
     }
 
+    fn numbers(&self) -> (u64, u64, u64) {
+        let number = |at: usize| {
+            let bytes = self.0.get(at..at + INDEX_LEN).and_then(|bytes| bytes.try_into().ok());
+            u64::from_be_bytes(bytes.unwrap_or_default())
+        };
+        (number(0), number(INDEX_LEN), number(PREFIX_LEN))
+    }
+
     /// The entry; none if the row is only a bound.
     pub(crate) fn index(&self) -> Option<LeafIndex> {
         LeafIndex::new(self.number()).ok()
+    }
+}
+
+/// By their bytes, from the first one on: compared as three numbers, the last of which has the end of the second again.
+impl Ord for Row {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.numbers().cmp(&other.numbers())
+    }
+}
+
+impl PartialOrd for Row {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -225,6 +248,19 @@ mod tests {
             assert!(row < prefix.bound(index.size_through()) && row < prefix.row(index.next()));
             assert!(row < prefix.end() && prefix.end().index().is_none());
             assert!(Row::MIN < prefix.row(LeafIndex::ZERO) && prefix.end() < Row::MAX);
+        }
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_their_bytes() {
+        let rows = (0..=ROW_LEN).map(|at| {
+            let mut bytes = [7; ROW_LEN];
+            bytes.get_mut(at).into_iter().for_each(|byte| *byte = 200);
+            Row(bytes)
+        });
+        let rows: Vec<Row> = rows.collect();
+        for (one, other) in rows.iter().flat_map(|one| rows.iter().map(move |other| (one, other))) {
+            assert_eq!(one.cmp(other), one.0.cmp(&other.0), "{one:?} {other:?}");
         }
     }
 

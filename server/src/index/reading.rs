@@ -112,8 +112,9 @@ impl Findable {
     fn by(terms: &BTreeSet<Term>, leading: &BTreeSet<[u8; SHORT_LEN]>) -> Self {
         let leading = leading.iter().map(|leading| Prefix::leading(*leading));
         let mut prefixes: Vec<Prefix> = terms.iter().map(Prefix::term).chain(leading).collect();
-        // Neighbours in memory are added together.
+        // Two terms may share a hash: it is one row.
         prefixes.sort_unstable();
+        prefixes.dedup();
         Self(prefixes)
     }
 }

@@ -13,12 +13,12 @@ use super::database::Database;
 use super::error::IndexError;
 use super::keys::{Prefix, Row};
 use super::manifest::{Part, Record};
-use super::memory::Segment;
+use super::memory::{Addition, Segment};
 use super::run::{Cursor, Run, RunError};
 use super::span::Shape;
 
-/// Rows that are added to memory at a time: a lock is held for so many, some 0.3 ms.
-const ADDED_AT_ONCE: usize = 1_024;
+/// Rows after which entries are added to memory, whatever else comes with them.
+const ADDED_AT_ONCE: usize = 4_096;
 
 /// The rows of one index.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Rows {
     pub(crate) fn count(&self) -> u64 {
         self.read(|state| {
             let segments = state.closed.iter().map(AsRef::as_ref).chain([&state.open]);
-            let memory = segments.map(|segment| u64::try_from(segment.rows().len()).unwrap_or(u64::MAX));
+            let memory = segments.map(|segment| u64::try_from(segment.rows()).unwrap_or(u64::MAX));
             state.runs.iter().map(|run| run.record().rows).chain(memory).fold(0, u64::saturating_add)
         })
     }
@@ -92,17 +92,24 @@ impl Rows {
         entries: impl IntoIterator<Item = EntryRows<'a>>,
     ) -> Result<TreeSize, IndexError> {
         let _one = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut end = self.end();
+        let (mut end, mut gathered) = (self.end(), Vec::new());
+        let mut base_end = self.read(|state| self.shape.base_end(state.open.first()));
         for EntryRows { index, rows } in entries {
             let expected = end.next_index();
             if index > expected {
+                self.add(gathered, end);
                 return Err(IndexError::Gap { expected, found: index });
             }
             if index == expected {
+                gathered.extend_from_slice(rows);
                 end = index.size_through();
-                self.add(rows, end);
+            }
+            if gathered.len() >= ADDED_AT_ONCE || end.get() == base_end {
+                self.add(std::mem::take(&mut gathered), end);
+                base_end = self.read(|state| self.shape.base_end(state.open.first()));
             }
         }
+        self.add(gathered, end);
         Ok(end)
     }
 
@@ -243,13 +250,15 @@ impl Rows {
         if self.damaged().is_empty() { Ok(()) } else { Err(IndexError::Healing) }
     }
 
-    fn add(&self, rows: &[Row], end: TreeSize) {
-        for rows in rows.chunks(ADDED_AT_ONCE) {
-            self.change(|state| state.open.add(rows));
-        }
+    /// Sorted and merged without the lock: only this thread changes the open segment.
+    fn add(&self, rows: Vec<Row>, end: TreeSize) {
+        let layers = self.read(|state| state.open.layers().to_vec());
+        let addition = Addition::new(rows).merge(&layers);
         self.change(|state| {
-            state.open.include(end);
-            let full = state.open.rows().len() >= self.shape.memory_rows();
+            if end > state.open.end() {
+                state.open.add(addition, end);
+            }
+            let full = state.open.rows() >= self.shape.memory_rows();
             if full || self.shape.base_end(state.open.first()) == end.get() {
                 state.close_segment();
             }

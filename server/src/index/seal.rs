@@ -23,8 +23,8 @@ pub(crate) struct Works<'a> {
 impl Works<'_> {
     /// Writes the runs of a segment: usually one. They count once the manifest names them.
     pub(crate) fn seal(self, part: Part, segment: &Segment) -> Result<Vec<Record>, IndexError> {
-        let spans = self.shape.cover(segment.first(), segment.end().get());
-        spans.into_iter().map(|span| self.write(part, span, segment)).collect()
+        let (spans, rows) = (self.shape.cover(segment.first(), segment.end().get()), segment.in_order());
+        spans.into_iter().map(|span| self.write(part, span, &rows)).collect()
     }
 
     /// Returns the rows that the journal says one entry has.
@@ -35,11 +35,11 @@ impl Works<'_> {
         }
     }
 
-    fn write(self, part: Part, span: Span, segment: &Segment) -> Result<Record, IndexError> {
+    fn write(self, part: Part, span: Span, rows: &[Row]) -> Result<Record, IndexError> {
         // Read first: where the journal fails, nothing is written in vain.
         let last = self.last_entry(span.end())?;
         let mut writer = RunWriter::new(self.database, part, span);
-        for row in segment.rows().iter().filter(|row| span.contains(row.number())) {
+        for row in rows.iter().filter(|row| span.contains(row.number())) {
             writer.push(self.database, row)?;
         }
         writer.finish(self.database, last)

@@ -125,9 +125,10 @@ impl Index {
         let damaged = rows.damaged().clone();
         let busy = |run| damaged.contains(&run) || upkeep.merges.iter().any(|merge| merge.reads(run));
         let Some(group) = merge::due(self.shape, &runs, &busy) else { return Ok(()) };
-        let merge = Merge::new(&self.database, self.shape, rows.part(), &group)?;
-        let smaller = |merge: &Merge| upkeep.merges.last().is_none_or(|last| merge.level() < last.level());
-        upkeep.merges.extend(merge.filter(smaller));
+        let level = group.first().map(|run| run.record().span.level());
+        if upkeep.merges.last().is_none_or(|last| level < Some(last.level().saturating_sub(1))) {
+            upkeep.merges.extend(Merge::new(&self.database, self.shape, rows.part(), &group)?);
+        }
         Ok(())
     }
 
@@ -176,9 +177,15 @@ impl Index {
                     "a damaged part of the index was made again from the journal"
                 );
             }
-            Err(error) => {
+            Err(error @ RunError::Damaged { .. }) => {
+                // What was just written: it is made again from the start, after a while.
                 upkeep.garbage.extend(build.into_garbage());
-                self.kept_up(rows, Err(error))?;
+                return self.answered(rows, Err(error));
+            }
+            Err(error) => {
+                // It goes on where it stands once the journal can be read.
+                upkeep.build = Some((run, build));
+                return self.answered(rows, Err(error));
             }
         }
         Ok(true)
