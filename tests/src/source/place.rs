@@ -24,7 +24,7 @@ pub fn is_crate_root(file: &Path) -> bool {
     name == "main.rs"
         || name == "lib.rs"
         || name == "build.rs"
-        || folder == "tests" && has_manifest(file, 2)
+        || (folder == "tests" || folder == "examples") && has_manifest(file, 2)
         || folder == "benches"
 }
 
