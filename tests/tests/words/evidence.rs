@@ -11,7 +11,7 @@ use custody_evidence::identity::IdentityError;
 use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::key::{Algorithm, KeyError, KeyId, KeyIdError, SignatureError, SigningKeyError};
 use custody_evidence::predicate::NameError;
-use custody_evidence::purl::PurlError;
+use custody_evidence::purl::{PurlError, PurlFault};
 use custody_evidence::repository::{CommitIdError, RepositoryError};
 use custody_evidence::sbom::{LeftOut, NotInterpreted, SbomError};
 use custody_evidence::statement::{StatementBuildError, StatementError};
@@ -43,7 +43,7 @@ fn digest() -> DigestError {
 }
 
 fn purl() -> PurlError {
-    PurlError::Form { found: "pkg:npm".to_owned(), why: "it has no name".to_owned() }
+    PurlError::Form { found: "pkg:npm".to_owned(), fault: PurlFault::NoName }
 }
 
 #[test]
@@ -57,7 +57,23 @@ fn every_error_of_a_value_has_its_words() {
     let purl_error = every!(PurlError {
         TooLong { found: 4097 },
         Control { found: "pkg:npm/a\nb".to_owned() },
-        Form { found: "pkg:npm".to_owned(), why: "it has no name".to_owned() },
+        Form { found: "pkg:npm".to_owned(), fault: PurlFault::NoName },
+    });
+    let of = |package_type: &str| package_type.to_owned();
+    let purl_fault = every!(PurlFault {
+        Encoding,
+        Slash { part: "namespace" },
+        Name { package_type: of("cpan") },
+        NamespaceProhibited { package_type: of("cargo") },
+        NamespaceRequired { package_type: of("swift") },
+        NoName,
+        QualifierKey { key: "in production".to_owned() },
+        QualifierTwice { key: "arch".to_owned() },
+        QualifierRequired { package_type: of("julia"), key: "uuid" },
+        Scheme,
+        Separator { separator: '?' },
+        Type { found: "n pm".to_owned() },
+        Version { package_type: of("chrome-extension") },
     });
     let term = every!(TermError {
         Digest(digest()),
@@ -80,6 +96,7 @@ fn every_error_of_a_value_has_its_words() {
     let text = [
         lines("DigestError", &digest_error),
         lines("PurlError", &purl_error),
+        lines("PurlFault", &purl_fault),
         lines("TermError", &term),
         lines("IdentityError", &identity),
         lines("ThingError", &thing),
