@@ -22,6 +22,7 @@ pub mod statement;
 pub mod subject_name;
 pub mod thing;
 pub mod trust;
+pub mod version;
 
 pub use digest_set::Digest;
 pub use fact::{Edge, EdgeKind, Facts, Field, Node, NodeKind, Term};
@@ -29,3 +30,4 @@ pub use purl::Purl;
 pub use repository::{CommitId, Repository};
 pub use statement::{Statement, StatementBuilder};
 pub use thing::Thing;
+pub use version::{Match, PurlRange, VersionRange};

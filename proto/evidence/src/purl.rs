@@ -20,6 +20,8 @@ use std::str::FromStr;
 
 use parse::Parts;
 
+pub(crate) use percent::decode;
+
 /// A package URL in its canonical text: lower-case type, sorted qualifiers, colon not encoded.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Purl {

@@ -17,6 +17,9 @@ use custody_evidence::sbom::{LeftOut, NotInterpreted, SbomError};
 use custody_evidence::statement::{StatementBuildError, StatementError};
 use custody_evidence::thing::ThingError;
 use custody_evidence::trust::TrustError;
+use custody_evidence::version::{
+    Incomparable, Operator, PurlRangeError, RangeError, Scheme, VersError, VersionError,
+};
 use custody_log::TimestampError;
 use custody_tests::every;
 use custody_tests::words::lines;
@@ -106,6 +109,46 @@ fn every_error_of_a_value_has_its_words() {
         lines("UnknownWord", &[("UnknownWord", "found".parse::<NodeKind>().unwrap_err())]),
     ];
     super::hold("evidence_values", &text.concat());
+}
+
+#[test]
+fn every_error_of_versions_and_ranges_has_its_words() {
+    let version = |scheme: Scheme| VersionError { scheme, found: "latest".to_owned() };
+    let schemes =
+        [Scheme::Debian, Scheme::Go, Scheme::Maven, Scheme::Npm, Scheme::NuGet, Scheme::PyPi, Scheme::SemVer];
+    let versions = schemes.map(|scheme| ("VersionError", version(scheme)));
+    let vers_form = || VersError::Form { found: "=1.0.0".to_owned() };
+    let vers = every!(VersError {
+        Form { found: "=1.0.0".to_owned() },
+        Order { found: "1.0.0".to_owned() },
+        Turn { found: "2.0.0".to_owned() },
+        Type { expected: "npm".to_owned(), found: "pypi".to_owned() },
+    });
+    let range = every!(RangeError {
+        Control { found: ">=1\n<2".to_owned() },
+        Empty,
+        Operator { found: "^1.0.0".to_owned() },
+        Short { operator: Operator::LessOrEqual, found: "1.15".to_owned() },
+        TooLong { found: 2049 },
+        TooMany,
+        Vers(vers_form()),
+        Version(version(Scheme::Npm)),
+    });
+    let purl_range = every!(PurlRangeError {
+        Form { found: "pkg:npm/axios@1.14.1".to_owned() },
+        Purl(purl()),
+        Qualified { package: "pkg:deb/debian/curl?arch=i386".parse().unwrap() },
+        Range(RangeError::Empty),
+    });
+    let incomparable = every!(Incomparable { NotOrdered, NotAVersion, NoVersion });
+    let text = [
+        lines("VersionError", &versions),
+        lines("VersError", &vers),
+        lines("RangeError", &range),
+        lines("PurlRangeError", &purl_range),
+        lines("Incomparable", &incomparable),
+    ];
+    super::hold("evidence_versions", &text.concat());
 }
 
 #[test]

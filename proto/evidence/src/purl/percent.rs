@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::PurlFault;
 
 /// Returns the text of an encoded part.
-pub(super) fn decode(encoded: &str) -> Result<String, PurlFault> {
+pub(crate) fn decode(encoded: &str) -> Result<String, PurlFault> {
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.bytes();
     while let Some(byte) = rest.next() {
