@@ -59,7 +59,7 @@ fn log_formats_hold() {
 
 #[test]
 fn texts_hold() {
-    holds(&["text"]);
+    holds(&["text", "version"]);
 }
 
 #[test]

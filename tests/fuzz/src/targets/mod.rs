@@ -13,6 +13,7 @@ mod statement;
 mod text;
 mod tile;
 mod trust;
+mod version;
 mod wire;
 
 use crate::claim::Outcome;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Target> {
         statement::TARGETS,
         sbom::TARGETS,
         trust::TARGETS,
+        version::TARGETS,
         journal::TARGETS,
         wire::TARGETS,
         server::TARGETS,
