@@ -39,11 +39,11 @@ pub const MAX_SIGNATURES: usize = 16;
 /// The most keys that are tried for one signature.
 pub const MAX_KEYS_TRIED: usize = 64;
 
-/// The most bytes that are hashed to check the Ed25519 signatures of one envelope: 512 MiB, one or two seconds.
+/// The most bytes that are hashed to check the signatures of one envelope: 512 MiB, one or two seconds.
 ///
 /// A message of up to 512 KiB never reaches it: 16 signatures x 64 keys x 512 KiB = 512 MiB. Of the largest, 48 MiB, ten
 /// pairs of signature and key are checked, first those that a `keyid` names; the others are
-/// [`NotChecked::TooMuchToHash`]. P-256 does not count: what it signs is hashed once.
+/// [`NotChecked::TooMuchToHash`]. P-256 and RSA do not count: the SHA-256 that they sign is made once.
 pub const HASHED_MAX: usize = 512 * 1024 * 1024;
 
 /// The longest `keyid` that is kept; it is a hint, so longer ones are refused rather than cut.

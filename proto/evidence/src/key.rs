@@ -1,23 +1,28 @@
-//! Public keys and their signatures: Ed25519 and ECDSA P-256 with SHA-256.
+//! Public keys and their signatures: Ed25519, ECDSA P-256, P-384 and P-521, RSA. Private keys: Ed25519 and ECDSA P-256.
 //!
 //! A key is named by a digest that we compute, never by what an envelope calls it: the [`KeyId`] is SHA-256
 //! of the key's `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1). Only one encoding of a key is accepted, so
 //! that one key never counts as two towards a threshold.
 
+mod curve;
+mod hash;
 mod id;
+mod rsa;
 mod signing;
 #[cfg(test)]
 mod tests;
 
-use aws_lc_rs::digest::{Digest, SHA256};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ParsedPublicKey};
 use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
 use spki::SubjectPublicKeyInfoRef;
 use spki::der::asn1::ObjectIdentifier;
 use spki::der::pem::{self, LineEnding};
 
+use curve::{Curve, EcdsaKey};
+pub use hash::HashAlgorithm;
 pub use id::{KeyId, KeyIdError};
+use rsa::RsaKey;
+pub use rsa::{RSA_MAX_BITS, RSA_MIN_BITS};
 pub use signing::{SigningKey, SigningKeyError};
 
 /// The algorithms whose signatures are checked here.
@@ -25,17 +30,26 @@ pub use signing::{SigningKey, SigningKeyError};
 pub enum Algorithm {
     /// ECDSA over P-256 with SHA-256 (FIPS 186-5), signature in DER or as r||s.
     EcdsaP256,
+    /// ECDSA over P-384 with SHA-384, in the same two encodings.
+    EcdsaP384,
+    /// ECDSA over P-521 with SHA-512, in the same two encodings.
+    EcdsaP521,
     /// Ed25519 (RFC 8032 section 5.1), not its prehashed form.
     Ed25519,
+    /// RSA with SHA-256, PKCS#1 v1.5 or PSS (RFC 8017), of [`RSA_MIN_BITS`] to [`RSA_MAX_BITS`].
+    Rsa,
 }
 
 impl Algorithm {
-    /// Returns the name: `ecdsa-p256-sha256` or `ed25519`.
+    /// Returns the name: `ecdsa-p256-sha256`, `ecdsa-p384-sha384`, `ecdsa-p521-sha512`, `ed25519` or `rsa-sha256`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EcdsaP256 => "ecdsa-p256-sha256",
+            Self::EcdsaP384 => "ecdsa-p384-sha384",
+            Self::EcdsaP521 => "ecdsa-p521-sha512",
             Self::Ed25519 => "ed25519",
+            Self::Rsa => "rsa-sha256",
         }
     }
 }
@@ -65,9 +79,9 @@ pub enum KeyError {
     #[error("expected a SubjectPublicKeyInfo in DER (RFC 5280 section 4.1)")]
     Der,
     /// A key or certificate of an algorithm that is not checked here.
-    #[error("{algorithm} keys are not supported: use Ed25519 or ECDSA P-256")]
+    #[error("{algorithm} keys are not supported: use Ed25519, ECDSA P-256, P-384 or P-521, or RSA")]
     Unsupported {
-        /// Its name, such as `RSA` or `X.509 certificate`, or its object identifier.
+        /// Its name, such as `Ed448` or `X.509 certificate`, or its object identifier.
         algorithm: String,
     },
     /// Another encoding of a key than the one that is accepted, such as a compressed point.
@@ -75,6 +89,16 @@ pub enum KeyError {
     NotCanonical {
         /// The algorithm.
         algorithm: Algorithm,
+    },
+    /// An RSA key that is too small to be safe, or too large to be checked.
+    #[error("an RSA key has {min} to {max} bits here, found {found}")]
+    RsaSize {
+        /// [`RSA_MIN_BITS`].
+        min: usize,
+        /// [`RSA_MAX_BITS`].
+        max: usize,
+        /// How many bits its modulus has.
+        found: usize,
     },
     /// Not a point of the curve, or one for which anybody can sign.
     #[error("these bytes are not a usable {algorithm} key")]
@@ -94,6 +118,27 @@ pub struct SignatureError {
     pub key: KeyId,
 }
 
+/// Why a digest and a signature prove nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PrehashedError {
+    /// Ed25519 signs the message, not a digest of it.
+    #[error("an Ed25519 signature is checked over the whole message, and only its digest is known")]
+    NeedsMessage,
+    /// The key is used with another hash.
+    #[error("{algorithm} keys sign {expected} digests, found {found}")]
+    Hash {
+        /// The algorithm of the key.
+        algorithm: Algorithm,
+        /// The hash that it is used with.
+        expected: HashAlgorithm,
+        /// The hash of the digest.
+        found: HashAlgorithm,
+    },
+    /// It does not hold.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
 /// A public key that is known to be usable.
 #[derive(Clone)]
 pub struct PublicKey {
@@ -105,28 +150,19 @@ pub struct PublicKey {
 #[derive(Clone)]
 enum Point {
     Ed25519(VerifyingKey),
-    /// Parsed twice, once for each encoding of signatures.
-    EcdsaP256 {
-        der: ParsedPublicKey,
-        raw: ParsedPublicKey,
-    },
+    Ecdsa(EcdsaKey),
+    Rsa(RsaKey),
 }
 
 /// The canonical `SubjectPublicKeyInfo` of Ed25519 up to the 32 bytes of the key (RFC 8410 section 4).
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
-/// The canonical `SubjectPublicKeyInfo` of P-256 up to the uncompressed point of 65 bytes (RFC 5480 section 2).
-const P256_SPKI: [u8; 26] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
-    0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-];
-
-/// The length of an Ed25519 signature (RFC 8032 section 5.1.6), and of r||s of P-256.
-const RAW_SIGNATURE: usize = 64;
+/// The length of an Ed25519 signature (RFC 8032 section 5.1.6).
+const ED25519_SIGNATURE: usize = 64;
 
 const OID_ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 const OID_EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
-const OID_P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+const OID_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
 impl PublicKey {
     /// Reads `-----BEGIN PUBLIC KEY-----` (RFC 7468 section 13).
@@ -137,7 +173,7 @@ impl PublicKey {
         match label {
             "PUBLIC KEY" => {}
             "CERTIFICATE" => return unsupported("X.509 certificate"),
-            "RSA PUBLIC KEY" => return unsupported("RSA"),
+            "RSA PUBLIC KEY" => return unsupported("bare RSA (PKCS#1)"),
             label if label.ends_with("PRIVATE KEY") => return Err(KeyError::Private),
             label => return Err(KeyError::Label { label: label.chars().take(80).collect() }),
         }
@@ -148,15 +184,18 @@ impl PublicKey {
     /// Reads a `SubjectPublicKeyInfo` in DER (RFC 5280 section 4.1), in its canonical encoding only.
     pub fn from_spki_der(der: &[u8]) -> Result<Self, KeyError> {
         let spki = SubjectPublicKeyInfoRef::try_from(der).map_err(|_| KeyError::Der)?;
-        let curve = spki.algorithm.parameters_oid().ok();
+        let parameters = spki.algorithm.parameters_oid().ok();
+        let curve = parameters.and_then(Curve::named);
         if spki.algorithm.oid == OID_ED25519 {
             let key = der.strip_prefix(&ED25519_SPKI).and_then(|key| <[u8; 32]>::try_from(key).ok());
             Self::from_ed25519(&key.ok_or(KeyError::NotCanonical { algorithm: Algorithm::Ed25519 })?)
-        } else if spki.algorithm.oid == OID_EC && curve == Some(OID_P256) {
-            let point = der.strip_prefix(&P256_SPKI).and_then(|point| <[u8; 65]>::try_from(point).ok());
-            Self::from_p256(&point.ok_or(KeyError::NotCanonical { algorithm: Algorithm::EcdsaP256 })?)
+        } else if spki.algorithm.oid == OID_RSA {
+            Ok(Self::new(Point::Rsa(RsaKey::new(&spki, der)?), der.to_vec()))
+        } else if let Some(curve) = curve.filter(|_| spki.algorithm.oid == OID_EC) {
+            let not_canonical = KeyError::NotCanonical { algorithm: curve.algorithm() };
+            Self::from_point(curve, der.strip_prefix(curve.spki_prefix()).ok_or(not_canonical)?)
         } else {
-            Err(KeyError::Unsupported { algorithm: name_of(spki.algorithm.oid, curve) })
+            Err(KeyError::Unsupported { algorithm: name_of(spki.algorithm.oid, parameters) })
         }
     }
 
@@ -179,21 +218,18 @@ impl PublicKey {
     pub fn ed25519_bytes(&self) -> Option<&[u8; 32]> {
         match &self.point {
             Point::Ed25519(key) => Some(key.as_bytes()),
-            Point::EcdsaP256 { .. } => None,
+            Point::Ecdsa(_) | Point::Rsa(_) => None,
         }
     }
 
     /// Takes the uncompressed point of a P-256 key (SEC 1 section 2.3.3): 0x04, x, y.
     fn from_p256(point: &[u8; 65]) -> Result<Self, KeyError> {
-        let algorithm = Algorithm::EcdsaP256;
-        if point.first() != Some(&0x04) {
-            return Err(KeyError::NotCanonical { algorithm });
-        }
-        let parse =
-            |encoding| ParsedPublicKey::new(encoding, point).map_err(|_| KeyError::Unusable { algorithm });
-        let parsed =
-            Point::EcdsaP256 { der: parse(&ECDSA_P256_SHA256_ASN1)?, raw: parse(&ECDSA_P256_SHA256_FIXED)? };
-        Ok(Self::new(parsed, [&P256_SPKI, point.as_slice()].concat()))
+        Self::from_point(Curve::P256, point)
+    }
+
+    fn from_point(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
+        let key = EcdsaKey::new(curve, point)?;
+        Ok(Self::new(Point::Ecdsa(key), [curve.spki_prefix(), point].concat()))
     }
 
     fn new(point: Point, spki: Vec<u8>) -> Self {
@@ -212,7 +248,8 @@ impl PublicKey {
     pub const fn algorithm(&self) -> Algorithm {
         match &self.point {
             Point::Ed25519(_) => Algorithm::Ed25519,
-            Point::EcdsaP256 { .. } => Algorithm::EcdsaP256,
+            Point::Ecdsa(key) => key.curve().algorithm(),
+            Point::Rsa(_) => Algorithm::Rsa,
         }
     }
 
@@ -226,7 +263,7 @@ impl PublicKey {
     ///
     /// # Panics
     ///
-    /// Never: a key of at most 91 bytes has a PEM form.
+    /// Never: a key of about a kilobyte has a PEM form.
     #[must_use]
     pub fn to_pem(&self) -> String {
         pem::encode_string("PUBLIC KEY", LineEnding::LF, &self.spki).expect("a short key has a PEM form")
@@ -235,8 +272,8 @@ impl PublicKey {
     /// Checks that this key made the signature over exactly this message.
     ///
     /// Ed25519 is checked strictly: no small-order or non-canonical points, no scalar above the group order.
-    /// ECDSA signatures may be DER (as Sigstore writes them) or r||s of 64 bytes (as the DSSE vector is).
-    /// Whoever has one ECDSA signature can make a second one that verifies, so signatures identify nothing.
+    /// ECDSA signatures may be DER (as Sigstore writes them) or r||s (as the DSSE vector is); RSA ones PKCS#1 v1.5 or
+    /// PSS with a salt of 32 bytes. Whoever has one ECDSA signature can make a second one that verifies, so signatures identify nothing.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         if self.made_over(message, || Sha256::digest(message).into(), signature) {
             Ok(())
@@ -253,23 +290,63 @@ impl PublicKey {
         sha256: impl FnOnce() -> [u8; 32],
         signature: &[u8],
     ) -> bool {
-        match &self.point {
-            Point::Ed25519(key) => ed25519_dalek::Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok()),
-            Point::EcdsaP256 { der, raw } => {
-                let holds = |digest: &Digest| {
-                    der.verify_digest_sig(digest, signature).is_ok()
-                        || signature.len() == RAW_SIGNATURE
-                            && raw.verify_digest_sig(digest, signature).is_ok()
-                };
-                Digest::import_less_safe(&sha256(), &SHA256).is_ok_and(|digest| holds(&digest))
+        let digest = match &self.point {
+            Point::Ed25519(key) => {
+                return ed25519_dalek::Signature::from_slice(signature)
+                    .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok());
             }
+            Point::Ecdsa(key) if key.curve() != Curve::P256 => key.curve().hash().digest(message),
+            Point::Ecdsa(_) | Point::Rsa(_) => sha256().to_vec(),
+        };
+        self.made_over_digest(&digest, signature)
+    }
+
+    /// Checks that this key made the signature over the message with this digest.
+    pub fn verify_prehashed(
+        &self,
+        hash: HashAlgorithm,
+        digest: &[u8],
+        signature: &[u8],
+    ) -> Result<(), PrehashedError> {
+        let algorithm = self.algorithm();
+        let expected = self.hash().ok_or(PrehashedError::NeedsMessage)?;
+        if hash != expected {
+            return Err(PrehashedError::Hash { algorithm, expected, found: hash });
+        }
+        if self.made_over_digest(digest, signature) {
+            Ok(())
+        } else {
+            Err(SignatureError { algorithm, key: self.id }.into())
         }
     }
 
-    /// Whether a check of this signature hashes the whole message: for Ed25519, if it has the length of one.
-    pub(crate) const fn hashes_message_for(&self, signature: &[u8]) -> bool {
-        matches!(self.point, Point::Ed25519(_)) && signature.len() == RAW_SIGNATURE
+    /// Returns the hash that the key is used with; none for Ed25519, which signs the message itself.
+    #[must_use]
+    pub const fn hash(&self) -> Option<HashAlgorithm> {
+        match &self.point {
+            Point::Ed25519(_) => None,
+            Point::Ecdsa(key) => Some(key.curve().hash()),
+            Point::Rsa(_) => Some(HashAlgorithm::Sha256),
+        }
+    }
+
+    fn made_over_digest(&self, digest: &[u8], signature: &[u8]) -> bool {
+        let digest = self.hash().and_then(|hash| hash.import(digest));
+        digest.is_some_and(|digest| match &self.point {
+            Point::Ed25519(_) => false,
+            Point::Ecdsa(key) => key.made_over(&digest, signature),
+            Point::Rsa(key) => key.made_over(&digest, signature),
+        })
+    }
+
+    /// Whether a check of this signature hashes the whole message: for Ed25519, if it has the length of one, and for the
+    /// curves that are not used with SHA-256.
+    pub(crate) fn hashes_message_for(&self, signature: &[u8]) -> bool {
+        match &self.point {
+            Point::Ed25519(_) => signature.len() == ED25519_SIGNATURE,
+            Point::Ecdsa(key) => key.curve() != Curve::P256,
+            Point::Rsa(_) => false,
+        }
     }
 }
 
@@ -292,7 +369,7 @@ fn name_of(algorithm: ObjectIdentifier, curve: Option<ObjectIdentifier>) -> Stri
     let (algorithm, curve) = (algorithm.to_string(), curve.map(|curve| curve.to_string()));
     let name = match (algorithm.as_str(), curve.as_deref()) {
         ("1.2.840.113549.1.1.1", _) => "RSA",
-        ("1.2.840.113549.1.1.10", _) => "RSA-PSS",
+        ("1.2.840.113549.1.1.10", _) => "RSA-PSS (written as such in the key)",
         ("1.2.840.10045.2.1", Some("1.3.132.0.34")) => "ECDSA P-384",
         ("1.2.840.10045.2.1", Some("1.3.132.0.35")) => "ECDSA P-521",
         ("1.2.840.10045.2.1", Some("1.3.132.0.10")) => "ECDSA secp256k1",

@@ -193,8 +193,9 @@ fn every_error_of_json_envelopes_and_keys_has_its_words() {
         Label { label: "CERTIFICATE".to_owned() },
         Private,
         Der,
-        Unsupported { algorithm: "RSA".to_owned() },
+        Unsupported { algorithm: "Ed448".to_owned() },
         NotCanonical { algorithm: Algorithm::EcdsaP256 },
+        RsaSize { min: 2048, max: 8192, found: 1024 },
         Unusable { algorithm: Algorithm::Ed25519 },
     });
     let private = every!(SigningKeyError {

@@ -62,7 +62,7 @@ pub enum Refusal {
     },
     /// A signature was made in a way that is not supported, and no other one holds.
     #[error(
-        "signatures[{signature}] was not checked: {algorithm} is not supported, sign with Ed25519 or ECDSA P-256"
+        "signatures[{signature}] was not checked: {algorithm} is not supported, sign with Ed25519, ECDSA or RSA"
     )]
     UnsupportedSignature {
         /// Position of the signature, 0-based.

@@ -1,7 +1,7 @@
 //! Which keys are tried for which signatures, and how much is hashed for it.
 //!
-//! P-256 signs a SHA-256 that is the same for every key: it is made once. Ed25519 hashes key, signature and all of the
-//! message anew for each pair (RFC 8032 section 5.1.7), so a sender could ask for 16 signatures x 64 keys x 48 MiB =
+//! P-256 and RSA sign a SHA-256 that is the same for every key: it is made once. Ed25519 hashes key, signature and all of
+//! the message anew for each pair (RFC 8032 section 5.1.7), and P-384 and P-521 have hashes of their own, so a sender could ask for 16 signatures x 64 keys x 48 MiB =
 //! 48 GiB of hashing with one upload. [`HASHED_MAX`] bounds that.
 
 use std::collections::BTreeSet;

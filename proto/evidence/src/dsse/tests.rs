@@ -271,7 +271,7 @@ fn many_keys(algorithm: Algorithm) -> Vec<PublicKey> {
     };
     let of = |seed| match algorithm {
         Algorithm::Ed25519 => key(seed).public().clone(),
-        Algorithm::EcdsaP256 => p256(),
+        _ => p256(),
     };
     (0..64).map(of).collect()
 }

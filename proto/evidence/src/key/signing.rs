@@ -7,7 +7,8 @@ use ed25519_dalek::pkcs8::PrivateKeyInfoRef;
 use spki::der::pem::{self, LineEnding};
 use zeroize::Zeroizing;
 
-use super::{Algorithm, KeyError, KeyId, OID_EC, OID_ED25519, OID_P256, PublicKey, name_of};
+use super::curve::Curve;
+use super::{Algorithm, KeyError, KeyId, OID_EC, OID_ED25519, PublicKey, name_of};
 
 /// Why text is not a private key that can be used. No variant holds a part of the key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -85,7 +86,7 @@ impl SigningKey {
         if algorithm == OID_ED25519 {
             let key = ed25519_dalek::SigningKey::try_from(info).map_err(|_| SigningKeyError::Pkcs8)?;
             Ok(Self::from_ed25519(key))
-        } else if algorithm == OID_EC && curve == Some(OID_P256) {
+        } else if algorithm == OID_EC && curve.and_then(Curve::named) == Some(Curve::P256) {
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &der)
                 .map_err(|_| SigningKeyError::Pkcs8)?;
             let point = <[u8; 65]>::try_from(pair.public_key().as_ref())

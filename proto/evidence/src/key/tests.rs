@@ -31,11 +31,10 @@ fn names_a_key_by_the_digest_of_its_spki() {
 #[test]
 fn refuses_keys_that_it_does_not_know_by_name() {
     let spki = |algorithm: &str, key: &str| hex::decode(format!("{algorithm}{key}")).unwrap();
-    // id-ecPublicKey with secp384r1, rsaEncryption, Ed448; the key bits do not matter.
+    // id-ecPublicKey with secp256k1, id-RSASSA-PSS, Ed448; the key bits do not matter.
     for (der, name) in [
-        (spki("3018301006072a8648ce3d020106052b81040022", "030400040102"), "ECDSA P-384"),
-        (spki("3018301006072a8648ce3d020106052b81040023", "030400040102"), "ECDSA P-521"),
-        (spki("3013300d06092a864886f70d0101010500", "03020001"), "RSA"),
+        (spki("3018301006072a8648ce3d020106052b8104000a", "030400040102"), "ECDSA secp256k1"),
+        (spki("3011300b06092a864886f70d01010a", "03020001"), "RSA-PSS (written as such in the key)"),
         (spki("300b300506032b6571", "03020001"), "Ed448"),
         (spki("300b300506032b6501", "03020001"), "1.3.101.1"),
     ] {
@@ -75,6 +74,107 @@ fn refuses_a_second_encoding_of_a_key() {
         PublicKey::from_ed25519(&bytes),
         Err(KeyError::NotCanonical { algorithm: Algorithm::Ed25519 })
     );
+}
+
+/// A key pair of each algorithm that only verifies here, with a way to sign.
+type Signs = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+
+fn foreign_keys() -> Vec<(Algorithm, Vec<u8>, Signs)> {
+    use aws_lc_rs::encoding::AsDer as _;
+    use aws_lc_rs::rand::SystemRandom;
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{
+        self as lc, ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING,
+        ECDSA_P521_SHA512_ASN1_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, KeyPair as _, RsaKeyPair,
+    };
+    let mut keys: Vec<(Algorithm, Vec<u8>, Signs)> = Vec::new();
+    for (algorithm, signing) in [
+        (Algorithm::EcdsaP384, &ECDSA_P384_SHA384_ASN1_SIGNING),
+        (Algorithm::EcdsaP384, &ECDSA_P384_SHA384_FIXED_SIGNING),
+        (Algorithm::EcdsaP521, &ECDSA_P521_SHA512_ASN1_SIGNING),
+        (Algorithm::EcdsaP521, &ECDSA_P521_SHA512_FIXED_SIGNING),
+    ] {
+        let pair = EcdsaKeyPair::generate(signing).unwrap();
+        let spki = pair.public_key().as_der().unwrap().as_ref().to_vec();
+        let sign = move |message: &[u8]| pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec();
+        keys.push((algorithm, spki, Box::new(sign)));
+    }
+    for padding in [&lc::RSA_PKCS1_SHA256, &lc::RSA_PSS_SHA256] {
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let spki = pair.public_key().as_der().unwrap().as_ref().to_vec();
+        let sign = move |message: &[u8]| {
+            let mut signature = vec![0; pair.public_modulus_len()];
+            pair.sign(padding, &SystemRandom::new(), message, &mut signature).unwrap();
+            signature
+        };
+        keys.push((Algorithm::Rsa, spki, Box::new(sign)));
+    }
+    keys
+}
+
+#[test]
+fn verifies_the_algorithms_that_others_sign_with() {
+    for (algorithm, spki, sign) in foreign_keys() {
+        let key = PublicKey::from_spki_der(&spki).unwrap();
+        assert_eq!(key.algorithm(), algorithm);
+        assert_eq!(PublicKey::from_pem(&key.to_pem()).unwrap(), key);
+        let signature = sign(b"message");
+        assert_eq!(key.verify(b"message", &signature), Ok(()));
+        assert!(key.verify(b"massage", &signature).is_err());
+        for at in [0, signature.len() / 2, signature.len() - 1] {
+            let mut changed = signature.clone();
+            changed[at] ^= 1;
+            assert!(key.verify(b"message", &changed).is_err(), "{algorithm} byte {at}");
+        }
+        assert!(key.verify(b"message", &[signature.as_slice(), &[0]].concat()).is_err());
+        assert!(key.verify(b"message", &signature[1..]).is_err());
+        assert!(key.verify(b"message", b"").is_err());
+        let hash = key.hash().unwrap();
+        assert_eq!(key.verify_prehashed(hash, &hash.digest(b"message"), &signature), Ok(()));
+        assert!(key.verify_prehashed(hash, &hash.digest(b"massage"), &signature).is_err());
+        assert!(key.verify_prehashed(hash, b"short", &signature).is_err());
+        let other = if hash == HashAlgorithm::Sha256 { HashAlgorithm::Sha512 } else { HashAlgorithm::Sha256 };
+        let found = key.verify_prehashed(other, &other.digest(b"message"), &signature);
+        assert_eq!(found, Err(PrehashedError::Hash { algorithm, expected: hash, found: other }));
+    }
+}
+
+#[test]
+fn no_ed25519_key_is_checked_with_a_digest_alone() {
+    let key = SigningKey::from_seed(&[7; 32]);
+    let digest = HashAlgorithm::Sha512.digest(b"message");
+    let found = key.public().verify_prehashed(HashAlgorithm::Sha512, &digest, &key.sign(&digest));
+    assert_eq!(found, Err(PrehashedError::NeedsMessage));
+}
+
+/// A `SubjectPublicKeyInfo` of RSA whose modulus has these bytes after a zero byte.
+fn rsa_spki(algorithm: &[u8], modulus: &[u8]) -> Vec<u8> {
+    fn tlv(tag: u8, value: &[u8]) -> Vec<u8> {
+        let [high, low] = u16::try_from(value.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82, high, low], value].concat()
+    }
+    let modulus = tlv(0x02, &[&[0], modulus].concat());
+    let key = tlv(0x30, &[modulus.as_slice(), &[0x02, 0x03, 0x01, 0x00, 0x01]].concat());
+    tlv(0x30, &[algorithm, &tlv(0x03, &[&[0], key.as_slice()].concat())].concat())
+}
+
+#[test]
+fn refuses_rsa_keys_of_other_sizes_and_encodings() {
+    let algorithm = hex::decode("300d06092a864886f70d0101010500").unwrap();
+    let read = |length: usize| PublicKey::from_spki_der(&rsa_spki(&algorithm, &vec![0xff; length]));
+    let size = |found| Err(KeyError::RsaSize { min: 2048, max: 8192, found });
+    assert!(read(256).is_ok());
+    assert!(read(1024).is_ok());
+    assert_eq!(read(1025), size(8200));
+    assert_eq!(read(255), size(2040));
+    assert_eq!(
+        PublicKey::from_pem("-----BEGIN RSA PUBLIC KEY-----\nAAAA\n-----END RSA PUBLIC KEY-----\n"),
+        Err(KeyError::Unsupported { algorithm: "bare RSA (PKCS#1)".into() })
+    );
+    // rsaEncryption without its NULL.
+    let bare = hex::decode("300b06092a864886f70d010101").unwrap();
+    let not_canonical = Err(KeyError::NotCanonical { algorithm: Algorithm::Rsa });
+    assert_eq!(PublicKey::from_spki_der(&rsa_spki(&bare, &[0xff; 256])), not_canonical);
 }
 
 #[test]
