@@ -7,6 +7,7 @@
 mod curve;
 mod hash;
 mod id;
+mod pem;
 mod rsa;
 mod signing;
 #[cfg(test)]
@@ -16,11 +17,12 @@ use ed25519_dalek::VerifyingKey;
 use sha2::{Digest as _, Sha256};
 use spki::SubjectPublicKeyInfoRef;
 use spki::der::asn1::ObjectIdentifier;
-use spki::der::pem::{self, LineEnding};
+use spki::der::pem::{LineEnding, encode_string};
 
 use curve::{Curve, EcdsaKey};
 pub use hash::HashAlgorithm;
 pub use id::{KeyId, KeyIdError};
+pub(crate) use pem::block as pem_block;
 use rsa::RsaKey;
 pub use rsa::{RSA_MAX_BITS, RSA_MIN_BITS};
 pub use signing::{SigningKey, SigningKeyError};
@@ -30,9 +32,9 @@ pub use signing::{SigningKey, SigningKeyError};
 pub enum Algorithm {
     /// ECDSA over P-256 with SHA-256 (FIPS 186-5), signature in DER or as r||s.
     EcdsaP256,
-    /// ECDSA over P-384 with SHA-384, in the same two encodings.
+    /// ECDSA over P-384 with SHA-384, in the same two encodings, or with SHA-256 in DER.
     EcdsaP384,
-    /// ECDSA over P-521 with SHA-512, in the same two encodings.
+    /// ECDSA over P-521 with SHA-512, in the same two encodings, or with SHA-256 in DER.
     EcdsaP521,
     /// Ed25519 (RFC 8032 section 5.1), not its prehashed form.
     Ed25519,
@@ -167,8 +169,7 @@ const OID_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1
 impl PublicKey {
     /// Reads `-----BEGIN PUBLIC KEY-----` (RFC 7468 section 13).
     pub fn from_pem(text: &str) -> Result<Self, KeyError> {
-        let text = text.trim();
-        let label = pem::decode_label(text.as_bytes()).map_err(|_| KeyError::Pem)?;
+        let (label, der) = pem::block(text).ok_or(KeyError::Pem)?;
         let unsupported = |name: &str| Err(KeyError::Unsupported { algorithm: name.to_owned() });
         match label {
             "PUBLIC KEY" => {}
@@ -177,7 +178,6 @@ impl PublicKey {
             label if label.ends_with("PRIVATE KEY") => return Err(KeyError::Private),
             label => return Err(KeyError::Label { label: label.chars().take(80).collect() }),
         }
-        let (_, der) = pem::decode_vec(text.as_bytes()).map_err(|_| KeyError::Pem)?;
         Self::from_spki_der(&der)
     }
 
@@ -197,6 +197,11 @@ impl PublicKey {
         } else {
             Err(KeyError::Unsupported { algorithm: name_of(spki.algorithm.oid, parameters) })
         }
+    }
+
+    /// Reads a bare `RSAPublicKey` in DER (RFC 8017 appendix A.1.1), as old lists of logs have it.
+    pub(crate) fn from_pkcs1_der(der: &[u8]) -> Result<Self, KeyError> {
+        Self::from_spki_der(&rsa::spki_of(der).ok_or(KeyError::Der)?)
     }
 
     /// Takes the 32 bytes of an Ed25519 key (RFC 8032 section 5.1.2).
@@ -266,7 +271,7 @@ impl PublicKey {
     /// Never: a key of about a kilobyte has a PEM form.
     #[must_use]
     pub fn to_pem(&self) -> String {
-        pem::encode_string("PUBLIC KEY", LineEnding::LF, &self.spki).expect("a short key has a PEM form")
+        encode_string("PUBLIC KEY", LineEnding::LF, &self.spki).expect("a short key has a PEM form")
     }
 
     /// Checks that this key made the signature over exactly this message.
@@ -290,15 +295,18 @@ impl PublicKey {
         sha256: impl FnOnce() -> [u8; 32],
         signature: &[u8],
     ) -> bool {
-        let digest = match &self.point {
+        let hash = match &self.point {
             Point::Ed25519(key) => {
                 return ed25519_dalek::Signature::from_slice(signature)
                     .is_ok_and(|signature| key.verify_strict(message, &signature).is_ok());
             }
-            Point::Ecdsa(key) if key.curve() != Curve::P256 => key.curve().hash().digest(message),
-            Point::Ecdsa(_) | Point::Rsa(_) => sha256().to_vec(),
+            Point::Ecdsa(key) if key.curve() != Curve::P256 => key.curve().hash(),
+            Point::Ecdsa(_) | Point::Rsa(_) => HashAlgorithm::Sha256,
         };
-        self.made_over_digest(&digest, signature)
+        let sha256 = sha256();
+        // A curve with a hash of its own is used with SHA-256 too.
+        hash != HashAlgorithm::Sha256 && self.made_over_digest(hash, &hash.digest(message), signature)
+            || self.made_over_digest(HashAlgorithm::Sha256, &sha256, signature)
     }
 
     /// Checks that this key made the signature over the message with this digest.
@@ -310,17 +318,17 @@ impl PublicKey {
     ) -> Result<(), PrehashedError> {
         let algorithm = self.algorithm();
         let expected = self.hash().ok_or(PrehashedError::NeedsMessage)?;
-        if hash != expected {
+        if !self.goes_with(hash) {
             return Err(PrehashedError::Hash { algorithm, expected, found: hash });
         }
-        if self.made_over_digest(digest, signature) {
+        if self.made_over_digest(hash, digest, signature) {
             Ok(())
         } else {
             Err(SignatureError { algorithm, key: self.id }.into())
         }
     }
 
-    /// Returns the hash that the key is used with; none for Ed25519, which signs the message itself.
+    /// Returns the hash that the key is used with (P-384 and P-521 also with SHA-256); none for Ed25519, which signs the message itself.
     #[must_use]
     pub const fn hash(&self) -> Option<HashAlgorithm> {
         match &self.point {
@@ -330,8 +338,13 @@ impl PublicKey {
         }
     }
 
-    fn made_over_digest(&self, digest: &[u8], signature: &[u8]) -> bool {
-        let digest = self.hash().and_then(|hash| hash.import(digest));
+    /// Whether signatures of the key over digests of this hash are checked.
+    pub(crate) fn goes_with(&self, hash: HashAlgorithm) -> bool {
+        self.hash().is_some_and(|own| hash == own || hash == HashAlgorithm::Sha256)
+    }
+
+    fn made_over_digest(&self, hash: HashAlgorithm, digest: &[u8], signature: &[u8]) -> bool {
+        let digest = hash.import(digest);
         digest.is_some_and(|digest| match &self.point {
             Point::Ed25519(_) => false,
             Point::Ecdsa(key) => key.made_over(&digest, signature),

@@ -2,8 +2,9 @@
 
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA384_FIXED,
-    ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_FIXED, EcdsaVerificationAlgorithm, ParsedPublicKey,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1,
+    ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA256_ASN1, ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_FIXED,
+    EcdsaVerificationAlgorithm, ParsedPublicKey,
 };
 use spki::der::asn1::ObjectIdentifier;
 
@@ -17,12 +18,14 @@ pub(super) enum Curve {
     P521,
 }
 
-/// A point that is on its curve, parsed twice: once for each encoding of signatures.
+/// A point that is on its curve, parsed once for each encoding and hash of signatures.
 #[derive(Clone)]
 pub(super) struct EcdsaKey {
     curve: Curve,
     der: ParsedPublicKey,
     raw: ParsedPublicKey,
+    /// With SHA-256, for the curves whose own hash is another one.
+    sha256: Option<ParsedPublicKey>,
 }
 
 /// The canonical `SubjectPublicKeyInfo` of P-256 up to the uncompressed point (RFC 5480 section 2).
@@ -98,6 +101,17 @@ impl Curve {
     }
 }
 
+impl Curve {
+    /// SHA-256 beside the curve's own hash: Sigstore's clients sign so (`PublicKeyDetails` of `sigstore_common.proto`).
+    const fn sha256(self) -> Option<&'static EcdsaVerificationAlgorithm> {
+        match self {
+            Self::P256 => None,
+            Self::P384 => Some(&ECDSA_P384_SHA256_ASN1),
+            Self::P521 => Some(&ECDSA_P521_SHA256_ASN1),
+        }
+    }
+}
+
 impl EcdsaKey {
     /// Takes an uncompressed point (SEC 1 section 2.3.3): 0x04, x, y.
     pub(super) fn new(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
@@ -105,19 +119,21 @@ impl EcdsaKey {
         if point.first() != Some(&0x04) || point.len() != 1 + 2 * curve.coordinate_len() {
             return Err(KeyError::NotCanonical { algorithm });
         }
-        let [der, raw] = curve.encodings().map(|encoding| {
+        let parse = |encoding: &'static EcdsaVerificationAlgorithm| {
             ParsedPublicKey::new(encoding, point).map_err(|_| KeyError::Unusable { algorithm })
-        });
-        Ok(Self { curve, der: der?, raw: raw? })
+        };
+        let [der, raw] = curve.encodings().map(parse);
+        Ok(Self { curve, der: der?, raw: raw?, sha256: curve.sha256().map(parse).transpose()? })
     }
 
     pub(super) const fn curve(&self) -> Curve {
         self.curve
     }
 
-    /// Whether the signature, in DER or as r||s, was made over this digest of the curve's hash.
+    /// Whether the signature, in DER or as r||s, was made over this digest of the curve's hash; or in DER over SHA-256.
     pub(super) fn made_over(&self, digest: &Digest, signature: &[u8]) -> bool {
-        self.der.verify_digest_sig(digest, signature).is_ok()
+        self.sha256.as_ref().is_some_and(|key| key.verify_digest_sig(digest, signature).is_ok())
+            || self.der.verify_digest_sig(digest, signature).is_ok()
             || signature.len() == 2 * self.curve.coordinate_len()
                 && self.raw.verify_digest_sig(digest, signature).is_ok()
     }

@@ -2,9 +2,9 @@
 
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256};
-use spki::SubjectPublicKeyInfoRef;
-use spki::der::asn1::UintRef;
+use spki::der::asn1::{BitStringRef, UintRef};
 use spki::der::{Encode as _, Reader as _, SliceReader};
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::{Algorithm, KeyError};
 
@@ -50,6 +50,13 @@ impl RsaKey {
         self.pkcs1.verify_digest_sig(digest, signature).is_ok()
             || self.pss.verify_digest_sig(digest, signature).is_ok()
     }
+}
+
+/// Wraps a bare `RSAPublicKey` (RFC 8017 appendix A.1.1) in a `SubjectPublicKeyInfo`; none if it is too long for one.
+pub(super) fn spki_of(pkcs1: &[u8]) -> Option<Vec<u8>> {
+    let algorithm = AlgorithmIdentifierRef::try_from(ALGORITHM.as_slice()).ok()?;
+    let subject_public_key = BitStringRef::from_bytes(pkcs1).ok()?;
+    SubjectPublicKeyInfoRef { algorithm, subject_public_key }.to_der().ok()
 }
 
 /// Returns the size of the modulus; none if the bytes are not exactly a modulus and an exponent in DER.

@@ -133,7 +133,7 @@ fn verifies_the_algorithms_that_others_sign_with() {
         assert_eq!(key.verify_prehashed(hash, &hash.digest(b"message"), &signature), Ok(()));
         assert!(key.verify_prehashed(hash, &hash.digest(b"massage"), &signature).is_err());
         assert!(key.verify_prehashed(hash, b"short", &signature).is_err());
-        let other = if hash == HashAlgorithm::Sha256 { HashAlgorithm::Sha512 } else { HashAlgorithm::Sha256 };
+        let other = if hash == HashAlgorithm::Sha512 { HashAlgorithm::Sha384 } else { HashAlgorithm::Sha512 };
         let found = key.verify_prehashed(other, &other.digest(b"message"), &signature);
         assert_eq!(found, Err(PrehashedError::Hash { algorithm, expected: hash, found: other }));
     }
@@ -209,7 +209,7 @@ fn signs_and_verifies_with_both_algorithms() {
     // A P-256 key made by `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256`.
     let pair = EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
     let der = pair.to_pkcs8v1().unwrap();
-    let pem = pem::encode_string("PRIVATE KEY", LineEnding::LF, der.as_ref()).unwrap();
+    let pem = encode_string("PRIVATE KEY", LineEnding::LF, der.as_ref()).unwrap();
     for key in [SigningKey::from_seed(&[7; 32]), SigningKey::from_pem(&pem).unwrap()] {
         let signature = key.sign(b"message");
         assert_eq!(key.public().verify(b"message", &signature), Ok(()));
@@ -232,7 +232,7 @@ fn signs_and_verifies_with_both_algorithms() {
 #[test]
 fn a_digest_made_before_verifies_like_the_message() {
     let pair = EcdsaKeyPair::generate(&aws_lc_rs::signature::ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
-    let pem = pem::encode_string("PRIVATE KEY", LineEnding::LF, pair.to_pkcs8v1().unwrap().as_ref()).unwrap();
+    let pem = encode_string("PRIVATE KEY", LineEnding::LF, pair.to_pkcs8v1().unwrap().as_ref()).unwrap();
     let p256 = SigningKey::from_pem(&pem).unwrap();
     let raw = EcdsaKeyPair::from_pkcs8(
         &aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING,
@@ -270,7 +270,7 @@ fn says_how_to_convert_other_private_keys() {
     assert_eq!(labelled("PUBLIC KEY"), SigningKeyError::Label { label: "PUBLIC KEY".into() });
     assert_eq!(SigningKey::from_pem("x").unwrap_err(), SigningKeyError::Pem);
     let rsa = hex::decode("3015020100300d06092a864886f70d0101010500040100").unwrap();
-    let rsa = pem::encode_string("PRIVATE KEY", LineEnding::LF, &rsa).unwrap();
+    let rsa = encode_string("PRIVATE KEY", LineEnding::LF, &rsa).unwrap();
     assert_eq!(
         SigningKey::from_pem(&rsa).unwrap_err(),
         SigningKeyError::Unsupported { algorithm: "RSA".into() }
