@@ -27,6 +27,7 @@ use custody_log::{ContentDigest, EnvelopeDigest};
 use crate::json::JsonError;
 use crate::key::{KeyId, SigningKey};
 use pae::Pae;
+pub(crate) use parse::decode as decode_base64;
 pub use verify::{Failure, NotChecked, SignatureVerdict, ThresholdError, Verified, verify_signatures};
 
 /// The largest envelope: 64 MiB as received, so a payload of at most 48 MiB less what surrounds it.

@@ -141,7 +141,8 @@ pub(super) fn write(payload_type: &str, payload: &[u8], signatures: &[(String, V
     serde_json::to_vec(&outer).expect("strings are always JSON")
 }
 
-fn decode(text: &[u8]) -> Result<Vec<u8>, Base64Error> {
+/// Decodes base64, standard or URL-safe, with padding.
+pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, Base64Error> {
     let mut bytes = vec![0; decoded_length(text)?];
     decode_into(text, &mut bytes)?;
     Ok(bytes)

@@ -1,0 +1,151 @@
+//! What a bundle signs: an envelope or a file, its digests, and the artifact that it should be about.
+
+use custody_log::ContentDigest;
+
+use super::bundle::{Content, MessageDigest};
+use super::check::{Failure, NotChecked, Status};
+use crate::digest_set::Digest;
+use crate::key::{HashAlgorithm, PrehashedError, PublicKey};
+use crate::statement::Statement;
+
+/// The artifact that a verifier has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Artifact<'a> {
+    /// None: it is not checked that the bundle is about it.
+    Unknown,
+    /// All of its bytes.
+    Bytes(&'a [u8]),
+    /// Its digests.
+    Digests(&'a [Digest]),
+}
+
+/// The hashes of which an artifact's digests are compared.
+const HASHES: [HashAlgorithm; 3] = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
+
+impl Artifact<'_> {
+    /// Returns its digest by this algorithm; none if it is not known.
+    pub(super) fn digest(&self, algorithm: HashAlgorithm) -> Option<Vec<u8>> {
+        match self {
+            Artifact::Unknown => None,
+            Artifact::Bytes(bytes) => Some(algorithm.digest(bytes)),
+            Artifact::Digests(digests) => {
+                let named = digests.iter().find(|digest| digest.algorithm() == algorithm.as_str())?;
+                let bytes = hex::decode(named.value()).ok()?;
+                (bytes.len() == algorithm.digest_len()).then_some(bytes)
+            }
+        }
+    }
+
+    const fn is_unknown(&self) -> bool {
+        matches!(self, Artifact::Unknown)
+    }
+}
+
+/// Returns the signature's bytes.
+pub(super) fn signature(content: &Content) -> Result<&[u8], Failure> {
+    match content {
+        Content::Message(message) => Ok(message.signature()),
+        Content::Dsse(envelope) => {
+            let signature = envelope.signatures().first().map(|signature| signature.bytes());
+            signature.unwrap_or(Ok(&[])).map_err(Failure::Base64)
+        }
+    }
+}
+
+/// Returns the digest of what was signed: of the PAE, or of the file. What the bundle says of the file counts: the signature
+/// is checked over it. What it does not say comes from the artifact.
+pub(super) fn digest(content: &Content, artifact: Artifact<'_>, algorithm: HashAlgorithm) -> Option<Vec<u8>> {
+    match content {
+        Content::Dsse(envelope) => Some(algorithm.digest(envelope.pae())),
+        Content::Message(message) => match message.digest() {
+            Some(digest) if digest.algorithm() == algorithm => Some(digest.bytes().to_vec()),
+            Some(_) | None => artifact.digest(algorithm),
+        },
+    }
+}
+
+/// Checks that the key made the signature.
+pub(super) fn check_signature(
+    content: &Content,
+    artifact: Artifact<'_>,
+    key: &PublicKey,
+    signature: &[u8],
+) -> Status {
+    let hash = match (content, artifact, key.hash()) {
+        (Content::Dsse(envelope), ..) => return Status::of(key.verify(envelope.pae(), signature)),
+        (Content::Message(_), Artifact::Bytes(bytes), None) => {
+            return Status::of(key.verify(bytes, signature));
+        }
+        (Content::Message(_), _, None) => return Status::NotChecked(NotChecked::NeedsArtifact),
+        // The bundle says of what hash the signature is, if the key goes with several.
+        (Content::Message(message), _, Some(hash)) => match message.digest() {
+            Some(digest) if key.goes_with(digest.algorithm()) => digest.algorithm(),
+            Some(_) | None => hash,
+        },
+    };
+    let Some(digest) = digest(content, artifact, hash) else {
+        return Status::NotChecked(NotChecked::OtherDigest { algorithm: hash.as_str() });
+    };
+    match key.verify_prehashed(hash, &digest, signature) {
+        Ok(()) => Status::Verified,
+        Err(PrehashedError::Signature(why)) => Status::Failed(why.into()),
+        Err(why @ (PrehashedError::NeedsMessage | PrehashedError::Hash { .. })) => {
+            Status::Unsupported { what: why.to_string() }
+        }
+    }
+}
+
+/// Checks that what was signed is the artifact, or a statement about it.
+pub(super) fn check_artifact(content: &Content, artifact: Artifact<'_>) -> Status {
+    if artifact.is_unknown() {
+        return Status::NotChecked(NotChecked::NoArtifact);
+    }
+    match content {
+        Content::Message(message) => match message.digest() {
+            // The signature itself is checked over the artifact then.
+            None => Status::Verified,
+            Some(digest) => match artifact.digest(digest.algorithm()) {
+                Some(found) if found == digest.bytes() => Status::Verified,
+                Some(_) => Status::Failed(Failure::OtherArtifact),
+                None => {
+                    Status::NotChecked(NotChecked::OtherDigest { algorithm: digest.algorithm().as_str() })
+                }
+            },
+        },
+        Content::Dsse(envelope) => match Statement::parse(envelope.payload()) {
+            Ok(statement) if is_about(&statement, artifact) => Status::Verified,
+            Ok(_) => Status::Failed(Failure::OtherArtifact),
+            Err(_) => Status::Failed(Failure::NoStatement),
+        },
+    }
+}
+
+fn is_about(statement: &Statement<'_>, artifact: Artifact<'_>) -> bool {
+    let has = |digest: &Digest| {
+        HASHES.into_iter().any(|hash| {
+            digest.algorithm() == hash.as_str()
+                && artifact.digest(hash).is_some_and(|found| hex::encode(found) == digest.value())
+        })
+    };
+    statement.subjects().iter().any(|subject| subject.digests().iter().any(has))
+}
+
+/// Returns the digest of what was said: SHA-256 of the PAE, or of a text that names the file's digest.
+pub(super) fn content_digest(
+    content: &Content,
+    artifact: Artifact<'_>,
+    key: &PublicKey,
+) -> Option<ContentDigest> {
+    match content {
+        Content::Dsse(envelope) => Some(envelope.content()),
+        Content::Message(message) => {
+            if let Some(digest) = message.digest() {
+                return Some(digest.content());
+            }
+            // Ed25519 signs the file itself; of its digests the one of the same strength names it.
+            let algorithm = key.hash().unwrap_or(HashAlgorithm::Sha512);
+            let bytes = artifact.digest(algorithm)?;
+            Some(MessageDigest { algorithm, bytes }.content())
+        }
+    }
+}

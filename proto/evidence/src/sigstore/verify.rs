@@ -1,0 +1,391 @@
+//! The verification of a bundle, in the order of sigstore/architecture-docs, `client-spec.md`: times, certificate,
+//! signature, log, artifact. Every check is made that can be made, so the result says all that is wrong.
+
+#[cfg(test)]
+mod tests;
+
+use custody_log::{ContentDigest, Timestamp};
+
+use super::body::{self, BodyError, Held, Verifier};
+use super::bundle::{Bundle, BundleVersion, Content, LogEntry, Material};
+use super::check::{Check, CheckName, Failure, Need, NotChecked, Status};
+use super::entry::{self, LogError};
+use super::identity::CertificateIdentity;
+use super::path::{self, Purpose};
+use super::root::TrustedRoot;
+use super::signed::{self, Artifact};
+use super::signer::{Candidate, KnownKey, Signer};
+use super::window::Window;
+use super::{certificate::Certificate, sct, timestamp};
+use crate::dsse::Envelope;
+use crate::key::{KeyError, PublicKey};
+
+/// A time at which the signature was there, and who says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProvenTime {
+    /// The time.
+    pub time: Timestamp,
+    /// Who proves it.
+    pub by: TimeSource,
+}
+
+/// Who proves a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TimeSource {
+    /// The promise of the log entry at this position of the bundle.
+    LogPromise(usize),
+    /// The RFC 3161 time stamp at this position of the bundle.
+    Timestamp(usize),
+}
+
+/// A bundle that was verified. Only [`verify`] makes one.
+#[derive(Debug, Clone)]
+pub struct VerifiedBundle<'a> {
+    bundle: &'a Bundle,
+    checks: Vec<Check>,
+    times: Vec<ProvenTime>,
+    signer: Signer,
+    content: ContentDigest,
+}
+
+/// A bundle that was not verified, with all that was checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unverified {
+    checks: Vec<Check>,
+}
+
+impl<'a> VerifiedBundle<'a> {
+    /// Returns the bundle.
+    #[must_use]
+    pub const fn bundle(&self) -> &'a Bundle {
+        self.bundle
+    }
+
+    /// Returns every check in the order in which they were made. None failed; some may not have been needed.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Returns the times at which the signature is proven to have been there, earliest first. Empty only for a key that is
+    /// trusted at all times.
+    #[must_use]
+    pub fn times(&self) -> &[ProvenTime] {
+        &self.times
+    }
+
+    /// Returns who signed.
+    #[must_use]
+    pub const fn signer(&self) -> &Signer {
+        &self.signer
+    }
+
+    /// Returns the digest of what was said: SHA-256 of the envelope's PAE, or of a text that names the file's digest.
+    #[must_use]
+    pub const fn content(&self) -> ContentDigest {
+        self.content
+    }
+
+    /// Returns the envelope that was signed; none for a signature over a file.
+    #[must_use]
+    pub const fn envelope(&self) -> Option<&'a Envelope> {
+        match self.bundle.content() {
+            Content::Dsse(envelope) => Some(envelope),
+            Content::Message(_) => None,
+        }
+    }
+}
+
+impl Unverified {
+    /// Returns every check in the order in which they were made.
+    #[must_use]
+    pub fn checks(&self) -> &[Check] {
+        &self.checks
+    }
+
+    /// Returns the first check that stands in the way.
+    #[must_use]
+    pub fn first(&self) -> Option<&Check> {
+        self.checks.iter().find(|check| !check.allows())
+    }
+}
+
+impl std::error::Error for Unverified {}
+
+/// Says what stands in the way, first things first.
+impl std::fmt::Display for Unverified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the bundle is not verified: ")?;
+        let mut between = "";
+        for check in self.checks.iter().filter(|check| !check.allows()) {
+            write!(f, "{between}{check}")?;
+            between = "; ";
+        }
+        Ok(())
+    }
+}
+
+/// Verifies a bundle under a trusted root: without a clock, at the times that the bundle itself proves.
+///
+/// `keys` are needed for bundles that name a key. What a root does not list is not asked for: without transparency logs no
+/// log entry is needed, without certificate logs no timestamp in the certificate. A time of the signing is always needed
+/// for a certificate, and for a key that is not trusted at all times.
+pub fn verify<'a>(
+    bundle: &'a Bundle,
+    root: &TrustedRoot,
+    keys: &[KnownKey],
+    artifact: Artifact<'_>,
+) -> Result<VerifiedBundle<'a>, Unverified> {
+    let mut run = Run { bundle, root, artifact, checks: Vec::new(), times: Vec::new() };
+    let signature = match signed::signature(bundle.content()) {
+        Ok(signature) => signature,
+        Err(failure) => {
+            run.add(CheckName::Signature, None, Status::Failed(failure), Need::Verified);
+            return Err(Unverified { checks: run.checks });
+        }
+    };
+    run.prove_times(signature);
+    let signer = match Candidate::of(bundle.material(), keys) {
+        Ok(Candidate::Certificate(certificate)) => run.by_certificate(certificate, signature),
+        Ok(Candidate::Keys { hint, keys }) => run.by_key(hint, &keys, signature),
+        Err(problem) => {
+            run.add(CheckName::Certificate, None, Status::Failed(problem.into()), Need::Verified);
+            None
+        }
+    };
+    run.check_entries(signer.as_ref(), signature);
+    let status = signed::check_artifact(bundle.content(), artifact);
+    run.add(CheckName::Artifact, None, status, Need::NotFailed);
+    run.finish(signer)
+}
+
+struct Run<'a, 'b> {
+    bundle: &'a Bundle,
+    root: &'b TrustedRoot,
+    artifact: Artifact<'b>,
+    checks: Vec<Check>,
+    times: Vec<ProvenTime>,
+}
+
+impl<'a> Run<'a, '_> {
+    fn add(&mut self, name: CheckName, item: Option<usize>, status: Status, need: Need) {
+        self.checks.push(Check { name, item, status, need });
+    }
+
+    /// Checks time stamps and promises: all that says when.
+    fn prove_times(&mut self, signature: &[u8]) {
+        for (item, response) in self.bundle.timestamps.iter().enumerate() {
+            let found = timestamp::check(response, signature, &self.root.timestamp_authorities);
+            let status = match found {
+                Ok(time) => {
+                    self.times.push(ProvenTime { time, by: TimeSource::Timestamp(item) });
+                    Status::Verified
+                }
+                Err(stranger) if stranger.is_unknown() => Status::NotChecked(NotChecked::Stranger(stranger)),
+                Err(problem) => Status::Failed(problem.into()),
+            };
+            self.add(CheckName::Timestamp, Some(item), status, Need::Nothing);
+        }
+        for (item, entry) in self.bundle.entries.iter().enumerate() {
+            let status = self.check_promise(item, entry);
+            let first = self.bundle.version == BundleVersion::V0_1;
+            let need = if first { Need::Verified } else { Need::NotFailed };
+            self.add(CheckName::LogPromise, Some(item), status, need);
+        }
+        self.times.sort_unstable();
+    }
+
+    fn check_promise(&mut self, item: usize, entry: &LogEntry) -> Status {
+        if !self.root.needs_log() {
+            return Status::NotChecked(NotChecked::NotListed);
+        }
+        let Some(promise) = &entry.promise else {
+            return match self.bundle.version {
+                BundleVersion::V0_1 => Status::Failed(LogError::NoPromise.into()),
+                _ => Status::NotChecked(NotChecked::NotThere),
+            };
+        };
+        let promised = || {
+            let (log, key) = entry::log_of(entry, &self.root.logs)?;
+            let time = entry::promised(entry, promise, key)?;
+            entry::check_window(log, time)?;
+            Ok::<_, LogError>(time)
+        };
+        match promised() {
+            Ok(time) => {
+                self.times.push(ProvenTime { time, by: TimeSource::LogPromise(item) });
+                Status::Verified
+            }
+            Err(problem) => Status::Failed(problem.into()),
+        }
+    }
+
+    /// Checks that a time is proven, and answers the times.
+    fn need_time(&mut self) -> Vec<Timestamp> {
+        let proven = if self.times.is_empty() { Err(Failure::NoTime) } else { Ok(()) };
+        self.add(CheckName::Time, None, Status::of(proven), Need::Verified);
+        self.times.iter().map(|proven| proven.time).collect()
+    }
+
+    /// Checks certificate and signature. Returns the signer only if the signature holds.
+    fn by_certificate(&mut self, certificate: Certificate, signature: &[u8]) -> Option<Signer> {
+        let times = self.need_time();
+        let extra = match self.bundle.material() {
+            Material::Certificates(chain) => chain.get(1..).unwrap_or_default(),
+            Material::PublicKey { .. } => &[],
+        };
+        let path =
+            |time| path::issuer_of(&certificate, extra, &self.root.authorities, Purpose::CodeSigning, time);
+        let issuers: Result<Vec<Vec<u8>>, _> = times.into_iter().map(path).collect();
+        self.check_issuers(&certificate, issuers);
+        let identity = CertificateIdentity::of(&certificate);
+        let status = Status::of(identity.as_ref().map_err(Clone::clone));
+        self.add(CheckName::Identity, None, status, Need::Verified);
+        let status = match certificate.public_key() {
+            Ok(key) => signed::check_signature(self.bundle.content(), self.artifact, &key, signature),
+            Err(KeyError::Unsupported { algorithm }) => {
+                Status::Unsupported { what: format!("{algorithm} keys") }
+            }
+            Err(problem) => Status::Failed(Failure::Key(problem)),
+        };
+        let holds = status == Status::Verified;
+        self.add(CheckName::Signature, None, status, Need::Verified);
+        let identity = identity.ok().filter(|_| holds)?;
+        let (certificate, identity) = (Box::new(certificate), Box::new(identity));
+        Some(Signer::Certificate { certificate, identity })
+    }
+
+    fn check_issuers(&mut self, certificate: &Certificate, issuers: Result<Vec<Vec<u8>>, path::PathError>) {
+        let needs_log = self.root.needs_certificate_log();
+        let unproven = Status::NotChecked(NotChecked::BuildsOn { on: CheckName::Time });
+        let (path, log) = match issuers {
+            // Nothing to check the certificate at: it may have been valid at any time.
+            Ok(issuers) if issuers.is_empty() => (unproven.clone(), unproven),
+            Ok(_) if !needs_log => (Status::Verified, Status::NotChecked(NotChecked::NotListed)),
+            Ok(issuers) => {
+                let check = |issuer: &Vec<u8>| sct::check(certificate, issuer, &self.root.ct_logs);
+                (Status::Verified, Status::of(issuers.iter().try_for_each(check)))
+            }
+            Err(problem) => {
+                let on = CheckName::Certificate;
+                (Status::Failed(problem.into()), Status::NotChecked(NotChecked::BuildsOn { on }))
+            }
+        };
+        self.add(CheckName::Certificate, None, path, Need::Verified);
+        let need = if needs_log { Need::Verified } else { Need::NotFailed };
+        self.add(CheckName::CertificateLog, None, log, need);
+    }
+
+    /// Checks the signature with the known keys, and the window of the one that made it.
+    fn by_key(&mut self, hint: &str, keys: &[&KnownKey], signature: &[u8]) -> Option<Signer> {
+        let mut status =
+            Status::NotChecked(NotChecked::NoKeyGiven { hint: hint.chars().take(200).collect() });
+        let mut signers: Vec<&KnownKey> = Vec::new();
+        for known in keys {
+            match signed::check_signature(self.bundle.content(), self.artifact, known.key(), signature) {
+                Status::Verified => signers.push(known),
+                // What one key cannot check is not made good by another that did not sign.
+                Status::Failed(_) if matches!(status, Status::Failed(_) | Status::NotChecked(_)) => {
+                    status = Status::Failed(Failure::NoKey { tried: keys.len() });
+                }
+                other => status = other,
+            }
+        }
+        if signers.is_empty() {
+            self.add(CheckName::Signature, None, status, Need::Verified);
+            return None;
+        }
+        self.add(CheckName::Signature, None, Status::Verified, Need::Verified);
+        // One key may be known with several windows, each for another use.
+        let always = signers.iter().find(|known| *known.window() == Window::Always);
+        if let Some(known) = always {
+            self.add(CheckName::KeyWindow, None, Status::Verified, Need::Verified);
+            return Some(Signer::Key(Box::new((*known).clone())));
+        }
+        let times = self.need_time();
+        let in_window = |known: &&&KnownKey| times.iter().all(|time| known.window().contains(*time));
+        let trusted = signers.iter().find(in_window).or(signers.first())?;
+        let outside = times.iter().find(|time| !trusted.window().contains(**time));
+        let result = match outside {
+            Some(time) => Err(Failure::KeyWindow { window: trusted.window().to_string(), time: *time }),
+            None => Ok(()),
+        };
+        self.add(CheckName::KeyWindow, None, Status::of(result), Need::Verified);
+        Some(Signer::Key(Box::new((*trusted).clone())))
+    }
+
+    fn check_entries(&mut self, signer: Option<&Signer>, signature: &[u8]) {
+        if self.root.needs_log() && self.bundle.entries.is_empty() {
+            self.add(CheckName::LogInclusion, None, Status::Failed(Failure::NoEntry), Need::Verified);
+        }
+        for (item, entry) in self.bundle.entries.iter().enumerate() {
+            let (status, need) = self.check_inclusion(entry);
+            self.add(CheckName::LogInclusion, Some(item), status, need);
+            let status = match signer {
+                None => Status::NotChecked(NotChecked::BuildsOn { on: CheckName::Signature }),
+                Some(signer) => self.check_body(entry, signer, signature),
+            };
+            self.add(CheckName::LogEntry, Some(item), status, Need::Verified);
+        }
+    }
+
+    /// Returns what came of the proof, and what the bundle's version needs of it.
+    fn check_inclusion(&self, entry: &LogEntry) -> (Status, Need) {
+        if !self.root.needs_log() {
+            return (Status::NotChecked(NotChecked::NotListed), Need::NotFailed);
+        }
+        let first = self.bundle.version == BundleVersion::V0_1;
+        let need = if first { Need::NotFailed } else { Need::Verified };
+        let proof = match &entry.proof {
+            None if first => return (Status::NotChecked(NotChecked::NotThere), need),
+            None => return (Status::Failed(LogError::NoProof.into()), need),
+            Some(proof) if proof.checkpoint.is_none() && first => {
+                return (Status::NotChecked(NotChecked::NoCheckpoint), need);
+            }
+            Some(proof) => proof,
+        };
+        let included = || {
+            let (log, key) = entry::log_of(entry, &self.root.logs)?;
+            self.times.iter().try_for_each(|proven| entry::check_window(log, proven.time))?;
+            entry::included(entry, proof, log, key)
+        };
+        (Status::of(included()), need)
+    }
+
+    fn check_body(&self, entry: &LogEntry, signer: &Signer, signature: &[u8]) -> Status {
+        let (payload, payload_type) = match self.bundle.content() {
+            Content::Dsse(envelope) => (Some(envelope.payload()), Some(envelope.payload_type())),
+            Content::Message(_) => (None, None),
+        };
+        let verifier = match signer {
+            Signer::Certificate { certificate, .. } => Verifier::Certificate(certificate.der()),
+            Signer::Key(known) => Verifier::Key(known.key().spki_der()),
+        };
+        let digest = |algorithm| signed::digest(self.bundle.content(), self.artifact, algorithm);
+        let held = Held { payload, payload_type, signature, verifier, digest: &digest };
+        match body::compare(entry, &held) {
+            Ok(()) => Status::Verified,
+            Err(BodyError::Unsupported { kind }) => {
+                Status::Unsupported { what: format!("log entries of kind {kind}") }
+            }
+            Err(problem) => Status::Failed(Failure::Body(problem)),
+        }
+    }
+
+    fn finish(self, signer: Option<Signer>) -> Result<VerifiedBundle<'a>, Unverified> {
+        let Self { bundle, artifact, checks, times, .. } = self;
+        let content = signer.as_ref().and_then(|signer| {
+            let key: Option<PublicKey> = match signer {
+                Signer::Certificate { certificate, .. } => certificate.public_key().ok(),
+                Signer::Key(known) => Some(known.key().clone()),
+            };
+            signed::content_digest(bundle.content(), artifact, &key?)
+        });
+        match (signer, content) {
+            (Some(signer), Some(content)) if checks.iter().all(Check::allows) => {
+                Ok(VerifiedBundle { bundle, checks, times, signer, content })
+            }
+            _ => Err(Unverified { checks }),
+        }
+    }
+}
