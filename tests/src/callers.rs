@@ -74,10 +74,13 @@ impl Callers {
         assert!(size > acknowledged as u64, "{size} entries for {acknowledged} acknowledged, and the first");
         self.held.checkpoints.lock().expect("no caller panicked").push((size, root));
         let (over, held, key) = (AtomicBool::new(false), &self.held, &ledger.writers[0]);
+        // Connected before anything ends: a caller who comes too late has no log to be refused by.
+        let connected: Vec<Caller> = self.writers.iter().map(|_| Caller::of(server)).collect();
+        let over = &over;
         thread::scope(|scope| {
-            for writer in &mut self.writers {
-                scope.spawn(|| {
-                    let status = writer.write(server, key, held);
+            for (writer, caller) in self.writers.iter_mut().zip(connected) {
+                scope.spawn(move || {
+                    let status = writer.write(&caller, key, held);
                     assert!(over.load(Ordering::SeqCst), "refused before the end: {status:?}");
                 });
             }
@@ -127,8 +130,7 @@ impl Callers {
 
 impl Writer {
     /// Records until something is refused.
-    fn write(&mut self, server: &Server, key: &SigningKey, held: &HandedOut) -> Status {
-        let caller = Caller::of(server);
+    fn write(&mut self, caller: &Caller, key: &SigningKey, held: &HandedOut) -> Status {
         loop {
             let name = self.unanswered.clone().unwrap_or_else(|| {
                 self.made += 1;

@@ -308,6 +308,19 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
+    /// Waits until the server has printed this: it may serve before that is written.
+    ///
+    /// # Panics
+    ///
+    /// When it is not there after half a minute.
+    pub fn comes_to_say(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.said().contains(text) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{text:?} is not in: {}", self.said());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Returns the number of the server's process.
     #[must_use]
     pub fn id(&self) -> u32 {

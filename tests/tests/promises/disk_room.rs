@@ -18,7 +18,7 @@ fn below_the_watermark_uploads_are_refused_and_recording_goes_on() {
     assert!(!caller.record(&envelope(&statement("small"), &[writer])).unwrap().duplicate);
     assert_eq!(caller.health("custody.disk").ok(), Some(false));
     assert_eq!(caller.health("custody.v1.Recorder").ok(), Some(true));
-    assert!(server.said().contains("the disk is nearly full"), "{}", server.said());
+    server.comes_to_say("the disk is nearly full");
     server.stop();
 
     let server = ledger.serve();

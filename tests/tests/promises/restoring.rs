@@ -113,7 +113,7 @@ fn a_lost_machine_comes_back_and_never_forks() {
     );
     let server = Server::start_with(&data, &[]);
     let caller = Caller::of(&server);
-    assert!(server.said().contains("READ-ONLY"), "{}", server.said());
+    server.comes_to_say("READ-ONLY");
     let refused = caller.record(&envelope(&statement("too early"), &[&ledger.writers[0]])).unwrap_err();
     assert_eq!(word(&refused), "read_only");
     assert_eq!(caller.health("custody.v1.Recorder").ok(), Some(false));
