@@ -8,7 +8,6 @@ mod cyclonedx;
 mod spdx2;
 #[cfg(test)]
 mod tests;
-mod text;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,7 +16,7 @@ use crate::digest_set::{Digest, DigestError};
 use crate::json;
 use crate::object::Object;
 use crate::purl::{Purl, PurlError};
-use text::Text;
+use crate::text::Text;
 
 /// The most components of a document. Images of whole operating systems have some thousand; at this number the facts
 /// of one entry still fit [`crate::fact::EDGES_MAX`].

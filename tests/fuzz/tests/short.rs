@@ -69,7 +69,7 @@ fn json_and_envelopes_hold() {
 
 #[test]
 fn statements_and_sboms_hold() {
-    holds(&["statement", "sbom", "trust"]);
+    holds(&["statement", "sbom", "scan", "trust"]);
 }
 
 #[test]

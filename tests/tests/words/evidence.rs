@@ -14,6 +14,8 @@ use custody_evidence::predicate::NameError;
 use custody_evidence::purl::{PurlError, PurlFault};
 use custody_evidence::repository::{CommitIdError, RepositoryError};
 use custody_evidence::sbom::{LeftOut, NotInterpreted, SbomError};
+use custody_evidence::scan::junit::{JunitError, JunitFault};
+use custody_evidence::scan::{Incomplete, ScanError};
 use custody_evidence::statement::{StatementBuildError, StatementError};
 use custody_evidence::thing::ThingError;
 use custody_evidence::trust::TrustError;
@@ -149,6 +151,37 @@ fn every_error_of_versions_and_ranges_has_its_words() {
         lines("Incomparable", &incomparable),
     ];
     super::hold("evidence_versions", &text.concat());
+}
+
+#[test]
+fn every_error_of_scans_and_tests_has_its_words() {
+    let scan = every!(ScanError {
+        Json(json()),
+        TooMany { path: "runs[0].results".to_owned(), max: 50_000, found: 50_001 },
+        SarifVersion { version: "2.0.0".to_owned() },
+        Unknown,
+    });
+    let incomplete = every!(Incomplete { Failed, NoResults, Elsewhere });
+    let junit = every!(JunitFault {
+        Attributes,
+        Depth,
+        DocumentType,
+        Entity,
+        Number { attribute: "failures", found: "-1".to_owned() },
+        Root { found: "bom".to_owned() },
+        TooManyAttributes,
+        Truncated,
+        Utf8,
+        Xml,
+    });
+    let error = JunitError { fault: JunitFault::DocumentType, line: 7 };
+    let text = [
+        lines("ScanError", &scan),
+        lines("Incomplete", &incomplete),
+        lines("JunitFault", &junit),
+        lines("JunitError", &[("JunitError", error)]),
+    ];
+    super::hold("evidence_scans", &text.concat());
 }
 
 #[test]

@@ -7,13 +7,13 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::text::Text;
 use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, LeftOut, SbomError, hashes, purl, shape,
     why,
 };
 use crate::capped::Capped;
 use crate::object::{self, Object};
+use crate::text::Text;
 
 #[derive(Deserialize)]
 struct Bom<'a> {

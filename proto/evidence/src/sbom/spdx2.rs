@@ -8,13 +8,13 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::text::Text;
 use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, DESCRIBED_MAX, LeftOut, SbomError, hashes,
     purl, shape, why,
 };
 use crate::capped::Capped;
 use crate::object::{self, Object};
+use crate::text::Text;
 
 /// The document's own id, which the format fixes (SPDX 2.3 section 6.3).
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";

@@ -8,6 +8,7 @@ mod key;
 mod log;
 mod note;
 mod sbom;
+mod scan;
 mod server;
 mod statement;
 mod text;
@@ -49,6 +50,7 @@ pub fn all() -> Vec<Target> {
         key::TARGETS,
         statement::TARGETS,
         sbom::TARGETS,
+        scan::TARGETS,
         trust::TARGETS,
         version::TARGETS,
         journal::TARGETS,

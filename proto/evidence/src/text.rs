@@ -7,19 +7,19 @@ use serde::{Deserialize, Deserializer};
 
 /// The text of a member; none if it is of another type. Whole numbers are taken as text.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Text(pub(super) Option<String>);
+pub(crate) struct Text(pub(crate) Option<String>);
 
 impl Text {
-    pub(super) fn as_deref(&self) -> Option<&str> {
+    pub(crate) fn as_deref(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    pub(super) fn is_none(&self) -> bool {
+    pub(crate) fn is_none(&self) -> bool {
         self.0.is_none()
     }
 
     /// The text; none if it is empty.
-    pub(super) fn filled(self) -> Option<String> {
+    pub(crate) fn filled(self) -> Option<String> {
         self.0.filter(|text| !text.is_empty())
     }
 }

@@ -1,0 +1,80 @@
+//! The JSON report of grype (<https://github.com/anchore/grype>).
+
+use serde::Deserialize;
+
+use super::{FINDINGS_MAX, FIXED_IN_MAX, Finding, Scan, ScanError, Severity, Tool, fits};
+use crate::capped::Capped;
+use crate::json;
+use crate::object::Object;
+use crate::text::Text;
+
+#[derive(Deserialize)]
+struct Report {
+    matches: Capped<Object<Match>, FINDINGS_MAX>,
+    descriptor: Object<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    #[serde(default)]
+    name: Text,
+    #[serde(default)]
+    version: Text,
+}
+
+#[derive(Deserialize)]
+struct Match {
+    vulnerability: Object<Vulnerability>,
+    artifact: Object<Artifact>,
+}
+
+#[derive(Deserialize)]
+struct Vulnerability {
+    id: String,
+    #[serde(default)]
+    severity: Text,
+    #[serde(default)]
+    fix: Option<Object<Fix>>,
+}
+
+#[derive(Deserialize)]
+struct Fix {
+    #[serde(default)]
+    versions: Option<Capped<String, FIXED_IN_MAX>>,
+}
+
+#[derive(Deserialize)]
+struct Artifact {
+    #[serde(default)]
+    name: Text,
+    #[serde(default)]
+    version: Text,
+    #[serde(default)]
+    purl: Text,
+}
+
+pub(super) fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
+    let Object(report): Object<Report> = json::from_unsigned_slice(bytes)?;
+    fits("matches", report.matches.total, FINDINGS_MAX)?;
+    let mut scan = Scan::new("grype".to_owned(), bytes);
+    let Object(descriptor) = report.descriptor;
+    scan.tools
+        .push(Tool { name: descriptor.name.0.unwrap_or_default(), version: descriptor.version.filled() });
+    for (at, Object(found)) in report.matches.items.into_iter().enumerate() {
+        let path = format!("matches[{at}]");
+        let (Object(vulnerability), Object(artifact)) = (found.vulnerability, found.artifact);
+        let fixed = vulnerability.fix.and_then(|Object(fix)| fix.versions).unwrap_or_default();
+        let component = scan.purl(&format!("{path}.artifact.purl"), artifact.purl.as_deref());
+        scan.push(Finding {
+            id: Some(vulnerability.id).filter(|id| !id.is_empty()),
+            severity: Severity::of_word(vulnerability.severity.as_deref()),
+            component,
+            name: artifact.name.filled(),
+            version: artifact.version.filled(),
+            fixed_in: fixed.items,
+            suppressed: false,
+            path,
+        })?;
+    }
+    Ok(scan)
+}

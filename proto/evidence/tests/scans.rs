@@ -1,0 +1,104 @@
+//! Every report of the corpus that is a scan or a result of tests reads, and gives what a look at the file gives; every
+//! other document is refused.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected has failed, and a panic says so"
+)]
+
+mod corpus;
+
+use std::collections::BTreeSet;
+
+use custody_evidence::scan::{ScanError, Severity, junit, read};
+
+const PART: &str = "vuln-vex";
+
+/// File, format, tool with its version, and findings: critical, high, medium, low.
+const SCANS: &[(&str, &str, &str, [usize; 4])] = &[
+    ("sarif-2.2-comprehensive.json", "SARIF 2.2", "CodeScanner 2.1.0", [0, 0, 0, 0]),
+    ("sarif-CodeFlows.sarif", "SARIF 2.1.0", "SarifSamples 1.0", [0, 0, 1, 0]),
+    ("sarif-EmbeddedBinaryContent.sarif", "SARIF 2.1.0", "SarifSamples 1.0", [0, 0, 1, 0]),
+    ("sarif-checkmarx-multi-run.sarif", "SARIF 2.1.0", "Checkmarx One 1.0, some-other-tool", [0, 2, 0, 0]),
+    ("sarif-empty-log.sarif.json", "SARIF 2.1.0", "CodeScanner", [0, 0, 0, 0]),
+    ("sarif-nginx-trivy.sarif.json", "SARIF 2.1.0", "Trivy 0.42.1", [0, 3, 21, 75]),
+    ("sarif-simple-example.sarif", "SARIF 2.1.0", "ESLint", [0, 1, 0, 0]),
+    ("sarif-standard-taxonomy.sarif", "SARIF 2.1.0", "CodeScanner", [0, 0, 1, 0]),
+    ("scan-grype.json", "grype", "grype 0.111.0", [1, 1, 0, 0]),
+    ("scan-trivy.json", "trivy", "trivy dev", [0, 0, 4, 0]),
+];
+
+/// File, and tests that passed, failed and were skipped.
+const TESTS: &[(&str, [u64; 3])] =
+    &[("junit-surefire-ancient.xml", [0, 0, 7]), ("junit-trivy.xml", [0, 4, 0])];
+
+#[test]
+fn every_report_of_the_corpus_reads() {
+    if corpus::folder().is_none() {
+        return;
+    }
+    for (file, format, tools, counts) in SCANS {
+        let scan = read(&corpus::bytes(PART, file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let with_version =
+            |name: &str, version: Option<&str>| format!("{name} {}", version.unwrap_or_default());
+        let found: Vec<String> = scan
+            .tools
+            .iter()
+            .map(|tool| with_version(&tool.name, tool.version.as_deref()).trim_end().to_owned())
+            .collect();
+        assert_eq!((scan.format.as_str(), found.join(", ").as_str()), (*format, *tools), "{file}");
+        let of = |severity: Severity| scan.counts().get(&severity).copied().unwrap_or_default();
+        let found = [Severity::Critical, Severity::High, Severity::Medium, Severity::Low].map(of);
+        assert_eq!(found, *counts, "{file}");
+        assert!(scan.incomplete.is_empty() && scan.left_out.is_empty(), "{file}: {scan:?}");
+        assert!(scan.findings.iter().all(|finding| finding.id.is_some()), "{file}");
+    }
+    for (file, counts) in TESTS {
+        let report =
+            junit::read(&corpus::bytes(PART, file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        assert_eq!([report.passed, report.failed, report.skipped], *counts, "{file}");
+        assert_eq!(u64::try_from(report.failed_names.len()).unwrap(), report.failed, "{file}");
+    }
+}
+
+#[test]
+fn packages_and_fixed_versions_come_with_the_findings() {
+    if corpus::folder().is_none() {
+        return;
+    }
+    let grype = read(&corpus::bytes(PART, "scan-grype.json")).unwrap();
+    let trivy = read(&corpus::bytes(PART, "scan-trivy.json")).unwrap();
+    for (scan, id, purl, fixed) in [
+        (&grype, "GHSA-9jj7-4m8r-rfcm", "pkg:golang/github.com/jackc/pgx/v5@v5.8.0", "5.9.0"),
+        (
+            &trivy,
+            "CVE-2019-1549",
+            "pkg:apk/alpine/libcrypto1.1@1.1.1c-r0?arch=x86_64&distro=3.10.2",
+            "1.1.1d-r0",
+        ),
+    ] {
+        let finding = &scan.findings[0];
+        assert_eq!(finding.id.as_deref(), Some(id));
+        assert_eq!(finding.component.as_ref().map(ToString::to_string).as_deref(), Some(purl));
+        assert_eq!(finding.fixed_in, [fixed]);
+    }
+}
+
+#[test]
+fn every_other_document_is_refused() {
+    let reports: BTreeSet<&str> =
+        SCANS.iter().map(|(file, ..)| *file).chain(TESTS.iter().map(|(file, _)| *file)).collect();
+    for file in corpus::listed(PART).iter().filter(|file| !reports.contains(file.as_str())) {
+        assert!(
+            !["sarif", "scan-", "junit"].iter().any(|kind| file.starts_with(kind)),
+            "{file} is in no table"
+        );
+        let bytes = corpus::bytes(PART, file);
+        let error = read(&bytes).expect_err(file);
+        assert!(matches!(error, ScanError::Unknown | ScanError::Json(_)), "{file}: {error}");
+        assert!(junit::read(&bytes).is_err(), "{file}");
+    }
+}
