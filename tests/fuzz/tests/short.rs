@@ -73,6 +73,11 @@ fn statements_and_sboms_hold() {
 }
 
 #[test]
+fn bundles_and_their_roots_hold() {
+    holds(&["sigstore", "registry"]);
+}
+
+#[test]
 fn journal_and_wire_hold() {
     holds(&["journal", "wire"]);
 }

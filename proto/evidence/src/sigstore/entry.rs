@@ -21,7 +21,7 @@ pub enum LogError {
         id: String,
     },
     /// The log's key is of a kind that is not supported.
-    #[error("the key of the log {log} cannot be used: {why}")]
+    #[error("the key of the log {log:?} cannot be used: {why}")]
     Key {
         /// Its address.
         log: String,
@@ -29,7 +29,7 @@ pub enum LogError {
         why: KeyError,
     },
     /// The log is not trusted at the time.
-    #[error("the log {log} is trusted {window}, not at {time}")]
+    #[error("the log {log:?} is trusted {window}, not at {time}")]
     OutsideWindow {
         /// Its address.
         log: String,

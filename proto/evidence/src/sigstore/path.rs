@@ -24,7 +24,7 @@ pub enum PathError {
     /// The root lists no authority that the certificate leads to.
     #[error("no trusted authority issued the certificate ({why})")]
     NoAuthority {
-        /// What the library says of the last authority that was tried.
+        /// What the library says of the last authority that was tried, cut to 300 characters.
         why: String,
     },
     /// The certificate does not say that it is for this.
@@ -61,7 +61,7 @@ pub(super) fn issuer_of(
         match path(certificate, extra, authority, purpose, time) {
             Ok(issuer) if authority.window.contains(time) => return Ok(issuer),
             Ok(_) => outside = Some((authority.window, time)),
-            Err(problem) => why = problem,
+            Err(problem) => why = problem.chars().take(300).collect(),
         }
     }
     match outside {

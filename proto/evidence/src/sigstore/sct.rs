@@ -27,7 +27,7 @@ pub enum SctError {
         found: usize,
     },
     /// By a known log at a time for which it is not trusted.
-    #[error("the certificate log {log} is trusted {window}, not at {time}")]
+    #[error("the certificate log {log:?} is trusted {window}, not at {time}")]
     OutsideWindow {
         /// Its address.
         log: String,
@@ -37,7 +37,7 @@ pub enum SctError {
         time: Timestamp,
     },
     /// The log's key is of a kind that is not supported.
-    #[error("the key of the certificate log {log} cannot be used: {why}")]
+    #[error("the key of the certificate log {log:?} cannot be used: {why}")]
     Key {
         /// Its address.
         log: String,
@@ -45,7 +45,7 @@ pub enum SctError {
         why: crate::key::KeyError,
     },
     /// In a known log's name, and not by it.
-    #[error("the timestamp of the certificate log {log} was not made over this certificate")]
+    #[error("the timestamp of the certificate log {log:?} was not made over this certificate")]
     Signature {
         /// Its address.
         log: String,

@@ -112,16 +112,21 @@ impl Unverified {
 
 impl std::error::Error for Unverified {}
 
+/// The most checks that are told as standing in the way: a bundle may hold 64 proofs.
+const SHOWN_MAX: usize = 6;
+
 /// Says what stands in the way, first things first.
 impl std::fmt::Display for Unverified {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("the bundle is not verified: ")?;
-        let mut between = "";
-        for check in self.checks.iter().filter(|check| !check.allows()) {
-            write!(f, "{between}{check}")?;
-            between = "; ";
+        let blockers: Vec<&Check> = self.checks.iter().filter(|check| !check.allows()).collect();
+        for (index, check) in blockers.iter().take(SHOWN_MAX).enumerate() {
+            write!(f, "{}{check}", if index == 0 { "" } else { "; " })?;
         }
-        Ok(())
+        match blockers.len().saturating_sub(SHOWN_MAX) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 
@@ -366,7 +371,7 @@ impl<'a> Run<'a, '_> {
         match body::compare(entry, &held) {
             Ok(()) => Status::Verified,
             Err(BodyError::Unsupported { kind }) => {
-                Status::Unsupported { what: format!("log entries of kind {kind}") }
+                Status::Unsupported { what: format!("log entries of kind {kind:?}") }
             }
             Err(problem) => Status::Failed(Failure::Body(problem)),
         }

@@ -10,6 +10,7 @@ mod note;
 mod sbom;
 mod scan;
 mod server;
+mod sigstore;
 mod statement;
 mod text;
 mod tile;
@@ -53,6 +54,7 @@ pub fn all() -> Vec<Target> {
         scan::TARGETS,
         trust::TARGETS,
         version::TARGETS,
+        sigstore::TARGETS,
         journal::TARGETS,
         wire::TARGETS,
         server::TARGETS,

@@ -224,7 +224,7 @@ fn only_kinds_of_entries_that_are_compared_count() {
         entry["kindVersion"] = json!({"kind": kind, "version": version});
         let found = bundle(b"message", &signature, &[entry]);
         let found = verify(&found, &log.root(&since_2020()), &known, Artifact::Unknown);
-        let what = format!("log entries of kind {kind}/{version}");
+        let what = format!("log entries of kind {:?}", format!("{kind}/{version}"));
         assert_eq!(status(&found, CheckName::LogEntry), Status::Unsupported { what });
         assert!(found.is_err());
     }
