@@ -402,6 +402,7 @@ fn a_bundle_says_who_signed_it() {
         assert!(claims.run_invocation_uri.as_deref().unwrap().contains("/actions/runs/"), "{claims:?}");
         assert!(!verified.times().is_empty());
         assert_eq!(verified.content(), verified.envelope().unwrap().content());
+        assert!(verified.statement().unwrap().unwrap().predicate_type().starts_with("https://slsa.dev/"));
     }
 }
 

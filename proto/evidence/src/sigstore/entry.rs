@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::bundle::{LogEntry, LogProof};
 use super::root::Log;
+use super::window::Window;
 use crate::key::{KeyError, PublicKey};
 
 /// Why an entry is not proven to be in a trusted log.
@@ -37,6 +38,12 @@ pub enum LogError {
         window: String,
         /// The time that was proven.
         time: Timestamp,
+    },
+    /// The root gives the log no window.
+    #[error("the log {log:?} is trusted at no time: its window has no start")]
+    NeverTrusted {
+        /// Its address.
+        log: String,
     },
     /// Its version needs a promise.
     #[error("a bundle of version 0.1 needs the log's promise (inclusionPromise)")]
@@ -96,7 +103,15 @@ pub(super) fn log_of<'a>(entry: &LogEntry, logs: &'a [Log]) -> Result<(&'a Log, 
     }
 }
 
-pub(super) fn check_window(log: &Log, time: Timestamp) -> Result<(), LogError> {
+/// Checks that the log is trusted at all these times; without any time, that it is trusted at some.
+pub(super) fn check_windows(log: &Log, times: &[Timestamp]) -> Result<(), LogError> {
+    if log.window == Window::Never {
+        return Err(LogError::NeverTrusted { log: log.url.clone() });
+    }
+    times.iter().try_for_each(|time| check_window(log, *time))
+}
+
+fn check_window(log: &Log, time: Timestamp) -> Result<(), LogError> {
     if log.window.contains(time) {
         return Ok(());
     }

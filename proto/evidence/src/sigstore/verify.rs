@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use custody_log::{ContentDigest, Timestamp};
 
 use super::body::{self, BodyError, Held, Verifier};
@@ -17,8 +19,9 @@ use super::signed::{self, Artifact};
 use super::signer::{Candidate, KnownKey, Signer};
 use super::window::Window;
 use super::{certificate::Certificate, sct, timestamp};
-use crate::dsse::Envelope;
+use crate::dsse::{Envelope, IN_TOTO};
 use crate::key::{KeyError, PublicKey};
+use crate::statement::{Statement, StatementError};
 
 /// A time at which the signature was there, and who says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +96,14 @@ impl<'a> VerifiedBundle<'a> {
             Content::Dsse(envelope) => Some(envelope),
             Content::Message(_) => None,
         }
+    }
+
+    /// Reads the statement that was signed; none if what was signed is a file, or an envelope of another payload type than
+    /// that of in-toto. That a statement is signed does not mean that it can be read.
+    #[must_use]
+    pub fn statement(&self) -> Option<Result<Statement<'a>, StatementError>> {
+        let envelope = self.envelope().filter(|envelope| envelope.payload_type() == IN_TOTO)?;
+        Some(Statement::parse(envelope.payload()))
     }
 }
 
@@ -213,7 +224,7 @@ impl<'a> Run<'a, '_> {
         let promised = || {
             let (log, key) = entry::log_of(entry, &self.root.logs)?;
             let time = entry::promised(entry, promise, key)?;
-            entry::check_window(log, time)?;
+            entry::check_windows(log, &[time])?;
             Ok::<_, LogError>(time)
         };
         match promised() {
@@ -229,7 +240,13 @@ impl<'a> Run<'a, '_> {
     fn need_time(&mut self) -> Vec<Timestamp> {
         let proven = if self.times.is_empty() { Err(Failure::NoTime) } else { Ok(()) };
         self.add(CheckName::Time, None, Status::of(proven), Need::Verified);
-        self.times.iter().map(|proven| proven.time).collect()
+        self.distinct_times()
+    }
+
+    /// Returns the proven times, each once, earliest first.
+    fn distinct_times(&self) -> Vec<Timestamp> {
+        let times: BTreeSet<Timestamp> = self.times.iter().map(|proven| proven.time).collect();
+        times.into_iter().collect()
     }
 
     /// Checks certificate and signature. Returns the signer only if the signature holds.
@@ -241,7 +258,7 @@ impl<'a> Run<'a, '_> {
         };
         let path =
             |time| path::issuer_of(&certificate, extra, &self.root.authorities, Purpose::CodeSigning, time);
-        let issuers: Result<Vec<Vec<u8>>, _> = times.into_iter().map(path).collect();
+        let issuers: Result<BTreeSet<Vec<u8>>, _> = times.into_iter().map(path).collect();
         self.check_issuers(&certificate, issuers);
         let identity = CertificateIdentity::of(&certificate);
         let status = Status::of(identity.as_ref().map_err(Clone::clone));
@@ -260,7 +277,11 @@ impl<'a> Run<'a, '_> {
         Some(Signer::Certificate { certificate, identity })
     }
 
-    fn check_issuers(&mut self, certificate: &Certificate, issuers: Result<Vec<Vec<u8>>, path::PathError>) {
+    fn check_issuers(
+        &mut self,
+        certificate: &Certificate,
+        issuers: Result<BTreeSet<Vec<u8>>, path::PathError>,
+    ) {
         let needs_log = self.root.needs_certificate_log();
         let unproven = Status::NotChecked(NotChecked::BuildsOn { on: CheckName::Time });
         let (path, log) = match issuers {
@@ -283,21 +304,22 @@ impl<'a> Run<'a, '_> {
 
     /// Checks the signature with the known keys, and the window of the one that made it.
     fn by_key(&mut self, hint: &str, keys: &[&KnownKey], signature: &[u8]) -> Option<Signer> {
-        let mut status =
-            Status::NotChecked(NotChecked::NoKeyGiven { hint: hint.chars().take(200).collect() });
+        let mut status: Option<Status> = None;
         let mut signers: Vec<&KnownKey> = Vec::new();
         for known in keys {
             match signed::check_signature(self.bundle.content(), self.artifact, known.key(), signature) {
                 Status::Verified => signers.push(known),
-                // What one key cannot check is not made good by another that did not sign.
-                Status::Failed(_) if matches!(status, Status::Failed(_) | Status::NotChecked(_)) => {
-                    status = Status::Failed(Failure::NoKey { tried: keys.len() });
+                Status::Failed(_) => {
+                    status.get_or_insert(Status::Failed(Failure::NoKey { tried: keys.len() }));
                 }
-                other => status = other,
+                // That one key cannot be tried says more than that the others did not sign.
+                other => status = Some(other),
             }
         }
         if signers.is_empty() {
-            self.add(CheckName::Signature, None, status, Need::Verified);
+            let hint = hint.chars().take(200).collect();
+            let none = Status::NotChecked(NotChecked::NoKeyGiven { hint });
+            self.add(CheckName::Signature, None, status.unwrap_or(none), Need::Verified);
             return None;
         }
         self.add(CheckName::Signature, None, Status::Verified, Need::Verified);
@@ -351,7 +373,7 @@ impl<'a> Run<'a, '_> {
         };
         let included = || {
             let (log, key) = entry::log_of(entry, &self.root.logs)?;
-            self.times.iter().try_for_each(|proven| entry::check_window(log, proven.time))?;
+            entry::check_windows(log, &self.distinct_times())?;
             entry::included(entry, proof, log, key)
         };
         (Status::of(included()), need)

@@ -99,6 +99,25 @@ fn bundle(message: &[u8], signature: &[u8], entries: &[Value]) -> Bundle {
     Bundle::parse(&serde_json::to_vec(&bundle).unwrap()).unwrap()
 }
 
+#[test]
+fn an_ed25519_signature_needs_the_artifact_and_a_log_its_window() {
+    let (log, key) = (Log::new(), SigningKey::from_seed(&[3; 32]));
+    let signature = key.sign(b"message");
+    let bundle = bundle(b"message", &signature, &[log.entry(&body(&key, b"message", &signature))]);
+    let (root, known) = (log.root(&since_2020()), [KnownKey::new(key.public().clone())]);
+    assert!(verify(&bundle, &root, &known, Artifact::Bytes(b"message")).is_ok());
+    // Beside it a key that did not sign: that one could not be checked still says more.
+    let two = [known[0].clone(), KnownKey::new(p256().public().clone())];
+    for known in [known.as_slice(), two.as_slice()] {
+        let found = verify(&bundle, &root, known, Artifact::Unknown);
+        assert_eq!(status(&found, CheckName::Signature), Status::NotChecked(NotChecked::NeedsArtifact));
+    }
+    let never = log.root(&json!({}));
+    let found = verify(&bundle, &never, &known, Artifact::Bytes(b"message"));
+    let never = LogError::NeverTrusted { log: "https://log.example.com".into() };
+    assert_eq!(status(&found, CheckName::LogInclusion), Status::Failed(Failure::Log(never)));
+}
+
 /// Returns the status of the first check of this name.
 fn status(result: &Result<VerifiedBundle<'_>, Unverified>, name: CheckName) -> Status {
     let checks = match result {
