@@ -11,6 +11,7 @@ mod inventory;
 mod node;
 mod provenance;
 mod read;
+mod run;
 mod stage;
 mod term;
 #[cfg(test)]
@@ -122,6 +123,12 @@ pub enum Problem {
     #[error("the predicate names commit {named}, which is no subject of the statement")]
     CommitNotSubject {
         /// The commit that the predicate names.
+        named: String,
+    },
+    /// The predicate names something else that is no subject: a digest, or what has no bytes by its name.
+    #[error("the predicate names {named}, which is no subject of the statement")]
+    NotSubject {
+        /// What the predicate names.
         named: String,
     },
     /// Nothing reads predicates of this type.

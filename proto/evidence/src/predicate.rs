@@ -6,17 +6,25 @@
 
 pub mod approval;
 pub mod deployment;
+pub mod distribution;
+pub mod exception;
+pub mod expected;
 mod list;
 mod name;
 pub mod promotion;
+pub mod publication;
 pub mod review;
 mod rfc3339;
+pub mod run;
 mod slsa;
 pub mod slsa_v02;
 pub mod slsa_v1;
+pub mod snapshot;
 pub mod source;
+pub mod tag;
 #[cfg(test)]
 mod tests;
+mod usable;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,12 +34,21 @@ use crate::object::Object;
 
 pub use approval::Approval;
 pub use deployment::{Action, Deployment};
+pub use distribution::Distribution;
+pub use exception::Exception;
+pub use expected::{Expected, Period, PeriodError};
 pub use list::LIST_MAX;
 pub use name::{Name, NameError};
 pub use promotion::Promotion;
+pub use publication::Publication;
 pub use review::Review;
+pub use run::{ResolvedRef, Run, Runner};
+pub(crate) use slsa::one_run;
 pub use slsa::{DEPENDENCIES_MAX, Provenance};
+pub use snapshot::{Running, Snapshot};
 pub use source::{Source, SourceSignature};
+pub use tag::Tag;
+pub use usable::{UsableDigest, UsableDigestError};
 
 /// A predicate that Custody defines.
 pub trait CustodyPredicate: Serialize + DeserializeOwned {

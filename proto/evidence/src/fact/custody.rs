@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use super::gather::Gather;
 use super::{EdgeKind, Field, Node, NodeKind, Problem, Term};
-use crate::predicate::{Action, Approval, Deployment, Name, Promotion, Review, Source};
+use crate::predicate::{
+    Action, Approval, Deployment, Distribution, Exception, Expected, Name, Promotion, Publication, Review,
+    Snapshot, Source, Tag,
+};
 use crate::repository::{CommitId, Repository};
 use crate::statement::Statement;
+use crate::subject_name::NameKind;
 
 pub(super) fn source(statement: &Statement<'_>, source: &Source, gather: &mut Gather) {
     let commits = commits(statement, &source.repo, &source.commit, gather);
@@ -60,6 +64,65 @@ pub(super) fn deployment(statement: &Statement<'_>, deployment: &Deployment, gat
     named(&subjects, kind, NodeKind::Environment, [&deployment.environment], gather);
     gather.claimed("predicate.at", deployment.at);
     gather.happened(Some(deployment.at));
+}
+
+/// Only what runs is a running subject: where nothing runs, the subject is the environment's name.
+pub(super) fn snapshot(statement: &Statement<'_>, snapshot: &Snapshot, gather: &mut Gather) {
+    gather.term(Term::of(Field::Environment, snapshot.environment.to_string()));
+    let mut running = BTreeSet::new();
+    for (position, runs) in snapshot.running.iter().enumerate() {
+        let path = format!("predicate.running[{position}].digest");
+        running.extend(gather.subjects_with(statement, &path, runs.digest.digest()));
+    }
+    named(&running, EdgeKind::RunsIn, NodeKind::Environment, [&snapshot.environment], gather);
+    gather.claimed("predicate.at", snapshot.at);
+    gather.happened(Some(snapshot.at));
+}
+
+pub(super) fn tag(statement: &Statement<'_>, tag: &Tag, gather: &mut Gather) {
+    let artifacts = gather.subjects_with(statement, "predicate.digest", tag.digest.digest());
+    if let Some(reference) = gather.named("predicate.tag", NodeKind::Ref, &tag.reference()) {
+        gather.term_all(reference.terms());
+        gather.edges(&BTreeSet::from([reference]), EdgeKind::PointsTo, &artifacts);
+    }
+    gather.claimed("predicate.observed_at", tag.observed_at);
+    gather.happened(Some(tag.observed_at));
+}
+
+/// What was pushed by digest alone was pushed to its repository.
+pub(super) fn publication(statement: &Statement<'_>, publication: &Publication, gather: &mut Gather) {
+    let subjects = gather.subjects(statement, None);
+    let reference = publication.reference.as_ref().unwrap_or(&publication.repository);
+    named(&subjects, EdgeKind::Published, NodeKind::Ref, [reference], gather);
+    named(&subjects, EdgeKind::Published, NodeKind::Identity, [&publication.actor], gather);
+    gather.claimed("predicate.at", publication.at);
+    gather.happened(Some(publication.at));
+}
+
+pub(super) fn distribution(statement: &Statement<'_>, distribution: &Distribution, gather: &mut Gather) {
+    let subjects = gather.subjects(statement, None);
+    named(&subjects, EdgeKind::Received, NodeKind::Identity, [&distribution.recipient], gather);
+    gather.claimed("predicate.at", distribution.at);
+    gather.happened(Some(distribution.at));
+}
+
+/// What should happen is no time of something that has happened.
+pub(super) fn expected(statement: &Statement<'_>, expected: &Expected, gather: &mut Gather) {
+    let source = expected.source.as_str();
+    if gather.is_subject(statement, "predicate.source", NameKind::Identity, source) {
+        gather.term(Term::of(Field::Identity, source.to_owned()));
+    }
+}
+
+/// An exception says nothing about how its subject came to be: it is found, and it is no edge.
+pub(super) fn exception(statement: &Statement<'_>, exception: &Exception, gather: &mut Gather) {
+    let subject = exception.subject.digest();
+    if !gather.subjects_with(statement, "predicate.subject", subject).is_empty() {
+        gather.term(Term::of(Field::Policy, exception.policy.to_string()));
+        gather.term(Term::of(Field::Identity, exception.owner.to_string()));
+    }
+    gather.claimed("predicate.at", exception.at);
+    gather.happened(Some(exception.at));
 }
 
 /// Returns the subjects, commits among them in the repository that the predicate names. Evidence counts only for what

@@ -10,6 +10,7 @@ use super::{
 use crate::digest_set::{Digest, Standing};
 use crate::repository::Repository;
 use crate::statement::{Descriptor, Statement};
+use crate::subject_name::{NameKind, digest_of_name};
 
 /// Facts that are being gathered.
 #[derive(Default)]
@@ -139,6 +140,39 @@ impl Gather {
         repository: Option<&Repository>,
     ) -> BTreeSet<Node> {
         statement.subjects().iter().flat_map(|subject| self.nodes(subject, repository)).collect()
+    }
+
+    /// Returns the nodes of the subjects that have this digest; that there is none is a warning. Evidence counts only
+    /// for what the statement lists.
+    pub(super) fn subjects_with(
+        &mut self,
+        statement: &Statement<'_>,
+        path: &str,
+        digest: &Digest,
+    ) -> BTreeSet<Node> {
+        let has = |subject: &&Descriptor| subject.usable().any(|usable| usable == *digest);
+        let subjects = statement.subjects().iter().filter(has);
+        let nodes: BTreeSet<Node> = subjects.flat_map(|subject| self.nodes(subject, None)).collect();
+        if nodes.is_empty() {
+            self.warn(path, Problem::NotSubject { named: digest.to_string() });
+        }
+        nodes
+    }
+
+    /// Whether a subject is what has this name and no bytes; that none is a warning.
+    pub(super) fn is_subject(
+        &mut self,
+        statement: &Statement<'_>,
+        path: &str,
+        kind: NameKind,
+        name: &str,
+    ) -> bool {
+        let digest = digest_of_name(kind, name);
+        let listed = statement.subjects().iter().any(|subject| subject.digests().contains(&digest));
+        if !listed {
+            self.warn(path, Problem::NotSubject { named: format!("the {kind} {name}") });
+        }
+        listed
     }
 
     /// Several usable digests of one thing are the same thing: an edge from the first to each other. Git objects are

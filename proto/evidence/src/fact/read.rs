@@ -1,9 +1,10 @@
 //! From a statement to its facts: what every statement gives, then what its predicate says.
 
 use super::gather::Gather;
-use super::{Facts, Field, Problem, Term, custody, inventory, provenance};
+use super::{Facts, Field, Problem, Term, custody, inventory, provenance, run};
 use crate::predicate::{
-    Approval, CustodyPredicate as _, Deployment, Promotion, Review, Source, slsa_v1, slsa_v02,
+    Approval, CustodyPredicate as _, Deployment, Distribution, Exception, Expected, Promotion, Publication,
+    Review, Run, Snapshot, Source, Tag, slsa_v1, slsa_v02,
 };
 use crate::sbom;
 use crate::statement::Statement;
@@ -33,39 +34,35 @@ pub fn read(statement: &Statement<'_>) -> Facts {
 
 type Reader = fn(&Statement<'_>, &[u8], &mut Gather) -> Result<(), Problem>;
 
+/// A reader that decodes the predicate, and then gathers what it says.
+macro_rules! reader {
+    ($decode:expr, $gather:path) => {
+        |statement, bytes, gather| {
+            $gather(statement, &$decode(bytes)?, gather);
+            Ok(())
+        }
+    };
+}
+
 fn reader_of(predicate_type: &str) -> Option<Reader> {
-    match predicate_type {
-        slsa_v1::TYPE => Some(|statement, bytes, gather| {
-            provenance::read(statement, &slsa_v1::decode(bytes)?, gather);
-            Ok(())
-        }),
-        slsa_v02::TYPE => Some(|statement, bytes, gather| {
-            provenance::read(statement, &slsa_v02::decode(bytes)?, gather);
-            Ok(())
-        }),
-        Source::TYPE => Some(|statement, bytes, gather| {
-            custody::source(statement, &Source::decode(bytes)?, gather);
-            Ok(())
-        }),
-        Review::TYPE => Some(|statement, bytes, gather| {
-            custody::review(statement, &Review::decode(bytes)?, gather);
-            Ok(())
-        }),
-        Approval::TYPE => Some(|statement, bytes, gather| {
-            custody::approval(statement, &Approval::decode(bytes)?, gather);
-            Ok(())
-        }),
-        Promotion::TYPE => Some(|statement, bytes, gather| {
-            custody::promotion(statement, &Promotion::decode(bytes)?, gather);
-            Ok(())
-        }),
-        Deployment::TYPE => Some(|statement, bytes, gather| {
-            custody::deployment(statement, &Deployment::decode(bytes)?, gather);
-            Ok(())
-        }),
-        other if sbom::is_type(other) => Some(inventory::read),
-        _ => None,
-    }
+    Some(match predicate_type {
+        slsa_v1::TYPE => reader!(slsa_v1::decode, provenance::read),
+        slsa_v02::TYPE => reader!(slsa_v02::decode, provenance::read),
+        Approval::TYPE => reader!(Approval::decode, custody::approval),
+        Deployment::TYPE => reader!(Deployment::decode, custody::deployment),
+        Distribution::TYPE => reader!(Distribution::decode, custody::distribution),
+        Exception::TYPE => reader!(Exception::decode, custody::exception),
+        Expected::TYPE => reader!(Expected::decode, custody::expected),
+        Promotion::TYPE => reader!(Promotion::decode, custody::promotion),
+        Publication::TYPE => reader!(Publication::decode, custody::publication),
+        Review::TYPE => reader!(Review::decode, custody::review),
+        Run::TYPE => reader!(Run::decode, run::read),
+        Snapshot::TYPE => reader!(Snapshot::decode, custody::snapshot),
+        Source::TYPE => reader!(Source::decode, custody::source),
+        Tag::TYPE => reader!(Tag::decode, custody::tag),
+        other if sbom::is_type(other) => inventory::read,
+        _ => return None,
+    })
 }
 
 /// What does not depend on the predicate: every digest finds the entry, and several digests of one subject are the

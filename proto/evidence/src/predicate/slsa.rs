@@ -46,7 +46,7 @@ impl Provenance {
     pub fn run_id(&self) -> Option<String> {
         let id = self.invocation.as_deref().map(str::trim).filter(|id| !id.is_empty())?;
         if id.contains("://") {
-            return Some(id.trim_end_matches('/').to_owned());
+            return Some(one_run(id).to_owned());
         }
         if let Some(url) = self.github_run(id) {
             return Some(url);
@@ -87,6 +87,11 @@ impl Provenance {
             self.dependencies.push(dependency);
         }
     }
+}
+
+/// Returns the one form of a run's id: that of a URL has no slash at its end.
+pub(crate) fn one_run(id: &str) -> &str {
+    if id.contains("://") { id.trim_end_matches('/') } else { id }
 }
 
 #[derive(Deserialize, Default)]

@@ -154,6 +154,128 @@ fn deployment_holds_and_refuses_one_change_each() {
     refuses::<Deployment>(&predicate, "at", &times());
 }
 
+fn digests() -> Vec<Value> {
+    vec![
+        json!(""),
+        json!("a".repeat(64)),
+        json!("sha256:ab"),
+        json!(format!("sha1:{}", "a".repeat(40))),
+        json!(format!("md5:{}", "a".repeat(32))),
+        json!("foo:bar"),
+    ]
+}
+
+/// The same for a member of the first element of a list.
+fn refuses_in_first<P: CustodyPredicate>(predicate: &Value, list: &str, name: &str, values: &[Value]) {
+    for value in values {
+        let mut element = predicate[list][0].clone();
+        element[name] = value.clone();
+        refuses::<P>(predicate, list, &[json!([element])]);
+    }
+}
+
+#[test]
+fn snapshot_holds_and_refuses_one_change_each() {
+    let predicate = members::<Snapshot>(&["environment", "at", "running"]);
+    refuses::<Snapshot>(&predicate, "environment", &names());
+    refuses::<Snapshot>(&predicate, "at", &times());
+    let digest = predicate["running"][0]["digest"].clone();
+    let too_many = vec![json!({"digest": digest}); LIST_MAX + 1];
+    refuses::<Snapshot>(
+        &predicate,
+        "running",
+        &[json!([{}]), json!([digest]), json!([[digest]]), json!(too_many)],
+    );
+    refuses_in_first::<Snapshot>(&predicate, "running", "digest", &digests());
+    refuses_in_first::<Snapshot>(&predicate, "running", "workload", &names());
+    let counts = [json!(0), json!(-1), json!(1.5), json!("3"), json!(1_u64 << 32)];
+    refuses_in_first::<Snapshot>(&predicate, "running", "count", &counts);
+    let mut empty = predicate;
+    empty["running"] = json!([]);
+    assert!(Snapshot::decode(empty.to_string().as_bytes()).unwrap().running.is_empty());
+}
+
+#[test]
+fn run_holds_and_refuses_one_change_each() {
+    let predicate = members::<Run>(&["run"]);
+    for name in ["run", "conclusion", "trigger"] {
+        refuses::<Run>(&predicate, name, &names());
+    }
+    for name in ["secrets", "permissions", "audiences"] {
+        refuses::<Run>(&predicate, name, &[json!([""]), json!("x"), json!([{"x": "value"}])]);
+        refuses::<Run>(&predicate, name, &[json!(vec!["x"; LIST_MAX + 1])]);
+    }
+    refuses::<Run>(&predicate, "at", &times());
+    refuses::<Run>(
+        &predicate,
+        "runner",
+        &[json!({}), json!({"name": ""}), json!({"name": "x", "hosted": "yes"}), json!(["x"])],
+    );
+    refuses::<Run>(&predicate, "resolved", &[json!([{}]), json!(["alpine"]), json!([["alpine"]])]);
+    refuses_in_first::<Run>(&predicate, "resolved", "ref", &names());
+    refuses_in_first::<Run>(&predicate, "resolved", "digest", &digests());
+}
+
+#[test]
+fn tag_holds_and_refuses_one_change_each() {
+    let predicate = members::<Tag>(&["repository", "tag", "digest", "observed_at"]);
+    refuses::<Tag>(&predicate, "repository", &names());
+    refuses::<Tag>(&predicate, "tag", &names());
+    refuses::<Tag>(&predicate, "digest", &digests());
+    refuses::<Tag>(&predicate, "observed_at", &times());
+}
+
+#[test]
+fn publication_holds_and_refuses_one_change_each() {
+    let predicate = members::<Publication>(&["registry", "repository", "actor", "at"]);
+    for name in ["registry", "repository", "ref", "actor"] {
+        refuses::<Publication>(&predicate, name, &names());
+    }
+    refuses::<Publication>(&predicate, "at", &times());
+}
+
+#[test]
+fn distribution_holds_and_refuses_one_change_each() {
+    let predicate = members::<Distribution>(&["recipient", "at"]);
+    refuses::<Distribution>(&predicate, "recipient", &names());
+    refuses::<Distribution>(&predicate, "channel", &names());
+    refuses::<Distribution>(&predicate, "at", &times());
+}
+
+#[test]
+fn expected_holds_and_refuses_one_change_each() {
+    let predicate = members::<Expected>(&["source", "period", "count"]);
+    refuses::<Expected>(&predicate, "source", &names());
+    refuses::<Expected>(&predicate, "count", &[json!("42"), json!(1.5)]);
+    let (from, to) = (predicate["period"]["from"].clone(), predicate["period"]["to"].clone());
+    refuses::<Expected>(
+        &predicate,
+        "period",
+        &[
+            json!({"from": from}),
+            json!({"to": to}),
+            json!({"from": to, "to": from}),
+            json!({"from": from, "to": from}),
+            json!({"from": "2026-11-20", "to": to}),
+            json!([from, to]),
+            from,
+        ],
+    );
+}
+
+#[test]
+fn exception_holds_and_refuses_one_change_each() {
+    let required = ["policy", "rule", "subject", "owner", "reason", "at", "until"];
+    let predicate = members::<Exception>(&required);
+    for name in ["policy", "rule", "owner"] {
+        refuses::<Exception>(&predicate, name, &names());
+    }
+    refuses::<Exception>(&predicate, "subject", &digests());
+    refuses::<Exception>(&predicate, "reason", &[json!(""), json!(" \n")]);
+    refuses::<Exception>(&predicate, "at", &times());
+    refuses::<Exception>(&predicate, "until", &times());
+}
+
 #[test]
 fn a_repository_is_normalised_when_it_is_read() {
     let (_, mut predicate) = holds::<Source>();

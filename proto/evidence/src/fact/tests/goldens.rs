@@ -4,6 +4,7 @@ use super::*;
 
 const REPO: &str = "https://github.com/acme/api";
 const RUN: &str = "https://github.com/acme/api/actions/runs/4711/attempts/1";
+const OTHER: &str = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9";
 const APP: &str = "artifact sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
 
 fn terms(facts: &Facts) -> Vec<String> {
@@ -114,10 +115,17 @@ fn provenance_v02_gives_the_same_nodes_as_v1() {
     );
 }
 
+/// The worked example of docs/format.md with this name.
+fn facts_of_example(name: &str) -> Facts {
+    const FORMAT: &str = include_str!("../../../../../docs/format.md");
+    let section = FORMAT.split(&format!("\n### urn:custody:{name}:v1\n")).nth(1).unwrap();
+    let json = section.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
+    read(&Statement::parse(json.as_bytes()).unwrap())
+}
+
 /// The worked examples of docs/format.md, with what each says.
 #[test]
 fn predicates_of_custody() {
-    const FORMAT: &str = include_str!("../../../../../docs/format.md");
     let commit = format!("commit {REPO}@{COMMIT}");
     for (name, happened, expected) in [
         (
@@ -146,10 +154,40 @@ fn predicates_of_custody() {
         ),
         ("promotion", "2026-11-20T13:30:00.000000Z", vec![format!("{APP} promoted environment prod")]),
         ("deployment", "2026-11-20T14:02:00.000000Z", vec![format!("{APP} runs-in environment prod")]),
+        (
+            "snapshot",
+            "2026-11-20T15:00:00.000000Z",
+            vec![
+                format!("{APP} runs-in environment prod"),
+                format!("artifact sha256:{OTHER} runs-in environment prod"),
+            ],
+        ),
+        (
+            "run",
+            "2026-11-20T11:04:00.000000Z",
+            vec![
+                format!("run {RUN} could-read secret NPM_TOKEN"),
+                format!("run {RUN} ran-on builder ubuntu-24.04"),
+                format!("run {RUN} resolved artifact sha256:{OTHER}"),
+                format!("run {RUN} resolved commit gitCommit:11bd71901bbe5b1630ceea73d27597364c9af683"),
+                format!("run {RUN} resolved ref actions/cache@v4"),
+                format!("run {RUN} resolved ref actions/checkout@v4"),
+                format!("run {RUN} resolved ref alpine:latest"),
+            ],
+        ),
+        ("tag", "2026-11-20T12:10:00.000000Z", vec![format!("ref ghcr.io/acme/api:1.2 points-to {APP}")]),
+        (
+            "publication",
+            "2026-11-20T12:00:00.000000Z",
+            vec![
+                format!("{APP} published identity https://github.com/alice"),
+                format!("{APP} published ref ghcr.io/acme/api:1.2"),
+            ],
+        ),
+        ("distribution", "2026-11-21T08:00:00.000000Z", vec![format!("{APP} received identity customer-17")]),
+        ("exception", "2026-11-20T13:00:00.000000Z", vec![]),
     ] {
-        let section = FORMAT.split(&format!("\n### urn:custody:{name}:v1\n")).nth(1).unwrap();
-        let json = section.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
-        let facts = read(&Statement::parse(json.as_bytes()).unwrap());
+        let facts = facts_of_example(name);
         assert_eq!(edges(&facts), expected, "{name}");
         assert_eq!(facts.happened.unwrap().to_string(), happened, "{name}");
         assert!(facts.interpreted && facts.warnings.is_empty(), "{name}: {:?}", facts.warnings);
@@ -162,6 +200,21 @@ fn predicates_of_custody() {
     assert!(
         terms.contains(&"environment staging".to_owned()) && terms.contains(&"environment prod".to_owned())
     );
+}
+
+#[test]
+fn what_custody_says_without_an_edge_is_found() {
+    let exception = facts_of_example("exception");
+    assert!(exception.interpreted && exception.warnings.is_empty());
+    for term in ["policy release", "identity https://github.com/alice", &format!("subject sha256:{HEX}")] {
+        assert!(terms(&exception).contains(&term.to_owned()), "{term}");
+    }
+    let until = "2026-11-27T00:00:00.000000Z";
+    assert!(exception.times.iter().all(|(_, time)| time.to_string() != until), "it has not happened");
+    let expected = facts_of_example("expected");
+    assert!(expected.interpreted && expected.warnings.is_empty() && expected.edges.is_empty());
+    assert!(terms(&expected).contains(&"identity ci".to_owned()));
+    assert_eq!((expected.happened, expected.times), (None, vec![]));
 }
 
 #[test]

@@ -1,0 +1,63 @@
+//! Facts of a run that tells about itself: what it used, what it ran on, which secrets it could read.
+
+use std::collections::BTreeSet;
+
+use super::gather::Gather;
+use super::{EdgeKind, Node, NodeKind};
+use crate::predicate::{ResolvedRef, Run, one_run};
+use crate::purl::Purl;
+use crate::statement::Statement;
+use crate::subject_name::NameKind;
+
+/// A run that is no subject gets no evidence.
+pub(super) fn read(statement: &Statement<'_>, run: &Run, gather: &mut Gather) {
+    if let Some(at) = run.at {
+        gather.claimed("predicate.at", at);
+    }
+    gather.happened(run.at);
+    let name = run.run.as_str();
+    if !gather.is_subject(statement, "predicate.run", NameKind::Run, name) {
+        return;
+    }
+    let Some(node) = gather.named("predicate.run", NodeKind::Run, one_run(name)) else { return };
+    gather.term_all(node.terms());
+    if let Some(runner) = &run.runner
+        && let Some(runner) = gather.named("predicate.runner.name", NodeKind::Builder, runner.name.as_str())
+    {
+        gather.edge(&node, EdgeKind::RanOn, &runner);
+    }
+    for (position, used) in run.resolved.iter().enumerate() {
+        resolved(&node, &format!("predicate.resolved[{position}]"), used, gather);
+    }
+    for (position, secret) in run.secrets.iter().enumerate() {
+        let path = format!("predicate.secrets[{position}]");
+        if let Some(secret) = gather.named(&path, NodeKind::Secret, secret.as_str()) {
+            gather.edge(&node, EdgeKind::CouldRead, &secret);
+        }
+    }
+}
+
+fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
+    let bytes: BTreeSet<Node> =
+        used.digest.iter().map(|digest| Node::of_digest(digest.digest(), None)).collect();
+    let reference = used.reference.as_str();
+    let path = format!("{path}.ref");
+    if reference.starts_with("pkg:") {
+        match reference.parse::<Purl>() {
+            Ok(purl) => {
+                let component = Node::component(&purl);
+                gather.edge(run, EdgeKind::Resolved, &component);
+                let artifacts = bytes.iter().filter(|node| node.kind() == NodeKind::Artifact).cloned();
+                let artifacts = artifacts.collect();
+                gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &artifacts);
+            }
+            Err(error) => gather.warn(&path, error),
+        }
+    } else if let Some(reference) = gather.named(&path, NodeKind::Ref, reference) {
+        gather.edge(run, EdgeKind::Resolved, &reference);
+    }
+    for node in &bytes {
+        gather.label(node, reference);
+    }
+    gather.edges(&BTreeSet::from([run.clone()]), EdgeKind::Resolved, &bytes);
+}
