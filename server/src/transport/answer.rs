@@ -11,6 +11,7 @@ use tonic::Status;
 use tonic::body::Body;
 
 use super::peer::{Call, UNIT};
+use super::places::Place;
 
 /// The largest piece that is handed on at once: what a peer takes is noticed in such steps.
 const PIECE_MAX: usize = 64 << 10;
@@ -24,7 +25,7 @@ pub(super) struct Held {
     /// still waits for itself where nobody waits for it.
     pub(super) room: OwnedSemaphorePermit,
     /// The place in its service. None for a stream of requests, which has given it back with its last byte.
-    pub(super) place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<Place>,
 }
 
 type Counting = Pin<Box<dyn Future<Output = Counted> + Send>>;

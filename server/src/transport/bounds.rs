@@ -5,7 +5,7 @@
 //! request  -> arrives: counted by what came, and by what it announces in its connection's share; half a request has no
 //!             place in the service
 //!          -> room for its answer in its connection's share
-//!          -> place in its service
+//!          -> place in its connection's share of the service, then among all
 //! answer   -> counted until it is taken, a share for each connection and for each service; then the place is free
 //! ```
 //!
@@ -35,6 +35,7 @@ use super::answer::{Answer, Held};
 use super::arriving::{self, Arriving, Counted};
 use super::opening::Opening;
 use super::peer::{Peer, UNIT};
+use super::places::{Desk, Places};
 use super::turns::Turns;
 
 /// How long a request may take until its answer begins: 5 minutes, so an upload of 64 MiB needs 220 KB a second.
@@ -68,7 +69,7 @@ pub(super) struct Shared {
 pub(super) struct Bounds {
     shared: Arc<Shared>,
     /// Requests that are worked on.
-    places: Arc<Semaphore>,
+    places: Places,
     /// Answers that are not taken yet, in units.
     answers: Arc<Semaphore>,
     /// By the path of a call.
@@ -113,17 +114,16 @@ impl Shared {
         Arc::new(Self { calls: places(calls), arrived: places(arrived / UNIT), streams: places(streams) })
     }
 
-    /// Bounds a service to so many requests at once, and so many bytes of answers that are not taken. `shape` is told
-    /// the path of a call.
+    /// Bounds a service to its places, and to so many bytes of answers that are not taken. `shape` is told the path of a
+    /// call.
     pub(super) fn bounds(
         self: &Arc<Self>,
-        places: usize,
+        desk: Desk,
         answer_bytes: usize,
         shape: fn(&str) -> Shape,
     ) -> Bounds {
-        let places = Arc::new(Semaphore::new(places));
         let answers = Arc::new(Semaphore::new(answer_bytes / UNIT));
-        Bounds { shared: Arc::clone(self), places, answers, shape }
+        Bounds { shared: Arc::clone(self), places: Places::of(desk), answers, shape }
     }
 }
 
@@ -147,7 +147,7 @@ impl Bounds {
             Shape::Messages(answer_max) => {
                 let arrived = arriving::whole(body, peer, &self.shared.arrived).await?;
                 let room = peer.room(answer_max(arrived.bytes.len())).await.ok_or_else(excluded)?;
-                let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| excluded())?;
+                let place = self.places.take(peer).await.ok_or_else(excluded)?;
                 let request = Request::from_parts(parts, Body::new(Full::new(arrived.bytes)));
                 Ok((request, arrived.counted, Some(Held { room, place: Some(place) })))
             }

@@ -12,6 +12,7 @@ mod messages;
 mod opening;
 mod patience;
 mod peer;
+mod places;
 mod query;
 mod range;
 mod reader;
@@ -42,6 +43,7 @@ use tonic_health::server::HealthReporter;
 
 use self::bounds::{Shape, Shared};
 use self::bulk::Bulk;
+use self::places::Desk;
 use self::query::QueryService;
 use self::reader::ReaderService;
 use self::recorder::RecorderService;
@@ -64,12 +66,6 @@ const HEADER_BYTES_MAX: u32 = 8 << 10;
 /// What a peer may send that nobody has read yet: 256 KiB of a request, 512 KiB of a connection, so 512 MiB of all.
 const REQUEST_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 512 << 10;
-
-/// The most requests that are worked on at once. Those to record wait for the disk most of the time.
-const RECORDER_PLACES: usize = 128;
-const READER_PLACES: usize = 64;
-const QUERY_PLACES: usize = 16;
-const HEALTH_PLACES: usize = 16;
 
 /// What answers hold that are not taken yet: 64, 256 and 64 MiB. The largest is less than 2.1 MiB.
 const RECORDER_ANSWERS: usize = 64 << 20;
@@ -142,7 +138,7 @@ pub async fn serve(
     let recorder = RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let reader = ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX);
     let query = QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let of_recorder = shared.bounds(RECORDER_PLACES, RECORDER_ANSWERS, recorder::shape);
+    let of_recorder = shared.bounds(Desk::Recorder, RECORDER_ANSWERS, recorder::shape);
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_max_header_list_size(Some(HEADER_BYTES_MAX))
@@ -150,11 +146,11 @@ pub async fn serve(
         .initial_connection_window_size(Some(CONNECTION_WINDOW))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
         .add_service(
-            Shared::for_health().bounds(HEALTH_PLACES, HEALTH_ANSWERS, health_shape).named_layer(health),
+            Shared::for_health().bounds(Desk::Health, HEALTH_ANSWERS, health_shape).named_layer(health),
         )
         .add_service(of_recorder.named_layer(recorder))
-        .add_service(shared.bounds(READER_PLACES, READER_ANSWERS, reader::shape).named_layer(reader))
-        .add_service(shared.bounds(QUERY_PLACES, QUERY_ANSWERS, query::shape).named_layer(query))
+        .add_service(shared.bounds(Desk::Reader, READER_ANSWERS, reader::shape).named_layer(reader))
+        .add_service(shared.bounds(Desk::Query, QUERY_ANSWERS, query::shape).named_layer(query))
         .serve_with_incoming_shutdown(incoming::accept(listener, connections, stall), stop)
         .await
         .map_err(ServeError);

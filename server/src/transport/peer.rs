@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::messages::StreamMemory;
 use super::patience::Patience;
+use super::places::Shares;
 
 /// What requests of one connection hold that arrive or are worked on: 128 MiB of the 256 MiB of all, so 64 of 1 MiB, or all
 /// 256 that may be open with 256 KiB each.
@@ -55,6 +56,7 @@ struct Shared {
     answers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bulk: Arc<Semaphore>,
+    shares: Shares,
     memory: StreamMemory,
     state: Mutex<State>,
 }
@@ -106,6 +108,7 @@ impl Peer {
             answers: Arc::new(Semaphore::new(ANSWERS_MAX / UNIT)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             bulk: Arc::new(Semaphore::new(BULK_BYTES / UNIT)),
+            shares: Shares::new(),
             memory: StreamMemory::of(MEMORY_MAX),
             state: Mutex::new(state),
         }))
@@ -136,6 +139,11 @@ impl Peer {
     pub(super) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let units = u32::try_from(bytes.min(ANSWERS_MAX).div_ceil(UNIT)).ok()?;
         self.answers().acquire_many_owned(units).await.ok()
+    }
+
+    /// What it may have of the places of each service.
+    pub(super) fn shares(&self) -> &Shares {
+        &self.0.shares
     }
 
     /// The turns of streams of requests.

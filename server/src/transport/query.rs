@@ -15,7 +15,8 @@ use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::bounds::Shape;
-use super::{PATIENCE, QUERY_PLACES, attended, behind, head, status};
+use super::places::Desk;
+use super::{PATIENCE, attended, behind, head, status};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::resolve::THINGS_MAX;
@@ -44,7 +45,7 @@ pub(super) struct QueryService {
 impl QueryService {
     pub(super) fn new(ledger: Arc<Ledger>) -> Self {
         let evidence = Arc::new(query::Ledger::new(Arc::clone(ledger.index())));
-        Self { ledger, evidence, places: Arc::new(Semaphore::new(QUERY_PLACES)) }
+        Self { ledger, evidence, places: Arc::new(Semaphore::new(Desk::Query.places())) }
     }
 
     /// Returns the newest state once it is indexed: whoever asks after recording finds what was recorded.
