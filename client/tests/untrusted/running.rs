@@ -2,7 +2,7 @@
 
 use custody_evidence::digest_set::Digest;
 
-use crate::double::{Log, Server};
+use crate::double::{Lie, Log, Server};
 use crate::messages::{case, run_cases};
 
 const DEPLOYMENT: &str = "urn:custody:deployment:v1";
@@ -42,11 +42,11 @@ fn deploy(log: &mut Log, digests: &[Digest], place: &str, action: &str, minute: 
 
 const API: &str = r#""workload":"api","#;
 
-/// Returns the lines of deployments in a trace of the commit.
-async fn deployments(log: Log, thing: &str) -> Vec<String> {
+/// Returns the lines of deployments in a trace.
+async fn deployments(log: Log, args: &[&str]) -> Vec<String> {
     let server = Server::start(log).await;
     let dir = tempfile::tempdir().unwrap();
-    let run = server.custody(dir.path(), &["trace", thing, "--verify", "full"]).await;
+    let run = server.custody(dir.path(), &[&["trace", "--verify", "full"], args].concat()).await;
     assert_eq!(run.code, 0, "{run:?}");
     assert!(run.stdout.ends_with("\nno entry left out: claimed by the server, not proven\n"), "{run:?}");
     let lines = run.stdout.lines().skip_while(|line| !line.starts_with("  deploy"));
@@ -56,7 +56,11 @@ async fn deployments(log: Log, thing: &str) -> Vec<String> {
 
 /// Returns what a trace of the commit says of each artifact, such as `LIVE a`, in its order.
 async fn states(log: Log, artifacts: &[&str]) -> Vec<String> {
-    let lines = deployments(log, COMMIT).await;
+    states_of(log, &[COMMIT], artifacts).await
+}
+
+async fn states_of(log: Log, args: &[&str], artifacts: &[&str]) -> Vec<String> {
+    let lines = deployments(log, args).await;
     let state = |line: &String| {
         let of = artifacts.iter().find(|artifact| line.contains(&digest(artifact).value()[..12]));
         let state = if line.contains(" LIVE ") { "LIVE" } else { "stopped" };
@@ -115,13 +119,79 @@ async fn the_last_start_or_stop_of_an_artifact_says_whether_it_runs_and_no_other
     }
 }
 
+/// Asked about an environment, a chain holds no edge from one digest to another: the statements say it.
 #[tokio::test]
 async fn digests_of_the_same_bytes_are_one_artifact() {
-    let mut log = built(&["a", "b"]);
+    for stopped in [digest("a"), long("a")] {
+        let mut log = built(&["a", "b"]);
+        deploy(&mut log, &[digest("a"), long("a")], API, "start", 1);
+        deploy(&mut log, &[digest("b")], API, "start", 1);
+        deploy(&mut log, &[stopped], API, "stop", 2);
+        for args in [&[COMMIT][..], &["prod"], &["prod", "--depth", "1"], &["prod", "--depth", "2"]] {
+            let states = states_of(log.clone(), args, &["a", "b"]).await;
+            assert_eq!(states, ["LIVE b", "stopped a"], "{args:?}");
+        }
+    }
+}
+
+/// Who says that two artifacts share a digest cannot make the stop of one that of the other.
+#[tokio::test]
+async fn digests_that_contradict_each_other_are_not_one_artifact() {
+    for others in [
+        vec![digest("b"), long("a")],
+        vec![digest("b"), long("b"), Digest::read("sha1", &"0a".repeat(20)).unwrap()],
+    ] {
+        let mut log = built(&["a", "b"]);
+        let mut first = vec![digest("a"), long("a")];
+        first.extend(others.iter().filter(|other| other.algorithm() == "sha1").cloned());
+        deploy(&mut log, &first, API, "start", 1);
+        deploy(&mut log, &others, API, "start", 1);
+        deploy(&mut log, &[digest("b")], API, "stop", 2);
+        let lines = deployments(log, &["prod"]).await;
+        let of = |state: &str, artifact: &str| {
+            let digest = digest(artifact);
+            let digits = &digest.value()[..12];
+            lines.iter().any(|line| line.contains(&format!(" {state} {digits}")))
+        };
+        assert!(of("LIVE", "a") && of("stopped", "b"), "{lines:#?}");
+    }
+}
+
+/// The stop names the other digest, which lies one edge further away than was asked for.
+#[tokio::test]
+async fn nothing_is_live_that_stopped_under_a_digest_too_far_away() {
+    let mut log = built(&["a"]);
     deploy(&mut log, &[digest("a"), long("a")], API, "start", 1);
-    deploy(&mut log, &[digest("b")], API, "start", 1);
     deploy(&mut log, &[long("a")], API, "stop", 2);
-    assert_eq!(states(log, &["a", "b"]).await, ["LIVE b", "stopped a"]);
+    let thing = digest("a").to_string();
+    assert!(deployments(log.clone(), &[&thing]).await[0].contains(" stopped "));
+    let near = deployments(log, &[&thing, "--depth", "1"]).await;
+    assert!(
+        near[0].contains("prod api  starts: 1, stops: 0") && near[0].contains("not all shown"),
+        "{near:?}"
+    );
+    // An artifact with one digest has no other that could have stopped.
+    let mut log = built(&["a"]);
+    deploy(&mut log, &[digest("a")], API, "start", 1);
+    assert!(deployments(log, &[&thing, "--depth", "1"]).await[0].contains(" LIVE "));
+}
+
+/// A server keeps so many starts and so many stops, each for itself: the last of all may be left out.
+#[tokio::test]
+async fn nothing_is_live_or_stopped_in_a_chain_that_is_cut_off() {
+    let mut log = built(&["a", "b"]);
+    deploy(&mut log, &[digest("a")], API, "start", 1);
+    deploy(&mut log, &[digest("a")], API, "stop", 2);
+    deploy(&mut log, &[digest("b")], API, "start", 3);
+    let server = Server::start(log).await;
+    server.lie(Lie::CutTrace);
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a"), "a").unwrap();
+    let cases = [
+        case("trace_environment_cut", 0, &["trace", "prod"]),
+        case("trace_artifact_cut", 0, &["trace", "./a"]),
+    ];
+    run_cases(&server, dir.path(), &cases).await;
 }
 
 #[tokio::test]
@@ -141,7 +211,7 @@ async fn what_runs_is_shown_behind_any_number_of_stops() {
         deploy(&mut log, &[digest(name)], API, "stop", 2);
     }
     deploy(&mut log, &[digest("newest")], API, "start", 3);
-    let lines = deployments(log, "prod").await;
+    let lines = deployments(log, &["prod"]).await;
     assert!(lines[0].contains("LIVE") && lines[0].contains(&digest("newest").value()[..12]), "{lines:?}");
     assert_eq!(lines.last().unwrap(), "and 11 more (-o json has all)");
 }

@@ -49,6 +49,8 @@ struct Chain {
     entries: BTreeMap<LeafIndex, Checked>,
     level: Level,
     answer: Traced,
+    /// Whether it was asked for up to some depth only.
+    cut: bool,
 }
 
 impl Chain {
@@ -143,7 +145,8 @@ async fn trace(
     let thing = args.thing.to_string_lossy().into_owned();
     let answer = whole.ok_or_else(|| Failure::no_record(format!("no record of {thing}")))?;
     let edges = chain.into_values().collect();
-    check(ledger, Asked { thing, verify: args.verify }, starts, answer, edges, context).await
+    let asked = Asked { thing, verify: args.verify, cut: args.depth.is_some() };
+    check(ledger, asked, starts, answer, edges, context).await
 }
 
 /// An entry is traced by its subject, if it has one.
@@ -172,6 +175,7 @@ async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failu
 struct Asked {
     thing: String,
     verify: Option<Verify>,
+    cut: bool,
 }
 
 async fn check(
@@ -198,7 +202,7 @@ async fn check(
     }
     edges.sort_by(|one, two| (one.stage, one.entry, &one.edge).cmp(&(two.stage, two.entry, &two.edge)));
     let labels = labels(&answer, &entries, level);
-    Ok(Chain { thing: asked.thing, starts, edges, labels, entries, level, answer })
+    Ok(Chain { thing: asked.thing, starts, edges, labels, entries, level, answer, cut: asked.cut })
 }
 
 /// Checks that the statement of the entry asserts the edge. An entry that is only logged had its statement not

@@ -36,6 +36,8 @@ pub(crate) enum Lie {
     OtherKind,
     /// A trace of a SHA-512 says that its other digests are contradicted; one of a SHA-256 does not.
     ConflictOfOne,
+    /// A trace holds no stop, and says that it is cut off.
+    CutTrace,
     /// A find holds an entry that does not meet the condition.
     NotAsked,
     /// A find gives entry 1 and nothing else, whatever is asked for.

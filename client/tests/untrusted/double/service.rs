@@ -342,12 +342,15 @@ impl query_server::Query for Service {
         let size = if request.at == 0 { log.size().get() } else { request.at };
         let facts: Vec<Facts> = log.facts().into_iter().take(usize::try_from(size).unwrap()).collect();
         let conflict = self.lies(Lie::ConflictOfOne) && about.id().starts_with("sha512:");
-        let shown = if self.lies(Lie::UnrelatedEdges) {
+        let shown: Shown<'_> = if self.lies(Lie::UnrelatedEdges) {
             let all = facts.iter().enumerate();
             all.flat_map(|(entry, facts)| facts.edges.iter().map(move |edge| (entry, edge))).collect()
         } else {
             walk(&about, request.depth, &facts, conflict)
         };
+        let cut = self.lies(Lie::CutTrace);
+        let shown: Vec<_> =
+            shown.into_iter().filter(|(_, edge)| !cut || edge.kind != fact::EdgeKind::StoppedIn).collect();
         for (entry, edge) in shown {
             let facts = &facts[entry];
             nodes.extend(
@@ -380,7 +383,7 @@ impl query_server::Query for Service {
             edges,
             missing: Vec::new(),
             as_of: Some(self.as_of_time(&log, request.at, request.at_micros)),
-            truncated: false,
+            truncated: cut,
         }))
     }
 }
