@@ -8,14 +8,19 @@ mod custody;
 mod edge;
 mod gather;
 mod inventory;
+mod judgement;
 mod node;
 mod provenance;
 mod read;
+mod release;
+mod report;
 mod run;
+mod source_provenance;
 mod stage;
 mod term;
 #[cfg(test)]
 mod tests;
+mod vulnerability;
 mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -131,6 +136,21 @@ pub enum Problem {
         /// What the predicate names.
         named: String,
     },
+    /// A product of VEX that is no package and no subject.
+    #[error("{named:?} is no package URL, and no subject of the statement")]
+    NoProduct {
+        /// What names it, cut to 80 characters.
+        named: String,
+    },
+    /// A release of a package without a version.
+    #[error("expected a package URL with a version, found {found:?}")]
+    NoVersion {
+        /// The text, cut to 80 characters.
+        found: String,
+    },
+    /// cosign's scan holds the report of the scanner, in a shape of its own.
+    #[error("the scanner's own report in scanner.result is not interpreted")]
+    ScannerReport,
     /// Nothing reads predicates of this type.
     #[error("predicates of type {predicate_type} are not interpreted")]
     NotInterpreted {

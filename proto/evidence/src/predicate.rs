@@ -9,10 +9,15 @@ pub mod deployment;
 pub mod distribution;
 pub mod exception;
 pub mod expected;
+pub mod judgement;
+pub mod link;
 mod list;
 mod name;
+pub mod openvex;
 pub mod promotion;
 pub mod publication;
+pub mod release;
+pub mod report;
 pub mod review;
 mod rfc3339;
 pub mod run;
@@ -21,10 +26,13 @@ pub mod slsa_v02;
 pub mod slsa_v1;
 pub mod snapshot;
 pub mod source;
+pub mod source_provenance;
 pub mod tag;
 #[cfg(test)]
 mod tests;
+mod text;
 mod usable;
+pub mod vulns;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -37,18 +45,32 @@ pub use deployment::{Action, Deployment};
 pub use distribution::Distribution;
 pub use exception::Exception;
 pub use expected::{Expected, Period, PeriodError};
+pub use judgement::{Judgement, VerificationResult};
 pub use list::LIST_MAX;
 pub use name::{Name, NameError};
+pub use openvex::Vex;
 pub use promotion::Promotion;
 pub use publication::Publication;
+pub use release::Release;
+pub use report::Report;
 pub use review::Review;
 pub use run::{ResolvedRef, Run, Runner};
 pub(crate) use slsa::one_run;
 pub use slsa::{DEPENDENCIES_MAX, Provenance};
 pub use snapshot::{Running, Snapshot};
 pub use source::{Source, SourceSignature};
+pub use source_provenance::SourceProvenance;
 pub use tag::Tag;
 pub use usable::{UsableDigest, UsableDigestError};
+pub use vulns::Vulns;
+
+/// Whether statements with this predicate type tell what a scan found, or answer it (VEX).
+#[must_use]
+pub fn is_scan(predicate_type: &str) -> bool {
+    vulns::TYPES.contains(&predicate_type)
+        || vulns::COSIGN_TYPES.contains(&predicate_type)
+        || openvex::is_type(predicate_type)
+}
 
 /// A predicate that Custody defines.
 pub trait CustodyPredicate: Serialize + DeserializeOwned {

@@ -230,7 +230,7 @@ fn purl(path: &str, text: Option<&str>, left_out: &mut Vec<(String, LeftOut)>) -
 }
 
 /// Returns in-toto's name of an algorithm: `SHA-256`, `SHA256` -> `sha256`, `SHA3-256` -> `sha3_256`.
-fn algorithm_name(name: &str) -> String {
+pub(crate) fn algorithm_name(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     if let Some(bits) = name.strip_prefix("sha-") {
         return format!("sha{bits}");

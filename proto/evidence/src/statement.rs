@@ -6,6 +6,7 @@
 
 mod build;
 mod descriptor;
+mod source_refs;
 #[cfg(test)]
 mod tests;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gather::Gather;
-use super::{EdgeKind, Field, Node, NodeKind, Problem, Term};
+use super::{EdgeKind, Field, Node, NodeKind, Problem, Term, report};
 use crate::predicate::{DEPENDENCIES_MAX, Provenance};
 use crate::purl::Purl;
 use crate::repository::Repository;
@@ -19,7 +19,7 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
         gather.edge(&run, EdgeKind::RanOn, &builder);
     }
     gather.label(&run, provenance.entry_point.as_deref().unwrap_or_default());
-    times(provenance, gather);
+    report::happened(provenance.started.as_ref(), provenance.finished.as_ref(), gather);
     repository(provenance, gather);
     for (path, error) in &provenance.dropped {
         gather.warn(path, error.clone());
@@ -50,14 +50,6 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
 fn run_of(statement: &Statement<'_>, provenance: &Provenance, gather: &mut Gather) -> Node {
     let named = provenance.run_id().and_then(|id| gather.named("predicate.invocationId", NodeKind::Run, &id));
     named.unwrap_or_else(|| Node::unnamed_run(statement.predicate_bytes().unwrap_or_default()))
-}
-
-/// A build happened when it finished; one without an end, when it started.
-fn times(provenance: &Provenance, gather: &mut Gather) {
-    let mut time =
-        |claim: &Option<(String, String)>| claim.as_ref().and_then(|(path, text)| gather.time(path, text));
-    let (started, finished) = (time(&provenance.started), time(&provenance.finished));
-    gather.happened(finished.or(started));
 }
 
 /// The repository of the workflow finds the entry even if no dependency names it.

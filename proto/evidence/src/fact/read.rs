@@ -1,10 +1,11 @@
 //! From a statement to its facts: what every statement gives, then what its predicate says.
 
 use super::gather::Gather;
-use super::{Facts, Field, Problem, Term, custody, inventory, provenance, run};
+use super::{Facts, Field, Problem, Term, custody, inventory, provenance, run, vulnerability};
 use crate::predicate::{
     Approval, CustodyPredicate as _, Deployment, Distribution, Exception, Expected, Promotion, Publication,
-    Review, Run, Snapshot, Source, Tag, slsa_v1, slsa_v02,
+    Review, Run, Snapshot, Source, Tag, judgement, link, openvex, release, report, slsa_v1, slsa_v02,
+    source_provenance, vulns,
 };
 use crate::sbom;
 use crate::statement::Statement;
@@ -44,10 +45,19 @@ macro_rules! reader {
     };
 }
 
+/// The same where what was decoded may still not be read.
+macro_rules! checked_reader {
+    ($decode:expr, $gather:path) => {
+        |statement, bytes, gather| $gather(statement, &$decode(bytes)?, gather)
+    };
+}
+
 fn reader_of(predicate_type: &str) -> Option<Reader> {
+    reader_of_ours(predicate_type).or_else(|| reader_of_others(predicate_type))
+}
+
+fn reader_of_ours(predicate_type: &str) -> Option<Reader> {
     Some(match predicate_type {
-        slsa_v1::TYPE => reader!(slsa_v1::decode, provenance::read),
-        slsa_v02::TYPE => reader!(slsa_v02::decode, provenance::read),
         Approval::TYPE => reader!(Approval::decode, custody::approval),
         Deployment::TYPE => reader!(Deployment::decode, custody::deployment),
         Distribution::TYPE => reader!(Distribution::decode, custody::distribution),
@@ -60,6 +70,36 @@ fn reader_of(predicate_type: &str) -> Option<Reader> {
         Snapshot::TYPE => reader!(Snapshot::decode, custody::snapshot),
         Source::TYPE => reader!(Source::decode, custody::source),
         Tag::TYPE => reader!(Tag::decode, custody::tag),
+        _ => return None,
+    })
+}
+
+fn reader_of_others(predicate_type: &str) -> Option<Reader> {
+    let is = |types: &[&str]| types.contains(&predicate_type);
+    Some(match predicate_type {
+        slsa_v1::TYPE => reader!(slsa_v1::decode, provenance::read),
+        slsa_v02::TYPE => reader!(slsa_v02::decode, provenance::read),
+        source_provenance::SOURCE_TYPE => {
+            reader!(source_provenance::decode_source, super::source_provenance::read)
+        }
+        source_provenance::TAG_TYPE => {
+            reader!(source_provenance::decode_tag, super::source_provenance::read)
+        }
+        judgement::VSA_TYPE => reader!(judgement::decode_vsa, super::judgement::read),
+        report::TEST_RESULT_TYPE => reader!(report::decode_test_result, super::report::read),
+        report::REFERENCE_TYPE => reader!(report::decode_reference, super::report::read),
+        release::NPM_PUBLISH_TYPE => checked_reader!(release::decode_npm, super::release::read),
+        _ if is(&judgement::SVR_TYPES) => reader!(judgement::decode_svr, super::judgement::read),
+        _ if is(&link::TYPES) => reader!(link::decode, provenance::read),
+        _ if is(&release::RELEASE_TYPES) => checked_reader!(release::decode, super::release::read),
+        _ if is(&report::COSIGN_TYPES) => reader!(report::decode_cosign, super::report::read),
+        _ if is(&report::RUNTIME_TRACE_TYPES) => {
+            reader!(report::decode_runtime_trace, super::report::read)
+        }
+        _ if is(&report::SCAI_TYPES) => reader!(report::decode_scai, super::report::read),
+        _ if is(&vulns::TYPES) => checked_reader!(vulns::decode, vulnerability::scan),
+        _ if is(&vulns::COSIGN_TYPES) => checked_reader!(vulns::decode_cosign, vulnerability::scan),
+        other if openvex::is_type(other) => reader!(openvex::decode, vulnerability::vex),
         other if sbom::is_type(other) => inventory::read,
         _ => return None,
     })

@@ -2,7 +2,7 @@
 
 use super::word::words;
 use super::{EdgeKind, NodeKind};
-use crate::sbom;
+use crate::{predicate, sbom};
 
 words! {
     /// A stage of a chain of custody, in the order in which people read them.
@@ -23,7 +23,7 @@ words! {
         Promotion = "promotion",
         /// Where it runs or ran.
         Deployment = "deployment",
-        /// Evidence that is no stage: other digests, names, recipients. No chain lacks it.
+        /// Evidence that is no stage: other digests, names, recipients, reports that are no scan. No chain lacks it.
         Other = "other",
     }
 }
@@ -43,6 +43,7 @@ impl Stage {
             | EdgeKind::Resolved => Self::Build,
             EdgeKind::Contains | EdgeKind::FetchedFrom | EdgeKind::HasBytes => Self::Sbom,
             EdgeKind::DescribedBy if sbom::is_type(predicate_type) => Self::Sbom,
+            EdgeKind::DescribedBy if !predicate::is_scan(predicate_type) => Self::Other,
             EdgeKind::AffectedBy | EdgeKind::DescribedBy | EdgeKind::NotAffectedBy | EdgeKind::Tested => {
                 Self::Scan
             }
@@ -128,6 +129,23 @@ mod tests {
         assert_eq!(all, Stage::ALL.map(Stage::as_str)[..8]);
         for kind in EdgeKind::ALL.into_iter().filter(|kind| !is_evidence(*kind)) {
             assert_eq!(missing(NodeKind::Run, &[(kind, SBOM)]), all, "{kind}");
+        }
+    }
+
+    /// A trace with the trace of its build would seem to be scanned.
+    #[test]
+    fn a_report_that_is_no_scan_is_no_evidence_of_one() {
+        for no_scan in [
+            "https://in-toto.io/attestation/runtime-trace/v0.2",
+            "https://in-toto.io/attestation/test-result/v0.1",
+            "https://in-toto.io/attestation/reference/v0.1",
+            "https://cosign.sigstore.dev/attestation/v1",
+        ] {
+            assert_eq!(Stage::of(EdgeKind::DescribedBy, no_scan), Stage::Other, "{no_scan}");
+        }
+        for scan in [SCAN, "https://cosign.sigstore.dev/attestation/vuln/v1", "https://openvex.dev/ns/v0.2.0"]
+        {
+            assert_eq!(Stage::of(EdgeKind::DescribedBy, scan), Stage::Scan, "{scan}");
         }
     }
 

@@ -1,10 +1,9 @@
 //! `urn:custody:exception:v1`: a rule does not hold for a subject for a while.
 
 use custody_log::Timestamp;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use super::{CustodyPredicate, Name, UsableDigest, rfc3339};
+use super::{CustodyPredicate, Name, UsableDigest, rfc3339, text};
 
 /// A rule of a policy does not hold for a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +17,7 @@ pub struct Exception {
     /// Who answers for it.
     pub owner: Name,
     /// Why: any text that says something.
-    #[serde(deserialize_with = "said")]
+    #[serde(deserialize_with = "text::filled")]
     pub reason: String,
     /// When it was given.
     #[serde(with = "rfc3339")]
@@ -30,9 +29,4 @@ pub struct Exception {
 
 impl CustodyPredicate for Exception {
     const TYPE: &'static str = "urn:custody:exception:v1";
-}
-
-fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let reason = String::deserialize(deserializer)?;
-    if reason.trim().is_empty() { Err(D::Error::custom("expected a reason, found none")) } else { Ok(reason) }
 }

@@ -9,7 +9,7 @@ use crate::object::Object;
 /// The most elements of a list in our predicates: as many as a statement has subjects.
 pub const LIST_MAX: usize = crate::statement::SUBJECTS_MAX;
 
-/// A list of at most `MAX` elements; null is an empty one.
+/// A list of at most `MAX` elements; absent and null are an empty one.
 #[derive(Debug)]
 pub(super) struct Limited<T, const MAX: usize>(pub(super) Vec<T>);
 
@@ -21,18 +21,25 @@ impl<T, const MAX: usize> Default for Limited<T, MAX> {
 
 impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Limited<T, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let list = Option::<Capped<T, MAX>>::deserialize(deserializer)?.unwrap_or_default();
-        if list.total > MAX {
-            return Err(D::Error::custom(format_args!(
-                "expected at most {MAX} elements, found {}",
-                list.total
-            )));
-        }
-        Ok(Self(list.items))
+        limited(Option::<Capped<T, MAX>>::deserialize(deserializer)?.unwrap_or_default())
     }
 }
 
-/// For `#[serde(deserialize_with)]`: a list that may be empty, absent or null.
+fn limited<T, E: serde::de::Error, const MAX: usize>(list: Capped<T, MAX>) -> Result<Limited<T, MAX>, E> {
+    if list.total > MAX {
+        return Err(E::custom(format_args!("expected at most {MAX} elements, found {}", list.total)));
+    }
+    Ok(Limited(list.items))
+}
+
+/// For `#[serde(deserialize_with)]`: a list that may be empty, but not absent or null.
+pub(super) fn required<'de, T: Deserialize<'de>, D: Deserializer<'de>, const MAX: usize>(
+    deserializer: D,
+) -> Result<Limited<T, MAX>, D::Error> {
+    limited(Capped::deserialize(deserializer)?)
+}
+
+/// A list that may be empty, absent or null.
 pub(super) fn bounded<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -51,8 +58,7 @@ pub(super) fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 pub(super) fn present_objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
-    let list = Option::<Limited<Object<T>, LIST_MAX>>::deserialize(deserializer)?;
-    let list = list.ok_or_else(|| D::Error::custom("expected a list, found null"))?;
+    let list = required::<Object<T>, D, LIST_MAX>(deserializer)?;
     Ok(list.0.into_iter().map(|Object(element)| element).collect())
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use super::SUBJECT_DIGESTS_MAX;
+use super::source_refs::SourceRefs;
 use crate::capped::CappedMap;
 use crate::digest_set::{Digest, DigestError};
 use crate::repository::GitUri;
@@ -15,6 +16,7 @@ pub struct Descriptor {
     name: Option<String>,
     uri: Option<String>,
     digests: BTreeSet<Digest>,
+    source_refs: Vec<String>,
 }
 
 /// What a statement is about.
@@ -29,6 +31,8 @@ pub(crate) struct RawDescriptor {
     uri: Option<String>,
     #[serde(default)]
     digest: Option<CappedMap<SUBJECT_DIGESTS_MAX>>,
+    #[serde(default)]
+    annotations: SourceRefs,
 }
 
 impl Descriptor {
@@ -48,6 +52,13 @@ impl Descriptor {
     #[must_use]
     pub fn digests(&self) -> &BTreeSet<Digest> {
         &self.digests
+    }
+
+    /// Returns the branches and tags that a source's verification summary says the commit was on: the annotation
+    /// `sourceRefs` (SLSA 1.2, "Source: Verification summary"), as written.
+    #[must_use]
+    pub fn source_refs(&self) -> &[String] {
+        &self.source_refs
     }
 
     /// Returns the digests that carry evidence. A sha1 beside a git URI is the git commit of that value: so wrote
@@ -74,6 +85,10 @@ impl Descriptor {
 }
 
 impl RawDescriptor {
+    pub(crate) fn named(name: String, digest: CappedMap<SUBJECT_DIGESTS_MAX>) -> Self {
+        Self { name: Some(name), digest: Some(digest), ..Self::default() }
+    }
+
     pub(crate) fn digests_len(&self) -> usize {
         self.digest.as_ref().map_or(0, |digests| digests.total)
     }
@@ -88,7 +103,7 @@ impl RawDescriptor {
             .collect::<Result<_, _>>()?;
         let name = self.name.filter(|name| !name.is_empty() && name != "_");
         let uri = self.uri.filter(|uri| !uri.is_empty());
-        Ok(Descriptor { name, uri, digests })
+        Ok(Descriptor { name, uri, digests, source_refs: self.annotations.0 })
     }
 
     /// Keeps what can be kept, and gives the digests that cannot to `dropped`.

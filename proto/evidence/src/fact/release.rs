@@ -1,0 +1,43 @@
+//! Facts of a release: which bytes a version of a package has.
+
+use std::collections::BTreeSet;
+
+use super::gather::Gather;
+use super::{EdgeKind, Field, Node, NodeKind, Problem, Term};
+use crate::predicate::Release;
+use crate::purl::Purl;
+use crate::statement::Statement;
+
+/// in-toto names the version of all subjects, npm that of each in the subject's name.
+pub(super) fn read(statement: &Statement<'_>, release: &Release, gather: &mut Gather) -> Result<(), Problem> {
+    match &release.purl {
+        Some(text) => {
+            let component = version(text)?;
+            let subjects = gather.subjects(statement, None);
+            gather.term_all(component.terms());
+            gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &subjects);
+        }
+        None => {
+            for subject in statement.subjects() {
+                let component = version(subject.name().unwrap_or_default())?;
+                let bytes = gather.nodes(subject, None);
+                gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &bytes);
+            }
+        }
+    }
+    if let Some(registry) = &release.registry
+        && Node::named(NodeKind::Ref, registry).is_some()
+    {
+        gather.term(Term::of(Field::Ref, registry.trim().to_owned()));
+    }
+    Ok(())
+}
+
+/// A package without a version has no bytes.
+fn version(text: &str) -> Result<Node, Problem> {
+    let purl: Purl = text.parse()?;
+    match purl.version() {
+        Some(_) => Ok(Node::component(&purl)),
+        None => Err(Problem::NoVersion { found: text.chars().take(80).collect() }),
+    }
+}

@@ -1,0 +1,239 @@
+//! What scans and VEX say, and how none of it can be made to look clean.
+
+use super::*;
+use crate::predicate::openvex::{PARTS_MAX, VEX_MAX};
+
+const VULNS: &str = "https://in-toto.io/attestation/vulns/v0.2";
+const VEX: &str = "https://openvex.dev/ns/v0.2.0";
+const APP: &str = "artifact sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+const LIB: &str = "pkg:npm/axios@1.14.1";
+
+fn scan(result: &Value) -> Value {
+    json!({
+        "scanner": {"uri": "pkg:github/aquasecurity/trivy@0.72", "version": "0.72", "db": {"uri": "d", "version": "2", "lastUpdate": "2026-11-20T06:00:00Z"}, "result": result},
+        "metadata": {"scanStartedOn": "2026-11-20T11:10:00Z", "scanFinishedOn": "2026-11-20T11:11:00Z"},
+        "invocation": {"uri": "https://ci.example/7/", "event_id": "7", "builder.id": "x"},
+    })
+}
+
+fn vex(statements: &Value) -> Value {
+    json!({"@context": VEX, "@id": "https://x.example/vex", "author": "Alice", "timestamp": "2026-11-20T12:00:00Z", "version": 1, "statements": statements})
+}
+
+/// Edges without those to the document itself.
+fn about(facts: &Facts) -> Vec<String> {
+    let edges = facts.edges.iter().filter(|edge| edge.kind != EdgeKind::DescribedBy);
+    edges.map(ToString::to_string).collect()
+}
+
+fn unreadable(predicate_type: &str, predicate: &Value, place: &str) {
+    let facts = facts(predicate_type, &app(), predicate);
+    assert!(!facts.interpreted, "{predicate}");
+    assert!(about(&facts).is_empty(), "{predicate}");
+    assert!(facts.warnings.iter().any(|w| w.to_string().contains(place)), "{place}: {:?}", facts.warnings);
+}
+
+#[test]
+fn a_scan_gives_an_edge_for_each_finding() {
+    let result = json!([{"id": "CVE-2026-1", "severity": [{"method": "nvd", "score": "medium"}]}, {"vulnerability": {"id": "GHSA-a"}}]);
+    for scan_type in
+        ["https://in-toto.io/attestation/vulns/v0.1", "https://in-toto.io/attestation/vulns", VULNS]
+    {
+        let facts = facts(scan_type, &app(), &scan(&result));
+        let document = Digest::sha256_of(scan(&result).to_string().as_bytes());
+        assert_eq!(
+            edges(&facts),
+            [
+                format!("{APP} affected-by vulnerability CVE-2026-1"),
+                format!("{APP} affected-by vulnerability GHSA-a"),
+                format!("{APP} described-by document {document}"),
+            ]
+        );
+        assert!(facts.interpreted && facts.warnings.is_empty(), "{:?}", facts.warnings);
+        assert_eq!(facts.happened.unwrap().to_string(), "2026-11-20T11:11:00.000000Z");
+        assert_eq!(facts.times.len(), 3, "start, end and database");
+        for term in [
+            Term::parse(Field::Run, "https://ci.example/7"),
+            Term::parse(Field::Identity, "pkg:github/aquasecurity/trivy@0.72"),
+            Term::parse(Field::Vulnerability, "GHSA-a"),
+        ] {
+            assert!(facts.terms().contains(&term.unwrap()));
+        }
+    }
+    for clean in [json!([]), json!(null)] {
+        let facts = facts(VULNS, &app(), &scan(&clean));
+        assert!(facts.interpreted && facts.warnings.is_empty() && about(&facts).is_empty());
+    }
+}
+
+#[test]
+fn a_finding_that_cannot_be_read_makes_no_clean_scan() {
+    for (result, place) in [
+        (json!([{"id": "CVE-1"}, {"id": ""}]), "finding with an id"),
+        (json!([{"id": "CVE-1"}, {"severity": []}]), "finding with an id"),
+        (json!([{"id": "CVE-1"}, {"vulnerability": {}}]), "finding with an id"),
+        (json!([{"id": 7}]), "id"),
+        (json!(["CVE-1"]), "result"),
+        (json!([["CVE-1"]]), "result"),
+        (json!({"Results": []}), "result"),
+        (json!("none"), "result"),
+    ] {
+        unreadable(VULNS, &scan(&result), place);
+    }
+    unreadable(VULNS, &json!({"metadata": {}}), "scanner");
+    unreadable(VULNS, &json!({"scanner": []}), "scanner");
+    let many: Value = vec![json!({"id": "x"}); 50_001].into();
+    unreadable(VULNS, &scan(&many), "at most 50000");
+}
+
+#[test]
+fn a_report_inside_cosigns_scan_is_said_not_to_be_read() {
+    for cosign in
+        ["https://cosign.sigstore.dev/attestation/vuln/v1", "cosign.sigstore.dev/attestation/vuln/v1"]
+    {
+        let found = facts(cosign, &app(), &scan(&json!([{"id": "CVE-2026-1"}])));
+        assert_eq!(about(&found), [format!("{APP} affected-by vulnerability CVE-2026-1")]);
+        assert!(found.interpreted);
+        for own in [json!({"Results": [{"Vulnerabilities": []}]}), json!(null), json!([{"x": 1}]), json!("x")]
+        {
+            let facts = facts(cosign, &app(), &scan(&own));
+            assert!(!facts.interpreted && about(&facts).is_empty());
+            assert!(
+                facts
+                    .warnings
+                    .contains(&Warning { path: "predicate".to_owned(), problem: Problem::ScannerReport })
+            );
+            assert_eq!(facts.edges.len(), 1, "it is found by its own digest");
+            assert_eq!(facts.times.len(), 3, "and its times are checked");
+        }
+        unreadable(cosign, &json!({"scanner": 1}), "scanner");
+    }
+}
+
+#[test]
+fn vex_is_about_its_products_or_else_the_subjects() {
+    let statement = |status: &str, products: Value| {
+        let mut statement =
+            json!({"vulnerability": {"name": "CVE-2026-1", "aliases": ["GHSA-a"]}, "status": status});
+        if !products.is_null() {
+            statement["products"] = products;
+        }
+        vex(&json!([statement]))
+    };
+    let both = |of: &str, edge: &str| {
+        vec![format!("{of} {edge} vulnerability CVE-2026-1"), format!("{of} {edge} vulnerability GHSA-a")]
+    };
+    for (status, products, expected) in [
+        ("affected", json!(null), both(APP, "affected-by")),
+        ("affected", json!([]), both(APP, "affected-by")),
+        ("not_affected", json!(null), both(APP, "not-affected-by")),
+        ("fixed", json!(null), both(APP, "not-affected-by")),
+        ("under_investigation", json!(null), vec![]),
+        ("affected", json!([LIB]), both(&format!("component {LIB}"), "affected-by")),
+        (
+            "affected",
+            json!([{"@id": "https://x", "identifiers": {"purl": LIB}}]),
+            both(&format!("component {LIB}"), "affected-by"),
+        ),
+        ("affected", json!([{"@id": "app.tar.gz"}]), both(APP, "affected-by")),
+        ("affected", json!([{"hashes": {"sha-256": HEX}}]), both(APP, "affected-by")),
+    ] {
+        let facts = facts(VEX, &app(), &statement(status, products.clone()));
+        assert_eq!(about(&facts), expected, "{status} {products}");
+        assert!(facts.interpreted && facts.warnings.is_empty(), "{products}: {:?}", facts.warnings);
+        assert!(facts.terms().contains(&Term::parse(Field::Vulnerability, "CVE-2026-1").unwrap()));
+        assert!(facts.terms().contains(&Term::parse(Field::Identity, "Alice").unwrap()));
+    }
+    let image = format!("pkg:oci/api@sha256%3A{HEX}");
+    let facts = facts(VEX, &app(), &statement("affected", json!([image])));
+    assert_eq!(about(&facts).len(), 4, "the image and its bytes: {:?}", facts.edges);
+}
+
+#[test]
+fn a_product_that_is_no_subject_gets_no_evidence() {
+    let other = "d".repeat(64);
+    for product in
+        [json!("nginx"), json!({"hashes": {"sha-256": other}}), json!({}), json!({"@id": "app.tar"})]
+    {
+        let statements = json!([{"vulnerability": "CVE-1", "status": "not_affected", "products": [product]}]);
+        let facts = facts(VEX, &app(), &vex(&statements));
+        assert!(about(&facts).is_empty(), "{product}: {:?}", facts.edges);
+        assert_eq!(facts.warnings[0].path, "predicate.statements[0].products[0]");
+        assert!(facts.interpreted);
+    }
+}
+
+#[test]
+fn parts_of_a_product_are_found_and_not_judged() {
+    let nested = json!([{"vulnerability": {"name": "CVE-1"}, "status": "not_affected", "products": [{"@id": LIB, "subcomponents": [{"@id": "pkg:npm/inner@1"}]}]}]);
+    let beside = json!([{"vulnerability": "CVE-1", "status": "not_affected", "products": [LIB], "subcomponents": ["pkg:npm/inner@1"]}]);
+    for statements in [nested, beside] {
+        let facts = facts("https://openvex.dev/ns", &app(), &vex(&statements));
+        assert_eq!(about(&facts), [format!("component {LIB} not-affected-by vulnerability CVE-1")]);
+        assert!(facts.terms().contains(&Term::parse(Field::Component, "pkg:npm/inner").unwrap()));
+    }
+}
+
+#[test]
+fn the_newest_statement_about_a_product_holds() {
+    let said = |status: &str, time: Option<&str>| json!({"vulnerability": "CVE-1", "status": status, "products": [LIB], "timestamp": time});
+    let (early, late) = (Some("2026-11-01T00:00:00Z"), Some("2026-11-30T00:00:00Z"));
+    for (statements, holds) in [
+        (json!([said("not_affected", early), said("affected", late)]), Some("affected-by")),
+        (json!([said("affected", late), said("not_affected", early)]), Some("affected-by")),
+        // Without a time of its own, a statement has that of the document, 20 November.
+        (json!([said("affected", None), said("not_affected", early)]), Some("affected-by")),
+        (json!([said("affected", None), said("fixed", late)]), Some("not-affected-by")),
+        (json!([said("affected", late), said("fixed", late)]), Some("not-affected-by")),
+        (json!([said("not_affected", early), said("under_investigation", late)]), None),
+    ] {
+        let facts = facts(VEX, &app(), &vex(&statements));
+        let expected: Vec<String> =
+            holds.iter().map(|edge| format!("component {LIB} {edge} vulnerability CVE-1")).collect();
+        assert_eq!(about(&facts), expected, "{statements}");
+    }
+}
+
+#[test]
+fn a_vex_statement_that_cannot_be_read_makes_the_document_unreadable() {
+    let good = json!({"vulnerability": {"name": "CVE-1"}, "status": "not_affected"});
+    for (name, value, place) in [
+        ("vulnerability", json!(null), "text or an object"),
+        ("vulnerability", json!(""), "vulnerability with a name"),
+        ("vulnerability", json!({}), "vulnerability with a name"),
+        ("vulnerability", json!(["CVE-1"]), "text or an object"),
+        ("status", json!(null), "status"),
+        ("status", json!("NOT_AFFECTED"), "status"),
+        ("status", json!("safe"), "status"),
+        ("timestamp", json!("soon"), "expected a time"),
+        ("products", json!({}), "products"),
+        ("products", json!([7]), "products"),
+    ] {
+        let mut bad = good.clone();
+        bad[name] = value;
+        let facts = facts(VEX, &app(), &vex(&json!([good, bad])));
+        assert!(!facts.interpreted && facts.edges.is_empty(), "{bad}");
+        let said = facts.warnings[0].to_string();
+        assert!(said.contains(place) && said.contains("line 1"), "{bad}: {said}");
+    }
+    for (name, value) in [("author", json!("")), ("statements", json!(null)), ("statements", json!({}))] {
+        let mut document = vex(&json!([good]));
+        document[name] = value;
+        unreadable(VEX, &document, "line 1");
+    }
+    assert!(facts("https://openvex.dev/nsx", &app(), &vex(&json!([good]))).edges.is_empty());
+}
+
+#[test]
+fn what_a_vex_document_holds_is_bounded() {
+    let one = |products: usize| json!({"vulnerability": "CVE-1", "status": "affected", "products": vec![LIB; products]});
+    let facts = |statements: Vec<Value>| facts(VEX, &app(), &vex(&statements.into()));
+    let most = VEX_MAX / 1000;
+    assert!(facts(vec![one(998); most]).interpreted);
+    assert!(!facts(vec![one(999); most]).interpreted);
+    assert!(facts(vec![one(1024)]).interpreted);
+    assert!(!facts(vec![one(1025)]).interpreted);
+    let parts = |parts: usize| json!({"vulnerability": "CVE-1", "status": "affected", "products": [{"@id": LIB, "subcomponents": vec!["x"; parts]}]});
+    assert!(facts(vec![parts(PARTS_MAX)]).interpreted);
+    assert!(!facts(vec![parts(PARTS_MAX + 1)]).interpreted);
+}

@@ -1,0 +1,153 @@
+//! What a scanner found: in-toto's vulns v0.1 and v0.2 (in-toto/attestation `spec/predicates/vulns.md`,
+//! `vulns_02.md`), and the type of cosign they come from (sigstore/cosign `specs/COSIGN_VULN_ATTESTATION_SPEC.md`).
+//!
+//! A finding that is passed over makes a scan look clean, so a finding without an id makes the whole unreadable. cosign
+//! holds the scanner's own report, of any shape.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::list::Limited;
+use super::slsa::time;
+use crate::json::{self, JsonError};
+use crate::object::{self, Object};
+
+/// The types of in-toto.
+pub const TYPES: [&str; 3] = [
+    "https://in-toto.io/attestation/vulns",
+    "https://in-toto.io/attestation/vulns/v0.1",
+    "https://in-toto.io/attestation/vulns/v0.2",
+];
+/// The types of cosign; its first versions left the scheme out.
+pub const COSIGN_TYPES: [&str; 2] =
+    ["https://cosign.sigstore.dev/attestation/vuln/v1", "cosign.sigstore.dev/attestation/vuln/v1"];
+
+/// The most findings: images of whole operating systems have some thousand.
+pub const FINDINGS_MAX: usize = 50_000;
+
+/// What a scanner found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vulns {
+    /// The scanner, as a URI.
+    pub scanner: Option<String>,
+    /// The run that scanned.
+    pub run: Option<String>,
+    /// The ids of what was found; none if the report has a shape of its own.
+    pub found: Option<Vec<String>>,
+    /// When the database of the scanner was updated, with the path of the member.
+    pub database: Option<(String, String)>,
+    /// When the scan started.
+    pub started: Option<(String, String)>,
+    /// When it ended.
+    pub finished: Option<(String, String)>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "R: Deserialize<'de>")]
+struct Predicate<R> {
+    #[serde(deserialize_with = "object::optional", default)]
+    invocation: Option<Invocation>,
+    scanner: Object<Scanner<R>>,
+    #[serde(deserialize_with = "object::optional", default)]
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct Invocation {
+    #[serde(default)]
+    uri: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(bound = "R: Deserialize<'de>")]
+struct Scanner<R> {
+    #[serde(default)]
+    uri: Option<String>,
+    #[serde(deserialize_with = "object::optional", default)]
+    db: Option<Database>,
+    #[serde(default = "none")]
+    result: Option<R>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Database {
+    #[serde(default)]
+    last_update: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    #[serde(default)]
+    scan_started_on: Option<String>,
+    #[serde(default)]
+    scan_finished_on: Option<String>,
+}
+
+type Found = Limited<Object<Finding>, FINDINGS_MAX>;
+
+#[derive(Deserialize)]
+#[serde(try_from = "RawFinding")]
+struct Finding(String);
+
+/// The text of v0.1 puts the id into a member `vulnerability`, its example does not.
+#[derive(Deserialize)]
+struct RawFinding {
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(deserialize_with = "object::optional", default)]
+    vulnerability: Option<Identified>,
+}
+
+#[derive(Deserialize)]
+struct Identified {
+    #[serde(default)]
+    id: Option<String>,
+}
+
+impl TryFrom<RawFinding> for Finding {
+    type Error = &'static str;
+
+    fn try_from(raw: RawFinding) -> Result<Self, Self::Error> {
+        let id = raw.id.or_else(|| raw.vulnerability?.id).filter(|id| !id.trim().is_empty());
+        id.map(Self).ok_or("expected a finding with an id")
+    }
+}
+
+/// Reads the exact bytes of in-toto's predicate. A result that is absent is an empty one, as in-toto has it.
+pub fn decode(bytes: &[u8]) -> Result<Vulns, JsonError> {
+    let Object(predicate): Object<Predicate<Found>> = json::from_slice(bytes)?;
+    Ok(vulns(predicate, |found| Some(ids(found.unwrap_or_default()))))
+}
+
+/// Reads the exact bytes of cosign's predicate.
+pub fn decode_cosign(bytes: &[u8]) -> Result<Vulns, JsonError> {
+    let Object(predicate): Object<Predicate<Box<RawValue>>> = json::from_slice(bytes)?;
+    Ok(vulns(predicate, |raw| {
+        let raw = raw.filter(|raw| raw.get().starts_with('['))?;
+        serde_json::from_str(raw.get()).ok().map(ids)
+    }))
+}
+
+fn ids(found: Found) -> Vec<String> {
+    found.0.into_iter().map(|Object(Finding(id))| id).collect()
+}
+
+fn vulns<R>(predicate: Predicate<R>, found: impl FnOnce(Option<R>) -> Option<Vec<String>>) -> Vulns {
+    let Object(scanner) = predicate.scanner;
+    let metadata = predicate.metadata.unwrap_or_default();
+    let update = scanner.db.and_then(|db| db.last_update);
+    Vulns {
+        scanner: scanner.uri.filter(|uri| !uri.is_empty()),
+        run: predicate.invocation.and_then(|invocation| invocation.uri).filter(|uri| uri.contains("://")),
+        found: found(scanner.result),
+        database: time("predicate.scanner.db.lastUpdate", update),
+        started: time("predicate.metadata.scanStartedOn", metadata.scan_started_on),
+        finished: time("predicate.metadata.scanFinishedOn", metadata.scan_finished_on),
+    }
+}
+
+const fn none<R>() -> Option<R> {
+    None
+}
