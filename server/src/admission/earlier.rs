@@ -1,7 +1,7 @@
 //! What the log has of an envelope already.
 //!
 //! The threads that admit look at the whole index. The sequencer, of which there is one, looks only at what came since:
-//! that is in memory, and cheap. Entries are never taken out, so what was found then is found again.
+//! few entries, and usually those in memory. Entries are never taken out, so what was found then is found again.
 
 use std::sync::Arc;
 

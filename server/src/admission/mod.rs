@@ -4,9 +4,9 @@
 
 mod earlier;
 mod pace;
+mod share;
 mod spool;
 
-use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
 use custody_evidence::dsse::Envelope;
 use custody_evidence::trust::is_trust_document;
 use custody_log::{EnvelopeDigest, LeafIndex, Timestamp};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
 use crate::clock::Clock;
@@ -24,6 +24,7 @@ use crate::sequencer::{Answered, RecordError, Recorded, Submission};
 
 pub use earlier::Earlier;
 pub use pace::{Behind, FACTS_LAG_MAX};
+pub use share::Share;
 pub use spool::{Spool, SpoolError, Upload};
 
 /// How long an envelope waits until it is checked: 5 s.
@@ -48,7 +49,15 @@ pub struct Recording {
     places: Arc<Semaphore>,
     /// The same for large ones, which take long: one has a place of its own, and holds up no small one.
     large_place: Arc<Semaphore>,
+    /// What the caller may have of the places, where it is not all.
+    share: Option<Share>,
     pace: Pace,
+}
+
+/// A place of an envelope that is checked.
+struct Place {
+    _own: Option<OwnedSemaphorePermit>,
+    _all: OwnedSemaphorePermit,
 }
 
 /// What a look at an envelope found.
@@ -63,11 +72,16 @@ impl Recording {
     /// Opens the door to a sequencer's queue; without one it leads to what is recorded already, and no further.
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, queue: Option<mpsc::Sender<Submission>>, clock: Arc<dyn Clock>) -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let places = Arc::new(Semaphore::new(processors.saturating_mul(CHECKED_AT_ONCE)));
+        let places = Arc::new(Semaphore::new(share::places()));
         let large_place = Arc::new(Semaphore::new(1));
         let pace = Pace::new(Arc::clone(&ledger), FACTS_LAG_MAX);
-        Self { ledger, queue, clock, places, large_place, pace }
+        Self { ledger, queue, clock, places, large_place, share: None, pace }
+    }
+
+    /// Returns the door for a caller who has no more than a share of the places.
+    #[must_use]
+    pub fn of(&self, share: &Share) -> Self {
+        Self { share: Some(share.clone()), ..self.clone() }
     }
 
     /// Returns where exactly these bytes are in the log, if they are and nothing could come of checking them again.
@@ -91,10 +105,8 @@ impl Recording {
 
     /// Admits an envelope and waits until it is committed, or found to add nothing.
     pub async fn record(&self, bytes: Vec<u8>) -> Result<Answered, RecordError> {
-        let large = bytes.len() > SMALL_MAX;
-        let places = Arc::clone(if large { &self.large_place } else { &self.places });
-        let place = tokio::time::timeout(PATIENCE, places.acquire_owned()).await;
-        let Ok(Ok(place)) = place else { return Err(RecordError::Busy) };
+        let place = tokio::time::timeout(PATIENCE, self.place(bytes.len() > SMALL_MAX)).await;
+        let Ok(Some(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let this = self.clone();
         let looked = tokio::task::spawn_blocking(move || {
@@ -118,6 +130,16 @@ impl Recording {
     /// send without asking first.
     pub async fn wait_for_room(&self) {
         self.pace.wait().await;
+    }
+
+    /// Waits for a place to be checked. First comes that of the caller: who sends too much waits for himself.
+    async fn place(&self, large: bool) -> Option<Place> {
+        let own = match &self.share {
+            Some(share) if !large => Some(share.take().await?),
+            _ => None,
+        };
+        let all = Arc::clone(if large { &self.large_place } else { &self.places });
+        Some(Place { _own: own, _all: all.acquire_owned().await.ok()? })
     }
 
     fn look(&self, bytes: Vec<u8>) -> Result<Looked, RecordError> {

@@ -24,7 +24,7 @@ pub(super) struct Held {
     /// The part of its connection's share that the largest answer takes. Taken before the place: a connection that stands
     /// still waits for itself where nobody waits for it.
     pub(super) room: OwnedSemaphorePermit,
-    /// The place in its service. None for a stream of requests, which has given it back with its last byte.
+    /// The place in its service. None for a stream of requests: that has one among all streams, as long as it is read.
     pub(super) place: Option<Place>,
 }
 

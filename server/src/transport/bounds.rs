@@ -9,10 +9,11 @@
 //! answer   -> counted until it is taken, a share for each connection and for each service; then the place is free
 //! ```
 //!
-//! What a connection has too little of, it waits for before it has anything that others wait for. But nothing waits
-//! unread: it would fill the connection's window, and hold up what is read. So a stream of requests takes a place of its
-//! connection at once or is refused, and one among all when its header is here ([`super::opening`]). A stream of answers
-//! takes no place, since its messages are counted before they are made ([`super::messages`]).
+//! What a connection has too little of, it waits for before it has a place that others wait for. A request that waits is
+//! here in whole, and counted: so it waits a few seconds for room, and is refused. Nothing waits unread: it would fill the
+//! connection's window, and hold up what is read. So a stream of requests takes a place of its connection, and the room for
+//! its answer, at once or is refused, and a place among all when its header is here ([`super::opening`]). A stream of
+//! answers takes no place, since its messages are counted before they are made ([`super::messages`]).
 //!
 //! Whoever stands still for too long is cut off: [`super::arriving`] refuses the request, [`super::incoming`] ends the
 //! connection of an answer that nobody takes.
@@ -51,7 +52,8 @@ const ARRIVED_MAX: usize = 256 << 20;
 /// has not come to its end: 256 MiB. Few of them get a place for what they collect.
 const STREAMS_MAX: usize = 64;
 
-/// The most health checks that are open at once: 256, so that those who watch never have all connections.
+/// The most health checks that are open at once: 256, so that those who watch never have all connections. One connection
+/// has 4.
 const HEALTH_CALLS_MAX: usize = 256;
 
 /// What health checks hold that arrive or are worked on: 4 MiB.
@@ -133,7 +135,9 @@ impl Bounds {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
-        let call = peer.call(now("requests", &self.shared.calls)?);
+        let health = self.places.desk() == Desk::Health;
+        let own = health.then(|| now("health checks of this connection", &peer.health())).transpose()?;
+        let call = peer.call(now("requests", &self.shared.calls)?, own);
         let (request, counted, held) = self.admit(&peer, request).await?;
         let Ok(response) = inner.call(request).await;
         drop(counted);
@@ -146,7 +150,7 @@ impl Bounds {
         match (self.shape)(parts.uri.path()) {
             Shape::Messages(answer_max) => {
                 let arrived = arriving::whole(body, peer, &self.shared.arrived).await?;
-                let room = peer.room(answer_max(arrived.bytes.len())).await.ok_or_else(excluded)?;
+                let room = peer.room(answer_max(arrived.bytes.len())).await.ok_or_else(unread)?;
                 let place = self.places.take(peer).await.ok_or_else(excluded)?;
                 let request = Request::from_parts(parts, Body::new(Full::new(arrived.bytes)));
                 Ok((request, arrived.counted, Some(Held { room, place: Some(place) })))
@@ -158,7 +162,7 @@ impl Bounds {
             }
             Shape::Upload(answer_max) => {
                 let turn = now("streams of requests of this connection", &peer.streams())?;
-                let room = peer.room(answer_max).await.ok_or_else(excluded)?;
+                let room = peer.room_now(answer_max).ok_or_else(unread)?;
                 let body = Body::new(Arriving::new(body, peer.stall()));
                 let body = Opening::new(body, turn, Arc::clone(&self.shared.streams));
                 let held = Held { room, place: None };
@@ -220,6 +224,10 @@ where
             Ok(Status::from(refused).into_http())
         })
     }
+}
+
+fn unread() -> Refusal {
+    Refusal::new(Reason::Busy, "too many answers wait for this connection")
 }
 
 pub(super) fn excluded() -> Refusal {

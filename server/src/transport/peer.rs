@@ -10,9 +10,11 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
+use super::PATIENCE;
 use super::messages::StreamMemory;
 use super::patience::Patience;
 use super::places::Shares;
+use crate::admission::Share;
 
 /// What requests of one connection hold that arrive or are worked on: 128 MiB of the 256 MiB of all, so 64 of 1 MiB, or all
 /// 256 that may be open with 256 KiB each.
@@ -20,6 +22,9 @@ const ARRIVING_MAX: usize = 128 << 20;
 
 /// The most bytes of answers that wait for one connection: 32 MiB, so one that does not read leaves room for others.
 const ANSWERS_MAX: usize = 32 << 20;
+
+/// The most health checks that one connection has open: 4 of the 256 of all. Who watches keeps one for good.
+const HEALTH_MAX: usize = 4;
 
 /// The most streams of requests that one connection has open: 4 of the 64 of all.
 const STREAMS_MAX: usize = 4;
@@ -55,6 +60,8 @@ struct Shared {
     arriving: Arc<Semaphore>,
     answers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    health: Arc<Semaphore>,
+    checks: Share,
     bulk: Arc<Semaphore>,
     shares: Shares,
     memory: StreamMemory,
@@ -85,7 +92,9 @@ pub(super) struct Call {
     peer: Peer,
     number: u64,
     /// Among all calls that are open.
-    _place: OwnedSemaphorePermit,
+    _all: OwnedSemaphorePermit,
+    /// Among those of its connection.
+    _own: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a connection is cut off.
@@ -107,6 +116,8 @@ impl Peer {
             arriving: Arc::new(Semaphore::new(ARRIVING_MAX / UNIT)),
             answers: Arc::new(Semaphore::new(ANSWERS_MAX / UNIT)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
+            health: Arc::new(Semaphore::new(HEALTH_MAX)),
+            checks: Share::new(),
             bulk: Arc::new(Semaphore::new(BULK_BYTES / UNIT)),
             shares: Shares::new(),
             memory: StreamMemory::of(MEMORY_MAX),
@@ -114,15 +125,16 @@ impl Peer {
         }))
     }
 
-    /// Opens a call. Until it is answered it is our turn: the request has its own patience.
-    pub(super) fn call(&self, place: OwnedSemaphorePermit) -> Arc<Call> {
+    /// Opens a call with its place among all, and one of its connection where there are few. Until it is answered it is our
+    /// turn: the request has its own patience.
+    pub(super) fn call(&self, all: OwnedSemaphorePermit, own: Option<OwnedSemaphorePermit>) -> Arc<Call> {
         let turn = Turn { patience: Patience::new(self.0.stall), under_way: 0, ours: true };
         let number = self.with(|state| {
             state.next = state.next.wrapping_add(1);
             state.calls.insert(state.next, turn);
             state.next
         });
-        Arc::new(Call { peer: self.clone(), number, _place: place })
+        Arc::new(Call { peer: self.clone(), number, _all: all, _own: own })
     }
 
     /// The places of requests that arrive, in units.
@@ -135,15 +147,31 @@ impl Peer {
         Arc::clone(&self.0.answers)
     }
 
-    /// Waits until an answer of so many bytes may wait for the connection; none is never returned while it is there.
+    /// Waits until an answer of so many bytes may wait for the connection; none if that is not soon. Meanwhile the request
+    /// holds what all share.
     pub(super) async fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.min(ANSWERS_MAX).div_ceil(UNIT)).ok()?;
-        self.answers().acquire_many_owned(units).await.ok()
+        let room = self.answers().acquire_many_owned(answer_units(bytes));
+        tokio::time::timeout(PATIENCE, room).await.ok()?.ok()
+    }
+
+    /// Takes the room for an answer of so many bytes if it is there.
+    pub(super) fn room_now(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        self.answers().try_acquire_many_owned(answer_units(bytes)).ok()
     }
 
     /// What it may have of the places of each service.
     pub(super) fn shares(&self) -> &Shares {
         &self.0.shares
+    }
+
+    /// What its envelopes may have of the line of those that are checked.
+    pub(super) fn checks(&self) -> &Share {
+        &self.0.checks
+    }
+
+    /// The turns of health checks.
+    pub(super) fn health(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.health)
     }
 
     /// The turns of streams of requests.
@@ -241,6 +269,11 @@ impl Drop for Call {
     }
 }
 
+/// What an answer of so many bytes is counted as: at most all that its connection has.
+fn answer_units(bytes: usize) -> u32 {
+    u32::try_from(bytes.min(ANSWERS_MAX).div_ceil(UNIT)).unwrap_or(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,7 +304,7 @@ mod tests {
         let peer = Peer::new(STALL, Instant::now());
         assert_eq!((overdue(&peer, 290, false), overdue(&peer, 310, false)), (None, Some(Overdue::Idle)));
         assert_eq!((overdue(&peer, 9, true), overdue(&peer, 11, true)), (None, Some(Overdue::Idle)));
-        let call = peer.call(place());
+        let call = peer.call(place(), None);
         assert_eq!(overdue(&peer, 1_000, true), None, "a call that we work on");
         drop(call);
         assert_eq!(overdue(&peer, 9, true), None, "it was not idle before");
@@ -280,7 +313,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_not_taken_ends_the_connection() {
         let peer = Peer::new(STALL, Instant::now());
-        let call = peer.call(place());
+        let call = peer.call(place(), None);
         call.sent(100_000);
         call.ours();
         assert_eq!((overdue(&peer, 29, false), overdue(&peer, 31, false)), (None, Some(Overdue::Unread)));

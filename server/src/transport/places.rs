@@ -65,6 +65,10 @@ impl Places {
         Self { desk, all: Arc::new(Semaphore::new(desk.places())) }
     }
 
+    pub(super) const fn desk(&self) -> Desk {
+        self.desk
+    }
+
     /// Waits for a place; none is never returned while the server is there. First comes that of the connection: what it
     /// has too much of waits for itself.
     pub(super) async fn take(&self, peer: &Peer) -> Option<Place> {

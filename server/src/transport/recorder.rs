@@ -86,6 +86,11 @@ impl RecorderService {
         self.answer(answered).await
     }
 
+    /// The same service for the envelopes of one connection.
+    fn of(&self, peer: &Peer) -> Self {
+        Self { recording: self.recording.of(peer.checks()), ..self.clone() }
+    }
+
     async fn answer(&self, answered: Answered) -> Result<RecordResponse, Refusal> {
         let Answered { recorded: Recorded { index, duplicate }, written } = answered;
         // Someone else's entry may be in the index a moment before its checkpoint is signed.
@@ -171,12 +176,13 @@ impl RecorderService {
 #[tonic::async_trait]
 impl Recorder for RecorderService {
     async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
+        let this = self.of(request.extensions().get::<Peer>().ok_or_else(excluded)?);
         let request = request.into_inner();
         if request.envelope.len() > UNARY_ENVELOPE_BYTES_MAX {
             return Err(too_large(request.envelope.len(), UNARY_ENVELOPE_BYTES_MAX).into());
         }
         head(&self.ledger, request.log.as_ref()).await?;
-        Ok(Response::new(self.record_bytes(request.envelope.into()).await?))
+        Ok(Response::new(this.record_bytes(request.envelope.into()).await?))
     }
 
     async fn record_stream(
@@ -194,7 +200,7 @@ impl Recorder for RecorderService {
     ) -> Result<Response<Self::RecordBulkStream>, Status> {
         let turns = request.extensions().get::<Turns>().cloned().ok_or_else(excluded)?;
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
-        Ok(Response::new(self.bulk.serve(self.clone(), request.into_inner(), (&peer, turns))))
+        Ok(Response::new(self.bulk.serve(self.of(&peer), request.into_inner(), (&peer, turns))))
     }
 }
 

@@ -17,6 +17,7 @@ use custody_wire::v1::{
     BulkHeader, FindRequest, GetEntriesRequest, GetEnvelopeRequest, GetReceiptRequest, Log,
     RecordBulkRequest, RecordHeader, RecordRequest, RecordStreamRequest,
 };
+use tonic_health::pb::HealthCheckRequest;
 
 fn serve(ledger: &Ledger, stall_seconds: u8) -> Server {
     Server::start_with(&ledger.data(), &["--stall-timeout", &stall_seconds.to_string()])
@@ -104,6 +105,9 @@ fn connections_that_read_no_answer_hold_no_place_that_others_need() {
     server.stop();
 }
 
+/// Asks something about this log.
+type Ask = fn(&mut Peer, Option<Log>);
+
 #[test]
 fn a_connection_that_waits_for_a_size_leaves_places_to_others() {
     let ledger = Ledger::new(1);
@@ -111,7 +115,6 @@ fn a_connection_that_waits_for_a_size_leaves_places_to_others() {
     let caller = Caller::of(&server);
     let subject = format!("sha256:{}", artifact_hex("x"));
     // As many requests as a connection may have open, for a log that nobody will see.
-    type Ask = fn(&mut Peer, Option<Log>);
     let record: Ask = |peer, log| {
         let request = RecordRequest { log, envelope: b"{}".to_vec().into() };
         peer.ask("/custody.v1.Recorder/Record", &request, 0);
@@ -138,6 +141,56 @@ fn a_connection_that_waits_for_a_size_leaves_places_to_others() {
             peer.answered(Duration::ZERO) == 0
         });
         assert!(served_first, "places {service} were held");
+    }
+    server.stop();
+}
+
+#[test]
+fn a_request_whose_answer_has_no_room_on_its_connection_is_refused_soon() {
+    let ledger = Ledger::new(1);
+    let server = ledger.serve();
+    let caller = Caller::of(&server);
+    let writer = &ledger.writers[0];
+    let large = caller.record(&envelope_of_length("large", UNARY_ENVELOPE_BYTES_MAX, writer)).unwrap();
+    let mut peer = Peer::of(&server);
+    for _ in 0..40 {
+        let request = GetEnvelopeRequest { log: Peer::log(), index: large.index };
+        peer.ask("/custody.v1.Reader/GetEnvelope", &request, 0);
+    }
+    assert_eq!(peer.answered(Duration::from_secs(10)), 40, "their answers have begun");
+    std::thread::sleep(Duration::from_millis(500));
+    let header = RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20 };
+    peer.begin(
+        "/custody.v1.Recorder/RecordStream",
+        &RecordStreamRequest { part: Some(Part::Header(header)) },
+    );
+    let request = RecordRequest { log: Peer::log(), envelope: vec![b' '; 500_000].into() };
+    peer.ask("/custody.v1.Recorder/Record", &request, 0);
+    // Before the connection is cut off, since its answers are not read.
+    assert_eq!(peer.answered(Duration::from_secs(20)), 42);
+    assert!(!peer.is_cut_off());
+    drop(peer);
+    server.stop();
+}
+
+#[test]
+fn a_connection_that_watches_the_health_leaves_checks_to_others() {
+    let ledger = Ledger::new(1);
+    let server = ledger.serve();
+    let request = HealthCheckRequest { service: String::new() };
+    for (path, missing) in [("/grpc.health.v1.Health/Watch", 0), ("/grpc.health.v1.Health/Check", 1)] {
+        let mut peer = Peer::of(&server);
+        for _ in 0..256 {
+            peer.ask(path, &request, missing);
+        }
+        // 4 stay open: who watches is answered as well, who sends half a request is not yet.
+        let answered = if missing == 0 { 256 } else { 252 };
+        assert!(
+            (0..10).any(|_| peer.answered(Duration::from_secs(2)) == answered),
+            "{path}: all others are refused"
+        );
+        assert!(Caller::of(&server).health("").unwrap(), "{path}");
+        assert!(!peer.is_cut_off());
     }
     server.stop();
 }
@@ -257,14 +310,14 @@ fn a_small_envelope_now_and_then_does_not_keep_a_stream_alive() {
 #[test]
 fn a_stream_may_wait_for_its_answers_and_is_alive_while_it_sends() {
     let ledger = Ledger::new(1);
-    let server = serve(&ledger, 2);
+    let server = serve(&ledger, 10);
     let caller = Caller::of(&server);
     let mut stream = caller.bulk();
     stream.header();
     // 64 KiB buy back two seconds.
     let large = envelope_of_length("x", 64 << 10, &ledger.writers[0]);
     let started = Instant::now();
-    while started.elapsed() < Duration::from_secs(5) {
+    while started.elapsed() < Duration::from_secs(13) {
         stream.offer(std::slice::from_ref(&large), Duration::from_secs(1));
         assert!(stream.next().unwrap().is_some());
         std::thread::sleep(Duration::from_millis(500));

@@ -24,6 +24,24 @@ impl Clock for HeldClock {
     }
 }
 
+impl HeldClock {
+    /// Waits until so many stand there at once.
+    async fn until(&self, checked: usize) {
+        let reached = async {
+            while self.reading.load(Ordering::SeqCst) < checked {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_mins(1), reached).await;
+        in_time.unwrap_or_else(|_| panic!("{checked} are not checked at once"));
+    }
+
+    fn let_go(&self) {
+        *self.go.lock().unwrap() = true;
+        self.gone.notify_all();
+    }
+}
+
 #[tokio::test]
 async fn a_check_keeps_its_place_when_its_caller_leaves() {
     let log = Log::new();
@@ -39,14 +57,15 @@ async fn a_check_keeps_its_place_when_its_caller_leaves() {
                 tokio::spawn(async move { recording.record(bytes.bytes().to_vec()).await })
             })
             .collect();
+        clock.until(places).await;
+        // Those that find no place would take one now.
         tokio::time::sleep(Duration::from_millis(200)).await;
         for caller in callers {
             caller.abort();
         }
     }
     assert_eq!(clock.most.load(Ordering::SeqCst), places);
-    *clock.go.lock().unwrap() = true;
-    clock.gone.notify_all();
+    clock.let_go();
     assert_eq!(recording.record(envelope(1, &[WRITER]).bytes().to_vec()).await.unwrap(), at(1));
     drop(recording);
     running.stop().await;
@@ -72,25 +91,46 @@ async fn large_envelopes_wait_for_each_other_and_hold_up_no_small_one() {
         tokio::spawn(async move { door.record(envelope.bytes().to_vec()).await })
     };
     let places = std::thread::available_parallelism().unwrap().get() * admission::CHECKED_AT_ONCE;
-    let until = async |checked: usize| {
-        while clock.reading.load(Ordering::SeqCst) < checked {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
     let large: Vec<_> = (0..3).map(|number| sent(large(number))).collect();
-    until(1).await;
+    clock.until(1).await;
     let small: Vec<_> =
         (100..100 + u64::try_from(places).unwrap()).map(|number| sent(envelope(number, &[WRITER]))).collect();
-    tokio::time::timeout(Duration::from_mins(1), until(places + 1))
-        .await
-        .expect("all small ones are checked");
+    clock.until(places + 1).await;
     assert_eq!(clock.most.load(Ordering::SeqCst), places + 1, "and one large one beside them");
-    *clock.go.lock().unwrap() = true;
-    clock.gone.notify_all();
+    clock.let_go();
     for small in small {
         small.await.unwrap().unwrap();
     }
     assert!(large.into_iter().next().unwrap().await.unwrap().is_ok());
     drop(door);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn one_caller_has_half_of_the_line_whatever_he_sends() {
+    let log = Log::new();
+    let running = log.start();
+    let clock = Arc::new(HeldClock::default());
+    let read: Arc<dyn Clock> = Arc::<HeldClock>::clone(&clock);
+    let door = Recording::new(Arc::clone(&running.ledger), Some(running.queue.clone()), read);
+    let sent = |door: &Recording, number: u64| {
+        let (door, bytes) = (door.clone(), envelope(number, &[WRITER]).bytes().to_vec());
+        tokio::spawn(async move { door.record(bytes).await })
+    };
+    let places = std::thread::available_parallelism().unwrap().get() * admission::CHECKED_AT_ONCE;
+    let (one, other) = (door.of(&admission::Share::new()), door.of(&admission::Share::new()));
+    let many: Vec<_> = (0..u64::try_from(places).unwrap() + 5).map(|number| sent(&one, number)).collect();
+    clock.until(places / 2).await;
+    let few = sent(&other, 1_000);
+    clock.until(places / 2 + 1).await;
+    // More of the many would be checked now.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(clock.most.load(Ordering::SeqCst), places / 2 + 1);
+    clock.let_go();
+    few.await.unwrap().unwrap();
+    for caller in many {
+        caller.abort();
+    }
+    drop((door, one, other));
     running.stop().await;
 }
