@@ -10,6 +10,7 @@ use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
 
 mod admitting;
+mod earlier;
 mod faults;
 mod findable;
 mod trust;

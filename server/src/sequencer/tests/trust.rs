@@ -5,7 +5,7 @@ use base64::Engine as _;
 use super::*;
 
 /// Returns the same content in other bytes.
-fn spaced(envelope: &Envelope) -> Envelope {
+pub(super) fn spaced(envelope: &Envelope) -> Envelope {
     let mut bytes = envelope.bytes().to_vec();
     bytes.insert(1, b' ');
     Envelope::from_vec(bytes).unwrap()
