@@ -6,7 +6,7 @@ use custody_evidence::fact::READER_VERSION;
 use custody_evidence::thing::Thing;
 use custody_log::{Timestamp, TreeSize};
 use custody_wire::convert::{hashes_to_wire, leaf_index, node, node_to_wire, optional_size};
-use custody_wire::limits::{FIND_LIMIT_MAX, MESSAGE_BYTES_MAX};
+use custody_wire::limits::{FIND_LIMIT_MAX, MESSAGE_BYTES_MAX, TRACE_EDGES_MAX};
 use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
@@ -20,11 +20,13 @@ use super::{PATIENCE, attended, behind, head, status};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::resolve::THINGS_MAX;
-use crate::query::trace::ANSWER_BYTES_MAX;
+use crate::query::trace::{ANSWER_BYTES_MAX, EDGES_MAX};
 use crate::query::{self, At, Attended, Condition, Find, Trace, find, resolve, size_at, trace};
 
 // Beside the nodes and edges of a trace there is room for the checkpoint and the proof of the tree.
 const _: () = assert!(ANSWER_BYTES_MAX < MESSAGE_BYTES_MAX / 2);
+// A client counts the edges before it reads them.
+const _: () = assert!(EDGES_MAX == TRACE_EDGES_MAX);
 
 /// Returns what a call takes and gives. The largest answer is a trace.
 pub(super) const fn shape(_path: &str) -> Shape {
