@@ -201,7 +201,8 @@ async fn ended(stopping: &mut watch::Receiver<bool>, not_taken: &Notify, stall: 
     }
 }
 
-/// Hands an answer to the caller; false if it has gone, or took nothing for too long.
+/// Hands an answer to the caller; false if it has gone, or took nothing for too long. It cannot be told from here whether
+/// the caller does not read, or its answer waits for those of others in what all share.
 async fn deliver<T>(
     answers: &mpsc::Sender<Result<T, Status>>,
     answer: Result<T, Status>,
