@@ -16,7 +16,8 @@ use crate::connection::{Connection, request};
 use crate::ledger::{LedgerError, ProtocolError};
 
 /// How many MiB of entries are in memory at once, from the network until they are examined: 128. The largest entry
-/// needs 66: an envelope of 64 MiB, an admission record of 1 MiB, and the entry.
+/// needs 66: an envelope of 64 MiB, an admission record of 1 MiB, and the entry. Each field has memory of its own, so an
+/// entry does not hold the rest of the message that it came in, of at most 4 MiB.
 const MEMORY_MIB: usize = 128;
 
 /// How many batches wait for a core.

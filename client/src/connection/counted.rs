@@ -25,6 +25,8 @@ pub(crate) struct Most {
     /// What errors call it.
     field: &'static str,
     max: usize,
+    /// Whether it is a list of numbers, which can stand behind one key.
+    numbers: bool,
 }
 
 /// A request whose answers are counted.
@@ -43,11 +45,20 @@ const PROOF_HASHES_MAX: usize = 64;
 /// The hashes of a consistency proof: at most two for each level.
 const CONSISTENCY_HASHES_MAX: usize = 126;
 
-/// The kinds of evidence that a chain can lack: the stages.
-const MISSING_MAX: usize = custody_evidence::fact::Stage::ALL.len();
+/// The kinds of evidence that a chain can lack. There are 9 stages: a server that knows more of them is newer, and does
+/// not lie.
+const MISSING_MAX: usize = 64;
+
+/// The indexes in one answer to `Find`, whatever its limit was.
+#[expect(clippy::as_conversions, reason = "1,000 fits; a constant has no other conversion")]
+const INDEXES_MAX: usize = limits::FIND_LIMIT_MAX as usize;
 
 const fn most(path: &'static [u32], field: &'static str, max: usize) -> Most {
-    Most { path, field, max }
+    Most { path, field, max, numbers: false }
+}
+
+const fn most_numbers(path: &'static [u32], field: &'static str, max: usize) -> Most {
+    Most { numbers: true, ..most(path, field, max) }
 }
 
 impl Counted for v1::GetEntriesRequest {
@@ -86,8 +97,10 @@ impl Counted for v1::ResolveRequest {
 impl Counted for v1::FindRequest {
     type Answer = v1::FindResponse;
     const PATH: &'static str = "/custody.v1.Query/Find";
-    // Each index takes 8 bytes in memory and at least one on the wire: the message's own limit bounds them.
-    const MOST: &'static [Most] = &[most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX)];
+    const MOST: &'static [Most] = &[
+        most_numbers(&[1], "indexes", INDEXES_MAX),
+        most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+    ];
 }
 
 impl Counted for v1::TraceRequest {
@@ -164,28 +177,35 @@ impl<R: Counted> Decoder for Counting<R> {
 
     fn decode(&mut self, bytes: &mut DecodeBuf<'_>) -> Result<Option<R::Answer>, Status> {
         let bytes = bytes.copy_to_bytes(bytes.remaining());
-        let malformed = |error: DecodeError| Status::internal(format!("not a message: {error}"));
-        for Most { path, field, max } in R::MOST {
-            let found = count(&bytes, path).map_err(malformed)?;
-            if found > *max {
-                let error = FieldError::TooMany { field, max: *max, found };
-                let mut status = Status::data_loss(error.to_string());
-                status.set_source(Arc::new(error));
-                return Err(status);
-            }
-        }
-        R::Answer::decode(bytes).map(Some).map_err(malformed)
+        read::<R>(&bytes).map(Some)
     }
+}
+
+/// Counts in the bytes of an answer, and reads them. Each field gets memory of its own: a part of the bytes would keep
+/// all of them, and what else came with them, such as fields that nobody knows, is not counted where answers are kept.
+fn read<R: Counted>(bytes: &[u8]) -> Result<R::Answer, Status> {
+    let malformed = |error: DecodeError| Status::internal(format!("not a message: {error}"));
+    for most in R::MOST {
+        let found = count(bytes, most.path, most.numbers).map_err(malformed)?;
+        if found > most.max {
+            let error = FieldError::TooMany { field: most.field, max: most.max, found };
+            let mut status = Status::data_loss(error.to_string());
+            status.set_source(Arc::new(error));
+            return Err(status);
+        }
+    }
+    R::Answer::decode(bytes).map_err(malformed)
 }
 
 /// Counts how often a message holds the field at a path. A message that stands in it several times is merged when it
 /// is read, so all of them count together.
-fn count(mut bytes: &[u8], path: &[u32]) -> Result<usize, DecodeError> {
+fn count(mut bytes: &[u8], path: &[u32], numbers: bool) -> Result<usize, DecodeError> {
     let Some((number, inner)) = path.split_first() else { return Ok(0) };
     let mut found = 0_usize;
     while !bytes.is_empty() {
         let (field, wire_type) = decode_key(&mut bytes)?;
-        if field != *number || wire_type != WireType::LengthDelimited || inner.is_empty() {
+        let last = inner.is_empty() && !numbers;
+        if field != *number || wire_type != WireType::LengthDelimited || last {
             found += usize::from(field == *number);
             skip_field(wire_type, field, &mut bytes, DecodeContext::default())?;
             continue;
@@ -193,10 +213,16 @@ fn count(mut bytes: &[u8], path: &[u32]) -> Result<usize, DecodeError> {
         let length = usize::try_from(decode_varint(&mut bytes)?).unwrap_or(usize::MAX);
         // What is cut off is an error of the whole message, which is read after this.
         let (content, rest) = bytes.split_at_checked(length).unwrap_or((bytes, &[]));
-        found = found.saturating_add(count(content, inner)?);
+        let inside = if inner.is_empty() { varints(content) } else { count(content, inner, numbers)? };
+        found = found.saturating_add(inside);
         bytes = rest;
     }
     Ok(found)
+}
+
+/// Counts numbers that stand side by side: the last byte of each has its highest bit clear.
+fn varints(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte < 0x80).count()
 }
 
 #[cfg(test)]

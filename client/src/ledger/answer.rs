@@ -63,7 +63,8 @@ impl AtMost {
         Ok(Some(parts))
     }
 
-    /// Returns what may come behind this message; none if it is too much already. It is counted as what it takes in
+    /// Returns what may come behind this message; none if it is too much already. What was read of it has memory of its
+    /// own, so what else came in the message needs no count. It is counted as what it takes in
     /// memory: a part without content has two bytes.
     fn without(self, message: &GetEntriesResponse) -> Option<Self> {
         let hashes = match &message.part {

@@ -233,6 +233,22 @@ async fn other_records_envelopes_and_tiles_than_those_of_the_log_are_found() {
     }
 }
 
+/// Two bytes of a message would be 130 of memory: what is refused is the count.
+#[tokio::test]
+async fn entries_without_content_are_refused_before_they_are_read() {
+    let (server, dir) = (Server::start(sample()).await, tempfile::tempdir().unwrap());
+    // With time for long answers, also on a slow machine.
+    let patience = custody_client::Patience {
+        timeout: std::time::Duration::from_mins(5),
+        retry_for: std::time::Duration::from_millis(200),
+    };
+    let options = custody_client::Options { patience, ..server.options(dir.path()) };
+    let mut ledger = Ledger::open(options).await.unwrap();
+    server.lie(Lie::Padded);
+    let error = audit_with(&mut ledger, &[], false).await.unwrap_err().to_string();
+    assert!(error.contains("entries") && error.contains("100001"), "{error}");
+}
+
 #[tokio::test]
 async fn entries_that_do_not_come_are_refused_and_the_audit_goes_on_from_there() {
     let (server, dir) = (Server::start(sample()).await, tempfile::tempdir().unwrap());

@@ -4,11 +4,16 @@ use prost::bytes::Bytes;
 
 use super::*;
 
-/// Counts as the decoder does, and says what it refuses.
+/// Reads as the decoder does, and says what it refuses.
 fn refused<R: Counted>(answer: &R::Answer) -> Option<&'static str> {
-    let bytes = answer.encode_to_vec();
-    let over = |most: &&Most| count(&bytes, most.path).unwrap() > most.max;
-    R::MOST.iter().find(over).map(|most| most.field)
+    let status = read::<R>(&answer.encode_to_vec()).err()?;
+    match refusal(&status) {
+        Some(FieldError::TooMany { field, max, found }) => {
+            assert_eq!(*found, max + 1);
+            Some(field)
+        }
+        other => panic!("{other:?}: {status}"),
+    }
 }
 
 fn entry(hashes: usize) -> GetEntriesResponse {
@@ -22,11 +27,21 @@ fn entry(hashes: usize) -> GetEntriesResponse {
     GetEntriesResponse { part: Some(Part::Entry(evidence)) }
 }
 
+fn consistency(hashes: usize) -> v1::GetConsistencyResponse {
+    v1::GetConsistencyResponse { proof: vec![Bytes::new(); hashes], ..v1::GetConsistencyResponse::default() }
+}
+
+fn as_of(hashes: usize) -> AsOf {
+    AsOf { consistency: vec![Bytes::new(); hashes], ..AsOf::default() }
+}
+
 #[test]
 fn hashes_without_content_are_counted_in_the_message_that_holds_them() {
     assert_eq!(refused::<v1::GetEntriesRequest>(&entry(64)), None);
     assert_eq!(refused::<v1::GetEntriesRequest>(&entry(65)), Some("proof"));
     assert_eq!(refused::<v1::GetAdminChainRequest>(&entry(65)), Some("proof"));
+    assert_eq!(refused::<v1::GetConsistencyRequest>(&consistency(126)), None);
+    assert_eq!(refused::<v1::GetConsistencyRequest>(&consistency(127)), Some("proof"));
     let checkpoint = GetEntriesResponse { part: Some(Part::Checkpoint(Bytes::from(vec![0x12; 200]))) };
     assert_eq!(refused::<v1::GetEntriesRequest>(&checkpoint), None);
 }
@@ -51,7 +66,7 @@ fn what_is_merged_when_it_is_read_is_counted_together() {
         panic!("an entry")
     };
     assert_eq!(merged.proof.len(), 80);
-    assert_eq!(count(&twice, &[2, 4]).unwrap(), 80);
+    assert_eq!(count(&twice, &[2, 4], false).unwrap(), 80);
 }
 
 #[test]
@@ -60,15 +75,69 @@ fn each_list_of_a_chain_has_its_limit() {
         nodes: vec![Node::default(); nodes],
         edges: vec![Edge::default(); edges],
         missing: vec![String::new(); missing],
-        as_of: Some(AsOf { consistency: vec![Bytes::new(); hashes], ..AsOf::default() }),
+        as_of: Some(as_of(hashes)),
         ..TraceResponse::default()
     };
     let refused = |answer: TraceResponse| refused::<v1::TraceRequest>(&answer);
-    assert_eq!(refused(trace(4_097, 2_048, MISSING_MAX, 126)), None);
+    assert_eq!(refused(trace(4_097, 2_048, 64, 126)), None);
     assert_eq!(refused(trace(4_098, 0, 0, 0)), Some("nodes"));
     assert_eq!(refused(trace(0, 2_049, 0, 0)), Some("edges"));
-    assert_eq!(refused(trace(0, 0, MISSING_MAX + 1, 0)), Some("missing"));
+    assert_eq!(refused(trace(0, 0, 65, 0)), Some("missing"));
     assert_eq!(refused(trace(0, 0, 0, 127)), Some("as_of.consistency"));
+}
+
+#[test]
+fn what_fits_a_thing_has_a_limit() {
+    let resolved = |nodes, hashes| v1::ResolveResponse {
+        nodes: vec![Node::default(); nodes],
+        as_of: Some(as_of(hashes)),
+    };
+    assert_eq!(refused::<v1::ResolveRequest>(&resolved(16, 126)), None);
+    assert_eq!(refused::<v1::ResolveRequest>(&resolved(17, 0)), Some("nodes"));
+    assert_eq!(refused::<v1::ResolveRequest>(&resolved(0, 127)), Some("as_of.consistency"));
+}
+
+/// Numbers stand side by side behind one key, or each behind its own: readers take both.
+#[test]
+fn indexes_are_counted_however_they_are_written() {
+    let found = |indexes: usize, index, hashes| v1::FindResponse {
+        indexes: vec![index; indexes],
+        as_of: Some(as_of(hashes)),
+        next: 7,
+    };
+    for index in [0, 1, 300, u64::MAX] {
+        assert_eq!(refused::<v1::FindRequest>(&found(1_000, index, 126)), None);
+        assert_eq!(refused::<v1::FindRequest>(&found(1_001, index, 0)), Some("indexes"));
+    }
+    assert_eq!(refused::<v1::FindRequest>(&found(0, 0, 127)), Some("as_of.consistency"));
+    let packed = found(600, 5, 0).encode_to_vec();
+    let apart = [0x08, 0x05].repeat(401);
+    for bytes in [[packed.clone(), apart.clone()].concat(), [packed.clone(), packed].concat()] {
+        let read_whole = v1::FindResponse::decode(bytes.as_slice()).unwrap();
+        assert_eq!(count(&bytes, &[1], true).unwrap(), read_whole.indexes.len());
+        assert!(read::<v1::FindRequest>(&bytes).is_err());
+    }
+    assert!(read::<v1::FindRequest>(&apart).is_ok());
+}
+
+/// A message of 4 MiB that is an entry of some bytes, and a field that nobody knows, holds some bytes once it is read.
+#[test]
+fn an_answer_that_is_kept_does_not_keep_the_message_that_it_came_in() {
+    let mut padded = entry(3).encode_to_vec();
+    let length = padded.len();
+    let padding = limits::MESSAGE_BYTES_MAX - length - 8;
+    // The field with the number 15, and its length in four bytes.
+    let size = u32::try_from(padding).unwrap();
+    padded.push(15 << 3 | 2);
+    padded.extend([0, 7, 14].map(|shift| u8::try_from(size >> shift & 0x7f).unwrap() | 0x80));
+    padded.push(u8::try_from(size >> 21).unwrap());
+    padded.resize(padded.len() + padding, 0);
+    let message = Bytes::from(padded);
+    let kept = read::<v1::GetEntriesRequest>(&message).unwrap();
+    assert_eq!(kept.encoded_len(), length);
+    assert!(message.is_unique(), "the answer holds a part of the message");
+    let shared = GetEntriesResponse::decode(message.clone()).unwrap();
+    assert!(!message.is_unique(), "{}: this is what it would hold", shared.encoded_len());
 }
 
 #[test]
@@ -80,7 +149,7 @@ fn no_bytes_panic_and_the_count_is_never_below_what_is_read() {
             let mut bytes = whole.clone();
             bytes[at] = byte;
             for bytes in [&bytes[..], &bytes[..at]] {
-                let counted = count(bytes, &[2, 4]);
+                let counted = count(bytes, &[2, 4], false);
                 if let Ok(GetEntriesResponse { part: Some(Part::Entry(read)) }) =
                     GetEntriesResponse::decode(bytes)
                 {
