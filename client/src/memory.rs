@@ -17,6 +17,8 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use custody_log::checkpoint::SignedCheckpoint;
@@ -260,32 +262,48 @@ pub fn writable(path: &Path) -> Result<(), MemoryError> {
     File::create(&new).and_then(|_| fs::remove_file(&new)).map_err(failed)
 }
 
-/// Writes where the descriptor stands. Opened again it would stand elsewhere, so the two of this process that have a
-/// name are used as they are, and others appended to.
+/// Writes where the descriptor stands. Opened again it would stand elsewhere, so output and error output of this process
+/// are used as they are, and others appended to.
 fn write_to_descriptor(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = |out: &mut dyn io::Write| out.write_all(bytes).and_then(|()| out.flush());
-    let name = path.file_name().and_then(|name| name.to_str());
-    match name.filter(|_| is_ours(path)) {
-        Some("stdout" | "1") => written(&mut io::stdout().lock()),
-        Some("stderr" | "2") => written(&mut io::stderr().lock()),
-        _ => written(&mut File::options().append(true).open(path)?),
+    match Ours::of(path) {
+        Some(Ours::Output) => written(&mut io::stdout().lock()),
+        Some(Ours::Errors) => written(&mut io::stderr().lock()),
+        None => written(&mut File::options().append(true).open(path)?),
     }
 }
 
-/// Whether a path names an open descriptor, of this process or of another one: `/dev/stdout`, `/dev/fd/N`, and anything
-/// that `/proc` has below a folder `fd`.
+/// Whether a path leads to what is written anyway, or names an open descriptor, of this process or of another one:
+/// `/dev/fd/N`, and anything that `/proc` has below a folder `fd`.
 fn is_descriptor(path: &Path) -> bool {
     let of_process = path
         .strip_prefix("/proc")
         .is_ok_and(|path| path.parent().and_then(Path::file_name).is_some_and(|folder| folder == "fd"));
-    of_process || is_ours(path)
+    of_process || path.starts_with("/dev/fd") || Ours::of(path).is_some()
 }
 
-/// Whether a path names an open descriptor of this process.
-fn is_ours(path: &Path) -> bool {
-    let own = format!("/proc/{}/fd", std::process::id());
-    let starts = ["/dev/fd", "/proc/self/fd", &own].into_iter().any(|folder| path.starts_with(folder));
-    starts || ["/dev/stdout", "/dev/stderr"].into_iter().any(|name| path == Path::new(name))
+/// What this process writes to.
+enum Ours {
+    Output,
+    Errors,
+}
+
+impl Ours {
+    /// Returns which of them a path leads to, by device and inode: an open file has many names, such as `/dev/stdout`,
+    /// `/proc/thread-self/fd/1`, and its own. A second one that writes to it would write over what the first one wrote.
+    fn of(path: &Path) -> Option<Self> {
+        let place = |found: fs::Metadata| (found.dev(), found.ino());
+        let asked = place(fs::metadata(path).ok()?);
+        let is = |open: BorrowedFd<'_>| {
+            let found = open.try_clone_to_owned().and_then(|open| File::from(open).metadata());
+            found.is_ok_and(|found| place(found) == asked)
+        };
+        match () {
+            () if is(io::stdout().as_fd()) => Some(Self::Output),
+            () if is(io::stderr().as_fd()) => Some(Self::Errors),
+            () => None,
+        }
+    }
 }
 
 /// Returns the name under which the new content of a file is written first.

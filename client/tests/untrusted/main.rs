@@ -12,6 +12,7 @@
 mod audit;
 mod bounds;
 mod bulk;
+mod descriptors;
 mod double;
 mod lies;
 mod messages;
