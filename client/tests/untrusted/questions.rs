@@ -223,6 +223,8 @@ async fn a_file_is_read_once_and_found_whatever_its_name_is() {
                 .unwrap();
             crate::double::Run::of(child.wait_with_output().unwrap())
         };
+        let recorded = ["record", "generic", "--dry-run", "--type", "urn:x:y", "--predicate", "s.cdx.json"];
+        let recorded = recorded.map(std::ffi::OsStr::new);
         let [trace, show, find, subject, verify] =
             ["trace", "show", "find", "--subject", "verify"].map(std::ffi::OsStr::new);
         (
@@ -231,9 +233,11 @@ async fn a_file_is_read_once_and_found_whatever_its_name_is() {
             run(&[find, subject, name]),
             run(&[verify, name]),
             piped("/dev/stdin"),
+            run(&[&recorded[..], &[subject, name]].concat()),
         )
     });
-    let (trace, show, find, verify, piped) = runs.await.unwrap();
+    let (trace, show, find, verify, piped, recorded) = runs.await.unwrap();
+    assert!(recorded.code == 0 && recorded.stdout.contains(sha256().value()), "{recorded:?}");
     assert!(trace.code == 0 && trace.stdout.starts_with("app-\u{fffd}\u{fffd}.tar.gz  sha256:"), "{trace:?}");
     assert!(show.code == 0 && show.stdout.contains("index 3\n"), "{show:?}");
     assert_eq!((find.code, find.stdout.lines().count()), (0, 6), "{find:?}");

@@ -1,5 +1,6 @@
 //! The flags that every kind of statement takes, and what they mean.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(super) struct Common {
     /// What the statement is about: a file, `sha256:<hex>`, `<repository>@<commit>`, `<image>@sha256:<hex>` or
     /// `<purl>@<digest>`. Can be given several times.
     #[arg(long = "subject", value_name = "THING")]
-    pub(super) subjects: Vec<String>,
+    pub(super) subjects: Vec<OsString>,
     /// Take the predicate from a JSON file, as it is, instead of making it.
     #[arg(long, value_name = "FILE")]
     pub(super) predicate: Option<PathBuf>,
@@ -70,9 +71,13 @@ impl Common {
     /// Returns the subjects that were given, with `more` files among them; files are read and hashed.
     pub(super) fn subjects(&self, more: &[PathBuf], context: &Context) -> Result<Vec<Subject>, Failure> {
         let mut subjects = Vec::new();
-        for text in &self.subjects {
-            let subject = Given::parse(text).map_err(|error| bad_subject(text, &error))?;
-            subjects.push(match subject {
+        for typed in &self.subjects {
+            // What is not UTF-8 can only be the name of a file.
+            let given = match typed.to_str() {
+                Some(text) => Given::parse(text).map_err(|error| bad_subject(text, &error))?,
+                None => Given::File(PathBuf::from(typed)),
+            };
+            subjects.push(match given {
                 Given::Complete(subject) => subject,
                 Given::File(path) => file(&path, context)?,
             });
