@@ -175,10 +175,12 @@ pub(crate) fn escape_line(text: &str) -> String {
     escape(text).replace('\n', "\\n")
 }
 
-/// Bidirectional controls, zero-width characters, line and paragraph separators, tags.
+/// Bidirectional controls, zero-width characters, line and paragraph separators, tags, and letters that look like a
+/// space: the empty pattern of Braille, and the fillers of Hangul.
 fn deceives(c: char) -> bool {
     matches!(c,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
@@ -207,6 +209,10 @@ mod tests {
         assert_eq!(escape("a\u{1b}[2Jb"), "a\\u{1b}[2Jb");
         assert_eq!(escape("a\rb\u{9b}c\u{7f}"), "a\\u{d}b\\u{9b}c\\u{7f}");
         assert_eq!(escape("x\u{202e}y\u{2066}z\u{200b}"), "x\\u{202e}y\\u{2066}z\\u{200b}");
+        assert_eq!(
+            escape("a\u{2800}b\u{3164}c\u{115f}d\u{1160}e\u{ffa0}"),
+            "a\\u{2800}b\\u{3164}c\\u{115f}d\\u{1160}e\\u{ffa0}"
+        );
         assert_eq!(escape("two\nlines"), "two\nlines");
         assert_eq!(escape_line("two\nlines\t"), "two\\nlines\\u{9}");
         assert_eq!(escape("plain text, and umlauts: \u{fc}"), "plain text, and umlauts: \u{fc}");

@@ -3,6 +3,9 @@
 //! An administrator signs what these lines show, so every member has its lines, with its values: what has none could
 //! be changed unseen.
 
+use std::fmt::Debug;
+
+use custody_evidence::identity::Identity;
 use custody_evidence::key::KeyId;
 use custody_evidence::trust::{
     About, IdentityPattern, LogKey, Person, Role, TrustDocument, TrustMembers, WriterRule,
@@ -14,15 +17,23 @@ use crate::cli::output::escape_line;
 struct Member {
     /// What its lines are about, in at most 10 columns.
     name: &'static str,
-    /// A line for each item; one for a member that has one value, none for a value that is not there.
-    lines: Vec<String>,
+    /// One for each item; one for a member that has one value, none for a value that is not there.
+    items: Vec<Item>,
     /// Whether there is always one value, so that a change of it is one line: from what, to what.
     single: bool,
 }
 
+/// One item of a member. Items are compared, not their lines: two that read alike are two all the same.
+#[derive(PartialEq, Eq)]
+struct Item {
+    line: String,
+    /// All that is in it.
+    value: String,
+}
+
 /// Returns what a document says, line by line: what it is about, and what it says of it.
 pub(super) fn summary(document: &TrustDocument) -> Vec<(&'static str, String)> {
-    let lines = |member: Member| member.lines.into_iter().map(move |line| (member.name, line));
+    let lines = |member: Member| member.items.into_iter().map(move |item| (member.name, item.line));
     members(document)
         .into_iter()
         .filter(|member| ![LOG, KEYS].contains(&member.name))
@@ -53,19 +64,21 @@ const KEYS: &str = "key";
 
 fn differences(old: &Member, new: &Member) -> Vec<String> {
     let name = old.name;
-    if old.lines == new.lines {
+    if old.items == new.items {
         return Vec::new();
     }
+    let text =
+        |member: &Member| member.items.iter().map(|item| item.line.as_str()).collect::<Vec<_>>().join(", ");
     if old.single && new.single {
-        let text = |member: &Member| member.lines.concat();
         return vec![format!("{name}: {} -> {}", text(old), text(new))];
     }
-    let removed = old.lines.iter().filter(|line| !new.lines.contains(line));
-    let added = new.lines.iter().filter(|line| !old.lines.contains(line));
-    let removed = removed.map(|line| format!("- {name} {line}"));
-    let mut differences: Vec<String> = removed.chain(added.map(|line| format!("+ {name} {line}"))).collect();
+    let removed = old.items.iter().filter(|item| !new.items.contains(item));
+    let added = new.items.iter().filter(|item| !old.items.contains(item));
+    let removed = removed.map(|item| format!("- {name} {}", item.line));
+    let mut differences: Vec<String> =
+        removed.chain(added.map(|item| format!("+ {name} {}", item.line))).collect();
     if differences.is_empty() {
-        differences.push(format!("{name}: the same in another order or number: {}", new.lines.join(", ")));
+        differences.push(format!("{name}: the same in another order or number: {}", text(new)));
     }
     differences
 }
@@ -89,37 +102,38 @@ fn members(document: &TrustDocument) -> Vec<Member> {
         predecessor,
         successor,
     } = document.members();
-    let continues =
-        predecessor.iter().map(|log| format!("{} from size {}, {}", log.origin, log.size, log.root));
     vec![
-        list("requires", crit.iter().map(String::clone)),
+        list("requires", crit, |name| word(name)),
         single(LOG, origin.as_str()),
         single("expires", &expires.to_string()),
-        list("log key", log_keys.iter().map(log_key)),
-        list("freshness", freshness_keys.iter().map(ToString::to_string)),
-        list("witness", witnesses.iter().map(ToString::to_string)),
-        list("continues", continues),
-        list("continued", successor.iter().map(|log| format!("by {}", log.origin))),
+        list("log key", log_keys, log_key),
+        list("freshness", freshness_keys, ToString::to_string),
+        list("witness", witnesses, ToString::to_string),
+        list("continues", predecessor, |log| format!("{} from size {}, {}", log.origin, log.size, log.root)),
+        list("continued", successor, |log| format!("by {}", log.origin)),
         single("root", &role(&roles.root)),
         single("rules", &role(&roles.rules)),
         single("responder", &role(&roles.responder)),
-        list("writer", writers.iter().map(writer)),
-        list("person", people.iter().map(person)),
-        list(
-            "issuer",
-            issuers.iter().map(|one| format!("{}  audience {}", word(&one.url), word(&one.audience))),
-        ),
-        list("roots", trusted_roots.iter().map(|one| format!("{}  {}", word(&one.name), one.digest))),
-        list(KEYS, public_keys.keys().map(|key| format!("key:{key}"))),
+        list("writer", writers, writer),
+        list("person", people, person),
+        list("issuer", issuers, |one| format!("{}  audience {}", word(&one.url), word(&one.audience))),
+        list("roots", trusted_roots, |one| format!("{}  {}", word(&one.name), one.digest)),
+        list(KEYS, public_keys.keys(), |key| format!("key:{key}")),
     ]
 }
 
-fn list(name: &'static str, lines: impl Iterator<Item = String>) -> Member {
-    Member { name, lines: lines.map(|line| escape_line(&line)).collect(), single: false }
+fn list<'a, T: Debug + 'a>(
+    name: &'static str,
+    items: impl IntoIterator<Item = &'a T>,
+    line: impl Fn(&T) -> String,
+) -> Member {
+    let item = |item: &'a T| Item { line: escape_line(&line(item)), value: format!("{item:?}") };
+    Member { name, items: items.into_iter().map(item).collect(), single: false }
 }
 
 fn single(name: &'static str, line: &str) -> Member {
-    Member { name, lines: vec![escape_line(line)], single: true }
+    let item = Item { line: escape_line(line), value: line.to_owned() };
+    Member { name, items: vec![item], single: true }
 }
 
 fn log_key(key: &LogKey) -> String {
@@ -155,17 +169,26 @@ fn identities(pattern: &IdentityPattern) -> String {
 
 fn person(person: &Person) -> String {
     let mut who = keys(&person.keys);
-    who.extend(person.identities.iter().map(|identity| word(&identity.to_string())));
+    who.extend(person.identities.iter().map(identity));
     format!("{}  {}", word(&person.name), who.join(" "))
+}
+
+fn identity(identity: &Identity) -> String {
+    match identity {
+        Identity::Key(key) => format!("key:{key}"),
+        Identity::Oidc(oidc) => format!("{}#{}", word(oidc.issuer()), word(oidc.subject())),
+    }
 }
 
 fn keys(ids: &[KeyId]) -> Vec<String> {
     ids.iter().map(|id| format!("key:{id}")).collect()
 }
 
-/// Text of the document's author. With white space in it, it is quoted: it could read like the rest of a line.
+/// Text of the document's author. It is quoted unless it can be nothing but one word: with white space, a quotation mark
+/// or one of the signs that stand between parts in it, or with nothing in it, it could read like the rest of a line.
 fn word(text: &str) -> String {
-    if text.contains(char::is_whitespace) { format!("{text:?}") } else { text.to_owned() }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@*+-".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { format!("{text:?}") }
 }
 
 #[cfg(test)]

@@ -244,7 +244,51 @@ fn no_text_of_a_document_reads_like_another_line_or_another_part_of_its_own() {
     assert_eq!(issuer, r#"+ issuer "https://id.example\n- writer ci"  audience log"#);
     assert!(found.contains(r#"+ person "alice  key:00"  key:"#), "{found}");
     assert!(found.contains(r#"+ writer ci  "x  about anything, own"  about anything, own  key:"#), "{found}");
-    assert!(found.contains("+ roots a\\u{202e}b  sha256:"), "{found}");
+    assert!(found.contains("+ roots \"a\\u{202e}b\"  sha256:"), "{found}");
+}
+
+/// Each pair would read alike if one of them were not quoted.
+#[test]
+fn no_two_documents_read_alike() {
+    let with = |claims: &[(&str, &[&str])], issuer: &str| {
+        let values = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+        let claims = claims.iter().map(|(name, texts)| (name.to_string(), values(texts))).collect();
+        let pattern = IdentityPattern { issuer: issuer.to_owned(), claims };
+        identities(&pattern)
+    };
+    let patterns = [
+        with(&[("ref", &["a|b"])], "https://id.example"),
+        with(&[("ref", &["a", "b"])], "https://id.example"),
+        with(&[("ref", &["a b=c"])], "https://id.example"),
+        with(&[("b", &["c"]), ("ref", &["a"])], "https://id.example"),
+        with(&[("ref=a|b", &[])], "https://id.example"),
+        with(&[("ref", &[])], "https://id.example"),
+        with(&[("ref", &[""])], "https://id.example"),
+        with(&[("ref", &["\"\""])], "https://id.example"),
+        with(&[], "https://id.example#{ref=a|b}"),
+        with(&[("ref", &["a\u{2800}b"])], "https://id.example"),
+        with(&[("ref", &["a\\u{2800}b"])], "https://id.example"),
+    ];
+    let shown: std::collections::BTreeSet<String> =
+        patterns.iter().map(|pattern| escape_line(pattern)).collect();
+    assert_eq!(shown.len(), patterns.len(), "{shown:#?}");
+    let words =
+        ["", "\"\"", "a", "\"a\"", "a b", "a\u{a0}b", "a#b", "a,b", "\u{430}", "\u{3164}", " ", "\\u{3164}"];
+    let shown: std::collections::BTreeSet<String> =
+        words.iter().map(|text| escape_line(&word(text))).collect();
+    assert_eq!(shown.len(), words.len(), "{shown:#?}");
+    for text in ["ci", "*", "https://slsa.dev/provenance/v1", "pkg:npm/@acme/api", "a_b"] {
+        assert_eq!(word(text), text);
+    }
+}
+
+/// What a document says is compared, and not how it reads.
+#[test]
+fn a_change_that_no_line_shows_is_one_all_the_same() {
+    let item = |value: &str| Item { line: "the same".to_owned(), value: value.to_owned() };
+    let member = |value: &str| Member { name: "writer", items: vec![item(value)], single: false };
+    assert_eq!(differences(&member("a"), &member("b")), ["- writer the same", "+ writer the same"]);
+    assert!(differences(&member("a"), &member("a")).is_empty());
 }
 
 #[test]
