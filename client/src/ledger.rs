@@ -162,10 +162,20 @@ pub enum LedgerError {
         condition: String,
     },
     /// A search that was given up before its end.
-    #[error("the server has more and more pages: the entries below {below} were not searched")]
+    #[error(
+        "the search was given up, as the server always has another page: the entries below {below} were not searched"
+    )]
     Unsearched {
         /// Entries from this index on were searched.
         below: u64,
+    },
+    /// Entries that take too much memory together.
+    #[error("{of} entries take more than 256 MiB of memory, {checked} of them had room")]
+    TooMuch {
+        /// How many were checked.
+        checked: usize,
+        /// How many were asked for.
+        of: usize,
     },
     /// The memory cannot be used.
     #[error(transparent)]

@@ -37,8 +37,11 @@ impl From<LedgerError> for Failure {
             LedgerError::ForgedEdge { .. } => Self::no("forged_edge", message).hint(NOT_BELIEVED),
             LedgerError::UnrelatedEdge { .. } => Self::no("unrelated_edge", message).hint(NOT_BELIEVED),
             LedgerError::NotAsked { .. } | LedgerError::OtherNode { .. } => Self::no("not_asked", message).hint(NOT_BELIEVED),
-            LedgerError::Unsearched { .. } => Self::unknown("unsearched", message).hint(
-                "nothing is known of those entries; recording again is safe, and gives the same answer until the search ends",
+            LedgerError::Unsearched { below } => Self::unknown("unsearched", message).hint(format!(
+                "nothing is known of those entries; `custody find` with the same conditions and --next {below} goes on there"
+            )),
+            LedgerError::TooMuch { .. } => Self::unknown("too_much", message).hint(
+                "ask for fewer at once: a smaller --limit and --next with find, --depth with trace; `--verify logged` takes less",
             ),
             LedgerError::TrustFile { source, .. } if matches!(*source, TrustFileError::Critical { .. }) => {
                 Self::usage("trust_file", message).hint(NEWER_CUSTODY)
@@ -202,6 +205,9 @@ impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         let message = error.to_string();
         match error {
+            RecordError::Ledger(LedgerError::Unsearched { .. }) => Self::unknown("unsearched", message).hint(
+                "nothing is known of those entries; recording again is safe, and gives the same answer until the search ends",
+            ),
             RecordError::Ledger(error) => error.into(),
             RecordError::Refused { word, .. } => Self::no(stable_word(&word), message)
                 .hint("nothing was recorded; `custody inspect FILE` says what an envelope holds"),

@@ -5,8 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use custody_client::ledger::{Condition, Query, check_any};
-use custody_client::{Checked, Ledger, Level};
+use custody_client::{Checked, Ledger, LedgerError, Level};
 use custody_evidence::fact::Field;
+use custody_log::LeafIndex;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
 use serde_json::json;
 
@@ -105,9 +106,29 @@ pub(crate) enum Verify {
 }
 
 /// Returns the level for a list of this length.
-pub(crate) fn level(asked: Option<Verify>, entries: usize) -> Level {
+fn level(asked: Option<Verify>, entries: usize) -> Level {
     let logged = asked.map_or(entries > VERIFIED_BY_DEFAULT, |asked| asked == Verify::Logged);
     if logged { Level::Logged } else { Level::Verified }
+}
+
+/// Checks entries as far as was asked for. Who asked for nothing gets what there is memory for, and is told.
+pub(crate) async fn check(
+    ledger: &mut Ledger,
+    indexes: &[LeafIndex],
+    asked: Option<Verify>,
+    context: &Context,
+) -> Result<(Vec<Checked>, Level), Failure> {
+    let bar = context.output.count_bar("checking", u64::try_from(indexes.len()).unwrap_or(u64::MAX));
+    let tell = |done| bar.set_position(u64::try_from(done).unwrap_or(0));
+    let mut level = level(asked, indexes.len());
+    let mut checked = ledger.entries(indexes, level, &tell).await;
+    if let (Err(error @ LedgerError::TooMuch { .. }), Level::Verified, None) = (&checked, level, asked) {
+        context.output.note(format!("{error}: they are logged here, and what they say is not checked"));
+        level = Level::Logged;
+        checked = ledger.entries(indexes, level, &tell).await;
+    }
+    bar.finish_and_clear();
+    Ok((checked?, level))
 }
 
 /// Finds entries.
@@ -116,12 +137,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let mut ledger = session::open(context).await?;
     let questions = questions(&mut ledger, conditions, &args, context).await?;
     let found = ledger.find_any(&questions).await?;
-    let level = level(args.verify, found.indexes.len());
-    let bar = context.output.count_bar("checking", u64::try_from(found.indexes.len()).unwrap_or(u64::MAX));
-    let entries = ledger
-        .entries(&found.indexes, level, &|done| bar.set_position(u64::try_from(done).unwrap_or(0)))
-        .await?;
-    bar.finish_and_clear();
+    let (entries, level) = check(&mut ledger, &found.indexes, args.verify, context).await?;
     for entry in &entries {
         check_any(&questions, entry)?;
     }
@@ -138,10 +154,18 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             "next": found.next,
         }))?;
     } else {
+        if let (true, Some(below)) = (entries.is_empty(), found.next) {
+            return Err(LedgerError::Unsearched { below }.into());
+        }
         context.output.print(table(&entries))?;
         let word = if level == Level::Verified { "verified" } else { "logged" };
+        // The server claims nothing about what it did not search.
+        let rest = found.next.map_or_else(
+            || "that no other entry fits is claimed by the server".to_owned(),
+            |next| format!("that no other one from {next} on fits is claimed by the server"),
+        );
         context.output.note(format!(
-            "{} {word} here, as of tree size {}; that no other entry fits is claimed by the server",
+            "{} {word} here, as of tree size {}; {rest}",
             counted(entries.len(), "entry", "entries"),
             found.as_of.size
         ));
@@ -153,7 +177,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             ));
         }
         if let Some(next) = found.next {
-            context.output.note(format!("there are more: --next {next}"));
+            context.output.note(format!("there may be more below {next}: --next {next}"));
         }
     }
     Ok(match (entries.is_empty(), found.next) {

@@ -84,14 +84,12 @@ async fn find_entry(
     let entries = ledger.find_any(&questions).await?;
     match entries.indexes.as_slice() {
         // The server has more to read, so that no other is there cannot even be claimed.
-        [] if entries.next.is_some() => {
-            Err(LedgerError::Unsearched { below: entries.next.unwrap_or_default() }.into())
-        }
+        [] | [_] if let Some(below) = entries.next => Err(LedgerError::Unsearched { below }.into()),
         [] => Err(Failure::no_record(format!("no entry is about {found}"))
             .hint(format!("`custody trace {thing}` shows what is connected with it"))),
-        [only] if entries.next.is_none() => Ok((*only, questions)),
+        [only] => Ok((*only, questions)),
         several => {
-            let more = if entries.next.is_some() { " and more" } else { "" };
+            let more = if entries.next.is_some() { " and perhaps more" } else { "" };
             let list: Vec<String> = several.iter().map(|index| format!("index:{index}")).collect();
             Err(Failure::usage(
                 "ambiguous",

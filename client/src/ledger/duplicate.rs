@@ -17,6 +17,10 @@ use crate::check::Level;
 /// one subject by then.
 const SEARCHES_MAX: usize = 16;
 
+/// How many of the entries found are held in memory at once: with an admission record of at most 1 MiB each, as text and
+/// as read, 128 MiB.
+const HELD_AT_ONCE: usize = 64;
+
 impl Ledger {
     /// Checks that every signature of the envelope that would be admitted now counts in the entry that the server
     /// named, or in others with the same content, which are returned.
@@ -57,17 +61,6 @@ impl Ledger {
         signer: &Identity,
         subject: &str,
     ) -> Result<Option<LeafIndex>, LedgerError> {
-        let most = self.connection.longest();
-        let search = tokio::time::timeout(most, self.search_signed_in(first, signer, subject)).await;
-        search.unwrap_or_else(|_| Err(self.connection.timed_out(most).into()))
-    }
-
-    async fn search_signed_in(
-        &mut self,
-        first: &Entry,
-        signer: &Identity,
-        subject: &str,
-    ) -> Result<Option<LeafIndex>, LedgerError> {
         let subject = Term::parse(Field::Subject, subject).ok();
         let conditions = subject.into_iter().chain([Term::of_identity(Field::Signer, signer)]);
         let mut query = Query {
@@ -75,16 +68,35 @@ impl Ledger {
             limit: FIND_LIMIT_MAX,
             ..Query::default()
         };
+        let most = self.connection.longest();
+        let search = tokio::time::timeout(most, self.search_signed_in(first, signer, &mut query)).await;
+        match (search, query.next) {
+            (Ok(found), _) => found,
+            // The server did answer.
+            (Err(_), Some(below)) => Err(LedgerError::Unsearched { below }),
+            (Err(_), None) => Err(self.connection.timed_out(most).into()),
+        }
+    }
+
+    /// Searches from where the query starts, and moves that on.
+    async fn search_signed_in(
+        &mut self,
+        first: &Entry,
+        signer: &Identity,
+        query: &mut Query,
+    ) -> Result<Option<LeafIndex>, LedgerError> {
         for _ in 0..SEARCHES_MAX {
-            let found = self.find(&query).await?;
-            for entry in self.entries(&found.indexes, Level::Logged, &|_| {}).await? {
-                let entry = entry.logged().entry();
-                if entry.content != first.content {
-                    continue;
-                }
-                let verified = self.entry(entry.index).await?;
-                if verified.logged().record().verified_identities().contains(signer) {
-                    return Ok(Some(entry.index));
+            let found = self.find(query).await?;
+            for some in found.indexes.chunks(HELD_AT_ONCE) {
+                for entry in self.entries(some, Level::Logged, &|_| {}).await? {
+                    let entry = entry.logged().entry();
+                    if entry.content != first.content {
+                        continue;
+                    }
+                    let verified = self.entry(entry.index).await?;
+                    if verified.logged().record().verified_identities().contains(signer) {
+                        return Ok(Some(entry.index));
+                    }
                 }
             }
             let Some(next) = found.next else { return Ok(None) };

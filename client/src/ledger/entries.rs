@@ -1,7 +1,7 @@
 //! Fetching entries and checking them, one by one.
 
-use custody_log::LeafIndex;
 use custody_log::receipt::VerifiedReceipt;
+use custody_log::{Entry, LeafIndex};
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use custody_wire::v1::{EntryEvidence, GetEntriesRequest, GetEnvelopeRequest, GetReceiptRequest};
 
@@ -17,9 +17,23 @@ const LOGGED_AT_ONCE: usize = 64;
 /// How many entries are asked for at once with envelopes of at most 1 MiB each.
 const VERIFIED_AT_ONCE: usize = 32;
 
+/// The memory that checked entries may take together: 256 MiB. The largest entry takes 192 MiB of envelope
+/// (three times 64 MiB), 2 MiB of admission record, and 31 MiB of facts (250,000 edges). What has come and is not
+/// checked yet is counted as it is checked: at most 64 MiB more.
+const HELD_BYTES_MAX: u64 = 256 << 20;
+
+/// How often the bytes of an envelope are in memory once it is verified: its base64, its payload, its statement.
+const ENVELOPE_TIMES: u64 = 3;
+
+/// How often the bytes of an admission record are: as they came, and read.
+const RECORD_TIMES: u64 = 2;
+
+/// What an edge of a statement takes: two nodes that share their texts with others (56), and the texts.
+const EDGE_BYTES: u64 = 128;
+
 impl Ledger {
     /// Fetches entries and checks them to the level asked for, in the order given. `progress` is told how
-    /// many are done.
+    /// many are done. Entries that would take more than 256 MiB are refused before their envelopes are fetched.
     pub async fn entries(
         &mut self,
         indexes: &[LeafIndex],
@@ -28,11 +42,20 @@ impl Ledger {
     ) -> Result<Vec<Checked>, LedgerError> {
         let at_once = if level == Level::Verified { VERIFIED_AT_ONCE } else { LOGGED_AT_ONCE };
         let mut checked = Vec::with_capacity(indexes.len());
+        let mut held = 0;
         for some in indexes.chunks(at_once) {
             for (logged, envelope) in self.logged(some, level == Level::Verified).await? {
+                held = taken(held, logged.entry(), level);
+                if held > HELD_BYTES_MAX {
+                    return Err(LedgerError::TooMuch { checked: checked.len(), of: indexes.len() });
+                }
                 checked.push(match level {
                     Level::Logged => Checked::Logged(Box::new(logged)),
-                    Level::Verified => Checked::Verified(Box::new(self.verified(logged, envelope).await?)),
+                    Level::Verified => {
+                        let verified = self.verified(logged, envelope).await?;
+                        held = with_facts(held, &verified);
+                        Checked::Verified(Box::new(verified))
+                    }
                 });
                 progress(checked.len());
             }
@@ -122,4 +145,19 @@ impl Ledger {
         let bytes = self.connection.call(call).await?;
         Ok(bytes.ok_or(ProtocolError::EnvelopeLength { index, expected: length })?)
     }
+}
+
+/// Adds what an entry takes once it is checked to this level. The log signed the lengths, and more than them is refused.
+fn taken(held: u64, entry: &Entry, level: Level) -> u64 {
+    let envelope = match level {
+        Level::Logged => 0,
+        // No honest log has a longer one.
+        Level::Verified => entry.envelope.length.min(ENVELOPE_BYTES_MAX).saturating_mul(ENVELOPE_TIMES),
+    };
+    held.saturating_add(envelope).saturating_add(entry.record.length.saturating_mul(RECORD_TIMES))
+}
+
+fn with_facts(held: u64, verified: &Verified) -> u64 {
+    let edges = u64::try_from(verified.facts().edges.len()).unwrap_or(u64::MAX);
+    held.saturating_add(edges.saturating_mul(EDGE_BYTES))
 }

@@ -3,6 +3,7 @@
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::leaf_index;
 use custody_wire::v1;
+use tokio::time::Instant;
 
 use super::query::{AsOf, At, at_fields, too_many};
 use super::{Condition, Ledger, LedgerError, ProtocolError};
@@ -56,23 +57,39 @@ const PAGES_MAX: usize = 256;
 
 impl Ledger {
     /// Asks for the entries that meet all conditions of any of these questions, newest first. The questions differ in
-    /// nothing but their conditions.
+    /// nothing but their conditions. All of them together take no longer than [`Self::find`] may.
     pub async fn find_any(&mut self, questions: &[Query]) -> Result<Found, LedgerError> {
+        let end = self.end_of_search();
         let mut questions = questions.iter();
         let first = questions.next().cloned().unwrap_or_default();
-        let mut found = self.find(&first).await?;
+        let mut found = self.find_until(&first, end).await?;
         for question in questions {
             // All answers are of one tree.
-            let at = At::Size(found.as_of.size);
-            found = found.merged(self.find(&Query { at, ..question.clone() }).await?, first.limit);
+            let question = Query { at: At::Size(found.as_of.size), ..question.clone() };
+            let more = match tokio::time::timeout_at(end, self.find_until(&question, end)).await {
+                Ok(more) => more?,
+                Err(_) => Found::nothing(&question, found.as_of.clone()),
+            };
+            found = found.merged(more, first.limit);
         }
         Ok(found)
     }
 
     /// Asks for the entries that meet all conditions, until there are as many as the limit says, or no more, or 256
-    /// pages were read: then `next` says where to go on. What a server reads for one answer is bounded: a page with
-    /// none says nothing about the rest.
+    /// pages were read, or the time of one call with its retries is over: then `next` says where to go on. What a server
+    /// reads for one answer is bounded: a page with none says nothing about the rest.
     pub async fn find(&mut self, question: &Query) -> Result<Found, LedgerError> {
+        let end = self.end_of_search();
+        self.find_until(question, end).await
+    }
+
+    /// Who waits for an answer must not wait for a server that always has another page, each a little later.
+    fn end_of_search(&self) -> Instant {
+        Instant::now() + self.connection.longest()
+    }
+
+    /// The first page has the time of any call: without it there is no answer.
+    async fn find_until(&mut self, question: &Query, end: Instant) -> Result<Found, LedgerError> {
         let mut page = question.clone();
         let mut found = self.find_page(&page).await?;
         let (size, limit) = (found.as_of.size, usize::try_from(question.limit).unwrap_or(usize::MAX));
@@ -82,7 +99,8 @@ impl Ledger {
             let Some(next) = found.next.filter(|_| found.indexes.len() < limit) else { break };
             page.next = Some(next);
             page.limit = u32::try_from(limit.saturating_sub(found.indexes.len())).unwrap_or(question.limit);
-            let more = self.find_page(&page).await?;
+            let Ok(more) = tokio::time::timeout_at(end, self.find_page(&page)).await else { break };
+            let more = more?;
             found.indexes.extend(more.indexes);
             found.next = more.next;
         }
@@ -145,6 +163,12 @@ impl Ledger {
 }
 
 impl Found {
+    /// An answer that was not waited for.
+    fn nothing(question: &Query, as_of: AsOf) -> Self {
+        let start = question.start(as_of.size);
+        Self { indexes: Vec::new(), as_of, next: (start != 0).then_some(start) }
+    }
+
     /// Puts two answers about the same tree together. Below where one of them ends nothing is known of it.
     fn merged(mut self, other: Self, limit: u32) -> Self {
         self.indexes.extend(other.indexes);

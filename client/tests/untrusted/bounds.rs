@@ -99,7 +99,93 @@ async fn ends_a_search_that_the_server_never_ends() {
     // "No record" would be a guess.
     let digest = Digest::sha256_of(ARTIFACT).to_string();
     for args in [["find", "--subject", &digest].as_slice(), &["show", &digest]] {
-        let run = server.custody(dir.path(), args).await;
+        let run = server.custody(dir.path(), &[args, &["--timeout", "5m"]].concat()).await;
         assert!(run.code == 3 && run.stdout.is_empty(), "{args:?}: {run:?}");
+        let said = ["error: the search was given up", &format!("--next {} goes on there", size - 256)];
+        assert!(said.iter().all(|said| run.stderr.contains(said)), "{args:?}: {run:?}");
+        assert!(!run.stderr.contains("recording"), "{args:?}: {run:?}");
     }
+    let args = ["find", "--subject", &digest, "--timeout", "5m", "-o", "json"];
+    let run = server.custody(dir.path(), &args).await;
+    let page: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert!(run.code == 3 && page["next"] == size - 256, "{run:?}");
+}
+
+/// 256 pages of a quarter of a second are more than a minute, and a file makes four questions.
+#[tokio::test]
+async fn a_search_ends_when_the_time_of_a_call_is_over() {
+    let mut log = log();
+    for number in 0..300 {
+        log.append_statement("https://example.com/any/v1", format!("{number}").as_bytes(), "{}");
+    }
+    let server = Server::start(log).await;
+    let dir = tempfile::tempdir().unwrap();
+    let patience = custody_client::Patience {
+        timeout: std::time::Duration::from_secs(5),
+        retry_for: std::time::Duration::from_millis(200),
+    };
+    let options = custody_client::Options { patience, ..server.options(dir.path()) };
+    let mut ledger = Ledger::open(options).await.unwrap();
+    let size = ledger.checkpoint().checkpoint().size().get();
+    server.lie(Lie::EmptyPages);
+    server.lie(Lie::SlowPages);
+    let question = Query { limit: 10, ..Query::default() };
+    let found = ledger.find(&question).await.unwrap();
+    assert!(found.indexes.is_empty() && found.next.unwrap() > size - 100, "{found:?}");
+    // Nothing was heard of the last question: its answer may begin at the newest entry.
+    let found = ledger.find_any(&vec![question; 4]).await.unwrap();
+    assert_eq!((found.indexes.len(), found.next), (0, Some(size)));
+}
+
+/// One entry is shown if it is the only one, and what was not searched may hold another.
+#[tokio::test]
+async fn an_entry_is_not_shown_as_the_only_one_before_the_search_ends() {
+    let mut log = log();
+    for number in 0..600 {
+        log.append_statement("https://example.com/any/v1", format!("{number}").as_bytes(), "{}");
+    }
+    let last = log.append_statement(APPROVAL, b"found", APPROVED);
+    let server = Server::start(log).await;
+    let dir = tempfile::tempdir().unwrap();
+    let digest = Digest::sha256_of(b"found").to_string();
+    // The double reads two entries for a page: 256 pages do not lead to the end.
+    let run = server.custody(dir.path(), &["show", &digest, "--timeout", "5m"]).await;
+    assert!(run.code == 3 && run.stdout.is_empty(), "{run:?}");
+    assert!(run.stderr.contains("error: the search was given up"), "{run:?}");
+    let run = server.custody(dir.path(), &["find", "--subject", &digest, "--timeout", "5m"]).await;
+    assert!(run.code == 0 && run.stdout.contains(&format!("{last}  ")), "{run:?}");
+    assert!(
+        run.stderr.contains("that no other one from") && !run.stderr.contains("no other entry fits"),
+        "{run:?}"
+    );
+}
+
+/// Four envelopes of 29 MB take 352 MB once they are verified, three 264: 256 MiB are 268.
+#[tokio::test]
+async fn large_statements_are_verified_as_far_as_there_is_memory() {
+    let mut log = log();
+    let large = format!(r#"{{"text":"{}"}}"#, "x".repeat(22_000_000));
+    for number in 0..4 {
+        log.append_statement("urn:example:large:v1", format!("{number}").as_bytes(), &large);
+    }
+    let server = Server::start(log).await;
+    let dir = tempfile::tempdir().unwrap();
+    let find = async |more: &[&str]| {
+        let args = [&["find", "--predicate", "urn:example:large:v1", "--timeout", "5m"], more].concat();
+        server.custody(dir.path(), &args).await
+    };
+    let run = find(&[]).await;
+    assert!(run.code == 0 && run.stdout.matches("  logged  ").count() == 4, "{run:?}");
+    assert!(
+        run.stderr.contains("they are logged here") && run.stderr.contains("4 entries logged here"),
+        "{run:?}"
+    );
+    let run = find(&["--verify", "full"]).await;
+    assert!(run.code == 3 && run.stdout.is_empty(), "{run:?}");
+    assert!(
+        run.stderr.contains("error: 4 entries take more than 256 MiB of memory, 3 of them had room"),
+        "{run:?}"
+    );
+    let run = find(&["--verify", "full", "--limit", "2"]).await;
+    assert!(run.code == 0 && run.stdout.matches("  verified  ").count() == 2, "{run:?}");
 }

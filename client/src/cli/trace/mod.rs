@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::failure::{Failure, Outcome};
-use super::find::{Verify, level};
+use super::find::{self, Verify};
 use super::output::counted;
 use super::session;
 use super::things::{Target, resolve};
@@ -188,11 +188,7 @@ async fn check(
 ) -> Result<Chain, Failure> {
     let indexes: BTreeSet<LeafIndex> = claimed.iter().map(|(edge, _)| edge.entry).collect();
     let indexes: Vec<LeafIndex> = indexes.into_iter().collect();
-    let level = level(asked.verify, indexes.len());
-    let bar = context.output.count_bar("checking", u64::try_from(indexes.len()).unwrap_or(u64::MAX));
-    let checked =
-        ledger.entries(&indexes, level, &|done| bar.set_position(u64::try_from(done).unwrap_or(0))).await?;
-    bar.finish_and_clear();
+    let (checked, level) = find::check(ledger, &indexes, asked.verify, context).await?;
     let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
     let mut edges = Vec::with_capacity(claimed.len());
     for (edge, starts) in claimed {

@@ -52,6 +52,8 @@ pub(crate) enum Lie {
     StepsBack,
     /// Every page of a find is empty, and has a next one that begins one entry below.
     EmptyPages,
+    /// Every page of a find comes a quarter of a second late.
+    SlowPages,
     /// The receipt of a record is for another entry.
     OtherReceipt,
     /// What has the content of an entry is said to be a duplicate, also when it brings another signature.

@@ -80,7 +80,10 @@ impl Service {
             entry: log.stored[shown].entry.clone().into(),
             record: log.stored[record].record.clone().into(),
             proof,
-            envelope: if envelope { log.stored[enveloped].envelope.clone().into() } else { Bytes::new() },
+            envelope: match &log.stored[enveloped].envelope {
+                small if envelope && small.len() <= 1 << 20 => small.clone().into(),
+                _ => Bytes::new(),
+            },
         })
     }
 
@@ -178,8 +181,9 @@ impl reader_server::Reader for Service {
     ) -> Result<Response<Self::GetEnvelopeStream>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
-        let data = log.stored[usize::try_from(request.index).unwrap()].envelope.clone().into();
-        Ok(Response::new(tokio_stream::iter(vec![Ok(GetEnvelopeResponse { data })])))
+        let envelope = &log.stored[usize::try_from(request.index).unwrap()].envelope;
+        let piece = |data: &[u8]| Ok(GetEnvelopeResponse { data: Bytes::copy_from_slice(data) });
+        Ok(Response::new(tokio_stream::iter(envelope.chunks(1 << 20).map(piece).collect::<Vec<_>>())))
     }
 
     async fn get_receipt(
@@ -295,6 +299,9 @@ impl query_server::Query for Service {
     async fn find(&self, request: Request<FindRequest>) -> Result<Response<FindResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
+        if self.lies(Lie::SlowPages) {
+            tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        }
         if self.lies(Lie::EmptyPages) {
             let (as_of, indexes) = (self.as_of(&log, request.at), Vec::new());
             let next = if request.next == 0 { as_of.size } else { request.next } - 1;

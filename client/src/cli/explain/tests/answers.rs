@@ -42,6 +42,7 @@ fn every_answer_that_is_not_believed_has_its_words() {
         },
         NotAsked { entry: index(7), condition: "environment prod".to_owned() },
         Unsearched { below: 700 },
+        TooMuch { checked: 3, of: 4 },
         Memory(MemoryError::Read { path: kept(), why: denied() }),
         TrustFile { path: kept(), source: Box::new(TrustFileError::Critical { name: "quorum".to_owned() }) },
         Remembered { path: kept(), source: CheckpointError::Lines },
