@@ -11,6 +11,7 @@
     reason = "a test that meets the unexpected has failed, and a panic says so"
 )]
 
+mod bundle;
 mod evidence;
 mod log;
 mod trust;
