@@ -149,8 +149,22 @@ pub enum Problem {
         found: String,
     },
     /// cosign's scan holds the report of the scanner, in a shape of its own.
-    #[error("the scanner's own report in scanner.result is not interpreted")]
-    ScannerReport,
+    #[error("the scanner's own report in scanner.result: {0}")]
+    ScannerReport(Box<crate::scan::ScanError>),
+    /// A scan that did not come to an end.
+    #[error("{path} in scanner.result: {why}")]
+    IncompleteScan {
+        /// Where the report says so.
+        path: String,
+        /// What it says.
+        why: crate::scan::Incomplete,
+    },
+    /// The scanner found something and did not name it.
+    #[error("{path} in scanner.result has no id")]
+    NamelessFinding {
+        /// Where it stands.
+        path: String,
+    },
     /// Nothing reads predicates of this type.
     #[error("predicates of type {predicate_type} are not interpreted")]
     NotInterpreted {

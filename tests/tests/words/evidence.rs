@@ -10,7 +10,7 @@ use custody_evidence::fact::{Field, NodeKind, Problem, TermError};
 use custody_evidence::identity::IdentityError;
 use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::key::{Algorithm, KeyError, KeyId, KeyIdError, SignatureError, SigningKeyError};
-use custody_evidence::predicate::NameError;
+use custody_evidence::predicate::{NameError, UsableDigestError};
 use custody_evidence::purl::{PurlError, PurlFault};
 use custody_evidence::repository::{CommitIdError, RepositoryError};
 use custody_evidence::sbom::{LeftOut, NotInterpreted, SbomError};
@@ -295,6 +295,10 @@ fn every_error_of_statements_and_facts_has_its_words() {
         Digest(digest()),
         Purl(purl()),
     });
+    let usable = every!(UsableDigestError {
+        Digest(digest()),
+        NoEvidence { found: Digest::read("sha1", &"1".repeat(40)).unwrap() },
+    });
     let problem = every!(Problem {
         Digest(digest()),
         MalformedDigest { digest: Digest::read("sha256", "00").unwrap() },
@@ -306,6 +310,12 @@ fn every_error_of_statements_and_facts_has_its_words() {
         Component { why: "missing field `name`".to_owned() },
         TooManyDependencies { max: 1000 },
         CommitNotSubject { named: "16d9990".to_owned() },
+        NotSubject { named: "the run https://ci.example/7".to_owned() },
+        NoProduct { named: "nginx".to_owned() },
+        NoVersion { found: "pkg:npm/axios".to_owned() },
+        ScannerReport(Box::new(ScanError::Unknown)),
+        IncompleteScan { path: "runs[0]".to_owned(), why: Incomplete::Failed },
+        NamelessFinding { path: "runs[0].results[3]".to_owned() },
         NotInterpreted { predicate_type: "urn:example".to_owned() },
         NoPredicate,
         TooManyEdges,
@@ -318,6 +328,7 @@ fn every_error_of_statements_and_facts_has_its_words() {
         lines("SbomError", &sbom),
         lines("LeftOut", &left_out),
         lines("Problem", &problem),
+        lines("UsableDigestError", &usable),
     ];
     super::hold("evidence_statements", &text.concat());
 }

@@ -2,7 +2,7 @@
 //! `vulns_02.md`), and the type of cosign they come from (sigstore/cosign `specs/COSIGN_VULN_ATTESTATION_SPEC.md`).
 //!
 //! A finding that is passed over makes a scan look clean, so a finding without an id makes the whole unreadable. cosign
-//! holds the scanner's own report, of any shape.
+//! holds the scanner's own report, which is read if it is one of [`crate::scan`].
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,6 +11,7 @@ use super::list::Limited;
 use super::slsa::time;
 use crate::json::{self, JsonError};
 use crate::object::{self, Object};
+use crate::scan::{self, FINDINGS_MAX, Scan, ScanError};
 
 /// The types of in-toto.
 pub const TYPES: [&str; 3] = [
@@ -22,9 +23,6 @@ pub const TYPES: [&str; 3] = [
 pub const COSIGN_TYPES: [&str; 2] =
     ["https://cosign.sigstore.dev/attestation/vuln/v1", "cosign.sigstore.dev/attestation/vuln/v1"];
 
-/// The most findings: images of whole operating systems have some thousand.
-pub const FINDINGS_MAX: usize = 50_000;
-
 /// What a scanner found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vulns {
@@ -32,14 +30,25 @@ pub struct Vulns {
     pub scanner: Option<String>,
     /// The run that scanned.
     pub run: Option<String>,
-    /// The ids of what was found; none if the report has a shape of its own.
-    pub found: Option<Vec<String>>,
+    /// What was found.
+    pub found: Found,
     /// When the database of the scanner was updated, with the path of the member.
     pub database: Option<(String, String)>,
     /// When the scan started.
     pub started: Option<(String, String)>,
     /// When it ended.
     pub finished: Option<(String, String)>,
+}
+
+/// What a scan found, in the shapes that it has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// Ids of vulnerabilities.
+    Ids(Vec<String>),
+    /// The scanner's own report.
+    Report(Box<Scan>),
+    /// A report that is not read.
+    Unread(ScanError),
 }
 
 #[derive(Deserialize)]
@@ -85,7 +94,7 @@ struct Metadata {
     scan_finished_on: Option<String>,
 }
 
-type Found = Limited<Object<Finding>, FINDINGS_MAX>;
+type Ids = Limited<Object<Finding>, FINDINGS_MAX>;
 
 #[derive(Deserialize)]
 #[serde(try_from = "RawFinding")]
@@ -117,24 +126,28 @@ impl TryFrom<RawFinding> for Finding {
 
 /// Reads the exact bytes of in-toto's predicate. A result that is absent is an empty one, as in-toto has it.
 pub fn decode(bytes: &[u8]) -> Result<Vulns, JsonError> {
-    let Object(predicate): Object<Predicate<Found>> = json::from_slice(bytes)?;
-    Ok(vulns(predicate, |found| Some(ids(found.unwrap_or_default()))))
+    let Object(predicate): Object<Predicate<Ids>> = json::from_slice(bytes)?;
+    Ok(vulns(predicate, |found| Found::Ids(ids(found.unwrap_or_default()))))
 }
 
 /// Reads the exact bytes of cosign's predicate.
 pub fn decode_cosign(bytes: &[u8]) -> Result<Vulns, JsonError> {
     let Object(predicate): Object<Predicate<Box<RawValue>>> = json::from_slice(bytes)?;
     Ok(vulns(predicate, |raw| {
-        let raw = raw.filter(|raw| raw.get().starts_with('['))?;
-        serde_json::from_str(raw.get()).ok().map(ids)
+        let report = raw.as_deref().map_or("null", RawValue::get);
+        match serde_json::from_str(report) {
+            Ok(Some(found)) => Found::Ids(ids(found)),
+            _ => scan::read(report.as_bytes())
+                .map_or_else(Found::Unread, |report| Found::Report(Box::new(report))),
+        }
     }))
 }
 
-fn ids(found: Found) -> Vec<String> {
+fn ids(found: Ids) -> Vec<String> {
     found.0.into_iter().map(|Object(Finding(id))| id).collect()
 }
 
-fn vulns<R>(predicate: Predicate<R>, found: impl FnOnce(Option<R>) -> Option<Vec<String>>) -> Vulns {
+fn vulns<R>(predicate: Predicate<R>, found: impl FnOnce(Option<R>) -> Found) -> Vulns {
     let Object(scanner) = predicate.scanner;
     let metadata = predicate.metadata.unwrap_or_default();
     let update = scanner.db.and_then(|db| db.last_update);

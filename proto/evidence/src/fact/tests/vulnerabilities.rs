@@ -86,28 +86,67 @@ fn a_finding_that_cannot_be_read_makes_no_clean_scan() {
     unreadable(VULNS, &scan(&many), "at most 50000");
 }
 
+const COSIGN: [&str; 2] =
+    ["https://cosign.sigstore.dev/attestation/vuln/v1", "cosign.sigstore.dev/attestation/vuln/v1"];
+
+/// What trivy writes, with one vulnerability.
+fn trivy() -> Value {
+    json!({"SchemaVersion": 2, "Results": [{"Target": "t", "Vulnerabilities": [
+        {"VulnerabilityID": "CVE-2026-1", "PkgName": "axios", "InstalledVersion": "1.14.1", "PkgIdentifier": {"PURL": LIB}, "Severity": "HIGH"},
+    ]}]})
+}
+
 #[test]
-fn a_report_inside_cosigns_scan_is_said_not_to_be_read() {
-    for cosign in
-        ["https://cosign.sigstore.dev/attestation/vuln/v1", "cosign.sigstore.dev/attestation/vuln/v1"]
-    {
+fn the_scanners_own_report_inside_cosigns_scan_is_read() {
+    for cosign in COSIGN {
         let found = facts(cosign, &app(), &scan(&json!([{"id": "CVE-2026-1"}])));
         assert_eq!(about(&found), [format!("{APP} affected-by vulnerability CVE-2026-1")]);
-        assert!(found.interpreted);
-        for own in [json!({"Results": [{"Vulnerabilities": []}]}), json!(null), json!([{"x": 1}]), json!("x")]
-        {
+        let found = facts(cosign, &app(), &scan(&trivy()));
+        assert_eq!(
+            about(&found),
+            [
+                format!("{APP} affected-by vulnerability CVE-2026-1"),
+                format!("component {LIB} affected-by vulnerability CVE-2026-1"),
+            ]
+        );
+        assert!(found.interpreted && found.warnings.is_empty(), "{:?}", found.warnings);
+        assert!(found.labels.values().any(|label| label.contains("trivy")), "{:?}", found.labels);
+    }
+}
+
+#[test]
+fn a_report_inside_cosigns_scan_that_is_not_whole_makes_no_clean_scan() {
+    let sarif = |run: Value| json!({"version": "2.1.0", "runs": [run]});
+    let tool = json!({"driver": {"name": "t"}});
+    for (own, place) in [
+        (json!({"Results": [{"Vulnerabilities": []}]}), "not interpreted: neither"),
+        (json!(null), "object"),
+        (json!([{"x": 1}]), "object"),
+        (json!("x"), "object"),
+        (sarif(json!({"tool": tool})), "no results"),
+        (sarif(json!({"tool": tool, "results": [{"message": {"text": "m"}}]})), "has no id"),
+    ] {
+        for cosign in COSIGN {
             let facts = facts(cosign, &app(), &scan(&own));
-            assert!(!facts.interpreted && about(&facts).is_empty());
-            assert!(
-                facts
-                    .warnings
-                    .contains(&Warning { path: "predicate".to_owned(), problem: Problem::ScannerReport })
-            );
+            assert!(!facts.interpreted && about(&facts).is_empty(), "{own}");
+            let said: Vec<String> = facts.warnings.iter().map(ToString::to_string).collect();
+            assert!(said.iter().any(|text| text.contains(place)), "{own}: {said:?}");
             assert_eq!(facts.edges.len(), 1, "it is found by its own digest");
             assert_eq!(facts.times.len(), 3, "and its times are checked");
         }
-        unreadable(cosign, &json!({"scanner": 1}), "scanner");
     }
+    unreadable(COSIGN[0], &json!({"scanner": 1}), "scanner");
+}
+
+#[test]
+fn what_somebody_accepted_is_found_and_affects_nothing() {
+    let suppressed = json!([{"kind": "external", "status": "accepted"}]);
+    let result = json!({"ruleId": "CVE-2026-1", "message": {"text": "m"}, "suppressions": suppressed});
+    let sarif =
+        json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "t"}}, "results": [result]}]});
+    let facts = facts(COSIGN[0], &app(), &scan(&sarif));
+    assert!(facts.interpreted && about(&facts).is_empty(), "{:?}", facts.warnings);
+    assert!(facts.terms().contains(&Term::parse(Field::Vulnerability, "CVE-2026-1").unwrap()));
 }
 
 #[test]
