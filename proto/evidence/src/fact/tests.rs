@@ -3,6 +3,7 @@
 mod goldens;
 mod not_subject;
 mod of_others;
+mod table;
 mod vulnerabilities;
 
 use proptest::prelude::*;
