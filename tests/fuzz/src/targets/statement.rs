@@ -4,8 +4,8 @@ use custody_evidence::digest_set::{Digest, Standing};
 use custody_evidence::fact::{EDGES_MAX, Facts, LABEL_MAX, Node, WARNINGS_MAX, read};
 use custody_evidence::json;
 use custody_evidence::predicate::{
-    Approval, CustodyPredicate, DEPENDENCIES_MAX, Deployment, Promotion, Provenance, Review, Source, slsa_v1,
-    slsa_v02,
+    Approval, CustodyPredicate, DEPENDENCIES_MAX, Deployment, Distribution, Exception, Expected, Promotion,
+    Provenance, Publication, Review, Run, Snapshot, Source, Tag, slsa_v1, slsa_v02,
 };
 use custody_evidence::statement::{DIGESTS_MAX, PREDICATE_TYPE_MAX, SUBJECTS_MAX};
 use custody_evidence::{Statement, Term};
@@ -44,6 +44,17 @@ const WORDS: &[&str] = &[
     "\"environment\":",
     "\"deploy\"",
     "\"until\":",
+    "\"verifier\":",
+    "\"policy\":",
+    "\"result\":",
+    "\"scanner\":",
+    "\"statements\":",
+    "\"products\":",
+    "\"annotations\":",
+    "\"sourceRefs\":",
+    "pkg:npm/axios@1",
+    "https://openvex.dev/ns",
+    "https://slsa.dev/verification_summary/v1",
 ];
 
 const APPROVAL: &str = r#"{"for":"prod","approver":"Alice <alice@example.org>","at":"2026-11-22T20:31:24.120394Z","reason":"it works","until":"2026-12-22T20:31:24Z"}"#;
@@ -54,6 +65,77 @@ const DEPLOYMENT: &str = r#"{"environment":"prod/eu-1","workload":"api","cluster
 const SOURCE: &str = r#"{"repo":"https://github.com/acme/api","commit":"da39a3ee5e6b4b0d3255bfef95601890afd80709","parents":["4b825dc642cb6eb9a060e54bf8d69288fbee4904"],"ref":"refs/heads/main","author":"Alice <alice@example.org>","committer":"Bob","author_date":"2026-11-22T20:31:24Z","signature":{"kind":"ssh","key":"SHA256:abc","verified":true}}"#;
 const SLSA_V1: &str = r#"{"buildDefinition":{"buildType":"https://actions.github.io/buildtypes/workflow/v1","externalParameters":{"workflow":{"ref":"refs/heads/main","repository":"https://github.com/acme/api","path":".github/workflows/ci.yml"}},"resolvedDependencies":[{"uri":"git+https://github.com/acme/api@refs/heads/main","digest":{"gitCommit":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}},{"uri":"pkg:npm/axios@1","digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}]},"runDetails":{"builder":{"id":"https://github.com/actions/runner"},"metadata":{"invocationId":"https://github.com/acme/api/actions/runs/1/attempts/1","startedOn":"2026-11-22T20:31:24Z","finishedOn":"2026-11-22T20:33:24Z"}}}"#;
 const SLSA_V02: &str = r#"{"builder":{"id":"https://github.com/slsa-framework/x@v1"},"buildType":"https://github.com/slsa-framework/slsa-github-generator/generic@v1","invocation":{"configSource":{"uri":"git+https://github.com/acme/api@refs/heads/main","digest":{"sha1":"da39a3ee5e6b4b0d3255bfef95601890afd80709"},"entryPoint":".github/workflows/ci.yml"}},"metadata":{"buildInvocationID":"123-1","buildStartedOn":"2026-11-22T20:31:24Z","buildFinishedOn":"2026-11-22T20:33:24Z"},"materials":[{"uri":"git+https://github.com/acme/api@refs/heads/main","digest":{"sha1":"da39a3ee5e6b4b0d3255bfef95601890afd80709"}}]}"#;
+
+const SNAPSHOT: &str = r#"{"environment":"prod","at":"2026-11-22T20:31:24Z","running":[{"digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","workload":"api","count":3}]}"#;
+const RUN: &str = r#"{"run":"https://ci.example/7","conclusion":"success","trigger":"push","at":"2026-11-22T20:31:24Z","runner":{"name":"r","hosted":true,"labels":["x"]},"resolved":[{"ref":"alpine:latest","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}],"secrets":["TOKEN"],"permissions":["contents: read"],"audiences":["sigstore"]}"#;
+const TAG: &str = r#"{"repository":"ghcr.io/acme/api","tag":"1.2","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","observed_at":"2026-11-22T20:31:24Z"}"#;
+const PUBLICATION: &str = r#"{"registry":"ghcr.io","repository":"ghcr.io/acme/api","ref":"ghcr.io/acme/api:1.2","actor":"alice","at":"2026-11-22T20:31:24Z"}"#;
+const DISTRIBUTION: &str = r#"{"recipient":"customer-17","channel":"portal","at":"2026-11-22T20:31:24Z"}"#;
+const EXPECTED: &str =
+    r#"{"source":"ci","period":{"from":"2026-11-20T00:00:00Z","to":"2026-11-21T00:00:00Z"},"count":42}"#;
+const EXCEPTION: &str = r#"{"policy":"release","rule":"*","subject":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","owner":"alice","reason":"r","at":"2026-11-22T20:31:24Z","until":"2026-11-27T00:00:00Z"}"#;
+
+/// A predicate of each type that others define and Custody reads.
+const OF_OTHERS: [(&str, &str); 16] = [
+    (
+        "https://slsa.dev/verification_summary/v1",
+        r#"{"verifier":{"id":"v"},"timeVerified":"2026-11-22T20:31:24Z","resourceUri":"git+https://github.com/acme/api","policy":{"uri":"p","digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},"verificationResult":"PASSED"}"#,
+    ),
+    (
+        "https://in-toto.io/attestation/svr/v0.2",
+        r#"{"verifier":{"id":"v","policies":[{"uri":"p"}]},"timeCreated":"2026-11-22T20:31:24Z","properties":["x"]}"#,
+    ),
+    (
+        "https://github.com/slsa-framework/slsa-source-poc/source-provenance/v1-draft",
+        r#"{"repo_uri":"https://github.com/acme/api","branch":"refs/heads/main","actor":"alice","created_on":"2026-11-22T20:31:24Z"}"#,
+    ),
+    (
+        "https://github.com/slsa-framework/slsa-source-poc/tag-provenance/v1-draft",
+        r#"{"repo_uri":"https://github.com/acme/api","tag":"refs/tags/v1","actor":"alice","created_on":"2026-11-22T20:31:24Z"}"#,
+    ),
+    (
+        "https://in-toto.io/attestation/test-result/v0.1",
+        r#"{"result":"PASSED","url":"https://ci.example/7","passedTests":["a"],"failedTests":[]}"#,
+    ),
+    (
+        "https://in-toto.io/attestation/reference/v0.1",
+        r#"{"attester":{"id":"a"},"references":[{"downloadLocation":"https://x/1","digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}]}"#,
+    ),
+    (
+        "https://in-toto.io/attestation/scai/v0.3",
+        r#"{"attributes":[{"attribute":"A","evidence":{"digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}}],"producer":{"uri":"p"}}"#,
+    ),
+    (
+        "https://in-toto.io/attestation/runtime-trace/v0.1",
+        r#"{"monitor":{"type":"m"},"monitoredProcess":{"event":"https://ci.example/7"},"monitorLog":{},"metadata":{"buildStartedOn":"2026-11-22T20:31:24Z"}}"#,
+    ),
+    ("https://cosign.sigstore.dev/attestation/v1", r#"{"Data":"text","Timestamp":"2026-11-22T20:31:24Z"}"#),
+    ("https://in-toto.io/attestation/release/v0.1", r#"{"purl":"pkg:npm/axios@1"}"#),
+    (
+        "https://github.com/npm/attestation/tree/main/specs/publish/v0.1",
+        r#"{"name":"axios","version":"1","registry":"https://registry.npmjs.org"}"#,
+    ),
+    (
+        "https://in-toto.io/attestation/link/v0.3",
+        r#"{"name":"build","materials":[{"name":"a.c","digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}]}"#,
+    ),
+    (
+        "https://in-toto.io/Link/v1",
+        r#"{"name":"build","materials":{"a.c":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}}}"#,
+    ),
+    (
+        "https://in-toto.io/attestation/vulns/v0.2",
+        r#"{"scanner":{"uri":"s","db":{"lastUpdate":"2026-11-22T20:31:24Z"},"result":[{"id":"CVE-1"}]},"metadata":{"scanFinishedOn":"2026-11-22T20:31:24Z"}}"#,
+    ),
+    (
+        "https://cosign.sigstore.dev/attestation/vuln/v1",
+        r#"{"scanner":{"result":{"SchemaVersion":2,"Results":[{"Vulnerabilities":[{"VulnerabilityID":"CVE-1","PkgIdentifier":{"PURL":"pkg:npm/axios@1"}}]}]}}}"#,
+    ),
+    (
+        "https://openvex.dev/ns",
+        r#"{"author":"a","timestamp":"2026-11-22T20:31:24Z","statements":[{"vulnerability":{"name":"CVE-1","aliases":["x"]},"status":"fixed","products":[{"@id":"pkg:npm/axios@1","subcomponents":[{"@id":"pkg:npm/b@1"}]}]},{"vulnerability":"CVE-2","status":"affected"}]}"#,
+    ),
+];
 
 const fn predicate(
     name: &'static str,
@@ -79,6 +161,13 @@ pub(super) const TARGETS: &[Target] = &[
     predicate("statement.promotion", |_| super::texts(&[PROMOTION]), own::<Promotion>),
     predicate("statement.deployment", |_| super::texts(&[DEPLOYMENT]), own::<Deployment>),
     predicate("statement.source", |_| super::texts(&[SOURCE]), own::<Source>),
+    predicate("statement.snapshot", |_| super::texts(&[SNAPSHOT]), own::<Snapshot>),
+    predicate("statement.run", |_| super::texts(&[RUN]), own::<Run>),
+    predicate("statement.tag", |_| super::texts(&[TAG]), own::<Tag>),
+    predicate("statement.publication", |_| super::texts(&[PUBLICATION]), own::<Publication>),
+    predicate("statement.distribution", |_| super::texts(&[DISTRIBUTION]), own::<Distribution>),
+    predicate("statement.expected", |_| super::texts(&[EXPECTED]), own::<Expected>),
+    predicate("statement.exception", |_| super::texts(&[EXCEPTION]), own::<Exception>),
 ];
 
 fn statement(bytes: &[u8]) -> Outcome {
@@ -179,6 +268,13 @@ fn made() -> Vec<Vec<u8>> {
         (Promotion::TYPE, PROMOTION),
         (Deployment::TYPE, DEPLOYMENT),
         (Source::TYPE, SOURCE),
+        (Snapshot::TYPE, SNAPSHOT),
+        (Run::TYPE, RUN),
+        (Tag::TYPE, TAG),
+        (Publication::TYPE, PUBLICATION),
+        (Distribution::TYPE, DISTRIBUTION),
+        (Expected::TYPE, EXPECTED),
+        (Exception::TYPE, EXCEPTION),
     ];
     let of = |(predicate_type, predicate): (&str, &str)| {
         let subject = r#"[{"name":"app","digest":{"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}},
@@ -188,7 +284,7 @@ fn made() -> Vec<Vec<u8>> {
         )
         .into_bytes()
     };
-    types.map(of).to_vec()
+    types.into_iter().chain(OF_OTHERS).map(of).collect()
 }
 
 fn predicates(corpus: &Corpus) -> Vec<Vec<u8>> {
