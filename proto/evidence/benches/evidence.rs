@@ -1,4 +1,5 @@
-//! What it costs on one core to read and verify an envelope of 4 KB, and to read the facts of its statement.
+//! What it costs on one core to read and verify an envelope of 4 KB, and to read the facts of its statement and of a
+//! large SBOM.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,11 +10,12 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use custody_evidence::Digest;
 use custody_evidence::admission::{self, AdmissionRecord};
 use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::fact;
 use custody_evidence::key::SigningKey;
-use custody_evidence::statement::Statement;
+use custody_evidence::statement::{Statement, StatementBuilder};
 use custody_evidence::trust::{TrustDocument, TrustMembers, TrustState, WriterRule, statement_of};
 use custody_log::{KeyAlgorithm, Origin, Timestamp, VerifierKey};
 use serde_json::json;
@@ -108,6 +110,48 @@ fn statement(criterion: &mut Criterion) {
     group.bench_function("facts to search terms", |bencher| bencher.iter(|| black_box(&facts).terms()));
 }
 
+/// How many components the SBOM has: an image of a whole operating system with an application in it.
+const COMPONENTS: usize = 10_000;
+
+/// A statement about a CycloneDX document in which each component has a package URL, two hashes and a download
+/// location, and depends on the next one.
+fn sbom_statement() -> Vec<u8> {
+    let component = |n: usize| {
+        json!({
+            "type": "library", "bom-ref": format!("ref-{n}"), "group": "@acme", "name": format!("lib-{n}"), "version": "1.2.3",
+            "purl": format!("pkg:npm/%40acme/lib-{n}@1.2.3"),
+            "hashes": [{"alg": "SHA-256", "content": format!("{n:064x}")}, {"alg": "SHA-512", "content": format!("{n:0128x}")}],
+            "licenses": [{"license": {"id": "Apache-2.0"}}],
+            "externalReferences": [{"type": "distribution", "url": format!("https://registry.example.com/lib-{n}-1.2.3.tgz")}],
+        })
+    };
+    let dependency = |n: usize| json!({"ref": format!("ref-{n}"), "dependsOn": [format!("ref-{}", n + 1)]});
+    let document = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6",
+        "components": (0..COMPONENTS).map(component).collect::<Vec<_>>(),
+        "dependencies": (0..COMPONENTS).map(dependency).collect::<Vec<_>>(),
+    });
+    StatementBuilder::new("https://cyclonedx.org/bom")
+        .subject("image", [Digest::sha256_of(b"image")])
+        .predicate(document.to_string().as_bytes())
+        .unwrap()
+}
+
+/// From the payload's bytes to facts, and to what the index stores.
+fn sbom(criterion: &mut Criterion) {
+    let payload = sbom_statement();
+    let facts = fact::read(&Statement::parse(&payload).unwrap());
+    assert_eq!((facts.components, facts.warnings.len()), (Some(COMPONENTS), 0));
+    let mut group = criterion.benchmark_group("SBOM");
+    group.throughput(Throughput::Bytes(payload.len().try_into().unwrap()));
+    group.bench_function("SBOM of 10,000 components, to facts", |bencher| {
+        bencher.iter(|| fact::read(&Statement::parse(black_box(&payload)).unwrap()));
+    });
+    group.bench_function("SBOM of 10,000 components, facts to search terms", |bencher| {
+        bencher.iter(|| black_box(&facts).terms());
+    });
+}
+
 /// The whole admission, as server and audit run it once the envelope is read.
 fn admit(criterion: &mut Criterion) {
     let writer = key(10);
@@ -124,5 +168,5 @@ fn admit(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, envelope, statement, admit);
+criterion_group!(benches, envelope, statement, sbom, admit);
 criterion_main!(benches);

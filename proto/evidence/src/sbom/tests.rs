@@ -83,6 +83,45 @@ fn nested_components_come_in_the_documents_order() {
     );
 }
 
+/// Who depends on whom is not read, so a cycle cannot be followed and a dangling reference leads nowhere.
+#[test]
+fn dependencies_that_go_in_a_circle_or_nowhere_change_nothing() {
+    let mut document = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6",
+        "metadata": {"component": {"bom-ref": "app", "name": "app", "purl": "pkg:npm/app@1"}},
+        "components": [
+            {"bom-ref": "a", "name": "a", "purl": "pkg:npm/a@1"},
+            {"bom-ref": "a", "name": "b", "purl": "pkg:npm/b@1"},
+            {"bom-ref": 7, "name": "c", "purl": "pkg:npm/c@1"},
+        ],
+    });
+    let plain = components(document.to_string().as_bytes()).unwrap();
+    assert_eq!((plain.components.len(), plain.left_out.len()), (3, 0));
+    for dependencies in [
+        json!([{"ref": "a", "dependsOn": ["a"]}]),
+        json!([{"ref": "app", "dependsOn": ["a"]}, {"ref": "a", "dependsOn": ["app"]}]),
+        json!([{"ref": "gone", "dependsOn": ["nowhere", null, 7]}, {"ref": "a"}, {}]),
+        json!({"ref": "a"}),
+    ] {
+        document["dependencies"] = dependencies;
+        assert_eq!(components(document.to_string().as_bytes()).unwrap(), plain);
+    }
+    let mut document = json!({
+        "spdxVersion": "SPDX-2.3",
+        "packages": [{"SPDXID": "SPDXRef-a", "name": "a"}, {"SPDXID": "SPDXRef-a", "name": "b"}],
+    });
+    let plain = components(document.to_string().as_bytes()).unwrap();
+    let relation = |from: &str, kind: &str, to: &str| json!({"spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to});
+    document["relationships"] = json!([
+        relation("SPDXRef-a", "DEPENDS_ON", "SPDXRef-a"),
+        relation("SPDXRef-a", "CONTAINS", "SPDXRef-DOCUMENT"),
+        relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-gone"),
+        relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-DOCUMENT"),
+        relation("SPDXRef-gone", "DESCRIBED_BY", "SPDXRef-DOCUMENT"),
+    ]);
+    assert_eq!(components(document.to_string().as_bytes()).unwrap(), plain);
+}
+
 #[test]
 fn the_number_of_components_is_bounded_wherever_they_stand() {
     let list = |count: usize| vec!["{}"; count].join(",");
