@@ -62,7 +62,7 @@ fn envelopes_have_their_verdicts() {
         ("dsse/slsa-annotated-tag.intoto.jsonl", None, 3),
         ("dsse/witness-test-2.6MB.json", None, 3),
         ("dsse/in-toto-golang-demo.dsse.layout", Some("dsse/keys/in-toto-golang-alice.pub"), 1),
-        ("dsse/rekor-intoto_multi_dsse.json", Some("dsse/keys/rekor-intoto_multi_pub2.pem"), 3),
+        ("dsse/rekor-intoto_multi_dsse.json", Some("dsse/keys/rekor-intoto_multi_pub2.pem"), 0),
         ("dsse/chainloop-cert-attestation.json", Some("dsse/keys/chainloop-cert.pem"), 3),
     ] {
         let (found, report) = inspect(&corpus, file, key);
@@ -71,13 +71,29 @@ fn envelopes_have_their_verdicts() {
     }
 }
 
+/// A key of a kind that Custody does not check.
+const SECP256K1: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAExsqrxIN23OoSqvjLbvds6NGui6TrL/cF\n\
+    V9VCdtKE9tFs2vQgchDwUKWfvG4pv1CAJSvO0oBZy3S4Kx93DxU4Ww==\n\
+    -----END PUBLIC KEY-----\n";
+
 #[test]
 fn an_unsupported_key_is_named() {
     let Some(corpus) = corpus() else { return };
-    let (_, report) =
-        inspect(&corpus, "dsse/in-toto-golang-demo.dsse.layout", Some("dsse/keys/in-toto-golang-alice.pub"));
+    let home = tempfile::tempdir().unwrap();
+    let key = home.path().join("key.pem");
+    std::fs::write(&key, SECP256K1).unwrap();
+    let (_, report) = inspect(&corpus, "dsse/in-toto-golang-demo.dsse.layout", Some(key.to_str().unwrap()));
     assert_eq!(report["signers"][0]["status"], "unsupported", "{report:#}");
-    assert!(report["signers"][0]["detail"].as_str().unwrap().contains("RSA"), "{report:#}");
+    assert!(report["signers"][0]["detail"].as_str().unwrap().contains("secp256k1"), "{report:#}");
+}
+
+#[test]
+fn a_signature_by_an_rsa_key_is_verified_though_the_payload_is_no_statement() {
+    let Some(corpus) = corpus() else { return };
+    let (exit, report) =
+        inspect(&corpus, "dsse/in-toto-golang-demo.dsse.layout", Some("dsse/keys/in-toto-golang-alice.pub"));
+    assert_eq!((exit, &report["signers"][0]["status"]), (1, &"verified".into()), "{report:#}");
 }
 
 #[test]

@@ -7,6 +7,9 @@ use EdgeKind as K;
 /// What says that an entry is a bill of materials.
 const BILL: (Field, &str) = (Field::Predicate, "https://cyclonedx.org/bom");
 
+/// What says that an entry is the report of a scanner.
+const SCAN: (Field, &str) = (Field::Predicate, "https://in-toto.io/attestation/vulns/v0.2");
+
 fn commit() -> Node {
     node(NodeKind::Commit, &format!("https://github.com/acme/api@{}", "c".repeat(40)))
 }
@@ -38,7 +41,7 @@ fn chain() -> Memory {
     memory.record(1, Some(70), &[(a(), K::RunsIn, prod())], &[]);
     memory.record(2, None, &[(a(), K::Approved, alice()), (a(), K::Approved, prod())], &[]);
     bill(&mut memory, &a(), 'd', 300);
-    memory.record(4, None, &[(a(), K::DescribedBy, named(NodeKind::Document, &sha256('e')))], &[]);
+    memory.record(4, None, &[(a(), K::DescribedBy, named(NodeKind::Document, &sha256('e')))], &[SCAN]);
     build(&mut memory, &a(), &run());
     memory.record(6, None, &[(commit(), K::Reviewed, alice())], &[]);
     let main = named(NodeKind::Ref, "https://github.com/acme/api@refs/heads/main");
@@ -138,7 +141,11 @@ fn each_stage_that_lacks_its_evidence_is_missing() {
         let mut memory = Memory::new();
         for (number, reading) in whole.readings.iter().enumerate() {
             let facts = if number == left_out { Facts::default() } else { reading.facts.clone() };
-            let predicate = if facts.components.is_some() { &[BILL][..] } else { &[] };
+            let predicate = match all[number] {
+                "sbom" => &[BILL][..],
+                "scan" => &[SCAN],
+                _ => &[],
+            };
             memory.record_facts(1, facts, predicate);
         }
         let trace = traced(&memory, &artifact('a'));
