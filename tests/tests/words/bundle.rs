@@ -92,9 +92,34 @@ fn every_error_of_bundles_and_roots_has_its_words() {
     super::hold("bundle_readers", &text.concat());
 }
 
+fn log() -> String {
+    text("https://rekor.sigstore.dev")
+}
+
+fn of_logs() -> String {
+    let entry = every!(LogError {
+        UnknownLog { id: "ab".repeat(32) },
+        Key { log: log(), why: KeyError::Der },
+        OutsideWindow { log: log(), window: window(), time: time() },
+        NeverTrusted { log: log() },
+        NoPromise,
+        Promise,
+        PromisedTime { seconds: 0 },
+        NoProof,
+        NoCheckpoint,
+        Note(NoteError::Unsigned),
+        CheckpointLines,
+        CheckpointUnsigned,
+        CheckpointSignature,
+        Origin { origin: text("a"), signer: text("b") },
+        CheckpointTree,
+        Proof(proof()),
+    });
+    lines("LogError", &entry)
+}
+
 #[test]
 fn every_failure_of_a_check_has_its_words() {
-    let log = || text("https://rekor.sigstore.dev");
     let certificate = every!(CertificateError {
         Der(DER),
         DuplicateExtension { oid: text("2.5.29.17") },
@@ -131,24 +156,6 @@ fn every_failure_of_a_check_has_its_words() {
         Unsupported { kind: text("rekord/0.0.1") },
         Content { kind: "dsse/0.0.1", content: "a message signature" },
         Differs { part: "signature" },
-    });
-    let entry = every!(LogError {
-        UnknownLog { id: "ab".repeat(32) },
-        Key { log: log(), why: KeyError::Der },
-        OutsideWindow { log: log(), window: window(), time: time() },
-        NeverTrusted { log: log() },
-        NoPromise,
-        Promise,
-        PromisedTime { seconds: 0 },
-        NoProof,
-        NoCheckpoint,
-        Note(NoteError::Unsigned),
-        CheckpointLines,
-        CheckpointUnsigned,
-        CheckpointSignature,
-        Origin { origin: text("a"), signer: text("b") },
-        CheckpointTree,
-        Proof(proof()),
     });
     let identity = every!(IdentityProblem {
         Names { found: 2 },
@@ -196,7 +203,7 @@ fn every_failure_of_a_check_has_its_words() {
         lines("SctError", &sct),
         lines("TimestampProblem", &stamp),
         lines("BodyError", &body),
-        lines("LogError", &entry),
+        of_logs(),
         lines("IdentityProblem", &identity),
         lines("Failure", &failure),
         lines("NotChecked", &not_checked),
