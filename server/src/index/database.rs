@@ -117,9 +117,15 @@ impl Database {
             let Some(next) = run.checked_add(1) else { break };
             from = piece::keys_of(next);
         }
-        let next = runs.last().map_or(0, |last| last.saturating_add(1));
-        self.next_run.fetch_max(next, Ordering::Relaxed);
+        if let Some(last) = runs.last() {
+            self.pass(*last);
+        }
         Ok(runs)
+    }
+
+    /// Sees to it that later runs get higher numbers than this one.
+    pub(crate) fn pass(&self, run: u64) {
+        self.next_run.fetch_max(run.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Writes one piece, which answers for the rows from `first` on and below `end`.

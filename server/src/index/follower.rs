@@ -77,9 +77,10 @@ async fn follow(
 async fn step(index: &Arc<Index>) -> Result<bool, IndexError> {
     let (index, working) = (Arc::clone(index), Arc::clone(index));
     let work = tokio::task::spawn_blocking(move || {
-        let behind = working.catch_up_facts_once(BATCH_ENTRIES);
-        let untidy = working.tidy_once()?;
-        Ok(behind? || untidy)
+        // First: where nothing can be sealed, nothing more is taken into memory, and recording waits for the facts.
+        working.tidy_once()?;
+        let behind = working.catch_up_facts_once(BATCH_ENTRIES)?;
+        Ok(working.tidy_once()? || behind)
     });
     work.await.unwrap_or_else(|_| index.panicked())
 }

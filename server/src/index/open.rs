@@ -46,17 +46,25 @@ pub(super) fn open(
         Database::discard(&database)?;
     }
     state.mark_open()?;
-    let (database, entries, facts) = match usable(shape, &database, source, &header)? {
+    let Usable { database, entries, facts, garbage } = match usable(shape, &database, source, &header)? {
         Some(usable) => usable,
-        None => (fresh(&database, header)?, Vec::new(), Vec::new()),
+        None => Usable {
+            database: fresh(&database, header)?,
+            entries: Vec::new(),
+            facts: Vec::new(),
+            garbage: Vec::new(),
+        },
     };
-    let counts = |run: &u64| entries.iter().chain(&facts).any(|record| record.run == *run);
-    let garbage = database.runs()?.into_iter().filter(|run| !counts(run)).collect();
     Ok(Opened { database, state, entries, facts, garbage, lock })
 }
 
-/// A database with the runs of both indexes.
-type Usable = (Database, Vec<Record>, Vec<Record>);
+/// A database with the runs of both indexes, and the numbers of those that are of none.
+struct Usable {
+    database: Database,
+    entries: Vec<Record>,
+    facts: Vec<Record>,
+    garbage: Vec<u64>,
+}
 
 /// Opens what is there; none if it is damaged or not an index of this journal by this reader.
 fn usable(
@@ -66,8 +74,12 @@ fn usable(
     header: &[u8],
 ) -> Result<Option<Usable>, IndexError> {
     let Some(database) = Database::open(database)? else { return Ok(None) };
-    let read = database.header().and_then(|found| Ok((found, database.records()?)));
-    let (found, records) = match read {
+    let read = || {
+        let (found, records) = (database.header()?, database.records()?);
+        let runs = database.runs()?;
+        Ok((found, records, runs))
+    };
+    let (found, records, numbers) = match read() {
         Ok(read) => read,
         Err(IndexError::Database(_)) => return Ok(None),
         Err(error) => return Err(error),
@@ -78,7 +90,12 @@ fn usable(
     let runs = |part| manifest::runs(shape, part, &records);
     let (Some(entries), Some(facts)) = (runs(Part::Entries), runs(Part::Facts)) else { return Ok(None) };
     let fits = fits_journal(&entries, source)? && fits_journal(&facts, source)?;
-    Ok(fits.then_some((database, entries, facts)))
+    // A number that the manifest names is not given again, even if the pieces of that run are lost: what has it next would
+    // be taken for them.
+    entries.iter().chain(&facts).for_each(|record| database.pass(record.run));
+    let counts = |run: &u64| entries.iter().chain(&facts).any(|record| record.run == *run);
+    let garbage = numbers.into_iter().filter(|run| !counts(run)).collect();
+    Ok(fits.then_some(Usable { database, entries, facts, garbage }))
 }
 
 /// Makes an empty database.

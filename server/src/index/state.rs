@@ -12,6 +12,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::error::IndexError;
 
@@ -21,6 +22,8 @@ const VERSION: &str = "custody/index-state/v1";
 #[derive(Debug)]
 pub(crate) struct StateFile {
     dir: PathBuf,
+    /// Whether the database failed since it was opened.
+    doubted: AtomicBool,
 }
 
 /// What the state file says about the database.
@@ -34,7 +37,7 @@ pub(crate) enum Belief {
 
 impl StateFile {
     pub(crate) fn new(dir: &Path) -> Self {
-        Self { dir: dir.to_owned() }
+        Self { dir: dir.to_owned(), doubted: AtomicBool::new(false) }
     }
 
     pub(crate) fn belief(&self) -> Result<Belief, IndexError> {
@@ -53,16 +56,19 @@ impl StateFile {
     /// believed.
     pub(crate) fn mark_open(&self) -> Result<(), IndexError> {
         let text = self.open_text()?.unwrap_or_else(doubtful_text);
+        self.doubted.store(false, Ordering::SeqCst);
         self.write(&text)
     }
 
-    /// Says that the database was flushed and synced and is no longer in use.
+    /// Says that the database was flushed and synced and is no longer in use. One that failed meanwhile stays doubtful: a
+    /// clean stop heals nothing.
     pub(crate) fn mark_closed(&self) -> Result<(), IndexError> {
-        self.write(&closed_text())
+        if self.doubted.load(Ordering::SeqCst) { Ok(()) } else { self.write(&closed_text()) }
     }
 
     /// Says that the database is to be thrown away when it is opened next.
     pub(crate) fn mark_doubtful(&self) -> Result<(), IndexError> {
+        self.doubted.store(true, Ordering::SeqCst);
         self.write(&doubtful_text())
     }
 
@@ -119,6 +125,19 @@ mod tests {
         assert_eq!(believed(&file), Belief::Sound);
         file.mark_doubtful().unwrap();
         assert_eq!(believed(&file), Belief::Doubtful);
+    }
+
+    #[test]
+    fn a_database_that_failed_is_doubted_after_a_clean_stop_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = StateFile::new(dir.path());
+        file.mark_open().unwrap();
+        file.mark_doubtful().unwrap();
+        file.mark_closed().unwrap();
+        assert_eq!(believed(&StateFile::new(dir.path())), Belief::Doubtful);
+        file.mark_open().unwrap();
+        file.mark_closed().unwrap();
+        assert_eq!(believed(&file), Belief::Sound, "the one that was made anew");
     }
 
     #[test]

@@ -49,6 +49,23 @@ fn expected(written: &Written) -> BTreeMap<Term, Vec<LeafIndex>> {
 }
 
 #[test]
+fn a_run_whose_pieces_are_all_lost_never_gives_its_number_to_another() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(110));
+    let index = caught_up(dir.path(), &written);
+    let named = [&index.entries, &index.facts]
+        .map(|rows| rows.runs().iter().map(|run| run.record().run).max().unwrap())
+        .into_iter()
+        .max()
+        .unwrap();
+    for (key, _) in index.database.pieces() {
+        index.database.spoil(&key, None);
+    }
+    index.close().unwrap();
+    let again = open(dir.path(), &written);
+    assert!(again.database.new_run() > named, "the manifest names run {named}");
+}
+
+#[test]
 fn a_scrub_finds_every_damage_and_it_is_made_again() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(110));
     let index = caught_up(dir.path(), &written);
