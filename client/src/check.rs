@@ -7,9 +7,9 @@
 use custody_evidence::admission::{
     self, Admission, AdmissionRecord, Check, CheckName, CheckResult, Mark, RecordError,
 };
-use custody_evidence::dsse::{Envelope, EnvelopeError};
-use custody_evidence::fact::{self, Facts};
-use custody_evidence::statement::{Statement, StatementError};
+use custody_evidence::envelope::{Envelope, EnvelopeError, Said, SaidError};
+use custody_evidence::fact::Facts;
+use custody_evidence::statement::Statement;
 use custody_log::receipt::VerifiedReceipt;
 use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 
@@ -28,7 +28,7 @@ pub struct Logged {
 pub struct Verified {
     logged: Logged,
     envelope: Envelope,
-    statement: Statement<'static>,
+    said: Said<'static>,
     facts: Facts,
 }
 
@@ -88,13 +88,13 @@ pub enum CheckError {
         /// The digest of what the envelope says.
         found: ContentDigest,
     },
-    /// The statement cannot be read.
+    /// What the envelope says cannot be read.
     #[error("entry {index}: statement: {source}")]
     Statement {
         /// The entry.
         index: LeafIndex,
         /// Why.
-        source: StatementError,
+        source: SaidError,
     },
     /// The entry is younger than what is known of the log's trust documents.
     #[error("entry {index} lies beyond tree size {known}, up to which the trust documents are known here")]
@@ -188,16 +188,15 @@ impl Logged {
     pub fn verify(self, envelope: &[u8], trust: &Trust) -> Result<Verified, CheckError> {
         let index = self.entry().index;
         let envelope = self.envelope(envelope)?;
-        let statement =
-            Statement::parse(envelope.payload()).map_err(|source| CheckError::Statement { index, source })?;
+        let said = envelope.said().map_err(|source| CheckError::Statement { index, source })?;
         if let Some((expected, found)) = wrong_admin(self.entry(), trust) {
             return Err(CheckError::WrongAdmin { index, expected, found });
         }
         let admission = admit_again(self.entry(), &envelope, *self.record.salt.as_bytes(), trust)?;
         same_admission(self.entry(), &admission, &self.record)?;
-        let facts = fact::read(&statement);
-        let statement = statement.into_owned();
-        Ok(Verified { logged: self, envelope, statement, facts })
+        let facts = said.facts();
+        let said = said.into_owned();
+        Ok(Verified { logged: self, envelope, said, facts })
     }
 }
 
@@ -313,8 +312,14 @@ impl Verified {
 
     /// Returns what the envelope says.
     #[must_use]
-    pub const fn statement(&self) -> &Statement<'static> {
-        &self.statement
+    pub const fn said(&self) -> &Said<'static> {
+        &self.said
+    }
+
+    /// Returns the statement; none if a file was signed.
+    #[must_use]
+    pub const fn statement(&self) -> Option<&Statement<'static>> {
+        self.said.statement()
     }
 
     /// Returns what the statement asserts.

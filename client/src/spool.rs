@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_evidence::json;
 use custody_log::{EnvelopeDigest, Timestamp};
 use serde::{Deserialize, Serialize};

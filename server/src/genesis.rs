@@ -124,7 +124,7 @@ pub fn create(
     let now = clock.read()?.wall;
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|_| GenesisError::Random)?;
-    let admission = admission::admit_first(envelope, now, salt)?;
+    let admission = admission::admit_first(&envelope.clone().into(), now, salt)?;
     let entry = first_entry(envelope, &admission, now).encode();
     let mut tree = Frontier::empty();
     tree.append(NodeHash::leaf(&entry));

@@ -49,12 +49,13 @@ pub fn files() -> BTreeMap<String, Vec<u8>> {
         frontier: Frontier::empty(),
         previous: None,
     };
-    let admission = admit_first(&first, time(0), [0; 32]).expect("entry 0 is admitted");
+    let admission = admit_first(&first.clone().into(), time(0), [0; 32]).expect("entry 0 is admitted");
     log.append(&first, &admission);
     for number in 1..3_u8 {
         let payload = statement(&format!("artifact-{number}")).to_string();
         let envelope = Envelope::sign(IN_TOTO, payload.as_bytes(), &[&writer]).expect("an envelope");
-        let admission = admit(&trust, &envelope, time(number), [number; 32]).expect("the writer is admitted");
+        let admission = admit(&trust, &envelope.clone().into(), time(number), [number; 32])
+            .expect("the writer is admitted");
         log.append(&envelope, &admission);
     }
     log.publish(&origin, &log_key, &freshness_key);

@@ -1,7 +1,10 @@
 //! One entry as `find`, `show` and `trace` print it.
 
 use custody_client::{Checked, Logged};
-use custody_evidence::admission::{AdmissionRecord, Binding, SignerStatus};
+use custody_evidence::admission::{
+    AdmissionRecord, Binding, BundleCheck, BundleCheckResult, BundleProof, SignerStatus,
+};
+use custody_evidence::identity::Identity;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -45,11 +48,38 @@ pub(crate) fn signers(record: &AdmissionRecord) -> Vec<Value> {
         json!({
             "status": signer_status(signer.status),
             "key": signer.key.map(|key| format!("key:{key}")),
+            "identity": signer.identity().map(|identity| identity.to_string()),
+            "proof": signer.proof.as_deref().map(proof),
             "rule": signer.rule,
             "why": signer.why,
         })
     };
     record.signers.iter().map(one).collect()
+}
+
+fn proof(proof: &BundleProof) -> Value {
+    let times: Vec<Value> = proof
+        .times
+        .iter()
+        .map(|proven| json!({ "time": proven.time.to_string(), "by": proven.by }))
+        .collect();
+    let check = |check: &BundleCheck| json!({ "name": check.check, "status": bundle_result(check.result) });
+    json!({
+        "root": proof.root,
+        "claims": proof.claims,
+        "times": times,
+        "checks": proof.checks.iter().map(check).collect::<Vec<_>>(),
+    })
+}
+
+/// Returns the word for what came out of a check of a bundle.
+pub(crate) const fn bundle_result(result: BundleCheckResult) -> &'static str {
+    match result {
+        BundleCheckResult::Failed => "failed",
+        BundleCheckResult::NotChecked => "not_checked",
+        BundleCheckResult::Unsupported => "unsupported",
+        BundleCheckResult::Verified => "verified",
+    }
 }
 
 /// Returns the word of a signer's status.
@@ -65,8 +95,12 @@ pub(crate) fn signers_text(logged: &Logged) -> String {
     let counts = logged.record().signers.iter().filter(|signer| signer.status == SignerStatus::Verified);
     let texts: Vec<String> = counts
         .map(|signer| {
-            let key = signer.key.map_or_else(String::new, |key| short(&key.to_string(), 8));
-            format!("{} key:{key}", signer.rule.as_deref().unwrap_or("-"))
+            let who = match (signer.key, signer.identity()) {
+                (Some(key), _) => format!("key:{}", short(&key.to_string(), 8)),
+                (None, Some(Identity::Oidc(holder))) => holder.subject().to_owned(),
+                (None, _) => "-".to_owned(),
+            };
+            format!("{} {who}", signer.rule.as_deref().unwrap_or("-"))
         })
         .collect();
     texts.join(", ")

@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::memory::replace;
 use custody_client::{Checked, Ledger, LedgerError, Verified};
-use custody_evidence::admission::{AdmissionRecord, CheckName, CheckResult};
+use custody_evidence::admission::{AdmissionRecord, BundleCheck, BundleProof, CheckName, CheckResult};
+use custody_evidence::envelope::Said;
 use custody_evidence::fact::Node;
+use custody_evidence::statement::Statement;
 use custody_log::LeafIndex;
 use serde_json::{Value, json};
 
 use super::Context;
-use super::entry_view::{signer_status, signers};
+use super::entry_view::{bundle_result, signer_status, signers};
 use super::failure::{Failure, Outcome};
 use super::output::{escape, escape_line};
 use super::session;
@@ -134,7 +136,14 @@ fn checks(verified: &Verified) -> Vec<Row> {
         ("record", passed, format!("is the {} bytes that the entry commits to", entry.record.length)),
         ("envelope", passed, format!("is the {} bytes that the entry commits to", entry.envelope.length)),
         ("content", passed, "what was signed is what the entry commits to".to_owned()),
-        ("statement", passed, "is an in-toto statement with usable digests".to_owned()),
+        (
+            "statement",
+            passed,
+            match verified.said() {
+                Said::Statement(_) => "is an in-toto statement with usable digests".to_owned(),
+                Said::Signed(_) => "is the signature of a file, by its digest".to_owned(),
+            },
+        ),
         (
             "admission",
             passed,
@@ -145,15 +154,31 @@ fn checks(verified: &Verified) -> Vec<Row> {
         ),
     ];
     for signer in &record.signers {
-        let who = signer.key.map_or_else(|| "a key that is not known".to_owned(), |key| format!("key:{key}"));
+        let who = signer.identity();
+        let who = who.map_or_else(|| "a key that is not known".to_owned(), |who| who.to_string());
         let detail = match (&signer.rule, &signer.why) {
             (Some(rule), _) => format!("{who}, by the rule {rule}"),
             (None, Some(why)) => format!("{who}: {why}"),
             (None, None) => who,
         };
         rows.push(("signature", signer_status(signer.status), detail));
+        rows.extend(signer.proof.iter().flat_map(|proof| proved(proof)));
     }
     rows.extend(claimed_checks(record));
+    rows
+}
+
+/// What a bundle proved of its signature: checked again here, with the same results.
+fn proved(proof: &BundleProof) -> Vec<Row> {
+    let root = proof.root.as_ref();
+    let under =
+        root.map_or_else(|| "without a trusted root".to_owned(), |root| format!("under the root {root:?}"));
+    let mut rows = vec![("bundle", "verified", under)];
+    rows.extend(
+        proof.times.iter().map(|proven| ("time", "verified", format!("{} by {}", proven.time, proven.by))),
+    );
+    let check = |check: &BundleCheck| ("bundle", bundle_result(check.result), check.check.clone());
+    rows.extend(proof.checks.iter().map(check));
     rows
 }
 
@@ -182,7 +207,8 @@ fn claimed_checks(record: &AdmissionRecord) -> Vec<Row> {
 }
 
 fn statement(verified: &Verified) -> Value {
-    serde_json::from_slice(verified.envelope().payload()).unwrap_or(Value::Null)
+    let signed = verified.envelope().signed();
+    signed.and_then(|envelope| serde_json::from_slice(envelope.payload()).ok()).unwrap_or(Value::Null)
 }
 
 fn document(verified: &Verified) -> Value {
@@ -234,7 +260,10 @@ fn text(verified: &Verified) -> String {
     if !verified.facts().interpreted {
         out += "           not interpreted: found by subject, type, signer and time\n";
     }
-    for subject in verified.statement().subjects() {
+    if let Said::Signed(file) = verified.said() {
+        let _ = writeln!(out, "subject    {file}  a file that was signed, without a statement");
+    }
+    for subject in verified.statement().map(Statement::subjects).unwrap_or_default() {
         let name = subject.name().or_else(|| subject.uri()).unwrap_or("-");
         for digest in subject.digests() {
             let _ = writeln!(out, "subject    {}  {}", escape_line(&digest.to_string()), escape_line(name));

@@ -7,8 +7,7 @@ use custody_client::ledger::RecordError;
 use custody_client::memory::Memory;
 use custody_client::spool::{Fate, Spool, SpoolError, Waiting, Why};
 use custody_client::{Ledger, Recorded};
-use custody_evidence::dsse::Envelope;
-use custody_evidence::statement::Statement;
+use custody_evidence::envelope::Envelope;
 use custody_log::EnvelopeDigest;
 use serde_json::{Value, json};
 
@@ -116,8 +115,7 @@ pub(crate) fn text(envelope: &Envelope, spool: &Path) -> String {
 }
 
 fn predicate_type(envelope: &Envelope) -> String {
-    Statement::parse(envelope.payload())
-        .map_or_else(|_| "not a statement".to_owned(), |statement| statement.predicate_type().to_owned())
+    envelope.said().map_or_else(|_| "not a statement".to_owned(), |said| said.predicate_type().to_owned())
 }
 
 /// Returns what waits; nothing if the log's own spool is not there.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_log::{SignedCheckpoint, TreeSize, VerifiedCheckpoint};
 use custody_wire::Refusal;
 use custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX;

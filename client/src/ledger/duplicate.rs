@@ -4,7 +4,7 @@
 //! entry. So every signature that would count now must be found in an entry with the same content.
 
 use custody_evidence::admission;
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::identity::Identity;
 use custody_log::{Entry, LeafIndex};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_evidence::identity::Identity;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, VerifiedCheckpoint};

@@ -1,6 +1,6 @@
 use std::sync::Barrier;
 
-use custody_evidence::dsse::IN_TOTO;
+use custody_evidence::dsse::{self, IN_TOTO};
 use custody_evidence::key::SigningKey;
 
 use super::*;
@@ -10,7 +10,7 @@ fn pin(name: &str) -> Pin {
 }
 
 fn envelope(text: &str) -> Envelope {
-    Envelope::sign(IN_TOTO, text.as_bytes(), &[&SigningKey::from_seed(&[4; 32])]).unwrap()
+    dsse::Envelope::sign(IN_TOTO, text.as_bytes(), &[&SigningKey::from_seed(&[4; 32])]).unwrap().into()
 }
 
 fn now() -> Timestamp {

@@ -91,7 +91,7 @@ async fn ends_a_search_that_the_server_never_ends() {
     let found = ledger.find(&Query { limit: 10, ..Query::default() }).await.unwrap();
     assert_eq!((found.indexes.len(), found.next), (0, Some(size - 256)));
     server.lie(Lie::FalseDuplicate);
-    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    let answer = ledger.record(&envelope.clone().into(), Arc::new(|_| {})).await;
     assert!(
         matches!(&answer, Err(RecordError::Ledger(LedgerError::Unsearched { below })) if *below == size - 256),
         "{answer:?}"

@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use custody_client::{Ledger, LedgerError, RecordError, Recorded};
 use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope;
 
 use crate::double::log::envelope;
 use crate::double::{Lie, Server};
@@ -18,7 +19,8 @@ fn envelopes(count: usize) -> Vec<Envelope> {
 
 async fn record_all(ledger: &mut Ledger, envelopes: &[Envelope]) -> (Results, Result<(), LedgerError>) {
     let mut results = Vec::new();
-    let all: Vec<&Envelope> = envelopes.iter().collect();
+    let all: Vec<envelope::Envelope> = envelopes.iter().cloned().map(Into::into).collect();
+    let all: Vec<&envelope::Envelope> = all.iter().collect();
     let ended = ledger
         .record_all(&all, &mut |at, result| {
             results.push((at, result));
@@ -91,7 +93,8 @@ async fn stops_when_it_is_told_to() {
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = server.open(dir.path()).await.unwrap();
     let (sent, mut told) = (envelopes(4), 0);
-    let all: Vec<&Envelope> = sent.iter().collect();
+    let all: Vec<envelope::Envelope> = sent.iter().cloned().map(Into::into).collect();
+    let all: Vec<&envelope::Envelope> = all.iter().collect();
     let told_once = &mut |_, _: Result<Recorded, RecordError>| {
         told += 1;
         ControlFlow::Break(())

@@ -237,7 +237,7 @@ async fn refuses_an_admission_record_that_claims_what_nothing_proves() {
 async fn refuses_a_receipt_with_an_admission_that_differs() {
     let (_server, _dir, mut ledger) = lying_later(Lie::InventedSubmitter).await;
     let envelope = double::log::envelope(APPROVAL, b"new", APPROVED);
-    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    let answer = ledger.record(&envelope.clone().into(), Arc::new(|_| {})).await;
     assert!(
         matches!(
             answer,
@@ -460,11 +460,11 @@ async fn records_at_once_and_in_pieces_and_knows_a_duplicate() {
     let large = format!(r#"{{"filler":"{}"}}"#, "x".repeat(3 << 20));
     for predicate in ["{}", &large] {
         let envelope = double::log::envelope("https://example.com/any/v1", ARTIFACT, predicate);
-        let recorded = ledger.record(&envelope, Arc::clone(&progress)).await.unwrap();
+        let recorded = ledger.record(&envelope.clone().into(), Arc::clone(&progress)).await.unwrap();
         assert!(!recorded.duplicate);
         assert_eq!(recorded.logged.entry().envelope.digest, envelope.digest());
         assert_eq!(sent.load(std::sync::atomic::Ordering::Relaxed), envelope.bytes().len() as u64);
-        let again = ledger.record(&envelope, Arc::clone(&progress)).await.unwrap();
+        let again = ledger.record(&envelope.clone().into(), Arc::clone(&progress)).await.unwrap();
         assert!(again.duplicate);
         assert_eq!(again.logged.entry(), recorded.logged.entry());
     }
@@ -474,7 +474,7 @@ async fn records_at_once_and_in_pieces_and_knows_a_duplicate() {
 async fn refuses_a_receipt_for_something_else() {
     let (_server, _dir, mut ledger) = lying_later(Lie::OtherReceipt).await;
     let envelope = double::log::envelope(APPROVAL, b"new", APPROVED);
-    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    let answer = ledger.record(&envelope.clone().into(), Arc::new(|_| {})).await;
     assert!(matches!(answer, Err(RecordError::OtherContent { .. })), "{answer:?}");
 }
 
@@ -495,7 +495,7 @@ async fn refuses_a_duplicate_that_lacks_the_signature_sent() {
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = server.open(dir.path()).await.unwrap();
     server.lie(Lie::FalseDuplicate);
-    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    let answer = ledger.record(&envelope.clone().into(), Arc::new(|_| {})).await;
     assert!(
         matches!(&answer, Err(RecordError::NotADuplicate { index, .. }) if index.get() == 1),
         "{answer:?}"
@@ -508,12 +508,12 @@ async fn believes_a_duplicate_whose_signature_is_in_a_later_entry() {
     let envelope = signed_again(&server);
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = server.open(dir.path()).await.unwrap();
-    let recorded = ledger.record(&envelope, Arc::new(|_| {})).await.unwrap();
+    let recorded = ledger.record(&envelope.clone().into(), Arc::new(|_| {})).await.unwrap();
     assert_eq!((recorded.duplicate, recorded.logged.entry().index.get()), (false, 6));
     // In other bytes: the log answers with the first entry of this content, which another key signed.
     let spaced = [b"{ ", &envelope.bytes()[1..]].concat();
     let spaced = custody_evidence::dsse::Envelope::parse(&spaced).unwrap();
-    let again = ledger.record(&spaced, Arc::new(|_| {})).await.unwrap();
+    let again = ledger.record(&spaced.clone().into(), Arc::new(|_| {})).await.unwrap();
     assert_eq!((again.duplicate, again.logged.entry().index.get()), (true, 1));
     assert_eq!(again.also, [index(6)]);
 }
@@ -528,6 +528,6 @@ async fn a_refused_envelope_keeps_the_stable_word() {
     let envelope =
         custody_evidence::dsse::Envelope::sign(payload.payload_type(), payload.payload(), &[&stranger])
             .unwrap();
-    let answer = ledger.record(&envelope, Arc::new(|_| {})).await;
+    let answer = ledger.record(&envelope.clone().into(), Arc::new(|_| {})).await;
     assert!(matches!(&answer, Err(RecordError::Refused { word, .. }) if word == "unknown_key"), "{answer:?}");
 }

@@ -156,7 +156,7 @@ fn sbom(criterion: &mut Criterion) {
 fn admit(criterion: &mut Criterion) {
     let writer = key(10);
     let state = trust(&writer);
-    let envelope = Envelope::sign(IN_TOTO, provenance().as_bytes(), &[&writer]).unwrap();
+    let envelope = Envelope::sign(IN_TOTO, provenance().as_bytes(), &[&writer]).unwrap().into();
     let now = time("2026-11-23T12:00:00Z");
     let mut group = criterion.benchmark_group("admission");
     group.bench_function("admission, whole", |bencher| {

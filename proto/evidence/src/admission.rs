@@ -3,8 +3,12 @@
 //! [`admit`] is pure: clock and salt come in, so a client can run the same rules over the same bytes and compare.
 //! The rules, the record and the reason words are in `docs/format.md`, "Admission record".
 
+mod bundle;
+mod claims;
+mod proof;
 mod record;
 mod refusal;
+mod rights;
 mod signers;
 #[cfg(test)]
 mod tests;
@@ -13,13 +17,15 @@ use std::collections::BTreeSet;
 
 use custody_log::{ContentDigest, LeafIndex, Timestamp};
 
-use crate::dsse::{Envelope, IN_TOTO, MEDIA_TYPE};
+use crate::dsse;
+use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
-use crate::statement::Statement;
 use crate::trust::{Authority, PREDICATE_TYPE, TrustError, TrustState, is_administrative};
+pub use claims::SubmitterClaims;
+pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};
 pub use record::{
     AdmissionRecord, Attachment, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark, RECORD_FORMAT,
-    RecordError, Salt, Signer, SignerStatus, SubmitterClaims, TrustReference,
+    RecordError, Salt, Signer, SignerStatus, TrustReference,
 };
 pub use refusal::{Refusal, RuleSummary, WORDS};
 
@@ -86,19 +92,20 @@ impl Admission {
 /// Admits an envelope under the trust that holds, or says why not.
 ///
 /// The envelope was parsed, so its size, base64 and number of signatures are checked. In this order: the payload is
-/// an in-toto statement with at least one subject, each with a usable digest; a signature holds; its key may record
-/// this type about these subjects (an administrative type: the role's threshold is met); no claimed time lies too
-/// far ahead.
+/// an in-toto statement with at least one subject, each with a usable digest, or a file was signed; a signature holds, of a
+/// bundle under a trusted root; who made it may record this type about these subjects (an administrative type: the role's
+/// threshold is met); no claimed time lies too far ahead.
 pub fn admit(
     trust: &TrustState,
     envelope: &Envelope,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
-    let statement = statement_in(envelope)?;
+    let said = said_in(envelope)?;
     let reference = TrustReference { index: trust.index().get(), version: trust.document().version() };
-    let predicate_type = statement.predicate_type();
+    let predicate_type = said.predicate_type();
     let (signers, authority) = if predicate_type == PREDICATE_TYPE {
+        let envelope = plain(envelope, predicate_type)?;
         // Where it will stand is not known yet; the sequencer asks again with the index.
         let next = trust.next(envelope, trust.index().next())?;
         check_expiry(&next, now)?;
@@ -106,27 +113,25 @@ pub fn admit(
     } else if is_administrative(predicate_type) {
         return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
     } else {
-        signers::of_writers(envelope, &statement, trust.document())?
+        signers::of_writers(envelope, &said, trust.document())?
     };
-    finish(envelope, &statement, signers, authority, reference, now, salt)
+    finish(envelope, &said, signers, authority, reference, now, salt)
 }
 
 /// Admits entry 0: the first trust document, signed by its own root role and the log key.
 pub fn admit_first(envelope: &Envelope, now: Timestamp, salt: [u8; 32]) -> Result<Admission, Refusal> {
-    let statement = statement_in(envelope)?;
-    let state = TrustState::first_of_any(envelope)?;
+    let said = said_in(envelope)?;
+    let first = plain(envelope, said.predicate_type())?;
+    let state = TrustState::first_of_any(first)?;
     check_expiry(&state, now)?;
-    let signers = signers::of_trust_document(envelope, &[state.document()]);
+    let signers = signers::of_trust_document(first, &[state.document()]);
     let reference = TrustReference { index: LeafIndex::ZERO.get(), version: state.document().version() };
-    finish(envelope, &statement, signers, Authority::Own, reference, now, salt)
+    finish(envelope, &said, signers, Authority::Own, reference, now, salt)
 }
 
-fn statement_in(envelope: &Envelope) -> Result<Statement<'_>, Refusal> {
-    let payload_type = envelope.payload_type();
-    if !is_in_toto(payload_type) {
-        return Err(Refusal::NotInToto { payload_type: payload_type.chars().take(200).collect() });
-    }
-    let statement = Statement::parse(envelope.payload())?;
+fn said_in(envelope: &Envelope) -> Result<Said<'_>, Refusal> {
+    let said = envelope.said()?;
+    let Some(statement) = said.statement() else { return Ok(said) };
     if statement.subjects().is_empty() {
         return Err(Refusal::NoSubject);
     }
@@ -136,14 +141,12 @@ fn statement_in(envelope: &Envelope) -> Result<Statement<'_>, Refusal> {
             digests.unwrap_or_default().into_iter().map(|digest| digest.algorithm().to_owned()).collect();
         return Err(Refusal::NoUsableDigest { subject, found });
     }
-    Ok(statement)
+    Ok(said)
 }
 
-/// The payload type of any in-toto statement (in-toto attestation, spec/v1/envelope.md). It says nothing that is
-/// believed about the predicate.
-fn is_in_toto(payload_type: &str) -> bool {
-    payload_type == IN_TOTO
-        || payload_type.starts_with("application/vnd.in-toto.") && payload_type.ends_with("+json")
+/// Roles are keys, and thresholds count them: nothing but a DSSE envelope administers.
+fn plain<'a>(envelope: &'a Envelope, predicate_type: &str) -> Result<&'a dsse::Envelope, Refusal> {
+    envelope.dsse().ok_or_else(|| Refusal::Administration { predicate_type: predicate_type.to_owned() })
 }
 
 fn check_expiry(state: &TrustState, now: Timestamp) -> Result<(), TrustError> {
@@ -155,25 +158,20 @@ fn check_expiry(state: &TrustState, now: Timestamp) -> Result<(), TrustError> {
 
 fn finish(
     envelope: &Envelope,
-    statement: &Statement<'_>,
+    said: &Said<'_>,
     signers: Vec<Signer>,
     authority: Authority,
     trust: TrustReference,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
-    let facts = fact::read(statement);
+    let facts = said.facts();
     let marks = check_times(&facts, now)?;
-    let subjects: BTreeSet<String> = statement
-        .subjects()
-        .iter()
-        .flat_map(|subject| subject.digests().iter().cloned().chain(subject.usable()))
-        .map(|digest| digest.to_string())
-        .collect();
+    let subjects: BTreeSet<String> = said.digests().iter().map(ToString::to_string).collect();
     let record = AdmissionRecord {
         salt: Salt::from_bytes(salt),
-        media_type: MEDIA_TYPE.to_owned(),
-        predicate_type: statement.predicate_type().to_owned(),
+        media_type: envelope.media_type().to_owned(),
+        predicate_type: said.predicate_type().to_owned(),
         subjects: subjects.into_iter().collect(),
         signers,
         submitter: None,

@@ -26,6 +26,7 @@ use custody_log::{ContentDigest, EnvelopeDigest};
 
 use crate::json::JsonError;
 use crate::key::{KeyId, SigningKey};
+pub use kind::OtherKind;
 use pae::Pae;
 pub(crate) use parse::decode as decode_base64;
 pub use verify::{Failure, NotChecked, SignatureVerdict, ThresholdError, Verified, verify_signatures};
@@ -73,11 +74,11 @@ pub enum EnvelopeError {
     /// Not the JSON of an envelope.
     #[error("not a DSSE envelope: {0}")]
     Json(#[from] JsonError),
-    /// Something else that carries signatures.
-    #[error("this is {kind}, which is not supported yet: only DSSE envelopes are")]
+    /// Something else that is known.
+    #[error("this is {kind}, and not a DSSE envelope")]
     OtherKind {
-        /// What it is, with its article.
-        kind: &'static str,
+        /// What it is.
+        kind: OtherKind,
     },
     /// The payload is not base64, standard or URL-safe, with padding.
     #[error("the payload is not base64 (standard or URL-safe, with padding): {problem}")]
@@ -189,6 +190,11 @@ impl Envelope {
 
     /// Parses an envelope; the bytes are kept without a copy.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Self, EnvelopeError> {
+        Self::try_from_vec(bytes).map_err(|(error, _)| error)
+    }
+
+    /// Parses an envelope, or gives the bytes back with the reason why they are none.
+    pub(crate) fn try_from_vec(bytes: Vec<u8>) -> Result<Self, (EnvelopeError, Vec<u8>)> {
         parse::envelope(bytes)
     }
 

@@ -31,7 +31,7 @@ use crate::purl::Purl;
 
 pub use edge::{Edge, EdgeKind};
 pub use node::{Node, NodeKind};
-pub use read::read;
+pub use read::{read, signed};
 pub use stage::Stage;
 pub use term::{Field, Term, TermError};
 pub use word::UnknownWord;

@@ -9,6 +9,7 @@ pub mod admission;
 mod capped;
 pub mod digest_set;
 pub mod dsse;
+pub mod envelope;
 pub mod fact;
 pub mod identity;
 pub mod json;

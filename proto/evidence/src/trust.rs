@@ -12,6 +12,8 @@ mod document;
 mod error;
 mod log_key;
 mod members;
+mod pattern;
+mod root;
 mod rule;
 mod state;
 #[cfg(test)]
@@ -22,8 +24,10 @@ pub use check::MAX_ENTRIES;
 pub use document::{FORMAT, TrustDocument, statement_of};
 pub use error::TrustError;
 pub use log_key::{LogKey, WindowError};
-pub use members::{Issuer, Person, Predecessor, Role, RoleName, Roles, Successor, TrustMembers, TrustedRoot};
-pub use rule::{About, Authority, IdentityPattern, WriterRule};
+pub use members::{Issuer, Person, Predecessor, Role, RoleName, Roles, Successor, TrustMembers};
+pub use pattern::{IdentityPattern, SUBJECT};
+pub use root::{KnownRoot, MAX_ROOT_KEYS, MAX_ROOTS, RootKey, TrustedRoot};
+pub use rule::{About, Authority, WriterRule};
 pub use state::TrustState;
 
 pub(crate) use text::base64::encode as base64;

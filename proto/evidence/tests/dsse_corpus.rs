@@ -189,7 +189,7 @@ fn columns(bytes: &[u8], keys: &[Result<PublicKey, KeyError>]) -> (String, Strin
     let now: Timestamp = "2026-11-23T00:00:00.000000Z".parse().unwrap();
     let envelope = match Envelope::parse(bytes) {
         Ok(envelope) => envelope,
-        Err(error) => return ("no envelope".to_owned(), Refusal::from(error).word().to_owned()),
+        Err(error) => return ("no envelope".to_owned(), Refusal::Envelope(error.into()).word().to_owned()),
     };
     let mut signatures: Vec<String> = verify_signatures(&envelope, &usable).iter().map(verdict).collect();
     for key in keys {
@@ -197,7 +197,7 @@ fn columns(bytes: &[u8], keys: &[Result<PublicKey, KeyError>]) -> (String, Strin
             signatures.push(format!("key unsupported: {algorithm}"));
         }
     }
-    let admission = match admission::admit(&trusting(&usable), &envelope, now, [0; 32]) {
+    let admission = match admission::admit(&trusting(&usable), &envelope.clone().into(), now, [0; 32]) {
         Ok(admission) => {
             let record = admission::AdmissionRecord::decode(admission.record_bytes()).unwrap();
             assert_eq!(&record, admission.record());

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, TreeSize};
 
 use crate::index::Index;

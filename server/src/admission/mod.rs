@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_evidence::trust::is_trust_document;
 use custody_log::{EnvelopeDigest, LeafIndex, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -186,7 +186,7 @@ impl Recording {
     /// was the next one once and never is again, so a retry that is signed anew is refused, and is no new document.
     fn let_in_before(&self, envelope: &Envelope) -> Result<Option<LeafIndex>, RecordError> {
         let same = self.recorded(&envelope.digest())?;
-        if same.is_some() || !is_trust_document(envelope) {
+        if same.is_some() || !envelope.dsse().is_some_and(is_trust_document) {
             return Ok(same);
         }
         let indexes = self.ledger.index().by_content(&envelope.content());

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use custody_evidence::admission::AdmissionRecord;
-use custody_evidence::dsse::Envelope;
-use custody_evidence::fact::{self, Facts, Field, Term};
-use custody_evidence::statement::Statement;
+use custody_evidence::envelope::Envelope;
+use custody_evidence::fact::{Facts, Field, Term};
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp};
 
 use super::error::IndexError;
@@ -157,8 +156,7 @@ pub fn read(index: LeafIndex, stored: Stored) -> Result<Reading, IndexError> {
 fn facts_of(envelope: Vec<u8>) -> Option<Facts> {
     // The bytes may be 64 MiB: they are not copied.
     let envelope = Envelope::from_vec(envelope).ok()?;
-    let statement = Statement::parse(envelope.payload()).ok()?;
-    Some(fact::read(&statement))
+    envelope.said().ok().map(|said| said.facts())
 }
 
 /// What the admission record adds: who signed and submitted; and where the envelope is gone, its subjects and type.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_evidence::trust::TrustState;
 use custody_log::{Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
 use tokio::sync::oneshot;
@@ -171,7 +171,7 @@ impl<'a> Draft<'a> {
         let index = entry.index;
         if admission.is_trust_document() {
             // Only here is the index known, and a log key may not be changed for trees that exist already.
-            let next = self.head.trust.next(&envelope, index).map_err(Refusal::from)?;
+            let next = next_trust(&self.head.trust, &envelope, index)?;
             if let Some(role) = self.keys.not_held(&next, index.size_through()) {
                 return Err(RecordError::KeysNotHeld { role });
             }
@@ -233,4 +233,12 @@ impl<'a> Draft<'a> {
             record: Measured { digest: RecordDigest::of(record), length: length(record) },
         }
     }
+}
+
+/// Returns the trust that holds from this entry on. An admitted trust document is a DSSE envelope.
+fn next_trust(trust: &TrustState, envelope: &Envelope, index: LeafIndex) -> Result<TrustState, Refusal> {
+    let document = envelope.dsse().ok_or_else(|| Refusal::Administration {
+        predicate_type: custody_evidence::trust::PREDICATE_TYPE.to_owned(),
+    })?;
+    Ok(trust.next(document, index)?)
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use custody_evidence::admission::{self as rules, Refusal};
-use custody_evidence::dsse::Envelope;
+use custody_evidence::envelope::Envelope;
 use custody_log::{LeafIndex, NodeHash};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;

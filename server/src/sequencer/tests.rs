@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use custody_evidence::dsse::IN_TOTO;
+use custody_evidence::dsse::{self, IN_TOTO};
 use custody_evidence::key::SigningKey;
 use custody_evidence::trust::{LogKey, TrustDocument, WriterRule, statement_of};
 use custody_log::note::{Cosigner, NoteSigner};
@@ -252,9 +252,13 @@ fn statement(number: u64) -> Vec<u8> {
     .into_bytes()
 }
 
+fn sign(payload: &[u8], keys: &[&SigningKey]) -> Envelope {
+    dsse::Envelope::sign(IN_TOTO, payload, keys).unwrap().into()
+}
+
 fn envelope(number: u64, signers: &[u8]) -> Envelope {
     let keys: Vec<SigningKey> = signers.iter().map(|number| key(*number)).collect();
-    Envelope::sign(IN_TOTO, &statement(number), &keys.iter().collect::<Vec<_>>()).unwrap()
+    sign(&statement(number), &keys.iter().collect::<Vec<_>>())
 }
 
 /// Most tests ask where an envelope is, and not what was written.
@@ -433,7 +437,7 @@ fn next_document(before: &TrustDocument, change: impl Fn(&mut Vec<WriterRule>)) 
     members.version += 1;
     change(&mut members.writers);
     let document = TrustDocument::new(members).unwrap();
-    Envelope::sign(IN_TOTO, &statement_of(&document), &[&key(ADMIN)]).unwrap()
+    sign(&statement_of(&document), &[&key(ADMIN)])
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use custody_evidence::Digest;
 use custody_evidence::admission::{RecordError, Refusal, RuleSummary};
 use custody_evidence::digest_set::DigestError;
-use custody_evidence::dsse::{Base64Error, EnvelopeError, Failure, NotChecked, ThresholdError};
+use custody_evidence::dsse::{Base64Error, EnvelopeError, Failure, NotChecked, OtherKind, ThresholdError};
+use custody_evidence::envelope::SaidError;
 use custody_evidence::fact::{Field, NodeKind, Problem, TermError};
 use custody_evidence::identity::IdentityError;
 use custody_evidence::json::{JsonError, JsonFault};
@@ -16,6 +17,7 @@ use custody_evidence::repository::{CommitIdError, RepositoryError};
 use custody_evidence::sbom::{LeftOut, NotInterpreted, SbomError};
 use custody_evidence::scan::junit::{JunitError, JunitFault};
 use custody_evidence::scan::{Incomplete, ScanError};
+use custody_evidence::sigstore::{Artifact, Bundle, BundleError, TrustedRoot, Unverified, verify};
 use custody_evidence::statement::{StatementBuildError, StatementError};
 use custody_evidence::thing::ThingError;
 use custody_evidence::trust::TrustError;
@@ -203,7 +205,7 @@ fn every_error_of_json_envelopes_and_keys_has_its_words() {
     let envelope = every!(EnvelopeError {
         TooLong { max: 64 << 20, found: (64 << 20) + 1 },
         Json(json()),
-        OtherKind { kind: "a Sigstore bundle" },
+        OtherKind { kind: OtherKind::Bundle },
         Payload { problem: Base64Error::LastCharacter },
         PayloadTypeTooLong { max: 1024, found: 1025 },
         TooManySignatures { max: 16, found: 17 },
@@ -333,6 +335,36 @@ fn every_error_of_statements_and_facts_has_its_words() {
     super::hold("evidence_statements", &text.concat());
 }
 
+fn identity() -> String {
+    "https://token.example#https://github.com/acme/api/.github/workflows/release.yml@refs/heads/main"
+        .to_owned()
+}
+
+/// A keyed bundle that nobody knows the key of.
+fn unverified() -> Unverified {
+    let bundle = br#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"ci"}},
+        "messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},"signature":"AAAA"}}"#;
+    let bundle = Bundle::parse(bundle).unwrap();
+    verify(&bundle, &TrustedRoot::nobody(), &[], Artifact::Unknown).unwrap_err()
+}
+
+#[test]
+fn every_way_to_be_no_envelope_has_its_words() {
+    let envelope = every!(custody_evidence::envelope::EnvelopeError {
+        OtherKind { kind: OtherKind::NpmDocument },
+        OtherKind { kind: OtherKind::Statement },
+        Dsse(EnvelopeError::NoSignature),
+        Bundle(BundleError::ChainInV03),
+        NoMessageDigest,
+    });
+    let said = every!(SaidError {
+        NotInToto { payload_type: "text/plain".to_owned() },
+        NoMessageDigest,
+        Statement(StatementError::NoType),
+    });
+    super::hold("envelope", &[lines("EnvelopeError", &envelope), lines("SaidError", &said)].concat());
+}
+
 #[test]
 fn every_refusal_of_admission_has_its_words() {
     let rule = |name: &str| RuleSummary {
@@ -342,9 +374,8 @@ fn every_refusal_of_admission_has_its_words() {
     let at = |text: &str| text.parse().unwrap();
     let predicate_type = || "urn:custody:approval:v1".to_owned();
     let refusal = every!(Refusal {
-        Envelope(EnvelopeError::NoSignature),
-        Statement(StatementError::NoType),
-        NotInToto { payload_type: "text/plain".to_owned() },
+        Envelope(EnvelopeError::NoSignature.into()),
+        Said(StatementError::NoType.into()),
         NoSubject,
         NoUsableDigest { subject: 1, found: vec!["md5".to_owned(), "sha1".to_owned()] },
         NoUsableDigest { subject: 0, found: Vec::new() },
@@ -356,14 +387,30 @@ fn every_refusal_of_admission_has_its_words() {
         TooMuchToHash { signature: 1, tried: 2, keys: 3 },
         KeyNotAllowed { key: key(), predicate_type: predicate_type(), rules: vec![rule("ci"), rule("build")] },
         KeyNotAllowed { key: key(), predicate_type: predicate_type(), rules: Vec::new() },
+        IdentityNotAllowed {
+            identity: identity(),
+            root: "sigstore".to_owned(),
+            predicate_type: predicate_type(),
+            rules: vec![rule("release")],
+        },
+        IdentityNotAllowed {
+            identity: identity(),
+            root: "sigstore".to_owned(),
+            predicate_type: predicate_type(),
+            rules: Vec::new(),
+        },
+        NoTrustedRoot,
+        BundleNotVerified { root: Some("sigstore".to_owned()), others: 2, problem: Box::new(unverified()) },
+        BundleNotVerified { root: None, others: 0, problem: Box::new(unverified()) },
+        Administration { predicate_type: "urn:custody:trust:v1".to_owned() },
         OutsideNamespace {
-            key: key(),
+            signer: format!("key {}", key()),
             rule: "ci".to_owned(),
             namespace: "https://github.com/acme/".to_owned(),
             subject: 1,
             found: "https://github.com/other/api".to_owned(),
         },
-        OwnBuildsUndecided { key: key(), rule: "ci".to_owned() },
+        OwnBuildsUndecided { signer: identity(), rule: "ci".to_owned() },
         FutureTime {
             path: "predicate.at".to_owned(),
             claimed: at("2026-11-22T14:00:00.000000Z"),

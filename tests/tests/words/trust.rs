@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use custody_evidence::dsse::ThresholdError;
 use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::key::{KeyError, KeyId};
+use custody_evidence::sigstore::TrustedRootError;
 use custody_evidence::statement::StatementError;
 use custody_evidence::trust::{RoleName, TrustError, WindowError};
-use custody_log::{LeafIndex, Timestamp, TreeSize};
+use custody_log::{BlobDigest, LeafIndex, Timestamp, TreeSize};
 use custody_tests::every;
 use custody_tests::words::lines;
 
@@ -74,6 +75,23 @@ fn every_error_of_a_trust_document_has_its_words() {
         TwoPeople { identity: key(1).into(), second: "bob".to_owned() },
         EmptyRule { rule: "ci".to_owned(), member: "predicates" },
         Administrative { rule: "ci".to_owned(), found: "urn:custody:trust:v1".to_owned() },
+        RootBase64 { name: "sigstore".to_owned() },
+        RootDigest {
+            name: "sigstore".to_owned(),
+            expected: BlobDigest::of(b"expected"),
+            found: BlobDigest::of(b"found"),
+        },
+        TrustedRoot { name: "sigstore".to_owned(), source: Box::new(TrustedRootError::Empty) },
+        RootKey { place: "trusted_roots[0].keys[1]".to_owned(), hint: String::new() },
+        PatternIssuer { rule: "ci".to_owned(), found: found() },
+        UnknownRoot { rule: "ci".to_owned(), found: found() },
+        UnknownClaim { rule: "ci".to_owned(), found: "repository".to_owned() },
+        ClaimValue {
+            rule: "ci".to_owned(),
+            claim: "source_repository_uri".to_owned(),
+            found: "https://github.com/acme*".to_owned(),
+        },
+        OpenRule { rule: "ci".to_owned(), issuer: "https://token.example".to_owned() },
         Root { whose: "the new", source: Box::new(too_few()) },
         LogKey { vkey: vkey(), source: Box::new(too_few()) },
         Expired { expires: time("2026-11-20T14:00:00.000000Z"), now: time("2026-11-21T14:00:00.000000Z") },

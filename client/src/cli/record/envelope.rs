@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use custody_client::document::{self, Kind};
 use custody_client::{Ledger, Recorded};
 use custody_evidence::admission::Refusal;
-use custody_evidence::dsse::{Envelope, MAX_ENVELOPE};
+use custody_evidence::dsse::MAX_ENVELOPE;
+use custody_evidence::envelope::Envelope;
 use serde_json::json;
 
 use super::flags::Delivery;
@@ -307,21 +308,17 @@ fn split(path: &Path, bytes: &[u8]) -> Vec<Found> {
 fn parse(bytes: &[u8]) -> Result<Envelope, Failure> {
     let kind = document::kind(bytes);
     match kind {
-        Kind::Dsse if bytes.len() > MAX_ENVELOPE => Err(Failure::no(
+        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 if bytes.len() > MAX_ENVELOPE => Err(Failure::no(
             "too_large",
             format!("an envelope is at most {MAX_ENVELOPE} bytes, found {}", bytes.len()),
         )
         .hint("split the statement, or name large documents by their digest")),
         // The same rules with the same words as the server has, before anything is sent to it.
-        Kind::Dsse => Envelope::parse(bytes).map_err(|error| {
+        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 => Envelope::parse(bytes).map_err(|error| {
             let refusal = Refusal::from(error);
             Failure::no(refusal.word(), refusal.to_string()).hint("custody inspect FILE says more about it")
         }),
-        Kind::SigstoreBundle
-        | Kind::NpmAttestations
-        | Kind::Pep740
-        | Kind::CosignBundle
-        | Kind::CloudBuild => {
+        Kind::NpmAttestations | Kind::CosignBundle | Kind::CloudBuild => {
             Err(Failure::usage("unsupported_envelope", format!("{} is not supported yet", kind.name()))
                 .hint("DSSE envelopes are; the signed statement can be signed again by a key of yours"))
         }

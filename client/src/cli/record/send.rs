@@ -7,7 +7,8 @@ use custody_client::ledger::Progress;
 use custody_client::make::Made;
 use custody_client::memory::{replace, writable};
 use custody_client::{Ledger, Recorded};
-use custody_evidence::dsse::{Envelope, IN_TOTO};
+use custody_evidence::dsse::{self, IN_TOTO};
+use custody_evidence::envelope::Envelope;
 use custody_evidence::key::KeyId;
 use serde_json::{Value, json};
 
@@ -27,8 +28,9 @@ pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context)
         return Ok(Outcome::Yes);
     }
     let chosen = sending.choose(context)?;
-    let envelope = Envelope::sign(IN_TOTO, &made.payload, &[&chosen.key])
+    let envelope = dsse::Envelope::sign(IN_TOTO, &made.payload, &[&chosen.key])
         .map_err(|error| Failure::usage("bad_statement", error.to_string()))?;
+    let envelope = Envelope::from(envelope);
     if sending.dry_run {
         let mut line = envelope.bytes().to_vec();
         line.push(b'\n');

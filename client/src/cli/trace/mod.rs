@@ -152,10 +152,10 @@ async fn trace(
 /// An entry is traced by its subject, if it has one.
 async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failure> {
     let verified = ledger.entry(index).await?;
-    let subjects = verified.statement().subjects();
-    let digests: BTreeSet<_> = subjects.iter().flat_map(|subject| subject.digests().iter()).collect();
+    let subjects = verified.statement().map_or(1, |statement| statement.subjects().len());
+    let digests: BTreeSet<_> = verified.said().digests().into_iter().collect();
     let mut edges = verified.facts().edges.iter().map(|edge| &edge.from);
-    if let [_] = subjects {
+    if subjects == 1 {
         // The first node that an edge starts at is the subject, a commit with its repository.
         let named = edges.find(|node| digests.iter().any(|digest| node.id().ends_with(digest.value())));
         let plain = digests.first().map(|digest| Node::of_digest(digest, None));
@@ -164,11 +164,8 @@ async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failu
         }
     }
     let list: Vec<String> = digests.iter().take(16).map(|digest| format!("\n  {digest}")).collect();
-    Err(Failure::usage(
-        "ambiguous",
-        format!("entry {index} is about {} subjects:{}", subjects.len(), list.concat()),
-    )
-    .hint("trace one of them"))
+    Err(Failure::usage("ambiguous", format!("entry {index} is about {subjects} subjects:{}", list.concat()))
+        .hint("trace one of them"))
 }
 
 /// What was asked for, as it was typed.
@@ -292,7 +289,11 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
     let signer = chain.entries.get(&edge.entry).and_then(|entry| {
         let signers = &entry.logged().record().signers;
         let signer = signers.iter().find(|signer| signer.status == SignerStatus::Verified)?;
-        Some(json!({ "key": signer.key.map(|key| format!("key:{key}")), "rule": signer.rule }))
+        Some(json!({
+            "key": signer.key.map(|key| format!("key:{key}")),
+            "identity": signer.identity().map(|identity| identity.to_string()),
+            "rule": signer.rule,
+        }))
     });
     let check = if edge.verified { "verified" } else { "logged" };
     json!({

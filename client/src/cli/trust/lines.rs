@@ -8,7 +8,8 @@ use std::fmt::Debug;
 use custody_evidence::identity::Identity;
 use custody_evidence::key::KeyId;
 use custody_evidence::trust::{
-    About, IdentityPattern, LogKey, Person, Role, TrustDocument, TrustMembers, WriterRule,
+    About, IdentityPattern, LogKey, Person, Role, RootKey, TrustDocument, TrustMembers, TrustedRoot,
+    WriterRule,
 };
 
 use crate::cli::output::escape_line;
@@ -117,7 +118,7 @@ fn members(document: &TrustDocument) -> Vec<Member> {
         list("writer", writers, writer),
         list("person", people, person),
         list("issuer", issuers, |one| format!("{}  audience {}", word(&one.url), word(&one.audience))),
-        list("roots", trusted_roots, |one| format!("{}  {}", word(&one.name), one.digest)),
+        list("roots", trusted_roots, trusted_root),
         list(KEYS, public_keys.keys(), |key| format!("key:{key}")),
     ]
 }
@@ -164,7 +165,18 @@ fn identities(pattern: &IdentityPattern) -> String {
         format!(" {}={}", word(name), values.join("|"))
     };
     let claims: String = pattern.claims.iter().map(claim).collect();
-    format!("{}#{{{}}}", word(&pattern.issuer), claims.trim_start())
+    let roots: Vec<String> = pattern.roots.iter().map(|root| word(root)).collect();
+    let roots = if roots.is_empty() { "no root".to_owned() } else { roots.join("|") };
+    format!("{}#{{{}}} under {roots}", word(&pattern.issuer), claims.trim_start())
+}
+
+fn trusted_root(root: &TrustedRoot) -> String {
+    let key = |listed: &RootKey| {
+        let until = listed.until.map_or_else(|| "on".to_owned(), |until| format!("until {until}"));
+        format!("  {} is key:{} from {} {until}", word(&listed.hint), listed.key, listed.from)
+    };
+    let keys: String = root.keys.iter().map(key).collect();
+    format!("{}  {}{keys}", word(&root.name), root.digest)
 }
 
 fn person(person: &Person) -> String {

@@ -1,5 +1,6 @@
 //! `custody trust`: the trust document, its versions, and how administrators change it.
 
+mod edit;
 mod lines;
 mod log;
 mod propose;
@@ -35,7 +36,7 @@ enum Command {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     match args.command {
         Command::Show(args) => show::run(args, context).await,
-        Command::Propose(args) => propose::run(args, context).await,
+        Command::Propose(args) => Box::pin(propose::run(args, context)).await,
         Command::Sign(args) => sign::run(&args, context),
         Command::Log(args) => log::run(args, context).await,
     }

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use custody_client::memory::replace;
-use custody_evidence::key::PublicKey;
-use custody_evidence::trust::{RoleName, TrustDocument, TrustMembers, WriterRule, statement_of};
+use custody_evidence::trust::{RoleName, TrustDocument, TrustMembers, statement_of};
 use serde_json::json;
 
+use super::edit::{self, Edits};
 use super::lines::changes;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -25,22 +25,12 @@ pub(crate) struct Args {
     /// as `document`, edited. Its version is set to the next one.
     #[arg(long, value_name = "FILE")]
     document: Option<PathBuf>,
-    /// Let the key in FILE (a public key in PEM) record, under this name. Repeatable.
-    #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
-    add_writer: Vec<(String, PathBuf)>,
-    /// The predicate types that the added writers may record [default: all]. Repeatable.
-    #[arg(long, value_name = "URI")]
-    writer_predicate: Vec<String>,
-    /// Remove the writer rule of this name. Repeatable.
-    #[arg(long, value_name = "NAME")]
-    remove_writer: Vec<String>,
+    #[command(flatten)]
+    edits: Box<Edits>,
     /// When the document expires: a time, or how long from now, such as `90d` or `1.year`.
     #[arg(long, value_name = "TIME", value_parser = times::time)]
     expires: Option<times::When>,
 }
-
-/// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB.
-const KEY_BYTES_MAX: u64 = 16 << 10;
 
 /// Writes the next version.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
@@ -51,7 +41,10 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         None => before.members().clone(),
     };
     members.version = before.version().saturating_add(1);
-    edit(&mut members, &args, context)?;
+    edit::apply(&mut members, &args.edits)?;
+    if let Some(expires) = args.expires {
+        members.expires = expires.ahead(context.clock);
+    }
     if members.expires <= context.clock.now() {
         let message = format!("the proposed document has expired already, at {}", members.expires);
         return Err(Failure::usage("expired", message)
@@ -74,7 +67,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             "no_change",
             "the proposed document says the same as the one that holds now",
         )
-        .hint("change it with --document, --add-writer, --remove-writer or --expires"));
+        .hint(
+            "change it with --document, --expires, or a flag that adds or removes a writer or a trusted root",
+        ));
     }
     replace(&args.out, &statement_of(&after)).map_err(|error| Failure::unwritable(error.to_string()))?;
     let (old, new) = (before.role(RoleName::Root), after.role(RoleName::Root));
@@ -99,37 +94,6 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(Outcome::Yes)
 }
 
-fn edit(members: &mut TrustMembers, args: &Args, context: &Context) -> Result<(), Failure> {
-    for name in &args.remove_writer {
-        let before = members.writers.len();
-        members.writers.retain(|rule| rule.name != *name);
-        if members.writers.len() == before {
-            let names: Vec<&str> = members.writers.iter().map(|rule| rule.name.as_str()).collect();
-            return Err(Failure::usage("no_such_writer", format!("there is no writer rule {name:?}"))
-                .hint(format!("there are: {}", names.join(", "))));
-        }
-    }
-    if args.add_writer.is_empty() && !args.writer_predicate.is_empty() {
-        return Err(Failure::usage(
-            "missing_flag",
-            "--writer-predicate is about the writers of --add-writer",
-        )
-        .hint("give --add-writer NAME=FILE with it"));
-    }
-    for (name, path) in &args.add_writer {
-        let key = public_key(path)?;
-        let mut rule = WriterRule::anything(name, members.add_key(&key));
-        if !args.writer_predicate.is_empty() {
-            rule.predicates.clone_from(&args.writer_predicate);
-        }
-        members.writers.push(rule);
-    }
-    if let Some(expires) = args.expires {
-        members.expires = expires.ahead(context.clock);
-    }
-    Ok(())
-}
-
 fn read_document(path: &Path) -> Result<TrustMembers, Failure> {
     let bytes = file::read(path, custody_wire::limits::ENVELOPE_BYTES_MAX)?;
     let document = TrustDocument::parse(&bytes).map_err(|error| {
@@ -137,20 +101,4 @@ fn read_document(path: &Path) -> Result<TrustMembers, Failure> {
             .hint("start from the member `document` of `custody trust show -o json`")
     })?;
     Ok(document.members().clone())
-}
-
-fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let bytes = file::read(path, KEY_BYTES_MAX)?;
-    let text = String::from_utf8_lossy(&bytes);
-    PublicKey::from_pem(&text).map_err(|error| {
-        Failure::usage("bad_key", format!("{}: {error}", path.display()))
-            .hint("give a public key in PEM: `custody key show --pem` prints one")
-    })
-}
-
-fn named_file(text: &str) -> Result<(String, PathBuf), String> {
-    match text.split_once('=') {
-        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
-        _ => Err("expected NAME=FILE, such as ci=ci.pub".to_owned()),
-    }
 }

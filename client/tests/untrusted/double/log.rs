@@ -77,7 +77,7 @@ impl Log {
             admin: None,
             now: START.parse().unwrap(),
         };
-        let admission = admit_first(&envelope, log.now, [9; 32]).unwrap();
+        let admission = admit_first(&envelope.clone().into(), log.now, [9; 32]).unwrap();
         log.push(&envelope, admission.record_bytes(), true, None);
         log.admin = Some(LeafIndex::ZERO);
         log
@@ -113,7 +113,8 @@ impl Log {
         let same = |stored: &&Stored| Entry::decode(&stored.entry).unwrap().content == envelope.content();
         let records: Vec<AdmissionRecord> =
             self.stored.iter().filter(same).map(|s| AdmissionRecord::decode(&s.record).unwrap()).collect();
-        let admission = admit(self.trust.last().unwrap(), envelope, self.now, [0; 32]).ok()?;
+        let admission =
+            admit(self.trust.last().unwrap(), &envelope.clone().into(), self.now, [0; 32]).ok()?;
         let adds = admission.record().adds_to(&records.iter().collect::<Vec<_>>());
         let first = self.stored.iter().position(|stored| same(&stored))?;
         (!adds || lie).then_some(first)
@@ -152,7 +153,7 @@ impl Log {
         self.now = self.now.plus_micros(60_000_000);
         let trust = self.trust.last().unwrap();
         let salt = [u8::try_from(self.stored.len() % 256).unwrap(); 32];
-        let admission = admit(trust, envelope, self.now, salt)?;
+        let admission = admit(trust, &envelope.clone().into(), self.now, salt)?;
         let index = self.size().next_index();
         if admission.is_trust_document() {
             let next = trust.next(envelope, index).unwrap();
@@ -176,7 +177,7 @@ impl Log {
     ) -> LeafIndex {
         self.now = self.now.plus_micros(60_000_000);
         let trust = &self.trust[version];
-        let admission = admit(trust, envelope, self.now, [7; 32]).unwrap();
+        let admission = admit(trust, &envelope.clone().into(), self.now, [7; 32]).unwrap();
         let mut record = admission.record().clone();
         change(&mut record);
         let (admin, index) = (trust.index(), self.size().next_index());
@@ -194,7 +195,7 @@ impl Log {
         self.now = self.now.plus_micros(60_000_000);
         let record = match record {
             Some(index) => self.stored[usize::try_from(index.get()).unwrap()].record.clone(),
-            None => admit(self.trust.last().unwrap(), envelope, self.now, [8; 32])
+            None => admit(self.trust.last().unwrap(), &envelope.clone().into(), self.now, [8; 32])
                 .unwrap()
                 .record_bytes()
                 .to_vec(),

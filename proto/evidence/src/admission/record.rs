@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use custody_log::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::claims::SubmitterClaims;
+use super::proof::BundleProof;
 use crate::identity::Identity;
 use crate::json::{self, JsonError};
 use crate::key::KeyId;
@@ -17,7 +20,8 @@ pub const RECORD_FORMAT: &str = "custody/record/v1";
 /// The largest record: 1 MiB.
 ///
 /// 4,096 subject digests of the longest known kind, `"sha3_512:<128 hex>",`, are 4,096 x 140 = 573,440 bytes; 16
-/// signers at up to 1.5 KB are 24 KB; a submitter of 18 claims at up to 2 KB is 36 KB; the rest is below 4 KB. A
+/// signers at up to 1.5 KB are 24 KB; the one signer of a bundle has a certificate of up to 64 KiB (88 KB as base64), whose
+/// claims are as long again; a submitter of 18 claims at up to 2 KB is 36 KB; the rest is below 4 KB. A
 /// statement with thousands of digests of unknown kinds can need more; it is refused.
 pub const MAX_RECORD: usize = 1024 * 1024;
 
@@ -45,9 +49,9 @@ const MEMBERS: [&str; 15] = [
 pub struct AdmissionRecord {
     /// Random bytes: whoever knows the digest of an erased record cannot confirm a guess of it.
     pub salt: Salt,
-    /// What the envelope is: `application/vnd.dsse.envelope.v1+json`.
+    /// What the envelope is, such as `application/vnd.dsse.envelope.v1+json`.
     pub media_type: String,
-    /// The statement's predicate type.
+    /// The statement's predicate type; of a signature over a file [`crate::envelope::MESSAGE_SIGNATURE`].
     pub predicate_type: String,
     /// Every digest of every subject, `<algorithm>:<value>`, sorted, each once. A `sha1` beside a git URI is there
     /// as `gitCommit` too.
@@ -93,6 +97,9 @@ pub struct Signer {
     pub hint: String,
     /// Why it does not count; none if it does.
     pub why: Option<String>,
+    /// What the bundle proves of it; none for a signature of a DSSE envelope. Then the member is not written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Box<BundleProof>>,
 }
 
 /// Whether a signature counts as evidence.
@@ -103,46 +110,6 @@ pub enum SignerStatus {
     Unverified,
     /// It holds, and its key may say this about that.
     Verified,
-}
-
-/// Who submitted, in the names of Fulcio's certificate extensions (1.3.6.1.4.1.57264.1.8 to .24).
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SubmitterClaims {
-    /// Extension 8.
-    pub issuer: String,
-    /// Extension 24, the token's `sub`.
-    pub token_subject: String,
-    /// Extension 9.
-    pub build_signer_uri: Option<String>,
-    /// Extension 10.
-    pub build_signer_digest: Option<String>,
-    /// Extension 11.
-    pub runner_environment: Option<String>,
-    /// Extension 12.
-    pub source_repository_uri: Option<String>,
-    /// Extension 13.
-    pub source_repository_digest: Option<String>,
-    /// Extension 14.
-    pub source_repository_ref: Option<String>,
-    /// Extension 15.
-    pub source_repository_identifier: Option<String>,
-    /// Extension 16.
-    pub source_repository_owner_uri: Option<String>,
-    /// Extension 17.
-    pub source_repository_owner_identifier: Option<String>,
-    /// Extension 18.
-    pub build_config_uri: Option<String>,
-    /// Extension 19.
-    pub build_config_digest: Option<String>,
-    /// Extension 20.
-    pub build_trigger: Option<String>,
-    /// Extension 21.
-    pub run_invocation_uri: Option<String>,
-    /// Extension 22.
-    pub source_repository_visibility_at_signing: Option<String>,
-    /// Extension 23.
-    pub deployment_environment: Option<String>,
 }
 
 /// How a statement's claims (repository, commit, run) compare with those of the submitter.
@@ -302,32 +269,53 @@ impl AdmissionRecord {
         Ok(record)
     }
 
-    /// Returns the distinct keys whose signatures count.
-    #[must_use]
-    pub fn verified_keys(&self) -> BTreeSet<KeyId> {
-        let counts = |signer: &&Signer| signer.status == SignerStatus::Verified;
-        self.signers.iter().filter(counts).filter_map(|signer| signer.key).collect()
+    /// Returns the signers that count.
+    pub fn verified_signers(&self) -> impl Iterator<Item = &Signer> {
+        self.signers.iter().filter(|signer| signer.status == SignerStatus::Verified)
     }
 
-    /// Returns who signed it, as identities: `key:<hex>`.
+    /// Returns the distinct keys whose signatures count. The keys of certificates are not among them: they are used once.
+    #[must_use]
+    pub fn verified_keys(&self) -> BTreeSet<KeyId> {
+        self.verified_signers().filter_map(|signer| signer.key).collect()
+    }
+
+    /// Returns who signed it: `key:<hex>`, or `<issuer>#<name>` of a certificate.
     #[must_use]
     pub fn verified_identities(&self) -> BTreeSet<Identity> {
-        self.verified_keys().into_iter().map(Identity::Key).collect()
+        self.verified_signers().filter_map(Signer::identity).collect()
+    }
+
+    /// Returns the earliest time at which a signature that counts is proven to have been there.
+    #[must_use]
+    pub fn proven_time(&self) -> Option<Timestamp> {
+        self.verified_signers().filter_map(|signer| signer.proof.as_ref()?.earliest()).min()
     }
 
     /// Whether an envelope with this record adds something to entries with the same content.
     ///
-    /// It does with a verified signer that none of them has, a stronger authority than all of them, or as the
-    /// first that is bound to its submitter. Without earlier entries everything is new. An earlier proof of time
-    /// will add something too, once there are any.
+    /// It does with a verified signer that none of them has, an earlier proof of time than all of them, a stronger authority
+    /// than all of them, or as the first that is bound to its submitter. Without earlier entries everything is new.
     #[must_use]
     pub fn adds_to(&self, earlier: &[&Self]) -> bool {
-        let known: BTreeSet<KeyId> = earlier.iter().flat_map(|record| record.verified_keys()).collect();
+        let known: BTreeSet<Identity> =
+            earlier.iter().flat_map(|record| record.verified_identities()).collect();
         let strongest = earlier.iter().map(|record| record.authority).max();
+        let proven = earlier.iter().filter_map(|record| record.proven_time()).min();
         let bound = |record: &Self| record.binding == Some(Binding::Bound);
-        !self.verified_keys().is_subset(&known)
+        !self.verified_identities().is_subset(&known)
             || strongest.is_none_or(|strongest| self.authority > strongest)
+            || self.proven_time().is_some_and(|time| proven.is_none_or(|proven| time < proven))
             || bound(self) && !earlier.iter().any(|record| bound(record))
+    }
+}
+
+impl Signer {
+    /// Returns who signed: the key, or the holder of the certificate. None if that is unknown.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        let holder = self.proof.as_ref().and_then(|proof| proof.identity.clone());
+        holder.or(self.key.map(Identity::Key))
     }
 }
 

@@ -2,30 +2,23 @@
 
 use custody_log::Timestamp;
 
-use crate::dsse::{EnvelopeError, Failure};
+use crate::dsse::{self, Failure};
+use crate::envelope::{EnvelopeError, SaidError};
 use crate::json::{JsonError, JsonFault};
 use crate::key::KeyId;
+use crate::sigstore::{BundleError, Unverified};
 use crate::statement::StatementError;
 use crate::trust::TrustError;
 
 /// Why an envelope may not enter the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// It is not a DSSE envelope within its limits.
+    /// It is not an envelope of a known kind within its limits.
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    /// Its payload is not an in-toto statement within its limits.
+    /// What it says is not an in-toto statement within its limits.
     #[error(transparent)]
-    Statement(#[from] StatementError),
-    /// The payload is something else, by its type.
-    #[error(
-        "the payload type is {payload_type:?}: only in-toto statements are recorded ({:?})",
-        crate::dsse::IN_TOTO
-    )]
-    NotInToto {
-        /// The type, cut to 200 characters.
-        payload_type: String,
-    },
+    Said(#[from] SaidError),
     /// The statement is about nothing.
     #[error("the statement has no subject: it must name at least one digest that it is about")]
     NoSubject,
@@ -106,13 +99,56 @@ pub enum Refusal {
         /// The rules that the key has.
         rules: Vec<RuleSummary>,
     },
+    /// The holder of the certificate is known, but no rule lets them record this type.
+    #[error(
+        "{identity} (a certificate under the trusted root {root:?}) may not record {predicate_type:?}; {}",
+        rules_text(.rules)
+    )]
+    IdentityNotAllowed {
+        /// The issuer and the certificate's name, cut to 400 characters.
+        identity: String,
+        /// The trusted root.
+        root: String,
+        /// The statement's predicate type.
+        predicate_type: String,
+        /// The rules that the identity has.
+        rules: Vec<RuleSummary>,
+    },
+    /// There is nobody to verify a bundle with.
+    #[error(
+        "the bundle is signed with a certificate, and the trust document holds no trusted root to verify it with: an \
+         administrator must add one (custody trust propose --add-root NAME=trusted_root.json)"
+    )]
+    NoTrustedRoot,
+    /// A bundle that does not hold under any trusted root.
+    #[error(
+        "{}{problem}{}",
+        root.as_ref().map_or_else(String::new, |root| format!("under the trusted root {root:?}: ")),
+        others_text(*others)
+    )]
+    BundleNotVerified {
+        /// The root under which most checks hold; none if only keys were tried.
+        root: Option<String>,
+        /// How many other ways there were, that come to less.
+        others: usize,
+        /// What was checked under it.
+        problem: Box<Unverified>,
+    },
+    /// Administration in a bundle.
+    #[error(
+        "{predicate_type:?} administers the ledger: it is recorded as a DSSE envelope that keys signed, not as a bundle"
+    )]
+    Administration {
+        /// The statement's predicate type.
+        predicate_type: String,
+    },
     /// The rule lets the key record this type, but not about this subject.
     #[error(
-        "key {key} may record this type only about {namespace:?} (rule {rule:?}); subject[{subject}] is {found:?}"
+        "{signer} may record this type only about {namespace:?} (rule {rule:?}); subject[{subject}] is {found:?}"
     )]
     OutsideNamespace {
-        /// The key whose signature holds.
-        key: KeyId,
+        /// Whose signature holds: `key <hex>`, or an identity.
+        signer: String,
         /// The rule.
         rule: String,
         /// The rule's namespace.
@@ -122,14 +158,14 @@ pub enum Refusal {
         /// The subject's `uri`, or `name`, cut to 200 characters.
         found: String,
     },
-    /// The rule is about own builds, and a key alone has none.
+    /// The rule is about own builds, and which those are is not known.
     #[error(
-        "key {key} may record this type only about its own builds (rule {rule:?}), and which builds are its own \
-         cannot be told for a key: let the rule be about \"anything\" or a namespace"
+        "{signer} may record this type only about its own builds (rule {rule:?}), and which builds are its own \
+         cannot be told: let the rule be about \"anything\" or a namespace"
     )]
     OwnBuildsUndecided {
-        /// The key whose signature holds.
-        key: KeyId,
+        /// Whose signature holds: `key <hex>`, or an identity.
+        signer: String,
         /// The rule.
         rule: String,
     },
@@ -172,12 +208,14 @@ pub struct RuleSummary {
 }
 
 /// Every reason word with its meaning, in the order in which things are checked.
-pub const WORDS: [(&str, &str); 38] = [
+pub const WORDS: [(&str, &str); 44] = [
     ("envelope_too_large", "the envelope is longer than 64 MiB"),
     (
         "unsupported_envelope",
-        "something else that carries signatures or a statement, such as a Sigstore bundle",
+        "something else that carries signatures or a statement, such as npm's document of several bundles",
     ),
+    ("bad_bundle", "a Sigstore bundle or PEP 740 attestation that breaks the rules of its version"),
+    ("no_message_digest", "a bundle that signs a file, and does not say which"),
     ("bad_utf8", "JSON with a byte that is not UTF-8"),
     ("bad_json", "not JSON, or a member is missing or of another type"),
     ("json_too_deep", "JSON nested deeper than 64 levels"),
@@ -202,9 +240,13 @@ pub const WORDS: [(&str, &str); 38] = [
     ("unsupported_signature", "a signature of a kind that is not checked, such as by a certificate"),
     ("too_many_keys", "64 keys were tried for a signature, and there are more"),
     ("too_much_to_hash", "the payload is too large to try every key for a signature that names none"),
+    ("no_trusted_root", "a certificate, and the trust document holds no trusted root"),
+    ("bundle_not_verified", "a bundle that holds under no trusted root"),
+    ("identity_not_allowed", "the holder of the certificate may not record statements of this type"),
     ("key_not_allowed", "the key may not record statements of this type"),
     ("outside_namespace", "the key may not record this about that subject"),
     ("own_builds_undecided", "the key may record this only about its own builds, which cannot be told"),
+    ("administration_in_bundle", "a statement that administers the ledger, in a bundle"),
     ("future_time", "a claimed time more than 24 hours ahead"),
     ("not_yet_supported", "administration that this version does not do"),
     ("bad_trust_document", "a trust document that does not parse or contradicts itself"),
@@ -222,8 +264,9 @@ impl Refusal {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Envelope(error) => envelope_word(error),
-            Self::Statement(error) => statement_word(error),
-            Self::NotInToto { .. } => "not_in_toto",
+            Self::Said(SaidError::Statement(error)) => statement_word(error),
+            Self::Said(SaidError::NotInToto { .. }) => "not_in_toto",
+            Self::Said(SaidError::NoMessageDigest) => "no_message_digest",
             Self::NoSubject => "no_subject",
             Self::NoUsableDigest { .. } => "no_usable_digest",
             Self::UnknownKey { .. } => "unknown_key",
@@ -231,6 +274,10 @@ impl Refusal {
             Self::UnsupportedSignature { .. } => "unsupported_signature",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::TooMuchToHash { .. } => "too_much_to_hash",
+            Self::NoTrustedRoot => "no_trusted_root",
+            Self::BundleNotVerified { .. } => "bundle_not_verified",
+            Self::IdentityNotAllowed { .. } => "identity_not_allowed",
+            Self::Administration { .. } => "administration_in_bundle",
             Self::KeyNotAllowed { .. } => "key_not_allowed",
             Self::OutsideNamespace { .. } => "outside_namespace",
             Self::OwnBuildsUndecided { .. } => "own_builds_undecided",
@@ -247,14 +294,17 @@ impl Refusal {
         match self {
             Self::UnknownKey { .. }
             | Self::KeyNotAllowed { .. }
+            | Self::IdentityNotAllowed { .. }
+            | Self::NoTrustedRoot
             | Self::OutsideNamespace { .. }
             | Self::OwnBuildsUndecided { .. }
             | Self::TooManyKeys { .. }
             | Self::TooMuchToHash { .. }
             | Self::Trust(TrustError::Root { .. } | TrustError::LogKey { .. }) => true,
             Self::Envelope(_)
-            | Self::Statement(_)
-            | Self::NotInToto { .. }
+            | Self::Said(_)
+            | Self::BundleNotVerified { .. }
+            | Self::Administration { .. }
             | Self::NoSubject
             | Self::NoUsableDigest { .. }
             | Self::BadSignature { .. }
@@ -268,6 +318,26 @@ impl Refusal {
 }
 
 const fn envelope_word(error: &EnvelopeError) -> &'static str {
+    match error {
+        EnvelopeError::OtherKind { .. } => "unsupported_envelope",
+        EnvelopeError::Dsse(error) => dsse_word(error),
+        EnvelopeError::Bundle(error) => bundle_word(error),
+        EnvelopeError::NoMessageDigest => "no_message_digest",
+    }
+}
+
+const fn bundle_word(error: &BundleError) -> &'static str {
+    match error {
+        BundleError::TooLong { .. } => "envelope_too_large",
+        BundleError::Json(error) => json_word(error),
+        BundleError::MediaType { .. } | BundleError::AttestationVersion { .. } => "unsupported_envelope",
+        BundleError::Envelope(error) => dsse_word(error),
+        _ => "bad_bundle",
+    }
+}
+
+const fn dsse_word(error: &dsse::EnvelopeError) -> &'static str {
+    use dsse::EnvelopeError;
     match error {
         EnvelopeError::TooLong { .. } => "envelope_too_large",
         EnvelopeError::Json(error) => json_word(error),
@@ -319,6 +389,10 @@ fn listed(texts: &[String]) -> String {
         return "none".to_owned();
     }
     texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
+}
+
+fn others_text(others: usize) -> String {
+    if others == 0 { String::new() } else { format!(" (and not under {others} more either)") }
 }
 
 fn rules_text(rules: &[RuleSummary]) -> String {

@@ -2,24 +2,41 @@
 
 use std::collections::BTreeSet;
 
+use super::bundle;
 use super::record::{Signer, SignerStatus};
-use super::refusal::{Refusal, RuleSummary};
-use crate::dsse::{Envelope, Failure, NotChecked, SignatureVerdict, verify_signatures};
-use crate::key::{KeyId, PublicKey};
-use crate::statement::Statement;
-use crate::trust::{About, Authority, RoleName, TrustDocument, WriterRule};
+use super::refusal::Refusal;
+use super::rights::Who;
+use crate::dsse::{self, Failure, NotChecked, SignatureVerdict, verify_signatures};
+use crate::envelope::{Envelope, Said};
+use crate::key::PublicKey;
+use crate::trust::{Authority, RoleName, TrustDocument};
 
 /// A reason word for a signature that holds, by a key that no rule lets record this.
 const NOT_ALLOWED: &str = "not_allowed";
 
-/// Checks the signatures of a writer's statement. At least one must hold, by a key whose rule allows the type and
-/// the subjects. Returns one signer a signature, and the strongest authority.
+/// Checks the signatures of a writer's envelope. At least one must hold, by someone whom a rule lets say this. Returns one
+/// signer a signature, and the strongest authority.
 pub(super) fn of_writers(
     envelope: &Envelope,
-    statement: &Statement<'_>,
+    said: &Said<'_>,
     document: &TrustDocument,
 ) -> Result<(Vec<Signer>, Authority), Refusal> {
-    let keys = candidates(document, statement.predicate_type());
+    match (envelope.dsse(), envelope.bundle()) {
+        (Some(envelope), _) => of_dsse(envelope, said, document),
+        (None, Some(bundle)) => {
+            bundle::signer(bundle, said, document).map(|(signer, authority)| (vec![signer], authority))
+        }
+        // Unreachable: an envelope is one of them.
+        (None, None) => Err(Refusal::NoTrustedRoot),
+    }
+}
+
+fn of_dsse(
+    envelope: &dsse::Envelope,
+    said: &Said<'_>,
+    document: &TrustDocument,
+) -> Result<(Vec<Signer>, Authority), Refusal> {
+    let keys = candidates(document, said.predicate_type(), false);
     let verdicts = verify_signatures(envelope, &keys);
     let mut strongest: Option<Authority> = None;
     let mut signers = Vec::new();
@@ -28,8 +45,7 @@ pub(super) fn of_writers(
         if let SignatureVerdict::Verified(key) = verdict {
             name_key(&mut signer, document.public_key(key));
             signer.why = Some(NOT_ALLOWED.to_owned());
-            let rule = allowing(document, *key, statement).into_iter().max_by_key(|rule| rule.authority);
-            if let Some(rule) = rule {
+            if let Some(rule) = Who::Key(*key).allowed(document, said) {
                 count(&mut signer, &rule.name);
                 strongest = strongest.max(Some(rule.authority));
             }
@@ -38,12 +54,12 @@ pub(super) fn of_writers(
     }
     match strongest {
         Some(authority) => Ok((signers, authority)),
-        None => Err(why_none(envelope, statement, document, &verdicts, keys.len())),
+        None => Err(why_none(envelope, said, document, &verdicts, keys.len())),
     }
 }
 
 /// Lists the signatures of a trust document that was found good: those of the root roles and the log keys count.
-pub(super) fn of_trust_document(envelope: &Envelope, documents: &[&TrustDocument]) -> Vec<Signer> {
+pub(super) fn of_trust_document(envelope: &dsse::Envelope, documents: &[&TrustDocument]) -> Vec<Signer> {
     let roots: Vec<PublicKey> =
         documents.iter().flat_map(|document| document.role_keys(RoleName::Root)).collect();
     let logs = documents.iter().flat_map(|document| &document.members().log_keys);
@@ -66,24 +82,21 @@ pub(super) fn of_trust_document(envelope: &Envelope, documents: &[&TrustDocument
 }
 
 /// Returns the keys to try: those that may record this type first, then the other keys of the document, so that a
-/// refusal can tell "may not" from "unknown". Each once.
-fn candidates<'a>(document: &'a TrustDocument, predicate_type: &str) -> Vec<&'a PublicKey> {
+/// refusal can tell "may not" from "unknown". Each once. Keys that are trusted in windows alone need a proof of time, so
+/// they are tried only where there can be one.
+pub(super) fn candidates<'a>(
+    document: &'a TrustDocument,
+    predicate_type: &str,
+    timed: bool,
+) -> Vec<&'a PublicKey> {
     let allowed = document.writers().iter().filter(|rule| rule.allows(predicate_type));
     let first = allowed.flat_map(|rule| &rule.keys).filter_map(|id| document.public_key(id));
     let mut seen = BTreeSet::new();
-    first.chain(document.public_keys()).filter(|key| seen.insert(key.id())).collect()
+    let keys = first.chain(document.public_keys()).filter(|key| seen.insert(key.id()));
+    keys.filter(|key| timed || !document.is_windowed(&key.id())).collect()
 }
 
-fn allowing<'a>(document: &'a TrustDocument, key: KeyId, statement: &Statement<'_>) -> Vec<&'a WriterRule> {
-    let holds = |rule: &&WriterRule| {
-        rule.keys.contains(&key)
-            && rule.allows(statement.predicate_type())
-            && statement.subjects().iter().all(|subject| rule.about.covers(subject))
-    };
-    document.writers().iter().filter(holds).collect()
-}
-
-fn unverified(envelope: &Envelope, signature: usize, verdict: &SignatureVerdict) -> Signer {
+fn unverified(envelope: &dsse::Envelope, signature: usize, verdict: &SignatureVerdict) -> Signer {
     let hint = envelope.signatures().get(signature).map_or("", |signature| signature.keyid());
     Signer {
         signature,
@@ -93,6 +106,7 @@ fn unverified(envelope: &Envelope, signature: usize, verdict: &SignatureVerdict)
         rule: None,
         hint: hint.chars().take(200).collect(),
         why: why(verdict),
+        proof: None,
     }
 }
 
@@ -120,23 +134,19 @@ fn count(signer: &mut Signer, rule: &str) {
 }
 
 /// Says why no signature counts: the reason that is nearest to being admitted comes first.
-fn why_none(
-    envelope: &Envelope,
-    statement: &Statement<'_>,
+pub(super) fn why_none(
+    envelope: &dsse::Envelope,
+    said: &Said<'_>,
     document: &TrustDocument,
     verdicts: &[SignatureVerdict],
     tried: usize,
 ) -> Refusal {
-    let known: Vec<KeyId> = verdicts.iter().filter_map(SignatureVerdict::signer).collect();
-    if let Some(refusal) = known.iter().find_map(|key| out_of_bounds(document, *key, statement)) {
-        return refusal;
-    }
-    if let Some(key) = known.first() {
-        let rules = document.writers().iter().filter(|rule| rule.keys.contains(key));
-        let rules =
-            rules.map(|rule| RuleSummary { rule: rule.name.clone(), predicates: rule.predicates.clone() });
-        let predicate_type = statement.predicate_type().to_owned();
-        return Refusal::KeyNotAllowed { key: *key, predicate_type, rules: rules.collect() };
+    let refusals = verdicts.iter().filter_map(SignatureVerdict::signer);
+    let refusals = refusals.map(|key| Who::Key(key).why_not(document, said));
+    let near = |refusal: &Refusal| !matches!(refusal, Refusal::KeyNotAllowed { .. });
+    let mut refusals: Vec<Refusal> = refusals.collect();
+    if let Some(nearest) = refusals.iter().position(near).or((!refusals.is_empty()).then_some(0)) {
+        return refusals.swap_remove(nearest);
     }
     let hints =
         || envelope.signatures().iter().map(|signature| signature.keyid().chars().take(200).collect());
@@ -158,21 +168,4 @@ fn why_none(
         | SignatureVerdict::Verified(_) => None,
     });
     nearest.unwrap_or_else(|| Refusal::UnknownKey { hints: hints().collect(), tried })
-}
-
-/// Says what the statement may not be about, if a rule lets the key record its type.
-fn out_of_bounds(document: &TrustDocument, key: KeyId, statement: &Statement<'_>) -> Option<Refusal> {
-    let mut rules = document.writers().iter();
-    let rule = rules.find(|rule| rule.keys.contains(&key) && rule.allows(statement.predicate_type()))?;
-    let subject = statement.subjects().iter().position(|subject| !rule.about.covers(subject))?;
-    let rule_name = rule.name.clone();
-    Some(match &rule.about {
-        About::Namespace(namespace) => {
-            let found =
-                statement.subjects().get(subject).and_then(|subject| subject.uri().or(subject.name()));
-            let found = found.unwrap_or_default().chars().take(200).collect();
-            Refusal::OutsideNamespace { key, rule: rule_name, namespace: namespace.clone(), subject, found }
-        }
-        About::OwnBuilds | About::Anything => Refusal::OwnBuildsUndecided { key, rule: rule_name },
-    })
 }

@@ -81,13 +81,23 @@ impl<'de: 'a, 'a> Visitor<'de> for SignaturesVisitor<'a> {
     }
 }
 
-pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, EnvelopeError> {
+/// Parses an envelope. Bytes that are none are given back with the reason: they may be of another kind.
+pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, (EnvelopeError, Vec<u8>)> {
+    match parts(&bytes) {
+        Ok((payload_type, pae, signatures)) => {
+            Ok(Envelope { bytes, digest: OnceLock::new(), payload_type, pae, signatures })
+        }
+        Err(error) => Err((error, bytes)),
+    }
+}
+
+fn parts(bytes: &[u8]) -> Result<(String, Pae, Vec<Signature>), EnvelopeError> {
     // Before anything is read.
     if bytes.len() > MAX_ENVELOPE {
         return Err(EnvelopeError::TooLong { max: MAX_ENVELOPE, found: bytes.len() });
     }
     let Object(outer): Object<EnvelopeJson<'_>> =
-        json::from_unsigned_slice(&bytes).map_err(|error| match kind::of(&bytes) {
+        json::from_unsigned_slice(bytes).map_err(|error| match kind::of(bytes) {
             Some(kind) => EnvelopeError::OtherKind { kind },
             None => EnvelopeError::Json(error),
         })?;
@@ -108,8 +118,7 @@ pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, EnvelopeError> {
     let length = decoded_length(text).map_err(|problem| EnvelopeError::Payload { problem })?;
     let pae = Pae::filled(&outer.payload_type, length, |payload| decode_into(text, payload))
         .map_err(|problem| EnvelopeError::Payload { problem })?;
-    let payload_type = outer.payload_type.into_owned();
-    Ok(Envelope { bytes, digest: OnceLock::new(), payload_type, pae, signatures })
+    Ok((outer.payload_type.into_owned(), pae, signatures))
 }
 
 fn signature(index: usize, json: SignatureJson<'_>) -> Result<Signature, EnvelopeError> {

@@ -1,7 +1,9 @@
 //! From a statement to its facts: what every statement gives, then what its predicate says.
 
 use super::gather::Gather;
-use super::{Facts, Field, Problem, Term, custody, inventory, provenance, run, vulnerability};
+use super::{Facts, Field, Node, Problem, Term, custody, inventory, provenance, run, vulnerability};
+use crate::digest_set::Digest;
+use crate::envelope::MESSAGE_SIGNATURE;
 use crate::predicate::{
     Approval, CustodyPredicate as _, Deployment, Distribution, Exception, Expected, Promotion, Publication,
     Review, Run, Snapshot, Source, Tag, judgement, link, openvex, release, report, slsa_v1, slsa_v02,
@@ -31,6 +33,18 @@ pub fn read(statement: &Statement<'_>) -> Facts {
         gather.warn("predicate", problem);
     }
     gather.done(interpreted)
+}
+
+/// Returns what a signature over a file asserts: that there is a signature, and no more.
+#[must_use]
+pub fn signed(file: Option<&Digest>) -> Facts {
+    let mut gather = Gather::default();
+    gather.term(Term::of(Field::Predicate, MESSAGE_SIGNATURE.to_owned()));
+    if let Some(digest) = file {
+        gather.term(Term::of(Field::Subject, digest.to_string()));
+        gather.term_all(Node::artifact(digest).terms());
+    }
+    gather.done(true)
 }
 
 type Reader = fn(&Statement<'_>, &[u8], &mut Gather) -> Result<(), Problem>;

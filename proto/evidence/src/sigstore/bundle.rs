@@ -4,8 +4,11 @@ mod parse;
 #[cfg(test)]
 mod tests;
 
+use std::sync::OnceLock;
+
 use custody_log::{ContentDigest, EnvelopeDigest};
 
+use crate::digest_set::Digest;
 use crate::dsse::{Envelope, EnvelopeError, MAX_ENVELOPE};
 use crate::json::JsonError;
 use crate::key::HashAlgorithm;
@@ -217,6 +220,7 @@ pub struct MessageDigest {
 #[derive(Clone)]
 pub struct Bundle {
     pub(super) bytes: Vec<u8>,
+    pub(super) digest: OnceLock<EnvelopeDigest>,
     pub(super) version: BundleVersion,
     pub(super) material: Material,
     pub(super) content: Content,
@@ -233,6 +237,18 @@ impl BundleVersion {
             Self::V0_2 => "0.2",
             Self::V0_3 => "0.3",
             Self::Pep740 => "PEP 740",
+        }
+    }
+
+    /// Returns the media type: that of sigstore/protobuf-specs, and for a PEP 740 attestation, which has none of its own,
+    /// one that is made like that of `PyPI`'s document.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::V0_1 => "application/vnd.dev.sigstore.bundle+json;version=0.1",
+            Self::V0_2 => "application/vnd.dev.sigstore.bundle+json;version=0.2",
+            Self::V0_3 => "application/vnd.dev.sigstore.bundle.v0.3+json",
+            Self::Pep740 => "application/vnd.pypi.attestation.v1+json",
         }
     }
 
@@ -282,6 +298,12 @@ impl MessageDigest {
         &self.bytes
     }
 
+    /// Returns it as the digest of an artifact.
+    #[must_use]
+    pub fn artifact(&self) -> Option<Digest> {
+        Digest::read(self.algorithm.as_str(), &hex::encode(&self.bytes)).ok()
+    }
+
     /// Returns the digest of what was said: SHA-256 of `custody/message/v1\n<algorithm>:<hex>\n`.
     #[must_use]
     pub fn content(&self) -> ContentDigest {
@@ -299,12 +321,28 @@ impl std::fmt::Display for MessageDigest {
 impl Bundle {
     /// Parses a bundle and keeps its exact bytes.
     pub fn parse(bytes: &[u8]) -> Result<Self, BundleError> {
+        parse::bundle(bytes.to_vec())
+    }
+
+    /// Parses a bundle; the bytes are kept without a copy.
+    pub fn from_vec(bytes: Vec<u8>) -> Result<Self, BundleError> {
         parse::bundle(bytes)
     }
 
     /// Parses a PEP 740 attestation (peps.python.org/pep-0740) and keeps its exact bytes.
     pub fn parse_pep740(bytes: &[u8]) -> Result<Self, BundleError> {
+        parse::pep740(bytes.to_vec())
+    }
+
+    /// Parses a PEP 740 attestation; the bytes are kept without a copy.
+    pub fn pep740_from_vec(bytes: Vec<u8>) -> Result<Self, BundleError> {
         parse::pep740(bytes)
+    }
+
+    /// Gives the exact bytes that were parsed back, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// Returns the exact bytes that were parsed.
@@ -313,10 +351,16 @@ impl Bundle {
         &self.bytes
     }
 
-    /// Returns the digest of the exact bytes.
+    /// Returns the digest of the exact bytes. It is made once.
     #[must_use]
     pub fn digest(&self) -> EnvelopeDigest {
-        EnvelopeDigest::of(&self.bytes)
+        *self.digest.get_or_init(|| EnvelopeDigest::of(&self.bytes))
+    }
+
+    /// Returns the media type of what is written like this: of a bundle the name that its version is known by today.
+    #[must_use]
+    pub const fn media_type(&self) -> &'static str {
+        self.version.media_type()
     }
 
     /// Returns how it is written.

@@ -5,6 +5,7 @@ use spki::der::asn1::ObjectIdentifier;
 use super::certificate::Certificate;
 use super::der::{DerError, Items, SEQUENCE, UTF8_STRING, constructed, primitive};
 use crate::admission::SubmitterClaims;
+use crate::identity::{Identity, OidcIdentity};
 
 /// The subject alternative name of a signer's certificate: who signed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +71,12 @@ impl SubjectAlternativeName {
 }
 
 impl CertificateIdentity {
+    /// An identity as a certificate would have it.
+    #[cfg(test)]
+    pub(crate) const fn made(name: SubjectAlternativeName, claims: SubmitterClaims) -> Self {
+        Self { name, claims }
+    }
+
     /// Reads who the certificate was issued to.
     pub(super) fn of(certificate: &Certificate) -> Result<Self, IdentityProblem> {
         let name = name(certificate.extension(SUBJECT_ALT_NAME))?;
@@ -117,6 +124,13 @@ impl CertificateIdentity {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.claims.issuer
+    }
+
+    /// Returns the identity that signers are found by: the issuer, and the name that the certificate was issued to. None
+    /// without an issuer.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        OidcIdentity::new(self.issuer(), self.name.as_str()).ok().map(Identity::Oidc)
     }
 
     /// Returns what the certificate says about the signer, in the names of its extensions. Certificates from before 2022

@@ -202,6 +202,17 @@ impl TrustedRoot {
         if empty && root.timestamp_authorities.is_empty() { Err(TrustedRootError::Empty) } else { Ok(root) }
     }
 
+    /// The root that believes nobody: a key that the verifier knows is all there is.
+    #[must_use]
+    pub const fn nobody() -> Self {
+        Self {
+            logs: Vec::new(),
+            ct_logs: Vec::new(),
+            authorities: Vec::new(),
+            timestamp_authorities: Vec::new(),
+        }
+    }
+
     /// Parses a `trusted_root.jsonl`: one root a line, as `gh attestation trusted-root` writes it. Empty lines are passed
     /// over. All lines together have at most [`MAX_ROOT`] bytes.
     pub fn parse_lines(bytes: &[u8]) -> Result<Vec<Self>, TrustedRootError> {

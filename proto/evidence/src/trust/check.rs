@@ -8,6 +8,7 @@ use super::error::TrustError;
 use super::is_administrative;
 use super::log_key::check_windows;
 use super::members::{Person, Role, RoleName, TrustMembers};
+use super::root::{self, KnownRoot};
 use super::rule::{About, WriterRule};
 use super::text;
 use crate::dsse::MAX_KEYS_TRIED;
@@ -37,8 +38,14 @@ const MEMBERS: [&str; 16] = [
     "writers",
 ];
 
-/// Checks all members; returns the public keys that they hold.
-pub(super) fn members(members: &TrustMembers) -> Result<BTreeMap<KeyId, PublicKey>, TrustError> {
+/// What a document holds, ready for use.
+pub(super) struct Held {
+    pub(super) public_keys: BTreeMap<KeyId, PublicKey>,
+    pub(super) roots: Vec<KnownRoot>,
+}
+
+/// Checks all members; returns what they hold.
+pub(super) fn members(members: &TrustMembers) -> Result<Held, TrustError> {
     crit(&members.crit)?;
     if members.version == 0 {
         return Err(TrustError::VersionZero);
@@ -54,8 +61,10 @@ pub(super) fn members(members: &TrustMembers) -> Result<BTreeMap<KeyId, PublicKe
         check_role(name, role, &public_keys)?;
     }
     check_people(&members.people, &public_keys)?;
-    check_writers(&members.writers, &public_keys)?;
-    Ok(public_keys)
+    let roots = root::read(&members.trusted_roots, |id| public_keys.get(id).cloned())?;
+    let names: Vec<&str> = roots.iter().map(KnownRoot::name).collect();
+    check_writers(&members.writers, &public_keys, &names)?;
+    Ok(Held { public_keys, roots })
 }
 
 /// Refuses a document that names members which must be understood and are not.
@@ -85,7 +94,6 @@ fn check_lists(members: &TrustMembers) -> Result<(), TrustError> {
         ("people", members.people.len()),
         ("writers", members.writers.len()),
         ("issuers", members.issuers.len()),
-        ("trusted_roots", members.trusted_roots.len()),
         ("witnesses", members.witnesses.len()),
         ("freshness_keys", members.freshness_keys.len()),
         ("log_keys", members.log_keys.len()),
@@ -149,7 +157,7 @@ fn check_people(people: &[Person], keys: &BTreeMap<KeyId, PublicKey>) -> Result<
     let mut owned = BTreeSet::new();
     for (position, person) in people.iter().enumerate() {
         let place = format!("people[{position}]");
-        check_name(&place, &person.name, &mut names)?;
+        name(&place, &person.name, &mut names)?;
         check_ids(&place, &person.keys, keys)?;
         let identities = person.identities.iter().cloned();
         for identity in person.keys.iter().copied().map(Identity::Key).chain(identities) {
@@ -161,11 +169,15 @@ fn check_people(people: &[Person], keys: &BTreeMap<KeyId, PublicKey>) -> Result<
     Ok(())
 }
 
-fn check_writers(writers: &[WriterRule], keys: &BTreeMap<KeyId, PublicKey>) -> Result<(), TrustError> {
+fn check_writers(
+    writers: &[WriterRule],
+    keys: &BTreeMap<KeyId, PublicKey>,
+    roots: &[&str],
+) -> Result<(), TrustError> {
     let mut names = BTreeSet::new();
     for (position, rule) in writers.iter().enumerate() {
         let place = format!("writers[{position}]");
-        check_name(&place, &rule.name, &mut names)?;
+        name(&place, &rule.name, &mut names)?;
         check_ids(&place, &rule.keys, keys)?;
         if rule.keys.len() > MAX_ENTRIES || rule.identities.len() > MAX_ENTRIES {
             let found = rule.keys.len().max(rule.identities.len());
@@ -173,6 +185,9 @@ fn check_writers(writers: &[WriterRule], keys: &BTreeMap<KeyId, PublicKey>) -> R
         }
         if rule.keys.is_empty() && rule.identities.is_empty() {
             return Err(TrustError::EmptyRule { rule: rule.name.clone(), member: "keys" });
+        }
+        for pattern in &rule.identities {
+            pattern.check(rule, roots)?;
         }
         if rule.predicates.is_empty() {
             return Err(TrustError::EmptyRule { rule: rule.name.clone(), member: "predicates" });
@@ -187,7 +202,7 @@ fn check_writers(writers: &[WriterRule], keys: &BTreeMap<KeyId, PublicKey>) -> R
     Ok(())
 }
 
-fn check_name<'a>(place: &str, name: &'a str, names: &mut BTreeSet<&'a str>) -> Result<(), TrustError> {
+pub(super) fn name<'a>(place: &str, name: &'a str, names: &mut BTreeSet<&'a str>) -> Result<(), TrustError> {
     let usable = !name.is_empty() && name.chars().count() <= 100 && !name.chars().any(char::is_control);
     if usable && names.insert(name) {
         Ok(())

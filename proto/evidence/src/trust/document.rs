@@ -1,12 +1,14 @@
 //! One version of the trust document.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use custody_log::Origin;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrustError;
 use super::members::{Role, RoleName, TrustMembers};
+use super::root::KnownRoot;
 use super::rule::WriterRule;
 use super::{PREDICATE_TYPE, check};
 use crate::json;
@@ -19,11 +21,22 @@ use crate::subject_name::{NameKind, digest_of_name};
 pub const FORMAT: &str = "custody/trust/v1";
 
 /// A trust document whose every part was checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct TrustDocument {
     members: TrustMembers,
     public_keys: BTreeMap<KeyId, PublicKey>,
+    /// Large, and the same for every copy.
+    roots: Arc<[KnownRoot]>,
 }
+
+/// Everything else follows from the members.
+impl PartialEq for TrustDocument {
+    fn eq(&self, other: &Self) -> bool {
+        self.members == other.members
+    }
+}
+
+impl Eq for TrustDocument {}
 
 #[derive(Deserialize)]
 struct Header<'a> {
@@ -43,8 +56,8 @@ struct Written<'a> {
 impl TrustDocument {
     /// Checks the members.
     pub fn new(members: TrustMembers) -> Result<Self, TrustError> {
-        let public_keys = check::members(&members)?;
-        Ok(Self { members, public_keys })
+        let check::Held { public_keys, roots } = check::members(&members)?;
+        Ok(Self { members, public_keys, roots: roots.into() })
     }
 
     /// Reads the predicate of a trust statement.
@@ -129,6 +142,18 @@ impl TrustDocument {
     /// Returns all public keys, in the order of their ids.
     pub fn public_keys(&self) -> impl Iterator<Item = &PublicKey> {
         self.public_keys.values()
+    }
+
+    /// Returns the trusted roots, in the order of the document.
+    #[must_use]
+    pub fn roots(&self) -> &[KnownRoot] {
+        &self.roots
+    }
+
+    /// Whether the key is trusted in windows alone: what it signed counts only with a proof of time.
+    #[must_use]
+    pub fn is_windowed(&self, id: &KeyId) -> bool {
+        self.members.trusted_roots.iter().flat_map(|root| &root.keys).any(|listed| listed.key == *id)
     }
 
     /// Returns the writer rules.

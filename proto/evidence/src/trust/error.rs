@@ -1,14 +1,16 @@
 //! Why a trust document is refused.
 
-use custody_log::{LeafIndex, Timestamp, TreeSize};
+use custody_log::{BlobDigest, LeafIndex, Timestamp, TreeSize};
 
 use super::RoleName;
 use super::log_key::WindowError;
+use crate::admission::SubmitterClaims;
 use crate::digest_set::Digest;
 use crate::dsse::ThresholdError;
 use crate::identity::Identity;
 use crate::json::JsonError;
 use crate::key::{KeyError, KeyId};
+use crate::sigstore::TrustedRootError;
 use crate::statement::StatementError;
 
 /// Why a trust document is refused: its text, its meaning, or its signatures.
@@ -224,6 +226,91 @@ pub enum TrustError {
         rule: String,
         /// The predicate type.
         found: String,
+    },
+    /// A trusted root whose base64 cannot be read.
+    #[error("the trusted root {name:?}: expected the file in standard base64 with padding")]
+    RootBase64 {
+        /// Its name.
+        name: String,
+    },
+    /// A trusted root that is not the one that its digest names.
+    #[error("the trusted root {name:?} has the digest {found}, and says {expected}")]
+    RootDigest {
+        /// Its name.
+        name: String,
+        /// What the document says.
+        expected: BlobDigest,
+        /// The digest of the file in it.
+        found: BlobDigest,
+    },
+    /// A trusted root that cannot be read.
+    #[error("the trusted root {name:?}: {source}")]
+    TrustedRoot {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: Box<TrustedRootError>,
+    },
+    /// A key of a trusted root without a name, or whose window ends before it starts.
+    #[error(
+        "{place}: a key of a trusted root needs a hint, and `until` not before `from`; its hint is {hint:?}"
+    )]
+    RootKey {
+        /// Where.
+        place: String,
+        /// Its hint, cut to 100 characters.
+        hint: String,
+    },
+    /// An issuer that is no URL.
+    #[error("the writer rule {rule:?}: expected the URL of an issuer, found {found:?}")]
+    PatternIssuer {
+        /// The rule's name.
+        rule: String,
+        /// The issuer, cut to 200 characters.
+        found: String,
+    },
+    /// A trusted root that the document does not hold.
+    #[error("the writer rule {rule:?} believes the trusted root {found:?}, which is not in `trusted_roots`")]
+    UnknownRoot {
+        /// The rule's name.
+        rule: String,
+        /// The root's name, cut to 200 characters.
+        found: String,
+    },
+    /// A claim that there is not: the rule would hold for nobody.
+    #[error(
+        "the writer rule {rule:?} asks for the claim {found:?}: there are subject, {}",
+        SubmitterClaims::NAMES.join(", ")
+    )]
+    UnknownClaim {
+        /// The rule's name.
+        rule: String,
+        /// The claim, cut to 200 characters.
+        found: String,
+    },
+    /// A value that says nothing, or whose `*` stands in the middle of a name.
+    #[error(
+        "the writer rule {rule:?}: {claim} may not be {found:?}: a `*` stands at the end, behind / : @ # ? or within a ref, \
+         so that `acme*` does not let in `acme-evil`"
+    )]
+    ClaimValue {
+        /// The rule's name.
+        rule: String,
+        /// The claim.
+        claim: String,
+        /// The value, cut to 200 characters.
+        found: String,
+    },
+    /// A rule that lets anybody speak for the writer.
+    #[error(
+        "the writer rule {rule:?} lets everybody whom {issuer} knows record as their own word: name claims, or let it be \
+         `imported`"
+    )]
+    OpenRule {
+        /// The rule's name.
+        rule: String,
+        /// The issuer.
+        issuer: String,
     },
     /// Too few keys of the root role signed.
     #[error("the root role of {whose} document: {source}; let more administrators run `custody trust sign`")]

@@ -6,6 +6,7 @@ use custody_log::{Origin, RootHash, Timestamp, TreeSize, VerifierKey};
 use serde::{Deserialize, Serialize};
 
 use super::log_key::LogKey;
+use super::root::TrustedRoot;
 use super::rule::WriterRule;
 use super::text;
 use crate::identity::Identity;
@@ -44,7 +45,7 @@ pub struct TrustMembers {
     /// The issuers whose tokens are accepted. Kept for the time when identities are; not used yet.
     #[serde(default)]
     pub issuers: Vec<Issuer>,
-    /// The certificate authorities and logs of others that are believed. Kept; not used yet.
+    /// The certificate authorities and logs of others that are believed, at most [`super::MAX_ROOTS`].
     #[serde(default)]
     pub trusted_roots: Vec<TrustedRoot>,
     /// The witnesses whose cosignatures are counted (c2sp.org/tlog-witness, type 0x04). Nothing is decided by them yet.
@@ -109,16 +110,6 @@ pub struct Issuer {
     pub url: String,
     /// The audience that tokens must have, and no other beside it.
     pub audience: String,
-}
-
-/// A Sigstore trusted root, by the digest of its bytes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrustedRoot {
-    /// A name for people.
-    pub name: String,
-    /// `sha256:<hex>` of the file.
-    #[serde(with = "text")]
-    pub digest: custody_log::BlobDigest,
 }
 
 /// The log that this one continues, at its end.

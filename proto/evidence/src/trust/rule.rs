@@ -1,13 +1,12 @@
 //! Writer rules: who may record statements of which type, about what.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::pattern::IdentityPattern;
 use crate::key::KeyId;
 use crate::statement::Subject;
 
-/// Lets keys (and later identities) record statements of some types.
+/// Lets keys and identities record statements of some types.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WriterRule {
     /// A name for people, unique in the document: refusals and records name it.
@@ -15,8 +14,7 @@ pub struct WriterRule {
     /// The keys that it holds for.
     #[serde(default)]
     pub keys: Vec<KeyId>,
-    /// The identities that it holds for. Kept and checked for shape; nobody can prove an identity yet, so they
-    /// admit nobody.
+    /// The identities that it holds for: those of certificates that a trusted root vouches for.
     #[serde(default)]
     pub identities: Vec<IdentityPattern>,
     /// Predicate types, compared byte by byte, or `*` for all. Never an administrative type.
@@ -25,16 +23,6 @@ pub struct WriterRule {
     pub about: About,
     /// What such a statement counts as.
     pub authority: Authority,
-}
-
-/// The identities of an issuer whose claims have these values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdentityPattern {
-    /// The issuer's URL.
-    pub issuer: String,
-    /// Claims by the names of Fulcio's extensions, such as `source_repository_identifier`; each must have one of
-    /// the values.
-    pub claims: BTreeMap<String, Vec<String>>,
 }
 
 /// What the statements of a writer may be about.

@@ -4,6 +4,10 @@ use super::*;
 use crate::dsse::{Envelope, IN_TOTO};
 use crate::key::{PublicKey, SigningKey};
 
+fn time(text: &str) -> Timestamp {
+    Timestamp::parse_rfc3339(text).unwrap()
+}
+
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
 }
@@ -71,7 +75,8 @@ fn reads_back_what_it_writes() {
             keys: vec![writer],
             identities: vec![IdentityPattern {
                 issuer: "https://i".into(),
-                claims: [("a".into(), vec!["b".into()])].into(),
+                roots: Vec::new(),
+                claims: [("source_repository_identifier".into(), vec!["b".into()])].into(),
             }],
             predicates: vec!["https://slsa.dev/provenance/v1".into()],
             about: About::Namespace("pkg:npm/acme".into()),
@@ -442,4 +447,101 @@ fn tells_trust_documents_from_other_envelopes() {
     let statement = statement_of(&TrustDocument::new(members()).unwrap());
     assert!(!is_trust_document(&Envelope::sign("text/plain", &statement, &[&key(1)]).unwrap()));
     assert!(!is_trust_document(&Envelope::sign(IN_TOTO, b"{}", &[&key(1)]).unwrap()));
+}
+
+/// A root that lists one log, whose key is none.
+const ROOT: &[u8] = br#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{"publicKey":{"rawBytes":"AA=="},"logId":{"keyId":"AA=="}}]}"#;
+
+/// A document with a root, a key that is trusted under it, and a rule for the holders of certificates.
+fn rooted(change: impl FnOnce(&mut TrustMembers)) -> Result<TrustDocument, TrustError> {
+    TrustDocument::new(with(|members| {
+        let mut root = TrustedRoot::new("sigstore", ROOT).unwrap();
+        let (key, from) = (members.add_key(key(9).public()), time("2026-01-01T00:00:00Z"));
+        root.keys.push(RootKey { hint: "npm".into(), key, from, until: Some(from) });
+        members.trusted_roots.push(root);
+        members.writers.push(WriterRule {
+            identities: vec![IdentityPattern {
+                issuer: "https://token.example".into(),
+                roots: vec!["sigstore".into()],
+                claims: [("source_repository_identifier".into(), vec!["1".into()])].into(),
+            }],
+            keys: Vec::new(),
+            ..WriterRule::anything("release", key)
+        });
+        change(members);
+    }))
+}
+
+#[test]
+fn a_trusted_root_is_in_the_document_and_reads_back() {
+    let document = rooted(|_| ()).unwrap();
+    assert_eq!(TrustDocument::parse(&document.encode()).unwrap(), document);
+    let [root] = document.roots() else { panic!("one root") };
+    assert_eq!((root.name(), root.keys().len(), root.root().needs_log()), ("sigstore", 1, true));
+    assert!(document.is_windowed(&key(9).public().id()));
+    assert!(!document.is_windowed(&key(1).public().id()));
+}
+
+type Change = Box<dyn Fn(&mut TrustMembers)>;
+
+#[test]
+fn one_change_to_a_trusted_root_or_a_pattern_is_refused_for_its_reason() {
+    let claim = |name: &'static str, values: &'static [&'static str]| -> Change {
+        Box::new(move |m| {
+            let values = values.iter().map(ToString::to_string).collect();
+            m.writers[0].identities[0].claims = [(name.to_owned(), values)].into();
+        })
+    };
+    let second = |m: &mut TrustMembers, name: &str| {
+        m.trusted_roots.push(TrustedRoot::new(name, ROOT).unwrap());
+    };
+    let cases: Vec<(Change, &str)> = vec![
+        (Box::new(|m| m.trusted_roots[0].root.insert(0, '!')), "base64"),
+        (Box::new(|m| m.trusted_roots[0].root = base64(b"{}")), "has the digest"),
+        (
+            Box::new(|m| {
+                m.trusted_roots[0].root = base64(b"{}");
+                m.trusted_roots[0].digest = custody_log::BlobDigest::of(b"{}");
+            }),
+            "mediaType",
+        ),
+        (Box::new(move |m| second(m, "sigstore")), "trusted_roots[1] needs a name"),
+        (Box::new(move |m| (0..16).for_each(|n| second(m, &n.to_string()))), "at most 16"),
+        (Box::new(|m| m.trusted_roots[0].keys[0].hint.clear()), "needs a hint"),
+        (
+            Box::new(|m| m.trusted_roots[0].keys[0].until = Some(time("2025-12-31T00:00:00Z"))),
+            "not before `from`",
+        ),
+        (Box::new(|m| m.trusted_roots[0].keys[0].key = key(77).public().id()), "is not in `keys`"),
+        (
+            Box::new(|m| {
+                let listed = m.trusted_roots[0].keys[0].clone();
+                m.trusted_roots[0].keys = vec![listed; 65];
+            }),
+            "at most 64",
+        ),
+        (Box::new(|m| m.trusted_roots.clear()), "believes the trusted root \"sigstore\""),
+        (Box::new(|m| m.writers[0].identities[0].issuer = "token.example".into()), "URL of an issuer"),
+        (claim("repository", &["1"]), "there are subject, token_subject, build_signer_uri"),
+        (claim("subject", &[]), "identities.claims"),
+        (claim("subject", &[""]), "may not be \"\""),
+        (claim("subject", &["*"]), "may not be \"*\""),
+        (claim("subject", &["https://github.com/acme*"]), "acme-evil"),
+        (Box::new(|m| m.writers[0].identities[0].claims.clear()), "lets everybody"),
+    ];
+    for (change, reason) in cases {
+        let error = rooted(change).unwrap_err().to_string();
+        assert!(error.contains(reason), "{reason}: {error}");
+    }
+    for change in [
+        claim("subject", &["https://github.com/acme/*"]),
+        claim("subject", &["https://github.com/acme/api/.github/workflows/release.yml@refs/tags/v1*"]),
+        claim("source_repository_ref", &["refs/heads/release-*", "refs/heads/main"]),
+        Box::new(|m: &mut TrustMembers| {
+            m.writers[0].identities[0].claims.clear();
+            m.writers[0].authority = Authority::Imported;
+        }),
+    ] {
+        assert!(rooted(change).is_ok());
+    }
 }

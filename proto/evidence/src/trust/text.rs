@@ -61,6 +61,31 @@ pub(crate) mod time {
     }
 }
 
+/// A time, or null.
+pub(crate) mod optional_time {
+    use custody_log::Timestamp;
+
+    use super::{Cow, Deserialize, Deserializer, Error, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+    pub(crate) fn serialize<S: Serializer>(
+        time: &Option<Timestamp>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match time {
+            Some(time) => serializer.collect_str(time),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Timestamp>, D::Error> {
+        let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
+        text.map(|text| Timestamp::parse_rfc3339(&text)).transpose().map_err(Error::custom)
+    }
+}
+
 /// A tree size as a number.
 pub(crate) mod size {
     use custody_log::TreeSize;

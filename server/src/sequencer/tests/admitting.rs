@@ -78,7 +78,7 @@ fn large(number: u64) -> Envelope {
     let text = String::from_utf8(statement(number)).unwrap();
     let padding = "x".repeat(custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX);
     let filled = text.replace("\"predicate\":{}", &format!("\"predicate\":{{\"f\":\"{padding}\"}}"));
-    Envelope::sign(IN_TOTO, filled.as_bytes(), &[&key(WRITER)]).unwrap()
+    sign(filled.as_bytes(), &[&key(WRITER)])
 }
 
 #[tokio::test]

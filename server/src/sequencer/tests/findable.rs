@@ -33,8 +33,7 @@ fn what_admission_hands_over_is_what_the_journal_says() {
     let (head, now) = (ledger.head(), log.clock.read().unwrap().wall);
     for (index, statement) in (1..).zip(statements()) {
         let index = LeafIndex::new(index).unwrap();
-        let envelope =
-            Envelope::sign(IN_TOTO, statement.as_bytes(), &[&key(WRITER), &key(SECOND_WRITER)]).unwrap();
+        let envelope = sign(statement.as_bytes(), &[&key(WRITER), &key(SECOND_WRITER)]);
         let Admitted { admission, findable, .. } = admission::admit(&head, &envelope, now).unwrap();
         let entry = Entry {
             index,
@@ -66,7 +65,7 @@ fn what_can_be_found_by_too_much_is_left_to_the_journal() {
     let [_, document, _] = statements();
     let listed = r#"{"type":"library","name":"axios","version":"1.14.1","purl":"pkg:npm/axios@1.14.1"}"#;
     let document = document.replace(listed, &components.join(","));
-    let envelope = Envelope::sign(IN_TOTO, document.as_bytes(), &[&key(WRITER)]).unwrap();
+    let envelope = sign(document.as_bytes(), &[&key(WRITER)]);
     let now = log.clock.read().unwrap().wall;
     assert_eq!(admission::admit(&ledger.head(), &envelope, now).unwrap().findable, None);
 }

@@ -133,7 +133,7 @@ async fn the_same_bytes_add_a_signature_that_counts_under_newer_trust() {
     let spki = base64::engine::general_purpose::STANDARD.encode(key(NEW_WRITER).public().spki_der());
     members.keys.insert(key(NEW_WRITER).public().id(), spki);
     let statement = statement_of(&TrustDocument::new(members).unwrap());
-    let document = Envelope::sign(IN_TOTO, &statement, &[&key(ADMIN)]).unwrap();
+    let document = sign(&statement, &[&key(ADMIN)]);
     assert_eq!(running.record(&document).await.unwrap(), at(2));
     assert_eq!(running.record(&both).await.unwrap(), at(3), "the second signature counts now");
     assert_eq!(running.record(&both).await.unwrap(), duplicate(1));
@@ -160,7 +160,7 @@ async fn a_trust_document_with_keys_that_the_server_does_not_hold_is_refused() {
         members.version += 1;
         let statement = statement_of(&TrustDocument::new(members).unwrap());
         let signers = [key(ADMIN), SigningKey::from_seed(&other_log.seed())];
-        let envelope = Envelope::sign(IN_TOTO, &statement, &signers.iter().collect::<Vec<_>>()).unwrap();
+        let envelope = sign(&statement, &signers.iter().collect::<Vec<_>>());
         let refused = running.record(&envelope).await.unwrap_err();
         assert!(matches!(refused, RecordError::KeysNotHeld { role } if role == expected), "{refused}");
     }

@@ -153,7 +153,7 @@ fn spools(_: &Corpus) -> Vec<Vec<u8>> {
     let spool = Spool::new(dir.path().join("spool"), pin());
     let now = Timestamp::parse_rfc3339("2026-11-22T20:31:24Z").unwrap();
     let keep = |name: &str| {
-        spool.keep(&Envelope::parse(example(name)).unwrap(), now).expect("an envelope is kept");
+        spool.keep(&Envelope::parse(example(name)).unwrap().into(), now).expect("an envelope is kept");
         std::fs::read(spool.path()).unwrap()
     };
     let kept = ["envelope-1.json", "envelope-2.json"].map(keep);

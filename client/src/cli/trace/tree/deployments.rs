@@ -105,7 +105,7 @@ impl Place {
     fn of(chain: &Chain, entry: LeafIndex) -> Self {
         let verified = chain.entries.get(&entry).and_then(Checked::verified);
         let deployment =
-            verified.and_then(|verified| Deployment::decode(verified.statement().predicate_bytes()?).ok());
+            verified.and_then(|verified| Deployment::decode(verified.statement()?.predicate_bytes()?).ok());
         let (cluster, workload) = deployment.map_or((None, None), |named| (named.cluster, named.workload));
         Self { cluster, workload }
     }

@@ -1,13 +1,20 @@
 use std::collections::BTreeMap;
 
 use custody_evidence::key::SigningKey;
-use custody_evidence::trust::{Authority, Issuer, Predecessor, Successor, TrustedRoot};
+use custody_evidence::trust::{Authority, Issuer, Predecessor, Successor};
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{BlobDigest, RootHash, TreeSize};
 
 use super::*;
 
 const ORIGIN: &str = "example.com/log";
+
+/// A root that lists one log, whose key is none.
+const ROOT: &[u8] = br#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{"publicKey":{"rawBytes":"AA=="},"logId":{"keyId":"AA=="}}]}"#;
+
+fn other_root() -> Vec<u8> {
+    [ROOT, b"\n"].concat()
+}
 
 fn key(seed: u8) -> SigningKey {
     SigningKey::from_seed(&[seed; 32])
@@ -51,7 +58,7 @@ fn full() -> TrustMembers {
         identities: vec!["https://id.example#alice".parse().unwrap()],
     });
     members.issuers.push(Issuer { url: "https://id.example".to_owned(), audience: "log".to_owned() });
-    members.trusted_roots.push(TrustedRoot { name: "sigstore".to_owned(), digest: BlobDigest::of(b"one") });
+    members.trusted_roots.push(TrustedRoot::new("sigstore", ROOT).unwrap());
     members.witnesses.push(cosigner(110));
     members.predecessor = Some(Predecessor {
         origin: "example.com/old".parse().unwrap(),
@@ -154,13 +161,13 @@ fn a_change_of_who_may_do_what_is_shown_with_what_was_and_what_will_be() {
         (
             Box::new(|m| {
                 let claims =
-                    BTreeMap::from([("repository".to_owned(), vec!["1".to_owned(), "2".to_owned()])]);
-                m.writers[0].identities =
-                    vec![IdentityPattern { issuer: "https://id.example".to_owned(), claims }];
+                    BTreeMap::from([("build_trigger".to_owned(), vec!["1".to_owned(), "2".to_owned()])]);
+                let (issuer, roots) = ("https://id.example".to_owned(), vec!["sigstore".to_owned()]);
+                m.writers[0].identities = vec![IdentityPattern { issuer, roots, claims }];
             }),
             vec![
                 format!("- writer ci  *  about anything, own  {}\n", key_text(4)),
-                format!("{} https://id.example#{{repository=1|2}}", key_text(4)),
+                format!("{} https://id.example#{{build_trigger=1|2}} under sigstore", key_text(4)),
             ],
         ),
         (
@@ -186,10 +193,24 @@ fn a_change_of_who_may_do_what_is_shown_with_what_was_and_what_will_be() {
             vec!["audience log".to_owned(), "audience any".to_owned()],
         ),
         (
-            Box::new(|m| m.trusted_roots[0].digest = BlobDigest::of(b"two")),
+            Box::new(|m| m.trusted_roots[0] = TrustedRoot::new("sigstore", &other_root()).unwrap()),
             vec![
-                format!("- roots sigstore  {}", BlobDigest::of(b"one")),
-                format!("+ roots sigstore  {}", BlobDigest::of(b"two")),
+                format!("- roots sigstore  {}", BlobDigest::of(ROOT)),
+                format!("+ roots sigstore  {}", BlobDigest::of(&other_root())),
+            ],
+        ),
+        (
+            Box::new(|m| {
+                m.trusted_roots[0].keys = vec![RootKey {
+                    hint: "SHA256:npm".to_owned(),
+                    key: id(5),
+                    from: "2022-12-01T00:00:00.000000Z".parse().unwrap(),
+                    until: None,
+                }];
+            }),
+            vec![
+                format!("- roots sigstore  {}", BlobDigest::of(ROOT)),
+                format!("  SHA256:npm is {} from 2022-12-01T00:00:00.000000Z on", key_text(5)),
             ],
         ),
         (
@@ -253,7 +274,13 @@ fn no_two_documents_read_alike() {
     let with = |claims: &[(&str, &[&str])], issuer: &str| {
         let values = |values: &[&str]| values.iter().map(ToString::to_string).collect();
         let claims = claims.iter().map(|(name, texts)| (name.to_string(), values(texts))).collect();
-        let pattern = IdentityPattern { issuer: issuer.to_owned(), claims };
+        let pattern = IdentityPattern { issuer: issuer.to_owned(), roots: Vec::new(), claims };
+        identities(&pattern)
+    };
+    let under = |roots: &[&str]| {
+        let roots = roots.iter().map(ToString::to_string).collect();
+        let pattern =
+            IdentityPattern { issuer: "https://id.example".to_owned(), roots, claims: BTreeMap::new() };
         identities(&pattern)
     };
     let patterns = [
@@ -268,6 +295,10 @@ fn no_two_documents_read_alike() {
         with(&[], "https://id.example#{ref=a|b}"),
         with(&[("ref", &["a\u{2800}b"])], "https://id.example"),
         with(&[("ref", &["a\\u{2800}b"])], "https://id.example"),
+        under(&["a", "b"]),
+        under(&["a|b"]),
+        under(&["no root"]),
+        under(&[]),
     ];
     let shown: std::collections::BTreeSet<String> =
         patterns.iter().map(|pattern| escape_line(pattern)).collect();

@@ -1,6 +1,7 @@
 //! The JSON of bundles and PEP 740 attestations. Nobody signed it: what is not read may be anything.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use custody_log::{InclusionProof, LeafIndex, NodeHash, RootHash, TreeSize};
 use serde::Deserialize;
@@ -201,7 +202,26 @@ struct Pep740Envelope {
     signature: Bytes,
 }
 
-pub(super) fn bundle(bytes: &[u8]) -> Result<Bundle, BundleError> {
+pub(super) fn bundle(bytes: Vec<u8>) -> Result<Bundle, BundleError> {
+    let Parts { version, material, content, entries, timestamps } = parts(&bytes)?;
+    Ok(Bundle { bytes, digest: OnceLock::new(), version, material, content, entries, timestamps })
+}
+
+pub(super) fn pep740(bytes: Vec<u8>) -> Result<Bundle, BundleError> {
+    let Parts { version, material, content, entries, timestamps } = pep740_parts(&bytes)?;
+    Ok(Bundle { bytes, digest: OnceLock::new(), version, material, content, entries, timestamps })
+}
+
+/// What is read from the bytes.
+struct Parts {
+    version: BundleVersion,
+    material: Material,
+    content: Content,
+    entries: Vec<LogEntry>,
+    timestamps: Vec<Vec<u8>>,
+}
+
+fn parts(bytes: &[u8]) -> Result<Parts, BundleError> {
     check_length(bytes)?;
     let Object(outer): Object<BundleJson<'_>> = json::from_unsigned_slice(bytes)?;
     let media_type = outer.media_type.unwrap_or_default();
@@ -213,10 +233,10 @@ pub(super) fn bundle(bytes: &[u8]) -> Result<Bundle, BundleError> {
     let material = material(version, found.certificate, found.x509_certificate_chain, found.public_key)?;
     let content = content(outer.dsse_envelope, outer.message_signature)?;
     check_hint(&material, &content)?;
-    Ok(Bundle { bytes: bytes.to_vec(), version, material, content, entries, timestamps })
+    Ok(Parts { version, material, content, entries, timestamps })
 }
 
-pub(super) fn pep740(bytes: &[u8]) -> Result<Bundle, BundleError> {
+fn pep740_parts(bytes: &[u8]) -> Result<Parts, BundleError> {
     check_length(bytes)?;
     let Object(outer): Object<Pep740Json> = json::from_unsigned_slice(bytes)?;
     if outer.version != 1 {
@@ -227,8 +247,7 @@ pub(super) fn pep740(bytes: &[u8]) -> Result<Bundle, BundleError> {
     let certificate = bounded(material.certificate.0, || "verification_material.certificate".to_owned())?;
     let signature = (String::new(), envelope.signature.0);
     let envelope = Envelope::from_parts(IN_TOTO, &envelope.statement.0, &[signature])?;
-    Ok(Bundle {
-        bytes: bytes.to_vec(),
+    Ok(Parts {
         version: BundleVersion::Pep740,
         material: Material::Certificates(vec![certificate]),
         content: Content::Dsse(envelope),

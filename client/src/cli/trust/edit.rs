@@ -1,0 +1,276 @@
+//! What the flags of `custody trust propose` change in a trust document.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use custody_evidence::key::{KeyId, PublicKey};
+use custody_evidence::registry::npm_keys;
+use custody_evidence::sigstore::{MAX_ROOT, Window};
+use custody_evidence::trust::{
+    About, Authority, IdentityPattern, RootKey, TrustMembers, TrustedRoot, WriterRule,
+};
+
+use crate::cli::failure::Failure;
+use crate::cli::file;
+
+/// The changes that have a flag.
+#[derive(Debug, clap::Args)]
+pub(super) struct Edits {
+    /// Let the key in FILE (a public key in PEM) record, under this name. Repeatable.
+    #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
+    add_writer: Vec<(String, PathBuf)>,
+    /// The predicate types that the added writers may record [default: all]. Repeatable.
+    #[arg(long, value_name = "URI")]
+    writer_predicate: Vec<String>,
+    /// Let the holders of certificates that this issuer knew record, under this name. It needs --root, and --claim or
+    /// another --authority than own.
+    #[arg(long, value_name = "NAME=ISSUER", value_parser = named_text)]
+    add_identity: Option<(String, String)>,
+    /// A trusted root of the document whose certificates are believed about the issuer. Repeatable.
+    #[arg(long, value_name = "NAME", requires = "add_identity")]
+    root: Vec<String>,
+    /// A claim that the identity must have, by the name of Fulcio's extension, or `subject`; a value that ends in `*` stands
+    /// for all that start like it. The same claim again: one of the values. Repeatable.
+    #[arg(long, value_name = "CLAIM=VALUE", value_parser = named_text, requires = "add_identity")]
+    claim: Vec<(String, String)>,
+    /// What statements of the added writers count as: `own`, `imported` (evidence of others) or `relayed` (reports that a
+    /// writer signs around) [default: own].
+    #[arg(long, value_name = "WORD", value_parser = authority)]
+    authority: Option<Authority>,
+    /// What the added writers may record about: subjects whose URI, or name, is this or lies in it [default: anything].
+    #[arg(long, value_name = "NAMESPACE")]
+    about: Option<String>,
+    /// Believe the certificate authorities and logs in FILE, a Sigstore `trusted_root.json` (or `.jsonl`: one root a line,
+    /// named NAME, NAME-2, ...). A root of this name is replaced. Repeatable.
+    #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
+    add_root: Vec<(String, PathBuf)>,
+    /// Trust the keys in FILE under the root of this name, each in its window: a package registry's `keys.json`.
+    /// Repeatable.
+    #[arg(long, value_name = "ROOT=FILE", value_parser = named_file)]
+    add_root_keys: Vec<(String, PathBuf)>,
+    /// Let the keys of a trusted root record, under this name. Repeatable.
+    #[arg(long, value_name = "NAME=ROOT", value_parser = named_text)]
+    add_root_writer: Vec<(String, String)>,
+    /// Remove the trusted root of this name. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    remove_root: Vec<String>,
+    /// Remove the writer rule of this name. Repeatable.
+    #[arg(long, value_name = "NAME")]
+    remove_writer: Vec<String>,
+}
+
+/// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB.
+const KEY_BYTES_MAX: u64 = 16 << 10;
+
+/// The largest file of trusted roots, or of a registry's keys.
+const ROOT_BYTES_MAX: u64 = 1 << 20;
+const _: () = assert!(MAX_ROOT == 1 << 20, "files of trusted roots are read up to what one may have");
+
+/// Removes first, then adds: so a rule can be replaced by one of its name.
+pub(super) fn apply(members: &mut TrustMembers, edits: &Edits) -> Result<(), Failure> {
+    for name in &edits.remove_writer {
+        remove(&mut members.writers, name, |rule| &rule.name, "writer rule")?;
+    }
+    for name in &edits.remove_root {
+        remove(&mut members.trusted_roots, name, |root| &root.name, "trusted root")?;
+    }
+    for (name, path) in &edits.add_root {
+        add_roots(members, name, path)?;
+    }
+    for (root, path) in &edits.add_root_keys {
+        add_root_keys(members, root, path)?;
+    }
+    check_about_writers(edits)?;
+    for (name, path) in &edits.add_writer {
+        let key = members.add_key(&public_key(path)?);
+        members.writers.push(with_flags(WriterRule::anything(name, key), edits));
+    }
+    for (name, root) in &edits.add_root_writer {
+        let keys = keys_of(members, root)?;
+        members.writers.push(with_flags(rule(name, keys, Vec::new()), edits));
+    }
+    if let Some((name, issuer)) = &edits.add_identity {
+        members.writers.push(with_flags(rule(name, Vec::new(), vec![pattern(issuer, edits)]), edits));
+    }
+    Ok(())
+}
+
+fn remove<T>(
+    list: &mut Vec<T>,
+    name: &str,
+    name_of: impl Fn(&T) -> &String,
+    what: &str,
+) -> Result<(), Failure> {
+    let before = list.len();
+    list.retain(|item| name_of(item) != name);
+    if list.len() < before {
+        return Ok(());
+    }
+    let names: Vec<&str> = list.iter().map(|item| name_of(item).as_str()).collect();
+    let names = if names.is_empty() {
+        "there are none".to_owned()
+    } else {
+        format!("there are: {}", names.join(", "))
+    };
+    Err(Failure::usage(no_such(what), format!("there is no {what} {name:?}")).hint(names))
+}
+
+fn no_such(what: &str) -> &'static str {
+    if what == "trusted root" { "no_such_root" } else { "no_such_writer" }
+}
+
+/// Flags that say more about added writers need one.
+fn check_about_writers(edits: &Edits) -> Result<(), Failure> {
+    let adds =
+        !edits.add_writer.is_empty() || !edits.add_root_writer.is_empty() || edits.add_identity.is_some();
+    let about = [
+        ("--writer-predicate", !edits.writer_predicate.is_empty()),
+        ("--authority", edits.authority.is_some()),
+        ("--about", edits.about.is_some()),
+    ];
+    match about.into_iter().find(|(_, given)| *given) {
+        Some((flag, _)) if !adds => Err(Failure::usage(
+            "missing_flag",
+            format!("{flag} is about the writers of --add-writer"),
+        )
+        .hint(
+            "give --add-writer NAME=FILE, --add-identity NAME=ISSUER or --add-root-writer NAME=ROOT with it",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn rule(name: &str, keys: Vec<KeyId>, identities: Vec<IdentityPattern>) -> WriterRule {
+    WriterRule {
+        name: name.to_owned(),
+        keys,
+        identities,
+        predicates: vec!["*".to_owned()],
+        about: About::Anything,
+        authority: Authority::Own,
+    }
+}
+
+fn with_flags(mut rule: WriterRule, edits: &Edits) -> WriterRule {
+    if !edits.writer_predicate.is_empty() {
+        rule.predicates.clone_from(&edits.writer_predicate);
+    }
+    if let Some(authority) = edits.authority {
+        rule.authority = authority;
+    }
+    if let Some(namespace) = &edits.about {
+        rule.about = About::Namespace(namespace.clone());
+    }
+    rule
+}
+
+fn pattern(issuer: &str, edits: &Edits) -> IdentityPattern {
+    let mut claims: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (claim, value) in &edits.claim {
+        claims.entry(claim.clone()).or_default().push(value.clone());
+    }
+    IdentityPattern { issuer: issuer.to_owned(), roots: edits.root.clone(), claims }
+}
+
+/// Adds each root of a file, or replaces the one of its name; its keys stay.
+fn add_roots(members: &mut TrustMembers, name: &str, path: &Path) -> Result<(), Failure> {
+    let bytes = file::read(path, ROOT_BYTES_MAX)?;
+    let whole = TrustedRoot::new(name, &bytes).map(|root| vec![root]);
+    let lines = bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let numbered = |(at, line)| {
+        let name = if at == 0 { name.to_owned() } else { format!("{name}-{}", at + 1) };
+        TrustedRoot::new(&name, line)
+    };
+    // One root may be printed over many lines, so it is tried first; its error is told.
+    let roots = whole
+        .or_else(|error| lines.enumerate().map(numbered).collect::<Result<Vec<_>, _>>().map_err(|_| error));
+    let roots = roots.map_err(|error| {
+        Failure::usage("bad_trusted_root", format!("{}: {error}", path.display()))
+            .hint("give a trusted_root.json as Sigstore publishes it, or the lines of `gh attestation trusted-root`")
+    })?;
+    for mut root in roots {
+        match members.trusted_roots.iter_mut().find(|known| known.name == root.name) {
+            Some(known) => {
+                root.keys = std::mem::take(&mut known.keys);
+                *known = root;
+            }
+            None => members.trusted_roots.push(root),
+        }
+    }
+    Ok(())
+}
+
+/// Replaces the keys of a root by those of a registry's list.
+fn add_root_keys(members: &mut TrustMembers, root: &str, path: &Path) -> Result<(), Failure> {
+    let bytes = file::read(path, ROOT_BYTES_MAX)?;
+    let known = npm_keys(&bytes).map_err(|error| {
+        Failure::usage("bad_key", format!("{}: {error}", path.display()))
+            .hint("give the registry's keys.json, whose keys have keyId, publicKey.rawBytes and validFor")
+    })?;
+    let mut listed = Vec::new();
+    for known in &known {
+        let Window::From { start, end } = known.window() else { continue };
+        let key = members.add_key(known.key());
+        listed.push(RootKey { hint: known.name().to_owned(), key, from: *start, until: *end });
+    }
+    if listed.is_empty() {
+        let message = format!("{}: no key in it signs attestations in a window of time", path.display());
+        return Err(
+            Failure::usage("bad_key", message).hint("expected keyUsage npm:attestations, and validFor.start")
+        );
+    }
+    root_mut(members, root)?.keys = listed;
+    Ok(())
+}
+
+fn keys_of(members: &mut TrustMembers, root: &str) -> Result<Vec<KeyId>, Failure> {
+    let mut keys: Vec<KeyId> = root_mut(members, root)?.keys.iter().map(|listed| listed.key).collect();
+    // One key may have several windows.
+    keys.sort_unstable();
+    keys.dedup();
+    if keys.is_empty() {
+        return Err(Failure::usage("no_root_keys", format!("the trusted root {root:?} has no keys"))
+            .hint("give it some with --add-root-keys ROOT=keys.json"));
+    }
+    Ok(keys)
+}
+
+fn root_mut<'a>(members: &'a mut TrustMembers, name: &str) -> Result<&'a mut TrustedRoot, Failure> {
+    let names: Vec<String> = members.trusted_roots.iter().map(|root| root.name.clone()).collect();
+    members.trusted_roots.iter_mut().find(|root| root.name == name).ok_or_else(|| {
+        Failure::usage("no_such_root", format!("there is no trusted root {name:?}"))
+            .hint(format!("there are: {}; --add-root NAME=FILE adds one", names.join(", ")))
+    })
+}
+
+fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+    let bytes = file::read(path, KEY_BYTES_MAX)?;
+    let text = String::from_utf8_lossy(&bytes);
+    PublicKey::from_pem(&text).map_err(|error| {
+        Failure::usage("bad_key", format!("{}: {error}", path.display()))
+            .hint("give a public key in PEM: `custody key show --pem` prints one")
+    })
+}
+
+fn named_text(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => {
+            Ok((name.to_owned(), value.to_owned()))
+        }
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn authority(text: &str) -> Result<Authority, String> {
+    [Authority::Own, Authority::Imported, Authority::Relayed]
+        .into_iter()
+        .find(|authority| authority.as_str() == text)
+        .ok_or_else(|| "expected own, imported or relayed".to_owned())
+}
+
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => Ok((name.to_owned(), file.into())),
+        _ => Err("expected NAME=FILE, such as ci=ci.pub".to_owned()),
+    }
+}

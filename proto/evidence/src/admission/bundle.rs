@@ -1,0 +1,125 @@
+//! Who signed a bundle, under the trusted roots of the trust document, and what gives them the right to say this.
+
+use super::proof::BundleProof;
+use super::record::{Signer, SignerStatus};
+use super::refusal::Refusal;
+use super::rights::Who;
+use super::signers::{candidates, why_none};
+use crate::dsse::{MAX_KEYS_TRIED, SignatureVerdict, verify_signatures};
+use crate::envelope::Said;
+use crate::key::PublicKey;
+use crate::sigstore::{
+    self, Artifact, Bundle, Content, KnownKey, Material, TrustedRoot, VerifiedBundle, verify,
+};
+use crate::trust::{Authority, KnownRoot, TrustDocument};
+
+/// Verifies a bundle under each trusted root in the order of the document, until the signer may say this. Returns the signer
+/// and what the statement counts as.
+///
+/// A key that is trusted at all times needs no root: what it signed in a bundle is worth what it signed in a bare envelope.
+pub(super) fn signer(
+    bundle: &Bundle,
+    said: &Said<'_>,
+    document: &TrustDocument,
+) -> Result<(Signer, Authority), Refusal> {
+    let keys = keys(bundle, said, document)?;
+    let nobody = TrustedRoot::nobody();
+    let roots = document.roots().iter().map(|root| (Some(root), root.root()));
+    let without = matches!(bundle.material(), Material::PublicKey { .. }).then_some((None, &nobody));
+    let mut not_allowed = None;
+    let mut not_verified = Vec::new();
+    for (known, root) in roots.chain(without) {
+        let name = known.map(KnownRoot::name);
+        match verify(bundle, root, &known_keys(known, &keys, document), Artifact::Unknown) {
+            Ok(verified) => match counted(&verified, name, said, document) {
+                Ok(counted) => return Ok(counted),
+                Err(refusal) => not_allowed = not_allowed.or(Some(refusal)),
+            },
+            Err(unverified) => not_verified.push((name.map(ToOwned::to_owned), Box::new(unverified))),
+        }
+    }
+    Err(match not_allowed {
+        Some(refusal) => refusal,
+        None if document.roots().is_empty() && not_verified.is_empty() => Refusal::NoTrustedRoot,
+        None => nearest(not_verified),
+    })
+}
+
+/// Returns the keys that may have made the signature of a bundle that names a key; none for a certificate.
+fn keys<'a>(
+    bundle: &Bundle,
+    said: &Said<'_>,
+    document: &'a TrustDocument,
+) -> Result<Vec<&'a PublicKey>, Refusal> {
+    let Material::PublicKey { .. } = bundle.material() else { return Ok(Vec::new()) };
+    let candidates = candidates(document, said.predicate_type(), true);
+    match bundle.content() {
+        // The one that made it, found within the limits that hold for bare envelopes.
+        Content::Dsse(envelope) => {
+            let verdicts = verify_signatures(envelope, &candidates);
+            let signer = verdicts.iter().find_map(SignatureVerdict::signer);
+            match signer.and_then(|id| document.public_key(&id)) {
+                Some(key) => Ok(vec![key]),
+                None => Err(why_none(envelope, said, document, &verdicts, candidates.len())),
+            }
+        }
+        // Checked over a digest: 64 checks are some milliseconds.
+        Content::Message(_) => Ok(candidates.into_iter().take(MAX_KEYS_TRIED).collect()),
+    }
+}
+
+/// Returns these keys as they are trusted under a root: in its windows, or at all times if no root has a window for them.
+fn known_keys(root: Option<&KnownRoot>, keys: &[&PublicKey], document: &TrustDocument) -> Vec<KnownKey> {
+    let in_windows = root.map(KnownRoot::keys).unwrap_or_default().iter();
+    let in_windows = in_windows.filter(|known| keys.iter().any(|key| key.id() == known.key().id())).cloned();
+    let always = keys.iter().filter(|key| !document.is_windowed(&key.id()));
+    in_windows.chain(always.map(|key| KnownKey::new((*key).clone()))).collect()
+}
+
+fn counted(
+    verified: &VerifiedBundle<'_>,
+    root: Option<&str>,
+    said: &Said<'_>,
+    document: &TrustDocument,
+) -> Result<(Signer, Authority), Refusal> {
+    let (who, key) = match verified.signer() {
+        sigstore::Signer::Key(known) => (Who::Key(known.key().id()), Some(known.key())),
+        sigstore::Signer::Certificate { identity, .. } => {
+            (Who::Holder { root: root.unwrap_or_default(), identity }, None)
+        }
+    };
+    let rule = who.allowed(document, said).ok_or_else(|| who.why_not(document, said))?;
+    let hint = match verified.bundle().material() {
+        Material::PublicKey { hint } => hint.chars().take(200).collect(),
+        Material::Certificates(_) => String::new(),
+    };
+    let signer = Signer {
+        signature: 0,
+        status: SignerStatus::Verified,
+        key: key.map(PublicKey::id),
+        spki: key.map(|key| crate::trust::base64(key.spki_der())),
+        rule: Some(rule.name.clone()),
+        hint,
+        why: None,
+        proof: Some(Box::new(BundleProof::of(verified, root))),
+    };
+    Ok((signer, rule.authority))
+}
+
+/// Tells of the root under which most checks hold: of several that of the bundle's own authority.
+fn nearest(mut not_verified: Vec<(Option<String>, Box<sigstore::Unverified>)>) -> Refusal {
+    let held = |unverified: &sigstore::Unverified| {
+        unverified.checks().iter().filter(|check| check.status == sigstore::Status::Verified).count()
+    };
+    let others = not_verified.len().saturating_sub(1);
+    // The first of those with the most.
+    let best =
+        (0..not_verified.len()).rev().max_by_key(|at| not_verified.get(*at).map(|(_, found)| held(found)));
+    match best {
+        Some(at) => {
+            let (root, problem) = not_verified.swap_remove(at);
+            Refusal::BundleNotVerified { root, others, problem }
+        }
+        None => Refusal::NoTrustedRoot,
+    }
+}

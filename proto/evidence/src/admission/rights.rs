@@ -1,0 +1,95 @@
+//! Whose signature holds, and which writer rules let them say it.
+
+use super::refusal::{Refusal, RuleSummary};
+use crate::envelope::Said;
+use crate::key::KeyId;
+use crate::sigstore::CertificateIdentity;
+use crate::trust::{About, TrustDocument, WriterRule};
+
+/// Whose signature holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Who<'a> {
+    /// The holder of a key of the trust document.
+    Key(KeyId),
+    /// The holder of a certificate, as the authorities of a trusted root say.
+    Holder { root: &'a str, identity: &'a CertificateIdentity },
+}
+
+impl Who<'_> {
+    /// Returns the strongest rule that lets them say this.
+    pub(super) fn allowed<'a>(self, document: &'a TrustDocument, said: &Said<'_>) -> Option<&'a WriterRule> {
+        let rules = document.writers().iter().filter(|rule| self.is_named_by(rule));
+        let rules = rules.filter(|rule| rule.allows(said.predicate_type()) && outside(rule, said).is_none());
+        rules.max_by_key(|rule| rule.authority)
+    }
+
+    /// Says why no rule lets them say this: the reason that is nearest to being admitted.
+    pub(super) fn why_not(self, document: &TrustDocument, said: &Said<'_>) -> Refusal {
+        let mut theirs = document.writers().iter().filter(|rule| self.is_named_by(rule));
+        let near = theirs.clone().find(|rule| rule.allows(said.predicate_type()));
+        if let Some((rule, subject)) = near.and_then(|rule| Some((rule, outside(rule, said)?))) {
+            return self.out_of_bounds(rule, said, subject);
+        }
+        let predicate_type = said.predicate_type().to_owned();
+        let summary =
+            |rule: &WriterRule| RuleSummary { rule: rule.name.clone(), predicates: rule.predicates.clone() };
+        let rules = theirs.by_ref().map(summary).collect();
+        match self {
+            Self::Key(key) => Refusal::KeyNotAllowed { key, predicate_type, rules },
+            Self::Holder { root, .. } => Refusal::IdentityNotAllowed {
+                identity: self.name(),
+                root: root.to_owned(),
+                predicate_type,
+                rules,
+            },
+        }
+    }
+
+    fn out_of_bounds(self, rule: &WriterRule, said: &Said<'_>, subject: usize) -> Refusal {
+        let (signer, rule_name) = (self.name(), rule.name.clone());
+        match &rule.about {
+            About::Namespace(namespace) => {
+                let subject_of = said.statement().and_then(|statement| statement.subjects().get(subject));
+                let found = subject_of.and_then(|subject| subject.uri().or(subject.name()));
+                let found = found.unwrap_or_default().chars().take(200).collect();
+                Refusal::OutsideNamespace {
+                    signer,
+                    rule: rule_name,
+                    namespace: namespace.clone(),
+                    subject,
+                    found,
+                }
+            }
+            About::OwnBuilds | About::Anything => Refusal::OwnBuildsUndecided { signer, rule: rule_name },
+        }
+    }
+
+    fn is_named_by(self, rule: &WriterRule) -> bool {
+        match self {
+            Self::Key(key) => rule.keys.contains(&key),
+            Self::Holder { root, identity } => {
+                rule.identities.iter().any(|pattern| pattern.fits(root, identity))
+            }
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Key(key) => format!("key {key}"),
+            Self::Holder { identity, .. } => {
+                let name = format!("{}#{}", identity.issuer(), identity.name().as_str());
+                name.chars().take(400).collect()
+            }
+        }
+    }
+}
+
+/// Returns the first subject that the rule is not about. A file that was signed has no name, so a namespace never holds it.
+fn outside(rule: &WriterRule, said: &Said<'_>) -> Option<usize> {
+    match said {
+        Said::Statement(statement) => {
+            statement.subjects().iter().position(|subject| !rule.about.covers(subject))
+        }
+        Said::Signed(_) => (rule.about != About::Anything).then_some(0),
+    }
+}

@@ -1,0 +1,175 @@
+//! Patterns of identities in writer rules.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::TrustError;
+use super::rule::{Authority, WriterRule};
+use crate::admission::SubmitterClaims;
+use crate::sigstore::CertificateIdentity;
+
+/// The name of the claim that is a certificate's own name: its URI, mail address or Fulcio's kind.
+pub const SUBJECT: &str = "subject";
+
+/// A trigger under which a job of a stranger's change has the identity of the project.
+const STRANGERS_TRIGGER: &str = "pull_request_target";
+
+/// The identities of an issuer whose claims have these values.
+///
+/// Certificates say who an issuer knew. Any authority can write any issuer's name into one, so a pattern names the
+/// trusted roots that it believes about it; without one no certificate fits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdentityPattern {
+    /// The issuer's URL.
+    pub issuer: String,
+    /// The trusted roots, by name, whose certificates are believed about this issuer.
+    #[serde(default)]
+    pub roots: Vec<String>,
+    /// Claims by the names of Fulcio's extensions, such as `source_repository_identifier`, or [`SUBJECT`]; each must have
+    /// one of the values. A value that ends in `*` stands for all that start like it.
+    pub claims: BTreeMap<String, Vec<String>>,
+}
+
+impl IdentityPattern {
+    /// Whether a certificate that was verified under the root of this name has such an identity.
+    ///
+    /// A job that runs for a stranger's change (`pull_request_target`) has the project's identity, so it fits only where
+    /// the pattern asks for that trigger.
+    #[must_use]
+    pub fn fits(&self, root: &str, holder: &CertificateIdentity) -> bool {
+        let claims = holder.claims();
+        let value =
+            |name: &str| if name == SUBJECT { Some(holder.name().as_str()) } else { claims.get(name) };
+        let holds = |(name, allowed): (&String, &Vec<String>)| {
+            value(name).is_some_and(|found| allowed.iter().any(|allowed| is(allowed, found)))
+        };
+        let strangers = claims.get("build_trigger") == Some(STRANGERS_TRIGGER)
+            && !self.claims.contains_key("build_trigger");
+        self.issuer == holder.issuer()
+            && self.roots.iter().any(|name| name == root)
+            && self.claims.iter().all(holds)
+            && !strangers
+    }
+
+    /// Checks a pattern of a rule, in a document with roots of these names.
+    pub(super) fn check(&self, rule: &WriterRule, roots: &[&str]) -> Result<(), TrustError> {
+        let name = || rule.name.clone();
+        if !self.issuer.starts_with("https://") && !self.issuer.starts_with("http://") {
+            return Err(TrustError::PatternIssuer { rule: name(), found: cut(&self.issuer) });
+        }
+        if let Some(found) = self.roots.iter().find(|root| !roots.contains(&root.as_str())) {
+            return Err(TrustError::UnknownRoot { rule: name(), found: cut(found) });
+        }
+        for (claim, values) in &self.claims {
+            if claim != SUBJECT && !SubmitterClaims::NAMES.contains(&claim.as_str()) {
+                return Err(TrustError::UnknownClaim { rule: name(), found: cut(claim) });
+            }
+            if values.is_empty() {
+                return Err(TrustError::EmptyRule { rule: name(), member: "identities.claims" });
+            }
+            if let Some(found) = values.iter().find(|value| !is_bounded(value)) {
+                return Err(TrustError::ClaimValue { rule: name(), claim: claim.clone(), found: cut(found) });
+            }
+        }
+        if self.claims.is_empty() && rule.authority == Authority::Own {
+            return Err(TrustError::OpenRule { rule: name(), issuer: cut(&self.issuer) });
+        }
+        Ok(())
+    }
+}
+
+/// Whether a value of a rule stands for this one.
+fn is(allowed: &str, found: &str) -> bool {
+    match allowed.strip_suffix('*') {
+        Some(start) => found.starts_with(start),
+        None => allowed == found,
+    }
+}
+
+/// Whether the value says something, and what stands before its `*` ends at a boundary: `https://github.com/acme*` would
+/// let in `https://github.com/acme-evil`. Within the name of a branch or tag any place is good.
+fn is_bounded(value: &str) -> bool {
+    match value.strip_suffix('*') {
+        None => !value.is_empty(),
+        Some(start) => {
+            start.ends_with(['/', ':', '@', '#', '?'])
+                || start.contains("@refs/")
+                || start.starts_with("refs/")
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigstore::SubjectAlternativeName;
+
+    const ISSUER: &str = "https://token.example";
+    const NAME: &str = "https://github.com/acme/api/.github/workflows/release.yml@refs/tags/v1.2";
+
+    fn holder(change: impl FnOnce(&mut SubmitterClaims)) -> CertificateIdentity {
+        let mut claims = SubmitterClaims {
+            issuer: ISSUER.to_owned(),
+            source_repository_identifier: Some("42".to_owned()),
+            ..SubmitterClaims::default()
+        };
+        change(&mut claims);
+        CertificateIdentity::made(SubjectAlternativeName::Uri(NAME.to_owned()), claims)
+    }
+
+    fn pattern(claims: &[(&str, &[&str])]) -> IdentityPattern {
+        let values = |values: &[&str]| values.iter().map(ToString::to_string).collect();
+        IdentityPattern {
+            issuer: ISSUER.to_owned(),
+            roots: vec!["sigstore".to_owned()],
+            claims: claims.iter().map(|(name, texts)| ((*name).to_owned(), values(texts))).collect(),
+        }
+    }
+
+    #[test]
+    fn a_pattern_fits_what_it_says_and_nothing_one_change_away() {
+        let good = pattern(&[
+            ("source_repository_identifier", &["7", "42"]),
+            (SUBJECT, &["https://github.com/acme/api/.github/workflows/release.yml@refs/tags/*"]),
+        ]);
+        assert!(good.fits("sigstore", &holder(|_| ())));
+        assert!(!good.fits("staging", &holder(|_| ())), "another root");
+        for (changed, what) in [
+            (holder(|claims| claims.issuer.push('x')), "another issuer"),
+            (
+                holder(|claims| claims.source_repository_identifier = Some("421".to_owned())),
+                "another repository",
+            ),
+            (holder(|claims| claims.source_repository_identifier = None), "no repository"),
+            (
+                holder(|claims| claims.build_trigger = Some(STRANGERS_TRIGGER.to_owned())),
+                "a stranger's change",
+            ),
+        ] {
+            assert!(!good.fits("sigstore", &changed), "{what}");
+        }
+        for subject in [
+            "https://github.com/acme/api/.github/workflows/release.yml@refs/heads/*",
+            "https://github.com/acme/api/.github/workflows/release.yml@refs/tags/v1",
+            "",
+        ] {
+            assert!(!pattern(&[(SUBJECT, &[subject])]).fits("sigstore", &holder(|_| ())), "{subject}");
+        }
+        let without_root = IdentityPattern { roots: Vec::new(), ..good };
+        assert!(!without_root.fits("sigstore", &holder(|_| ())), "no root is believed");
+    }
+
+    #[test]
+    fn a_job_for_a_strangers_change_fits_only_who_asks_for_it() {
+        let job = holder(|claims| claims.build_trigger = Some(STRANGERS_TRIGGER.to_owned()));
+        let by_repository: (&str, &[&str]) = ("source_repository_identifier", &["42"]);
+        assert!(!pattern(&[by_repository]).fits("sigstore", &job));
+        assert!(pattern(&[by_repository, ("build_trigger", &[STRANGERS_TRIGGER])]).fits("sigstore", &job));
+        assert!(!pattern(&[by_repository, ("build_trigger", &["push"])]).fits("sigstore", &job));
+    }
+}
