@@ -123,8 +123,7 @@ fn what_ci_says_is_told_with_its_variables() {
 fn each_mistake_has_its_message_and_exit_code_2() {
     let desk = Desk::new();
     std::fs::write(desk.work.path().join("twice.json"), "{\"a\":1,\"a\":2}").unwrap();
-    std::fs::write(desk.work.path().join("bundle.json"), "{\"verificationMaterial\":{},\"dsseEnvelope\":{}}")
-        .unwrap();
+    std::fs::write(desk.work.path().join("bundle.json"), "{\"base64Signature\":\"\",\"cert\":\"\"}").unwrap();
     for (arguments, expected) in [
         (
             &["record", "build", "--artifact", "app"][..],
@@ -155,7 +154,10 @@ fn each_mistake_has_its_message_and_exit_code_2() {
             &["record", "deploy", "--environment", "prod", "--subject", "app", "--key", "other"],
             "error: no key \"other\": ",
         ),
-        (&["record", "envelope", "bundle.json"], "error: a Sigstore bundle is not supported yet\nhint: "),
+        (
+            &["record", "envelope", "bundle.json"],
+            "error: a cosign bundle of the old form is not supported yet\nhint: ",
+        ),
         (&["record", "envelope", "app"], "error: this is a file of no known kind, not an envelope\nhint: "),
         (
             &["inspect", "app", "--issuer", "https://a.example"],

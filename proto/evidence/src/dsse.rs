@@ -13,6 +13,7 @@
 //! that is written with JSON escapes is unescaped first.
 
 mod attempt;
+mod certificate;
 mod kind;
 mod pae;
 mod parse;
@@ -26,6 +27,7 @@ use custody_log::{ContentDigest, EnvelopeDigest};
 
 use crate::json::JsonError;
 use crate::key::{KeyId, SigningKey};
+pub use certificate::SignatureCertificate;
 pub use kind::OtherKind;
 use pae::Pae;
 pub(crate) use parse::decode as decode_base64;
@@ -142,7 +144,7 @@ pub enum Base64Error {
 pub struct Signature {
     keyid: String,
     bytes: Result<Vec<u8>, Base64Error>,
-    certified: bool,
+    certificate: Option<Box<SignatureCertificate>>,
 }
 
 /// An envelope whose shape was checked, and nothing else: see [`Envelope::require`] for its signatures.
@@ -175,10 +177,10 @@ impl Signature {
         self.keyid.strip_prefix("key:").unwrap_or(&self.keyid).parse() == Ok(key)
     }
 
-    /// Whether the envelope carries an X.509 certificate for it (members `cert` or `certificate`).
+    /// Returns the X.509 certificates that the envelope carries for it, in members that DSSE does not know.
     #[must_use]
-    pub const fn has_certificate(&self) -> bool {
-        self.certified
+    pub fn certificate(&self) -> Option<&SignatureCertificate> {
+        self.certificate.as_deref()
     }
 }
 
@@ -196,6 +198,11 @@ impl Envelope {
     /// Parses an envelope, or gives the bytes back with the reason why they are none.
     pub(crate) fn try_from_vec(bytes: Vec<u8>) -> Result<Self, (EnvelopeError, Vec<u8>)> {
         parse::envelope(bytes)
+    }
+
+    /// Parses an envelope that stands in a bundle. Its bytes are not kept a second time: [`Envelope::bytes`] are none.
+    pub(crate) fn inner(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        parse::inner(bytes)
     }
 
     /// Signs a payload with each key, and writes the envelope: members in the order `payload`, `payloadType`,
@@ -222,6 +229,13 @@ impl Envelope {
         let mut signatures: Vec<_> = self.signatures.iter().filter_map(readable).collect();
         signatures.push((key.id().to_string(), key.sign(self.pae())));
         Self::from_parts(&self.payload_type, self.payload(), &signatures)
+    }
+
+    /// Returns the envelope with one of its signatures. Its bytes are none, and what was signed is copied.
+    pub(crate) fn with_signature_only(&self, signature: usize) -> Option<Self> {
+        let signatures = vec![self.signatures.get(signature)?.clone()];
+        let (payload_type, pae) = (self.payload_type.clone(), self.pae.clone());
+        Some(Self { bytes: Vec::new(), digest: OnceLock::new(), payload_type, pae, signatures })
     }
 
     /// Returns the exact bytes that were parsed.

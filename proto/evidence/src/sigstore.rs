@@ -11,6 +11,7 @@
 mod body;
 mod bundle;
 mod certificate;
+mod certified;
 mod check;
 mod der;
 mod entry;
@@ -31,6 +32,7 @@ pub use bundle::{
     Material, MessageDigest, MessageSignature,
 };
 pub use certificate::{Certificate, CertificateError};
+pub use certified::certified;
 pub use check::{Check, CheckName, Failure, Need, NotChecked, Status};
 pub use der::DerError;
 pub use entry::LogError;

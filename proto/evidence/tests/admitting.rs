@@ -1,19 +1,27 @@
 //! Real bundles and registry documents, admitted under a trust document that lists their root, and refused after one
 //! change of it.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at what it does not expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at what it does not expect"
+)]
 
 #[allow(dead_code, reason = "each test uses its own part of it")]
 mod corpus;
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use custody_evidence::admission::{self, Admission, BundleCheckResult, Refusal};
 use custody_evidence::dsse;
 use custody_evidence::envelope::{Envelope, MESSAGE_SIGNATURE};
 use custody_evidence::key::{PublicKey, SigningKey};
 use custody_evidence::registry::{npm_attestations, npm_keys};
-use custody_evidence::sigstore::{Artifact, Bundle, KnownKey, Signer, Window, verify};
+use custody_evidence::sigstore::{Artifact, Bundle, CheckName, KnownKey, Signer, Window, verify};
 use custody_evidence::trust::{
     About, Authority, IdentityPattern, RootKey, SUBJECT, TrustDocument, TrustMembers, TrustState,
     TrustedRoot, WriterRule, statement_of,
@@ -34,7 +42,7 @@ fn rows() -> Vec<Value> {
     let rows: Vec<Value> = serde_json::from_slice(&read("MANIFEST.json")).unwrap();
     let fits = |row: &Value| {
         let file = row["file"].as_str().unwrap();
-        let single = !file.ends_with(".jsonl");
+        let single = !file.contains(".jsonl");
         let rooted = row["trust_root"].as_str().is_some_and(|root| !root.starts_with("none"));
         file.starts_with("bundles/") && row["verdict"] == "valid" && single && rooted
     };
@@ -194,7 +202,7 @@ fn refused_after_one_change(file: &str, members: &TrustMembers, bytes: &[u8]) {
     }
     assert_eq!(with(&|m| own(&mut m.writers[0], &|p| p.roots.clear())), nobody, "{file}: no root");
     assert_eq!(
-        with(&|m| own(&mut m.writers[0], &|p| p.issuer = "https://other.example".to_owned())),
+        with(&|m| own(&mut m.writers[0], &|p| "https://other.example".clone_into(&mut p.issuer))),
         nobody,
         "{file}: another issuer"
     );
@@ -293,4 +301,125 @@ fn a_registrys_key_counts_in_its_window_and_with_a_proof_of_time_only() {
     members.trusted_roots[0].keys.clear();
     assert_eq!(word(members.clone(), bare.as_bytes()), "admitted", "trusted at all times");
     assert_eq!(word(members, publish.bundle()), "admitted", "trusted at all times");
+}
+
+/// The first certificates that stand in bytes of DER, wherever they are.
+fn certificates_in(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let length =
+        |at: usize| Some(4 + usize::from(*bytes.get(at + 2)?) * 256 + usize::from(*bytes.get(at + 3)?));
+    let at = (0..bytes.len()).filter(|at| bytes[*at..].starts_with(&[0x30, 0x82]));
+    let found = at.filter_map(|at| bytes.get(at..at + length(at)?));
+    let parsed = found.filter(|der| custody_evidence::sigstore::Certificate::parse(der).is_ok());
+    parsed.map(<[u8]>::to_vec).collect()
+}
+
+/// What witness writes: certificate, intermediates and a time stamp beside the signature, in members that DSSE does not
+/// know. The certificate is Fulcio's; the stamp is by an authority that public roots do not list, so the root is made here.
+#[test]
+fn what_witness_puts_into_a_signature_is_read() {
+    if corpus::folder().is_none() {
+        return;
+    }
+    let envelope = dsse::Envelope::parse(&read("dsse/witness-test-2.6MB.json")).unwrap();
+    let carried = envelope.signatures()[0].certificate().unwrap();
+    assert_eq!((carried.chain().len(), carried.timestamps().len()), (2, 1));
+    let b64 = |bytes: &[u8]| STANDARD.encode(bytes);
+    let chain: Vec<Value> = certificates_in(&carried.timestamps()[0])
+        .iter()
+        .map(|der| serde_json::json!({ "rawBytes": b64(der) }))
+        .collect();
+    let public_good: Value =
+        serde_json::from_slice(&read("trust/sigstore-public-good.trusted_root.json")).unwrap();
+    let root = |authorities: &Value, stamps: &[Value]| {
+        let root = serde_json::json!({
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "certificateAuthorities": authorities,
+            "timestampAuthorities": [{
+                "certChain": { "certificates": stamps },
+                "validFor": { "start": "2016-03-13T00:00:00Z" },
+            }],
+        });
+        custody_evidence::sigstore::TrustedRoot::parse(&serde_json::to_vec(&root).unwrap()).unwrap()
+    };
+    let authorities = &public_good["certificateAuthorities"];
+    let good = root(authorities, &chain);
+    let bundle = custody_evidence::sigstore::certified(&envelope, 0).unwrap();
+    assert!(good.concerns(&bundle));
+    // Its RSA-PSS signature has a salt of another length than the hash, which is not supported. All else holds.
+    let unverified = verify(&bundle, &good, &[], Artifact::Unknown).unwrap_err();
+    let blockers: Vec<CheckName> =
+        unverified.checks().iter().filter(|check| !check.allows()).map(|check| check.name).collect();
+    assert_eq!(blockers, [CheckName::Signature]);
+    let none = serde_json::json!([]);
+    assert!(!root(&none, &chain).concerns(&bundle), "no authority of it issued the certificate");
+}
+
+/// GitHub's bundle in the words of witness: the same certificate, time stamp and signature.
+fn as_witness_writes(bundle: &Value) -> Value {
+    let material = &bundle["verificationMaterial"];
+    let der = material["certificate"]["rawBytes"].as_str().unwrap();
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+    let stamps = &material["timestampVerificationData"]["rfc3161Timestamps"];
+    let mut envelope = bundle["dsseEnvelope"].clone();
+    envelope["signatures"][0]["certificate"] = STANDARD.encode(pem).into();
+    envelope["signatures"][0]["timestamps"] = serde_json::json!([
+        { "type": "tsp", "data": stamps[0]["signedTimestamp"] }
+    ]);
+    envelope
+}
+
+#[test]
+fn a_certificate_in_a_signature_admits_as_it_does_in_a_bundle() {
+    if corpus::folder().is_none() {
+        return;
+    }
+    let bytes = read("bundles/gh/github_provenance_demo-bundle.jsonl");
+    let bundle: Value = serde_json::from_slice(&bytes).unwrap();
+    let lines = read("trust/github.trusted_root.jsonl");
+    let github = lines.split(|byte| *byte == b'\n').nth(1).unwrap();
+    let mut members = members();
+    members.trusted_roots.push(TrustedRoot::new("root", github).unwrap());
+    let workflow =
+        "https://github.com/actions/attest-demo/.github/workflows/build-python.yml@refs/heads/main";
+    let issuer = "https://token.actions.githubusercontent.com";
+    members.writers.push(rule(vec![pattern(issuer, workflow)]));
+    let good = as_witness_writes(&bundle);
+    let admission = admit(members.clone(), good.to_string().as_bytes()).unwrap();
+    let in_bundle = admit(members.clone(), &bytes).unwrap();
+    assert_eq!(admission.content(), in_bundle.content());
+    assert_eq!(admission.record().media_type, dsse::MEDIA_TYPE);
+    assert_eq!(admission.record().verified_identities(), in_bundle.record().verified_identities());
+    assert_eq!(admission.record().proven_time(), in_bundle.record().proven_time());
+    assert!(!admission.record().adds_to(&[in_bundle.record()]));
+
+    let with = |change: &dyn Fn(&mut Value)| {
+        let mut envelope = good.clone();
+        change(&mut envelope["signatures"][0]);
+        word(members.clone(), envelope.to_string().as_bytes())
+    };
+    assert_eq!(with(&|signature| signature["timestamps"] = serde_json::json!([])), "bundle_not_verified");
+    assert_eq!(with(&|signature| signature["timestamps"][0]["type"] = "other".into()), "bundle_not_verified");
+    assert_eq!(with(&|signature| signature["certificate"] = "AAAA".into()), "unsupported_signature");
+    assert_eq!(
+        with(&|signature| drop(signature.as_object_mut().unwrap().remove("certificate"))),
+        "unknown_key"
+    );
+    assert_eq!(with(&|signature| signature["sig"] = "AAAA".into()), "bundle_not_verified");
+    let pem = |signature: &mut Value| {
+        let text = STANDARD.decode(signature["certificate"].as_str().unwrap()).unwrap();
+        signature["cert"] = String::from_utf8(text).unwrap().into();
+        signature.as_object_mut().unwrap().remove("certificate");
+    };
+    assert_eq!(with(&pem), "admitted", "the certificate as a PEM text");
+    let mut stranger = members.clone();
+    stranger.writers[0].identities[0].issuer = "https://other.example".to_owned();
+    assert_eq!(word(stranger, good.to_string().as_bytes()), "identity_not_allowed");
+    // One signature that counts is enough; each is in the record.
+    let mut two = good.clone();
+    let other = serde_json::json!({ "keyid": "other", "sig": "AAAA" });
+    two["signatures"].as_array_mut().unwrap().insert(0, other);
+    let admission = admit(members, two.to_string().as_bytes()).unwrap();
+    let found: Vec<(usize, bool)> =
+        admission.record().signers.iter().map(|one| (one.signature, one.proof.is_some())).collect();
+    assert_eq!(found, [(0, false), (1, true)]);
 }

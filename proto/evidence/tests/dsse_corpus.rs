@@ -52,7 +52,7 @@ const ENVELOPES: [(&str, &str, &str); 31] = [
     ("dsse/attestation-verifier-build.fe1c6281.json", "verified", "admitted"),
     ("dsse/attestation-verifier-clone.fe1c6281.json", "verified", "no_type"),
     ("dsse/attestation-verifier-test.fe1c6281.json", "verified", "admitted"),
-    ("dsse/scai-build.452e628a.json", "unsupported: X.509 certificate", "unsupported_signature"),
+    ("dsse/scai-build.452e628a.json", "unsupported: X.509 certificate", "no_trusted_root"),
     ("dsse/grype-alpine.att.json", "verified", "admitted"),
     ("dsse/grype-alpine-tampered.att.json", "failed", "unknown_key"),
     ("dsse/chainloop-cosign-attestation.json", "verified", "no_usable_digest"),
@@ -68,23 +68,23 @@ const ENVELOPES: [(&str, &str, &str); 31] = [
     ("dsse/macaron-micronaut.intoto.jsonl", "failed", "bad_signature"),
     ("dsse/guac-oci-dsse-att.json", "not checked", "unknown_key"),
     ("dsse/gce-vsa.bcid-vsa.jsonl", "verified", "no_usable_digest"),
-    ("dsse/slsa-annotated-tag.intoto.jsonl", "unsupported: X.509 certificate", "unsupported_signature"),
+    ("dsse/slsa-annotated-tag.intoto.jsonl", "unsupported: X.509 certificate", "no_trusted_root"),
     (
         "dsse/slsa-binary-linux-amd64-multi-subject-first.intoto.jsonl",
         "unsupported: X.509 certificate",
-        "unsupported_signature",
+        "no_trusted_root",
     ),
     (
         "dsse/slsa-binary-linux-amd64-no-tlog-upload.intoto.jsonl",
         "unsupported: X.509 certificate",
-        "unsupported_signature",
+        "no_trusted_root",
     ),
     (
         "dsse/slsa-binary-linux-amd64-untrusted-builder.intoto.jsonl",
         "unsupported: X.509 certificate",
-        "unsupported_signature",
+        "no_trusted_root",
     ),
-    ("dsse/slsa-workflow-inputs.intoto.jsonl", "unsupported: X.509 certificate", "unsupported_signature"),
+    ("dsse/slsa-workflow-inputs.intoto.jsonl", "unsupported: X.509 certificate", "no_trusted_root"),
 ];
 
 /// The Cloud Build documents: for each provenance the same two columns.

@@ -24,7 +24,7 @@ pub(super) fn signer(
 ) -> Result<(Signer, Authority), Refusal> {
     let keys = keys(bundle, said, document)?;
     let nobody = TrustedRoot::nobody();
-    let roots = document.roots().iter().map(|root| (Some(root), root.root()));
+    let roots = concerned(bundle, &keys, document).into_iter().map(|root| (Some(root), root.root()));
     let without = matches!(bundle.material(), Material::PublicKey { .. }).then_some((None, &nobody));
     let mut not_allowed = None;
     let mut not_verified = Vec::new();
@@ -43,6 +43,18 @@ pub(super) fn signer(
         None if document.roots().is_empty() && not_verified.is_empty() => Refusal::NoTrustedRoot,
         None => nearest(not_verified),
     })
+}
+
+/// Returns the roots under which the bundle may hold, in the order of the document; the first one, so that it can be told what
+/// is wrong, if there are none. Verifying hashes all that was signed, so it is not done in vain.
+fn concerned<'a>(bundle: &Bundle, keys: &[&PublicKey], document: &'a TrustDocument) -> Vec<&'a KnownRoot> {
+    let has_key = |root: &KnownRoot| {
+        root.keys().iter().any(|known| keys.iter().any(|key| key.id() == known.key().id()))
+    };
+    let fits = |root: &&KnownRoot| root.root().concerns(bundle) || has_key(root);
+    let found: Vec<&KnownRoot> = document.roots().iter().filter(fits).collect();
+    let keyed = matches!(bundle.material(), Material::PublicKey { .. });
+    if found.is_empty() && !keyed { document.roots().first().into_iter().collect() } else { found }
 }
 
 /// Returns the keys that may have made the signature of a bundle that names a key; none for a certificate.

@@ -9,6 +9,7 @@ use super::rights::Who;
 use crate::dsse::{self, Failure, NotChecked, SignatureVerdict, verify_signatures};
 use crate::envelope::{Envelope, Said};
 use crate::key::PublicKey;
+use crate::sigstore::certified;
 use crate::trust::{Authority, RoleName, TrustDocument};
 
 /// A reason word for a signature that holds, by a key that no rule lets record this.
@@ -40,6 +41,7 @@ fn of_dsse(
     let verdicts = verify_signatures(envelope, &keys);
     let mut strongest: Option<Authority> = None;
     let mut signers = Vec::new();
+    let mut certified = Certified { left: CERTIFIED_MAX, refusal: None };
     for (signature, verdict) in verdicts.iter().enumerate() {
         let mut signer = unverified(envelope, signature, verdict);
         if let SignatureVerdict::Verified(key) = verdict {
@@ -49,12 +51,57 @@ fn of_dsse(
                 count(&mut signer, &rule.name);
                 strongest = strongest.max(Some(rule.authority));
             }
+        } else if let Some(authority) = certified.look(envelope, said, document, &mut signer) {
+            strongest = strongest.max(Some(authority));
         }
         signers.push(signer);
     }
     match strongest {
         Some(authority) => Ok((signers, authority)),
-        None => Err(why_none(envelope, said, document, &verdicts, keys.len())),
+        None => Err(match why_none(envelope, said, document, &verdicts, keys.len()) {
+            unsupported @ Refusal::UnsupportedSignature { .. } => certified.refusal.unwrap_or(unsupported),
+            other => other,
+        }),
+    }
+}
+
+/// The most signatures of one envelope whose certificates are looked at: each costs a copy of what was signed. Producers
+/// make one.
+const CERTIFIED_MAX: usize = 4;
+
+/// Looks at signatures that carry a certificate.
+struct Certified {
+    left: usize,
+    /// Why the first of them does not count.
+    refusal: Option<Refusal>,
+}
+
+impl Certified {
+    /// Fills in the signer if its certificate lets it say this, and returns as what it counts.
+    fn look(
+        &mut self,
+        envelope: &dsse::Envelope,
+        said: &Said<'_>,
+        document: &TrustDocument,
+        signer: &mut Signer,
+    ) -> Option<Authority> {
+        if self.left == 0 {
+            return None;
+        }
+        let bundle = certified(envelope, signer.signature)?;
+        self.left -= 1;
+        match bundle::signer(&bundle, said, document) {
+            Ok((found, authority)) => {
+                let (signature, hint) = (signer.signature, std::mem::take(&mut signer.hint));
+                *signer = Signer { signature, hint, ..found };
+                Some(authority)
+            }
+            Err(refusal) => {
+                signer.why = Some(refusal.word().to_owned());
+                self.refusal.get_or_insert(refusal);
+                None
+            }
+        }
     }
 }
 

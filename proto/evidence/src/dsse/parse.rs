@@ -11,7 +11,9 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use base64::{DecodeError, DecodeSliceError};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
+use super::certificate::CarriedJson;
 use super::kind;
 use super::pae::Pae;
 use super::{
@@ -44,10 +46,14 @@ struct SignatureJson<'a> {
     keyid: Option<Cow<'a, str>>,
     #[serde(borrow)]
     sig: Cow<'a, str>,
-    #[serde(default)]
-    cert: Option<IgnoredAny>,
-    #[serde(default)]
-    certificate: Option<IgnoredAny>,
+    #[serde(borrow, default)]
+    cert: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    certificate: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    intermediates: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    timestamps: Option<&'a RawValue>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Signatures<'a> {
@@ -91,6 +97,12 @@ pub(super) fn envelope(bytes: Vec<u8>) -> Result<Envelope, (EnvelopeError, Vec<u
     }
 }
 
+/// Parses an envelope that stands in something larger, whose bytes are kept: its own are none.
+pub(super) fn inner(bytes: &[u8]) -> Result<Envelope, EnvelopeError> {
+    let (payload_type, pae, signatures) = parts(bytes)?;
+    Ok(Envelope { bytes: Vec::new(), digest: OnceLock::new(), payload_type, pae, signatures })
+}
+
 fn parts(bytes: &[u8]) -> Result<(String, Pae, Vec<Signature>), EnvelopeError> {
     // Before anything is read.
     if bytes.len() > MAX_ENVELOPE {
@@ -128,7 +140,13 @@ fn signature(index: usize, json: SignatureJson<'_>) -> Result<Signature, Envelop
     }
     // A signature that cannot be read does not spoil the others: it counts as failed.
     let bytes = decode(json.sig.as_bytes());
-    Ok(Signature { keyid, bytes, certified: json.cert.is_some() || json.certificate.is_some() })
+    let carried = CarriedJson {
+        cert: json.cert,
+        certificate: json.certificate,
+        intermediates: json.intermediates,
+        timestamps: json.timestamps,
+    };
+    Ok(Signature { keyid, bytes, certificate: carried.read().map(Box::new) })
 }
 
 pub(super) fn write(payload_type: &str, payload: &[u8], signatures: &[(String, Vec<u8>)]) -> Vec<u8> {

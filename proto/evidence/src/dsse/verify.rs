@@ -187,7 +187,7 @@ fn verdict(signature: &Signature, attempt: &Attempt, keys: &[&PublicKey]) -> Sig
     if let Some(key) = keys.iter().find(|key| signature.hints_at(key.id())) {
         return SignatureVerdict::Failed(Failure::NotByHintedKey { key: key.id() });
     }
-    if signature.has_certificate() {
+    if signature.certificate().is_some() {
         return SignatureVerdict::Unsupported { algorithm: "X.509 certificate".to_owned() };
     }
     match keys.len() {

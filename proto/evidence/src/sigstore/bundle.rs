@@ -196,7 +196,7 @@ pub enum Material {
 /// What was signed.
 #[derive(Debug, Clone)]
 pub enum Content {
-    /// An envelope with exactly one signature.
+    /// An envelope with exactly one signature. It has no bytes of its own: they stand in the bundle's.
     Dsse(Envelope),
     /// A signature over a file.
     Message(MessageSignature),

@@ -158,6 +158,12 @@ impl Certificate {
         self.find(EXTENDED_KEY_USAGE).is_some_and(|usage| usage.critical)
     }
 
+    /// Returns the first time at which it is valid; none if no clock of ours can show it.
+    pub(super) fn valid_from(&self) -> Option<Timestamp> {
+        let micros = i64::try_from(self.not_before).ok()?.checked_mul(1_000_000)?;
+        Timestamp::from_micros(micros).ok()
+    }
+
     /// Whether the time is in the certificate's own window, both ends inclusive, in whole seconds.
     pub(super) fn is_valid_at(&self, time: Timestamp) -> bool {
         (self.not_before..=self.not_after).contains(&time.as_seconds())

@@ -419,7 +419,7 @@ fn content(
     match (envelope, message) {
         (Some(_), Some(_)) => Err(BundleError::Both { first: "dsseEnvelope", second: "messageSignature" }),
         (Some(envelope), None) => {
-            let envelope = Envelope::parse(envelope.get().as_bytes())?;
+            let envelope = Envelope::inner(envelope.get().as_bytes())?;
             match envelope.signatures().len() {
                 1 => Ok(Content::Dsse(envelope)),
                 found => Err(BundleError::Signatures { found }),

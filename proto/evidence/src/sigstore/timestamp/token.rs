@@ -49,16 +49,25 @@ const SIGNING_CERTIFICATE_V2: ObjectIdentifier = oid("1.2.840.113549.1.9.16.2.47
 /// The most certificates that a token may carry.
 const MAX_CERTIFICATES: usize = 10;
 
+/// Returns the content of the token in a response that grants one.
+fn in_response(bytes: &[u8]) -> Result<Items<'_>, TimestampProblem> {
+    let mut response = Items::of(bytes, SEQUENCE, "TimeStampResp")?;
+    let mut status = response.open(SEQUENCE, "PKIStatusInfo")?;
+    let status = status.next(INTEGER, "PKIStatus")?.value;
+    if !matches!(status, [0 | 1]) {
+        return Err(TimestampProblem::Status { status: status.first().copied().unwrap_or(u8::MAX) });
+    }
+    let content = response.open(SEQUENCE, "TimeStampToken")?;
+    response.end("nothing after TimeStampToken")?;
+    Ok(content)
+}
+
 impl<'a> Token<'a> {
-    pub(super) fn parse(response: &'a [u8]) -> Result<Self, TimestampProblem> {
-        let mut response = Items::of(response, SEQUENCE, "TimeStampResp")?;
-        let mut status = response.open(SEQUENCE, "PKIStatusInfo")?;
-        let status = status.next(INTEGER, "PKIStatus")?.value;
-        if !matches!(status, [0 | 1]) {
-            return Err(TimestampProblem::Status { status: status.first().copied().unwrap_or(u8::MAX) });
-        }
-        let mut content = response.open(SEQUENCE, "TimeStampToken")?;
-        response.end("nothing after TimeStampToken")?;
+    /// Reads a response, or the token alone, which starts with its type where a response has its status.
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, TimestampProblem> {
+        let bare = Items::of(bytes, SEQUENCE, "TimeStampResp")?.oid("contentType").is_ok();
+        let mut content =
+            if bare { Items::of(bytes, SEQUENCE, "TimeStampToken")? } else { in_response(bytes)? };
         if content.oid("contentType")? != SIGNED_DATA {
             return Err(TimestampProblem::Form { what: "it is not SignedData" });
         }
