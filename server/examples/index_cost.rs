@@ -219,7 +219,7 @@ fn rebuilt(dir: &Path, entries: u64) {
     let index = timed(&mut opening, || Index::open(dir, Arc::new(Made(entries)), &mut |_| {}).unwrap());
     assert_eq!(index.indexed_to(), index.covered());
     let mut scrubbing = 0.0;
-    let scrubbed = timed(&mut scrubbing, || index.scrub(&|_| ()).unwrap());
+    let scrubbed = timed(&mut scrubbing, || index.scrub(&|_| std::ops::ControlFlow::Continue(())).unwrap());
     assert_eq!(scrubbed, Scrubbed::Sound { rows: index.rows() });
     println!("opening {:.1} ms, comparing all rows {:.2} s", opening / 1e3, scrubbing / 1e6);
     let rows = index.rows();
@@ -228,7 +228,7 @@ fn rebuilt(dir: &Path, entries: u64) {
     let index = timed(&mut processor, || Index::rebuild(dir, Arc::new(Made(entries)), &mut |_| {}).unwrap());
     let seconds = start.elapsed().as_secs_f64();
     assert_eq!(index.rows(), rows);
-    assert!(matches!(index.scrub(&|_| ()).unwrap(), Scrubbed::Sound { .. }));
+    assert!(matches!(index.scrub(&|_| std::ops::ControlFlow::Continue(())).unwrap(), Scrubbed::Sound { .. }));
     println!(
         "rebuilding: {:.0} entries a second, {:.1} microseconds of processor time an entry, statements made again",
         entries as f64 / seconds,

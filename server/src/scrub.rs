@@ -1,5 +1,6 @@
 //! The scrub: reads everything again in the background, slowly, so that rot is found before it is needed.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -69,8 +70,8 @@ impl Pace {
         self.stop.load(Ordering::SeqCst)
     }
 
-    /// Waits until so many bytes may be read.
-    fn spend(&self, bytes: u64) {
+    /// Waits until so many bytes may be read, or breaks off when it is stopped.
+    fn spend(&self, bytes: u64) -> ControlFlow<()> {
         let cost = Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / self.rate.max(1));
         let due = self.due.get().max(Instant::now().checked_sub(NAP).unwrap_or(self.due.get())) + cost;
         self.due.set(due);
@@ -78,10 +79,11 @@ impl Pace {
             let left = due.saturating_duration_since(Instant::now());
             // Short debts gather, so that a small entry does not cost a sleep.
             if left < Duration::from_millis(10) {
-                return;
+                return ControlFlow::Continue(());
             }
             std::thread::sleep(left.min(NAP));
         }
+        ControlFlow::Break(())
     }
 
     fn rest(&self, pause: Duration) {
@@ -98,7 +100,7 @@ fn journal(ledger: &Ledger, pace: &Pace, data: &str) {
     let head = ledger.head();
     let (mut index, mut previous, mut damaged) = (LeafIndex::ZERO, None, 0_u64);
     while head.size.contains(index) && !pace.stopped() {
-        match head.journal.stored(index) {
+        let cost = match head.journal.stored(index) {
             Ok(stored) => {
                 let follows = previous.is_none() || stored.entry.previous == previous;
                 if !follows {
@@ -107,7 +109,7 @@ fn journal(ledger: &Ledger, pace: &Pace, data: &str) {
                 }
                 previous = Some(EntryDigest::of(&stored.bytes));
                 let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                pace.spend(length(&stored.bytes) + length(&stored.record) + length(&stored.envelope));
+                length(&stored.bytes) + length(&stored.record) + length(&stored.envelope)
             }
             Err(ReadError::Damaged(damage)) => {
                 damaged += 1;
@@ -121,15 +123,18 @@ fn journal(ledger: &Ledger, pace: &Pace, data: &str) {
                     segment = %damage.file.display(), offset = damage.offset, entry = %damage.entry,
                     "DAMAGED: {}; the rest is served; repair: custodyd fsck --data {data} --repair --from BACKUP", damage.kind
                 );
-                pace.spend(DAMAGED_COST);
+                DAMAGED_COST
             }
             Err(error) => {
                 previous = None;
                 tracing::error!(%error, entry = %index, "the scrub cannot read an entry");
-                pace.spend(DAMAGED_COST);
+                DAMAGED_COST
             }
-        }
+        };
         index = index.next();
+        if pace.spend(cost).is_break() {
+            break;
+        }
     }
     if head.size.contains(index) {
         return;
@@ -144,6 +149,7 @@ fn index(ledger: &Ledger, pace: &Pace) {
     }
     match ledger.index().scrub(&|bytes| pace.spend(bytes)) {
         Ok(Scrubbed::Sound { rows }) => tracing::info!(rows, "the index has the rows that it should"),
+        Ok(Scrubbed::Ended) => {}
         Ok(Scrubbed::Damaged { runs }) => {
             tracing::error!(runs, "parts of the index are damaged; they are made again from the journal");
         }

@@ -4,11 +4,16 @@
 //! space), no `flush_async` (it can deadlock), values of at most 4 KB (larger ones it keeps in files that it never syncs), and
 //! no reliance on scans being isolated: pieces of a run are written before the manifest names it, and are never changed.
 //! A batch stops every reader of the process while it is applied: only the manifest is changed by one.
+//!
+//! After a write that failed, sled fails for ever: then the database is shut, and replaced by one that was opened again
+//! (`reopen.rs`). On some damaged pages it panics instead of returning an error; no panic leaves this file.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, mpsc};
+use std::time::{Duration, Instant};
 
 use super::error::IndexError;
 use super::keys::Row;
@@ -21,10 +26,15 @@ const CACHE_BYTES: u64 = 64 * 1024 * 1024;
 /// sled's flusher runs this often; what a killed process loses is made again.
 const FLUSH_EVERY_MS: u64 = 500;
 
+/// How long a database that is shut may take to let go of its file: 5 s. It may be writing, or never end.
+const PATIENCE: Duration = Duration::from_secs(5);
+const NAP: Duration = Duration::from_millis(10);
+
 /// The database of one index directory.
 #[derive(Debug)]
 pub(crate) struct Database {
-    db: sled::Db,
+    /// None while it is shut. Held for one operation at a time.
+    db: RwLock<Option<sled::Db>>,
     dir: PathBuf,
     /// The number of the next run.
     next_run: AtomicU64,
@@ -46,21 +56,43 @@ impl Found {
 }
 
 impl Database {
-    /// Opens or creates the database in `dir`; none if it is damaged.
+    /// Opens or creates the database in `dir`; none if it is damaged, or if one that was shut does not let go of it.
     pub(crate) fn open(dir: &Path) -> Result<Option<Self>, IndexError> {
-        if torn_snapshot(dir)? {
+        if torn_snapshot(dir)? || !is_let_go(dir)? {
             return Ok(None);
         }
         let config =
             sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_EVERY_MS));
-        // On some damaged files sled panics instead of returning an error.
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => Ok(Some(Self { db, dir: dir.to_owned(), next_run: AtomicU64::new(0) })),
+            Ok(Ok(db)) => {
+                let db = RwLock::new(Some(db));
+                Ok(Some(Self { db, dir: dir.to_owned(), next_run: AtomicU64::new(0) }))
+            }
             Ok(Err(sled::Error::Io(source))) if !damage(&source) => {
                 Err(IndexError::File { path: dir.to_owned(), source })
             }
             Ok(Err(_)) | Err(_) => Ok(None),
         }
+    }
+
+    /// Lets go of the files. What is asked until there is a new database is refused with [`IndexError::Shut`].
+    pub(crate) fn shut(&self) {
+        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
+        let (dropped, done) = mpsc::channel();
+        // sled waits for threads of its own, for ever if they panicked.
+        std::thread::spawn(move || {
+            drop(db);
+            dropped.send(())
+        });
+        let _slow = done.recv_timeout(PATIENCE);
+    }
+
+    /// Goes on with another database, of the same directory. No number of a run that this one gave is given again.
+    pub(crate) fn replace(&self, new: Self) {
+        let Self { db, next_run, .. } = new;
+        self.next_run.fetch_max(next_run.into_inner(), Ordering::Relaxed);
+        let db = db.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.db.write().unwrap_or_else(PoisonError::into_inner) = db;
     }
 
     /// Removes the database with everything in it.
@@ -74,18 +106,19 @@ impl Database {
     }
 
     pub(crate) fn header(&self) -> Result<Option<Vec<u8>>, IndexError> {
-        Ok(self.db.get(HEADER).map_err(IndexError::Database)?.map(|value| value.to_vec()))
+        self.with(|db| Ok(db.get(HEADER)?.map(|value| value.to_vec())))
     }
 
     pub(crate) fn put_header(&self, header: Vec<u8>) -> Result<(), IndexError> {
-        self.db.insert(HEADER, header).map(drop).map_err(IndexError::Database)
+        self.with(|db| db.insert(HEADER, header).map(drop))
     }
 
     /// Returns the rows of the manifest in order.
     pub(crate) fn records(&self) -> Result<Vec<Kept>, IndexError> {
-        let rows = self.db.scan_prefix(manifest::keys());
-        rows.map(|row| row.map(|(key, value)| (key.to_vec(), value.to_vec())).map_err(IndexError::Database))
-            .collect()
+        let kept = |row: sled::Result<(sled::IVec, sled::IVec)>| {
+            row.map(|(key, value)| (key.to_vec(), value.to_vec()))
+        };
+        self.with(|db| db.scan_prefix(manifest::keys()).map(kept).collect())
     }
 
     /// Changes which runs count, all at once. The pieces of those that are added were written before.
@@ -98,7 +131,7 @@ impl Database {
         for record in added {
             batch.insert(record.key(), record.value());
         }
-        self.db.apply_batch(batch).map_err(IndexError::Database)
+        self.with(|db| db.apply_batch(batch))
     }
 
     /// Returns a number that no run in the database has.
@@ -110,8 +143,7 @@ impl Database {
     pub(crate) fn runs(&self) -> Result<Vec<u64>, IndexError> {
         let mut runs = Vec::new();
         let mut from = piece::keys_of(0);
-        while let Some(found) = self.db.range(from..).next() {
-            let (key, _) = found.map_err(IndexError::Database)?;
+        while let Some((key, _)) = self.with(|db| db.range(from..).next().transpose())? {
             let Some(run) = piece::run_of(&key) else { break };
             runs.push(run);
             let Some(next) = run.checked_add(1) else { break };
@@ -138,36 +170,35 @@ impl Database {
     ) -> Result<(), IndexError> {
         let key = piece::key(run, kind, first);
         let value = piece::value(&key, end, payload);
-        self.db.insert(key, value).map(drop).map_err(IndexError::Database)
+        self.with(|db| db.insert(key, value).map(drop))
     }
 
     /// Returns the last piece of a run that starts at a row or before it.
     pub(crate) fn piece_at(&self, run: u64, kind: Kind, row: &Row) -> Result<Option<Found>, IndexError> {
         let range = piece::key(run, kind, &Row::MIN)..=piece::key(run, kind, row);
-        found(self.db.range(range).next_back())
+        self.found(|db| db.range(range).next_back())
     }
 
     /// Returns the last piece of a run that starts before a row.
     pub(crate) fn piece_before(&self, run: u64, kind: Kind, row: &Row) -> Result<Option<Found>, IndexError> {
         let range = piece::key(run, kind, &Row::MIN)..piece::key(run, kind, row);
-        found(self.db.range(range).next_back())
+        self.found(|db| db.range(range).next_back())
     }
 
     /// Removes at most `at_most` pieces of a run; returns whether some may be left.
     pub(crate) fn remove_some(&self, run: u64, at_most: usize) -> Result<bool, IndexError> {
-        let keys = self.db.scan_prefix(piece::keys_of(run)).keys().take(at_most);
-        let keys = keys.collect::<Result<Vec<_>, _>>().map_err(IndexError::Database)?;
-        let count = keys.len();
-        for key in keys {
-            self.db.remove(key).map_err(IndexError::Database)?;
-        }
-        Ok(count == at_most)
+        self.with(|db| {
+            let keys = db.scan_prefix(piece::keys_of(run)).keys().take(at_most);
+            let keys = keys.collect::<sled::Result<Vec<_>>>()?;
+            keys.iter().try_for_each(|key| db.remove(key).map(drop))?;
+            Ok(keys.len() == at_most)
+        })
     }
 
     /// Writes everything out, so that the directory is complete when the power goes.
     pub(crate) fn close(self) -> Result<(), IndexError> {
+        self.with(|db| db.flush().map(drop))?;
         let Self { db, dir, .. } = self;
-        db.flush().map_err(IndexError::Database)?;
         drop(db);
         // sled never syncs its configuration, nor the directory.
         let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
@@ -176,11 +207,42 @@ impl Database {
         }
         Ok(())
     }
+
+    fn found(
+        &self,
+        look: impl FnOnce(&sled::Db) -> Option<sled::Result<(sled::IVec, sled::IVec)>>,
+    ) -> Result<Option<Found>, IndexError> {
+        self.with(|db| Ok(look(db).transpose()?.map(|(key, value)| Found { key, value })))
+    }
+
+    /// Everything that is asked of sled goes through here.
+    fn with<T>(&self, ask: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, IndexError> {
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(db) = db.as_ref() else { return Err(IndexError::Shut { path: self.dir.clone() }) };
+        match catch_unwind(AssertUnwindSafe(|| ask(db))) {
+            Ok(answer) => answer.map_err(IndexError::Database),
+            Err(_) => Err(IndexError::Panicked { path: self.dir.clone() }),
+        }
+    }
 }
 
-fn found(row: Option<sled::Result<(sled::IVec, sled::IVec)>>) -> Result<Option<Found>, IndexError> {
-    let row = row.transpose().map_err(IndexError::Database)?;
-    Ok(row.map(|(key, value)| Found { key, value }))
+/// Whether no database of this process has the directory open. The lock of the index keeps other processes away.
+fn is_let_go(dir: &Path) -> Result<bool, IndexError> {
+    let path = dir.join("db");
+    let failed = |source| IndexError::File { path: path.clone(), source };
+    let file = match File::open(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        result => result.map_err(failed)?,
+    };
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if Instant::now() < until => std::thread::sleep(NAP),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(source)) => return Err(failed(source)),
+        }
+    }
 }
 
 /// A snapshot that was being written when the process died: sled would take it for the newest and refuse.
@@ -210,20 +272,28 @@ fn damage(error: &std::io::Error) -> bool {
 impl Database {
     /// Hands everything to the kernel, as the flusher does.
     pub(crate) fn flush(&self) {
-        self.db.flush().unwrap();
+        self.with(|db| db.flush().map(drop)).unwrap();
+    }
+
+    /// Asks what sled panics over.
+    pub(crate) fn panic(&self) -> Result<(), IndexError> {
+        self.with(|_| panic!("as over a damaged page"))
     }
 
     /// Returns all pieces in order.
     pub(crate) fn pieces(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
-        let rows = self.db.iter().map(Result::unwrap).map(|(key, value)| (key.to_vec(), value.to_vec()));
-        rows.filter(|(key, _)| piece::run_of(key).is_some()).collect()
+        let kept = |(key, value): (sled::IVec, sled::IVec)| (key.to_vec(), value.to_vec());
+        let mut rows =
+            self.with(|db| db.iter().map(|row| row.map(kept)).collect::<Result<Vec<_>, _>>()).unwrap();
+        rows.retain(|(key, _)| piece::run_of(key).is_some());
+        rows
     }
 
     /// Puts any value in the place of a piece, or none.
     pub(crate) fn spoil(&self, key: &[u8], value: Option<&[u8]>) {
         match value {
-            Some(value) => drop(self.db.insert(key, value).unwrap()),
-            None => drop(self.db.remove(key).unwrap()),
+            Some(value) => self.with(|db| db.insert(key, value).map(drop)).unwrap(),
+            None => self.with(|db| db.remove(key).map(drop)).unwrap(),
         }
     }
 }

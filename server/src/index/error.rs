@@ -23,17 +23,23 @@ pub enum IndexError {
         /// The index directory.
         path: PathBuf,
     },
-    /// The database failed. It is rebuilt when it is opened next.
-    #[error("the index database failed; it is rebuilt at the next start")]
+    /// The database failed. It is opened again, or made again from the journal, without being asked.
+    #[error("the index database failed; it is opened again, or made again from the journal")]
     Database(#[source] sled::Error),
+    /// The database failed and is not open yet.
+    #[error("the index database in {} is being opened again", path.display())]
+    Shut {
+        /// The database's directory.
+        path: PathBuf,
+    },
     /// An empty database cannot be opened: a fault of the disk or of the database, not of what is in it.
     #[error("a new index database in {} cannot be opened", path.display())]
     Unopened {
         /// The database's directory.
         path: PathBuf,
     },
-    /// The index panicked. It is rebuilt when it is opened next.
-    #[error("the index database in {} failed unexpectedly; it is rebuilt at the next start", path.display())]
+    /// The index panicked. It is made again from the journal without being asked.
+    #[error("the index database in {} failed unexpectedly; it is made again from the journal", path.display())]
     Panicked {
         /// The index directory.
         path: PathBuf,
@@ -71,4 +77,22 @@ pub enum IndexError {
         /// The journal's size.
         size: TreeSize,
     },
+}
+
+impl IndexError {
+    /// Returns the entry of the journal that could not be read; none where the journal is not what failed.
+    #[must_use]
+    pub const fn unread(&self) -> Option<LeafIndex> {
+        match self {
+            Self::Source(SourceError { index, .. }) | Self::Entry { index, .. } => Some(*index),
+            _ => None,
+        }
+    }
+
+    /// Whether the disk took a write in part or not at all, and what is on it is as it was: it is full, or read-only.
+    pub(super) fn is_refused_write(&self) -> bool {
+        use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let Self::Database(sled::Error::Io(error)) = self else { return false };
+        matches!(error.kind(), QuotaExceeded | ReadOnlyFilesystem | StorageFull)
+    }
 }

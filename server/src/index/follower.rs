@@ -1,9 +1,9 @@
 //! Keeps the facts index behind the journal, in small batches, and does what is to be done behind for both indexes.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use custody_log::TreeSize;
+use custody_log::{LeafIndex, TreeSize};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -49,18 +49,25 @@ async fn follow(
     mut committed: watch::Receiver<TreeSize>,
     mut stopped: watch::Receiver<bool>,
 ) {
+    let mut healed = Instant::now();
     while !*stopped.borrow() {
         // Marked before the work: a change during the work wakes the wait below.
         committed.borrow_and_update();
-        match step(&index).await {
+        let again = healed.elapsed() >= RETRY_AFTER;
+        if again {
+            healed = Instant::now();
+        }
+        match step(&index, again).await {
             Ok(true) => {}
             Ok(false) => tokio::select! {
                 changed = committed.changed() => if changed.is_err() { return },
                 () = index.woken() => {}
+                () = tokio::time::sleep(RETRY_AFTER), if index.is_healing() => {}
                 _ = stopped.changed() => return,
             },
             Err(error) => {
-                tracing::error!(error = %chain(&error), indexed_to = %index.indexed_to(), "facts index stands still");
+                let entry = error.unread().map(LeafIndex::get);
+                tracing::error!(entry, error = %chain(&error), indexed_to = %index.indexed_to(), "the work behind the index stands still");
                 tokio::select! {
                     () = tokio::time::sleep(RETRY_AFTER) => {}
                     _ = stopped.changed() => return,
@@ -70,17 +77,23 @@ async fn follow(
     }
 }
 
-/// Reads some entries and does a step of what is to be done behind; returns whether there is more. Where an entry cannot
-/// be read, the rest goes on: what was recorded since must not fill the memory.
+/// Reads some entries and does what is to be done behind; returns whether there is more. `again` tries what could not be
+/// made again before. Where something fails the rest is done, and the first error comes back.
 ///
 /// Reading and sled block: never on a thread that serves. After a panic the index is not believed again.
-async fn step(index: &Arc<Index>) -> Result<bool, IndexError> {
+pub(super) async fn step(index: &Arc<Index>, again: bool) -> Result<bool, IndexError> {
     let (index, working) = (Arc::clone(index), Arc::clone(index));
     let work = tokio::task::spawn_blocking(move || {
-        // First: where nothing can be sealed, nothing more is taken into memory, and recording waits for the facts.
-        working.tidy_once()?;
-        let behind = working.catch_up_facts_once(BATCH_ENTRIES)?;
-        Ok(working.tidy_once()? || behind)
+        if again {
+            working.heal_again();
+        }
+        let before = working.tidy_once();
+        // Where nothing can be sealed, nothing more is taken into memory, and recording waits for the facts.
+        let read = if working.is_unsealed() { Ok(false) } else { working.catch_up_facts_once(BATCH_ENTRIES) };
+        // What was read is sealed and merged, or the memory would fill. It says again what is wrong.
+        let after = before.is_ok().then(|| working.tidy_once()).transpose();
+        before?;
+        Ok(read? | after?.unwrap_or(false))
     });
     work.await.unwrap_or_else(|_| index.panicked())
 }

@@ -10,7 +10,7 @@ use custody_log::EntryDigest;
 
 use super::database::Database;
 use super::keys::Row;
-use super::manifest::{Part, Record};
+use super::manifest::{Part, Record, RowsHasher};
 use super::run::{Cursor, Run, RunError};
 use super::span::{Shape, Span};
 use super::writer::RunWriter;
@@ -20,10 +20,18 @@ use super::writer::RunWriter;
 pub(crate) struct Merge {
     part: Part,
     span: Span,
-    /// Where it is in each run; one that is behind its last row stays.
-    cursors: Vec<Cursor>,
+    inputs: Vec<Input>,
     writer: RunWriter,
     last: EntryDigest,
+}
+
+/// One of the runs that are merged.
+#[derive(Debug)]
+struct Input {
+    /// Behind the last row it stays.
+    cursor: Cursor,
+    /// Over the rows that were read of it.
+    hasher: RowsHasher,
 }
 
 /// Returns the neighbours to be merged next, if there are any: of the smallest size, so that what waits stays few. Those with a
@@ -52,11 +60,14 @@ impl Merge {
         let records = || runs.iter().map(|run| run.record());
         let (Some(first), Some(last)) = (records().next(), records().next_back()) else { return Ok(None) };
         let Some(span) = shape.parent_of_first(first.span) else { return Ok(None) };
-        let cursors = runs.iter().map(|run| Cursor::new(database, Arc::clone(run), &Row::MIN));
+        let input = |run: &Arc<Run>| {
+            let cursor = Cursor::new(database, Arc::clone(run), &Row::MIN)?;
+            Ok::<_, RunError>(Input { cursor, hasher: RowsHasher::default() })
+        };
         Ok(Some(Self {
             part,
             span,
-            cursors: cursors.collect::<Result<_, _>>()?,
+            inputs: runs.iter().map(input).collect::<Result<_, _>>()?,
             writer: RunWriter::new(database, part, span),
             last: last.last,
         }))
@@ -78,28 +89,35 @@ impl Merge {
 
     /// Whether a run with this number is merged.
     pub(crate) fn reads(&self, run: u64) -> bool {
-        self.cursors.iter().any(|cursor| cursor.run().record().run == run)
+        self.inputs.iter().any(|input| input.cursor.run().record().run == run)
     }
 
     /// Merges until so many blocks were read, or to the end; returns what was made when that is reached.
     pub(crate) fn step(mut self, database: &Database, mut blocks: usize) -> Result<Step, RunError> {
         while blocks > 0 {
-            let least = self.cursors.iter_mut().filter(|cursor| cursor.row().is_some());
-            let Some(cursor) = least.min_by(|one, other| one.row().cmp(&other.row())) else {
+            let left = self.inputs.iter_mut().filter(|input| input.cursor.row().is_some());
+            let Some(least) = left.min_by(|one, other| one.cursor.row().cmp(&other.cursor.row())) else {
                 return self.finish(database);
             };
-            if let Some(row) = cursor.row() {
+            if let Some(row) = least.cursor.row() {
+                least.hasher.add(row);
                 self.writer.push(database, row)?;
             }
-            if cursor.advance(database)? {
+            if least.cursor.advance(database)? {
                 blocks -= 1;
             }
         }
         Ok(Step::Under(Box::new(self)))
     }
 
+    /// Rows that are not those of a run's digest must not become part of a run that looks sound.
     fn finish(self, database: &Database) -> Result<Step, RunError> {
-        self.cursors.iter().try_for_each(Cursor::all_passed)?;
+        for Input { cursor, hasher } in self.inputs {
+            cursor.all_passed()?;
+            if hasher.digest() != cursor.run().record().digest {
+                return Err(cursor.run().damaged());
+            }
+        }
         Ok(Step::Done(self.writer.finish(database, self.last)?))
     }
 }

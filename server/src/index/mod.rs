@@ -51,8 +51,11 @@
 //!
 //! Whatever else happens to a piece of a run is noticed by whoever reads it: it carries a CRC32C, and the range of rows that it
 //! answers for, so that a lost one leaves a gap. `scrub.rs` reads them all now and then, and compares each run with its
-//! digest. A damaged run is made again from the journal without being asked (`build.rs`); until then its index is
-//! answered as behind, or recording is refused.
+//! digest. A damaged run is made again from the journal without being asked (`heal.rs`, `build.rs`); until then its index
+//! is answered as behind, or recording is refused.
+//!
+//! A database that fails while the server runs is opened again in place, or made again (`reopen.rs`): neither recording nor
+//! questions wait for a restart.
 //!
 //! A rebuild on a start costs the entry index at once, and the facts index in the background, while the server already records.
 //! `custodyd rebuild-index` makes both in one pass (`rebuild.rs`), with nobody waiting for either.
@@ -66,6 +69,7 @@ mod build;
 mod database;
 mod error;
 mod filter;
+mod heal;
 mod manifest;
 mod memory;
 mod merge;
@@ -74,6 +78,7 @@ mod open;
 mod piece;
 mod reading;
 mod rebuild;
+mod reopen;
 mod rows;
 mod run;
 mod scrub;

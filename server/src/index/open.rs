@@ -39,40 +39,37 @@ pub(super) fn open(
     let lock = lock(dir)?;
     let state = StateFile::new(dir);
     let database = dir.join("sled");
-    let header = header_of(shape, source)?;
+    if source.size() == TreeSize::ZERO {
+        return Err(IndexError::Empty);
+    }
     if discard || state.belief()? == Belief::Doubtful {
         // Said first: a half-removed database must not be believed either.
         state.mark_doubtful()?;
         Database::discard(&database)?;
     }
     state.mark_open()?;
-    let Usable { database, entries, facts, garbage } = match usable(shape, &database, source, &header)? {
+    let Usable { database, entries, facts, garbage } = match usable(shape, &database, source)? {
         Some(usable) => usable,
-        None => Usable {
-            database: fresh(&database, header)?,
-            entries: Vec::new(),
-            facts: Vec::new(),
-            garbage: Vec::new(),
-        },
+        None => emptied(shape, &database, source)?,
     };
     Ok(Opened { database, state, entries, facts, garbage, lock })
 }
 
 /// A database with the runs of both indexes, and the numbers of those that are of none.
-struct Usable {
-    database: Database,
-    entries: Vec<Record>,
-    facts: Vec<Record>,
-    garbage: Vec<u64>,
+pub(super) struct Usable {
+    pub(super) database: Database,
+    pub(super) entries: Vec<Record>,
+    pub(super) facts: Vec<Record>,
+    pub(super) garbage: Vec<u64>,
 }
 
 /// Opens what is there; none if it is damaged or not an index of this journal by this reader.
-fn usable(
+pub(super) fn usable(
     shape: Shape,
     database: &Path,
     source: &dyn Source,
-    header: &[u8],
 ) -> Result<Option<Usable>, IndexError> {
+    let header = header_of(shape, source)?;
     let Some(database) = Database::open(database)? else { return Ok(None) };
     let read = || {
         let (found, records) = (database.header()?, database.records()?);
@@ -81,10 +78,10 @@ fn usable(
     };
     let (found, records, numbers) = match read() {
         Ok(read) => read,
-        Err(IndexError::Database(_)) => return Ok(None),
+        Err(IndexError::Database(_) | IndexError::Panicked { .. }) => return Ok(None),
         Err(error) => return Err(error),
     };
-    if found.as_deref() != Some(header) {
+    if found.as_deref() != Some(header.as_slice()) {
         return Ok(None);
     }
     let runs = |part| manifest::runs(shape, part, &records);
@@ -98,12 +95,13 @@ fn usable(
     Ok(fits.then_some(Usable { database, entries, facts, garbage }))
 }
 
-/// Makes an empty database.
-fn fresh(dir: &Path, header: Vec<u8>) -> Result<Database, IndexError> {
+/// Throws away what is there, and makes an empty database.
+pub(super) fn emptied(shape: Shape, dir: &Path, source: &dyn Source) -> Result<Usable, IndexError> {
+    let header = header_of(shape, source)?;
     Database::discard(dir)?;
     let database = Database::open(dir)?.ok_or_else(|| IndexError::Unopened { path: dir.to_owned() })?;
     database.put_header(header)?;
-    Ok(database)
+    Ok(Usable { database, entries: Vec::new(), facts: Vec::new(), garbage: Vec::new() })
 }
 
 /// Whether the journal has the entry that the last run ends with.
@@ -113,9 +111,6 @@ fn fits_journal(runs: &[Record], source: &dyn Source) -> Result<bool, IndexError
 }
 
 fn header_of(shape: Shape, source: &dyn Source) -> Result<Vec<u8>, IndexError> {
-    if source.size() == TreeSize::ZERO {
-        return Err(IndexError::Empty);
-    }
     let first = EntryDigest::of(&source.entry(LeafIndex::ZERO)?);
     Ok(keys::header(READER_VERSION, shape, &first))
 }

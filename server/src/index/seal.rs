@@ -23,8 +23,11 @@ pub(crate) struct Works<'a> {
 impl Works<'_> {
     /// Writes the runs of a segment: usually one. They count once the manifest names them.
     pub(crate) fn seal(self, part: Part, segment: &Segment) -> Result<Vec<Record>, IndexError> {
-        let (spans, rows) = (self.shape.cover(segment.first(), segment.end().get()), segment.in_order());
-        spans.into_iter().map(|span| self.write(part, span, &rows)).collect()
+        let spans = self.shape.cover(segment.first(), segment.end().get());
+        // All read first: where the journal fails, nothing is written, or each retry would leave pieces behind.
+        let lasts = spans.iter().map(|span| self.last_entry(span.end())).collect::<Result<Vec<_>, _>>()?;
+        let rows = segment.in_order();
+        spans.into_iter().zip(lasts).map(|(span, last)| self.write(part, span, last, &rows)).collect()
     }
 
     /// Returns the rows that the journal says one entry has.
@@ -35,9 +38,7 @@ impl Works<'_> {
         }
     }
 
-    fn write(self, part: Part, span: Span, rows: &[Row]) -> Result<Record, IndexError> {
-        // Read first: where the journal fails, nothing is written in vain.
-        let last = self.last_entry(span.end())?;
+    fn write(self, part: Part, span: Span, last: EntryDigest, rows: &[Row]) -> Result<Record, IndexError> {
         let mut writer = RunWriter::new(self.database, part, span);
         for row in rows.iter().filter(|row| span.contains(row.number())) {
             writer.push(self.database, row)?;

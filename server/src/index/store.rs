@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use custody_evidence::fact::Term;
@@ -17,6 +18,7 @@ use super::offered::Offered;
 use super::open::{self, Opened};
 use super::reading::{self, FactRows, IndexedEntry};
 use super::rebuild;
+use super::reopen::Doubt;
 use super::rows::{EntryRows, Rows};
 use super::run::RunError;
 use super::source::Source;
@@ -28,9 +30,6 @@ use super::upkeep::Upkeep;
 const CHUNK_ENTRIES: u64 = 1_024;
 /// Rows of facts that are gathered before they are applied; 64 usual entries have fewer.
 const FACT_ROWS: usize = 4_096;
-/// Steps of work behind for each chunk of a rebuild: more than its rows cause, which are some 80 blocks and 4 times that to
-/// merge where 1,024 usual entries are a chunk.
-const STEPS_A_CHUNK: usize = 12;
 /// Distinct digests that a search by prefix looks at; with 5 digits a log of 4 billion digests stays below it.
 pub const PREFIX_STEPS_MAX: usize = 4_096;
 
@@ -38,17 +37,21 @@ pub const PREFIX_STEPS_MAX: usize = 4_096;
 /// (facts index).
 #[derive(Debug)]
 pub struct Index {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     pub(super) database: Database,
     pub(super) source: Arc<dyn Source>,
     pub(super) shape: Shape,
-    state: StateFile,
+    pub(super) state: StateFile,
+    /// That the database failed, until it is opened again.
+    doubt: Mutex<Option<Doubt>>,
     pub(super) entries: Rows,
     pub(super) facts: Rows,
     /// What the follower applies without reading the entries again. Held for an instant.
     offered: Mutex<Offered>,
     /// Held while work behind is done; never by who records or asks.
     pub(super) upkeep: Mutex<Upkeep>,
+    /// Rows that were applied since work behind was done.
+    pub(super) applied: AtomicUsize,
     indexed_to: watch::Sender<TreeSize>,
     /// There is work for the follower that no new entry tells it of.
     wake: Notify,
@@ -125,8 +128,8 @@ impl Index {
         rebuild::in_order(source.as_ref(), &mut |chunk| {
             index.apply_entries(&chunk.entries)?;
             index.apply_facts(&chunk.facts)?;
-            // Not all at once: the entries that are read meanwhile would wait for the largest merges.
-            (0..STEPS_A_CHUNK).try_for_each(|_| index.tidy_once().map(drop))?;
+            // As much as these rows cause, and not all that is due: entries would wait to be read for the largest merges.
+            index.tidy_once()?;
             progress(Progress { stage: Stage::Both, done: index.indexed_to(), total: source.size() });
             Ok(())
         })?;
@@ -180,12 +183,14 @@ impl Index {
     /// one that is missing. Applying an entry again changes nothing. Only memory is touched.
     pub fn apply_entries(&self, entries: &[IndexedEntry]) -> Result<(), IndexError> {
         let rows: Vec<_> = entries.iter().map(|entry| (entry.index, entry.rows())).collect();
+        self.applied.fetch_add(rows.iter().map(|(_, rows)| rows.len()).sum(), Ordering::Relaxed);
         let entries = rows.iter().map(|(index, rows)| EntryRows { index: *index, rows });
         self.entries.apply(entries).map(drop)
     }
 
     /// The same for the facts index: rows that were worked out from the entries, by whomever.
     pub fn apply_facts(&self, entries: &[FactRows]) -> Result<(), IndexError> {
+        self.applied.fetch_add(entries.iter().map(|entry| entry.rows.len()).sum(), Ordering::Relaxed);
         let entries = entries.iter().map(|entry| EntryRows { index: entry.index, rows: &entry.rows });
         let end = self.facts.apply(entries)?;
         self.indexed_to.send_if_modified(|reached| end > std::mem::replace(reached, end.max(*reached)));
@@ -217,24 +222,25 @@ impl Index {
         }
     }
 
-    /// Applies at most `at_most` entries that the facts index lacks; returns whether some are left.
+    /// Applies at most `at_most` entries that the facts index lacks; returns whether some are left. Where one cannot be read,
+    /// those before it are applied.
     pub fn catch_up_facts_once(&self, at_most: u64) -> Result<bool, IndexError> {
         let (from, total) = (self.facts.end(), self.source.size());
-        let (mut gathered, mut rows) = (Vec::new(), 0_usize);
+        let (mut gathered, mut rows, mut unread) = (Vec::new(), 0_usize, None);
         for index in range(from, total, at_most) {
-            let offered = self.offered().take(index);
-            let facts = match offered {
-                Some(facts) => facts,
-                None => FactRows::of(&reading::read(index, self.source.stored(index)?)?),
-            };
-            rows = rows.saturating_add(facts.rows.len());
-            gathered.push(facts);
-            if rows >= FACT_ROWS {
+            match self.facts_of(index) {
+                Ok(facts) => {
+                    rows = rows.saturating_add(facts.rows.len());
+                    gathered.push(facts);
+                }
+                Err(error) => unread = Some(error),
+            }
+            if unread.is_some() || rows >= FACT_ROWS {
                 break;
             }
         }
         self.apply_facts(&gathered)?;
-        Ok(self.facts.end() < total)
+        unread.map_or_else(|| Ok(self.facts.end() < total), Err)
     }
 
     /// Returns the entries with this content, oldest first; each was compared with the journal.
@@ -315,10 +321,12 @@ impl Index {
             source,
             shape,
             state,
+            doubt: Mutex::default(),
             entries,
             facts,
             offered: Mutex::default(),
             upkeep: Upkeep::left(garbage),
+            applied: AtomicUsize::new(0),
             indexed_to,
             wake: Notify::new(),
             _lock: lock,
@@ -333,6 +341,14 @@ impl Index {
             .collect::<Result<Vec<_>, _>>()?;
         self.apply_entries(&chunk)?;
         Ok(!chunk.is_empty())
+    }
+
+    fn facts_of(&self, index: LeafIndex) -> Result<FactRows, IndexError> {
+        let offered = self.offered().take(index);
+        match offered {
+            Some(facts) => Ok(facts),
+            None => Ok(FactRows::of(&reading::read(index, self.source.stored(index)?)?)),
+        }
     }
 
     fn offered(&self) -> MutexGuard<'_, Offered> {
@@ -368,19 +384,32 @@ impl Index {
         }
     }
 
-    /// What a panic under the index is answered with: whatever caused it, the index is thrown away at the next open.
+    /// What a panic under the index is answered with: whatever caused it, the index is made again.
     pub(super) fn panicked<T>(&self) -> Result<T, IndexError> {
         self.doubted(Err(IndexError::Panicked { path: self.dir.clone() }))
     }
 
-    /// Passes a result of the database on; after a failure the index is thrown away at the next open.
+    /// Passes a result of the database on. After a failure it is opened again by whoever does the work behind; if the process
+    /// dies before, the index is thrown away at the next open.
     pub(super) fn doubted<T>(&self, result: Result<T, IndexError>) -> Result<T, IndexError> {
-        if matches!(result, Err(IndexError::Database(_) | IndexError::Panicked { .. }))
-            && let Err(error) = self.state.mark_doubtful()
-        {
+        let doubt = match &result {
+            Err(error) if error.is_refused_write() => Doubt::Refused,
+            Err(IndexError::Database(_) | IndexError::Panicked { .. }) => Doubt::Broken,
+            Err(_) | Ok(_) => return result,
+        };
+        let mut known = self.doubt();
+        let news = *known < Some(doubt);
+        *known = (*known).max(Some(doubt));
+        drop(known);
+        if news && let Err(error) = self.state.mark_doubtful() {
             tracing::error!(%error, "cannot mark the index as doubtful");
         }
+        self.wake.notify_one();
         result
+    }
+
+    pub(super) fn doubt(&self) -> MutexGuard<'_, Option<Doubt>> {
+        self.doubt.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,4 +1,5 @@
 mod damage;
+mod failing;
 mod kills;
 mod model;
 mod runs;
@@ -6,6 +7,7 @@ pub(crate) mod written;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -20,6 +22,9 @@ use super::{Follower, Index, IndexError, Progress, Shape, Source, Stored};
 use crate::journal::{self, Batch, OpenOptions, Staged};
 
 fn silent(_: Progress) {}
+
+/// The pace of a scrub that nobody ends.
+const GO_ON: ControlFlow<()> = ControlFlow::Continue(());
 
 fn source(written: &Arc<Written>) -> Arc<dyn Source> {
     Arc::<Written>::clone(written)

@@ -1,8 +1,11 @@
-//! What is done behind: sealing, merging, removing what is not needed, making damaged runs again.
+//! What is done behind: opening a database that failed again, sealing, merging, removing what is not needed, making damaged
+//! runs again (`heal.rs`).
 //!
 //! All of it is done in small steps under one lock, which neither recording nor questions ever wait for. A step that fails
-//! loses nothing: what it wrote does not count, and it is tried again.
+//! loses nothing: what it wrote does not count, and it is tried again. It keeps none of the others from being done.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::build::Build;
@@ -18,18 +21,24 @@ use super::store::Index;
 const BLOCKS_A_STEP: usize = 64;
 /// Pieces that are removed in one step.
 const REMOVED_A_STEP: usize = 64;
+/// Rows that are applied for each further step: 1,446, so that merges keep up with what comes. A block has at least 226 rows
+/// of 18 bytes, which a step reads 64 of, and a row is merged once for each size of run: 10 times for 8^10 entries. The largest
+/// entry, of a million rows, costs 726 steps, or 2 s, in which nothing else waits for them but a stop.
+const ROWS_A_STEP: usize = BLOCKS_A_STEP * 226 / 10;
 
 /// Work that is under way.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
     /// The last one is worked on: it makes a smaller run than those before it, which wait.
     merges: Vec<Merge>,
-    /// A damaged run, and what it is made again as.
-    build: Option<(u64, Build)>,
+    /// Damaged runs, and what they are made again as.
+    pub(super) builds: BTreeMap<u64, Build>,
+    /// Those of them that could not be made again now: the others come first.
+    pub(super) failed: BTreeSet<u64>,
     /// Runs that do not count any more, but may still be read.
     retired: Vec<Arc<Run>>,
     /// Runs whose pieces are to be removed.
-    garbage: Vec<u64>,
+    pub(super) garbage: Vec<u64>,
 }
 
 impl Upkeep {
@@ -38,8 +47,27 @@ impl Upkeep {
         Mutex::new(Self { garbage, ..Self::default() })
     }
 
+    /// What was being written to a database that failed.
+    pub(super) fn forget_what_is_under_way(&mut self) {
+        self.merges.clear();
+        self.builds.clear();
+        self.failed.clear();
+        self.garbage.clear();
+    }
+
+    /// Runs in a database that was opened again, which do not count. Some may still be read.
+    pub(super) fn left_behind(&mut self, runs: impl Iterator<Item = u64>) {
+        let read = |number: &u64| self.retired.iter().any(|run| run.record().run == *number);
+        self.garbage = runs.filter(|number| !read(number)).collect();
+    }
+
+    /// Whether a run with this number is merged.
+    pub(super) fn is_merging(&self, run: u64) -> bool {
+        self.merges.iter().any(|merge| merge.reads(run))
+    }
+
     /// Ends the merges that read this run.
-    fn end_merges_of(&mut self, run: u64) {
+    pub(super) fn end_merges_of(&mut self, run: u64) {
         let (ended, merges): (Vec<_>, Vec<_>) = self.merges.drain(..).partition(|merge| merge.reads(run));
         self.merges = merges;
         self.garbage.extend(ended.iter().map(Merge::run));
@@ -47,22 +75,29 @@ impl Upkeep {
 }
 
 impl Index {
-    /// Seals what waits for it, then does a step of each: removing, merging, and making damaged runs again. Returns whether
-    /// there is more to do.
+    /// Opens the database again if it failed, seals what waits for it, then does some steps of each: removing, merging, and
+    /// making damaged runs again. Returns whether there is more to do. Of those that fail, the first one is the error.
     pub fn tidy_once(&self) -> Result<bool, IndexError> {
         let mut upkeep = self.upkeep();
-        for rows in [&self.entries, &self.facts] {
-            self.seal(rows, &upkeep)?;
-        }
-        let removing = self.remove_some(&mut upkeep)?;
-        let merging = self.merge_some(&mut upkeep)?;
-        Ok(self.heal_some(&mut upkeep)? || merging || removing)
+        self.reopen_if_in_doubt(&mut upkeep)?;
+        let done = [
+            self.seal(&self.entries, &upkeep).map(|()| false),
+            self.seal(&self.facts, &upkeep).map(|()| false),
+            self.keep_up(&mut upkeep),
+            self.heal_some(&mut upkeep),
+        ];
+        done.into_iter().try_fold(false, |more, done| Ok(done? || more))
     }
 
     /// Does everything that there is to do.
     pub fn tidy(&self) -> Result<(), IndexError> {
         while self.tidy_once()? {}
         Ok(())
+    }
+
+    /// Whether rows wait in memory that could not be sealed.
+    pub(super) fn is_unsealed(&self) -> bool {
+        [&self.entries, &self.facts].into_iter().any(|rows| rows.unsealed().is_some())
     }
 
     /// Seals all segments that nothing is added to. The lock is only shown: one thread seals.
@@ -101,12 +136,29 @@ impl Index {
         Ok(!upkeep.garbage.is_empty())
     }
 
+    /// Removes and merges as much as was applied since the last time.
+    fn keep_up(&self, upkeep: &mut Upkeep) -> Result<bool, IndexError> {
+        let steps = 1 + self.applied.swap(0, Ordering::Relaxed) / ROWS_A_STEP;
+        for _ in 0..steps {
+            let (removing, merging) = (self.remove_some(upkeep), self.merge_some(upkeep));
+            if !(removing? | merging?) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     fn merge_some(&self, upkeep: &mut Upkeep) -> Result<bool, IndexError> {
         for rows in [&self.entries, &self.facts] {
-            let started = self.start_merge(rows, upkeep);
-            self.kept_up(rows, started)?;
+            // Rows that are not what was sealed must not get into a run that looks sound.
+            rows.damaged().iter().for_each(|run| upkeep.end_merges_of(*run));
         }
-        let Some(merge) = upkeep.merges.pop() else { return Ok(false) };
+        let started = [&self.entries, &self.facts].map(|rows| {
+            let started = self.start_merge(rows, upkeep);
+            self.kept_up(rows, started)
+        });
+        let started = started.into_iter().collect::<Result<(), _>>();
+        let Some(merge) = upkeep.merges.pop() else { return started.map(|()| false) };
         let (rows, run) = (self.rows_of(merge.part()), merge.run());
         match merge.step(&self.database, BLOCKS_A_STEP) {
             Ok(Step::Under(merge)) => upkeep.merges.push(*merge),
@@ -116,14 +168,14 @@ impl Index {
                 self.kept_up(rows, Err(error))?;
             }
         }
-        Ok(true)
+        started.map(|()| true)
     }
 
     /// Starts the merge that is due, if it makes a smaller run than those under way.
-    fn start_merge(&self, rows: &Rows, upkeep: &mut Upkeep) -> Result<(), RunError> {
+    pub(super) fn start_merge(&self, rows: &Rows, upkeep: &mut Upkeep) -> Result<(), RunError> {
         let runs = rows.runs();
         let damaged = rows.damaged().clone();
-        let busy = |run| damaged.contains(&run) || upkeep.merges.iter().any(|merge| merge.reads(run));
+        let busy = |run| damaged.contains(&run) || upkeep.is_merging(run);
         let Some(group) = merge::due(self.shape, &runs, &busy) else { return Ok(()) };
         let level = group.first().map(|run| run.record().span.level());
         if upkeep.merges.last().is_none_or(|last| level < Some(last.level().saturating_sub(1))) {
@@ -133,7 +185,7 @@ impl Index {
     }
 
     /// Lets a run count instead of those that cover the same entries: first on disk.
-    fn enlist(&self, rows: &Rows, record: Record, upkeep: &mut Upkeep) -> Result<(), IndexError> {
+    pub(super) fn enlist(&self, rows: &Rows, record: Record, upkeep: &mut Upkeep) -> Result<(), IndexError> {
         let replaced: Vec<Record> = rows
             .runs()
             .iter()
@@ -145,52 +197,6 @@ impl Index {
         Ok(())
     }
 
-    /// Goes on making a damaged run again.
-    fn heal_some(&self, upkeep: &mut Upkeep) -> Result<bool, IndexError> {
-        let damaged = |rows: &Rows| rows.damaged().first().copied();
-        let Some((rows, run)) =
-            [&self.entries, &self.facts].into_iter().find_map(|rows| Some((rows, damaged(rows)?)))
-        else {
-            return Ok(false);
-        };
-        let build = match upkeep.build.take() {
-            Some((of, build)) if of == run => Some(build),
-            other => {
-                upkeep.garbage.extend(other.into_iter().flat_map(|(_, build)| build.into_garbage()));
-                start_build(rows, run, upkeep)
-            }
-        };
-        let Some(mut build) = build else {
-            rows.damaged().remove(&run);
-            return Ok(true);
-        };
-        match build.step(self.works()) {
-            Ok(None) => upkeep.build = Some((run, build)),
-            Ok(Some(record)) => {
-                upkeep.garbage.extend(build.into_garbage());
-                self.enlist(rows, record, upkeep)?;
-                rows.damaged().remove(&run);
-                tracing::warn!(
-                    first = record.span.first(),
-                    entries = record.span.entries(),
-                    rows = record.rows,
-                    "a damaged part of the index was made again from the journal"
-                );
-            }
-            Err(error @ RunError::Damaged { .. }) => {
-                // What was just written: it is made again from the start, after a while.
-                upkeep.garbage.extend(build.into_garbage());
-                return self.answered(rows, Err(error));
-            }
-            Err(error) => {
-                // It goes on where it stands once the journal can be read.
-                upkeep.build = Some((run, build));
-                return self.answered(rows, Err(error));
-            }
-        }
-        Ok(true)
-    }
-
     /// Passes an error of work that is done behind on; one of a damaged run is no error, since that run is made again.
     fn kept_up(&self, rows: &Rows, result: Result<(), RunError>) -> Result<(), IndexError> {
         match self.answered(rows, result) {
@@ -199,15 +205,7 @@ impl Index {
         }
     }
 
-    fn works(&self) -> Works<'_> {
+    pub(super) fn works(&self) -> Works<'_> {
         Works { database: &self.database, source: self.source.as_ref(), shape: self.shape }
     }
-}
-
-/// Starts to make a run again; none if the run does not count any more.
-fn start_build(rows: &Rows, run: u64, upkeep: &mut Upkeep) -> Option<Build> {
-    upkeep.end_merges_of(run);
-    let runs = rows.runs();
-    let damaged = runs.iter().find(|one| one.record().run == run)?;
-    Some(Build::new(rows.part(), damaged.record().span))
 }

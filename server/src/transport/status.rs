@@ -124,7 +124,12 @@ fn journal(refused: &Refused) -> Refusal {
 fn index(error: &IndexError) -> Refusal {
     match error {
         // Nothing was written, and it is over soon.
-        IndexError::Healing => Refusal::new(Reason::NotWriting, error.to_string()),
+        IndexError::Healing | IndexError::Shut { .. } => Refusal::new(Reason::NotWriting, error.to_string()),
+        // The same: the database is opened again.
+        IndexError::Database(_) | IndexError::Panicked { .. } => {
+            tracing::error!(error = %chain(error), "the index failed under a request");
+            Refusal::new(Reason::NotWriting, error.to_string())
+        }
         _ => fault(error),
     }
 }

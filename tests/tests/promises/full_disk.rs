@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use custody_tests::callers::Callers;
 use custody_tests::disk::Disk;
-use custody_tests::evidence::{envelope, statement};
+use custody_tests::evidence::{artifact_hex, envelope, statement};
 use custody_tests::server::{Ledger, Server};
-use custody_tests::wire::{Caller, word};
+use custody_tests::wire::{Caller, answer_word, word};
+use serde_json::Value;
 
 /// What the server keeps free on the small disks, in bytes.
 const RESERVE: u64 = 4 << 20;
@@ -83,6 +84,57 @@ fn a_full_disk_refuses_what_is_new_answers_what_is_asked_and_goes_on_when_there_
     assert_eq!(record(&caller, &ledger, "before"), Ok(1), "what was there is there");
     server.stop();
     assert_eq!(Caller::of(&serve(&ledger)).tree().0, 3);
+}
+
+/// A statement about this artifact and some others: it can be found by many things.
+fn about_many(name: &str) -> Value {
+    let mut statement = statement(name);
+    let others = (0..10).map(|other| artifact(&format!("{name} {other}")));
+    statement["subject"].as_array_mut().unwrap().extend(others);
+    statement
+}
+
+/// One artifact as statements name it.
+fn artifact(name: &str) -> Value {
+    statement(name)["subject"][0].clone()
+}
+
+/// Records so many by one call, and returns how many were taken.
+fn record_many(caller: &Caller, ledger: &Ledger, name: &str, count: u64) -> usize {
+    let named = |tag| (tag, envelope(&about_many(&format!("{name} {tag}")), &[&ledger.writers[0]]));
+    let mut stream = caller.bulk();
+    stream.header();
+    let (answers, _) = stream.exchange(&(0..count).map(named).collect());
+    answers.values().filter(|answer| answer_word(answer) == "recorded").count()
+}
+
+#[test]
+fn an_index_that_the_full_disk_stopped_goes_on_without_a_restart() {
+    let Some(disk) = disk(96) else { return };
+    let ledger = Ledger::new_in(&disk.path(), 1);
+    // So little is kept free that runs of the index do not get their room.
+    let server = Server::start_with(&ledger.data(), &["--disk-reserve", "131072"]);
+    let caller = Caller::of(&server);
+    assert_eq!(record_many(&caller, &ledger, "before", 4_000), 4_000);
+    let filler = disk.path().join("filler");
+    fill(&disk, &filler, 640 << 10);
+    // The 4,096 entries of a run are complete.
+    let taken = record_many(&caller, &ledger, "across", 120);
+    assert!(taken >= 96, "only {taken} were taken");
+    server.comes_to_say("the work behind the index stands still");
+    assert_eq!(caller.tree().0, 4_001 + taken as u64);
+    fs::remove_file(&filler).unwrap();
+    server.comes_to_say("the index database was opened again");
+    let newest = record_soon(&caller, &ledger, "after");
+    let sha256 = format!("sha256:{}", artifact_hex("after"));
+    let limit = Instant::now() + Duration::from_mins(1);
+    while !caller.find("subject", &sha256).is_ok_and(|found| found == [newest]) {
+        assert!(Instant::now() < limit, "the facts stand still: {}", server.said());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_eq!(record_many(&caller, &ledger, "across", 96), 96);
+    assert_eq!(caller.tree().0, newest + 1, "what was there is known");
+    server.stop();
 }
 
 #[test]

@@ -241,6 +241,7 @@ fn indexes() -> Vec<(&'static str, IndexError)> {
         File { path: dir(), source: why() },
         InUse { path: dir() },
         Database(sled::Error::Unsupported("a newer file".to_owned())),
+        Shut { path: dir() },
         Unopened { path: dir() },
         Panicked { path: dir() },
         Source(SourceError { index: index(7), source: Box::new(why()) }),

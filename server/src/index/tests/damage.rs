@@ -11,7 +11,7 @@ use super::super::piece;
 use super::super::{Follower, Index, IndexError, Scrubbed, Source};
 use super::runs::runs;
 use super::written::{Written, busy, size};
-use super::{assert_answers_like_the_journal, caught_up, open};
+use super::{GO_ON, assert_answers_like_the_journal, caught_up, open};
 
 /// What is done to one piece.
 #[derive(Debug, Clone, Copy)]
@@ -70,17 +70,17 @@ fn a_scrub_finds_every_damage_and_it_is_made_again() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(110));
     let index = caught_up(dir.path(), &written);
     let (expected, sound) = (runs(&index), Scrubbed::Sound { rows: sealed(&index) });
-    assert_eq!(index.scrub(&|_| ()).unwrap(), sound);
+    assert_eq!(index.scrub(&|_| GO_ON).unwrap(), sound);
     let pieces = index.database.pieces().len();
     assert!(pieces > 12, "{pieces} pieces");
     for at in 0..pieces {
         for rot in [Rot::Lost, Rot::Flipped, Rot::Swapped] {
             // Filters that were asked are kept: opened anew, nothing is.
             spoil(&index, at, rot);
-            assert_eq!(index.scrub(&|_| ()).unwrap(), Scrubbed::Damaged { runs: 1 }, "{rot:?} {at}");
+            assert_eq!(index.scrub(&|_| GO_ON).unwrap(), Scrubbed::Damaged { runs: 1 }, "{rot:?} {at}");
             assert!(index.entries.whole().is_err() != index.facts.whole().is_err());
             index.tidy().unwrap();
-            assert_eq!(index.scrub(&|_| ()).unwrap(), sound, "{rot:?} {at}");
+            assert_eq!(index.scrub(&|_| GO_ON).unwrap(), sound, "{rot:?} {at}");
             assert_eq!(runs(&index), expected);
         }
     }
@@ -113,7 +113,7 @@ fn whoever_meets_a_damage_gets_no_wrong_answer() {
                 Err(error) => assert!(matches!(error, IndexError::Healing), "{rot:?} {at}: {error}"),
             }
         }
-        index.scrub(&|_| ()).unwrap();
+        index.scrub(&|_| GO_ON).unwrap();
         index.tidy().unwrap();
         for (term, expected) in &terms {
             assert_eq!(index.by_term(term, size(50), usize::MAX).unwrap(), *expected, "{rot:?} {at}");
@@ -169,7 +169,7 @@ async fn the_follower_makes_damaged_runs_again_without_being_asked() {
             let last = index.database.pieces().len() - 1;
             spoil(&index, last * part / 2, rot);
             let scrubbed = Arc::clone(&index);
-            tokio::task::spawn_blocking(move || scrubbed.scrub(&|_| ())).await.unwrap().unwrap();
+            tokio::task::spawn_blocking(move || scrubbed.scrub(&|_| GO_ON)).await.unwrap().unwrap();
             while index.entries.whole().is_err() || index.facts.whole().is_err() {
                 tokio::time::sleep(std::time::Duration::from_millis(5)).await;
             }

@@ -1,5 +1,6 @@
 //! A journal held in memory, for tests.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use custody_evidence::digest_set::Digest;
@@ -29,6 +30,45 @@ impl Source for Written {
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
         let at = usize::try_from(index.get()).unwrap();
         Ok(self.entries.lock().unwrap()[at].clone())
+    }
+}
+
+/// A journal of which some entries cannot be read.
+#[derive(Debug)]
+pub(crate) struct Rotten {
+    pub(crate) written: Arc<Written>,
+    pub(crate) unread: Mutex<BTreeSet<u64>>,
+}
+
+impl Rotten {
+    pub(crate) fn new(written: &Arc<Written>) -> Arc<Self> {
+        Arc::new(Self { written: Arc::clone(written), unread: Mutex::default() })
+    }
+
+    /// From now on these cannot be read, and all others can.
+    pub(crate) fn at(&self, unread: impl IntoIterator<Item = u64>) {
+        *self.unread.lock().unwrap() = unread.into_iter().collect();
+    }
+
+    fn refuse(&self, index: LeafIndex) -> Result<(), SourceError> {
+        if self.unread.lock().unwrap().contains(&index.get()) {
+            return Err(SourceError { index, source: "rotten".into() });
+        }
+        Ok(())
+    }
+}
+
+impl Source for Rotten {
+    fn size(&self) -> TreeSize {
+        self.written.size()
+    }
+
+    fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
+        self.refuse(index).and_then(|()| self.written.entry(index))
+    }
+
+    fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
+        self.refuse(index).and_then(|()| self.written.stored(index))
     }
 }
 

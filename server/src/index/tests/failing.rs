@@ -1,0 +1,409 @@
+//! The database, the journal and the disk fail under the index: nothing wrong is answered, and it heals without a restart.
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use super::super::block::{self, BlockBuilder};
+use super::super::database::Database;
+use super::super::follower::step;
+use super::super::keys::{Prefix, Row, SHORT_LEN};
+use super::super::manifest::Record;
+use super::super::piece::{self, Kind};
+use super::super::reading::FactRows;
+use super::super::state::{Belief, StateFile};
+use super::super::{Index, IndexError, Scrubbed, Shape, Source};
+use super::runs::runs;
+use super::written::{Rotten, Written, busy, index, size};
+use super::{GO_ON, assert_answers_like_the_journal, caught_up, copy, open, silent, small, source, subject};
+
+/// What sled answers for ever after a write to a full disk.
+fn disk_full() -> IndexError {
+    IndexError::Database(sled::Error::Io(io::ErrorKind::StorageFull.into()))
+}
+
+fn fail(index: &Index, error: IndexError) {
+    index.doubted::<()>(Err(error)).unwrap_err();
+}
+
+/// Whether what is asked is refused, and in the way that is tried again.
+fn refused(index: &Index, written: &Written) -> bool {
+    let content = written.indexed(self::index(1)).content;
+    match index.by_content(&content) {
+        Ok(found) => {
+            assert!(found.contains(&self::index(1)));
+            false
+        }
+        Err(error) => {
+            assert!(matches!(error, IndexError::Healing | IndexError::Shut { .. }), "{error}");
+            true
+        }
+    }
+}
+
+fn live(index: &Index) -> Vec<u64> {
+    let runs = [index.entries.runs().to_vec(), index.facts.runs().to_vec()].concat();
+    let mut live: Vec<u64> = runs.iter().map(|run| run.record().run).collect();
+    live.sort_unstable();
+    live
+}
+
+#[test]
+fn a_database_that_refused_a_write_is_opened_again_and_is_whole() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
+    let index = caught_up(dir.path(), &written);
+    let before = live(&index);
+    for _ in 0..3 {
+        fail(&index, disk_full());
+        assert_eq!(
+            StateFile::new(dir.path()).belief().unwrap(),
+            Belief::Doubtful,
+            "until it is opened again"
+        );
+        written.record("https://a.test/p", &["while the disk is full"], false);
+        index.catch_up_entries(&mut silent).unwrap();
+        index.catch_up_facts_once(100).unwrap();
+        index.tidy_once().unwrap();
+        assert_eq!(StateFile::new(dir.path()).belief().unwrap(), Belief::Sound);
+        assert!(!refused(&index, &written));
+    }
+    assert_eq!(live(&index)[..before.len()], before, "nothing was made again");
+    assert_answers_like_the_journal(&index, &written);
+    index.close().unwrap();
+    assert_eq!(open(dir.path(), &written).indexed_to(), size(53), "it is believed at the next start");
+}
+
+/// What sled had not written yet is gone: its files are as they were some steps before.
+#[test]
+fn runs_that_a_failed_database_lost_are_made_again_and_nothing_is_answered_without_them() {
+    for (then, now) in [(20_usize, 21_u64), (20, 24), (24, 40), (60, 64), (8, 110)] {
+        let (dir, early, written) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), busy(now));
+        let part = Arc::new(Written { entries: written.entries.lock().unwrap()[..then].to_vec().into() });
+        let index = caught_up(dir.path(), &part);
+        index.database.flush();
+        copy(&dir.path().join("sled"), early.path());
+        drop(index);
+        let index = caught_up(dir.path(), &written);
+        let expected = runs(&index);
+
+        index.database.shut();
+        assert!(refused(&index, &written), "shut");
+        fs::remove_dir_all(dir.path().join("sled")).unwrap();
+        copy(early.path(), &dir.path().join("sled"));
+        fail(&index, disk_full());
+        index.reopen_if_in_doubt(&mut index.upkeep()).unwrap();
+        let lost = index.entries.damaged().len() + index.facts.damaged().len();
+        assert_eq!(lost > 0, now > 21, "{then} {now}");
+        assert_eq!(refused(&index, &written), index.entries.whole().is_err());
+        index.tidy().unwrap();
+        assert_answers_like_the_journal(&index, &written);
+        assert_eq!(runs(&index), expected, "{then} {now}");
+        assert_eq!(index.database.runs().unwrap(), live(&index), "nothing else is left");
+        assert_eq!(
+            index.scrub(&|_| GO_ON).unwrap(),
+            Scrubbed::Sound { rows: expected.iter().map(|r| r.rows).sum() }
+        );
+
+        index.close().unwrap();
+        let again = open(dir.path(), &written);
+        assert_eq!(again.indexed_to(), size(now), "the manifest names the runs that were made again");
+    }
+}
+
+#[test]
+fn after_a_panic_the_index_is_made_again_while_it_is_asked() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(70));
+    let index = caught_up(dir.path(), &written);
+    let expected = runs(&index);
+    let asking = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while asking.load(Ordering::Relaxed) {
+                    refused(&index, &written);
+                    match index.by_term(&subject("artifact 3"), size(70), 100) {
+                        Ok(found) => assert_eq!(found.len(), 10),
+                        Err(error) => {
+                            assert!(
+                                matches!(error, IndexError::Healing | IndexError::Shut { .. }),
+                                "{error}"
+                            );
+                        }
+                    }
+                }
+            });
+        }
+        for _ in 0..3 {
+            let panicked = index.doubted(index.database.panic()).unwrap_err();
+            assert!(matches!(panicked, IndexError::Panicked { .. }), "{panicked}");
+            assert_eq!(StateFile::new(dir.path()).belief().unwrap(), Belief::Doubtful);
+            index.tidy().unwrap();
+        }
+        asking.store(false, Ordering::Relaxed);
+    });
+    assert_eq!(runs(&index), expected);
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_yet_is_tried_again_and_memory_goes_on() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(30));
+    let index = caught_up(dir.path(), &written);
+    fail(&index, disk_full());
+    let (sled, away) = (dir.path().join("sled"), dir.path().join("away"));
+    fs::rename(&sled, &away).unwrap();
+    fs::write(&sled, b"not a directory").unwrap();
+    for _ in 0..2 {
+        assert!(matches!(index.tidy_once().unwrap_err(), IndexError::File { .. }));
+        assert!(refused(&index, &written));
+    }
+    let new = written.record("https://a.test/p", &["meanwhile"], false);
+    index.apply_entries(&[written.indexed(new)]).unwrap();
+    fs::remove_file(&sled).unwrap();
+    fs::rename(&away, &sled).unwrap();
+    index.catch_up_facts(&mut silent).unwrap();
+    assert!(!refused(&index, &written));
+    assert_answers_like_the_journal(&index, &written);
+}
+
+/// Overwrites a part of sled's file, as rot of a disk block does.
+fn rot(dir: &Path, part: usize, parts: usize) {
+    let path = dir.join("sled/db");
+    let mut bytes = fs::read(&path).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+    let length = 64.min(used);
+    let at = (used - length) * part / parts;
+    bytes[at..at + length].iter_mut().for_each(|byte| *byte ^= 0xa5);
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_rotten_leaf_met_when_runs_are_numbered_does_not_stop_the_start() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(40));
+    let index = caught_up(dir.path(), &written);
+    // As a process leaves them that died while it wrote runs: several segments of sled's, of which an open reads the last.
+    for run in 1_000..1_400 {
+        index.database.put(run, Kind::Block, (&Row::MIN, &Row::MAX), &[run.to_be_bytes()[7]; 4_000]).unwrap();
+    }
+    index.close().unwrap();
+    Database::open(&dir.path().join("sled")).unwrap().unwrap().close().unwrap();
+    let (parts, mut numbering) = (60, 0);
+    for part in 0..parts {
+        let left = tempfile::tempdir().unwrap();
+        copy(dir.path(), left.path());
+        rot(left.path(), part, parts);
+        let numbered = Database::open(&left.path().join("sled")).unwrap().map(|database| database.runs());
+        match numbered {
+            None | Some(Ok(_)) => {}
+            Some(Err(IndexError::Database(_) | IndexError::Panicked { .. })) => numbering += 1,
+            Some(Err(error)) => panic!("{error}"),
+        }
+        let index = caught_up(left.path(), &written);
+        println!("part {part}");
+        assert_answers_like_the_journal(&index, &written);
+    }
+    println!("{numbering} of {parts} were met when runs were numbered");
+    assert!(numbering > 0);
+}
+
+#[test]
+fn a_scrub_ends_at_the_step_at_which_it_is_told_to() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(110));
+    let index = caught_up(dir.path(), &written);
+    let steps = AtomicUsize::new(0);
+    index
+        .scrub(&|_| {
+            steps.fetch_add(1, Ordering::Relaxed);
+            GO_ON
+        })
+        .unwrap();
+    let all = steps.into_inner();
+    assert!(all >= 8, "{all} steps");
+    for end in 1..=all {
+        let steps = AtomicUsize::new(0);
+        let pace = |_| match steps.fetch_add(1, Ordering::Relaxed) + 1 {
+            step if step < end => GO_ON,
+            _ => ControlFlow::Break(()),
+        };
+        assert_eq!(index.scrub(&pace).unwrap(), Scrubbed::Ended);
+        assert_eq!(steps.into_inner(), end, "nothing was read after it was told");
+    }
+    assert!(index.entries.whole().is_ok() && index.facts.whole().is_ok(), "a run half read is not damaged");
+}
+
+/// Puts other rows into a block, with a checksum that fits: only the digest of the run tells.
+fn exchange_rows(index: &Index, record: &Record) {
+    let of_run = |key: &[u8]| piece::run_of(key) == Some(record.run) && key[9] == b'b';
+    let (key, value) = index.database.pieces().into_iter().find(|(key, _)| of_run(key)).unwrap();
+    let (end, payload) = piece::read(&key, &value).unwrap();
+    let mut rows = block::decode(record.span, payload).unwrap();
+    let at = (1..rows.len() - 1).find(|at| rows[*at].number() != record.span.first()).unwrap();
+    let mut other = *rows[at].as_bytes();
+    other[20] ^= 1;
+    rows[at] = Row::from_bytes(other);
+    rows.sort_unstable();
+    let mut block = BlockBuilder::new(record.span);
+    assert!(rows.iter().all(|row| block.push(row)));
+    index.database.spoil(&key, Some(&piece::value(&key, &end, &block.take())));
+}
+
+#[test]
+fn rot_that_fits_its_checksum_is_never_merged_into_a_run_that_looks_sound() {
+    let (dir, other, written) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), busy(16));
+    let expected = runs(&caught_up(other.path(), &written));
+    for spoiled in 0..4 {
+        let dir = dir.path().join(spoiled.to_string());
+        let index = open(&dir, &written);
+        index.catch_up_facts_once(100).unwrap();
+        index.seal(&index.facts, &index.upkeep()).unwrap();
+        exchange_rows(&index, index.facts.runs()[spoiled].record());
+        index.tidy().unwrap();
+        assert_eq!(runs(&index), expected, "run {spoiled}");
+        assert_answers_like_the_journal(&index, &written);
+    }
+}
+
+#[test]
+fn a_merge_under_way_ends_when_one_of_its_runs_is_found_to_be_damaged() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), super::kills::large(8));
+    let index = open(dir.path(), &written);
+    index.catch_up_facts_once(100).unwrap();
+    index.seal(&index.facts, &index.upkeep()).unwrap();
+    index.start_merge(&index.facts, &mut index.upkeep()).unwrap();
+    let [first, second] = [0, 1].map(|at| index.facts.runs()[at].record().run);
+    assert!(index.upkeep().is_merging(second));
+    index.facts.damaged().insert(second);
+    index.tidy_once().unwrap();
+    assert!(!index.upkeep().is_merging(first), "it would go on over what is damaged");
+    assert!(index.facts.runs().iter().any(|run| run.record().run == first), "nothing was made of them");
+    index.tidy().unwrap();
+    assert_answers_like_the_journal(&index, &written);
+}
+
+fn opened(dir: &Path, rotten: &Arc<Rotten>) -> Index {
+    let source: Arc<dyn Source> = Arc::<Rotten>::clone(rotten);
+    Index::open_in(small(), dir, source, &mut silent).unwrap()
+}
+
+#[test]
+fn a_run_that_cannot_be_made_again_keeps_no_other_from_it() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(110));
+    let rotten = Rotten::new(&written);
+    let index = opened(dir.path(), &rotten);
+    index.catch_up_facts(&mut silent).unwrap();
+    let spans: Vec<_> = index.facts.runs().iter().map(|run| *run.record()).collect();
+    assert!(spans.len() > 3, "{spans:?}");
+    for stuck in 0..spans.len() {
+        rotten.at([spans[stuck].span.end_number() - 1]);
+        let damaged: Vec<u64> = index.facts.runs().iter().map(|run| run.record().run).collect();
+        index.facts.damaged().extend(&damaged);
+        index.entries.damaged().insert(index.entries.runs()[0].record().run);
+        index.tidy().unwrap();
+        let left: Vec<u64> = index.facts.damaged().iter().copied().collect();
+        assert_eq!(left, [damaged[stuck]], "all others were made again");
+        let entries = index.entries.whole().is_ok();
+        assert_eq!(entries, stuck > 0, "recording goes on unless its own run is in the same place");
+        assert_eq!(index.indexed_to(), size(0), "and nothing is answered without it");
+        rotten.at([]);
+        index.heal_again();
+        index.tidy().unwrap();
+        assert_answers_like_the_journal(&index, &written);
+    }
+}
+
+#[test]
+fn entries_before_one_that_cannot_be_read_are_applied() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(30));
+    let rotten = Rotten::new(&written);
+    let index = opened(dir.path(), &rotten);
+    rotten.at([17]);
+    for _ in 0..2 {
+        let error = index.catch_up_facts_once(100).unwrap_err();
+        assert_eq!(error.unread(), Some(self::index(17)), "{error}");
+        assert_eq!(index.indexed_to(), size(17));
+    }
+    rotten.at([]);
+    index.catch_up_facts(&mut silent).unwrap();
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[tokio::test]
+async fn facts_are_not_taken_into_memory_while_nothing_can_be_sealed() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(1_000));
+    let rotten = Rotten::new(&written);
+    let index = Arc::new(opened(dir.path(), &rotten));
+    index.tidy().unwrap();
+    // Facts of entries come from whoever recorded them: only the seal reads the journal.
+    index.offer_facts(written.readings_below(size(1_000)).iter().map(FactRows::of));
+    rotten.at([3]);
+    for _ in 0..20 {
+        let error = step(&index, true).await.unwrap_err();
+        assert_eq!(error.unread(), Some(self::index(3)), "{error}");
+    }
+    assert!(index.indexed_to() <= size(64), "{} entries are in memory", index.indexed_to());
+    rotten.at([]);
+    while step(&index, true).await.unwrap() {}
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[tokio::test]
+async fn facts_go_on_while_a_damaged_run_cannot_be_made_again() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(900));
+    let rotten = Rotten::new(&written);
+    let index = Arc::new(opened(dir.path(), &rotten));
+    index.catch_up_facts_once(8).unwrap();
+    index.tidy().unwrap();
+    rotten.at([0]);
+    index.facts.damaged().insert(index.facts.runs()[0].record().run);
+    while step(&index, true).await.unwrap() && index.facts.end() < size(900) {}
+    assert_eq!((index.facts.end(), index.indexed_to()), (size(900), size(0)));
+    assert!(!index.is_unsealed(), "recording does not wait for what cannot be read");
+}
+
+#[test]
+fn a_cover_of_several_spans_writes_nothing_where_the_journal_fails() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(8));
+    let rotten = Rotten::new(&written);
+    // Eight entries a run, and all seven spans of fewer where rows are many.
+    let shape = Shape::new(1, 3, 30);
+    let source: Arc<dyn Source> = Arc::<Rotten>::clone(&rotten);
+    let index = Index::open_in(shape, dir.path(), source, &mut silent).unwrap();
+    index.catch_up_facts_once(7).unwrap();
+    index.facts.close_segment();
+    rotten.at([6]);
+    let pieces = index.database.pieces().len();
+    for _ in 0..5 {
+        index.seal(&index.facts, &index.upkeep()).unwrap_err();
+        assert_eq!(index.database.pieces().len(), pieces);
+    }
+    rotten.at([]);
+    index.catch_up_facts(&mut silent).unwrap();
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
+fn merges_keep_up_with_a_steady_load_of_very_large_entries() {
+    const ROWS: usize = 20_000;
+    let (dir, written) = (tempfile::tempdir().unwrap(), Written::new());
+    let index = Index::open_in(Shape::new(1, 1, ROWS), dir.path(), source(&written), &mut silent).unwrap();
+    let mut most = 0;
+    for number in 1..28_u64 {
+        written.record("https://a.test/sbom", &[], false);
+        let rows = (0..u64::try_from(ROWS).unwrap()).map(|row| {
+            let mut short = [0; SHORT_LEN];
+            short[..8].copy_from_slice(&(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number).to_be_bytes());
+            Prefix::leading(short).row(self::index(number))
+        });
+        let mut facts: Vec<_> =
+            (number == 1).then(|| FactRows { index: self::index(0), rows: vec![] }).into_iter().collect();
+        facts.push(FactRows { index: self::index(number), rows: rows.collect() });
+        index.apply_facts(&facts).unwrap();
+        index.tidy_once().unwrap();
+        most = most.max(index.facts.runs().len());
+    }
+    // One of each size, and what the step at hand has not merged yet.
+    assert!(most <= 7, "{most} runs");
+}
