@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use custody_evidence::fact::{EdgeKind, NodeKind};
+use custody_evidence::thing::HexPrefix;
 
 use super::*;
 use crate::query::tests::memory::{Memory, artifact, index, node, sha256, size, time};
@@ -194,4 +197,57 @@ fn refuses_unknown_fields_wrong_values_and_version_ranges() {
     }
     Condition::parse("subject", &sha256('a')).unwrap();
     Condition::parse("component", "pkg:npm/@angular/core").unwrap();
+}
+
+/// Two terms that no entry has both of, in turns of more entries than come with one look-up. Counts the look-ups.
+struct Alternating(std::cell::Cell<usize>);
+
+impl Alternating {
+    const TURN: u64 = 64;
+    const SIZE: u64 = 100_000 * Self::TURN;
+}
+
+impl Evidence for Alternating {
+    fn committed(&self) -> TreeSize {
+        size(Self::SIZE)
+    }
+    fn indexed_to(&self) -> TreeSize {
+        self.committed()
+    }
+    fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        self.0.set(self.0.get() + 1);
+        let first = u64::from(term.value() == "s1");
+        let has = |number: &u64| (number / Self::TURN) % 2 == first;
+        Ok((0..below.get()).rev().filter(has).take(limit).map(index).collect())
+    }
+    fn by_digest_prefix(&self, _: &HexPrefix, _: TreeSize, _: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        Ok(Vec::new())
+    }
+    fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+        panic!("entry {index} is no candidate")
+    }
+    fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
+        Ok(time(i64::try_from(index.get()).unwrap()))
+    }
+}
+
+#[test]
+fn looks_at_lists_are_bounded_and_each_page_gets_further() {
+    let evidence = Alternating(std::cell::Cell::default());
+    let mut question = conditions(&[("signer", "s0"), ("signer", "s1")]);
+    let mut pages = 0;
+    loop {
+        let page = find(&evidence, &question, evidence.committed()).unwrap();
+        assert!(page.indexes.is_empty());
+        let looks = evidence.0.replace(0);
+        assert!(looks <= STEPS_MAX, "{looks} look-ups, of 30 us each");
+        pages += 1;
+        let before = question.next;
+        question.next = page.next;
+        match page.next {
+            None => break,
+            Some(next) => assert!(before.is_none_or(|before| next < before), "{next:?}"),
+        }
+    }
+    assert!(pages > 2, "{pages} pages: the lists alternate more often than one page looks at them");
 }
