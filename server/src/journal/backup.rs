@@ -14,7 +14,7 @@ use custody_log::{Entry, EntryDigest, RootHash, TreeSize};
 use super::chain::Chain;
 use super::copying::{Aside, apart, copy_aside, copy_blob};
 use super::damage::Damage;
-use super::directory::DirectoryError;
+use super::directory::{DirectoryError, make_dir};
 use super::files::{Files, fault, remove_unfinished};
 use super::fsck::Progress;
 use super::layout::{self, Layout};
@@ -145,7 +145,7 @@ pub fn backup(
     }
     let source = View::open(data, files)?;
     let files = files.as_ref();
-    make_target(files, out)?;
+    make_dir(files, out)?;
     let _lock = Lock::take(out)?;
     let before = existing(files, out, &source)?;
     let target = Layout::of_backup(out);
@@ -158,14 +158,6 @@ pub fn backup(
     copy.check_room(out)?;
     copy.all()?;
     copy.finish(out)
-}
-
-/// Makes the target's directory if it is absent.
-fn make_target(files: &dyn Files, out: &Path) -> Result<(), JournalFault> {
-    if files.list(out).is_err() {
-        files.create_dir(out).map_err(fault("create", out))?;
-    }
-    Ok(())
 }
 
 /// Returns the list of the backup that is there already, which is one of the same log.

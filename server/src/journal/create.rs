@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use custody_log::{EntryDigest, EnvelopeDigest, LeafIndex, RootHash};
 
 use super::chain::Chain;
-use super::directory::DirectoryError;
+use super::directory::{DirectoryError, make_dir};
 use super::files::{Files, fault};
 use super::layout::{self, Layout};
 use super::lock::Lock;
@@ -58,23 +58,6 @@ pub fn create(
     // Looked at again, now that nobody else can be making one.
     check_names(files, dir, beside)?;
     write_all(dir, first, root, &options)
-}
-
-/// Makes the data directory if it is absent. Its name is synced in any case: who made it may have failed before that.
-fn make_dir(files: &dyn Files, dir: &Path) -> Result<(), CreateError> {
-    let there = dir.is_dir();
-    if !there {
-        files.create_dir(dir).map_err(fault("create", dir))?;
-    }
-    let parent = match dir.parent() {
-        Some(parent) if parent != Path::new("") => parent,
-        Some(_) | None => Path::new("."),
-    };
-    match files.sync_dir(parent) {
-        // A folder of somebody else, in which ours was made for us.
-        Err(error) if there && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
-        synced => Ok(synced.map_err(fault("sync", parent))?),
-    }
 }
 
 fn check_names(files: &dyn Files, dir: &Path, beside: &[&str]) -> Result<(), CreateError> {

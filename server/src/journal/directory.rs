@@ -1,8 +1,9 @@
-//! What opening and creating a journal share: why a data directory cannot be worked in, whatever it holds.
+//! What opening and creating a journal share: making its directory, and why it cannot be worked in, whatever it holds.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::files::{Files, fault};
 use super::writer::JournalFault;
 
 /// Why a data directory cannot be worked in.
@@ -35,5 +36,22 @@ impl From<JournalFault> for DirectoryError {
             }
             _ => Self::Disk(fault),
         }
+    }
+}
+
+/// Makes a directory if it is absent. Its name is synced in any case: who made it may have failed before that.
+pub(super) fn make_dir(files: &dyn Files, dir: &Path) -> Result<(), JournalFault> {
+    let there = dir.is_dir();
+    if !there {
+        files.create_dir(dir).map_err(fault("create", dir))?;
+    }
+    let parent = match dir.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        Some(_) | None => Path::new("."),
+    };
+    match files.sync_dir(parent) {
+        // A folder of somebody else, in which ours was made for us.
+        Err(error) if there && error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        synced => synced.map_err(fault("sync", parent)),
     }
 }

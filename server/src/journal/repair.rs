@@ -4,6 +4,7 @@
 //! Nothing is overwritten: a repaired segment is written whole beside the damaged one, synced, checked from its first
 //! byte to its last, and then renamed. The damaged one is kept under a name that says so.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -137,8 +138,10 @@ const COPIED: &str = "with a good copy";
 
 impl<'a> Work<'a> {
     fn new(files: &'a dyn Files, layout: Layout, view: Option<View>) -> Result<Self, RepairError> {
-        remove_unfinished(files, &layout.segments())?;
-        remove_unfinished(files, &layout.blobs())?;
+        // Left by a repair that failed.
+        for dir in [layout.root().to_owned(), layout.segments(), layout.blobs()] {
+            remove_unfinished(files, &dir)?;
+        }
         let firsts = segment_names(files, &layout)?;
         let headers = firsts.iter().filter_map(|first| SegmentFile::open(files, &layout, *first, None).ok());
         let mut logs = headers.map(|file| file.header.log);
@@ -160,7 +163,12 @@ impl<'a> Work<'a> {
 
     /// Writes a slot that is not valid again, from the one that is, or from the copy's checkpoint.
     fn slots(&mut self) -> Result<(), RepairError> {
-        let Ok(both) = slots::read(self.files, &self.layout, Some(self.log)) else { return Ok(()) };
+        let both = match slots::read(self.files, &self.layout, Some(self.log)) {
+            Ok(both) => both,
+            Err(Broken::Damage(_)) => return Ok(()),
+            // What was promised is not known then: nothing may be cut.
+            Err(Broken::Fault(fault)) => return Err(fault.into()),
+        };
         let (good, how) = match slots::newest(&both, &self.layout) {
             Ok(slot) => (slot, COMPUTED),
             Err(_) => match &self.copy.view {
@@ -236,7 +244,11 @@ impl<'a> Work<'a> {
         let sound = match result {
             Ok(parts) if behind.is_some() || file.footer().is_ok() => passed.seal(&file, &parts).is_ok(),
             // The seal of a shutdown that did not end says nothing that the frames do not.
-            Ok(parts) => parts.end == file.len || file.is_table(parts.end, file.len)?,
+            // One that ends before what was promised lacks entries, which the copy may have.
+            Ok(parts) => {
+                let whole = parts.end == file.len || file.is_table(parts.end, file.len)?;
+                whole && passed.size().get() >= self.promised_size()
+            }
             Err(Broken::Damage(_)) => false,
             Err(Broken::Fault(fault)) => return Err(fault.into()),
         };
@@ -341,7 +353,11 @@ impl<'a> Work<'a> {
 
     /// Copies a damaged file to a name that says so; none if there is no file.
     fn keep(&self, path: &Path) -> Result<Option<PathBuf>, RepairError> {
-        let Ok(from) = self.files.open(path) else { return Ok(None) };
+        let from = match self.files.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            // It may be there all the same, and would be replaced.
+            result => result.map_err(fault("open", path))?,
+        };
         let length = from.length().map_err(fault("read the length of", path))?;
         let dir = path.parent().unwrap_or(path);
         let names = self.files.list(dir).map_err(fault("list", dir))?;
@@ -359,6 +375,8 @@ impl<'a> Work<'a> {
             }
             Ok(())
         };
+        // In the folder of a large envelope, what a repair that failed has left.
+        remove_if_there(self.files, &layout::unfinished(&kept))?;
         make_whole(self.files, &kept, write)?;
         Ok(Some(kept))
     }

@@ -9,7 +9,7 @@ use custody_log::{Entry, EntryDigest, LeafIndex, NodeHash, RootHash, TreeSize};
 
 use super::copying::{apart, copy_aside, copy_blob};
 use super::damage::{Damage, DamageKind};
-use super::directory::DirectoryError;
+use super::directory::{DirectoryError, make_dir};
 use super::fields::wide;
 use super::files::{Files, fault};
 use super::fsck::Progress;
@@ -162,9 +162,7 @@ pub fn restore(
         Manifest::of(from, disk)?.ok_or_else(|| RestoreError::NoBackup { from: from.to_owned() })?;
     let view = View::open(from, files)?;
     check_empty(disk, data)?;
-    if disk.list(data).is_err() {
-        disk.create_dir(data).map_err(fault("create", data))?;
-    }
+    make_dir(disk, data)?;
     let _lock = Lock::take(data)?;
     let (unfinished, finished) = (Layout::unfinished(data), Layout::of(data));
     if disk.list(unfinished.root()).is_ok() {
@@ -267,18 +265,24 @@ pub fn extend(
     }
     let files = Arc::clone(&options.files);
     let source = loose(files.as_ref(), from)?;
-    let Opened { journal, reader, size: before, log, .. } = open_restored(data, options)?;
-    let mut frontier = Frontier::empty();
+    let Opened { journal, reader, size: before, log, checkpoint, .. } = open_restored(data, options)?;
+    let known = checkpoint.map_or(TreeSize::ZERO, |kept| kept.size);
+    let mut kept = kept_beside(files.as_ref(), &source, log)?;
+    kept.retain(|kept| kept.size > known && believed(kept));
+    let (mut frontier, mut passed) = (Frontier::empty(), Vec::new());
     reader
         .for_each_entry_from(LeafIndex::ZERO, |_, bytes| {
             frontier.append(NodeHash::leaf(bytes));
+            if kept.iter().any(|kept| kept.size == frontier.size()) {
+                passed.push((frontier.size(), frontier.root()));
+            }
             Ok::<_, super::ReadError>(())
         })
         .map_err(|error| RestoreError::Open(error.into()))?;
-    let mut kept = kept_beside(files.as_ref(), &source, log)?;
-    kept.retain(|kept| kept.size > before && believed(kept));
     let mut extension =
         Extension { files, from, source, log, journal: Some(journal), frontier, kept, newest: None };
+    // One that failed may have brought the entries, and not their checkpoint.
+    passed.into_iter().try_for_each(|(size, root)| extension.reached(size, root))?;
     extension.all(progress)?;
     extension.end(before)
 }

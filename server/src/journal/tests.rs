@@ -9,6 +9,7 @@
 
 mod bytes;
 mod copies;
+mod copy_faults;
 mod crash;
 mod damage;
 mod faults;

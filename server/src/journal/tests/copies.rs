@@ -25,7 +25,7 @@ fn extended(data: &Path, from: &Path) -> Result<Extended, RestoreError> {
 }
 
 /// Grows the log in `dir` by some batches; keeps a checkpoint after each.
-fn grow(dir: &Path, log: &mut Log, batches: usize) {
+pub(super) fn grow(dir: &Path, log: &mut Log, batches: usize) {
     let mut journal = open(dir, &fast()).unwrap().journal;
     for batch in 0..batches {
         let envelopes =

@@ -56,7 +56,7 @@ fn last_segment(dir: &Path) -> PathBuf {
 }
 
 /// Where the last frame of the last segment starts: found by its magic.
-fn last_frame(bytes: &[u8]) -> usize {
+pub(super) fn last_frame(bytes: &[u8]) -> usize {
     let frames: Vec<usize> = bytes
         .windows(6)
         .enumerate()

@@ -121,6 +121,28 @@ fn a_torn_tail_that_nobody_was_promised_is_cut_and_kept() {
 }
 
 #[test]
+fn promised_entries_that_were_cut_come_from_the_copy() {
+    let (dir, log, _) = small(0);
+    let path = files(&dir.path().join("journal/segments")).pop().unwrap();
+    let place = path.strip_prefix(dir.path()).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    for from in [None, Some(dir.path())] {
+        let cut = tempfile::tempdir().unwrap();
+        copy(dir.path(), cut.path());
+        let short = &bytes[..damage::last_frame(&bytes)];
+        fs::write(cut.path().join(place), short).unwrap();
+        let report = mended(cut.path(), from);
+        if from.is_some() {
+            assert_eq!(report.after.findings, [], "{report:?}");
+            log.check(&open(cut.path(), &fast()).unwrap().reader, log.size());
+        } else {
+            assert_eq!((report.after.findings.len(), report.repaired.len()), (1, 0), "{report:?}");
+            assert_eq!(fs::read(cut.path().join(place)).unwrap(), short, "left as it was");
+        }
+    }
+}
+
+#[test]
 fn a_sound_log_is_left_alone() {
     let (dir, _, _) = small(0);
     let before: Vec<Vec<u8>> = journal_files(dir.path()).iter().map(|file| fs::read(file).unwrap()).collect();
