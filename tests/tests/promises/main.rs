@@ -23,6 +23,7 @@ mod large;
 mod model;
 mod order;
 mod power_loss;
+mod predecessors;
 mod quickstart;
 mod rebuild_index;
 mod refusals;

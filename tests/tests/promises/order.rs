@@ -1,7 +1,7 @@
 //! The sync of an entry has returned before its acknowledgement leaves: seen in the system calls of the real server.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -90,15 +90,21 @@ fn out_of_order(trace: &str) -> Vec<u64> {
     broken.map(|(index, _)| *index).collect()
 }
 
+/// The tracer: `strace`, or what `CUSTODY_STRACE` names.
+fn strace() -> OsString {
+    std::env::var_os("CUSTODY_STRACE").unwrap_or_else(|| "strace".into())
+}
+
 /// Why processes cannot be traced here; none if they can.
-fn no_tracing() -> Option<String> {
-    let mut command = Command::new("strace");
-    command.args(["-o", "/dev/null", "true"]);
-    if Command::new("strace").arg("--version").output().is_err() {
-        return Some("strace is not installed".to_owned());
+fn no_tracing(strace: &OsStr) -> Option<String> {
+    let shown = strace.display();
+    if Command::new(strace).arg("--version").output().is_err() {
+        return Some(format!("{shown} is not installed"));
     }
+    let mut command = Command::new(strace);
+    command.args(["-o", "/dev/null", "true"]);
     let ended = run(command);
-    (ended.code != Some(0)).then(|| ended.stderr.trim().to_owned())
+    (ended.code != Some(0)).then(|| format!("{shown} failed: {}", ended.stderr.trim()))
 }
 
 /// Waits until the tracer has written all.
@@ -116,7 +122,8 @@ fn whole_trace(file: &Path) -> String {
 
 #[test]
 fn no_acknowledgement_leaves_before_its_sync_has_returned() {
-    if let Some(why) = no_tracing() {
+    let strace = strace();
+    if let Some(why) = no_tracing(&strace) {
         println!(
             "skipped: processes cannot be traced here ({why}); the order is checked below the sequencer"
         );
@@ -125,8 +132,10 @@ fn no_acknowledgement_leaves_before_its_sync_has_returned() {
     let ledger = Ledger::new(1);
     let file = ledger.home().join("trace");
     // -D: the server is our child, and the tracer its child, so signals reach the server.
-    let words = ["strace", "-D", "-f", "-yy", "-s", "1000000", "-e", "signal=none", "-e", CALLS, "-o"];
-    let program: Vec<&OsStr> = words.into_iter().map(OsStr::new).chain([file.as_os_str()]).collect();
+    let words = ["-D", "-f", "-yy", "-s", "1000000", "-e", "signal=none", "-e", CALLS, "-o"];
+    let words = words.into_iter().map(OsStr::new);
+    let program: Vec<&OsStr> =
+        [strace.as_os_str()].into_iter().chain(words).chain([file.as_os_str()]).collect();
     let server = Server::start_under(&program, &ledger.data(), &[]);
     std::thread::scope(|scope| {
         for number in 0..CALLERS {
@@ -147,6 +156,32 @@ fn no_acknowledgement_leaves_before_its_sync_has_returned() {
         seen.iter().filter(|(_, s)| s.contains_key(&Step::Answered)).map(|(i, _)| *i).collect();
     assert_eq!(answered, (1..=CALLERS * EACH).collect::<Vec<_>>(), "each is answered once");
     assert!(out_of_order(&trace).is_empty(), "{seen:#?}");
+}
+
+/// Runs the test above in a process of its own, with this tracer; returns what it printed.
+fn traced_with(strace: &str) -> (bool, String) {
+    let mut test = Command::new(std::env::current_exe().unwrap());
+    test.args(["--exact", "order::no_acknowledgement_leaves_before_its_sync_has_returned", "--nocapture"]);
+    let ended = run({
+        test.env("CUSTODY_STRACE", strace);
+        test
+    });
+    assert!(ended.stdout.contains("1 passed") || ended.code != Some(0), "{}", ended.stdout);
+    (ended.code == Some(0), ended.stdout)
+}
+
+#[test]
+fn without_a_tracer_that_works_the_test_says_that_it_was_skipped_and_why() {
+    for (strace, why) in [("/absent/strace", "/absent/strace is not installed"), ("false", "false failed")] {
+        let (passed, said) = traced_with(strace);
+        assert!(
+            passed && said.contains("skipped: processes cannot be traced here") && said.contains(why),
+            "{said}"
+        );
+    }
+    // What traces nothing and says nothing is no reason to skip: the test fails.
+    let (passed, said) = traced_with("true");
+    assert!(!passed && !said.contains("skipped:"), "{said}");
 }
 
 /// One entry as the trace shows it.
