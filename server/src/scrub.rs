@@ -156,3 +156,21 @@ fn index(ledger: &Ledger, pace: &Pace) {
         Err(error) => tracing::error!(%error, "the index was not compared with the journal"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_pace_waits_no_longer_and_lets_nothing_more_be_read() {
+        let stop = Arc::new(AtomicBool::new(false));
+        // A byte costs a second.
+        let pace = Pace { rate: 1, stop: Arc::clone(&stop), due: std::cell::Cell::new(Instant::now()) };
+        assert!(pace.spend(0).is_continue());
+        std::thread::scope(|scope| {
+            scope.spawn(|| stop.store(true, Ordering::SeqCst));
+            assert!(pace.spend(1 << 40).is_break(), "not after 30,000 years");
+        });
+        assert!(pace.spend(0).is_break(), "whatever it costs");
+    }
+}

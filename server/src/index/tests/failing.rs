@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -209,6 +210,59 @@ fn a_rotten_leaf_met_when_runs_are_numbered_does_not_stop_the_start() {
     assert!(numbering > 0);
 }
 
+/// Rows of an entry that can be found by very many things; the journal's has none of them.
+fn many_rows(number: u64, rows: u64) -> FactRows {
+    let prefix = |row| many(row ^ number);
+    FactRows { index: index(number), rows: (0..rows).map(|row| prefix(row).row(index(number))).collect() }
+}
+
+fn many(row: u64) -> Prefix {
+    let mut short = [0; SHORT_LEN];
+    short[..8].copy_from_slice(&row.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    Prefix::leading(short)
+}
+
+#[test]
+fn a_rotten_leaf_met_by_a_question_is_no_panic_and_the_index_is_made_again() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(4));
+    let index = open(dir.path(), &written);
+    let none = |number| FactRows { index: self::index(number), rows: vec![] };
+    index.apply_facts(&[none(0), many_rows(1, 30_000), none(2), none(3)]).unwrap();
+    index.tidy().unwrap();
+    index.close().unwrap();
+    let (parts, mut met) = (16, 0);
+    for part in 0..parts {
+        let left = tempfile::tempdir().unwrap();
+        copy(dir.path(), left.path());
+        let index = open(left.path(), &written);
+        let state = StateFile::new(left.path());
+        // Below the running process, which has read little of it yet.
+        let path = left.path().join("sled/db");
+        let used = fs::read(&path).unwrap().iter().rposition(|byte| *byte != 0).unwrap();
+        let file = fs::File::options().write(true).open(&path).unwrap();
+        file.write_all_at(&vec![0xa5; used / parts], u64::try_from(used / parts * part).unwrap()).unwrap();
+        let mut failed = false;
+        for row in (0..30_000).step_by(100) {
+            let found = index.facts.newest(&index.database, &many(row ^ 1), size(4), 9);
+            match index.answered(&index.facts, found) {
+                Ok(found) => assert_eq!(found, [self::index(1)], "part {part}"),
+                Err(IndexError::Healing) => {}
+                Err(IndexError::Database(_) | IndexError::Panicked { .. }) => failed = true,
+                Err(error) => panic!("part {part}: {error}"),
+            }
+        }
+        if failed {
+            met += 1;
+            assert_eq!(state.belief().unwrap(), Belief::Doubtful);
+            index.tidy().unwrap();
+            assert_eq!(state.belief().unwrap(), Belief::Sound);
+            assert_answers_like_the_journal(&index, &written);
+        }
+    }
+    println!("{met} of {parts} were met by a question");
+    assert!(met > 0);
+}
+
 #[test]
 fn a_scrub_ends_at_the_step_at_which_it_is_told_to() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(110));
@@ -386,20 +440,14 @@ fn a_cover_of_several_spans_writes_nothing_where_the_journal_fails() {
 
 #[test]
 fn merges_keep_up_with_a_steady_load_of_very_large_entries() {
-    const ROWS: usize = 20_000;
+    const ROWS: u64 = 20_000;
     let (dir, written) = (tempfile::tempdir().unwrap(), Written::new());
-    let index = Index::open_in(Shape::new(1, 1, ROWS), dir.path(), source(&written), &mut silent).unwrap();
+    let index = Index::open_in(Shape::new(1, 1, 20_000), dir.path(), source(&written), &mut silent).unwrap();
     let mut most = 0;
     for number in 1..28_u64 {
         written.record("https://a.test/sbom", &[], false);
-        let rows = (0..u64::try_from(ROWS).unwrap()).map(|row| {
-            let mut short = [0; SHORT_LEN];
-            short[..8].copy_from_slice(&(row.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number).to_be_bytes());
-            Prefix::leading(short).row(self::index(number))
-        });
-        let mut facts: Vec<_> =
-            (number == 1).then(|| FactRows { index: self::index(0), rows: vec![] }).into_iter().collect();
-        facts.push(FactRows { index: self::index(number), rows: rows.collect() });
+        let first = (number == 1).then(|| FactRows { index: self::index(0), rows: vec![] });
+        let facts: Vec<_> = first.into_iter().chain([many_rows(number, ROWS)]).collect();
         index.apply_facts(&facts).unwrap();
         index.tidy_once().unwrap();
         most = most.max(index.facts.runs().len());
