@@ -146,7 +146,7 @@ pub fn backup(
     let source = View::open(data, files)?;
     let files = files.as_ref();
     make_dir(files, out)?;
-    let _lock = Lock::take(out)?;
+    let _lock = Lock::take(files, out)?;
     let before = existing(files, out, &source)?;
     let target = Layout::of_backup(out);
     for folder in [target.segments(), target.blobs()] {

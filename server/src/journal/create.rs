@@ -54,7 +54,7 @@ pub fn create(
     let files = options.files.as_ref();
     make_dir(files, dir)?;
     check_names(files, dir, beside)?;
-    let _lock = Lock::take(dir)?;
+    let _lock = Lock::take(files, dir)?;
     // Looked at again, now that nobody else can be making one.
     check_names(files, dir, beside)?;
     write_all(dir, first, root, &options)

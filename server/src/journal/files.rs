@@ -19,6 +19,8 @@ pub trait Files: Send + Sync + std::fmt::Debug {
     fn open(&self, path: &Path) -> io::Result<Box<dyn File>>;
     /// Opens an existing file for reading and writing.
     fn open_writable(&self, path: &Path) -> io::Result<Box<dyn File>>;
+    /// Opens the file whose lock keeps other processes away, or makes it. Nothing is ever written to it.
+    fn open_lock(&self, path: &Path) -> io::Result<fs::File>;
     /// Gives a file or directory another name, replacing a file of that name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Removes a file.
@@ -67,6 +69,10 @@ impl Files for DiskFiles {
 
     fn open_writable(&self, path: &Path) -> io::Result<Box<dyn File>> {
         Ok(Box::new(DiskFile(fs::OpenOptions::new().read(true).write(true).open(path)?)))
+    }
+
+    fn open_lock(&self, path: &Path) -> io::Result<fs::File> {
+        fs::OpenOptions::new().write(true).create(true).truncate(false).open(path)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

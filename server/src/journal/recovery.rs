@@ -142,7 +142,7 @@ pub fn open_restored(dir: &Path, options: &OpenOptions) -> Result<Opened, OpenEr
     let options = options.bounded();
     let layout = Layout::of(dir);
     check_dir(options.files.as_ref(), dir)?;
-    let lock = Lock::take(dir)?;
+    let lock = Lock::take(options.files.as_ref(), dir)?;
     recover(layout, options, lock).map_err(|broken| OpenError::of(dir, broken))
 }
 

@@ -98,7 +98,7 @@ pub fn repair(
     if let Some(from) = from.filter(|from| !apart(from, dir)) {
         return Err(RepairError::NotApart { from: from.to_owned() });
     }
-    let _lock = Lock::take(dir)?;
+    let _lock = Lock::take(files.as_ref(), dir)?;
     let view = from.map(|from| View::open(from, files)).transpose().map_err(RepairError::Source)?;
     let mut work = Work::new(files.as_ref(), Layout::of(dir), view)?;
     work.slots()?;

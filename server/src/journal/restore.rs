@@ -163,7 +163,7 @@ pub fn restore(
     let view = View::open(from, files)?;
     check_empty(disk, data)?;
     make_dir(disk, data)?;
-    let _lock = Lock::take(data)?;
+    let _lock = Lock::take(disk, data)?;
     let (unfinished, finished) = (Layout::unfinished(data), Layout::of(data));
     if disk.list(unfinished.root()).is_ok() {
         disk.remove_dir_all(unfinished.root()).map_err(fault("remove", unfinished.root()))?;

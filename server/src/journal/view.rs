@@ -211,6 +211,6 @@ pub struct ReadOnly {
 /// server works in the directory while the result is held.
 pub fn open_read_only(dir: &Path, files: &Arc<dyn Files>) -> Result<ReadOnly, ViewError> {
     check_dir(files.as_ref(), dir)?;
-    let lock = Lock::take(dir)?;
+    let lock = Lock::take(files.as_ref(), dir)?;
     Ok(ReadOnly { view: View::open(dir, files)?, _lock: lock })
 }

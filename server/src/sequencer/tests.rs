@@ -81,6 +81,9 @@ impl Files for FailingFiles {
     fn open_writable(&self, path: &Path) -> std::io::Result<Box<dyn File>> {
         self.wrap(DiskFiles.open_writable(path))
     }
+    fn open_lock(&self, path: &Path) -> std::io::Result<std::fs::File> {
+        DiskFiles.open_lock(path)
+    }
     fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
         DiskFiles.rename(from, to)
     }

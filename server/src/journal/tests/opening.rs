@@ -153,6 +153,9 @@ fn a_read_only_disk_is_named() {
         fn open_writable(&self, _: &Path) -> io::Result<Box<dyn File>> {
             Err(io::ErrorKind::ReadOnlyFilesystem.into())
         }
+        fn open_lock(&self, path: &Path) -> io::Result<fs::File> {
+            DiskFiles.open_lock(path)
+        }
         fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
             Err(io::ErrorKind::ReadOnlyFilesystem.into())
         }

@@ -274,6 +274,9 @@ impl Files for Traced {
     fn open_writable(&self, path: &Path) -> io::Result<Box<dyn File>> {
         Ok(self.file(path, self.read(|| DiskFiles.open_writable(path))?))
     }
+    fn open_lock(&self, path: &Path) -> io::Result<std::fs::File> {
+        self.read(|| DiskFiles.open_lock(path))
+    }
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.name(Op::Rename(from.to_owned(), to.to_owned()), || DiskFiles.rename(from, to))
     }
