@@ -89,6 +89,12 @@ impl IndexError {
         }
     }
 
+    /// Whether the index is about to be sound again without being asked.
+    #[must_use]
+    pub const fn is_healed_soon(&self) -> bool {
+        matches!(self, Self::Healing | Self::Shut { .. } | Self::Database(_) | Self::Panicked { .. })
+    }
+
     /// Whether the disk took a write in part or not at all, and what is on it is as it was: it is full, or read-only.
     pub(super) fn is_refused_write(&self) -> bool {
         use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};

@@ -1,5 +1,6 @@
 //! Every error of the layers below, as a refusal. The detail of a fault of ours goes to the log, not to the caller.
 
+use custody_log::TreeSize;
 use custody_wire::convert::FieldError;
 use custody_wire::{Reason, Refusal};
 use tonic::Code;
@@ -107,7 +108,11 @@ pub(super) fn query(error: &QueryError) -> Refusal {
         QueryError::TooMuch { .. } => Refusal::new(Reason::TooMuch, error.to_string()),
         // Nobody reads it.
         QueryError::Abandoned => Refusal::with_word(Code::Cancelled, "abandoned", error.to_string()),
-        QueryError::Index(error) => index(error),
+        QueryError::Index(error) if error.is_healed_soon() => {
+            tracing::warn!(error = %chain(error), "the index could not answer a question");
+            Refusal::new(Reason::Behind, error.to_string()).value("size", TreeSize::ZERO)
+        }
+        QueryError::Index(error) => fault(error),
     }
 }
 
@@ -121,17 +126,13 @@ fn journal(refused: &Refused) -> Refusal {
     }
 }
 
+/// Nothing was written; where the index heals itself, sending it again soon is right.
 fn index(error: &IndexError) -> Refusal {
-    match error {
-        // Nothing was written, and it is over soon.
-        IndexError::Healing | IndexError::Shut { .. } => Refusal::new(Reason::NotWriting, error.to_string()),
-        // The same: the database is opened again.
-        IndexError::Database(_) | IndexError::Panicked { .. } => {
-            tracing::error!(error = %chain(error), "the index failed under a request");
-            Refusal::new(Reason::NotWriting, error.to_string())
-        }
-        _ => fault(error),
+    if error.is_healed_soon() {
+        tracing::warn!(error = %chain(error), "the index could not say whether an envelope is known");
+        return Refusal::new(Reason::NotWriting, error.to_string());
     }
+    fault(error)
 }
 
 /// Bytes on disk that are not what was written.

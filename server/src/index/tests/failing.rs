@@ -191,7 +191,7 @@ fn a_rotten_leaf_met_when_runs_are_numbered_does_not_stop_the_start() {
     }
     index.close().unwrap();
     Database::open(&dir.path().join("sled")).unwrap().unwrap().close().unwrap();
-    let (parts, mut numbering) = (60, 0);
+    let (parts, mut numbering) = (30, 0);
     for part in 0..parts {
         let left = tempfile::tempdir().unwrap();
         copy(dir.path(), left.path());

@@ -127,3 +127,17 @@ fn every_error_is_told_in_these_words() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/transport/status/words.txt");
     hold(&golden, &text.concat());
 }
+
+#[test]
+fn an_index_that_heals_itself_is_tried_again_and_any_other_fault_is_one_of_ours() {
+    let dir = || Path::new("/srv/custody/index").to_owned();
+    let soon =
+        || [IndexError::Healing, IndexError::Shut { path: dir() }, IndexError::Panicked { path: dir() }];
+    for (asked, recorded) in soon().into_iter().zip(soon()) {
+        assert_eq!(query(&QueryError::Index(asked)).word(), "behind");
+        assert_eq!(record(&RecordError::Index(Arc::new(recorded))).word(), "not_writing");
+    }
+    let gap = || IndexError::Gap { expected: index(7), found: index(8) };
+    assert_eq!(query(&QueryError::Index(gap())).word(), "internal");
+    assert_eq!(record(&RecordError::Index(Arc::new(gap()))).word(), "internal");
+}
