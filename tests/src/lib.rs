@@ -27,6 +27,7 @@ pub mod peer;
 pub mod server;
 pub mod source;
 pub mod threads;
+pub mod tools;
 pub mod wire;
 pub mod words;
 pub mod workspace;

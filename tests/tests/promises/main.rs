@@ -12,6 +12,7 @@ mod audit;
 mod bad_input;
 mod bit_rot;
 mod bulk;
+mod bundles;
 mod crash;
 mod damage;
 mod disk_room;

@@ -9,6 +9,7 @@ use custody_evidence::admission::{MAX_RECORD, RECORD_FORMAT};
 use custody_evidence::digest_set::Digest;
 use custody_log::receipt::Receipt;
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
+use serde::de::IgnoredAny;
 
 use crate::cli::Context;
 use crate::cli::failure::Failure;
@@ -87,7 +88,7 @@ fn detect(bytes: &[u8]) -> Result<Option<Content>, custody_log::receipt::Receipt
         Some(Head { format: Some(format), .. }) if format == RECORD_FORMAT && exact.len() <= MAX_RECORD => {
             Some(Content::Record(exact.to_vec()))
         }
-        Some(Head { payload_type: Some(_), payload: Some(_), .. }) => Some(Content::Envelope(exact.to_vec())),
+        Some(head) if head.is_envelope() => Some(Content::Envelope(exact.to_vec())),
         _ => None,
     })
 }
@@ -98,5 +99,20 @@ struct Head {
     format: Option<String>,
     #[serde(rename = "payloadType")]
     payload_type: Option<String>,
-    payload: Option<serde::de::IgnoredAny>,
+    payload: Option<IgnoredAny>,
+    /// Of a Sigstore bundle.
+    #[serde(rename = "verificationMaterial")]
+    bundle_material: Option<IgnoredAny>,
+    /// Of a PEP 740 attestation.
+    verification_material: Option<IgnoredAny>,
+    envelope: Option<IgnoredAny>,
+}
+
+impl Head {
+    /// Whether it is an envelope of a kind that is recorded.
+    const fn is_envelope(&self) -> bool {
+        self.payload_type.is_some() && self.payload.is_some()
+            || self.bundle_material.is_some()
+            || self.verification_material.is_some() && self.envelope.is_some()
+    }
 }
