@@ -24,7 +24,7 @@ pub(super) struct Edits {
     writer_predicate: Vec<String>,
     /// Let the holders of certificates that this issuer knew record, under this name. It needs --root, and --claim or
     /// another --authority than own.
-    #[arg(long, value_name = "NAME=ISSUER", value_parser = named_text)]
+    #[arg(long, value_name = "NAME=ISSUER", value_parser = named_text, requires = "root")]
     add_identity: Option<(String, String)>,
     /// A trusted root of the document whose certificates are believed about the issuer. Repeatable.
     #[arg(long, value_name = "NAME", requires = "add_identity")]
@@ -107,12 +107,12 @@ fn remove<T>(
         return Ok(());
     }
     let names: Vec<&str> = list.iter().map(|item| name_of(item).as_str()).collect();
-    let names = if names.is_empty() {
-        "there are none".to_owned()
-    } else {
-        format!("there are: {}", names.join(", "))
-    };
-    Err(Failure::usage(no_such(what), format!("there is no {what} {name:?}")).hint(names))
+    Err(Failure::usage(no_such(what), format!("there is no {what} {name:?}")).hint(there_are(&names)))
+}
+
+fn there_are<T: AsRef<str>>(names: &[T]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) }
 }
 
 fn no_such(what: &str) -> &'static str {
@@ -239,7 +239,7 @@ fn root_mut<'a>(members: &'a mut TrustMembers, name: &str) -> Result<&'a mut Tru
     let names: Vec<String> = members.trusted_roots.iter().map(|root| root.name.clone()).collect();
     members.trusted_roots.iter_mut().find(|root| root.name == name).ok_or_else(|| {
         Failure::usage("no_such_root", format!("there is no trusted root {name:?}"))
-            .hint(format!("there are: {}; --add-root NAME=FILE adds one", names.join(", ")))
+            .hint(format!("{}; --add-root NAME=FILE adds one", there_are(&names)))
     })
 }
 
