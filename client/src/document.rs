@@ -3,10 +3,16 @@
 //! Real producers name files as they like: `.intoto.jsonl` holds a bundle, one envelope printed over many lines, or
 //! several lines. So the shape decides, and a kind that is not read yet is named, never called malformed.
 
+mod items;
+#[cfg(test)]
+mod tests;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
+
+pub use items::{ITEMS_MAX, Item, Place, Problem, items};
 
 /// The kind of a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +21,18 @@ pub enum Kind {
     Dsse,
     /// A Sigstore bundle.
     SigstoreBundle,
-    /// npm's list of attestations of a package version.
+    /// npm's list of attestations of a package version, or GitHub's of an artifact.
     NpmAttestations,
-    /// A PEP 740 attestation, or `PyPI`'s provenance object of several.
+    /// A PEP 740 attestation.
     Pep740,
+    /// `PyPI`'s provenance document of several of them.
+    Pep740Provenance,
     /// The bundle that cosign 1 and 2 wrote beside a blob.
     CosignBundle,
     /// Google Cloud Build's printed provenance.
     CloudBuild,
+    /// A signed message in COSE, which is binary.
+    Cose,
     /// An in-toto 0.9 link or layout.
     Metablock,
     /// An in-toto statement without a signature.
@@ -64,8 +74,10 @@ impl Kind {
             Self::SigstoreBundle => "sigstore-bundle",
             Self::NpmAttestations => "npm-attestations",
             Self::Pep740 => "pep740",
+            Self::Pep740Provenance => "pep740-provenance",
             Self::CosignBundle => "cosign-bundle",
             Self::CloudBuild => "cloud-build",
+            Self::Cose => "cose",
             Self::Metablock => "in-toto-metablock",
             Self::Statement => "statement",
             Self::CycloneDx | Self::Spdx | Self::OtherSbom => "sbom",
@@ -88,10 +100,12 @@ impl Kind {
         match self {
             Self::Dsse => "a DSSE envelope",
             Self::SigstoreBundle => "a Sigstore bundle",
-            Self::NpmAttestations => "npm's attestations of a package version",
+            Self::NpmAttestations => "an npm attestation document",
             Self::Pep740 => "a PEP 740 attestation",
+            Self::Pep740Provenance => "a PEP 740 provenance document",
             Self::CosignBundle => "a cosign bundle of the old form",
-            Self::CloudBuild => "Google Cloud Build provenance",
+            Self::CloudBuild => "provenance that gcloud printed",
+            Self::Cose => "a COSE message",
             Self::Metablock => "an in-toto 0.9 link or layout",
             Self::Statement => "an in-toto statement without a signature",
             Self::CycloneDx => "a CycloneDX document",
@@ -127,10 +141,13 @@ pub fn kind(bytes: &[u8]) -> Kind {
     if starts("SPDXVersion:") || (starts("<") && names_cyclonedx(text)) {
         return Kind::OtherSbom;
     }
+    if is_cose(bytes) {
+        return Kind::Cose;
+    }
     match serde_json::from_slice::<Members<'_>>(text) {
         Ok(members) => object(&members),
-        Err(_) if lines(text) => Kind::JsonLines,
-        Err(_) if serde_json::from_slice::<&RawValue>(text).is_ok() => Kind::OtherJson,
+        Err(_) if is_lines(text) => Kind::JsonLines,
+        Err(_) if is_json(text) => Kind::OtherJson,
         Err(_) => damaged(text),
     }
 }
@@ -138,11 +155,14 @@ pub fn kind(bytes: &[u8]) -> Kind {
 fn object(members: &Members<'_>) -> Kind {
     let has = |name: &str| members.contains_key(name);
     let text = |name: &str| members.get(name).map_or("", |value| value.get());
-    if has("verificationMaterial") || text("mediaType").contains("dev.sigstore.bundle") {
-        Kind::SigstoreBundle
-    } else if has("payload") && (has("signatures") || has("payloadType")) {
+    // What is a DSSE envelope is one, whatever other members it has: nobody signed those.
+    if has("payload") && (has("signatures") || has("payloadType")) {
         Kind::Dsse
-    } else if has("attestation_bundles") || (has("verification_material") && has("envelope")) {
+    } else if has("verificationMaterial") || text("mediaType").contains("dev.sigstore.bundle") {
+        Kind::SigstoreBundle
+    } else if has("attestation_bundles") {
+        Kind::Pep740Provenance
+    } else if has("verification_material") && has("envelope") {
         Kind::Pep740
     } else if text("attestations").contains("\"bundle\"") {
         Kind::NpmAttestations
@@ -171,82 +191,52 @@ fn object(members: &Members<'_>) -> Kind {
     }
 }
 
-/// At least two lines, each a JSON object.
-fn lines(text: &[u8]) -> bool {
-    let mut count = 0_usize;
-    for line in text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()) {
-        if !line.starts_with(b"{") || serde_json::from_slice::<&RawValue>(line).is_err() {
-            return false;
-        }
-        count += 1;
-    }
-    count > 1
+/// Whether the text is several documents, one a line: the first line is a whole object, and others follow. When the first
+/// is damaged, all must look like objects, and one must be one: the lines of a single document that is printed over many
+/// do not.
+fn is_lines(text: &[u8]) -> bool {
+    let lines = || text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+    let looks = |line: &[u8]| line.starts_with(b"{");
+    let first = lines().next().is_some_and(|line| looks(line) && is_json(line));
+    lines().nth(1).is_some()
+        && (first || (lines().all(|line| looks(line) && line != b"{") && lines().any(is_json)))
 }
+
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<&RawValue>(text).is_ok()
+}
+
+/// The first byte of a tagged `COSE_Sign1` or `COSE_Sign` (RFC 9052: tags 18 and 98), and the array of four behind it.
+fn is_cose(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xd2, 0x84]) || bytes.starts_with(&[0xd8, 0x62, 0x84])
+}
+
+/// How much of a damaged document is searched for the members that tell its kind.
+const SEARCHED_MAX: usize = 64 * 1024;
 
 /// What it would be if it were whole: so that the error can say what is wrong with it.
 fn damaged(text: &[u8]) -> Kind {
-    let has = |name: &str| text.windows(name.len()).take(64 * 1024).any(|window| window == name.as_bytes());
+    let has =
+        |name: &str| text.windows(name.len()).take(SEARCHED_MAX).any(|window| window == name.as_bytes());
     if !text.starts_with(b"{") {
         let note = std::str::from_utf8(text).is_ok_and(|text| text.contains("\n\n\u{2014} "));
         return if note { Kind::SignedNote } else { Kind::Unknown };
     }
-    if has("\"bomFormat\"") {
-        Kind::CycloneDx
-    } else if has("\"spdxVersion\"") {
-        Kind::Spdx
-    } else if has("\"payloadType\"") {
-        Kind::Dsse
-    } else if has("\"predicateType\"") {
-        Kind::Statement
-    } else {
-        Kind::Unknown
-    }
+    let members = [
+        ("\"verificationMaterial\"", Kind::SigstoreBundle),
+        ("dev.sigstore.bundle", Kind::SigstoreBundle),
+        ("\"attestation_bundles\"", Kind::Pep740Provenance),
+        ("\"verification_material\"", Kind::Pep740),
+        ("\"provenance_summary\"", Kind::CloudBuild),
+        ("\"bomFormat\"", Kind::CycloneDx),
+        ("\"spdxVersion\"", Kind::Spdx),
+        ("\"payloadType\"", Kind::Dsse),
+        ("\"predicateType\"", Kind::Statement),
+    ];
+    members.into_iter().find(|(name, _)| has(name)).map_or(Kind::Unknown, |(_, kind)| kind)
 }
 
 fn names_cyclonedx(text: &[u8]) -> bool {
     let head = text.get(..text.len().min(4096)).unwrap_or_default();
     head.windows(b"cyclonedx.org".len()).any(|window| window == b"cyclonedx.org")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shape_tells_the_kind() {
-        for (text, kind_) in [
-            (r#"{"payload":"","payloadType":"t","signatures":[]}"#, Kind::Dsse),
-            ("{\n \"payload\": \"\",\n \"signatures\": []\n}\n", Kind::Dsse),
-            (r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json"}"#, Kind::SigstoreBundle),
-            (r#"{"verificationMaterial":{},"dsseEnvelope":{}}"#, Kind::SigstoreBundle),
-            (r#"{"attestations":[{"predicateType":"x","bundle":{}}]}"#, Kind::NpmAttestations),
-            (r#"{"version":1,"verification_material":{},"envelope":{}}"#, Kind::Pep740),
-            (r#"{"version":1,"attestation_bundles":[]}"#, Kind::Pep740),
-            (r#"{"base64Signature":"","cert":""}"#, Kind::CosignBundle),
-            (r#"{"image_summary":{},"provenance_summary":{}}"#, Kind::CloudBuild),
-            (r#"{"signed":{},"signatures":[]}"#, Kind::Metablock),
-            (r#"{"_type":"https://in-toto.io/Statement/v1"}"#, Kind::Statement),
-            (r#"{"format":"custody/record/v1"}"#, Kind::AdmissionRecord),
-            (r#"{"bomFormat":"CycloneDX"}"#, Kind::CycloneDx),
-            (r#"{"spdxVersion":2}"#, Kind::Spdx),
-            (r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld"}"#, Kind::Spdx),
-            (r#"{"@context":"https://openvex.dev/ns/v0.2.0"}"#, Kind::OpenVex),
-            (r#"{"version":"2.1.0","runs":[]}"#, Kind::Sarif),
-            ("{}\n{}\n", Kind::JsonLines),
-            ("{}", Kind::OtherJson),
-            ("[1]", Kind::OtherJson),
-            ("c2sp.org/tlog-proof@v1\n", Kind::Receipt),
-            ("custody/entry/v1\n", Kind::Entry),
-            ("SPDXVersion: SPDX-2.2\n", Kind::OtherSbom),
-            ("<?xml version=\"1.0\"?><bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\"/>", Kind::OtherSbom),
-            (r#"{"bomFormat":"CycloneDX","#, Kind::CycloneDx),
-            (r#"{"payloadType":"t","#, Kind::Dsse),
-            ("log\n1\nAA==\n\n\u{2014} log AAAA\n", Kind::SignedNote),
-            ("hello", Kind::Unknown),
-            ("", Kind::Unknown),
-        ] {
-            assert_eq!(kind(text.as_bytes()), kind_, "{text}");
-        }
-        assert_eq!(kind(b"\xff\xfe"), Kind::Unknown);
-    }
 }

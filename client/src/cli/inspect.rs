@@ -2,10 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use custody_client::document::{Item, Kind, items, kind};
 use custody_client::file_digest::FileDigests;
-use custody_client::inspect::{Expectations, ExpectedKey, Report, Status, Verdict, inspect};
+use custody_client::inspect::{
+    Check, Expectations, ExpectedArtifact, ExpectedKey, NamedRoot, Report, Signer, Status, Verdict, inspect,
+};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::key::{KeyError, PublicKey};
+use custody_evidence::registry::npm_keys;
+use custody_evidence::sigstore::{MAX_ROOT, ProvenTime, TimeSource, TrustedRoot};
 use custody_evidence::thing::Thing;
 use serde_json::json;
 
@@ -16,8 +21,12 @@ use super::output::escape_line;
 
 /// Show what a file says and what can be verified in it, without a server.
 ///
-/// Ends with 0 when it is well formed, a signature in it was verified, nothing failed and every expectation holds; with
-/// 1 when it is malformed or something failed; with 3 when it is well formed, but there is nothing to verify it with.
+/// Reads DSSE envelopes, Sigstore bundles, PEP 740 attestations, documents of npm and PyPI, what gcloud prints, statements,
+/// SBOMs, receipts, and a .jsonl of any of them: each document of a file is reported by itself.
+///
+/// Ends with 0 when every document is well formed, a signature in it was verified, nothing failed and every expectation
+/// holds; with 1 when one is malformed or something failed; with 3 when all are well formed, but there is nothing to verify
+/// one of them with.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The file; `-` is standard input.
@@ -25,83 +34,106 @@ pub(crate) struct Args {
     /// Expect it to be about this file or digest.
     #[arg(long, value_name = "FILE|DIGEST")]
     artifact: Option<String>,
-    /// Expect it to be signed by this public key: a PEM file; for a receipt, a file with the log's verifier key.
-    #[arg(long, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// Expectations of Sigstore bundles, which are not verified yet.
-    #[arg(long, value_name = "FILE", hide = true)]
-    trusted_root: Option<PathBuf>,
-    /// As `--trusted-root`.
-    #[arg(long, value_name = "SAN", hide = true)]
+    /// Expect it to be signed by this public key: a PEM file; for a receipt, a file with the log's verifier key. npm's
+    /// `keys.json` makes the registry's keys known, and expects nothing. Can be given several times: one of them.
+    #[arg(long = "key", value_name = "FILE")]
+    keys: Vec<PathBuf>,
+    /// Believe the authorities and logs of this `trusted_root.json` (or `.jsonl`) about Sigstore bundles and PEP 740
+    /// attestations. Can be given several times: one root must verify all of a bundle.
+    #[arg(long = "trusted-root", value_name = "FILE")]
+    trusted_roots: Vec<PathBuf>,
+    /// Expect it to be signed by whom a verified certificate gives exactly this name: its subject alternative name.
+    #[arg(long, value_name = "SAN")]
     identity: Option<String>,
-    /// As `--trusted-root`.
-    #[arg(long, value_name = "URL", hide = true)]
+    /// Expect that name to be vouched for by exactly this issuer of identity tokens.
+    #[arg(long, value_name = "URL")]
     issuer: Option<String>,
 }
 
-/// The largest file: the largest envelope is 64 MiB.
+/// The largest file: the largest envelope is 64 MiB. A report of it is made and printed before the next one.
 const FILE_MAX: u64 = 64 << 20;
 
-/// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB.
-const KEY_MAX: u64 = 16 << 10;
+/// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB, npm's list of four keys has 2 KiB.
+const KEY_MAX: u64 = 64 << 10;
+
+/// Up to this size, an artifact is read whole: signatures over files by Ed25519 are checked over all of it.
+const ARTIFACT_READ_MAX: u64 = 64 << 20;
 
 /// Runs `custody inspect`.
 #[expect(clippy::unused_async, reason = "every command has this form")]
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    refuse_later_flags(&args)?;
     let expected = Expectations {
         artifact: args.artifact.as_deref().map(|text| artifact(text, context)).transpose()?,
-        key: args.key.as_deref().map(key).transpose()?,
+        keys: args.keys.iter().map(|path| key(path)).collect::<Result<_, _>>()?,
+        identity: args.identity,
+        issuer: args.issuer,
+        roots: roots(&args.trusted_roots)?,
     };
     let bytes = file::read(&args.file, FILE_MAX)?;
-    let report = inspect(&bytes, &expected);
-    if context.output.is_json() {
-        context.output.print_json(&document(&report))?;
-    } else {
-        context.output.print(text(&report))?;
+    let mut verdicts = Vec::new();
+    for item in items(&bytes) {
+        let report = inspect(&item, &expected);
+        let place = item.named(&args.file.display().to_string());
+        if context.output.is_json() {
+            context.output.print_json(&document(&place, &report))?;
+        } else {
+            context.output.print(text(&item, &place, &report))?;
+        }
+        verdicts.push(report.verdict());
     }
-    Ok(match report.verdict() {
-        Verdict::Holds => Outcome::Yes,
-        Verdict::Fails => Outcome::No,
-        Verdict::Undecided => Outcome::Unknown,
+    Ok(if verdicts.contains(&Verdict::Fails) {
+        Outcome::No
+    } else if verdicts.iter().all(|verdict| *verdict == Verdict::Holds) {
+        Outcome::Yes
+    } else {
+        Outcome::Unknown
     })
 }
 
-fn refuse_later_flags(args: &Args) -> Result<(), Failure> {
-    let given = [
-        ("--trusted-root", args.trusted_root.is_some()),
-        ("--identity", args.identity.is_some()),
-        ("--issuer", args.issuer.is_some()),
-    ];
-    match given.into_iter().find(|(_, given)| *given) {
-        // An expectation that nothing checks must not look as if it held.
-        Some((flag, _)) => Err(Failure::usage(
-            "not_supported",
-            format!("{flag} is an expectation of Sigstore bundles, which are not verified yet"),
-        )
-        .hint("--key FILE checks the signatures of DSSE envelopes")),
-        None => Ok(()),
+fn roots(paths: &[PathBuf]) -> Result<Vec<NamedRoot>, Failure> {
+    let mut roots = Vec::new();
+    for path in paths {
+        let name = path.display().to_string();
+        let bytes = file::read(path, u64::try_from(MAX_ROOT).unwrap_or(u64::MAX))?;
+        let found = if kind(&bytes) == Kind::JsonLines {
+            TrustedRoot::parse_lines(&bytes)
+        } else {
+            TrustedRoot::parse(&bytes).map(|root| vec![root])
+        };
+        let found = found.map_err(|error| {
+            Failure::usage("bad_root", format!("{name}: {error}")).hint(
+                "a trusted_root.json of Sigstore is expected, such as gh attestation trusted-root prints",
+            )
+        })?;
+        roots.extend(found.into_iter().map(|root| NamedRoot { name: name.clone(), root }));
     }
+    Ok(roots)
 }
 
-fn artifact(text: &str, context: &Context) -> Result<Vec<Digest>, Failure> {
+fn artifact(text: &str, context: &Context) -> Result<ExpectedArtifact, Failure> {
     let bad = |why: String| {
         Failure::usage("bad_artifact", why)
             .hint("give a file, or a whole digest such as sha256:<64 hex digits>")
     };
+    let of = |digest| ExpectedArtifact { digests: vec![digest], bytes: None };
     match Thing::parse(text).map_err(|error| bad(format!("--artifact {text}: {error}")))? {
-        Thing::Digest(digest) | Thing::Image { digest, .. } => Ok(vec![digest]),
+        Thing::Digest(digest) | Thing::Image { digest, .. } => Ok(of(digest)),
         Thing::Commit { hex, .. } => {
-            Digest::read("gitCommit", &hex).map(|digest| vec![digest]).map_err(|error| bad(error.to_string()))
+            Digest::read("gitCommit", &hex).map(of).map_err(|error| bad(error.to_string()))
         }
         Thing::Path(path) | Thing::Name(path) => {
             let path = Path::new(&path);
             let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+            if length <= ARTIFACT_READ_MAX {
+                let bytes = file::read(path, ARTIFACT_READ_MAX).map_err(|failure| bad(failure.message))?;
+                let FileDigests { sha256, sha512, .. } = FileDigests::of_bytes(&bytes);
+                return Ok(ExpectedArtifact { digests: vec![sha256, sha512], bytes: Some(bytes) });
+            }
             let bar = context.output.bytes_bar("hashing", length);
             let digests = FileDigests::of(path, |read| bar.inc(read))
                 .map_err(|error| bad(format!("{error}: {}", error.source)))?;
             bar.finish_and_clear();
-            Ok(vec![digests.sha256, digests.sha512])
+            Ok(ExpectedArtifact { digests: vec![digests.sha256, digests.sha512], bytes: None })
         }
         Thing::Prefix(_) => {
             Err(bad(format!("--artifact {text}: the start of a digest could be of any artifact")))
@@ -118,17 +150,33 @@ fn key(path: &Path) -> Result<ExpectedKey, Failure> {
     if let Ok(key) = text.trim().parse() {
         return Ok(ExpectedKey::Log(key));
     }
+    let bad = |error: &dyn std::fmt::Display| {
+        Failure::usage("bad_key", format!("{}: {error}", path.display())).hint(
+            "a public key in PEM is expected, such as custody key show --pem prints, or npm's keys.json",
+        )
+    };
+    if bytes.trim_ascii_start().starts_with(b"{") {
+        return npm_keys(&bytes).map(ExpectedKey::Registry).map_err(|error| bad(&error));
+    }
     match PublicKey::from_pem(&text) {
         Ok(key) => Ok(ExpectedKey::Public(key)),
         Err(KeyError::Unsupported { algorithm }) => Ok(ExpectedKey::Unsupported(algorithm)),
-        Err(error) => Err(Failure::usage("bad_key", format!("{}: {error}", path.display()))
-            .hint("a public key in PEM is expected, such as custody key show --pem prints")),
+        Err(error) => Err(bad(&error)),
     }
 }
 
-fn document(report: &Report) -> serde_json::Value {
+fn document(place: &str, report: &Report) -> serde_json::Value {
     let signers = report.signers.iter().map(|signer| {
-        json!({ "status": signer.status.as_str(), "key": signer.key, "hint": signer.hint, "detail": signer.detail })
+        let time = |proven: &ProvenTime| json!({ "time": proven.time.to_string(), "by": source(proven.by) });
+        json!({
+            "status": signer.status.as_str(),
+            "key": signer.key,
+            "identity": signer.identity,
+            "issuer": signer.issuer,
+            "times": signer.times.iter().map(time).collect::<Vec<_>>(),
+            "hint": signer.hint,
+            "detail": signer.detail,
+        })
     });
     let checks = report
         .checks
@@ -139,6 +187,7 @@ fn document(report: &Report) -> serde_json::Value {
         .iter()
         .map(|edge| json!({ "from": edge.from.id(), "kind": edge.kind.as_str(), "to": edge.to.id() }));
     json!({
+        "file": place,
         "kind": report.kind.as_str(),
         "predicate": report.predicate,
         "subjects": report.subjects,
@@ -152,35 +201,45 @@ fn document(report: &Report) -> serde_json::Value {
     })
 }
 
-/// The most lines of one section: an SBOM has thousands of facts.
+/// Names who proves a time, as its check is named.
+fn source(by: TimeSource) -> String {
+    match by {
+        TimeSource::LogPromise(item) => format!("log_promise[{item}]"),
+        TimeSource::Timestamp(item) => format!("timestamp[{item}]"),
+    }
+}
+
+/// The most lines of one section: an SBOM has thousands of facts. Checks are shown all: a bundle has at most 32 for its
+/// time stamps, 3 x 32 for its log entries, and some ten others.
 const LINES_MAX: usize = 12;
 
-fn text(report: &Report) -> String {
-    let mut lines = vec![report.kind.name().trim_start_matches("a ").trim_start_matches("an ").to_owned()];
-    let mut section = |name: &str, texts: Vec<String>| {
-        let more = texts.len().saturating_sub(LINES_MAX);
-        lines.extend(texts.iter().take(LINES_MAX).map(|text| format!("  {name:<10} {}", escape_line(text))));
+fn text(item: &Item<'_>, place: &str, report: &Report) -> String {
+    let name = report.kind.name().trim_start_matches("a ").trim_start_matches("an ");
+    let whole = item.place == custody_client::document::Place::default();
+    let mut lines = vec![if whole { name.to_owned() } else { format!("{}: {name}", escape_line(place)) }];
+    let mut section = |name: &str, texts: Vec<String>, max: usize| {
+        let more = texts.len().saturating_sub(max);
+        lines.extend(texts.iter().take(max).map(|text| format!("  {name:<10} {}", escape_line(text))));
         if more > 0 {
             lines.push(format!("  {name:<10} and {more} more (-o json prints all)"));
         }
     };
-    section("predicate", report.predicate.iter().cloned().collect());
-    section("subject", report.subjects.clone());
-    section("components", report.components.iter().map(ToString::to_string).collect());
-    section("signature", report.signers.iter().map(signature).collect());
-    section(
-        "check",
-        report.checks.iter().map(|check| line(check.name, check.status, &check.detail)).collect(),
-    );
+    section("predicate", report.predicate.iter().cloned().collect(), LINES_MAX);
+    section("subject", report.subjects.clone(), LINES_MAX);
+    section("components", report.components.iter().map(ToString::to_string).collect(), LINES_MAX);
+    section("signature", report.signers.iter().map(signature).collect(), LINES_MAX);
+    let times = report.signers.iter().flat_map(|signer| &signer.times);
+    section("time", times.map(|time| format!("{} by {}", time.time, source(time.by))).collect(), LINES_MAX);
+    section("check", report.checks.iter().map(check).collect(), usize::MAX);
     let facts = report.facts.iter().map(|edge| format!("{} {} {}", edge.from, edge.kind.as_str(), edge.to));
-    section("fact", facts.collect());
-    section("warning", report.warnings.clone());
+    section("fact", facts.collect(), LINES_MAX);
+    section("warning", report.warnings.clone(), LINES_MAX);
     let admissible = match (&report.why, report.admissible) {
         (_, true) => "yes, by a log that trusts a signer of it".to_owned(),
         (Some(why), false) => format!("no: {why}"),
         (None, false) => "no".to_owned(),
     };
-    section("recordable", vec![admissible]);
+    section("recordable", vec![admissible], LINES_MAX);
     lines.push(match report.verdict() {
         Verdict::Holds => "verified: a signature holds, nothing failed, every expectation holds".to_owned(),
         Verdict::Fails => "NOT VERIFIED: something above failed".to_owned(),
@@ -189,15 +248,18 @@ fn text(report: &Report) -> String {
     lines.join("\n") + "\n"
 }
 
-fn signature(signer: &custody_client::inspect::Signer) -> String {
-    let who = signer.key.clone().unwrap_or_else(|| {
-        if signer.hint.is_empty() {
-            "an unnamed key".to_owned()
-        } else {
-            format!("a key called {:?}", signer.hint)
-        }
-    });
+fn signature(signer: &Signer) -> String {
+    let who = match (&signer.identity, &signer.issuer, &signer.key) {
+        (Some(identity), Some(issuer), _) => format!("{identity} ({issuer})"),
+        (_, _, Some(key)) => key.clone(),
+        _ if signer.hint.is_empty() => "an unnamed key".to_owned(),
+        _ => format!("by {:?}, as the file says", signer.hint),
+    };
     line(&who, signer.status, &signer.detail)
+}
+
+fn check(check: &Check) -> String {
+    line(&check.name, check.status, &check.detail)
 }
 
 fn line(name: &str, status: Status, detail: &str) -> String {

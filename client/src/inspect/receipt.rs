@@ -1,9 +1,10 @@
 //! Receipts and entries of a log.
 
 use custody_log::Entry;
+use custody_log::note::VerifierKey;
 use custody_log::receipt::Receipt;
 
-use super::{Expectations, ExpectedKey, Report, Signer, Status};
+use super::{Expectations, Report, Signer, Status};
 
 pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> Report {
     let receipt = match Receipt::decode(bytes) {
@@ -15,38 +16,32 @@ pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> 
     let checkpoint = receipt.signed_checkpoint().unverified();
     let (origin, size) = (checkpoint.origin().clone(), checkpoint.size());
     let hint = origin.to_string();
-    match &expected.key {
-        Some(ExpectedKey::Log(key)) => {
-            let verified = receipt.verify(&origin, std::slice::from_ref(key));
-            let (status, detail) = match verified {
-                Ok(_) => (Status::Verified, format!("in the tree of size {size} that {} signed", key.name())),
-                Err(error) => (Status::Failed, error.to_string()),
-            };
-            let key = (status == Status::Verified).then(|| key.to_string());
-            report.signers.push(Signer { status, key, hint, detail: detail.clone() });
-            report.check("inclusion", status, detail.clone());
-            report.check("key", status, detail);
+    let keys = expected.log_keys();
+    if keys.is_empty() {
+        let detail = format!("no key of the log {origin} was given");
+        report.signers.push(Signer::of(Status::NotChecked, hint, detail.clone()));
+        report.check("inclusion", Status::NotChecked, detail);
+        if expected.expects_key() {
+            report.expect("key", Status::NotChecked, "a receipt is signed by a log: give its verifier key");
         }
-        other => {
-            let detail = format!("no key of the log {origin} was given");
-            report.signers.push(Signer {
-                status: Status::NotChecked,
-                key: None,
-                hint,
-                detail: detail.clone(),
-            });
-            report.check("inclusion", Status::NotChecked, detail);
-            if other.is_some() {
-                report.check(
-                    "key",
-                    Status::NotChecked,
-                    "a receipt is signed by a log: give its verifier key",
-                );
+    } else {
+        let by = |key: &&VerifierKey| receipt.verify(&origin, std::slice::from_ref(*key)).is_ok();
+        let key = keys.iter().find(by);
+        let (status, detail) = match (key, receipt.verify(&origin, &keys)) {
+            (Some(key), _) => {
+                (Status::Verified, format!("in the tree of size {size} that {} signed", key.name()))
             }
-        }
+            (None, Err(error)) => (Status::Failed, error.to_string()),
+            // Unreachable: what all keys together verify, one of them does.
+            (None, Ok(_)) => (Status::NotChecked, "no key of its own verifies it".to_owned()),
+        };
+        let key = key.map(ToString::to_string);
+        report.signers.push(Signer { key, ..Signer::of(status, hint, detail.clone()) });
+        report.check("inclusion", status, detail.clone());
+        report.expect("key", status, detail);
     }
     if expected.artifact.is_some() {
-        report.check("artifact", Status::NotChecked, "a receipt names an envelope, not artifacts");
+        report.expect("artifact", Status::NotChecked, "a receipt names an envelope, not artifacts");
     }
     report
 }

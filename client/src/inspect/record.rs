@@ -26,9 +26,6 @@ pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> 
         ),
     );
     about_artifact(&mut report, expected);
-    if expected.key.is_some() {
-        report.check("key", Status::NotChecked, "an admission record carries no signature");
-    }
     report
 }
 
@@ -37,12 +34,8 @@ fn signer(signer: &custody_evidence::admission::Signer) -> Signer {
         SignerStatus::Verified => "the server says that it verified it",
         SignerStatus::Unverified => "the server says that it did not verify it",
     };
-    Signer {
-        status: Status::NotChecked,
-        key: signer.key.map(|key| format!("key:{key}")),
-        hint: signer.hint.clone(),
-        detail: said.to_owned(),
-    }
+    let key = signer.key.map(|key| format!("key:{key}"));
+    Signer { key, ..Signer::of(Status::NotChecked, signer.hint.clone(), said) }
 }
 
 pub(super) fn inspect_trust(report: Report, bytes: &[u8]) -> Report {

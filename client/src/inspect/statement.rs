@@ -4,7 +4,7 @@ use custody_evidence::fact;
 use custody_evidence::sbom;
 use custody_evidence::statement::Statement;
 
-use super::{Expectations, Report, Status};
+use super::{Expectations, ExpectedArtifact, Report, Status};
 
 /// A statement that nobody signed.
 pub(super) fn inspect(mut report: Report, bytes: &[u8], expected: &Expectations) -> Report {
@@ -12,9 +12,6 @@ pub(super) fn inspect(mut report: Report, bytes: &[u8], expected: &Expectations)
     report.admissible = false;
     report.why.get_or_insert_with(|| "nobody signed it".to_owned());
     about_artifact(&mut report, expected);
-    if expected.key.is_some() {
-        report.check("key", Status::NotChecked, "the statement carries no signature");
-    }
     report
 }
 
@@ -47,12 +44,12 @@ pub(super) fn read(report: &mut Report, payload: &[u8]) {
 
 /// Checks that the document is about the artifact.
 pub(super) fn about_artifact(report: &mut Report, expected: &Expectations) {
-    let Some(digests) = &expected.artifact else { return };
+    let Some(ExpectedArtifact { digests, .. }) = &expected.artifact else { return };
     let usable = |text: &String| digests.iter().any(|digest| digest.usable() && digest.to_string() == *text);
     let wanted = digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
     match report.subjects.iter().find(|subject| usable(subject)) {
-        Some(found) => report.check("artifact", Status::Verified, format!("{found} is a subject")),
-        None => report.check(
+        Some(found) => report.expect("artifact", Status::Verified, format!("{found} is a subject")),
+        None => report.expect(
             "artifact",
             Status::Failed,
             format!("expected {wanted} among the subjects, found {}", listed(&report.subjects)),

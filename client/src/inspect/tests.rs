@@ -2,6 +2,7 @@ use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::key::SigningKey;
 
 use super::*;
+use crate::document::items;
 
 const STATEMENT: &str = r#"{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"app","digest":{"sha256":"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"}}],"predicateType":"https://example.com/x","predicate":{}}"#;
 
@@ -14,11 +15,19 @@ fn signed(payload: &str, keys: &[&SigningKey]) -> Vec<u8> {
 }
 
 fn by(key: &SigningKey) -> Expectations {
-    Expectations { artifact: None, key: Some(ExpectedKey::Public(key.public().clone())) }
+    Expectations { keys: vec![ExpectedKey::Public(key.public().clone())], ..Expectations::default() }
 }
 
 fn about(digest: &str) -> Expectations {
-    Expectations { artifact: Some(vec![digest.parse().unwrap()]), key: None }
+    let artifact = ExpectedArtifact { digests: vec![digest.parse().unwrap()], bytes: None };
+    Expectations { artifact: Some(artifact), ..Expectations::default() }
+}
+
+/// Inspects the only document of a file.
+fn inspect(bytes: &[u8], expected: &Expectations) -> Report {
+    let found = items(bytes);
+    assert_eq!(found.len(), 1);
+    super::inspect(&found[0], expected)
 }
 
 const ABC: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -102,10 +111,10 @@ fn malformed_documents_fail_and_say_why() {
 #[test]
 fn what_is_not_read_yet_is_unsupported_and_never_malformed() {
     for text in [
-        r#"{"verificationMaterial":{},"dsseEnvelope":{}}"#,
-        r#"{"version":1,"attestation_bundles":[]}"#,
+        r#"{"base64Signature":"","cert":""}"#,
+        r#"{"signed":{},"signatures":[]}"#,
         "<?xml version=\"1.0\"?><bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\"/>",
-        "{}\n{}\n",
+        "{}",
     ] {
         let report = inspect(text.as_bytes(), &Expectations::default());
         assert_eq!(report.verdict(), Verdict::Undecided, "{text}");
@@ -114,8 +123,72 @@ fn what_is_not_read_yet_is_unsupported_and_never_malformed() {
 }
 
 #[test]
+fn a_document_that_holds_nothing_is_undecided_and_a_broken_one_fails() {
+    let empty = inspect(br#"{"version":1,"attestation_bundles":[]}"#, &Expectations::default());
+    assert_eq!(empty.verdict(), Verdict::Undecided);
+    assert!(empty.why.unwrap().contains("no attestation"));
+    for broken in [r#"{"version":2,"attestation_bundles":[]}"#, r#"{"verificationMaterial":{}}"#] {
+        assert_eq!(
+            inspect(broken.as_bytes(), &Expectations::default()).verdict(),
+            Verdict::Fails,
+            "{broken}"
+        );
+    }
+}
+
+/// Whatever kind of document: what is expected of it and cannot be checked does not hold.
+#[test]
+fn an_identity_that_nothing_verifies_never_holds() {
+    let expectations = [
+        Expectations { identity: Some("https://example.com/me".to_owned()), ..by(&key(1)) },
+        Expectations { issuer: Some("https://issuer.example.com".to_owned()), ..by(&key(1)) },
+    ];
+    let documents = [
+        signed(STATEMENT, &[&key(1)]),
+        STATEMENT.as_bytes().to_vec(),
+        br#"{"bomFormat":"CycloneDX","specVersion":"1.6"}"#.to_vec(),
+        br#"{"base64Signature":"","cert":""}"#.to_vec(),
+        br#"{"version":1,"attestation_bundles":[]}"#.to_vec(),
+        b"hello".to_vec(),
+        br#"{"format":"custody/record/v1"}"#.to_vec(),
+    ];
+    for expected in &expectations {
+        for document in &documents {
+            let report = inspect(document, expected);
+            assert_ne!(report.verdict(), Verdict::Holds, "{}", String::from_utf8_lossy(document));
+            let asked = report.checks.iter().filter(|check| check.name.starts_with("expected_"));
+            let statuses: Vec<_> = asked.map(|check| (check.status, check.role)).collect();
+            assert_eq!(statuses, [(Status::NotChecked, Role::Expected)]);
+        }
+    }
+}
+
+#[test]
+fn one_of_several_keys_is_enough_and_none_of_them_is_not() {
+    let bytes = signed(STATEMENT, &[&key(2)]);
+    let of = |seeds: &[u8]| {
+        let keys = seeds.iter().map(|seed| ExpectedKey::Public(key(*seed).public().clone())).collect();
+        Expectations { keys, ..Expectations::default() }
+    };
+    assert_eq!(inspect(&bytes, &of(&[1, 2])).verdict(), Verdict::Holds);
+    assert_eq!(inspect(&bytes, &of(&[1, 3])).verdict(), Verdict::Fails);
+    let registry = Expectations { keys: vec![ExpectedKey::Registry(Vec::new())], ..Expectations::default() };
+    assert_eq!(inspect(&bytes, &registry).verdict(), Verdict::Undecided);
+}
+
+#[test]
+fn a_check_that_is_not_needed_counts_as_absent_when_it_fails() {
+    let mut report = inspect(&signed(STATEMENT, &[&key(1)]), &by(&key(1)));
+    report.add("timestamp[1]", Status::Failed, "", Role::Optional);
+    assert_eq!(report.verdict(), Verdict::Holds);
+    report.add("timestamp[2]", Status::Failed, "", Role::Document);
+    assert_eq!(report.verdict(), Verdict::Fails);
+}
+
+#[test]
 fn an_unsupported_key_is_named_and_fails_nothing() {
-    let expected = Expectations { artifact: None, key: Some(ExpectedKey::Unsupported("RSA".to_owned())) };
+    let keys = vec![ExpectedKey::Unsupported("RSA".to_owned())];
+    let expected = Expectations { keys, ..Expectations::default() };
     let report = inspect(&signed(STATEMENT, &[&key(1)]), &expected);
     assert_eq!((report.verdict(), report.signers[0].status), (Verdict::Undecided, Status::Unsupported));
     assert!(report.signers[0].detail.contains("RSA"));

@@ -1,8 +1,9 @@
-//! Documents of package registries that wrap several attestations: npm's, and PyPI's (PEP 740).
+//! Documents that wrap several attestations: npm's, `PyPI`'s (PEP 740), and what Google's `gcloud` prints of an image.
 //!
 //! Such a document is a list that nobody signed. It is taken apart into the bundles in it, each as its exact bytes, and what
 //! the document says beside them is a label at most.
 
+mod cloud_build;
 mod npm;
 mod pypi;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod tests;
 
 use crate::json::JsonError;
 
+pub use cloud_build::cloud_build_envelopes;
 pub use npm::{NpmAttestation, npm_attestations, npm_keys};
 pub use pypi::{pypi_attestation, pypi_provenance};
 

@@ -308,13 +308,13 @@ fn document_verdicts(file: &str, row: &Value) -> Vec<String> {
     if file.contains("/pypi/") {
         let attestations = match file.strip_suffix(".provenance") {
             Some(_) => pypi_provenance(&bytes).unwrap(),
-            None => vec![bytes],
+            None => vec![bytes.as_slice()],
         };
         return attestations.iter().map(|bytes| said(&pypi_attestation(bytes).unwrap(), &[])).collect();
     }
     let keys = npm_keys(&read("trust/npm-signing-keys.json")).unwrap();
     let attestations = npm_attestations(&bytes).unwrap();
-    let one = |attestation: &custody_evidence::registry::NpmAttestation| {
+    let one = |attestation: &custody_evidence::registry::NpmAttestation<'_>| {
         let Ok(bundle) = Bundle::parse(attestation.bundle()) else { return "no bundle".to_owned() };
         let said = said(&bundle, &keys);
         let custody_evidence::sigstore::Content::Dsse(envelope) = bundle.content() else { return said };

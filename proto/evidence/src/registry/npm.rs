@@ -12,9 +12,9 @@ use crate::sigstore::{Bytes, KnownKey, Window, WindowJson};
 
 /// One attestation of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NpmAttestation {
+pub struct NpmAttestation<'a> {
     label: String,
-    bundle: Vec<u8>,
+    bundle: &'a [u8],
 }
 
 #[derive(Deserialize)]
@@ -53,7 +53,7 @@ struct PublicKeyJson {
     valid_for: Option<Object<WindowJson>>,
 }
 
-impl NpmAttestation {
+impl<'a> NpmAttestation<'a> {
     /// Returns the predicate type that the document gives. Nobody signed it: what counts is in the statement.
     #[must_use]
     pub fn label(&self) -> &str {
@@ -62,22 +62,23 @@ impl NpmAttestation {
 
     /// Returns the bundle as it stands in the document: what is stored and hashed.
     #[must_use]
-    pub fn bundle(&self) -> &[u8] {
-        &self.bundle
+    pub const fn bundle(&self) -> &'a [u8] {
+        self.bundle
     }
 }
 
 /// Takes a document apart: its attestations in their order.
-pub fn npm_attestations(bytes: &[u8]) -> Result<Vec<NpmAttestation>, DocumentError> {
+pub fn npm_attestations(bytes: &[u8]) -> Result<Vec<NpmAttestation<'_>>, DocumentError> {
     check_length(bytes)?;
     let Object(document): Object<DocumentJson<'_>> = json::from_unsigned_slice(bytes)
         .map_err(|problem| DocumentError::Json { kind: "an npm attestation document", problem })?;
     check_count(document.attestations.total)?;
-    let attestation = |Object(json): Object<AttestationJson<'_>>| NpmAttestation {
+    let attestations = document.attestations.items.into_iter();
+    let attestations = attestations.map(|Object(json)| NpmAttestation {
         label: json.predicate_type.unwrap_or_default(),
-        bundle: json.bundle.get().as_bytes().to_vec(),
-    };
-    Ok(document.attestations.items.into_iter().map(attestation).collect())
+        bundle: json.bundle.get().as_bytes(),
+    });
+    Ok(attestations.collect())
 }
 
 /// Reads the registry's keys for attestations (`keys.json` of the TUF repository): one a window, named as bundles name

@@ -29,7 +29,7 @@ pub fn pypi_attestation(bytes: &[u8]) -> Result<Bundle, BundleError> {
 
 /// Takes a provenance document apart: its attestations in their order, each as it stands in the document. Who published
 /// is said beside them, and nobody signed that: the certificates say it too.
-pub fn pypi_provenance(bytes: &[u8]) -> Result<Vec<Vec<u8>>, DocumentError> {
+pub fn pypi_provenance(bytes: &[u8]) -> Result<Vec<&[u8]>, DocumentError> {
     check_length(bytes)?;
     let Object(document): Object<ProvenanceJson<'_>> = json::from_unsigned_slice(bytes)
         .map_err(|problem| DocumentError::Json { kind: "a PEP 740 provenance document", problem })?;
@@ -42,7 +42,7 @@ pub fn pypi_provenance(bytes: &[u8]) -> Result<Vec<Vec<u8>>, DocumentError> {
     let mut attestations = Vec::new();
     for list in lists {
         check_count(attestations.len().saturating_add(list.total))?;
-        attestations.extend(list.items.into_iter().map(|raw| raw.get().as_bytes().to_vec()));
+        attestations.extend(list.items.into_iter().map(|raw| raw.get().as_bytes()));
     }
     Ok(attestations)
 }

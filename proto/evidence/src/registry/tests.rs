@@ -16,6 +16,25 @@ fn takes_documents_apart_without_changing_a_byte() {
 }
 
 #[test]
+fn of_what_gcloud_prints_only_the_envelopes_are_taken() {
+    let envelope = r#"{ "payload":"","payloadType":"t", "signatures":[] }"#;
+    let provenance = format!(
+        r#"[{{"build":{{"intotoStatement":{{"payload":"clear"}}}},"envelope":{envelope}}},{{"build":{{}}}},{{"envelope":null}}]"#
+    );
+    let document = format!(r#"{{"image_summary":{{}},"provenance_summary":{{"provenance":{provenance}}}}}"#);
+    let found = cloud_build_envelopes(document.as_bytes()).unwrap();
+    assert_eq!(found, [Some(envelope.as_bytes()), None, None]);
+    assert_eq!(cloud_build_envelopes(br#"{"image_summary":{}}"#), Ok(Vec::new()));
+    for text in ["", "[]", r#"{"provenance_summary":[]}"#, r#"{"provenance_summary":{"provenance":[1]}}"#] {
+        assert!(matches!(cloud_build_envelopes(text.as_bytes()), Err(DocumentError::Json { .. })), "{text}");
+    }
+    let many = vec!["{}"; 65].join(",");
+    let document = format!(r#"{{"provenance_summary":{{"provenance":[{many}]}}}}"#);
+    let too_many = Err(DocumentError::TooMany { max: 64, found: 65 });
+    assert_eq!(cloud_build_envelopes(document.as_bytes()), too_many);
+}
+
+#[test]
 fn refuses_documents_that_are_none_or_too_long() {
     for text in
         ["", "{}", "[]", r#"{"attestations":{}}"#, r#"{"attestations":[1]}"#, r#"{"attestations":[{}]}"#]

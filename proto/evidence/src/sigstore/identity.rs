@@ -2,6 +2,7 @@
 
 use spki::der::asn1::ObjectIdentifier;
 
+use super::bundle::{Bundle, Material};
 use super::certificate::Certificate;
 use super::der::{DerError, Items, SEQUENCE, UTF8_STRING, constructed, primitive};
 use crate::admission::SubmitterClaims;
@@ -139,6 +140,18 @@ impl CertificateIdentity {
     #[must_use]
     pub const fn claims(&self) -> &SubmitterClaims {
         &self.claims
+    }
+}
+
+impl Bundle {
+    /// Returns whom its certificate names: a claim, of which nothing was checked. None if it carries a key, or a certificate
+    /// that names nobody.
+    #[must_use]
+    pub fn claimed_name(&self) -> Option<String> {
+        let Material::Certificates(chain) = self.material() else { return None };
+        let certificate = Certificate::parse(chain.first()?).ok()?;
+        let identity = CertificateIdentity::of(&certificate).ok()?;
+        Some(identity.name().as_str().to_owned())
     }
 }
 

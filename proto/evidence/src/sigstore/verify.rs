@@ -238,8 +238,12 @@ impl<'a> Run<'a, '_> {
 
     /// Checks that a time is proven, and answers the times.
     fn need_time(&mut self) -> Vec<Timestamp> {
-        let proven = if self.times.is_empty() { Err(Failure::NoTime) } else { Ok(()) };
-        self.add(CheckName::Time, None, Status::of(proven), Need::Verified);
+        let status = match self.times.first() {
+            Some(_) => Status::Verified,
+            None if self.root.proves_times() => Status::Failed(Failure::NoTime),
+            None => Status::NotChecked(NotChecked::NotListed),
+        };
+        self.add(CheckName::Time, None, status, Need::Verified);
         self.distinct_times()
     }
 
@@ -333,11 +337,14 @@ impl<'a> Run<'a, '_> {
         let in_window = |known: &&&KnownKey| times.iter().all(|time| known.window().contains(*time));
         let trusted = signers.iter().find(in_window).or(signers.first())?;
         let outside = times.iter().find(|time| !trusted.window().contains(**time));
-        let result = match outside {
-            Some(time) => Err(Failure::KeyWindow { window: trusted.window().to_string(), time: *time }),
-            None => Ok(()),
+        let status = match outside {
+            _ if times.is_empty() => Status::NotChecked(NotChecked::BuildsOn { on: CheckName::Time }),
+            Some(time) => {
+                Status::Failed(Failure::KeyWindow { window: trusted.window().to_string(), time: *time })
+            }
+            None => Status::Verified,
         };
-        self.add(CheckName::KeyWindow, None, Status::of(result), Need::Verified);
+        self.add(CheckName::KeyWindow, None, status, Need::Verified);
         Some(Signer::Key(Box::new((*trusted).clone())))
     }
 

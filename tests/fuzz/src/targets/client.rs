@@ -1,12 +1,14 @@
 //! What the client reads: its own files, git's objects, and any file that a user shows it.
 
+use custody_client::Pin;
+use custody_client::document::{self, Item};
 use custody_client::git::{CommitObject, RepositoryUrl};
 use custody_client::inspect::{Expectations, ExpectedKey, Verdict, inspect};
 use custody_client::sign::KeyName;
 use custody_client::spool::{Fate, Spool, Why};
 use custody_client::trust::{AdminEntry, TrustFile};
-use custody_client::{Pin, document};
 use custody_evidence::dsse::Envelope;
+use custody_evidence::sigstore::{Bundle, Content};
 use custody_log::{EntryDigest, Receipt, Timestamp};
 
 use super::envelope::{keys, was_signed};
@@ -177,16 +179,33 @@ fn commit(bytes: &[u8]) -> Outcome {
     }
 }
 
-/// A file is said to hold only if one of the keys signed it.
+/// A document of a file is said to hold only if one of the keys signed it. What came of the file is what came of its first
+/// document.
 fn inspected(bytes: &[u8]) -> Outcome {
-    let key = keys().last().cloned().map(ExpectedKey::Public);
-    let report = inspect(bytes, &Expectations { artifact: None, key });
-    assert_eq!(report.kind, document::kind(bytes));
+    let keys = keys().last().cloned().map(ExpectedKey::Public).into_iter().collect();
+    let expected = Expectations { keys, ..Expectations::default() };
+    let found = document::items(bytes);
+    bounded(bytes.len(), &found, 256, 4096);
+    let outcomes: Vec<Outcome> = found.iter().map(|item| inspected_item(item, &expected)).collect();
+    outcomes.into_iter().next().expect("a file has at least one document")
+}
+
+fn inspected_item(item: &Item<'_>, expected: &Expectations) -> Outcome {
+    let report = inspect(item, expected);
     assert!(report.subjects.len() <= 4096);
     match report.verdict() {
         Verdict::Holds => {
-            let envelope = Envelope::parse(bytes).expect("only an envelope is signed by such a key");
-            assert!(was_signed(envelope.pae()), "it holds, and nobody signed it");
+            let pae = match Bundle::parse(item.bytes) {
+                Ok(bundle) => match bundle.content() {
+                    Content::Dsse(envelope) => envelope.pae().to_vec(),
+                    Content::Message(_) => panic!("no key here signs files"),
+                },
+                Err(_) => Envelope::parse(item.bytes)
+                    .expect("only envelopes are signed by such a key")
+                    .pae()
+                    .to_vec(),
+            };
+            assert!(was_signed(&pae), "it holds, and nobody signed it");
             Outcome::Accepted
         }
         Verdict::Undecided => Outcome::Refused(report.kind.name().to_owned()),

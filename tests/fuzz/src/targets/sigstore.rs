@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use custody_evidence::registry::{npm_attestations, npm_keys, pypi_provenance};
+use custody_evidence::registry::{cloud_build_envelopes, npm_attestations, npm_keys, pypi_provenance};
 use custody_evidence::sigstore::{
     Artifact, Bundle, BundleError, Certificate, CheckName, KnownKey, Status, TrustedRoot, Unverified,
     VerifiedBundle, verify,
@@ -313,10 +313,14 @@ fn document(bytes: &[u8]) -> Outcome {
     if let Ok(attestations) = &provenance {
         assert!(attestations.iter().all(|attestation| within(attestation)), "another attestation");
     }
-    let errors = [npm.err(), provenance.err(), keys.err()];
+    let images = cloud_build_envelopes(bytes);
+    if let Ok(envelopes) = &images {
+        assert!(envelopes.iter().flatten().all(|envelope| within(envelope)), "another envelope");
+    }
+    let errors = [npm.err(), provenance.err(), keys.err(), images.err()];
     let texts: Vec<Outcome> = errors.iter().flatten().map(|error| refused(error)).collect();
     match texts.as_slice() {
-        [only, _, _] => only.clone(),
+        [only, _, _, _] => only.clone(),
         _ => Outcome::Accepted,
     }
 }
