@@ -241,7 +241,7 @@ fn people_read_every_check_and_who_signed_when() {
     assert!(verified.ends_with("verified: a signature holds, nothing failed, every expectation holds\n"));
     let claimed = inspect(&[]);
     for line in [
-        "as the file says: not checked",
+        "as a certificate claims: not checked",
         "  check      certificate: not checked",
         "no trusted root was given",
     ] {

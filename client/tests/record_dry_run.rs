@@ -123,7 +123,7 @@ fn what_ci_says_is_told_with_its_variables() {
 fn each_mistake_has_its_message_and_exit_code_2() {
     let desk = Desk::new();
     std::fs::write(desk.work.path().join("twice.json"), "{\"a\":1,\"a\":2}").unwrap();
-    std::fs::write(desk.work.path().join("bundle.json"), "{\"base64Signature\":\"\",\"cert\":\"\"}").unwrap();
+    std::fs::write(desk.work.path().join("cosign.json"), "{\"base64Signature\":\"\",\"cert\":\"\"}").unwrap();
     for (arguments, expected) in [
         (
             &["record", "build", "--artifact", "app"][..],
@@ -155,14 +155,12 @@ fn each_mistake_has_its_message_and_exit_code_2() {
             "error: no key \"other\": ",
         ),
         (
-            &["record", "envelope", "bundle.json"],
-            "error: a cosign bundle of the old form is not supported yet\nhint: ",
+            &["record", "envelope", "cosign.json"],
+            "error: this is a cosign bundle of the old form, which is not supported\nhint: ",
         ),
         (&["record", "envelope", "app"], "error: this is a file of no known kind, not an envelope\nhint: "),
-        (
-            &["inspect", "app", "--issuer", "https://a.example"],
-            "error: --issuer is an expectation of Sigstore bundles, ",
-        ),
+        (&["inspect", "app", "--trusted-root", "app"], "error: app: not a Sigstore trusted root: "),
+        (&["inspect", "app", "--key", "app"], "error: app: "),
     ] {
         let output = desk.custody(arguments, &[]);
         assert!(without_commit(&output).starts_with(expected), "{arguments:?}:\n{}", stderr(&output));

@@ -175,6 +175,7 @@ fn document(place: &str, report: &Report) -> serde_json::Value {
             "issuer": signer.issuer,
             "times": signer.times.iter().map(time).collect::<Vec<_>>(),
             "hint": signer.hint,
+            "claimed": signer.claimed,
             "detail": signer.detail,
         })
     });
@@ -249,11 +250,12 @@ fn text(item: &Item<'_>, place: &str, report: &Report) -> String {
 }
 
 fn signature(signer: &Signer) -> String {
-    let who = match (&signer.identity, &signer.issuer, &signer.key) {
-        (Some(identity), Some(issuer), _) => format!("{identity} ({issuer})"),
-        (_, _, Some(key)) => key.clone(),
+    let who = match (&signer.identity, &signer.key, &signer.claimed) {
+        (Some(identity), ..) => format!("{identity} ({})", signer.issuer.as_deref().unwrap_or_default()),
+        (_, Some(key), _) => key.clone(),
+        (_, _, Some(claimed)) => format!("{claimed:?}, as a certificate claims"),
         _ if signer.hint.is_empty() => "an unnamed key".to_owned(),
-        _ => format!("by {:?}, as the file says", signer.hint),
+        _ => format!("a key called {:?}", signer.hint),
     };
     line(&who, signer.status, &signer.detail)
 }

@@ -75,11 +75,11 @@ fn under(bundle: &Bundle, root: &TrustedRoot, expected: &Expectations) -> Outcom
     };
     let hint = match bundle.material() {
         Material::PublicKey { hint } => hint.clone(),
-        Material::Certificates(_) => bundle.claimed_name().unwrap_or_default(),
+        Material::Certificates(_) => String::new(),
     };
     match verify(bundle, root, &expected.known_keys(), artifact) {
         Ok(verified) => {
-            let mut signer = Signer::of(Status::Verified, "", "");
+            let mut signer = Signer::of(Status::Verified, hint, "");
             signer.times = verified.times().to_vec();
             let key = match verified.signer() {
                 sigstore::Signer::Key(known) => {
@@ -106,7 +106,7 @@ fn under(bundle: &Bundle, root: &TrustedRoot, expected: &Expectations) -> Outcom
                 Some(check) => sentence(check, expected),
                 None => "it could not be verified".to_owned(),
             };
-            let signer = Signer::of(status, hint, detail);
+            let signer = Signer { claimed: bundle.claimed_name(), ..Signer::of(status, hint, detail) };
             Outcome { checks: unverified.checks().to_vec(), signer, key: None }
         }
     }

@@ -69,8 +69,10 @@ pub struct Signer {
     pub issuer: Option<String>,
     /// When it is proven to have been there, earliest first.
     pub times: Vec<ProvenTime>,
-    /// What the file calls the key or the signer; nobody signed that, or nothing of it was verified.
+    /// What the file calls the key; nobody signed that.
     pub hint: String,
+    /// Whom a certificate names of which nothing was verified: a claim.
+    pub claimed: Option<String>,
     /// More about it.
     pub detail: String,
 }
@@ -79,7 +81,8 @@ impl Signer {
     /// A signature of which only this is known.
     pub(super) fn of(status: Status, hint: impl Into<String>, detail: impl Into<String>) -> Self {
         let (hint, detail) = (hint.into(), detail.into());
-        Self { status, key: None, identity: None, issuer: None, times: Vec::new(), hint, detail }
+        let times = Vec::new();
+        Self { status, key: None, identity: None, issuer: None, times, hint, claimed: None, detail }
     }
 }
 

@@ -1,24 +1,26 @@
 //! `custody record envelope`: envelopes that were signed elsewhere.
 
+mod found;
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use custody_client::document::{self, Kind};
 use custody_client::{Ledger, Recorded};
-use custody_evidence::admission::Refusal;
-use custody_evidence::dsse::MAX_ENVELOPE;
-use custody_evidence::envelope::Envelope;
 use serde_json::json;
 
+use self::found::Found;
 use super::flags::Delivery;
 use super::send::{self, Sent};
 use crate::cli::Context;
 use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::output::escape_line;
-use crate::cli::{file, session, spool};
+use crate::cli::{session, spool};
 
-/// Envelopes that were signed elsewhere: DSSE, one a file or one a line. The kind is told from the bytes.
+/// Envelopes that were signed elsewhere: DSSE envelopes, Sigstore bundles, PEP 740 attestations.
+///
+/// One a file or one a line of a .jsonl; documents of npm and PyPI, and what gcloud prints of an image, are taken apart into what
+/// was signed. The kind is told from the bytes. All files together have at most 1 GiB.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The files; `-` is standard input.
@@ -31,24 +33,9 @@ pub(crate) struct Args {
     delivery: Delivery,
 }
 
-/// One envelope, and where it stood.
-struct Found {
-    place: String,
-    envelope: Result<Envelope, Failure>,
-}
-
-/// The largest file: a `.jsonl` may hold several envelopes of the largest size there is.
-const FILE_MAX: u64 = 1 << 30;
-
 /// Runs `custody record envelope`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let mut found = Vec::new();
-    for path in &args.files {
-        match file::read(path, FILE_MAX) {
-            Ok(bytes) => found.extend(split(path, &bytes)),
-            Err(failure) => found.push(Found { place: place(path), envelope: Err(failure) }),
-        }
-    }
+    let mut found = found::read(&args.files);
     if found.len() > 1 && args.delivery.receipt.is_some() {
         return Err(Failure::usage(
             "one_receipt",
@@ -62,7 +49,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     // Nothing to send needs no server.
     if found.len() == 1 {
         let only = found.remove(0);
-        let envelope = only.envelope?;
+        let envelope = only.only()?;
         send::check_receipt(&args.delivery)?;
         match send::deliver(&envelope, &args.delivery, context).await? {
             Sent::Recorded(recorded) if context.output.is_json() => {
@@ -217,7 +204,7 @@ impl<'a> Lines<'a> {
     fn keep_rest(mut self, file: &Path, away: &Failure) -> Result<Outcome, Failure> {
         self.context.output.warn(format!("{}: the rest is not recorded yet", away.message));
         let (found, delivery, context) = (self.found, self.delivery, self.context);
-        for (at, Found { place, envelope }) in found.iter().enumerate().skip(self.printed) {
+        for (at, Found { place, envelope, .. }) in found.iter().enumerate().skip(self.printed) {
             self.printed = at;
             match (self.waiting.remove(&at), envelope) {
                 (Some(result), _) if !unknown(&result) => self.print_one(result)?,
@@ -247,16 +234,17 @@ fn unknown(result: &Result<Recorded, Failure>) -> bool {
 fn dry_run(found: Vec<Found>, context: &Context) -> Result<Outcome, Failure> {
     let total = found.len();
     let mut failed = Vec::new();
-    for Found { place, envelope } in found {
+    for Found { place, kind, envelope, .. } in found {
         match envelope {
             Ok(envelope) if context.output.is_json() => context.output.print_json(&json!({
                 "file": place,
+                "kind": kind.as_str(),
                 "envelope": envelope.digest().to_string(),
                 "content": envelope.content().to_string(),
             }))?,
             Ok(envelope) => {
-                let (file, digest) = (escape_line(&place), envelope.content());
-                context.output.print(format!("{file}: DSSE envelope, content {digest}\n"))?;
+                let (file, name) = (escape_line(&place), kind.name());
+                context.output.print(format!("{file}: {name}, content {}\n", envelope.content()))?;
             }
             Err(failure) => {
                 report(&place, &failure, context)?;
@@ -274,6 +262,10 @@ fn report(place: &str, failure: &Failure, context: &Context) -> Result<(), Failu
         context.output.print_json(&json!({ "file": place, "error": error }))
     } else {
         context.output.warn(format!("{place}: {}", failure.message));
+        // What the server refuses has a reason, and what was never an envelope another command.
+        if let (Exit::Usage, Some(hint)) = (failure.exit, &failure.hint) {
+            context.output.note(format!("hint: {hint}"));
+        }
         Ok(())
     }
 }
@@ -289,50 +281,4 @@ fn ended(failed: &[Exit], total: usize) -> Result<Outcome, Failure> {
     } else {
         Err(Failure::usage("some_unusable", message).hint("the lines above say why, envelope by envelope"))
     }
-}
-
-/// Splits a file into its envelopes: one, or one a line. Of a single envelope one newline at the end is no part.
-fn split(path: &Path, bytes: &[u8]) -> Vec<Found> {
-    let name = place(path);
-    if document::kind(bytes) != Kind::JsonLines {
-        let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        return vec![Found { envelope: parse(bytes), place: name }];
-    }
-    let lines = bytes.split(|byte| *byte == b'\n').enumerate();
-    let filled = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
-    filled
-        .map(|(number, line)| Found { place: format!("{name}:{}", number + 1), envelope: parse(line) })
-        .collect()
-}
-
-fn parse(bytes: &[u8]) -> Result<Envelope, Failure> {
-    let kind = document::kind(bytes);
-    match kind {
-        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 if bytes.len() > MAX_ENVELOPE => Err(Failure::no(
-            "too_large",
-            format!("an envelope is at most {MAX_ENVELOPE} bytes, found {}", bytes.len()),
-        )
-        .hint("split the statement, or name large documents by their digest")),
-        // The same rules with the same words as the server has, before anything is sent to it.
-        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 => Envelope::parse(bytes).map_err(|error| {
-            let refusal = Refusal::from(error);
-            Failure::no(refusal.word(), refusal.to_string()).hint("custody inspect FILE says more about it")
-        }),
-        Kind::NpmAttestations | Kind::CosignBundle | Kind::CloudBuild => {
-            Err(Failure::usage("unsupported_envelope", format!("{} is not supported yet", kind.name()))
-                .hint("DSSE envelopes are; the signed statement can be signed again by a key of yours"))
-        }
-        Kind::Statement => Err(Failure::usage("unsigned", format!("this is {}", kind.name()))
-            .hint("sign its predicate: custody record generic --type URI --predicate FILE --subject THING")),
-        Kind::CycloneDx | Kind::Spdx | Kind::OtherSbom => {
-            Err(Failure::usage("unsigned", format!("this is {}, which nobody signed", kind.name()))
-                .hint("custody record sbom FILE --subject THING signs and records it"))
-        }
-        _ => Err(Failure::usage("not_an_envelope", format!("this is {}, not an envelope", kind.name()))
-            .hint("a DSSE envelope is JSON with payload, payloadType and signatures")),
-    }
-}
-
-fn place(path: &Path) -> String {
-    path.display().to_string()
 }

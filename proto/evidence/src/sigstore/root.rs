@@ -229,17 +229,6 @@ impl TrustedRoot {
         lines.map(at).collect()
     }
 
-    /// A root that lists nobody, for those who trust no one but keys of their own: nothing that needs somebody is checked.
-    #[must_use]
-    pub const fn nobody() -> Self {
-        Self {
-            logs: Vec::new(),
-            ct_logs: Vec::new(),
-            authorities: Vec::new(),
-            timestamp_authorities: Vec::new(),
-        }
-    }
-
     /// Whether the root lists somebody who can prove a time: a log, or a time stamp authority.
     #[must_use]
     pub const fn proves_times(&self) -> bool {

@@ -1,0 +1,161 @@
+//! What the files hold: envelopes, each with the place where it stands, and what is none, with what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use custody_client::document::{Item, Kind, Place, Problem, items};
+use custody_evidence::admission::Refusal;
+use custody_evidence::dsse::MAX_ENVELOPE;
+use custody_evidence::envelope::Envelope;
+use custody_evidence::statement::Statement;
+
+use crate::cli::failure::Failure;
+use crate::cli::file;
+
+/// One envelope, and where it stood.
+pub(super) struct Found {
+    /// The file's name, with the place in it.
+    pub(super) place: String,
+    /// What it is.
+    pub(super) kind: Kind,
+    /// The envelope, or why there is none.
+    pub(super) envelope: Result<Envelope, Failure>,
+    /// Whether the file holds several things.
+    inside: bool,
+}
+
+/// The most bytes of all files together: 1 GiB, several envelopes of the largest size there is. Envelopes are kept until the
+/// last one is recorded: each as its bytes and, decoded, three quarters of that. With the file that is being read, n bytes
+/// take at most 2.75 n.
+const FILES_MAX: u64 = 1 << 30;
+
+/// Reads the files and takes them apart.
+pub(super) fn read(files: &[PathBuf]) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut left = FILES_MAX;
+    for path in files {
+        let name = path.display().to_string();
+        match file::read(path, left) {
+            Ok(bytes) => {
+                left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+                found.extend(items(&bytes).iter().map(|item| Found::of(item, &name)));
+            }
+            Err(failure) => {
+                let failure =
+                    if left < FILES_MAX && failure.code == "too_large" { too_much(path) } else { failure };
+                found.push(Found { place: name, kind: Kind::Unknown, envelope: Err(failure), inside: false });
+            }
+        }
+    }
+    found
+}
+
+impl Found {
+    fn of(item: &Item<'_>, name: &str) -> Self {
+        let envelope = match &item.problem {
+            Some(problem) => Err(no_item(problem, item.kind)),
+            None => parse(item),
+        };
+        Self { place: item.named(name), kind: item.kind, envelope, inside: item.place != Place::default() }
+    }
+
+    /// Returns the envelope where it is the only one: the place is told only if the file holds more than it.
+    pub(super) fn only(self) -> Result<Envelope, Failure> {
+        let Self { place, envelope, inside, .. } = self;
+        envelope.map_err(|failure| if inside { failure.prefixed(&place) } else { failure })
+    }
+}
+
+fn parse(item: &Item<'_>) -> Result<Envelope, Failure> {
+    let found = item.bytes.len();
+    match item.kind {
+        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 if found > MAX_ENVELOPE => Err(Failure::no(
+            "too_large",
+            format!("an envelope is at most {MAX_ENVELOPE} bytes, found {found}"),
+        )
+        .hint("split the statement, or name large documents by their digest")),
+        // The same rules with the same words as the server has, before anything is sent to it.
+        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 => Envelope::parse(item.bytes).map_err(|error| {
+            let refusal = Refusal::from(error);
+            Failure::no(refusal.word(), refusal.to_string()).hint("custody inspect FILE says more about it")
+        }),
+        kind => Err(no_envelope(kind, item.bytes)),
+    }
+}
+
+/// Names what is no envelope, and the command that records it.
+fn no_envelope(kind: Kind, bytes: &[u8]) -> Failure {
+    let name = kind.name();
+    let unsigned =
+        |hint: String| Failure::usage("unsigned", format!("this is {name}, which nobody signed")).hint(hint);
+    let unsupported = |hint: &str| {
+        Failure::usage("unsupported_envelope", format!("this is {name}, which is not supported")).hint(hint)
+    };
+    match kind {
+        Kind::Statement => {
+            let read = Statement::parse(bytes).ok();
+            let predicate = read.as_ref().map(Statement::predicate_type).filter(|text| is_shown(text));
+            let predicate = predicate.unwrap_or("URI");
+            Failure::usage("unsigned", format!("this is {name}")).hint(format!(
+                "sign its predicate: custody record generic --type {predicate} --predicate FILE --subject THING"
+            ))
+        }
+        Kind::CycloneDx | Kind::Spdx => {
+            unsigned("custody record sbom FILE --subject THING signs and records it".to_owned())
+        }
+        Kind::OtherSbom => unsigned(
+            "write it as JSON, and custody record sbom FILE --subject THING signs and records it".to_owned(),
+        ),
+        Kind::OpenVex => unsigned(generic("https://openvex.dev/ns/v0.2.0")),
+        Kind::Sarif => unsigned(generic("URI")),
+        Kind::TrustDocument => unsigned("custody trust sign FILE signs it".to_owned()),
+        Kind::CosignBundle => unsupported(
+            "cosign sign-blob --new-bundle-format writes a Sigstore bundle, which is; or sign the statement again",
+        ),
+        Kind::Cose | Kind::Metablock => {
+            unsupported("DSSE envelopes, Sigstore bundles and PEP 740 attestations are; sign what it says again")
+        }
+        Kind::Receipt | Kind::Entry | Kind::AdmissionRecord => {
+            not_an_envelope(name).hint("it comes from a log: custody verify FILE checks it")
+        }
+        _ => not_an_envelope(name).hint(
+            "a DSSE envelope is JSON with payload, payloadType and signatures; a Sigstore bundle has verificationMaterial",
+        ),
+    }
+}
+
+fn not_an_envelope(name: &str) -> Failure {
+    Failure::usage("not_an_envelope", format!("this is {name}, not an envelope"))
+}
+
+fn generic(predicate_type: &str) -> String {
+    format!(
+        "custody record generic --type {predicate_type} --predicate FILE --subject THING signs and records it"
+    )
+}
+
+/// Whether a predicate type can stand in a command line that people copy.
+fn is_shown(text: &str) -> bool {
+    text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_".contains(&byte))
+}
+
+fn no_item(problem: &Problem, kind: Kind) -> Failure {
+    let message = match problem {
+        Problem::Document(_) | Problem::TooMany { .. } => problem.to_string(),
+        Problem::Empty | Problem::NoEnvelope => format!("{}: {problem}", kind.name()),
+    };
+    match problem {
+        Problem::Document(_) => {
+            Failure::no("bad_document", message).hint("custody inspect FILE says more about it")
+        }
+        Problem::TooMany { .. } => {
+            Failure::usage("too_many", message).hint("record the parts one after the other")
+        }
+        Problem::Empty => Failure::usage("no_attestation", message).hint("there is nothing to record"),
+        Problem::NoEnvelope => Failure::usage("unsigned", message).hint("there is nothing to record"),
+    }
+}
+
+fn too_much(path: &Path) -> Failure {
+    let message = format!("{}: all files together are larger than {FILES_MAX} bytes", path.display());
+    Failure::usage("too_large", message).hint("record some of the files first, and the others after them")
+}
