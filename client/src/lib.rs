@@ -42,6 +42,7 @@ pub mod memory;
 pub mod pin;
 pub mod sign;
 pub mod spool;
+pub mod ssh;
 pub mod trust;
 
 pub use check::{Checked, Level, Logged, Verified};

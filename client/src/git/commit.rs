@@ -127,7 +127,8 @@ fn person(header: &'static str, value: &str) -> Result<(Person, Timestamp), Comm
     Ok((Person { name: clean(name), email: clean(email) }, date))
 }
 
-fn signature_kind(first_line: &str) -> SignatureKind {
+/// Tells the kind of a signature from the first line of its armour.
+pub(super) fn signature_kind(first_line: &str) -> SignatureKind {
     match first_line.trim() {
         "-----BEGIN PGP SIGNATURE-----" | "-----BEGIN PGP MESSAGE-----" => SignatureKind::Gpg,
         "-----BEGIN SSH SIGNATURE-----" => SignatureKind::Ssh,

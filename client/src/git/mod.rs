@@ -5,7 +5,10 @@
 //! step record different statements.
 
 mod commit;
+mod openpgp;
 mod remote;
+mod signature;
+mod signed;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +16,8 @@ use std::process::Command;
 pub use commit::{CommitError, CommitObject, Person, SignatureKind};
 pub use custody_evidence::repository::CommitId;
 pub use remote::{RemoteError, RepositoryUrl};
+pub use signature::{CommitSignature, Signers, Unverified, Verdict, check_signature};
+pub use signed::SignedCommit;
 
 /// A repository that git can read.
 #[derive(Debug, Clone)]
@@ -60,6 +65,14 @@ pub enum GitError {
         #[source]
         source: CommitError,
     },
+    /// The object is not the one that the id names.
+    #[error("git gave another object for commit {id}: its id is {found}")]
+    OtherObject {
+        /// The commit asked for.
+        id: CommitId,
+        /// The id of what git gave.
+        found: String,
+    },
     /// Another git command failed.
     #[error("git {command} failed: {said}")]
     Failed {
@@ -84,7 +97,9 @@ impl GitError {
                 "fetch the commit (git fetch --unshallow; with actions/checkout: fetch-depth: 0)"
             }
             Self::NoSuchCommit { .. } => "fetch it first, or check --commit",
-            Self::Commit { .. } => "git fsck shows what is wrong with the repository",
+            Self::Commit { .. } | Self::OtherObject { .. } => {
+                "git fsck shows what is wrong with the repository"
+            }
             Self::Failed { .. } => "the same git command, run by hand, shows more",
         }
     }
@@ -112,11 +127,31 @@ impl Repository {
 
     /// Reads the commit object.
     pub fn commit(&self, id: &CommitId) -> Result<CommitObject, GitError> {
+        let bytes = self.commit_bytes(id)?;
+        CommitObject::parse(&bytes).map_err(|source| GitError::Commit { id: id.clone(), source })
+    }
+
+    /// Reads the commit object's exact bytes, and checks that the id is their hash: git itself does not, for what is in a
+    /// pack.
+    pub fn commit_bytes(&self, id: &CommitId) -> Result<Vec<u8>, GitError> {
         let answer = run(&self.dir, &["cat-file", "commit", id.as_str()])?;
         if !answer.status.success() {
             return Err(self.absent(id.as_str()));
         }
-        CommitObject::parse(&answer.stdout).map_err(|source| GitError::Commit { id: id.clone(), source })
+        let found = signed::object_id(id, &answer.stdout);
+        if found == id.as_str() {
+            Ok(answer.stdout)
+        } else {
+            Err(GitError::OtherObject { id: id.clone(), found })
+        }
+    }
+
+    /// Returns the file that a setting of git names, such as `gpg.ssh.allowedSignersFile`; none if it is not set. A relative
+    /// one is taken from the folder that the repository was found from.
+    pub fn file_setting(&self, name: &str) -> Result<Option<PathBuf>, GitError> {
+        let answer = run(&self.dir, &["config", "--type=path", "--get", name])?;
+        let path = text(&answer.stdout);
+        Ok((answer.status.success() && !path.is_empty()).then(|| self.dir.join(path)))
     }
 
     /// Returns the full name of the branch that is checked out; none when `HEAD` is detached.

@@ -170,3 +170,78 @@ fn refuses_broken_commit_objects() {
         assert!(CommitObject::parse(bytes).is_err(), "{what}");
     }
 }
+
+fn id_of(length: usize) -> CommitId {
+    "a".repeat(length).parse().unwrap()
+}
+
+#[test]
+fn what_was_signed_is_the_object_without_its_signature_headers() {
+    let (sha1, sha256) = (id_of(40), id_of(64));
+    let object = "tree t\nparent p\nauthor A <a@b> 1 +0000\ngpgsig-sha256 other\n of other\ncommitter A <a@b> 2 +0000\n\
+                  gpgsig one\n two\n \n three\nencoding UTF-8\n kept\n\ngpgsig of the message\n stays\n";
+    let payload = "tree t\nparent p\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 2 +0000\nencoding UTF-8\n kept\n\n\
+                   gpgsig of the message\n stays\n";
+    let of = |id, object: &str| SignedCommit::of(id, object.as_bytes());
+    let signed = of(&sha1, object).unwrap().unwrap();
+    assert_eq!(
+        (signed.payload.as_slice(), signed.armour.as_str()),
+        (payload.as_bytes(), "one\ntwo\n\nthree\n")
+    );
+    let other = of(&sha256, object).unwrap().unwrap();
+    assert_eq!((other.payload.as_slice(), other.armour.as_str()), (payload.as_bytes(), "other\nof other\n"));
+    assert_eq!(of(&sha1, payload), Ok(None));
+    let twice = object.replace("encoding UTF-8", "gpgsig again");
+    assert_eq!(of(&sha1, &twice), Err(signed::SignedCommitError::Several));
+    let not_text = [b"gpgsig \xff\n".as_slice(), b"\nmessage"].concat();
+    assert_eq!(SignedCommit::of(&sha1, &not_text), Err(signed::SignedCommitError::NotText));
+}
+
+#[test]
+fn an_object_that_is_not_the_one_that_the_id_names_is_refused() {
+    let dir = repository();
+    let found = Repository::find(dir.path()).unwrap();
+    let (head, parent) = (found.resolve("HEAD").unwrap(), found.resolve("HEAD~1").unwrap());
+    let object = |id: &CommitId| {
+        let (folder, file) = id.as_str().split_at(2);
+        dir.path().join(".git/objects").join(folder).join(file)
+    };
+    assert!(found.commit_bytes(&head).is_ok());
+    // As if the disk, or somebody, had put another commit in its place.
+    std::fs::remove_file(object(&head)).unwrap();
+    std::fs::copy(object(&parent), object(&head)).unwrap();
+    // Git sees that a loose object is another one by itself, and gives nothing.
+    assert!(found.commit_bytes(&head).is_err());
+    assert_ne!(signed::object_id(&head, &found.commit_bytes(&parent).unwrap()), head.as_str());
+}
+
+#[test]
+fn a_key_is_named_by_the_signature_packet() {
+    let body = |hashed: &[u8], unhashed: &[u8]| {
+        let length = |area: &[u8]| u16::try_from(area.len()).unwrap().to_be_bytes();
+        [&[4, 0, 22, 8][..], &length(hashed), hashed, &length(unhashed), unhashed, &[0xab, 0xcd, 0, 8, 1]]
+            .concat()
+    };
+    let armour = |packet: &[u8]| {
+        use base64::Engine as _;
+        let base64 = base64::engine::general_purpose::STANDARD.encode(packet);
+        format!("-----BEGIN PGP SIGNATURE-----\nComment: x\n\n{base64}\n=abcd\n-----END PGP SIGNATURE-----\n")
+    };
+    let packet = |tag: u8, body: &[u8]| [&[tag, u8::try_from(body.len()).unwrap()][..], body].concat();
+    let fingerprint = [&[22, 33, 4][..], &[0xaa; 20]].concat();
+    let issuer = [&[9, 16][..], &[0xbb; 8]].concat();
+    let named = |tag, hashed: &[u8], unhashed: &[u8]| {
+        openpgp::key_named(&armour(&packet(tag, &body(hashed, unhashed))))
+    };
+    let (long, short) = (Some("AA".repeat(20)), Some("BB".repeat(8)));
+    for tag in [0xc2, 0x88] {
+        assert_eq!(named(tag, &fingerprint, &issuer), long);
+        assert_eq!(named(tag, &[], &issuer), short);
+        assert_eq!(named(tag, &[], &[]), None);
+    }
+    assert_eq!(named(0xc6, &fingerprint, &issuer), None, "a packet of another kind");
+    assert_eq!(named(0xc2, &[200, 33], &[]), None, "an area that is cut");
+    for text in ["", "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----", "x"] {
+        assert_eq!(openpgp::key_named(text), None);
+    }
+}

@@ -4,24 +4,28 @@
 use custody_evidence::predicate::{CustodyPredicate, Name, NameError, Source, SourceSignature};
 
 use super::{Made, MakeError, Subject, statement};
-use crate::git::{CommitId, CommitObject, RepositoryUrl, SignatureKind};
+use crate::git::{CommitId, CommitObject, CommitSignature, RepositoryUrl, Verdict};
 
 /// Makes a statement with one of Custody's predicates.
 pub fn custody<P: CustodyPredicate>(predicate: &P, subjects: &[Subject]) -> Result<Made, MakeError> {
     statement(P::TYPE, subjects, &predicate.encode())
 }
 
-/// Returns what a commit and its place say. A signature is named and not verified: nothing here knows whose key it
-/// should be.
+/// Returns what a commit and its place say. A signature counts as verified only if it was; one that does not hold and one that
+/// nobody could check are both said to be not verified, each with its kind and the key that it names.
 pub fn source(
     repository: &RepositoryUrl,
     commit: &CommitId,
     object: &CommitObject,
+    signature: Option<&CommitSignature>,
     reference: Name,
 ) -> Result<Source, NameError> {
-    let signature = match object.signature {
-        SignatureKind::None => None,
-        kind => Some(SourceSignature { kind: kind.as_str().parse()?, key: None, verified: false }),
+    let said = |signature: &CommitSignature| {
+        Ok(SourceSignature {
+            kind: signature.kind.as_str().parse()?,
+            key: signature.key.as_deref().map(str::parse).transpose()?,
+            verified: matches!(signature.verdict, Verdict::Verified { .. }),
+        })
     };
     Ok(Source {
         repo: repository.name().clone(),
@@ -31,6 +35,6 @@ pub fn source(
         author: object.author.to_string().parse()?,
         committer: Some(object.committer.to_string().parse()?),
         author_date: object.author_date,
-        signature,
+        signature: signature.map(said).transpose()?,
     })
 }

@@ -8,7 +8,9 @@ use custody_log::Timestamp;
 use super::*;
 use crate::ci::{self, Variables};
 use crate::file_digest::FileDigests;
-use crate::git::{CommitId, CommitObject, RepositoryUrl};
+use crate::git::{
+    CommitId, CommitObject, CommitSignature, RepositoryUrl, SignatureKind, Unverified, Verdict,
+};
 
 const SHA: &str = "16d9990a7c1b6a3f1e9d2c4b5a69788f9e0d1c2b";
 
@@ -61,9 +63,19 @@ fn object() -> CommitObject {
 
 #[test]
 fn source_golden() {
-    let predicate = source(&repository(), &commit(), &object(), "refs/heads/main".parse().unwrap()).unwrap();
+    let key = Some("SHA256:BbMVYDcXsZ/HPEvkqGHeYNmKAh6NRtwWBLXLr1hTYQw".to_owned());
+    let with = |verdict| {
+        let signature = CommitSignature { kind: SignatureKind::Ssh, key: key.clone(), verdict };
+        let reference = "refs/heads/main".parse().unwrap();
+        source(&repository(), &commit(), &object(), Some(&signature), reference).unwrap()
+    };
+    let predicate = with(Verdict::Verified { principals: "ann@example.com".to_owned() });
     let subject = Subject::of_commit(&repository(), &commit());
     golden("source.json", &custody(&predicate, &[subject]).unwrap());
+    for verdict in [Verdict::Failed(Unverified::Revoked), Verdict::NotChecked(Unverified::NoSigners)] {
+        let signature = with(verdict).signature.unwrap();
+        assert_eq!((signature.verified, signature.key.is_some()), (false, true));
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use custody_client::ci::{self, Fact, Variables};
-use custody_client::git::{CommitId, CommitObject, GitError, Repository, RepositoryUrl};
+use custody_client::git::{CommitId, GitError, Repository, RepositoryUrl};
 use custody_client::make::{Missing, Subject, Surroundings, WorkingCopy};
 
 use super::flags::Common;
@@ -85,12 +85,6 @@ pub(super) fn read(context: &Context, repository: bool, commit: bool) -> Result<
             Err(_) => None,
         };
     Ok(Surroundings { job, working_copy })
-}
-
-/// Reads the commit object from the working copy.
-pub(super) fn commit_object(commit: &CommitId) -> Result<CommitObject, Failure> {
-    let found = Repository::find(Path::new(".")).and_then(|repository| repository.commit(commit));
-    found.map_err(|error| git_failure(&error))
 }
 
 /// Says what git could not do, with its cause.

@@ -2,10 +2,11 @@
 
 use custody_client::Pin;
 use custody_client::document::{self, Item};
-use custody_client::git::{CommitObject, RepositoryUrl};
+use custody_client::git::{self, CommitObject, RepositoryUrl, Signers, check_signature};
 use custody_client::inspect::{Expectations, ExpectedKey, Verdict, inspect};
 use custody_client::sign::KeyName;
 use custody_client::spool::{Fate, Spool, Why};
+use custody_client::ssh::{Allowed, AllowedSigners, SshSignature};
 use custody_client::trust::{AdminEntry, TrustFile};
 use custody_evidence::dsse::Envelope;
 use custody_evidence::sigstore::{Bundle, Content};
@@ -30,6 +31,16 @@ Do it
 
 author Mallory <m@example.org> 1 +0000
 ";
+
+/// By `ssh-keygen -Y sign -n git` over "custody\n", with a key that nobody kept.
+const SSH_SIGNATURE: &str = "-----BEGIN SSH SIGNATURE-----\n\
+U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgIb5qwhlDGwIyCENnRrsnKylYfh\n\
+NnnnLhVBiod+GtJtIAAAADZ2l0AAAAAAAAAAZzaGE1MTIAAABTAAAAC3NzaC1lZDI1NTE5\n\
+AAAAQLXAQiV1LdEVu1w3VIop8Xh8Fe9FQpOcNUo6E/QplkKtPivl7OXQtYkAn655EdV0nf\n\
+/OATKKKRvHTGSQFugRLAA=\n\
+-----END SSH SIGNATURE-----\n\
+";
+const SSH_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICG+asIZQxsCMghDZ0a7JyspWH4TZ55y4VQYqHfhrSbS";
 
 pub(super) const TARGETS: &[Target] = &[
     Target {
@@ -79,6 +90,32 @@ pub(super) const TARGETS: &[Target] = &[
         words: &["parent ", "author ", "committer ", "gpgsig ", "<", ">", "-----BEGIN PGP SIGNATURE-----"],
         seeds: |_| texts(&[COMMIT]),
         run: commit,
+    },
+    Target {
+        name: "client.ssh_signature",
+        max: 4 << 10,
+        rounds: 3000,
+        words: &["-----BEGIN SSH SIGNATURE-----", "U1NIU0lH", "AAAAA2dpdA", "c2hhNTEy", "\n", "="],
+        seeds: |_| texts(&[SSH_SIGNATURE]),
+        run: ssh_signature,
+    },
+    Target {
+        name: "client.allowed_signers",
+        max: 4 << 10,
+        rounds: 3000,
+        words: &[
+            "cert-authority",
+            "namespaces=\"git\"",
+            "valid-after=\"20261120Z\"",
+            "valid-before=\"20261120\"",
+            "ssh-rsa ",
+            ",",
+            "\"",
+            "*",
+            "!",
+        ],
+        seeds: |_| texts(&[&format!("ann@example.com namespaces=\"git\" {SSH_KEY}\n")]),
+        run: allowed_signers,
     },
     Target {
         name: "client.repository",
@@ -172,7 +209,42 @@ fn commit(bytes: &[u8]) -> Outcome {
             for person in [&commit.author, &commit.committer] {
                 assert!(!person.to_string().chars().any(char::is_control), "{person:?}");
             }
+            let id = "a".repeat(40).parse().unwrap();
+            if let Some(signature) = check_signature(&id, bytes, &commit, &Signers::Unknown) {
+                assert!(!matches!(signature.verdict, git::Verdict::Verified { .. }), "nobody may sign");
+                bounded(bytes.len(), &signature, 12, 1024);
+            }
             bounded(bytes.len(), &commit, 12, 1024);
+            Outcome::Accepted
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// Only what was signed is verified, however it is written.
+fn ssh_signature(bytes: &[u8]) -> Outcome {
+    let parsed = SshSignature::parse(&String::from_utf8_lossy(bytes));
+    match parsed.and_then(|signature| signature.verify("git", b"custody\n").map(|()| signature)) {
+        Ok(signature) => {
+            let made = SshSignature::parse(SSH_SIGNATURE).unwrap();
+            assert!(signature == made, "another signature holds");
+            Outcome::Accepted
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// Only a key that the file names may sign.
+fn allowed_signers(bytes: &[u8]) -> Outcome {
+    let text = String::from_utf8_lossy(bytes);
+    match AllowedSigners::parse(&text) {
+        Ok(signers) => {
+            bounded(bytes.len(), &signers, 24, 1024);
+            let base64 = SSH_KEY.split(' ').nth(1).unwrap();
+            let key = SshSignature::parse(SSH_SIGNATURE).unwrap().key().blob().to_vec();
+            let time = Timestamp::parse_rfc3339("2026-11-20T11:30:00Z").unwrap();
+            let allowed = signers.allows(&key, "git", time);
+            assert!(allowed == Allowed::NotListed || text.contains(base64), "{allowed:?}");
             Outcome::Accepted
         }
         Err(error) => refused(&error),

@@ -20,6 +20,7 @@ fn every_statement_that_cannot_be_made_has_its_words() {
         NoSuchCommit { dir: dir(), revision: "v1".to_owned() },
         Commit { id: id(), source: CommitError::Missing { header: "author" } },
         Commit { id: id(), source: CommitError::Form { header: "author", found: "x".to_owned() } },
+        OtherObject { id: id(), found: "a".repeat(40) },
         Failed { command: "rev-parse", said: "fatal: bad object".to_owned() },
     });
     let subject = every!(SubjectError {
