@@ -148,21 +148,21 @@ pub enum Problem {
         /// The text, cut to 80 characters.
         found: String,
     },
-    /// cosign's scan holds the report of the scanner, in a shape of its own.
-    #[error("the scanner's own report in scanner.result: {0}")]
+    /// The scanner's own report is in a shape that is not read.
+    #[error("the scanner's own report: {0}")]
     ScannerReport(Box<crate::scan::ScanError>),
     /// A scan that did not come to an end.
-    #[error("{path} in scanner.result: {why}")]
+    #[error("{path}: {why}")]
     IncompleteScan {
-        /// Where the report says so.
+        /// Where the scanner's report says so.
         path: String,
         /// What it says.
         why: crate::scan::Incomplete,
     },
     /// The scanner found something and did not name it.
-    #[error("{path} in scanner.result has no id")]
+    #[error("{path} has no id")]
     NamelessFinding {
-        /// Where it stands.
+        /// Where it stands in the scanner's report.
         path: String,
     },
     /// Nothing reads predicates of this type.

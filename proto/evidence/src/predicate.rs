@@ -67,7 +67,8 @@ pub use vulns::Vulns;
 /// Whether statements with this predicate type tell what a scan found, or answer it (VEX).
 #[must_use]
 pub fn is_scan(predicate_type: &str) -> bool {
-    vulns::TYPES.contains(&predicate_type)
+    predicate_type == vulns::REPORT_TYPE
+        || vulns::TYPES.contains(&predicate_type)
         || vulns::COSIGN_TYPES.contains(&predicate_type)
         || openvex::is_type(predicate_type)
 }

@@ -40,6 +40,8 @@ pub struct Scan {
     pub tools: Vec<Tool>,
     /// What was found, in the document's order.
     pub findings: Vec<Finding>,
+    /// When it was made or a run of it ended, as written, with the paths.
+    pub finished: Vec<(String, String)>,
     /// Runs that did not come to an end, with their paths. While there is one, no findings does not mean clean.
     pub incomplete: Vec<(String, Incomplete)>,
     /// Package URLs that do not parse, with their paths; the findings stay.
@@ -176,6 +178,7 @@ impl Scan {
             document: Digest::sha256_of(bytes),
             tools: Vec::new(),
             findings: Vec::new(),
+            finished: Vec::new(),
             incomplete: Vec::new(),
             left_out: Vec::new(),
         }
@@ -189,6 +192,11 @@ impl Scan {
             *counts.entry(finding.severity).or_default() += 1;
         }
         counts
+    }
+
+    /// Notes a time, if there is one.
+    fn end(&mut self, path: &str, time: Text) {
+        self.finished.extend(time.filled().map(|time| (path.to_owned(), time)));
     }
 
     /// Adds a finding, unless there would be too many.

@@ -13,7 +13,11 @@ mod corpus;
 
 use std::collections::BTreeSet;
 
+use custody_evidence::digest_set::Digest;
+use custody_evidence::fact::{self, EdgeKind, Node};
+use custody_evidence::predicate::vulns::REPORT_TYPE;
 use custody_evidence::scan::{ScanError, Severity, junit, read};
+use custody_evidence::statement::{Statement, StatementBuilder};
 
 const PART: &str = "vuln-vex";
 
@@ -84,6 +88,57 @@ fn packages_and_fixed_versions_come_with_the_findings() {
         assert_eq!(finding.id.as_deref(), Some(id));
         assert_eq!(finding.component.as_ref().map(ToString::to_string).as_deref(), Some(purl));
         assert_eq!(finding.fixed_in, [fixed]);
+    }
+}
+
+/// The facts of a report that is a predicate, by kinds of edges, of everything in the corpus that is a report.
+#[test]
+fn every_report_of_the_corpus_is_a_predicate_that_gives_its_findings() {
+    if corpus::folder().is_none() {
+        return;
+    }
+    for (file, format, ..) in SCANS {
+        let bytes = corpus::bytes(PART, file);
+        let report = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes).trim_ascii();
+        let app = Digest::sha256_of(b"foo");
+        let statement = StatementBuilder::new(REPORT_TYPE).subject("app", [app.clone()]);
+        let statement = statement.predicate(report).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let facts = fact::read(&Statement::parse(&statement).unwrap());
+        assert!(facts.interpreted && facts.warnings.is_empty(), "{file}: {:?}", facts.warnings);
+        let of = |kind: EdgeKind| facts.edges.iter().filter(move |edge| edge.kind == kind);
+        let documents: Vec<&str> = of(EdgeKind::DescribedBy).map(|edge| edge.to.id()).collect();
+        assert_eq!(documents, [Digest::sha256_of(report).to_string()], "{file}");
+        let found = read(report).unwrap();
+        assert_eq!(found.format, *format, "{file}");
+        let live = found.findings.iter().filter(|finding| !finding.suppressed);
+        let expected: BTreeSet<&str> = live.filter_map(|finding| finding.id.as_deref()).collect();
+        let artifact = Node::of_digest(&app, None);
+        let affected: BTreeSet<&str> =
+            of(EdgeKind::AffectedBy).filter(|edge| edge.from == artifact).map(|edge| edge.to.id()).collect();
+        assert_eq!(affected, expected, "{file}");
+        let components: BTreeSet<_> =
+            found.findings.iter().filter_map(|finding| finding.component.as_ref()).collect();
+        let from: BTreeSet<&Node> = of(EdgeKind::AffectedBy).map(|edge| &edge.from).collect();
+        assert_eq!(from.len(), components.len() + usize::from(!expected.is_empty()), "{file}");
+    }
+}
+
+#[test]
+fn every_other_document_is_no_scan() {
+    for file in corpus::listed(PART) {
+        if SCANS.iter().any(|(scan, ..)| *scan == file) || file.ends_with(".xml") {
+            continue;
+        }
+        let bytes = corpus::bytes(PART, &file);
+        let Ok(statement) = StatementBuilder::new(REPORT_TYPE)
+            .subject("app", [Digest::sha256_of(b"foo")])
+            .predicate(bytes.trim_ascii())
+        else {
+            continue;
+        };
+        let facts = fact::read(&Statement::parse(&statement).unwrap());
+        assert!(!facts.interpreted, "{file}");
+        assert!(facts.edges.iter().all(|edge| edge.kind == EdgeKind::DescribedBy), "{file}");
     }
 }
 

@@ -107,6 +107,11 @@ impl Gather {
         self.facts.happened = time;
     }
 
+    /// Whether it is said when it happened.
+    pub(super) fn has_happened(&self) -> bool {
+        self.facts.happened.is_some()
+    }
+
     pub(super) fn components(&mut self, count: usize) {
         self.facts.components = Some(count);
     }

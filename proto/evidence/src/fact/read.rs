@@ -102,6 +102,7 @@ fn reader_of_others(predicate_type: &str) -> Option<Reader> {
         judgement::VSA_TYPE => reader!(judgement::decode_vsa, super::judgement::read),
         report::TEST_RESULT_TYPE => reader!(report::decode_test_result, super::report::read),
         report::REFERENCE_TYPE => reader!(report::decode_reference, super::report::read),
+        vulns::REPORT_TYPE => checked_reader!(vulns::decode_report, vulnerability::scan),
         release::NPM_PUBLISH_TYPE => checked_reader!(release::decode_npm, super::release::read),
         _ if is(&judgement::SVR_TYPES) => reader!(judgement::decode_svr, super::judgement::read),
         _ if is(&link::TYPES) => reader!(link::decode, provenance::read),

@@ -1,8 +1,9 @@
 //! What a scanner found: in-toto's vulns v0.1 and v0.2 (in-toto/attestation `spec/predicates/vulns.md`,
-//! `vulns_02.md`), and the type of cosign they come from (sigstore/cosign `specs/COSIGN_VULN_ATTESTATION_SPEC.md`).
+//! `vulns_02.md`), the type of cosign they come from (sigstore/cosign `specs/COSIGN_VULN_ATTESTATION_SPEC.md`), and
+//! `urn:custody:scan:v1`, whose predicate is the scanner's own report.
 //!
 //! A finding that is passed over makes a scan look clean, so a finding without an id makes the whole unreadable. cosign
-//! holds the scanner's own report, which is read if it is one of [`crate::scan`].
+//! holds the scanner's own report, too; both are read if they are one of [`crate::scan`].
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,6 +23,8 @@ pub const TYPES: [&str; 3] = [
 /// The types of cosign; its first versions left the scheme out.
 pub const COSIGN_TYPES: [&str; 2] =
     ["https://cosign.sigstore.dev/attestation/vuln/v1", "cosign.sigstore.dev/attestation/vuln/v1"];
+/// The type whose predicate is the scanner's own report, byte by byte.
+pub const REPORT_TYPE: &str = "urn:custody:scan:v1";
 
 /// What a scanner found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +49,12 @@ pub enum Found {
     /// Ids of vulnerabilities.
     Ids(Vec<String>),
     /// The scanner's own report.
-    Report(Box<Scan>),
+    Report {
+        /// What leads to its members in the predicate: nothing, or `scanner.result.`
+        place: &'static str,
+        /// What it says.
+        scan: Box<Scan>,
+    },
     /// A report that is not read.
     Unread(ScanError),
 }
@@ -137,10 +145,20 @@ pub fn decode_cosign(bytes: &[u8]) -> Result<Vulns, JsonError> {
         let report = raw.as_deref().map_or("null", RawValue::get);
         match serde_json::from_str(report) {
             Ok(Some(found)) => Found::Ids(ids(found)),
-            _ => scan::read(report.as_bytes())
-                .map_or_else(Found::Unread, |report| Found::Report(Box::new(report))),
+            _ => scan::read(report.as_bytes()).map_or_else(Found::Unread, |scan| Found::Report {
+                place: "scanner.result.",
+                scan: Box::new(scan),
+            }),
         }
     }))
+}
+
+/// Reads the exact bytes of a scanner's own report.
+pub fn decode_report(bytes: &[u8]) -> Result<Vulns, JsonError> {
+    json::check(bytes)?;
+    let found = scan::read(bytes)
+        .map_or_else(Found::Unread, |scan| Found::Report { place: "", scan: Box::new(scan) });
+    Ok(Vulns { scanner: None, run: None, found, database: None, started: None, finished: None })
 }
 
 fn ids(found: Ids) -> Vec<String> {

@@ -20,6 +20,8 @@ struct Descriptor {
     name: Text,
     #[serde(default)]
     version: Text,
+    #[serde(default)]
+    timestamp: Text,
 }
 
 #[derive(Deserialize)]
@@ -60,6 +62,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
     let Object(descriptor) = report.descriptor;
     scan.tools
         .push(Tool { name: descriptor.name.0.unwrap_or_default(), version: descriptor.version.filled() });
+    scan.end("descriptor.timestamp", descriptor.timestamp);
     for (at, Object(found)) in report.matches.items.into_iter().enumerate() {
         let path = format!("matches[{at}]");
         let (Object(vulnerability), Object(artifact)) = (found.vulnerability, found.artifact);

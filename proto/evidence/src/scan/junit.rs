@@ -1,4 +1,4 @@
-//! `JUnit` XML: how many tests passed, failed and were skipped, and which failed.
+//! `JUnit` XML: which tests passed and failed, and how many were skipped.
 //!
 //! There is no one specification. Read is what the producers have in common: `testsuites` and `testsuite`, nested or not,
 //! `testcase`, and in it `failure`, `error` and `skipped`. A document type is refused, and with it every entity beyond the
@@ -16,8 +16,8 @@ use crate::digest_set::Digest;
 pub const DEPTH_MAX: usize = 64;
 /// The most attributes of an element: no producer writes more than ten.
 pub const ATTRIBUTES_MAX: usize = 64;
-/// The most names of failed tests that are kept; how many failed is counted.
-pub const FAILED_NAMES_MAX: usize = 1000;
+/// The most tests of a document. Their names, of [`NAME_MAX`] characters, are 120 MB at worst; usual ones of 60 are 8 MB.
+pub const TESTS_MAX: usize = 100_000;
 /// The longest name that is kept, in characters.
 pub const NAME_MAX: usize = 300;
 
@@ -33,8 +33,10 @@ pub struct TestReport {
     pub failed: u64,
     /// How many were not run.
     pub skipped: u64,
-    /// The names of those that failed, with their classes: `api.Login.refuses_no_password`. At most [`FAILED_NAMES_MAX`],
-    /// each of at most [`NAME_MAX`] characters, without control characters.
+    /// The names of those that passed, with their classes: `api.Login.takes_a_password`. Each has at most [`NAME_MAX`]
+    /// characters, without control characters.
+    pub passed_names: Vec<String>,
+    /// The same of those that failed. Failures that a suite does not list have one name together.
     pub failed_names: Vec<String>,
 }
 
@@ -77,6 +79,9 @@ pub enum JunitFault {
         /// The name of the element, cut to 80 characters; empty if there is none.
         found: String,
     },
+    /// More than [`TESTS_MAX`] tests.
+    #[error("more than {TESTS_MAX} tests")]
+    TooManyTests,
     /// More than [`ATTRIBUTES_MAX`] attributes.
     #[error("an element with more than {ATTRIBUTES_MAX} attributes")]
     TooManyAttributes,
@@ -143,6 +148,7 @@ impl Walk {
             passed: 0,
             failed: 0,
             skipped: 0,
+            passed_names: Vec::new(),
             failed_names: Vec::new(),
         };
         Self { open: Vec::new(), seen_root: false, report }
@@ -152,7 +158,7 @@ impl Walk {
     fn event(&mut self, event: &Event<'_>) -> Result<bool, JunitFault> {
         match event {
             Event::Start(element) => self.start(element)?,
-            Event::End(_) => self.end(),
+            Event::End(_) => self.end()?,
             Event::DocType(_) => return Err(JunitFault::DocumentType),
             Event::GeneralRef(reference) => {
                 let name = reference.xml10_content();
@@ -209,11 +215,14 @@ impl Walk {
         }
     }
 
-    fn end(&mut self) {
+    fn end(&mut self) -> Result<(), JunitFault> {
         match self.open.pop() {
             Some(Element::Case { name, failed: true, .. }) => self.fail(1, name),
             Some(Element::Case { skipped: true, .. }) => self.report.skipped += 1,
-            Some(Element::Case { .. }) => self.report.passed += 1,
+            Some(Element::Case { name, .. }) => {
+                self.report.passed += 1;
+                self.report.passed_names.push(name);
+            }
             Some(Element::Suite { name, declared: Some(declared), listed }) if declared > listed => {
                 // A suite that breaks before its first test has an error and no test case.
                 let more = declared - listed;
@@ -226,13 +235,13 @@ impl Walk {
             }
             _ => {}
         }
+        let names = self.report.passed_names.len() + self.report.failed_names.len();
+        if names > TESTS_MAX { Err(JunitFault::TooManyTests) } else { Ok(()) }
     }
 
     fn fail(&mut self, count: u64, name: String) {
         self.report.failed = self.report.failed.saturating_add(count);
-        if self.report.failed_names.len() < FAILED_NAMES_MAX {
-            self.report.failed_names.push(name);
-        }
+        self.report.failed_names.push(name);
     }
 }
 

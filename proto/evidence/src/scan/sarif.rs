@@ -79,6 +79,8 @@ enum Score {
 #[serde(rename_all = "camelCase")]
 struct Invocation {
     execution_successful: Option<bool>,
+    #[serde(default)]
+    end_time_utc: Text,
 }
 
 #[derive(Deserialize)]
@@ -170,8 +172,13 @@ pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Scan, ScanError> {
 }
 
 fn take(scan: &mut Scan, path: &str, run: Run) -> Result<(), ScanError> {
+    let invocations = run.invocations.as_ref().map_or(0, |list| list.total);
+    fits(&format!("{path}.invocations"), invocations, RUNS_MAX)?;
     if let Some(why) = incomplete(&run) {
         scan.incomplete.push((path.to_owned(), why));
+    }
+    for (at, Object(invocation)) in run.invocations.unwrap_or_default().items.into_iter().enumerate() {
+        scan.end(&format!("{path}.invocations[{at}].endTimeUtc"), invocation.end_time_utc);
     }
     let results = run.results.unwrap_or_default();
     fits(&format!("{path}.results"), results.total, FINDINGS_MAX)?;

@@ -219,6 +219,7 @@ fn test_cases_are_counted_by_what_stands_in_them() {
         </testsuite></testsuites>";
     assert_eq!(counts(xml), (2, 2, 2));
     let report = junit::read(xml.as_bytes()).unwrap();
+    assert_eq!(report.passed_names, ["a.B.passes", "flaky"]);
     assert_eq!(report.failed_names, ["a.B.fails <>", "breaks"]);
     assert_eq!(report.document, Digest::sha256_of(xml.as_bytes()));
     assert_eq!(counts("<testsuite/>"), (0, 0, 0));
@@ -278,15 +279,25 @@ fn what_is_no_junit_is_refused_with_its_line() {
 }
 
 #[test]
-fn names_of_failed_tests_are_bounded() {
-    let case = format!("<testcase name=\"{}\"><failure/></testcase>", "n".repeat(junit::NAME_MAX + 1));
-    let xml = format!("<testsuite>{}</testsuite>", case.repeat(junit::FAILED_NAMES_MAX + 1));
-    let report = junit::read(xml.as_bytes()).unwrap();
-    assert_eq!(report.failed, u64::try_from(junit::FAILED_NAMES_MAX).unwrap() + 1);
-    assert_eq!(
-        (report.failed_names.len(), report.failed_names[0].len()),
-        (junit::FAILED_NAMES_MAX, junit::NAME_MAX)
+fn tests_and_their_names_are_bounded() {
+    let long = "n".repeat(junit::NAME_MAX + 1);
+    let xml = format!(
+        "<testsuite><testcase name=\"{long}\"/><testcase name=\"{long}\"><error/></testcase></testsuite>"
     );
+    let report = junit::read(xml.as_bytes()).unwrap();
+    assert_eq!(
+        (report.passed_names[0].len(), report.failed_names[0].len()),
+        (junit::NAME_MAX, junit::NAME_MAX)
+    );
+    let suite = |passed: usize, failed: usize| {
+        let failed = "<testcase><failure/></testcase>".repeat(failed);
+        junit::read(format!("<testsuite>{}{failed}</testsuite>", "<testcase/>".repeat(passed)).as_bytes())
+    };
+    let report = suite(junit::TESTS_MAX - 1, 1).unwrap();
+    assert_eq!((report.passed_names.len(), report.failed_names.len()), (junit::TESTS_MAX - 1, 1));
+    for (passed, failed) in [(junit::TESTS_MAX, 1), (1, junit::TESTS_MAX)] {
+        assert_eq!(suite(passed, failed).unwrap_err().fault, JunitFault::TooManyTests);
+    }
 }
 
 proptest! {

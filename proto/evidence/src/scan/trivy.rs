@@ -14,6 +14,8 @@ use crate::text::Text;
 #[serde(rename_all = "PascalCase")]
 struct Report {
     trivy: Option<Object<Version>>,
+    #[serde(default)]
+    created_at: Text,
     results: Option<Capped<Object<Target>, RUNS_MAX>>,
 }
 
@@ -70,6 +72,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
     let mut scan = Scan::new("trivy".to_owned(), bytes);
     let version = report.trivy.and_then(|Object(trivy)| trivy.version.filled());
     scan.tools.push(Tool { name: "trivy".to_owned(), version });
+    scan.end("CreatedAt", report.created_at);
     // Nothing that could be scanned was found: that is not the same as nothing wrong.
     let Some(results) = report.results else {
         scan.incomplete.push(("Results".to_owned(), Incomplete::NoResults));

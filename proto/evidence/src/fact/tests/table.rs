@@ -96,6 +96,7 @@ fn finding_rows() -> Vec<Row> {
     vec![
         (vulns::TYPES.to_vec(), app(), scan),
         (vulns::COSIGN_TYPES.to_vec(), app(), json!({"scanner": {"result": trivy}})),
+        (vec![vulns::REPORT_TYPE], app(), trivy),
         (vec!["https://openvex.dev/ns", "https://openvex.dev/ns/v0.2.0"], app(), vex),
         (vec!["https://cyclonedx.org/bom", "https://cyclonedx.org/bom/v1.6"], app(), cyclonedx),
         (vec!["https://spdx.dev/Document", "https://spdx.dev/Document/v2.3"], app(), spdx),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::predicate::openvex::{PARTS_MAX, VEX_MAX};
+use crate::predicate::vulns::REPORT_TYPE;
 
 const VULNS: &str = "https://in-toto.io/attestation/vulns/v0.2";
 const VEX: &str = "https://openvex.dev/ns/v0.2.0";
@@ -136,6 +137,84 @@ fn a_report_inside_cosigns_scan_that_is_not_whole_makes_no_clean_scan() {
         }
     }
     unreadable(COSIGN[0], &json!({"scanner": 1}), "scanner");
+}
+
+#[test]
+fn a_scanners_report_is_a_predicate_and_a_document_of_its_own() {
+    let mut report = trivy();
+    report["CreatedAt"] = json!("2026-11-20T11:10:00Z");
+    let facts = facts(REPORT_TYPE, &app(), &report);
+    assert_eq!(
+        about(&facts),
+        [
+            format!("{APP} affected-by vulnerability CVE-2026-1"),
+            format!("component {LIB} affected-by vulnerability CVE-2026-1"),
+        ]
+    );
+    let document = Digest::sha256_of(report.to_string().as_bytes());
+    assert!(edges(&facts).contains(&format!("{APP} described-by document {document}")));
+    assert_eq!(facts.happened, Some("2026-11-20T11:10:00.000000Z".parse().unwrap()));
+    let claimed: Vec<&str> = facts.times.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(claimed, ["predicate.CreatedAt"]);
+    assert!(facts.interpreted && facts.warnings.is_empty(), "{:?}", facts.warnings);
+}
+
+#[test]
+fn a_report_happened_when_its_last_run_ended() {
+    let run = |times: &[&str]| {
+        let invocations: Vec<Value> =
+            times.iter().map(|time| json!({"executionSuccessful": true, "endTimeUtc": time})).collect();
+        json!({"tool": {"driver": {"name": "t"}}, "results": [], "invocations": invocations})
+    };
+    let runs =
+        [run(&["2026-11-20T11:10:00Z", "2026-11-20T11:12:00Z"]), run(&["2026-11-20T11:11:00Z", "noon"])];
+    let facts = facts(REPORT_TYPE, &app(), &json!({"version": "2.1.0", "runs": runs}));
+    assert!(facts.interpreted && about(&facts).is_empty());
+    assert_eq!(facts.happened, Some("2026-11-20T11:12:00.000000Z".parse().unwrap()));
+    let said: Vec<String> = facts.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        said.len() == 1 && said[0].starts_with("predicate.runs[1].invocations[1].endTimeUtc: "),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_report_that_is_not_whole_makes_no_clean_scan() {
+    let sarif = |run: Value| json!({"version": "2.1.0", "runs": [run]});
+    let tool = json!({"driver": {"name": "t"}});
+    let failed = json!({"tool": tool, "results": [], "invocations": [{"executionSuccessful": false}]});
+    for (report, place) in [
+        (
+            json!({"Results": [{"Vulnerabilities": []}]}),
+            "predicate: the scanner's own report: not interpreted: neither",
+        ),
+        (json!({"SchemaVersion": 2}), "predicate: Results: there are no results"),
+        (json!({"SchemaVersion": 1, "Results": []}), "not interpreted: neither"),
+        (json!({"matches": [], "descriptor": []}), "predicate: the scanner's own report: "),
+        (json!({"version": "2.0.0", "runs": []}), "SARIF \"2.0.0\""),
+        (json!({"version": "2.1.0", "runs": []}), "predicate: runs: there are no results"),
+        (sarif(failed), "predicate: runs[0]: the scan failed"),
+        (sarif(json!({"tool": tool})), "predicate: runs[0]: there are no results"),
+        (
+            sarif(json!({"tool": tool, "results": [{"message": {"text": "m"}}]})),
+            "predicate: runs[0].results[0] has no id",
+        ),
+    ] {
+        let facts = facts(REPORT_TYPE, &app(), &report);
+        assert!(!facts.interpreted && about(&facts).is_empty(), "{report}");
+        let said: Vec<String> = facts.warnings.iter().map(ToString::to_string).collect();
+        assert!(said.iter().any(|text| text.contains(place)), "{report}: {said:?}");
+    }
+}
+
+#[test]
+fn a_failed_invocation_beyond_the_limit_is_no_clean_scan() {
+    let mut invocations = vec![json!({"executionSuccessful": true}); crate::scan::RUNS_MAX];
+    invocations.push(json!({"executionSuccessful": false}));
+    let run = json!({"tool": {"driver": {"name": "t"}}, "results": [], "invocations": invocations});
+    let facts = facts(REPORT_TYPE, &app(), &json!({"version": "2.1.0", "runs": [run]}));
+    assert!(!facts.interpreted, "{:?}", facts.warnings);
+    assert!(facts.warnings[0].to_string().contains("runs[0].invocations: at most 1024"));
 }
 
 #[test]
