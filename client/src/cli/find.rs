@@ -20,13 +20,13 @@ use super::output::{counted, escape_line};
 use super::session;
 use super::things::{Target, resolve};
 use super::times;
-use condition::{condition, digest, subject};
+use condition::{digest, subject};
 
 /// Lists over this many entries are `logged` by default: verifying fetches every envelope.
 pub(crate) const VERIFIED_BY_DEFAULT: usize = 50;
 
-/// The most questions that the subjects of one search may make: each is a call.
-const QUESTIONS_MAX: usize = 16;
+/// The most questions that the subjects and predicate types of one search may make: each is a call.
+const QUESTIONS_MAX: usize = 64;
 
 /// Find the entries that meet every condition, newest first.
 #[derive(Debug, clap::Args)]
@@ -188,8 +188,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     })
 }
 
-/// Reads the conditions, but for `--subject`.
-fn conditions(args: &Args) -> Result<Vec<Condition>, Failure> {
+/// Reads the conditions, but for `--subject`: of each, one must hold.
+fn conditions(args: &Args) -> Result<Vec<Vec<Condition>>, Failure> {
     let fields = [
         (Field::Commit, &args.commit),
         (Field::Repository, &args.repo),
@@ -205,32 +205,36 @@ fn conditions(args: &Args) -> Result<Vec<Condition>, Failure> {
         (Field::Secret, &args.secret),
     ];
     let each = fields.into_iter().flat_map(|(field, values)| values.iter().map(move |value| (field, value)));
-    each.map(|(field, value)| condition(field, value)).collect()
+    each.map(|(field, value)| condition::conditions(field, value)).collect()
 }
 
-/// Returns the questions whose answers together are asked for: one for each way in which the subjects can be meant.
+/// Returns the questions whose answers together are asked for: one for each way in which subjects and short names can be
+/// meant.
 async fn questions(
     ledger: &mut Ledger,
-    conditions: Vec<Condition>,
+    conditions: Vec<Vec<Condition>>,
     args: &Args,
     context: &Context,
 ) -> Result<Vec<Query>, Failure> {
-    let mut ways = vec![conditions];
+    let mut each = conditions;
     for text in &args.subject {
-        let subjects = subject_conditions(ledger, text, args, context).await?;
-        let with = |way: &Vec<Condition>, subject: &Condition| {
-            [way.as_slice(), std::slice::from_ref(subject)].concat()
-        };
-        ways = ways.iter().flat_map(|way| subjects.iter().map(move |subject| with(way, subject))).collect();
+        each.push(subject_conditions(ledger, text, args, context).await?);
+    }
+    let mut ways = vec![Vec::new()];
+    for alternatives in each {
+        let with =
+            |way: &Vec<Condition>, one: &Condition| [way.as_slice(), std::slice::from_ref(one)].concat();
+        ways = ways.iter().flat_map(|way| alternatives.iter().map(move |one| with(way, one))).collect();
         if ways.len() > QUESTIONS_MAX {
             return Err(Failure::usage(
                 "bad_condition",
                 format!(
-                    "--subject: {} digests and documents in all, at most {QUESTIONS_MAX} can be asked for",
+                    "--subject and --predicate: {} digests, documents and types in all, at most {QUESTIONS_MAX} can be \
+                     asked for",
                     ways.len()
                 ),
             )
-            .hint("name fewer subjects, or by a digest instead of a file"));
+            .hint("name fewer subjects, by a digest instead of a file, or a predicate type by its URI"));
         }
     }
     let question = |conditions| Query {

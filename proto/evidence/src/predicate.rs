@@ -21,6 +21,7 @@ pub mod report;
 pub mod review;
 mod rfc3339;
 pub mod run;
+pub mod short_name;
 mod slsa;
 pub mod slsa_v02;
 pub mod slsa_v1;

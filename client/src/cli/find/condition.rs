@@ -7,19 +7,24 @@ use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Node, NodeKind, Term, TermError};
 use custody_evidence::identity::{Identity, IdentityError};
 use custody_evidence::key::KeyId;
-use custody_evidence::predicate::{Approval, CustodyPredicate as _, Deployment, Promotion, Review, Source};
+use custody_evidence::predicate::short_name::{SHORT_NAMES, types_of};
 use custody_evidence::purl::Purl;
 
-use crate::cli::entry_view::predicate_name;
 use crate::cli::failure::Failure;
 
 const EXACT: &str = "conditions are exact: give the whole value, as `custody show` prints it";
 
-/// The predicate types that have short names: our own.
-const NAMED: [&str; 5] = [Approval::TYPE, Deployment::TYPE, Promotion::TYPE, Review::TYPE, Source::TYPE];
+/// Reads a condition: any of those returned. One text may mean several, as a short name stands for all versions of a
+/// predicate type.
+pub(super) fn conditions(field: Field, value: &str) -> Result<Vec<Condition>, Failure> {
+    if field != Field::Predicate {
+        return condition(field, value).map(|condition| vec![condition]);
+    }
+    let types = predicate_types(value)?;
+    types.into_iter().map(|predicate_type| condition(field, predicate_type)).collect()
+}
 
-/// Reads a condition.
-pub(super) fn condition(field: Field, value: &str) -> Result<Condition, Failure> {
+fn condition(field: Field, value: &str) -> Result<Condition, Failure> {
     if field == Field::Component && value.contains(['<', '>']) {
         // A range would be taken for a version that nothing has, and the answer would be a false "no record".
         return Err(Failure::usage(
@@ -33,7 +38,6 @@ pub(super) fn condition(field: Field, value: &str) -> Result<Condition, Failure>
     };
     let value = match field {
         Field::Signer | Field::Submitter => identity(value).map_err(|error| refused(&error))?,
-        Field::Predicate => predicate_type(value)?,
         _ => value.to_owned(),
     };
     if field == Field::Component {
@@ -84,15 +88,17 @@ fn identity(text: &str) -> Result<String, IdentityError> {
     text.parse::<Identity>().map(|identity| identity.to_string())
 }
 
-/// Reads a predicate type, or the short name of one of ours.
-fn predicate_type(text: &str) -> Result<String, Failure> {
+/// Reads a predicate type, or a short name.
+fn predicate_types(text: &str) -> Result<Vec<&str>, Failure> {
     let text = text.trim();
-    if text.contains(':') {
-        return Ok(text.to_owned());
+    // Types of cosign's first versions have no scheme, so they have no colon.
+    let is_type = |types: &&[&str]| types.contains(&text);
+    if text.contains(':') || SHORT_NAMES.iter().any(|(_, types)| is_type(types)) {
+        return Ok(vec![text]);
     }
-    let found = NAMED.into_iter().find(|named| predicate_name(named) == text);
-    found.map(str::to_owned).ok_or_else(|| {
-        let names = NAMED.map(predicate_name).join(", ");
+    types_of(text).map(<[&str]>::to_vec).ok_or_else(|| {
+        let names: Vec<&str> = SHORT_NAMES.iter().map(|(name, _)| *name).collect();
+        let names = names.join(", ");
         Failure::usage("bad_condition", format!("--predicate: expected a URI, found {text:?}"))
             .hint(format!("short names are there for {names}"))
     })
@@ -126,14 +132,24 @@ mod tests {
     }
 
     #[test]
-    fn a_predicate_type_is_a_uri_or_a_name_of_ours() {
-        for name in ["approval", "deployment", "promotion", "review", "source"] {
-            assert_eq!(value(Field::Predicate, name), format!("urn:custody:{name}:v1"));
+    fn a_predicate_type_is_a_uri_or_a_short_name_of_all_its_versions() {
+        let types = |text: &str| {
+            let conditions = conditions(Field::Predicate, text).unwrap();
+            conditions.iter().map(|condition| condition.value().to_owned()).collect::<Vec<_>>()
+        };
+        for name in ["approval", "expected", "scan", "snapshot", "tag"] {
+            assert_eq!(types(name), [format!("urn:custody:{name}:v1")]);
         }
         let slsa = "https://slsa.dev/provenance/v1";
-        assert_eq!(value(Field::Predicate, slsa), slsa);
-        let refused = condition(Field::Predicate, "aproval").unwrap_err();
-        assert!(refused.hint.unwrap().contains("approval, deployment"));
+        assert_eq!(types(slsa), [slsa]);
+        assert_eq!(types(" provenance "), [slsa, "https://slsa.dev/provenance/v0.2"]);
+        let early = "cosign.sigstore.dev/attestation/vuln/v1";
+        assert_eq!(types(early), [early]);
+        for wrong in ["aproval", "", "Scan", "slsa.dev/provenance/v1"] {
+            let refused = conditions(Field::Predicate, wrong).unwrap_err();
+            assert_eq!(refused.code, "bad_condition", "{wrong}");
+            assert!(refused.hint.unwrap().contains("approval, cosign, "));
+        }
     }
 
     fn subjects(text: &str) -> Vec<String> {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::*;
+use crate::predicate::short_name::{SHORT_NAMES, types_of};
 use crate::predicate::{judgement, link, release, report, slsa_v02, source_provenance, vulns};
 
 const DOCUMENT: &str = include_str!("../../../../../docs/evidence.md");
@@ -126,6 +127,29 @@ fn rows_of_ours(table: &mut String) {
         let json = section.split("```json\n").nth(1).unwrap().split("```").next().unwrap();
         let facts = read(&Statement::parse(json.as_bytes()).unwrap());
         row(table, &[&format!("urn:custody:{name}")], &facts);
+    }
+}
+
+/// A type that is read and has no short name could only be found by who knows its URI.
+#[test]
+fn every_type_that_is_read_has_one_short_name_and_every_short_name_is_read() {
+    let named: Vec<&str> = SHORT_NAMES.iter().flat_map(|(_, types)| types.iter().copied()).collect();
+    let once: BTreeSet<&str> = named.iter().copied().collect();
+    assert_eq!(once.len(), named.len(), "a type has one short name");
+    assert!(SHORT_NAMES.is_sorted_by(|a, b| a.0 < b.0), "in order, each once");
+    let ours = DOCUMENT.lines().filter(|line| line.starts_with("| `"));
+    let of_row = |line: &'static str| line[2..].split(" | ").next().unwrap().split(", ");
+    let read: BTreeSet<&str> = ours.flat_map(of_row).map(|cell| cell.trim_matches('`')).collect();
+    assert!(read.len() > 40, "{read:?}");
+    assert_eq!(read.difference(&once).collect::<Vec<_>>(), Vec::<&&str>::new());
+    for predicate_type in named {
+        let facts = facts(predicate_type, &app(), &json!({}));
+        let unknown = |warning: &Warning| matches!(warning.problem, Problem::NotInterpreted { .. });
+        assert!(!facts.warnings.iter().any(unknown), "{predicate_type}");
+    }
+    assert_eq!(types_of("provenance"), Some(&[slsa_v1::TYPE, slsa_v02::TYPE][..]));
+    for other in ["", "Scan", "aproval", slsa_v1::TYPE] {
+        assert_eq!(types_of(other), None, "{other}");
     }
 }
 
