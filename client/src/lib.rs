@@ -40,10 +40,12 @@ pub mod ledger;
 pub mod make;
 pub mod memory;
 pub mod pin;
+pub mod pods;
 pub mod sign;
 pub mod spool;
 pub mod ssh;
 pub mod trust;
+pub mod workflow;
 
 pub use check::{Checked, Level, Logged, Verified};
 pub use connection::{OnRetry, Patience, Retry};

@@ -12,12 +12,15 @@ mod circleci;
 mod github;
 mod gitlab;
 mod jenkins;
+mod run;
 
 use std::collections::BTreeMap;
 
 use custody_log::Timestamp;
 
 use crate::git::{CommitId, RepositoryUrl};
+
+pub use run::RunFacts;
 
 /// Environment variables by name. An empty one counts as unset.
 #[derive(Debug, Clone, Default)]

@@ -1,22 +1,30 @@
 //! Statements, made from values: one file a kind.
 //!
 //! Making is pure. Environment, working copy, clock and files come in as values, so the same step, run again, gives
-//! the same bytes, and the ledger answers with the first entry. Of the kinds here only approvals, promotions and
-//! deployments carry a time of their own.
+//! the same bytes, and the ledger answers with the first entry. Approvals, promotions, deployments, snapshots, tags,
+//! publications and distributions carry a time of their own; it comes in as a value, too.
 
 mod build;
 mod given;
 mod ours;
+mod run;
 mod sbom;
+mod scan;
+mod snapshot;
 mod subject;
 mod surroundings;
+mod test_result;
 
 pub use build::{Build, Dependency, DependencyError};
 pub use given::given;
 pub use ours::{custody, source};
+pub use run::{run, with_workflow};
 pub use sbom::{Sbom, SbomKind};
+pub use scan::Report;
+pub use snapshot::{Seen, snapshot};
 pub use subject::{Given, Subject, SubjectError};
 pub use surroundings::{Missing, Surroundings, WorkingCopy};
+pub use test_result::{Configuration, TestOutcome, TestResult, TestResultError};
 
 use custody_evidence::json::JsonError;
 use custody_evidence::statement::{StatementBuildError, StatementBuilder};
@@ -44,6 +52,30 @@ pub enum MakeError {
     NotAnSbom {
         /// What it is instead.
         why: String,
+    },
+    /// The document is none that a scanner writes.
+    #[error(
+        "expected a report in SARIF 2.1 or 2.2, of grype or of trivy, or an OpenVEX document, in JSON: {why}"
+    )]
+    NotAScan {
+        /// What it is instead.
+        why: String,
+    },
+    /// A report that does not say what was found: the scanner failed, or did not name it.
+    #[error("the report is not whole, and might look cleaner than what was scanned is: {why}")]
+    NotWhole {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// More than a statement holds.
+    #[error("at most {max} {what} fit into one statement, found {found}")]
+    TooMany {
+        /// What there is too much of.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+        /// How many there are.
+        found: usize,
     },
     /// The parts do not make a statement.
     #[error(transparent)]

@@ -12,6 +12,8 @@ use crate::git::{
     CommitId, CommitObject, CommitSignature, RepositoryUrl, SignatureKind, Unverified, Verdict,
 };
 
+mod kinds;
+
 const SHA: &str = "16d9990a7c1b6a3f1e9d2c4b5a69788f9e0d1c2b";
 
 fn repository() -> RepositoryUrl {

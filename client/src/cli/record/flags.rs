@@ -1,6 +1,6 @@
 //! The flags that every kind of statement takes, and what they mean.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -72,15 +72,7 @@ impl Common {
     pub(super) fn subjects(&self, more: &[PathBuf], context: &Context) -> Result<Vec<Subject>, Failure> {
         let mut subjects = Vec::new();
         for typed in &self.subjects {
-            // What is not UTF-8 can only be the name of a file.
-            let given = match typed.to_str() {
-                Some(text) => Given::parse(text).map_err(|error| bad_subject(text, &error))?,
-                None => Given::File(PathBuf::from(typed)),
-            };
-            subjects.push(match given {
-                Given::Complete(subject) => subject,
-                Given::File(path) => file(&path, context)?,
-            });
+            subjects.push(thing("--subject", typed, context)?);
         }
         for path in more {
             subjects.push(file(path, context)?);
@@ -137,9 +129,48 @@ pub(super) fn read_document(path: &Path) -> Result<Vec<u8>, Failure> {
     crate::cli::file::read(path, PREDICATE_MAX)
 }
 
+/// Reads a THING that a statement can be about, or name by its digest; a file is hashed.
+pub(super) fn thing(flag: &str, typed: &OsStr, context: &Context) -> Result<Subject, Failure> {
+    // What is not UTF-8 can only be the name of a file.
+    let given = match typed.to_str() {
+        Some(text) => Given::parse(text).map_err(|error| bad_subject(flag, text, &error))?,
+        None => Given::File(PathBuf::from(typed)),
+    };
+    match given {
+        Given::Complete(subject) => Ok(subject),
+        Given::File(path) => file(&path, context),
+    }
+}
+
 /// Says why nothing can be stated about what was named.
-pub(in crate::cli) fn bad_subject(text: &str, error: &SubjectError) -> Failure {
-    Failure::usage("bad_subject", format!("--subject {text}: {error}")).hint(error.hint())
+pub(in crate::cli) fn bad_subject(flag: &str, text: &str, error: &SubjectError) -> Failure {
+    Failure::usage("bad_subject", format!("{flag} {text}: {error}")).hint(error.hint())
+}
+
+/// An image reference and its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Image<'a> {
+    /// All of it, without a digest: `ghcr.io/acme/api:1.2`.
+    pub(super) whole: &'a str,
+    /// The registry: `ghcr.io`.
+    pub(super) registry: &'a str,
+    /// The repository, with the registry: `ghcr.io/acme/api`.
+    pub(super) repository: &'a str,
+    /// The tag: `1.2`.
+    pub(super) tag: Option<&'a str>,
+}
+
+/// Takes an image reference apart. One without a registry is none here: which one is meant, only the machine's
+/// configuration says. A registry has a dot or a port, or is `localhost`.
+pub(super) fn image_parts(whole: &str) -> Option<Image<'_>> {
+    let (registry, path) = whole.split_once('/')?;
+    let is_registry = registry == "localhost" || registry.contains(['.', ':']);
+    if !is_registry || whole.contains("://") || whole.starts_with("pkg:") || path.is_empty() {
+        return None;
+    }
+    let tag = path.rsplit_once(':').map(|(_, tag)| tag).filter(|tag| !tag.is_empty() && !tag.contains('/'));
+    let repository = tag.and_then(|tag| whole.strip_suffix(tag)?.strip_suffix(':')).unwrap_or(whole);
+    Some(Image { whole, registry, repository, tag })
 }
 
 /// Says why no statement was made.
@@ -157,6 +188,15 @@ pub(in crate::cli) fn unmade(error: &MakeError, file: Option<&Path>) -> Failure 
             "not_an_sbom",
             "custody record generic --type URI --predicate FILE records any other JSON document",
         ),
+        MakeError::NotAScan { .. } => failure(
+            "not_a_scan",
+            "custody record generic --type URI --predicate FILE records any other JSON document",
+        ),
+        MakeError::NotWhole { .. } => failure(
+            "scan_not_whole",
+            "run the scanner again; custody record generic keeps a report that nothing is read from",
+        ),
+        MakeError::TooMany { .. } => failure("too_many", "record it in parts, each with some of them"),
         MakeError::Statement(_) => {
             failure("bad_statement", "correct the subjects, the type or the predicate that were given")
         }
@@ -182,7 +222,26 @@ fn file(path: &Path, context: &Context) -> Result<Subject, Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_uri;
+    use super::{image_parts, is_uri};
+
+    #[test]
+    fn an_image_reference_has_a_registry_or_is_none() {
+        let parts = |text| image_parts(text).map(|image| (image.registry, image.repository, image.tag));
+        for (text, expected) in [
+            ("ghcr.io/acme/api:1.2", ("ghcr.io", "ghcr.io/acme/api", Some("1.2"))),
+            ("ghcr.io/acme/api", ("ghcr.io", "ghcr.io/acme/api", None)),
+            ("localhost/api:x", ("localhost", "localhost/api", Some("x"))),
+            ("r:5000/api", ("r:5000", "r:5000/api", None)),
+            ("r:5000/a/b:c", ("r:5000", "r:5000/a/b", Some("c"))),
+        ] {
+            assert_eq!(parts(text), Some(expected), "{text}");
+        }
+        for other in
+            ["", "alpine:3", "library/alpine:3", "pkg:npm/a@1", "https://x.y/z:1", "app.tar.gz", "x.y/"]
+        {
+            assert_eq!(parts(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_predicate_type_is_a_uri() {

@@ -3,15 +3,23 @@
 mod approval;
 mod build;
 mod deploy;
+mod distribution;
 mod envelope;
+mod expected;
 mod flags;
 mod generic;
 mod promotion;
+mod publication;
 mod review;
+mod run;
 mod sbom;
+mod scan;
 pub(super) mod send;
+mod snapshot;
 mod source;
 mod surroundings;
+mod tag;
+mod test;
 
 use clap::Subcommand;
 
@@ -42,6 +50,10 @@ enum Kind {
     Build(build::Args),
     /// What is in a file: a CycloneDX or SPDX document, embedded as it is.
     Sbom(sbom::Args),
+    /// What a scanner found: SARIF, or the report of grype or trivy, or an `OpenVEX` document, embedded as it is.
+    Scan(scan::Args),
+    /// Results of tests, from `JUnit` XML or from flags.
+    Test(test::Args),
     /// Who reviewed a commit.
     Review(review::Args),
     /// Somebody approves a subject for an environment or gate.
@@ -50,6 +62,18 @@ enum Kind {
     Promotion(promotion::Args),
     /// A subject started or stopped running.
     Deploy(deploy::Args),
+    /// All that runs in an environment at a time.
+    Snapshot(snapshot::Args),
+    /// How a run of a CI system went, and what it could reach.
+    Run(run::Args),
+    /// What a tag of a registry pointed to.
+    Tag(tag::Args),
+    /// Who pushed a subject to a registry.
+    Publication(publication::Args),
+    /// Who received a subject.
+    Distribution(distribution::Args),
+    /// How many records a source should have produced.
+    Expected(expected::Args),
     /// Any other predicate, embedded as it is.
     Generic(generic::Args),
     /// Envelopes that were signed elsewhere: DSSE, one a file or one a line.
@@ -62,10 +86,18 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Kind::Source(args) => source::run(args, context).await,
         Kind::Build(args) => build::run(args, context).await,
         Kind::Sbom(args) => sbom::run(args, context).await,
+        Kind::Scan(args) => scan::run(args, context).await,
+        Kind::Test(args) => test::run(args, context).await,
         Kind::Review(args) => review::run(args, context).await,
         Kind::Approval(args) => approval::run(args, context).await,
         Kind::Promotion(args) => promotion::run(args, context).await,
         Kind::Deploy(args) => deploy::run(args, context).await,
+        Kind::Snapshot(args) => snapshot::run(args, context).await,
+        Kind::Run(args) => run::run(args, context).await,
+        Kind::Tag(args) => tag::run(args, context).await,
+        Kind::Publication(args) => publication::run(args, context).await,
+        Kind::Distribution(args) => distribution::run(args, context).await,
+        Kind::Expected(args) => expected::run(args, context).await,
         Kind::Generic(args) => generic::run(args, context).await,
         Kind::Envelope(args) => envelope::run(args, context).await,
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use custody_client::ci::{self, Fact, Variables};
+use custody_client::ci::{self, Fact, RunFacts, Variables};
 use custody_client::git::{CommitId, GitError, Repository, RepositoryUrl};
 use custody_client::make::{Missing, Subject, Surroundings, WorkingCopy};
 
@@ -59,8 +59,7 @@ impl Found {
 /// A variable that is set and cannot be read is one, unless a flag gives what it names: that must not be taken
 /// from elsewhere.
 pub(super) fn read(context: &Context, repository: bool, commit: bool) -> Result<Surroundings, Failure> {
-    let variables: Variables =
-        context.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let variables = variables(context);
     let job = ci::detect(&variables);
     let given = [(Fact::Commit, commit), (Fact::Repository, repository)];
     let needed = given.into_iter().filter_map(|(fact, given)| (!given).then_some(fact));
@@ -85,6 +84,33 @@ pub(super) fn read(context: &Context, repository: bool, commit: bool) -> Result<
             Err(_) => None,
         };
     Ok(Surroundings { job, working_copy })
+}
+
+/// Returns what CI says about the run, and tells the user. It is about the run that CI names: of one that was given by
+/// another URL nothing is known.
+pub(super) fn run_facts(around: &Surroundings, given: Option<&str>, context: &Context) -> RunFacts {
+    let Some(job) = &around.job else { return RunFacts::default() };
+    let named = job.run.as_ref().map(|found| found.value.as_str());
+    if given.is_some_and(|given| Some(given) != named) {
+        return RunFacts::default();
+    }
+    let facts = RunFacts::of(job.system, &variables(context));
+    for line in facts.summary() {
+        context.output.note(format!("  {line}"));
+    }
+    facts
+}
+
+/// Returns who started the run, as CI says, and tells the user.
+pub(super) fn actor(around: &Surroundings, context: &Context) -> Option<String> {
+    let job = around.job.as_ref()?;
+    let actor = RunFacts::of(job.system, &variables(context)).actor?;
+    context.output.note(format!("  actor {} ({})", actor.value, actor.variable));
+    Some(actor.value)
+}
+
+fn variables(context: &Context) -> Variables {
+    context.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 /// Says what git could not do, with its cause.

@@ -32,6 +32,9 @@ fn every_statement_that_cannot_be_made_has_its_words() {
         NoSubject,
         Json(custody_evidence::json::check(b"{").unwrap_err()),
         NotAnSbom { why: "it has no bomFormat".to_owned() },
+        NotAScan { why: "it is JSON with the members [\"bomFormat\"]".to_owned() },
+        NotWhole { why: "predicate: runs[0]: the scan failed".to_owned() },
+        TooMany { what: "secrets", max: 1024, found: 1025 },
         Statement(StatementBuildError::Statement(StatementError::TooManySubjects { max: 1024, found: 1025 })),
     });
     let nothing = Missing {
@@ -42,7 +45,7 @@ fn every_statement_that_cannot_be_made_has_its_words() {
     };
     let text = [
         texts("GitError", git, |error| git_failure(&error)),
-        texts("SubjectError", subject, |error| bad_subject("THING", &error)),
+        texts("SubjectError", subject, |error| bad_subject("--subject", "THING", &error)),
         texts("MakeError", made, |error| unmade(&error, Some(Path::new("predicate.json")))),
         texts("Missing", vec![("Missing", nothing)], |error| missing(&error)),
     ];
