@@ -37,7 +37,7 @@ pub use term::{Field, Term, TermError};
 pub use word::UnknownWord;
 
 /// The version of this reader, as answers and admission records name it.
-pub const READER_VERSION: &str = "2";
+pub const READER_VERSION: &str = "3";
 
 /// The most edges of one statement: 50,000 components ([`crate::sbom::COMPONENTS_MAX`]) with four digests each.
 ///
