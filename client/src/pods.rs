@@ -37,7 +37,7 @@ pub struct Container {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PodsError {
     /// Not JSON, or not of the shape of pods.
-    #[error(transparent)]
+    #[error("expected pods in JSON: {0}")]
     Json(#[from] JsonError),
     /// Something else than pods.
     #[error("expected a list of pods (kind List or PodList) or one (kind Pod), found {found}")]

@@ -33,6 +33,7 @@ impl<'a> Report<'a> {
         if bytes.trim_ascii_start().starts_with(b"<") {
             return Err(not("it is XML; `custody record test` records results of tests in JUnit XML"));
         }
+        json::check_unsigned(bytes).map_err(|error| not(&format!("it is no JSON: {error}")))?;
         json::check(bytes)?;
         let marks: Marks<'_> = serde_json::from_slice(bytes).map_err(|_| not("it is no JSON object"))?;
         if marks.bom_format.is_some() {

@@ -84,7 +84,7 @@ fn journal_and_wire_hold() {
 
 #[test]
 fn what_people_give_holds() {
-    holds(&["server", "client"]);
+    holds(&["server", "client", "record"]);
 }
 
 #[test]

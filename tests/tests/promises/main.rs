@@ -20,6 +20,7 @@ mod duplicates;
 mod end_to_end;
 mod foreign_parts;
 mod full_disk;
+mod kinds;
 mod large;
 mod model;
 mod order;

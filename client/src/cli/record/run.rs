@@ -53,8 +53,9 @@ pub(crate) struct Args {
     #[arg(long = "resolved", value_name = "REF=DIGEST", value_parser = resolved)]
     resolved: Vec<ResolvedRef>,
     /// The name of a secret that the run could read. Can be given several times. Never its value.
-    #[arg(long = "secret", value_name = "NAME", value_parser = secret)]
-    secrets: Vec<Name>,
+    // Read later: clap would show what it refuses, and that may be a value.
+    #[arg(long = "secret", value_name = "NAME")]
+    secrets: Vec<String>,
     /// What its token was allowed, such as `contents: write`. Can be given several times.
     #[arg(long = "permission", value_name = "TEXT")]
     permissions: Vec<Name>,
@@ -64,6 +65,9 @@ pub(crate) struct Args {
     #[command(flatten)]
     common: Common,
 }
+
+/// The longest name of a secret, in bytes: GitLab's limit.
+const SECRET_NAME_MAX: usize = 255;
 
 /// Runs `custody record run`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
@@ -117,7 +121,7 @@ fn predicate(args: &Args, url: &str, facts: RunFacts, context: &Context) -> Resu
         at: args.finished_on.map(|when| when.before(context.clock)),
         runner: runner.map(|name| Runner { name, hosted, labels }),
         resolved: args.resolved.clone(),
-        secrets: args.secrets.clone(),
+        secrets: args.secrets.iter().map(|text| secret(text)).collect::<Result<_, _>>()?,
         permissions: args.permissions.clone(),
         audiences: args.audiences.clone(),
     };
@@ -177,11 +181,18 @@ fn resolved(text: &str) -> Result<ResolvedRef, String> {
     })
 }
 
-/// A name without its value: what stands here is signed and kept.
-fn secret(text: &str) -> Result<Name, String> {
-    if text.contains('=') {
-        // The value is in the text, so the text is not shown.
-        return Err("expected the name of a secret alone, found a text with `=`".to_owned());
-    }
-    text.parse().map_err(|_| "expected the name of a secret".to_owned())
+/// A name, and nothing that may be a value: what stands here is signed and kept. What is refused is not shown.
+fn secret(text: &str) -> Result<Name, Failure> {
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let fits = text.len() <= SECRET_NAME_MAX && text.chars().all(in_name);
+    text.parse().ok().filter(|_| fits).ok_or_else(|| {
+        Failure::usage(
+            "bad_secret",
+            format!(
+                "--secret: expected the name of a secret, of at most {SECRET_NAME_MAX} letters, digits, `_`, `-`, `.` and \
+                 `/`, found something else"
+            ),
+        )
+        .hint("give the name alone, never the value")
+    })
 }

@@ -33,11 +33,11 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         (Some(path), _) | (None, Some(path)) => {
             let bytes = read_document(path)?;
             let report = Report::detect(&bytes).map_err(|error| unmade(&error, Some(path)))?;
-            context.output.note(format!("{}: {}", path.display(), escape_line(report.summary())));
             let made = report.make(&subjects).map_err(|error| match error {
                 custody_client::make::MakeError::NoSubject => unmade(&error, None),
                 other => unmade(&other, Some(path)),
             })?;
+            context.output.note(format!("{}: {}", path.display(), escape_line(report.summary())));
             Some(made)
         }
         (None, None) => None,

@@ -122,8 +122,9 @@ fn of_reports(paths: &[PathBuf], context: &Context) -> Result<TestResult, Failur
     }
     let skipped: u64 = reports.iter().map(|report| report.skipped).sum();
     if skipped > 0 {
-        let skipped = counted(usize::try_from(skipped).unwrap_or(usize::MAX), "test", "tests");
-        context.output.note(format!("{skipped} did not run: they are not recorded"));
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        let skipped = counted(skipped, "skipped test is", "skipped tests are");
+        context.output.note(format!("{skipped} not recorded"));
     }
     TestResult::of_reports(&reports).map_err(|error| unfit(&error))
 }

@@ -7,6 +7,7 @@ mod json;
 mod key;
 mod log;
 mod note;
+mod record;
 mod sbom;
 mod scan;
 mod server;
@@ -59,6 +60,7 @@ pub fn all() -> Vec<Target> {
         wire::TARGETS,
         server::TARGETS,
         client::TARGETS,
+        record::TARGETS,
     ];
     families.concat()
 }

@@ -28,6 +28,13 @@ fn prepared() -> (Place, custody_tests::server::Server) {
     file("no-subject.dsse", &envelope(&bare, &[writer]));
     file("bom.json", br#"{"bomFormat":"CycloneDX","specVersion":"1.6","version":1,"components":[]}"#);
     file("not-a-bom.json", b"{\"a\":1}");
+    file("failed.sarif", br#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"results":[],"invocations":[{"executionSuccessful":false}]}]}"#);
+    file("clean.sarif", br#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"results":[]}]}"#);
+    file("skipped.xml", b"<testsuite><testcase><skipped/></testcase></testsuite>");
+    file("twice.yml", b"jobs: {}\nsecret: hunter2\njobs: {}\n");
+    file("compose.yml", b"services: {db: {image: x}}\n");
+    file("services.json", br#"{"kind":"ServiceList","items":[]}"#);
+    file("starting.json", br#"{"kind":"Pod","metadata":{"name":"app"},"status":{"containerStatuses":[{"name":"a","imageID":""}]}}"#);
     file("predicate.json", b"{\"a\":1}");
     file("text", b"some text\n");
     file("empty", b"");
@@ -274,6 +281,58 @@ const RECORD: &[&str] = &[
     "custody record sbom absent --subject app",
     "custody record sbom not-a-bom.json --subject app",
     "custody record sbom bom.json",
+    "custody record scan",
+    "custody record scan absent --subject app",
+    "custody record scan text --subject app",
+    "custody record scan not-a-bom.json --subject app",
+    "custody record scan bom.json --subject app",
+    "custody record scan skipped.xml --subject app",
+    "custody record scan failed.sarif --subject app",
+    "custody record scan clean.sarif",
+    "custody record scan clean.sarif --predicate clean.sarif --subject app",
+    "custody record test --subject app",
+    "custody record test absent --subject app",
+    "custody record test clean.sarif --subject app",
+    "custody record test skipped.xml --subject app",
+    "custody record test skipped.xml --result passed --subject app",
+    "custody record test --result broken --subject app",
+    "custody record test --failed-test x --subject app",
+    "custody record test --result passed --failed-test x --subject app",
+    "custody record test --result warned --warned-test x",
+    "custody record test --result passed --configuration absent --subject app",
+    "custody record run",
+    "custody record run --run-url https://ci.example/1 --workflow absent",
+    "custody record run --run-url https://ci.example/1 --workflow text",
+    "custody record run --run-url https://ci.example/1 --workflow compose.yml",
+    "custody record run --run-url https://ci.example/1 --workflow twice.yml",
+    "custody record run --run-url https://ci.example/1 --secret TOKEN=hunter2",
+    "custody record run --run-url https://ci.example/1 --secret 'hunter 2'",
+    "custody record run --run-url https://ci.example/1 --resolved alpine=md5:d41d8cd98f00b204e9800998ecf8427e",
+    "custody record run --run-url https://ci.example/1 --hosted true",
+    "custody record run --run-url https://ci.example/1 --hosted maybe",
+    "custody record run --run-url https://ci.example/1 --finished-on whenever",
+    "custody record snapshot",
+    "custody record snapshot --environment prod",
+    "custody record snapshot --environment prod --empty --subject app",
+    "custody record snapshot --environment prod --running absent",
+    "custody record snapshot --environment prod --running alpine:latest,workload=web",
+    "custody record snapshot --environment prod --running app,count=0",
+    "custody record snapshot --environment prod --pods absent",
+    "custody record snapshot --environment prod --pods text",
+    "custody record snapshot --environment prod --pods services.json",
+    "custody record snapshot --environment prod --pods starting.json",
+    "custody record tag",
+    "custody record tag --subject app",
+    "custody record tag --subject app --subject other --repository ghcr.io/acme/app --tag 1",
+    "custody record tag --subject app --repository ghcr.io/acme/app --tag ''",
+    "custody record publication",
+    "custody record publication --subject app --registry ghcr.io",
+    "custody record publication --registry ghcr.io --repository ghcr.io/acme/app",
+    "custody record distribution --subject app",
+    "custody record distribution --recipient customer",
+    "custody record expected",
+    "custody record expected --source ci --from 2026-11-21 --to 2026-11-20 --count 1",
+    "custody record expected --source ci --from 2026-11-20 --to 2026-11-21 --count -1",
     "custody record generic --subject app",
     "custody record generic --subject app --type https://example.com/x",
     "custody record generic --subject app --type x --predicate predicate.json",
