@@ -10,6 +10,7 @@ use custody_evidence::admission::{
 use custody_evidence::envelope::{Envelope, EnvelopeError, Said, SaidError};
 use custody_evidence::fact::Facts;
 use custody_evidence::statement::Statement;
+use custody_evidence::trust::{Distrusted, TrustState};
 use custody_log::receipt::VerifiedReceipt;
 use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 
@@ -366,7 +367,15 @@ impl Checked {
         }
     }
 
-    /// Returns the word for it.
+    /// Returns the distrust by which the entry is no evidence, under what administrators said; none if it is evidence. Of an
+    /// entry that is only logged it is not known which builder it names.
+    #[must_use]
+    pub fn distrust<'a>(&self, state: &'a TrustState) -> Option<&'a Distrusted> {
+        let logged = self.logged();
+        state.distrust_of(logged.record(), self.verified().map(Verified::facts), logged.entry().index)
+    }
+
+    /// Returns the word for how far it was checked.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {

@@ -22,7 +22,7 @@
 //! })
 //! .await?;
 //! let entry = ledger.entry("1042".parse()?).await?;
-//! println!("{} is verified", entry.statement().predicate_type());
+//! println!("{} is verified", entry.said().predicate_type());
 //! # Ok(())
 //! # }
 //! ```

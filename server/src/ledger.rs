@@ -407,7 +407,7 @@ pub(crate) fn newest_admin(entry: &Entry) -> LeafIndex {
     if entry.administrative { entry.index } else { entry.admin.unwrap_or(LeafIndex::ZERO) }
 }
 
-/// Walks the chain of administrative entries back to entry 0 and replays the trust documents among them.
+/// Walks the chain of administrative entries back to entry 0 and replays them.
 pub(crate) fn replay_trust(journal: &Reader, size: TreeSize) -> Result<TrustState, LedgerError> {
     let mut next =
         size.last_index().map(|index| read_entry(journal, index)).transpose()?.map(|e| newest_admin(&e));
@@ -422,10 +422,7 @@ pub(crate) fn replay_trust(journal: &Reader, size: TreeSize) -> Result<TrustStat
         let envelope = Envelope::parse(&bytes).map_err(|source| LedgerError::Envelope { index, source })?;
         state = Some(match state {
             None => TrustState::first_of_any(&envelope)?,
-            Some(state) if custody_evidence::trust::is_trust_document(&envelope) => {
-                state.next(&envelope, index)?
-            }
-            Some(state) => state,
+            Some(state) => state.next(&envelope, index)?,
         });
     }
     state.ok_or(LedgerError::Empty)

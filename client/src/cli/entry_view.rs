@@ -5,6 +5,7 @@ use custody_evidence::admission::{
     AdmissionRecord, Binding, BundleCheck, BundleCheckResult, BundleProof, SignerStatus,
 };
 use custody_evidence::identity::Identity;
+use custody_evidence::trust::TrustState;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ pub(crate) struct EntryView {
 
 impl EntryView {
     /// Reads what was checked.
-    pub(crate) fn of(checked: &Checked) -> Self {
+    pub(crate) fn of(checked: &Checked, trust: &TrustState) -> Self {
         let logged = checked.logged();
         let (entry, record) = (logged.entry(), logged.record());
         Self {
@@ -35,10 +36,15 @@ impl EntryView {
             signers: signers(record),
             submitter: record.submitter.as_ref().map(|claims| json!(claims)),
             binding: record.binding.map(binding),
-            check: checked.word(),
+            check: word(checked, trust),
             envelope: entry.envelope.digest.to_string(),
         }
     }
+}
+
+/// Returns what the entry is worth: how far it was checked, unless it is distrusted.
+pub(crate) fn word(checked: &Checked, trust: &TrustState) -> &'static str {
+    if checked.distrust(trust).is_some() { "distrusted" } else { checked.word() }
 }
 
 /// Returns each signer with its status. The words are those of the admission record, which `verified` entries

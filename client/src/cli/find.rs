@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::{Checked, Ledger, LedgerError, Level};
 use custody_evidence::fact::Field;
+use custody_evidence::trust::TrustState;
 use custody_log::LeafIndex;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
 use serde_json::json;
@@ -14,7 +15,7 @@ use serde_json::json;
 mod condition;
 
 use super::Context;
-use super::entry_view::{EntryView, predicate_name, short, signers_text};
+use super::entry_view::{EntryView, predicate_name, short, signers_text, word};
 use super::failure::{Failure, Outcome};
 use super::output::{counted, escape_line};
 use super::session;
@@ -142,8 +143,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         check_any(&questions, entry)?;
     }
     let claimed: BTreeSet<&str> = questions.iter().flat_map(|question| question.claimed(level)).collect();
+    let trust = &ledger.trust().as_of(found.as_of.size).state;
     if context.output.is_json() {
-        let entries: Vec<EntryView> = entries.iter().map(EntryView::of).collect();
+        let entries: Vec<EntryView> = entries.iter().map(|entry| EntryView::of(entry, trust)).collect();
         let (size, root) = (found.as_of.size.get(), found.as_of.root.to_string());
         context.output.print_json(&json!({
             "entries": entries,
@@ -157,7 +159,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         if let (true, Some(below)) = (entries.is_empty(), found.next) {
             return Err(LedgerError::Unsearched { below }.into());
         }
-        context.output.print(table(&entries))?;
+        context.output.print(table(&entries, trust))?;
         let word = if level == Level::Verified { "verified" } else { "logged" };
         // The server claims nothing about what it did not search.
         let rest = found.next.map_or_else(
@@ -274,7 +276,7 @@ async fn subject_conditions(
     }
 }
 
-fn table(entries: &[Checked]) -> String {
+fn table(entries: &[Checked], trust: &TrustState) -> String {
     let mut text = String::new();
     for entry in entries {
         let logged = entry.logged();
@@ -285,10 +287,10 @@ fn table(entries: &[Checked]) -> String {
         let more = if more == 0 { String::new() } else { format!(" +{more}") };
         let _ = writeln!(
             text,
-            "{:>8}  {}  {:<8}  {}  {subject}{more}  {}",
+            "{:>8}  {}  {:<10}  {}  {subject}{more}  {}",
             logged.entry().index,
             &short_time(&logged.entry().time.to_string()),
-            entry.word(),
+            word(entry, trust),
             escape_line(&predicate_name(&record.predicate_type)),
             escape_line(&signers_text(logged)),
         );

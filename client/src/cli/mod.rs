@@ -4,6 +4,7 @@ mod audit;
 pub(crate) mod clock;
 mod completions;
 mod config;
+mod distrust;
 mod entry_view;
 pub(crate) mod environment;
 mod explain;
@@ -71,6 +72,8 @@ enum Command {
     Audit(audit::Args),
     /// Show and change who may record what, and who administers the log.
     Trust(trust::Args),
+    /// Distrust a key, an identity, a builder, an artifact or a commit from an entry on.
+    Distrust(distrust::Args),
     /// Work with receipts.
     Receipt(receipt::Args),
     /// List and record what was kept while the server was away.
@@ -133,6 +136,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Verify(args) => verify::run(args, context).await,
         Command::Audit(args) => audit::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,
+        Command::Distrust(args) => Box::pin(distrust::run(args, context)).await,
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Spool(args) => spool::run(args, context).await,
         // Settings of this machine have no place in them: the command is made anew, without the layers.

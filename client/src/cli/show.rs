@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::memory::replace;
-use custody_client::{Checked, Ledger, LedgerError, Verified};
+use custody_client::{Checked, Ledger, LedgerError, Trust, Verified};
 use custody_evidence::admission::{AdmissionRecord, BundleCheck, BundleProof, CheckName, CheckResult};
 use custody_evidence::envelope::Said;
 use custody_evidence::fact::Node;
@@ -52,9 +52,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     if args.raw {
         context.output.print_bytes(verified.envelope().bytes())?;
     } else if context.output.is_json() {
-        context.output.print_json(&document(&verified))?;
+        context.output.print_json(&document(&verified, ledger.trust()))?;
     } else {
-        context.output.print(text(&verified))?;
+        context.output.print(text(&verified, ledger.trust()))?;
     }
     Ok(Outcome::Yes)
 }
@@ -211,12 +211,27 @@ fn statement(verified: &Verified) -> Value {
     signed.and_then(|envelope| serde_json::from_slice(envelope.payload()).ok()).unwrap_or(Value::Null)
 }
 
-fn document(verified: &Verified) -> Value {
+/// Says that it is no evidence any more, and who said so.
+fn distrust(verified: &Verified, trust: &Trust) -> Option<Row> {
+    let checked = Checked::Verified(Box::new(verified.clone()));
+    let found = checked.distrust(&trust.current().state)?;
+    let (said, since) = (&found.distrust, found.distrust.since);
+    let detail = format!(
+        "an authentic record from a distrusted period: {} since entry {since}, by entry {}: {}",
+        said.target, found.index, said.reason
+    );
+    Some(("distrust", "distrusted", detail))
+}
+
+fn document(verified: &Verified, trust: &Trust) -> Value {
     let logged = verified.logged();
     let (entry, record) = (logged.entry(), logged.record());
     let checkpoint = logged.receipt().checkpoint().checkpoint();
+    let found = distrust(verified, trust);
+    let word = if found.is_some() { "distrusted" } else { "verified" };
     let checks: Vec<Value> = checks(verified)
         .into_iter()
+        .chain(found)
         .map(|(name, status, detail)| json!({ "name": name, "status": status, "detail": detail }))
         .collect();
     let facts: Vec<Value> = verified
@@ -236,7 +251,7 @@ fn document(verified: &Verified) -> Value {
         "subjects": record.subjects,
         "signers": signers(record),
         "authority": record.authority.as_str(),
-        "check": "verified",
+        "check": word,
         "checks": checks,
         "interpreted": verified.facts().interpreted,
         "facts": facts,
@@ -251,7 +266,7 @@ fn document(verified: &Verified) -> Value {
     })
 }
 
-fn text(verified: &Verified) -> String {
+fn text(verified: &Verified, trust: &Trust) -> String {
     let logged = verified.logged();
     let record = logged.record();
     let mut out = String::new();
@@ -270,7 +285,7 @@ fn text(verified: &Verified) -> String {
         }
     }
     let _ = writeln!(out, "authority  {}\n\nchecks", record.authority);
-    for (name, status, detail) in checks(verified) {
+    for (name, status, detail) in checks(verified).into_iter().chain(distrust(verified, trust)) {
         let _ = writeln!(out, "  {name:<10} {status:<11}  {}", escape_line(&detail));
     }
     let pretty = serde_json::to_string_pretty(&statement(verified)).unwrap_or_default();

@@ -24,12 +24,12 @@ pub struct Trust {
     newest: VerifiedReceipt,
 }
 
-/// One version of the trust document, with the entry that holds it.
+/// What holds after one administrative entry: a trust document, a distrust or a permission.
 #[derive(Debug, Clone)]
 pub struct Version {
     /// The entry.
     pub entry: Entry,
-    /// The envelope, whose signatures met the thresholds of this version and the one before.
+    /// The envelope, whose signatures met the thresholds of the roles that it needs.
     pub envelope: Envelope,
     /// What holds from this entry on.
     pub state: TrustState,
@@ -183,7 +183,7 @@ impl Trust {
         &self.file
     }
 
-    /// Returns all versions of the trust document, oldest first; there is at least one.
+    /// Returns what held after each administrative entry, oldest first; there is at least one.
     #[must_use]
     pub fn versions(&self) -> &[Version] {
         &self.versions
@@ -206,6 +206,13 @@ impl Trust {
     pub fn before(&self, entry: &Entry) -> Option<&Version> {
         let known = self.complete_to().contains(entry.index);
         self.versions.iter().rev().find(|version| known && version.entry.index < entry.index)
+    }
+
+    /// Returns what holds as of a tree size: what administrators said in it, and nothing later.
+    #[must_use]
+    pub fn as_of(&self, size: TreeSize) -> &Version {
+        let known = self.versions.iter().rev().find(|version| size.contains(version.entry.index));
+        known.or(self.versions.first()).unwrap_or_else(|| self.current())
     }
 
     /// Whether this entry is one of the versions replayed here.

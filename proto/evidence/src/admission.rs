@@ -20,7 +20,9 @@ use custody_log::{ContentDigest, LeafIndex, Timestamp};
 use crate::dsse;
 use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
-use crate::trust::{Authority, PREDICATE_TYPE, TrustError, TrustState, is_administrative};
+use crate::trust::{
+    ALLOW_TYPE, Authority, DISTRUST_TYPE, PREDICATE_TYPE, TrustError, TrustState, is_administrative,
+};
 pub use claims::SubmitterClaims;
 pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};
 pub use record::{
@@ -82,7 +84,7 @@ impl Admission {
         is_administrative(&self.record.predicate_type)
     }
 
-    /// Whether it is a trust document: [`TrustState::next`] gives what holds after it.
+    /// Whether it is a trust document.
     #[must_use]
     pub fn is_trust_document(&self) -> bool {
         self.record.predicate_type == PREDICATE_TYPE
@@ -104,18 +106,33 @@ pub fn admit(
     let said = said_in(envelope)?;
     let reference = TrustReference { index: trust.index().get(), version: trust.document().version() };
     let predicate_type = said.predicate_type();
-    let (signers, authority) = if predicate_type == PREDICATE_TYPE {
-        let envelope = plain(envelope, predicate_type)?;
-        // Where it will stand is not known yet; the sequencer asks again with the index.
-        let next = trust.next(envelope, trust.index().next())?;
-        check_expiry(&next, now)?;
-        (signers::of_trust_document(envelope, &[trust.document(), next.document()]), Authority::Own)
-    } else if is_administrative(predicate_type) {
-        return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
+    let (signers, authority) = if is_administrative(predicate_type) {
+        (of_administrators(trust, plain(envelope, predicate_type)?, predicate_type, now)?, Authority::Own)
     } else {
-        signers::of_writers(envelope, &said, trust.document())?
+        signers::of_writers(envelope, &said, trust)?
     };
     finish(envelope, &said, signers, authority, reference, now, salt)
+}
+
+/// Returns the signers of an administrative statement that follows from the trust there is.
+fn of_administrators(
+    trust: &TrustState,
+    envelope: &dsse::Envelope,
+    predicate_type: &str,
+    now: Timestamp,
+) -> Result<Vec<Signer>, Refusal> {
+    if ![PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE].contains(&predicate_type) {
+        return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
+    }
+    // Where it will stand is not known yet; the sequencer asks again with the index. A trust document may change the log keys
+    // from there on, so it is asked about the first place there is; a distrust may name any entry before its own.
+    if predicate_type == PREDICATE_TYPE {
+        let next = trust.next(envelope, trust.newest().next())?;
+        check_expiry(&next, now)?;
+        return Ok(signers::of_trust_document(envelope, &[trust.document(), next.document()]));
+    }
+    trust.next(envelope, LeafIndex::LAST)?;
+    Ok(signers::of_roles(envelope, trust.document()))
 }
 
 /// Admits entry 0: the first trust document, signed by its own root role and the log key.

@@ -7,20 +7,26 @@
 //!
 //! The JSON is drawn in `docs/format.md`, "Trust document".
 
+mod allow;
 mod check;
+mod distrust;
 mod document;
 mod error;
+mod history;
 mod log_key;
 mod members;
 mod pattern;
 mod root;
 mod rule;
+mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
 
+pub use allow::{ALLOW_FORMAT, ALLOW_TYPE, Allow};
 pub use check::MAX_ENTRIES;
+pub use distrust::{DISTRUST_FORMAT, DISTRUST_TYPE, Distrust, Distrusted, REASON_MAX, Target};
 pub use document::{FORMAT, TrustDocument, statement_of};
 pub use error::TrustError;
 pub use log_key::{LogKey, WindowError};

@@ -33,6 +33,9 @@ impl LeafIndex {
     /// The first entry.
     pub const ZERO: Self = Self(0);
 
+    /// The largest position; no log gets there.
+    pub const LAST: Self = Self(MAX - 1);
+
     /// Checks the upper bound.
     pub fn new(index: u64) -> Result<Self, PositionError> {
         bounded(index).map(Self)

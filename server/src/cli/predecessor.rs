@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use custody_evidence::dsse::Envelope;
 use custody_evidence::json;
-use custody_evidence::trust::{Predecessor, TrustState, is_trust_document};
+use custody_evidence::trust::{Predecessor, TrustState};
 use custody_log::{Origin, Receipt, VerifierKey};
 use serde::Deserialize;
 
@@ -88,10 +88,7 @@ fn trusted(path: &Path) -> Result<TrustState, Failure> {
         let index = receipt.unverified_entry().index;
         state = Some(match state {
             None => TrustState::first_of_any(&envelope).map_err(|error| malformed(&error))?,
-            Some(state) if is_trust_document(&envelope) => {
-                state.next(&envelope, index).map_err(|error| malformed(&error))?
-            }
-            Some(state) => state,
+            Some(state) => state.next(&envelope, index).map_err(|error| malformed(&error))?,
         });
     }
     state.ok_or_else(|| Failure::new(Exit::Usage, &custody_evidence::trust::TrustError::Missing).hint(hint))

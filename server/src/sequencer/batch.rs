@@ -169,7 +169,7 @@ impl<'a> Draft<'a> {
         }
         let entry = self.entry(&envelope, &admission, time);
         let index = entry.index;
-        if admission.is_trust_document() {
+        if admission.administrative() {
             // Only here is the index known, and a log key may not be changed for trees that exist already.
             let next = next_trust(&self.head.trust, &envelope, index)?;
             if let Some(role) = self.keys.not_held(&next, index.size_through()) {
@@ -235,7 +235,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// Returns the trust that holds from this entry on. An admitted trust document is a DSSE envelope.
+/// Returns the trust that holds from this entry on. An admitted administrative statement is a DSSE envelope.
 fn next_trust(trust: &TrustState, envelope: &Envelope, index: LeafIndex) -> Result<TrustState, Refusal> {
     let document = envelope.dsse().ok_or_else(|| Refusal::Administration {
         predicate_type: custody_evidence::trust::PREDICATE_TYPE.to_owned(),

@@ -16,6 +16,7 @@ mod bundles;
 mod crash;
 mod damage;
 mod disk_room;
+mod distrust;
 mod duplicates;
 mod end_to_end;
 mod foreign_parts;

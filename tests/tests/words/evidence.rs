@@ -400,6 +400,7 @@ fn every_refusal_of_admission_has_its_words() {
             predicate_type: predicate_type(),
             rules: Vec::new(),
         },
+        Distrusted { signer: format!("key {}", key()), index: "1042".parse().unwrap(), reason: "it leaked".to_owned() },
         NoTrustedRoot,
         BundleNotVerified { root: Some("sigstore".to_owned()), others: 2, problem: Box::new(unverified()) },
         BundleNotVerified { root: None, others: 0, problem: Box::new(unverified()) },

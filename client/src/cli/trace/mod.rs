@@ -9,6 +9,7 @@ use custody_client::ledger::{At, Traced, TracedEdge};
 use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
 use custody_evidence::admission::SignerStatus;
 use custody_evidence::fact::{Edge, Node, Stage};
+use custody_evidence::trust::TrustState;
 use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
@@ -57,7 +58,9 @@ impl Chain {
     /// Returns what the chain lacks, by the edges that were checked here: a server must not be able to hide a gap by
     /// not naming it.
     fn missing(&self) -> Vec<Stage> {
-        let edges = self.edges.iter().map(|edge| (edge.stage, edge.edge.kind));
+        // What is distrusted is there, and is no evidence.
+        let counts = self.edges.iter().filter(|edge| !edge.distrusted);
+        let edges = counts.map(|edge| (edge.stage, edge.edge.kind));
         Stage::missing(self.start().kind(), edges)
     }
 
@@ -73,6 +76,8 @@ struct CheckedEdge {
     entry: LeafIndex,
     /// Whether its statement was read here.
     verified: bool,
+    /// Whether its entry is no evidence, by what administrators said up to the tree that is asked about.
+    distrusted: bool,
     /// Whether the server says that other evidence contradicts it.
     conflict: bool,
     /// The places of the starts in whose chains it is.
@@ -187,10 +192,11 @@ async fn check(
     let indexes: Vec<LeafIndex> = indexes.into_iter().collect();
     let (checked, level) = find::check(ledger, &indexes, asked.verify, context).await?;
     let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
+    let trust = &ledger.trust().as_of(answer.as_of.size).state;
     let mut edges = Vec::with_capacity(claimed.len());
     for (edge, starts) in claimed {
         if let Some(entry) = entries.get(&edge.entry) {
-            edges.push(check_edge(edge, starts, entry)?);
+            edges.push(check_edge(edge, starts, entry, trust)?);
         }
     }
     edges.sort_by(|one, two| (one.stage, one.entry, &one.edge).cmp(&(two.stage, two.entry, &two.edge)));
@@ -200,7 +206,12 @@ async fn check(
 
 /// Checks that the statement of the entry asserts the edge. An entry that is only logged had its statement not
 /// read, so what it says stays the server's claim.
-fn check_edge(claimed: TracedEdge, starts: BTreeSet<usize>, entry: &Checked) -> Result<CheckedEdge, Failure> {
+fn check_edge(
+    claimed: TracedEdge,
+    starts: BTreeSet<usize>,
+    entry: &Checked,
+    trust: &TrustState,
+) -> Result<CheckedEdge, Failure> {
     let ledger_time = entry.logged().entry().time;
     let (verified, happened) = match entry.verified() {
         Some(verified) if verified.facts().edges.contains(&claimed.edge) => (true, verified.facts().happened),
@@ -219,6 +230,7 @@ fn check_edge(claimed: TracedEdge, starts: BTreeSet<usize>, entry: &Checked) -> 
     Ok(CheckedEdge {
         entry: claimed.entry,
         verified,
+        distrusted: entry.distrust(trust).is_some(),
         conflict: claimed.conflict,
         starts,
         time: happened.map_or(ledger_time, |happened| happened.min(ledger_time)),
@@ -304,7 +316,7 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
         "to_kind": edge.edge.to.kind().as_str(),
         "entry": edge.entry.get(),
         // A conflict is the server's word, and does not hide how far the edge itself was checked.
-        "status": if edge.conflict { "conflict" } else { check },
+        "status": if edge.distrusted { "distrusted" } else if edge.conflict { "conflict" } else { check },
         "check": check,
         "signer": signer,
         "time": edge.time.to_string(),

@@ -72,6 +72,8 @@ struct Line {
     /// The places of the starts in whose chains it is.
     starts: BTreeSet<usize>,
     conflict: bool,
+    /// Whether nothing of it is evidence.
+    distrusted: bool,
     live: bool,
 }
 
@@ -83,6 +85,7 @@ impl Line {
             entries: edges.iter().map(|edge| edge.entry).collect(),
             starts: edges.iter().flat_map(|edge| edge.starts.iter().copied()).collect(),
             conflict: edges.iter().any(|edge| edge.conflict),
+            distrusted: !edges.is_empty() && edges.iter().all(|edge| edge.distrusted),
             live: false,
         }
     }
@@ -98,8 +101,14 @@ fn draw_stage(out: &mut String, name: &str, lines: &[Line], chain: &Chain) {
         let stage = if at == 0 { name } else { "" };
         let pad = " ".repeat(9_usize.saturating_sub(stage.len()));
         let what = fit(&line.what, WHAT);
-        let who = if line.conflict { "CONFLICT (claimed)".to_owned() } else { fit(&line.who, WHO) };
-        let style = if line.conflict {
+        let who = if line.distrusted {
+            "DISTRUSTED".to_owned()
+        } else if line.conflict {
+            "CONFLICT (claimed)".to_owned()
+        } else {
+            fit(&line.who, WHO)
+        };
+        let style = if line.conflict || line.distrusted {
             red
         } else if line.live {
             green
@@ -199,6 +208,16 @@ fn footer(chain: &Chain, ledger: &Ledger) -> String {
              what they say is claimed by the server (--verify full checks it)",
             ledger.trust().complete_to()
         ),
+    };
+    let distrusted: BTreeSet<LeafIndex> =
+        chain.edges.iter().filter(|edge| edge.distrusted).map(|edge| edge.entry).collect();
+    let checks = if distrusted.is_empty() {
+        checks
+    } else {
+        format!(
+            "{checks}\nauthentic records from a distrusted period, and no evidence: {}",
+            entries_text(&distrusted)
+        )
     };
     // Nothing proves yet that an answer is whole: what a server leaves out, nobody misses.
     format!("{truncated}{checks}\nno entry left out: claimed by the server, not proven")

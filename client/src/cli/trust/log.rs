@@ -5,11 +5,14 @@ use std::fmt::Write as _;
 use custody_client::trust::Version;
 use custody_evidence::dsse::{SignatureVerdict, verify_signatures};
 use custody_evidence::key::PublicKey;
+use custody_evidence::statement::Statement;
 use serde_json::json;
 
+use super::administrative::Proposal;
 use super::lines::changes;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::escape_line;
 use crate::cli::session;
 
 #[derive(Debug, clap::Args)]
@@ -24,8 +27,9 @@ pub(crate) async fn run(_args: Args, context: &Context) -> Result<Outcome, Failu
     for (at, version) in versions.iter().enumerate().rev() {
         let before = at.checked_sub(1).and_then(|before| versions.get(before));
         let signers = signers(version, before);
-        let changes =
+        let mut changes =
             before.map_or_else(Vec::new, |before| changes(before.state.document(), version.state.document()));
+        changes.extend(said(version));
         let number = version.state.document().version();
         rows.push(json!({
             "version": number,
@@ -48,6 +52,12 @@ pub(crate) async fn run(_args: Args, context: &Context) -> Result<Outcome, Failu
         context.output.print(text)?;
     }
     Ok(Outcome::Yes)
+}
+
+/// Returns what an entry says that is no trust document.
+fn said(version: &Version) -> Option<String> {
+    let statement = Statement::parse(version.envelope.payload()).ok()?;
+    Proposal::read(&statement, None)?.ok().map(|proposal| escape_line(&proposal.says))
 }
 
 /// Returns the keys of this version and the one before that signed it.

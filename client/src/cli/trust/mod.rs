@@ -1,5 +1,7 @@
 //! `custody trust`: the trust document, its versions, and how administrators change it.
 
+pub(crate) mod administrative;
+mod allow;
 mod edit;
 mod lines;
 mod log;
@@ -28,6 +30,8 @@ enum Command {
     Propose(propose::Args),
     /// Add a signature to a proposed trust document.
     Sign(sign::Args),
+    /// Let what the secret screen found pass, by rule and fingerprint.
+    Allow(allow::Args),
     /// List all versions of the trust document, with entry, time and signers.
     Log(log::Args),
 }
@@ -38,6 +42,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Command::Show(args) => show::run(args, context).await,
         Command::Propose(args) => Box::pin(propose::run(args, context)).await,
         Command::Sign(args) => sign::run(&args, context),
+        Command::Allow(args) => Box::pin(allow::run(args, context)).await,
         Command::Log(args) => log::run(args, context).await,
     }
 }

@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use custody_client::Trust;
 use custody_client::memory::replace;
+use custody_evidence::trust::Distrusted;
 use serde_json::{Value, json};
 
 use super::lines::summary;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::output::escape_line;
 use crate::cli::session;
 
 #[derive(Debug, clap::Args)]
@@ -45,7 +47,21 @@ fn document(trust: &Trust) -> Result<Value, Failure> {
         "time": current.entry.time.to_string(),
         "complete_to": trust.complete_to().get(),
         "document": document,
+        "distrusted": distrusted(trust),
     }))
+}
+
+fn distrusted(trust: &Trust) -> Vec<Value> {
+    let one = |found: &Distrusted| {
+        json!({
+            "kind": found.distrust.target.kind(),
+            "thing": found.distrust.target.id(),
+            "since": found.distrust.since.get(),
+            "reason": found.distrust.reason,
+            "index": found.index.get(),
+        })
+    };
+    trust.current().state.distrusts().into_iter().map(one).collect()
 }
 
 fn text(trust: &Trust) -> String {
@@ -62,6 +78,11 @@ fn text(trust: &Trust) -> String {
     );
     for (name, value) in summary(document) {
         line(name, &value);
+    }
+    for found in current.state.distrusts() {
+        let (said, entry) = (&found.distrust, found.index);
+        let value = format!("{} since entry {}, by entry {entry}: {}", said.target, said.since, said.reason);
+        let _ = writeln!(out, "{:<10} {}", "distrusted", escape_line(&value));
     }
     let _ = writeln!(
         out,

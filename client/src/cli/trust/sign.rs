@@ -14,11 +14,13 @@ use custody_evidence::trust::{RoleName, TrustDocument};
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use serde_json::json;
 
+use super::administrative::{self, Proposal};
 use super::lines::{changes, summary};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::file;
 use crate::cli::key::{failure as key_failure, store, variable};
+use crate::cli::output::escape_line;
 use crate::cli::session::{self, Anchor};
 
 #[derive(Debug, clap::Args)]
@@ -37,6 +39,9 @@ pub(crate) struct Args {
 /// Signs a proposed document.
 pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let bytes = file::read(&args.file, ENVELOPE_BYTES_MAX)?;
+    if let Some(signed) = sign_statement(&bytes, args, context)? {
+        return Ok(signed);
+    }
     let proposed = Proposed::read(&bytes, &args.file)?;
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;
@@ -44,7 +49,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let before = before.as_ref().map(|trust| trust.current().state.document());
     check_role(&proposed.document, before, &chosen.key, context)?;
     confirm(args, &described(&proposed.document, before), context)?;
-    let envelope = proposed.sign(&chosen.key)?;
+    let envelope = proposed.unsigned.sign(&chosen.key)?;
     let own = Signed::by_root_of(&proposed.document, &envelope);
     // While the root role stays the same, both thresholds are one.
     let previous =
@@ -68,6 +73,38 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         ))?;
     }
     Ok(Outcome::Yes)
+}
+
+/// Signs a statement of another role than `root`; none if it is a trust document, or nothing that is known.
+fn sign_statement(bytes: &[u8], args: &Args, context: &Context) -> Result<Option<Outcome>, Failure> {
+    let envelope = Envelope::parse(bytes).ok();
+    let statement = envelope.as_ref().map_or(bytes.trim_ascii_end(), Envelope::payload).to_vec();
+    let Ok(parsed) = Statement::parse(&statement) else { return Ok(None) };
+    let Some(trust) = remembered_trust(context) else { return Ok(None) };
+    let document = trust.current().state.document();
+    let Some(proposal) = Proposal::read(&parsed, Some(document.origin().as_str())) else { return Ok(None) };
+    let proposal = proposal.map_err(|why| {
+        Failure::usage("bad_statement", format!("{}: {why}", args.file.display()))
+            .hint("`custody distrust --out FILE` and `custody trust allow --out FILE` write what can be signed here")
+    })?;
+    let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
+        .map_err(|error| key_failure(&error))?;
+    administrative::check_role(document, proposal.role, chosen.key.id())?;
+    confirm(args, &proposal.says, context)?;
+    let envelope = Unsigned { statement, envelope }.sign(&chosen.key)?;
+    let (signed, threshold) = proposal.signed(document, &envelope);
+    replace(&args.file, envelope.bytes()).map_err(|error| Failure::unwritable(error.to_string()))?;
+    let id = chosen.key.id();
+    if context.output.is_json() {
+        context.output.print_json(&json!({
+            "role": proposal.role.as_str(), "signer": format!("key:{id}"), "signed": signed, "threshold": threshold,
+            "file": args.file.display().to_string(),
+        }))?;
+    } else {
+        let (role, says) = (proposal.role, escape_line(&proposal.says));
+        context.output.print(format!("signed with key:{id}: {signed} of the {threshold} signatures that the role {role} needs\n  {says}\n"))?;
+    }
+    Ok(Some(Outcome::Yes))
 }
 
 /// How many of a root role's keys signed, of how many that must.
@@ -111,6 +148,11 @@ fn confirm(args: &Args, signed: &str, context: &Context) -> Result<(), Failure> 
 /// A document to sign, and the envelope that holds it, if somebody signed it already.
 struct Proposed {
     document: TrustDocument,
+    unsigned: Unsigned,
+}
+
+/// A statement to sign, and the envelope that holds it, if somebody signed it already.
+struct Unsigned {
     statement: Vec<u8>,
     envelope: Option<Envelope>,
 }
@@ -134,9 +176,11 @@ impl Proposed {
         };
         let parsed = Statement::parse(&statement).map_err(|error| refused(error.to_string()))?;
         let document = TrustDocument::from_statement(&parsed).map_err(|error| refused(error.to_string()))?;
-        Ok(Self { document, statement, envelope })
+        Ok(Self { document, unsigned: Unsigned { statement, envelope } })
     }
+}
 
+impl Unsigned {
     fn sign(&self, key: &SigningKey) -> Result<Envelope, Failure> {
         let signed = match &self.envelope {
             Some(envelope) if signed_by(envelope, key) => {
@@ -186,8 +230,13 @@ fn check_role(
     .hint(format!("the root role has {}; choose one with --key", keys.join(", "))))
 }
 
-/// Returns the trust of this log that this machine remembers, without asking the server.
+/// Returns the trust of this document's log that this machine remembers.
 fn remembered(document: &TrustDocument, context: &Context) -> Option<Trust> {
+    remembered_trust(context).filter(|trust| trust.current().state.document().origin() == document.origin())
+}
+
+/// Returns the trust that this machine remembers, without asking the server.
+fn remembered_trust(context: &Context) -> Option<Trust> {
     let trust = match session::anchor(context).ok().flatten()? {
         Anchor::Trust(trust) => *trust,
         Anchor::Pin(pin) => {
@@ -195,7 +244,7 @@ fn remembered(document: &TrustDocument, context: &Context) -> Option<Trust> {
             session::read_trust_file(&memory.trust_path()).ok()?
         }
     };
-    (trust.current().state.document().origin() == document.origin()).then_some(trust)
+    Some(trust)
 }
 
 /// Returns what is signed: what changes against the version that this machine remembers, or all of it.

@@ -11,7 +11,7 @@ use crate::key::PublicKey;
 use crate::sigstore::{
     self, Artifact, Bundle, Content, KnownKey, Material, TrustedRoot, VerifiedBundle, verify,
 };
-use crate::trust::{Authority, KnownRoot, TrustDocument};
+use crate::trust::{Authority, KnownRoot, TrustDocument, TrustState};
 
 /// Verifies a bundle under each trusted root in the order of the document, until the signer may say this. Returns the signer
 /// and what the statement counts as.
@@ -20,18 +20,18 @@ use crate::trust::{Authority, KnownRoot, TrustDocument};
 pub(super) fn signer(
     bundle: &Bundle,
     said: &Said<'_>,
-    document: &TrustDocument,
+    trust: &TrustState,
 ) -> Result<(Signer, Authority), Refusal> {
-    let keys = keys(bundle, said, document)?;
+    let keys = keys(bundle, said, trust)?;
     let nobody = TrustedRoot::nobody();
-    let roots = concerned(bundle, &keys, document).into_iter().map(|root| (Some(root), root.root()));
+    let roots = concerned(bundle, &keys, trust.document()).into_iter().map(|root| (Some(root), root.root()));
     let without = matches!(bundle.material(), Material::PublicKey { .. }).then_some((None, &nobody));
     let mut not_allowed = None;
     let mut not_verified = Vec::new();
     for (known, root) in roots.chain(without) {
         let name = known.map(KnownRoot::name);
-        match verify(bundle, root, &known_keys(known, &keys, document), Artifact::Unknown) {
-            Ok(verified) => match counted(&verified, name, said, document) {
+        match verify(bundle, root, &known_keys(known, &keys, trust.document()), Artifact::Unknown) {
+            Ok(verified) => match counted(&verified, name, said, trust) {
                 Ok(counted) => return Ok(counted),
                 Err(refusal) => not_allowed = not_allowed.or(Some(refusal)),
             },
@@ -40,7 +40,7 @@ pub(super) fn signer(
     }
     Err(match not_allowed {
         Some(refusal) => refusal,
-        None if document.roots().is_empty() && not_verified.is_empty() => Refusal::NoTrustedRoot,
+        None if trust.document().roots().is_empty() && not_verified.is_empty() => Refusal::NoTrustedRoot,
         None => nearest(not_verified),
     })
 }
@@ -58,11 +58,8 @@ fn concerned<'a>(bundle: &Bundle, keys: &[&PublicKey], document: &'a TrustDocume
 }
 
 /// Returns the keys that may have made the signature of a bundle that names a key; none for a certificate.
-fn keys<'a>(
-    bundle: &Bundle,
-    said: &Said<'_>,
-    document: &'a TrustDocument,
-) -> Result<Vec<&'a PublicKey>, Refusal> {
+fn keys<'a>(bundle: &Bundle, said: &Said<'_>, trust: &'a TrustState) -> Result<Vec<&'a PublicKey>, Refusal> {
+    let document = trust.document();
     let Material::PublicKey { .. } = bundle.material() else { return Ok(Vec::new()) };
     let candidates = candidates(document, said.predicate_type(), true);
     match bundle.content() {
@@ -72,7 +69,7 @@ fn keys<'a>(
             let signer = verdicts.iter().find_map(SignatureVerdict::signer);
             match signer.and_then(|id| document.public_key(&id)) {
                 Some(key) => Ok(vec![key]),
-                None => Err(why_none(envelope, said, document, &verdicts, candidates.len())),
+                None => Err(why_none(envelope, said, trust, &verdicts, candidates.len())),
             }
         }
         // Checked over a digest: 64 checks are some milliseconds.
@@ -92,7 +89,7 @@ fn counted(
     verified: &VerifiedBundle<'_>,
     root: Option<&str>,
     said: &Said<'_>,
-    document: &TrustDocument,
+    trust: &TrustState,
 ) -> Result<(Signer, Authority), Refusal> {
     let (who, key) = match verified.signer() {
         sigstore::Signer::Key(known) => (Who::Key(known.key().id()), Some(known.key())),
@@ -100,7 +97,7 @@ fn counted(
             (Who::Holder { root: root.unwrap_or_default(), identity }, None)
         }
     };
-    let rule = who.allowed(document, said).ok_or_else(|| who.why_not(document, said))?;
+    let rule = who.allowed(trust, said).ok_or_else(|| who.why_not(trust, said))?;
     let hint = match verified.bundle().material() {
         Material::PublicKey { hint } => hint.chars().take(200).collect(),
         Material::Certificates(_) => String::new(),

@@ -1,6 +1,6 @@
 //! Why an envelope may not enter the log: each reason has a word that never changes.
 
-use custody_log::Timestamp;
+use custody_log::{LeafIndex, Timestamp};
 
 use crate::dsse::{self, Failure};
 use crate::envelope::{EnvelopeError, SaidError};
@@ -114,6 +114,18 @@ pub enum Refusal {
         /// The rules that the identity has.
         rules: Vec<RuleSummary>,
     },
+    /// Who signed is distrusted.
+    #[error(
+        "{signer} is distrusted (entry {index}: {reason:?}), so what it signs is no evidence: sign as somebody else"
+    )]
+    Distrusted {
+        /// Whose signature holds: `key <hex>`, or an identity.
+        signer: String,
+        /// The entry that says so.
+        index: LeafIndex,
+        /// Why, cut to 200 characters.
+        reason: String,
+    },
     /// There is nobody to verify a bundle with.
     #[error(
         "the bundle is signed with a certificate, and the trust document holds no trusted root to verify it with: an \
@@ -208,7 +220,7 @@ pub struct RuleSummary {
 }
 
 /// Every reason word with its meaning, in the order in which things are checked.
-pub const WORDS: [(&str, &str); 44] = [
+pub const WORDS: [(&str, &str); 45] = [
     ("envelope_too_large", "the envelope is longer than 64 MiB"),
     (
         "unsupported_envelope",
@@ -240,6 +252,7 @@ pub const WORDS: [(&str, &str); 44] = [
     ("unsupported_signature", "a signature of a kind that is not checked, such as by a certificate"),
     ("too_many_keys", "64 keys were tried for a signature, and there are more"),
     ("too_much_to_hash", "the payload is too large to try every key for a signature that names none"),
+    ("distrusted", "who signed is distrusted"),
     ("no_trusted_root", "a certificate, and the trust document holds no trusted root"),
     ("bundle_not_verified", "a bundle that holds under no trusted root"),
     ("identity_not_allowed", "the holder of the certificate may not record statements of this type"),
@@ -274,6 +287,7 @@ impl Refusal {
             Self::UnsupportedSignature { .. } => "unsupported_signature",
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::TooMuchToHash { .. } => "too_much_to_hash",
+            Self::Distrusted { .. } => "distrusted",
             Self::NoTrustedRoot => "no_trusted_root",
             Self::BundleNotVerified { .. } => "bundle_not_verified",
             Self::IdentityNotAllowed { .. } => "identity_not_allowed",
@@ -295,6 +309,7 @@ impl Refusal {
             Self::UnknownKey { .. }
             | Self::KeyNotAllowed { .. }
             | Self::IdentityNotAllowed { .. }
+            | Self::Distrusted { .. }
             | Self::NoTrustedRoot
             | Self::OutsideNamespace { .. }
             | Self::OwnBuildsUndecided { .. }

@@ -2,9 +2,10 @@
 
 use super::refusal::{Refusal, RuleSummary};
 use crate::envelope::Said;
+use crate::identity::Identity;
 use crate::key::KeyId;
 use crate::sigstore::CertificateIdentity;
-use crate::trust::{About, TrustDocument, WriterRule};
+use crate::trust::{About, Distrusted, Target, TrustState, WriterRule};
 
 /// Whose signature holds.
 #[derive(Debug, Clone, Copy)]
@@ -16,16 +17,23 @@ pub(super) enum Who<'a> {
 }
 
 impl Who<'_> {
-    /// Returns the strongest rule that lets them say this.
-    pub(super) fn allowed<'a>(self, document: &'a TrustDocument, said: &Said<'_>) -> Option<&'a WriterRule> {
-        let rules = document.writers().iter().filter(|rule| self.is_named_by(rule));
+    /// Returns the strongest rule that lets them say this; none if they are distrusted.
+    pub(super) fn allowed<'a>(self, trust: &'a TrustState, said: &Said<'_>) -> Option<&'a WriterRule> {
+        if self.distrusted(trust).is_some() {
+            return None;
+        }
+        let rules = trust.document().writers().iter().filter(|rule| self.is_named_by(rule));
         let rules = rules.filter(|rule| rule.allows(said.predicate_type()) && outside(rule, said).is_none());
         rules.max_by_key(|rule| rule.authority)
     }
 
     /// Says why no rule lets them say this: the reason that is nearest to being admitted.
-    pub(super) fn why_not(self, document: &TrustDocument, said: &Said<'_>) -> Refusal {
-        let mut theirs = document.writers().iter().filter(|rule| self.is_named_by(rule));
+    pub(super) fn why_not(self, trust: &TrustState, said: &Said<'_>) -> Refusal {
+        if let Some(Distrusted { distrust, index }) = self.distrusted(trust) {
+            let reason = distrust.reason.chars().take(200).collect();
+            return Refusal::Distrusted { signer: self.name(), index: *index, reason };
+        }
+        let mut theirs = trust.document().writers().iter().filter(|rule| self.is_named_by(rule));
         let near = theirs.clone().find(|rule| rule.allows(said.predicate_type()));
         if let Some((rule, subject)) = near.and_then(|rule| Some((rule, outside(rule, said)?))) {
             return self.out_of_bounds(rule, said, subject);
@@ -62,6 +70,15 @@ impl Who<'_> {
             }
             About::OwnBuilds | About::Anything => Refusal::OwnBuildsUndecided { signer, rule: rule_name },
         }
+    }
+
+    /// Returns the distrust of them. It never begins later than its own entry, so it holds for all that are to come.
+    fn distrusted(self, trust: &TrustState) -> Option<&Distrusted> {
+        let identity = match self {
+            Self::Key(key) => Identity::Key(key),
+            Self::Holder { identity, .. } => identity.identity()?,
+        };
+        trust.distrusted(&Target::Signer(identity))
     }
 
     fn is_named_by(self, rule: &WriterRule) -> bool {

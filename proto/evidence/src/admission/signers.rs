@@ -10,7 +10,7 @@ use crate::dsse::{self, Failure, NotChecked, SignatureVerdict, verify_signatures
 use crate::envelope::{Envelope, Said};
 use crate::key::PublicKey;
 use crate::sigstore::certified;
-use crate::trust::{Authority, RoleName, TrustDocument};
+use crate::trust::{Authority, RoleName, TrustDocument, TrustState};
 
 /// A reason word for a signature that holds, by a key that no rule lets record this.
 const NOT_ALLOWED: &str = "not_allowed";
@@ -20,12 +20,12 @@ const NOT_ALLOWED: &str = "not_allowed";
 pub(super) fn of_writers(
     envelope: &Envelope,
     said: &Said<'_>,
-    document: &TrustDocument,
+    trust: &TrustState,
 ) -> Result<(Vec<Signer>, Authority), Refusal> {
     match (envelope.dsse(), envelope.bundle()) {
-        (Some(envelope), _) => of_dsse(envelope, said, document),
+        (Some(envelope), _) => of_dsse(envelope, said, trust),
         (None, Some(bundle)) => {
-            bundle::signer(bundle, said, document).map(|(signer, authority)| (vec![signer], authority))
+            bundle::signer(bundle, said, trust).map(|(signer, authority)| (vec![signer], authority))
         }
         // Unreachable: an envelope is one of them.
         (None, None) => Err(Refusal::NoTrustedRoot),
@@ -35,8 +35,9 @@ pub(super) fn of_writers(
 fn of_dsse(
     envelope: &dsse::Envelope,
     said: &Said<'_>,
-    document: &TrustDocument,
+    trust: &TrustState,
 ) -> Result<(Vec<Signer>, Authority), Refusal> {
+    let document = trust.document();
     let keys = candidates(document, said.predicate_type(), false);
     let verdicts = verify_signatures(envelope, &keys);
     let mut strongest: Option<Authority> = None;
@@ -47,18 +48,18 @@ fn of_dsse(
         if let SignatureVerdict::Verified(key) = verdict {
             name_key(&mut signer, document.public_key(key));
             signer.why = Some(NOT_ALLOWED.to_owned());
-            if let Some(rule) = Who::Key(*key).allowed(document, said) {
+            if let Some(rule) = Who::Key(*key).allowed(trust, said) {
                 count(&mut signer, &rule.name);
                 strongest = strongest.max(Some(rule.authority));
             }
-        } else if let Some(authority) = certified.look(envelope, said, document, &mut signer) {
+        } else if let Some(authority) = certified.look(envelope, said, trust, &mut signer) {
             strongest = strongest.max(Some(authority));
         }
         signers.push(signer);
     }
     match strongest {
         Some(authority) => Ok((signers, authority)),
-        None => Err(match why_none(envelope, said, document, &verdicts, keys.len()) {
+        None => Err(match why_none(envelope, said, trust, &verdicts, keys.len()) {
             unsupported @ Refusal::UnsupportedSignature { .. } => certified.refusal.unwrap_or(unsupported),
             other => other,
         }),
@@ -82,7 +83,7 @@ impl Certified {
         &mut self,
         envelope: &dsse::Envelope,
         said: &Said<'_>,
-        document: &TrustDocument,
+        trust: &TrustState,
         signer: &mut Signer,
     ) -> Option<Authority> {
         if self.left == 0 {
@@ -90,7 +91,7 @@ impl Certified {
         }
         let bundle = certified(envelope, signer.signature)?;
         self.left -= 1;
-        match bundle::signer(&bundle, said, document) {
+        match bundle::signer(&bundle, said, trust) {
             Ok((found, authority)) => {
                 let (signature, hint) = (signer.signature, std::mem::take(&mut signer.hint));
                 *signer = Signer { signature, hint, ..found };
@@ -122,6 +123,26 @@ pub(super) fn of_trust_document(envelope: &dsse::Envelope, documents: &[&TrustDo
                 name_key(&mut signer, keys.iter().find(|key| key.id() == id));
                 count(&mut signer, rule);
             }
+        }
+        signers.push(signer);
+    }
+    signers
+}
+
+/// Lists the signatures of another administrative statement that was found good: those of the roles count.
+pub(super) fn of_roles(envelope: &dsse::Envelope, document: &TrustDocument) -> Vec<Signer> {
+    let roles = [RoleName::Responder, RoleName::Rules];
+    let keys: Vec<PublicKey> = roles.iter().flat_map(|role| document.role_keys(*role)).collect();
+    let verdicts = verify_signatures(envelope, &keys);
+    let mut signers = Vec::new();
+    for (signature, verdict) in verdicts.iter().enumerate() {
+        let mut signer = unverified(envelope, signature, verdict);
+        let role = verdict.signer().and_then(|id| {
+            name_key(&mut signer, keys.iter().find(|key| key.id() == id));
+            roles.into_iter().find(|role| document.role(*role).keys.contains(&id))
+        });
+        if let Some(role) = role {
+            count(&mut signer, &format!("roles.{role}"));
         }
         signers.push(signer);
     }
@@ -184,12 +205,12 @@ fn count(signer: &mut Signer, rule: &str) {
 pub(super) fn why_none(
     envelope: &dsse::Envelope,
     said: &Said<'_>,
-    document: &TrustDocument,
+    trust: &TrustState,
     verdicts: &[SignatureVerdict],
     tried: usize,
 ) -> Refusal {
     let refusals = verdicts.iter().filter_map(SignatureVerdict::signer);
-    let refusals = refusals.map(|key| Who::Key(key).why_not(document, said));
+    let refusals = refusals.map(|key| Who::Key(key).why_not(trust, said));
     let near = |refusal: &Refusal| !matches!(refusal, Refusal::KeyNotAllowed { .. });
     let mut refusals: Vec<Refusal> = refusals.collect();
     if let Some(nearest) = refusals.iter().position(near).or((!refusals.is_empty()).then_some(0)) {

@@ -69,7 +69,12 @@ pub(super) fn members(members: &TrustMembers) -> Result<Held, TrustError> {
 
 /// Refuses a document that names members which must be understood and are not.
 pub(super) fn crit(crit: &[String]) -> Result<(), TrustError> {
-    match crit.iter().find(|name| !MEMBERS.contains(&name.as_str())) {
+    crit_of(crit, &MEMBERS)
+}
+
+/// The same for another administrative statement, whose members are these.
+pub(super) fn crit_of(crit: &[String], members: &[&str]) -> Result<(), TrustError> {
+    match crit.iter().find(|name| !members.contains(&name.as_str())) {
         Some(name) => Err(TrustError::UnknownCritical { name: name.chars().take(80).collect() }),
         None => Ok(()),
     }

@@ -2,8 +2,8 @@
 
 use custody_log::{BlobDigest, LeafIndex, Timestamp, TreeSize};
 
-use super::RoleName;
 use super::log_key::WindowError;
+use super::{RoleName, Target};
 use crate::admission::SubmitterClaims;
 use crate::digest_set::Digest;
 use crate::dsse::ThresholdError;
@@ -312,6 +312,53 @@ pub enum TrustError {
         /// The issuer.
         issuer: String,
     },
+    /// A target that cannot be distrusted.
+    #[error(
+        "{kind:?} {id:?} cannot be distrusted: expected a key by its id, an identity (<issuer>#<name>), a builder by its URI, \
+         an artifact by a usable digest, or a commit (<repository>@<hex>)"
+    )]
+    Target {
+        /// The kind, cut to 200 characters.
+        kind: String,
+        /// The id, cut to 200 characters.
+        id: String,
+    },
+    /// A reason that says nothing, or too much.
+    #[error("expected a reason of 1 to {max} bytes, found {found}")]
+    Reason {
+        /// [`super::REASON_MAX`].
+        max: usize,
+        /// Its length.
+        found: usize,
+    },
+    /// A position that the log does not have yet.
+    #[error("since: {found} is not the index of an entry that is there already")]
+    Since {
+        /// The number.
+        found: u64,
+    },
+    /// An undo of what does not hold.
+    #[error("there is no distrust of {target} to undo")]
+    NotDistrusted {
+        /// The target.
+        target: Target,
+    },
+    /// A finding that no screen makes.
+    #[error(
+        "expected the id of a rule, and a fingerprint of 64 hex digits in lower case, found the rule {rule:?}"
+    )]
+    Finding {
+        /// The rule, cut to 100 characters.
+        rule: String,
+    },
+    /// Too few keys of the role that a statement needs signed it.
+    #[error("it needs the role {role}: {source}")]
+    Role {
+        /// The role.
+        role: RoleName,
+        /// Who did sign.
+        source: Box<ThresholdError>,
+    },
     /// Too few keys of the root role signed.
     #[error("the root role of {whose} document: {source}; let more administrators run `custody trust sign`")]
     Root {
@@ -346,7 +393,7 @@ impl TrustError {
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Root { .. } | Self::LogKey { .. } => "trust_threshold",
+            Self::Root { .. } | Self::LogKey { .. } | Self::Role { .. } => "trust_threshold",
             Self::Version { .. } | Self::VersionZero | Self::Index { .. } => "trust_version",
             Self::Origin { .. } => "trust_origin",
             Self::Expired { .. } => "trust_expired",

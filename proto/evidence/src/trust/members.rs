@@ -64,9 +64,9 @@ pub struct TrustMembers {
 pub struct Roles {
     /// Changes this document.
     pub root: Role,
-    /// Writer rules, policies, redaction, allow-list, clock repair. Named here; not delegated to yet.
+    /// Undoes distrust, and allows findings of the secret screen; writer rules, policies and redaction are not delegated to it yet.
     pub rules: Role,
-    /// Distrust. Named here; not used yet.
+    /// Distrusts.
     pub responder: Role,
 }
 

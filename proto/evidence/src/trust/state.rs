@@ -1,20 +1,30 @@
 //! What holds as of a size: the newest trust document, and how it came to be.
 
+use std::collections::BTreeSet;
+
 use custody_log::{LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
 
+use super::allow::{ALLOW_TYPE, Allow};
+use super::distrust::{DISTRUST_TYPE, Distrust, Distrusted, Target};
 use super::document::TrustDocument;
 use super::error::TrustError;
+use super::history::History;
 use super::log_key::{self, LogKey};
 use super::members::RoleName;
 use crate::dsse::{Envelope, IN_TOTO, ThresholdError};
+use crate::identity::Identity;
 use crate::key::PublicKey;
 use crate::statement::Statement;
 
-/// The trust document that holds, reached from entry 0 by checked steps only.
+/// The trust document that holds, and all else that administrators said, reached from entry 0 by checked steps only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustState {
     document: TrustDocument,
     index: LeafIndex,
+    /// The newest administrative entry.
+    newest: LeafIndex,
+    distrusts: History<Distrusted>,
+    allows: History<Allow>,
 }
 
 impl TrustState {
@@ -40,19 +50,38 @@ impl TrustState {
         }
         require_root(envelope, &document, "this")?;
         require_log_keys(envelope, &document.members().log_keys)?;
-        Ok(Self { document, index: LeafIndex::ZERO })
+        let (distrusts, allows) = (History::default(), History::default());
+        Ok(Self { document, index: LeafIndex::ZERO, newest: LeafIndex::ZERO, distrusts, allows })
     }
 
-    /// Goes on to the next document, which entry `index` holds.
+    /// Goes on past the next administrative entry: a trust document, a distrust or its undo, a permission for the secret screen.
     ///
-    /// It must be for the same log, exactly one version higher, and signed by the thresholds of the `root` role
-    /// before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
-    /// that exist already.
+    /// A trust document must be for the same log, exactly one version higher, and signed by the thresholds of the `root`
+    /// role before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
+    /// that exist already. Everything else is signed by the threshold of its role: `responder` for a distrust, `rules` for the
+    /// undo of one and for permissions.
     pub fn next(&self, envelope: &Envelope, index: LeafIndex) -> Result<Self, TrustError> {
-        if index <= self.index {
-            return Err(TrustError::Index { before: self.index, found: index });
+        if index <= self.newest {
+            return Err(TrustError::Index { before: self.newest, found: index });
         }
-        let document = document_in(envelope)?;
+        let statement = statement_in(envelope)?;
+        let next = Self { newest: index, ..self.clone() };
+        match statement.predicate_type() {
+            DISTRUST_TYPE => next.after_distrust(envelope, Distrust::from_statement(&statement)?, index),
+            ALLOW_TYPE => {
+                let origin = self.document.origin().as_str();
+                next.after_allow(envelope, Allow::from_statement(&statement, origin)?)
+            }
+            _ => next.after_document(envelope, TrustDocument::from_statement(&statement)?, index),
+        }
+    }
+
+    fn after_document(
+        mut self,
+        envelope: &Envelope,
+        document: TrustDocument,
+        index: LeafIndex,
+    ) -> Result<Self, TrustError> {
         let (expected, found) = (self.document.origin(), document.origin());
         if found != expected {
             return Err(TrustError::Origin { expected: expected.to_string(), found: found.to_string() });
@@ -64,7 +93,73 @@ impl TrustState {
         require_root(envelope, &self.document, "the previous")?;
         require_root(envelope, &document, "this")?;
         self.check_windows(envelope, &document, index)?;
-        Ok(Self { document, index })
+        (self.document, self.index) = (document, index);
+        Ok(self)
+    }
+
+    fn after_distrust(
+        mut self,
+        envelope: &Envelope,
+        distrust: Distrust,
+        index: LeafIndex,
+    ) -> Result<Self, TrustError> {
+        self.require(envelope, distrust.role())?;
+        // What is not written yet is distrusted from its own entry on, and no later.
+        if distrust.since > index {
+            return Err(TrustError::Since { found: distrust.since.get() });
+        }
+        if distrust.undo && self.distrusted(&distrust.target).is_none() {
+            return Err(TrustError::NotDistrusted { target: distrust.target });
+        }
+        self.distrusts.push(Distrusted { distrust, index });
+        Ok(self)
+    }
+
+    fn after_allow(mut self, envelope: &Envelope, allow: Allow) -> Result<Self, TrustError> {
+        self.require(envelope, RoleName::Rules)?;
+        self.allows.push(allow);
+        Ok(self)
+    }
+
+    fn require(&self, envelope: &Envelope, role: RoleName) -> Result<(), TrustError> {
+        let threshold = self.document.role(role).threshold;
+        let signed = envelope.require(&self.document.role_keys(role), threshold).map(drop);
+        signed.map_err(|source| TrustError::Role { role, source: Box::new(source) })
+    }
+
+    /// Returns the distrust of a target that holds. Looks at what was said newest first: some nanoseconds for each.
+    #[must_use]
+    pub fn distrusted(&self, target: &Target) -> Option<&Distrusted> {
+        let newest = self.distrusts.newest_first().find(|said| said.distrust.target == *target);
+        newest.filter(|said| !said.distrust.undo)
+    }
+
+    /// Returns the distrust by which what this signer signed is no evidence in an entry at this index.
+    #[must_use]
+    pub fn distrusted_signer(&self, signer: &Identity, index: LeafIndex) -> Option<&Distrusted> {
+        let found = self.distrusted(&Target::Signer(signer.clone()))?;
+        (found.distrust.since <= index).then_some(found)
+    }
+
+    /// Returns every distrust that holds, the newest first.
+    #[must_use]
+    pub fn distrusts(&self) -> Vec<&Distrusted> {
+        let mut seen = BTreeSet::new();
+        let newest = self.distrusts.newest_first().filter(|said| seen.insert(&said.distrust.target));
+        newest.filter(|said| !said.distrust.undo).collect()
+    }
+
+    /// Whether administrators allow what a rule of the secret screen found.
+    #[must_use]
+    pub fn allows(&self, rule: &str, fingerprint: &str) -> bool {
+        let same = |said: &&Allow| said.rule == rule && said.fingerprint == fingerprint;
+        self.allows.newest_first().find(same).is_some_and(|said| !said.undo)
+    }
+
+    /// Returns the newest administrative entry.
+    #[must_use]
+    pub const fn newest(&self) -> LeafIndex {
+        self.newest
     }
 
     /// Returns the document that holds.
@@ -118,10 +213,14 @@ impl TrustState {
 }
 
 fn document_in(envelope: &Envelope) -> Result<TrustDocument, TrustError> {
+    TrustDocument::from_statement(&statement_in(envelope)?)
+}
+
+fn statement_in(envelope: &Envelope) -> Result<Statement<'_>, TrustError> {
     if envelope.payload_type() != IN_TOTO {
         return Err(TrustError::PayloadType { found: envelope.payload_type().chars().take(80).collect() });
     }
-    TrustDocument::from_statement(&Statement::parse(envelope.payload())?)
+    Ok(Statement::parse(envelope.payload())?)
 }
 
 fn require_root(

@@ -1,3 +1,5 @@
+mod distrusts;
+
 use custody_log::{KeyAlgorithm, LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
 
 use super::*;

@@ -1,0 +1,182 @@
+//! What is distrusted is no evidence any more, for whoever asks, from the moment that the log has it.
+
+use custody_tests::client::User;
+use custody_tests::evidence::{envelope, statement};
+use custody_tests::server::{Ledger, Server};
+use custody_tests::wire::Caller;
+
+/// A log with two writers, and its administrator, who holds all roles.
+struct Place {
+    ledger: Ledger,
+    server: Server,
+    administrator: User,
+}
+
+impl Place {
+    fn new() -> Self {
+        let ledger = Ledger::new(2);
+        let server = ledger.serve();
+        let pin = Caller::of(&server).pin();
+        let administrator = User::of(&server.url(), &pin, &ledger.home().join("admin.key"));
+        Self { ledger, server, administrator }
+    }
+
+    /// Records a statement about something of this name, and returns its entry.
+    fn record(&self, name: &str, writer: usize) -> u64 {
+        let envelope = envelope(&statement(name), &[&self.ledger.writers[writer]]);
+        Caller::of(&self.server).record(&envelope).unwrap().index
+    }
+
+    fn writer(&self, number: usize) -> String {
+        format!("key:{}", self.ledger.writers[number].public().id())
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let ended = self.administrator.custody(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+        ended.stdout
+    }
+
+    fn refused(&self, arguments: &[&str], code: i32, words: &[&str]) {
+        let ended = self.administrator.custody(arguments);
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+        for word in words {
+            assert!(ended.stderr.contains(word), "{arguments:?}: {word:?} is missing:\n{}", ended.stderr);
+        }
+    }
+
+    /// What `custody find` says of an entry that this key signed.
+    fn check_of(&self, index: u64, flags: &[&str]) -> String {
+        let signer = self.writer(0);
+        let asked = [&["find", "--signer", &signer, "--limit", "100"], flags].concat();
+        let (code, found) = self.administrator.json(&asked);
+        assert_eq!(code, Some(0), "{found}");
+        let entries = found["entries"].as_array().unwrap();
+        let entry = entries.iter().find(|entry| entry["index"] == index);
+        entry.map_or_else(|| "absent".to_owned(), |entry| entry["check"].as_str().unwrap().to_owned())
+    }
+}
+
+#[test]
+fn a_stolen_key_is_distrusted_from_an_entry_on_and_trusted_again_by_the_rules_role() {
+    let place = Place::new();
+    let (before, after) = (place.record("before", 0), place.record("after", 0));
+    let (since, key) = (format!("index:{after}"), place.writer(0));
+    let said = place.run(&["distrust", &key, "--since", &since, "--reason", "the laptop was stolen"]);
+    assert!(said.starts_with("distrusted") && said.contains(key.trim_start_matches("key:")), "{said}");
+    assert_eq!(place.check_of(before, &[]), "verified");
+    assert_eq!(place.check_of(after, &[]), "distrusted");
+    // As of the tree before it was said, the answer is what it was.
+    let size = (after + 1).to_string();
+    assert_eq!(place.check_of(after, &["--at", &size]), "verified");
+
+    let (code, shown) = place.administrator.json(&["show", &since]);
+    assert_eq!((code, shown["check"].as_str()), (Some(0), Some("distrusted")));
+    let told = place.run(&["show", &since]);
+    assert!(
+        told.contains("an authentic record from a distrusted period") && told.contains("laptop"),
+        "{told}"
+    );
+    let refused =
+        Caller::of(&place.server).record(&envelope(&statement("more"), &[&place.ledger.writers[0]]));
+    assert_eq!(custody_tests::wire::word(&refused.unwrap_err()), "distrusted");
+    // Somebody else goes on, and vouches for it where he signs with him.
+    let two = [&place.ledger.writers[0], &place.ledger.writers[1]];
+    let both = Caller::of(&place.server).record(&envelope(&statement("both"), &two)).unwrap().index;
+    let (_, found) = place.administrator.json(&["find", "--signer", &place.writer(1)]);
+    assert_eq!(
+        (found["entries"][0]["index"].as_u64(), found["entries"][0]["check"].as_str()),
+        (Some(both), Some("verified"))
+    );
+
+    let trust = place.run(&["trust", "show"]);
+    assert!(trust.contains("distrusted") && trust.contains("laptop"), "{trust}");
+    assert!(place.run(&["trust", "log"]).contains("distrust key"), "the entry is listed");
+    assert!(place.run(&["audit"]).starts_with("sound"));
+    place.run(&["distrust", &key, "--undo", "--reason", "it was found again"]);
+    assert_eq!(place.check_of(after, &[]), "verified");
+    place.refused(&["distrust", &key, "--undo", "--reason", "again"], 1, &["no distrust of"]);
+    assert!(place.record("again", 0) > both);
+
+    // A server that starts anew, and a client that knows nothing yet, come to the same.
+    place.run(&["distrust", &key, "--since", "unknown", "--reason", "it was stolen after all"]);
+    let Place { ledger, server, .. } = place;
+    server.stop();
+    let server = ledger.serve();
+    let pin = Caller::of(&server).pin();
+    let administrator = User::of(&server.url(), &pin, &ledger.home().join("admin.key"));
+    let place = Place { ledger, server, administrator };
+    assert_eq!(place.check_of(before, &[]), "distrusted");
+    let refused =
+        Caller::of(&place.server).record(&envelope(&statement("anew"), &[&place.ledger.writers[0]]));
+    assert_eq!(custody_tests::wire::word(&refused.unwrap_err()), "distrusted");
+}
+
+#[test]
+fn an_artifact_is_distrusted_whoever_vouches_for_it() {
+    let place = Place::new();
+    let (first, other) = (place.record("bad", 0), place.record("good", 1));
+    let (_, shown) = place.administrator.json(&["show", &format!("index:{first}")]);
+    let digest = shown["statement"]["subject"][0]["digest"]["sha256"].as_str().unwrap().to_owned();
+    place.run(&[
+        "distrust",
+        &format!("sha256:{digest}"),
+        "--since",
+        "unknown",
+        "--reason",
+        "it steals tokens",
+    ]);
+    assert_eq!(place.check_of(first, &[]), "distrusted");
+    let (_, found) = place.administrator.json(&["show", &format!("index:{other}")]);
+    assert_eq!(found["check"], "verified");
+}
+
+#[test]
+fn a_time_is_the_first_entry_at_or_after_it() {
+    let place = Place::new();
+    let entries: Vec<u64> = (0..5).map(|number| place.record(&format!("artifact {number}"), 0)).collect();
+    let (_, shown) = place.administrator.json(&["show", &format!("index:{}", entries[2])]);
+    let time = shown["time"].as_str().unwrap();
+    let (code, said) =
+        place.administrator.json(&["distrust", &place.writer(0), "--since", time, "--reason", "x"]);
+    assert_eq!((code, said["since"].as_u64()), (Some(0), Some(entries[2])));
+    assert_eq!(place.check_of(entries[1], &[]), "verified");
+    assert_eq!(place.check_of(entries[2], &[]), "distrusted");
+}
+
+#[test]
+fn distrust_is_for_its_role_and_for_whole_names() {
+    let place = Place::new();
+    place.record("app", 0);
+    let (key, writer) = (place.writer(0), place.ledger.writer_key_file(0));
+    let writer = writer.to_str().unwrap();
+    let reason = ["--reason", "x"];
+    let distrust = |more: &[&'static str]| [&["distrust"], more, &reason].concat();
+    place.refused(
+        &[&["distrust", &key, "--since", "unknown", "--key", writer][..], &reason].concat(),
+        1,
+        &["role responder"],
+    );
+    place.refused(&[&["distrust", &key][..], &reason].concat(), 2, &["since when"]);
+    place.refused(
+        &[&["distrust", &key, "--since", "index:4711"][..], &reason].concat(),
+        1,
+        &["not the index of an entry"],
+    );
+    place.refused(&distrust(&["abcdef12", "--since", "unknown"]), 2, &["takes no prefix"]);
+    place.refused(&distrust(&["prod", "--since", "unknown"]), 2, &["cannot be distrusted"]);
+    place.refused(&distrust(&["pkg:npm/axios@1.0.0", "--since", "unknown"]), 2, &["cannot be distrusted"]);
+    place.refused(&["distrust", &key, "--since", "unknown", "--reason", " "], 1, &["expected a reason"]);
+    place.refused(&["distrust", &key, "--since", "unknown"], 2, &["--reason"]);
+
+    // Written to be signed by others: nothing is recorded before.
+    let file = "distrust.json";
+    place.run(&[&["distrust", &key, "--since", "index:1", "--out", file][..], &reason].concat());
+    assert_eq!(place.check_of(1, &[]), "verified");
+    place.refused(&["trust", "sign", file, "--key", writer, "--yes"], 1, &["role responder"]);
+    let admin = place.ledger.home().join("admin.key");
+    let said = place.run(&["trust", "sign", file, "--key", admin.to_str().unwrap(), "--yes"]);
+    assert!(said.contains("1 of the 1 signatures that the role responder needs"), "{said}");
+    place.run(&["record", "envelope", file]);
+    assert_eq!(place.check_of(1, &[]), "distrusted");
+}
