@@ -18,7 +18,7 @@ use std::fmt;
 
 use custody_evidence::digest_set::Digest;
 
-pub use yaml::{DEPTH_MAX, NODES_MAX, YamlFault};
+pub use yaml::{DEPTH_MAX, NODES_MAX, TEXT_MAX, YamlFault};
 
 /// The largest workflow file: GitHub's own limit is half of it.
 pub const FILE_MAX: u64 = 1024 * 1024;

@@ -264,6 +264,9 @@ fn depth_size_and_aliases_are_bounded() {
         .collect();
     let laughs = format!("a0: &a0 x\n{}\n", laughs.join("\n"));
     assert_eq!(fault(&laughs).map(|(fault, _)| fault), Some(YamlFault::TooMuch));
+    let copies = format!("a: &a \"{}\"\nb: [{}]", "x".repeat(1 << 19), "*a,".repeat(16));
+    assert_eq!(fault(&copies).map(|(fault, _)| fault), Some(YamlFault::TooMuch));
+    assert!(fault(&"[".repeat(1 << 20)).is_some(), "refused before it is read");
     assert_eq!(fault("a: &a [*a]").map(|(fault, _)| fault), Some(YamlFault::Form), "an alias of itself");
     assert_eq!(fault(&"---\na: 1\n".repeat(5)).map(|(fault, _)| fault), Some(YamlFault::TooMuch));
 }

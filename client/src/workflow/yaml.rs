@@ -15,6 +15,8 @@ use super::WorkflowError;
 pub const DEPTH_MAX: usize = 32;
 /// The most values of a file, and of the copies that aliases make: a node is 32 bytes and its text, so 3 MB and the file.
 pub const NODES_MAX: usize = 100_000;
+/// The most bytes of all texts of a file, with the copies that aliases make: eight times the largest file.
+pub const TEXT_MAX: usize = 8 * 1024 * 1024;
 /// The most documents in a file: GitLab knows two.
 const DOCUMENTS_MAX: usize = 4;
 
@@ -41,9 +43,10 @@ pub enum YamlFault {
     /// A key that the map already has.
     #[error("a key that is there twice")]
     Duplicate,
-    /// Deeper than [`DEPTH_MAX`], more values than [`NODES_MAX`], more than four documents.
+    /// Deeper than [`DEPTH_MAX`], more values than [`NODES_MAX`], more text than [`TEXT_MAX`], more than four documents.
     #[error(
-        "more than is read: {DEPTH_MAX} levels, {NODES_MAX} values with those of aliases, {DOCUMENTS_MAX} documents"
+        "more than is read: {DEPTH_MAX} levels, {NODES_MAX} values and {TEXT_MAX} bytes with those of aliases, \
+         {DOCUMENTS_MAX} documents"
     )]
     TooMuch,
 }
@@ -70,6 +73,8 @@ fn options() -> Options {
             max_nodes: NODES_MAX,
             max_events: 4 * NODES_MAX,
             max_documents: DOCUMENTS_MAX,
+            max_total_scalar_bytes: TEXT_MAX,
+            max_recorded_anchor_bytes: TEXT_MAX,
             max_recorded_anchor_events: 4 * NODES_MAX,
             enforce_alias_anchor_ratio: false,
         },

@@ -1,7 +1,11 @@
 //! What `custody record` refuses before anything is sent: git, CI, subjects, statements.
 
 use custody_client::git::{CommitError, CommitId, GitError, RemoteError, RepositoryUrl};
-use custody_client::make::{Dependency, Given, MakeError, Missing, SubjectError};
+use custody_client::make::{
+    Dependency, Given, MakeError, Missing, SubjectError, TestOutcome, TestResultError,
+};
+use custody_client::pods::PodsError;
+use custody_client::workflow::{WorkflowError, YamlFault};
 use custody_evidence::statement::{StatementBuildError, StatementError};
 use custody_evidence::thing::ThingError;
 
@@ -50,6 +54,32 @@ fn every_statement_that_cannot_be_made_has_its_words() {
         texts("Missing", vec![("Missing", nothing)], |error| missing(&error)),
     ];
     golden("record", &text.concat());
+}
+
+/// The command line puts the file before these and a hint after them.
+#[test]
+fn every_file_that_nothing_is_recorded_from_has_its_words() {
+    let workflow = every!(WorkflowError {
+        Yaml { fault: YamlFault::Duplicate, line: 3, column: 1 },
+        Unknown { found: "the keys [\"services\"]".to_owned() },
+    });
+    let yaml = every!(YamlFault { Utf8, Form, Duplicate, TooMuch });
+    let pods = every!(PodsError {
+        Json(custody_evidence::json::check(b"{").unwrap_err()),
+        Kind { found: "kind \"ServiceList\"".to_owned() },
+        Page,
+    });
+    let result = every!(TestResultError {
+        NoTests { skipped: 7 },
+        Contradiction { outcome: TestOutcome::Passed, count: 2, what: "failed" },
+    });
+    let lines = [
+        custody_tests::words::lines("WorkflowError", &workflow),
+        custody_tests::words::lines("YamlFault", &yaml),
+        custody_tests::words::lines("PodsError", &pods),
+        custody_tests::words::lines("TestResultError", &result),
+    ];
+    golden("inputs", &lines.concat());
 }
 
 /// clap puts the flag before these and a hint after them.
