@@ -264,6 +264,7 @@ fn every_row_of_the_manifest_is_in_a_table_and_gives_its_verdicts() {
             continue;
         }
         let (signatures, admission) = columns(&envelope_bytes(file), &keys_of(&row));
+        println!("{file}: {signatures}; {admission} (manifest: {})", row["verdict"].as_str().unwrap());
         let expected = ENVELOPES.iter().find(|(name, ..)| *name == file);
         let expected = expected.unwrap_or_else(|| panic!("{file} is in no table: {signatures}; {admission}"));
         assert_eq!((file, signatures.as_str(), admission.as_str()), *expected);
@@ -311,6 +312,7 @@ fn every_cloud_build_document_gives_its_verdicts() {
         let found: Vec<(&str, &str)> = found.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
         let row = CLOUD_BUILD.iter().find(|(known, _)| *known == name);
         let (_, expected) = row.unwrap_or_else(|| panic!("{name} is in no table: {found:?}"));
+        println!("{name}: {found:?} (manifest: {})", line["verdict"].as_str().unwrap());
         assert_eq!(found, *expected, "{name}: {}", line["verdict"]);
         let verified = found.iter().any(|(signatures, _)| signatures.contains("verified"));
         assert!(!verified || !line["verdict"].as_str().unwrap().starts_with("invalid"), "{name}");
@@ -349,6 +351,7 @@ fn every_wycheproof_vector_gives_its_verdict() {
                 tried += 1;
             }
         }
+        println!("{file}: {tried} vectors as they say");
         assert_eq!(tried, count, "{file}");
     }
 }

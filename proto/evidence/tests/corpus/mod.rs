@@ -29,3 +29,12 @@ pub(crate) fn bytes(part: &str, file: &str) -> Vec<u8> {
     let path = folder().unwrap().join(part).join(file);
     fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
+
+/// The rows of one part of the manifest.
+#[allow(dead_code, reason = "not every test of this crate compares with the manifest")]
+pub(crate) fn rows(part: &str) -> Vec<serde_json::Value> {
+    let manifest = fs::read(folder().unwrap().join("MANIFEST.json")).unwrap();
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&manifest).unwrap();
+    let start = format!("{part}/");
+    rows.into_iter().filter(|row| row["file"].as_str().unwrap().starts_with(&start)).collect()
+}
