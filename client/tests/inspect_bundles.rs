@@ -297,3 +297,64 @@ fn without_a_root_a_certificate_is_a_claim() {
     }
     assert!(claims > 50, "{claims}");
 }
+
+/// GitHub's bundle in the words of witness: the same certificate, time stamp and signature, in members of the signature.
+#[test]
+fn a_certificate_in_a_signature_of_an_envelope_is_verified_as_in_a_bundle() {
+    use base64::Engine as _;
+    let Some(corpus) = Corpus::find() else { return };
+    let bundle: Value =
+        serde_json::from_slice(&corpus.read("bundles/gh/github_provenance_demo-bundle.jsonl")).unwrap();
+    let material = &bundle["verificationMaterial"];
+    let der = material["certificate"]["rawBytes"].as_str().unwrap();
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{der}\n-----END CERTIFICATE-----\n");
+    let stamp = &material["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"];
+    let mut envelope = bundle["dsseEnvelope"].clone();
+    envelope["signatures"][0]["certificate"] = base64::engine::general_purpose::STANDARD.encode(pem).into();
+    envelope["signatures"][0]["timestamps"] = serde_json::json!([{ "type": "tsp", "data": stamp }]);
+    let roots = TrustedRoot::parse_lines(&corpus.read("trust/github.trusted_root.jsonl")).unwrap();
+    let roots: Vec<NamedRoot> =
+        roots.into_iter().map(|root| NamedRoot { name: "github".to_owned(), root }).collect();
+    let identity =
+        "https://github.com/actions/attest-demo/.github/workflows/build-python.yml@refs/heads/main";
+    let issuer = "https://token.actions.githubusercontent.com";
+    let good = Expectations {
+        identity: Some(identity.to_owned()),
+        issuer: Some(issuer.to_owned()),
+        roots,
+        ..Expectations::default()
+    };
+    let inspected = |envelope: &Value, expected: &Expectations| {
+        let found = reports(envelope.to_string().as_bytes(), expected);
+        assert_eq!((found.len(), found[0].kind.as_str()), (1, "dsse"));
+        found
+    };
+    let found = inspected(&envelope, &good);
+    assert_eq!(whole(&found), Verdict::Holds, "{}", shown(&found));
+    assert_eq!(found[0].signers[0].identity.as_deref(), Some(identity));
+    let without = inspected(&envelope, &Expectations::default());
+    assert_eq!(whole(&without), Verdict::Undecided, "{}", shown(&without));
+    assert_eq!(without[0].signers[0].claimed.as_deref(), Some(identity));
+    for expected in [
+        Expectations { identity: Some("https://github.com/x".to_owned()), ..good.clone() },
+        Expectations { issuer: Some("https://github.com".to_owned()), ..good.clone() },
+        Expectations { roots: vec![corpus.root(PUBLIC_GOOD)], ..good.clone() },
+    ] {
+        let found = inspected(&envelope, &expected);
+        assert_eq!(whole(&found), Verdict::Fails, "{}", shown(&found));
+    }
+    for change in ["timestamps", "certificate", "sig"] {
+        let mut changed = envelope.clone();
+        changed["signatures"][0][change] = match change {
+            "sig" => "AAAA".into(),
+            _ => Value::Array(Vec::new()),
+        };
+        let found = inspected(&changed, &good);
+        assert_ne!(whole(&found), Verdict::Holds, "{change}: {}", shown(&found));
+        assert!(found[0].signers.iter().all(|signer| signer.status != Status::Verified), "{change}");
+    }
+    // Beside a signature by a known key, it takes nothing away; and another payload is nobody's.
+    let mut other = envelope.clone();
+    other["payload"] = base64::engine::general_purpose::STANDARD.encode("{}").into();
+    assert_eq!(whole(&inspected(&other, &good)), Verdict::Fails);
+}

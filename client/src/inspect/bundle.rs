@@ -12,11 +12,11 @@ use super::{Expectations, Report, Role, Signer, Status};
 use crate::document::Kind;
 
 /// What came of a bundle under one root.
-struct Outcome {
+pub(super) struct Outcome {
     /// Every check, in the order in which they were made.
-    checks: Vec<sigstore::Check>,
+    pub(super) checks: Vec<sigstore::Check>,
     /// The signer, and the key that made the signature if it was verified.
-    signer: Signer,
+    pub(super) signer: Signer,
     key: Option<PublicKey>,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> 
     let mut report = report;
     let outcome = best(&bundle, expected);
     for check in &outcome.checks {
-        add(&mut report, check, &outcome.checks, expected);
+        add(&mut report, "", check, &outcome.checks, expected);
     }
     match bundle.content() {
         Content::Dsse(envelope) => {
@@ -50,7 +50,7 @@ pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> 
 
 /// Verifies under each root, and returns what came out under the one that verifies the bundle, or else under the one that
 /// most checks hold under.
-fn best(bundle: &Bundle, expected: &Expectations) -> Outcome {
+pub(super) fn best(bundle: &Bundle, expected: &Expectations) -> Outcome {
     let mut best: Option<(usize, Outcome)> = None;
     for named in &expected.roots {
         let mut outcome = under(bundle, &named.root, expected);
@@ -149,8 +149,14 @@ fn label(check: &sigstore::Check) -> String {
     }
 }
 
-/// Adds a check of the bundle to the report.
-fn add(report: &mut Report, check: &sigstore::Check, all: &[sigstore::Check], expected: &Expectations) {
+/// Adds a check of the bundle to the report, its name behind the prefix.
+pub(super) fn add(
+    report: &mut Report,
+    prefix: &str,
+    check: &sigstore::Check,
+    all: &[sigstore::Check],
+    expected: &Expectations,
+) {
     let holds =
         |name| all.iter().any(|check| check.name == name && check.status == sigstore::Status::Verified);
     let certified =
@@ -178,7 +184,7 @@ fn add(report: &mut Report, check: &sigstore::Check, all: &[sigstore::Check], ex
         }
         _ => Role::Document,
     };
-    report.add(&label(check), status, detail, role);
+    report.add(&format!("{prefix}{}", label(check)), status, detail, role);
 }
 
 fn expect_key(report: &mut Report, outcome: &Outcome, expected: &Expectations) {
@@ -204,7 +210,8 @@ fn expect_key(report: &mut Report, outcome: &Outcome, expected: &Expectations) {
     report.expect("key", status, detail);
 }
 
-fn expect_identity(report: &mut Report, signer: &Signer, expected: &Expectations) {
+/// Says whether a signer is the one that is expected.
+pub(super) fn expect_identity(report: &mut Report, signer: &Signer, expected: &Expectations) {
     for (name, wanted, found) in [
         ("expected_identity", &expected.identity, &signer.identity),
         ("expected_issuer", &expected.issuer, &signer.issuer),

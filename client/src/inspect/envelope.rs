@@ -1,9 +1,14 @@
 //! DSSE envelopes.
 
 use custody_evidence::dsse::{Envelope, Failure, IN_TOTO, SignatureVerdict, verify_signatures};
+use custody_evidence::sigstore::{Bundle, certified};
 
+use super::bundle::{Outcome, add, best, expect_identity};
 use super::statement::{about_artifact, read};
-use super::{Expectations, Report, Signer, Status};
+use super::{Expectations, Report, Role, Signer, Status};
+
+/// How many signatures that carry certificates are checked, under every root that was given. Real envelopes have one or two.
+const CERTIFIED_MAX: usize = 16;
 
 pub(super) fn inspect(report: Report, bytes: &[u8], expected: &Expectations) -> Report {
     let envelope = match Envelope::parse(bytes) {
@@ -37,14 +42,24 @@ fn signatures(report: &mut Report, envelope: &Envelope, expected: &Expectations)
     let keys = expected.public_keys();
     let verdicts = verify_signatures(envelope, &keys);
     let any = verdicts.iter().any(|verdict| matches!(verdict, SignatureVerdict::Verified(_)));
-    for (signature, verdict) in envelope.signatures().iter().zip(&verdicts) {
+    for (index, (signature, verdict)) in envelope.signatures().iter().zip(&verdicts).enumerate() {
         let mut signer = signer(verdict, any);
-        signature.keyid().clone_into(&mut signer.hint);
         if let (Some(algorithm), Status::NotChecked) = (expected.unsupported(), signer.status) {
             signer.status = Status::Unsupported;
             signer.detail = format!("the key given is {algorithm}, whose signatures are not checked here");
         }
+        let carried = (signer.status != Status::Verified && index < CERTIFIED_MAX)
+            .then(|| certified(envelope, index))
+            .flatten();
+        if let Some(bundle) = carried {
+            signer = certificate(report, &bundle, index, any, expected);
+        }
+        signature.keyid().clone_into(&mut signer.hint);
         report.signers.push(signer);
+    }
+    let named = report.signers.iter().find(|signer| signer.identity.is_some()).cloned();
+    if let Some(named) = named {
+        expect_identity(report, &named, expected);
     }
     if !expected.expects_key() {
         return;
@@ -68,6 +83,33 @@ fn signatures(report: &mut Report, envelope: &Envelope, expected: &Expectations)
         }
     };
     report.expect("key", status, detail);
+}
+
+/// Checks a signature that carries a certificate, as the bundle that it is in other words. When a known key made another
+/// signature, the payload is the signed one, and this one is somebody else's: it takes nothing away.
+fn certificate(
+    report: &mut Report,
+    bundle: &Bundle,
+    index: usize,
+    any: bool,
+    expected: &Expectations,
+) -> Signer {
+    if expected.roots.is_empty() {
+        let why = "it carries a certificate, and no trusted root was given";
+        return Signer { claimed: bundle.claimed_name(), ..Signer::of(Status::NotChecked, "", why) };
+    }
+    let Outcome { checks, mut signer, .. } = best(bundle, expected);
+    let before = report.checks.len();
+    for check in &checks {
+        add(report, &format!("signatures[{index}]."), check, &checks, expected);
+    }
+    if any && signer.status == Status::Failed {
+        signer.status = Status::NotChecked;
+        for check in report.checks.iter_mut().skip(before) {
+            check.role = Role::Optional;
+        }
+    }
+    signer
 }
 
 /// When one key made one of several signatures, the payload is the signed one, and the others are another key's.
