@@ -57,7 +57,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let what = escape_line(&format!("{}:{}", said.rule, said.fingerprint));
     match settled {
         Settled::Recorded(index) => {
-            context.output.print(format!("{verb}  {what}\n  entry  index:{index}\n"))?
+            context.output.print(format!("{verb}  {what}\n  entry  index:{index}\n"))?;
         }
         Settled::Written(path) => {
             context.output.print(format!("to be {verb}  {what}\n  file   {}\n", path.display()))?;
