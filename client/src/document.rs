@@ -29,6 +29,10 @@ pub enum Kind {
     Pep740Provenance,
     /// The bundle that cosign 1 and 2 wrote beside a blob.
     CosignBundle,
+    /// What cosign signs of an image: its digest and reference, in a form that is no statement.
+    SimpleSigning,
+    /// A folder or archive of images, envelopes and statements.
+    OciLayout,
     /// Google Cloud Build's printed provenance.
     CloudBuild,
     /// A signed message in COSE, which is binary.
@@ -76,6 +80,8 @@ impl Kind {
             Self::Pep740 => "pep740",
             Self::Pep740Provenance => "pep740-provenance",
             Self::CosignBundle => "cosign-bundle",
+            Self::SimpleSigning => "simple-signing",
+            Self::OciLayout => "oci-layout",
             Self::CloudBuild => "cloud-build",
             Self::Cose => "cose",
             Self::Metablock => "in-toto-metablock",
@@ -104,6 +110,8 @@ impl Kind {
             Self::Pep740 => "a PEP 740 attestation",
             Self::Pep740Provenance => "a PEP 740 provenance document",
             Self::CosignBundle => "a cosign bundle of the old form",
+            Self::SimpleSigning => "cosign's signature of an image in simple signing form",
+            Self::OciLayout => "an OCI image layout",
             Self::CloudBuild => "provenance that gcloud printed",
             Self::Cose => "a COSE message",
             Self::Metablock => "an in-toto 0.9 link or layout",
@@ -168,6 +176,8 @@ fn object(members: &Members<'_>) -> Kind {
         Kind::NpmAttestations
     } else if has("base64Signature") {
         Kind::CosignBundle
+    } else if text("critical").contains("docker-manifest-digest") {
+        Kind::SimpleSigning
     } else if has("provenance_summary") || has("image_summary") {
         Kind::CloudBuild
     } else if has("signed") && has("signatures") {

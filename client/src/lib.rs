@@ -36,6 +36,7 @@ pub mod file_digest;
 pub mod freshness;
 pub mod git;
 pub mod inspect;
+pub mod layout;
 pub mod ledger;
 pub mod make;
 pub mod memory;

@@ -16,20 +16,20 @@ use serde_json::json;
 
 use super::Context;
 use super::failure::{Failure, Outcome};
-use super::file;
+use super::file::{self, Documents};
 use super::output::escape_line;
 
 /// Show what a file says and what can be verified in it, without a server.
 ///
-/// Reads DSSE envelopes, Sigstore bundles, PEP 740 attestations, documents of npm and PyPI, what gcloud prints, statements,
-/// SBOMs, receipts, and a .jsonl of any of them: each document of a file is reported by itself.
+/// Reads DSSE envelopes, Sigstore bundles, PEP 740 attestations, documents of npm and PyPI, what gcloud prints, OCI image layouts,
+/// statements, SBOMs, receipts, and a .jsonl of any of them: each document of a file is reported by itself.
 ///
 /// Ends with 0 when every document is well formed, a signature in it was verified, nothing failed and every expectation
 /// holds; with 1 when one is malformed or something failed; with 3 when all are well formed, but there is nothing to verify
 /// one of them with.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The file; `-` is standard input.
+    /// The file, or the folder of an OCI image layout; `-` is standard input.
     file: PathBuf,
     /// Expect it to be about this file or digest.
     #[arg(long, value_name = "FILE|DIGEST")]
@@ -50,7 +50,8 @@ pub(crate) struct Args {
     issuer: Option<String>,
 }
 
-/// The largest file: the largest envelope is 64 MiB. A report of it is made and printed before the next one.
+/// The largest file, and of a layout the envelopes together: the largest envelope is 64 MiB. A report of each document is made
+/// and printed before the next one.
 const FILE_MAX: u64 = 64 << 20;
 
 /// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB, npm's list of four keys has 2 KiB.
@@ -69,18 +70,23 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         issuer: args.issuer,
         roots: roots(&args.trusted_roots)?,
     };
-    let bytes = file::read(&args.file, FILE_MAX)?;
-    let mut verdicts = Vec::new();
-    for item in items(&bytes) {
-        let report = inspect(&item, &expected);
-        let place = item.named(&args.file.display().to_string());
+    let name = args.file.display().to_string();
+    let show = |item: &Item<'_>| -> Result<Verdict, Failure> {
+        let report = inspect(item, &expected);
+        let place = item.named(&name);
         if context.output.is_json() {
             context.output.print_json(&document(&place, &report))?;
         } else {
-            context.output.print(text(&item, &place, &report))?;
+            context.output.print(text(item, &place, &report))?;
         }
-        verdicts.push(report.verdict());
-    }
+        Ok(report.verdict())
+    };
+    let verdicts: Vec<Verdict> = match file::documents(&args.file, FILE_MAX)? {
+        Documents::Bytes(bytes) => items(&bytes).iter().map(show).collect::<Result<_, _>>()?,
+        Documents::Layout(layout) => {
+            layout.layers(FILE_MAX).iter().map(|layer| show(&layer.item())).collect::<Result<_, _>>()?
+        }
+    };
     Ok(if verdicts.contains(&Verdict::Fails) {
         Outcome::No
     } else if verdicts.iter().all(|verdict| *verdict == Verdict::Holds) {

@@ -3,11 +3,14 @@
 //! Nobody signed the documents around: what they say beside an item (npm's `predicateType`, `PyPI`'s `publisher`, the
 //! statement that gcloud prints in clear text) is a label, and is not read.
 //!
+//! What a layout of images holds is read in [`crate::layout`].
+//!
 //! Nothing is copied: items are parts of the file, and there are at most [`ITEMS_MAX`].
 
 use custody_evidence::registry::{DocumentError, cloud_build_envelopes, npm_attestations, pypi_provenance};
 
 use super::{Kind, kind};
+use crate::layout::LayoutProblem;
 
 /// The most items of a file: one for each entry of a large `.jsonl`. An item is 120 bytes: 120 MiB together.
 pub const ITEMS_MAX: usize = 1 << 20;
@@ -40,6 +43,9 @@ pub enum Problem {
     /// The document around is malformed.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// An image layout, or what is named in it, cannot be read.
+    #[error(transparent)]
+    Layout(#[from] LayoutProblem),
     /// The document around holds nothing.
     #[error("the document holds no attestation")]
     Empty,

@@ -11,6 +11,11 @@ fn the_shape_tells_the_kind() {
         (r#"{"version":1,"verification_material":{},"envelope":{}}"#, Kind::Pep740),
         (r#"{"version":1,"attestation_bundles":[]}"#, Kind::Pep740Provenance),
         (r#"{"base64Signature":"","cert":""}"#, Kind::CosignBundle),
+        (
+            r#"{"critical":{"image":{"docker-manifest-digest":"sha256:ab"},"type":"x"},"optional":null}"#,
+            Kind::SimpleSigning,
+        ),
+        (r#"{"critical":{}}"#, Kind::OtherJson),
         (r#"{"image_summary":{},"provenance_summary":{}}"#, Kind::CloudBuild),
         (r#"{"signed":{},"signatures":[]}"#, Kind::Metablock),
         (r#"{"_type":"https://in-toto.io/Statement/v1"}"#, Kind::Statement),

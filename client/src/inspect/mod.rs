@@ -15,6 +15,7 @@ mod sbom;
 mod statement;
 
 use crate::document::{Item, Kind, Problem};
+use crate::layout::LayoutProblem;
 
 pub use expected::{Expectations, ExpectedArtifact, ExpectedKey, NamedRoot};
 pub use report::{Check, Report, Role, Signer, Status, Verdict};
@@ -50,17 +51,17 @@ fn unsupported(report: Report, why: String) -> Report {
     report
 }
 
-/// A document that holds no attestation is well formed: there is nothing in it to verify.
+/// A document that holds no attestation is well formed, and a blob that is not there may be: there is nothing to verify.
 fn no_item(report: Report, problem: &Problem) -> Report {
     let why = problem.to_string();
     match problem {
-        Problem::Document(_) | Problem::TooMany { .. } => report.malformed(why),
-        Problem::Empty | Problem::NoEnvelope => {
+        Problem::Layout(LayoutProblem::Missing { .. }) | Problem::Empty | Problem::NoEnvelope => {
             let mut report = report;
             report.check("form", Status::NotChecked, why.clone());
             report.why = Some(why);
             report
         }
+        Problem::Document(_) | Problem::Layout(_) | Problem::TooMany { .. } => report.malformed(why),
     }
 }
 

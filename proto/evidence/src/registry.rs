@@ -1,10 +1,13 @@
-//! Documents that wrap several attestations: npm's, `PyPI`'s (PEP 740), and what Google's `gcloud` prints of an image.
+//! Documents that wrap several attestations: npm's, `PyPI`'s (PEP 740), what Google's `gcloud` prints of an image, and the
+//! manifests and layers by which cosign keeps them beside an image.
 //!
 //! Such a document is a list that nobody signed. It is taken apart into the bundles in it, each as its exact bytes, and what
 //! the document says beside them is a label at most.
 
 mod cloud_build;
+mod cosign;
 mod npm;
+mod oci;
 mod pypi;
 #[cfg(test)]
 mod tests;
@@ -12,7 +15,9 @@ mod tests;
 use crate::json::JsonError;
 
 pub use cloud_build::cloud_build_envelopes;
+pub use cosign::{CosignAnnotations, CosignError, cosign_bundle};
 pub use npm::{NpmAttestation, npm_attestations, npm_keys};
+pub use oci::{BlobDigest, BlobKind, Descriptor, MAX_DESCRIPTORS, MAX_MANIFEST, Manifest, ManifestError};
 pub use pypi::{pypi_attestation, pypi_provenance};
 
 /// The largest document: 64 MiB, as the largest bundle.

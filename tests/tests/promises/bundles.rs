@@ -5,68 +5,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use custody_tests::client::User;
-use custody_tests::server::{Ledger, Server};
-use custody_tests::wire::Caller;
-use custody_tests::workspace;
+use custody_tests::corpus::corpus;
+
+use super::administered::Place;
 
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const WORKFLOW: &str =
     "https://github.com/actions/attest-demo/.github/workflows/build-python.yml@refs/heads/main";
 const ARTIFACT: &str = "sha256:ae57936def59bc4c75edd3a837d89bcefc6d3a5e31d55a6fa7a71624f92c3c3b";
-
-/// Returns the corpus; none, with a line that says so, where it is not.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn corpus() -> Option<PathBuf> {
-    let beside = || workspace::root().join("../shared/corpus");
-    let folder = std::env::var_os("CUSTODY_CORPUS").map_or_else(beside, PathBuf::from);
-    if folder.join("MANIFEST.json").is_file() {
-        return Some(folder);
-    }
-    println!("skipped: no corpus at {} (set CUSTODY_CORPUS)", folder.display());
-    None
-}
-
-/// A log with one writer, and its administrator at the command line.
-struct Place {
-    ledger: Ledger,
-    server: Server,
-    administrator: User,
-    proposed: u32,
-}
-
-impl Place {
-    fn new() -> Self {
-        let ledger = Ledger::new(1);
-        let server = ledger.serve();
-        let pin = Caller::of(&server).pin();
-        let administrator = User::of(&server.url(), &pin, &ledger.home().join("admin.key"));
-        Self { ledger, server, administrator, proposed: 1 }
-    }
-
-    /// Changes the trust document as the flags say: proposes, signs, records.
-    fn trust(&mut self, flags: &[&str]) {
-        self.proposed += 1;
-        let (file, key) = (format!("trust-{}.json", self.proposed), self.ledger.home().join("admin.key"));
-        self.run(&[&["trust", "propose", "--out", &file], flags].concat());
-        self.run(&["trust", "sign", &file, "--key", key.to_str().unwrap(), "--yes"]);
-        self.run(&["record", "envelope", &file]);
-    }
-
-    fn run(&self, arguments: &[&str]) -> String {
-        let ended = self.administrator.custody(arguments);
-        assert_eq!(ended.code, Some(0), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
-        ended.stdout
-    }
-
-    fn refused(&self, arguments: &[&str], words: &[&str]) {
-        let ended = self.administrator.custody(arguments);
-        assert_eq!(ended.code, Some(1), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
-        for word in words {
-            assert!(ended.stderr.contains(word), "{arguments:?}: {word:?} is missing:\n{}", ended.stderr);
-        }
-    }
-}
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()

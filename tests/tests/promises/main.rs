@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected has failed, and a panic says so"
 )]
 
+mod administered;
 mod audit;
 mod bad_input;
 mod bit_rot;
@@ -23,6 +24,7 @@ mod foreign_parts;
 mod full_disk;
 mod kinds;
 mod large;
+mod layouts;
 mod model;
 mod order;
 mod power_loss;

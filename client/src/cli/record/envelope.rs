@@ -20,10 +20,11 @@ use crate::cli::{session, spool};
 /// Envelopes that were signed elsewhere: DSSE envelopes, Sigstore bundles, PEP 740 attestations.
 ///
 /// One a file or one a line of a .jsonl; documents of npm and PyPI, and what gcloud prints of an image, are taken apart into what
-/// was signed. The kind is told from the bytes. All files together have at most 1 GiB.
+/// was signed. Of an OCI image layout, a folder or a tar archive, the attestations are taken that cosign and others keep beside an
+/// image. The kind is told from the bytes. All files together have at most 1 GiB.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The files; `-` is standard input.
+    /// The files, and folders of OCI image layouts; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// Send nothing: only say whether the files can be recorded.

@@ -1,3 +1,5 @@
+mod images;
+
 use super::*;
 
 #[test]

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use custody_client::document::{Item, Kind, Place, Problem, items};
+use custody_client::layout::LayoutProblem;
 use custody_evidence::admission::Refusal;
 use custody_evidence::dsse::MAX_ENVELOPE;
 use custody_evidence::envelope::Envelope;
 use custody_evidence::statement::Statement;
 
 use crate::cli::failure::Failure;
-use crate::cli::file;
+use crate::cli::file::{self, Documents};
 
 /// One envelope, and where it stood.
 pub(super) struct Found {
@@ -34,10 +35,18 @@ pub(super) fn read(files: &[PathBuf]) -> Vec<Found> {
     let mut left = FILES_MAX;
     for path in files {
         let name = path.display().to_string();
-        match file::read(path, left) {
-            Ok(bytes) => {
-                left = left.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        match file::documents(path, left) {
+            Ok(Documents::Bytes(bytes)) => {
+                left = left.saturating_sub(length(&bytes));
                 found.extend(items(&bytes).iter().map(|item| Found::of(item, &name)));
+            }
+            Ok(Documents::Layout(layout)) => {
+                for layer in layout.layers(left) {
+                    let item = layer.item();
+                    left = left.saturating_sub(length(item.bytes));
+                    found.push(Found::of(&item, &name));
+                }
             }
             Err(failure) => {
                 let failure =
@@ -108,6 +117,10 @@ fn no_envelope(kind: Kind, bytes: &[u8]) -> Failure {
         Kind::OpenVex => unsigned(generic("https://openvex.dev/ns/v0.2.0")),
         Kind::Sarif => unsigned(generic("URI")),
         Kind::TrustDocument => unsigned("custody trust sign FILE signs it".to_owned()),
+        Kind::SimpleSigning => unsupported(
+            "nothing that is recorded has room for what it signs; cosign attest signs a statement, and cosign sign \
+             --new-bundle-format a bundle: record those",
+        ),
         Kind::CosignBundle => unsupported(
             "cosign sign-blob --new-bundle-format writes a Sigstore bundle, which is; or sign the statement again",
         ),
@@ -140,18 +153,47 @@ fn is_shown(text: &str) -> bool {
 
 fn no_item(problem: &Problem, kind: Kind) -> Failure {
     let message = match problem {
-        Problem::Document(_) | Problem::TooMany { .. } => problem.to_string(),
+        Problem::Document(_) | Problem::Layout(_) | Problem::TooMany { .. } => problem.to_string(),
         Problem::Empty | Problem::NoEnvelope => format!("{}: {problem}", kind.name()),
     };
     match problem {
         Problem::Document(_) => {
             Failure::no("bad_document", message).hint("custody inspect FILE says more about it")
         }
+        Problem::Layout(problem) => no_layer(problem, message),
         Problem::TooMany { .. } => {
             Failure::usage("too_many", message).hint("record the parts one after the other")
         }
         Problem::Empty => Failure::usage("no_attestation", message).hint("there is nothing to record"),
         Problem::NoEnvelope => Failure::usage("unsigned", message).hint("there is nothing to record"),
+    }
+}
+
+/// Says what is wrong with a layout: with what it holds, or with how it was given.
+fn no_layer(problem: &LayoutProblem, message: String) -> Failure {
+    match problem {
+        LayoutProblem::NoLayout { .. } | LayoutProblem::Version => Failure::usage("not_a_layout", message)
+            .hint("cosign save --dir DIR IMAGE writes a layout, and crane pull --format=oci IMAGE DIR"),
+        LayoutProblem::Archive(_) => {
+            Failure::no("bad_layout", message).hint("the folder of a layout can be recorded, too")
+        }
+        LayoutProblem::Missing { .. } => {
+            Failure::no("missing_blob", message).hint("save the image again, with all that belongs to it")
+        }
+        LayoutProblem::Unreadable { .. } | LayoutProblem::NoFile { .. } => {
+            Failure::usage("no_file", message).hint("check who may read the files of the layout")
+        }
+        LayoutProblem::TooDeep { .. }
+        | LayoutProblem::TooManyManifests { .. }
+        | LayoutProblem::TooManyLayers { .. }
+        | LayoutProblem::TooMuch { .. } => {
+            Failure::usage("too_many", message).hint("save the images in several layouts, and record each")
+        }
+        LayoutProblem::TooLarge { .. }
+        | LayoutProblem::Length { .. }
+        | LayoutProblem::OtherBytes { .. }
+        | LayoutProblem::Manifest(_)
+        | LayoutProblem::Cosign(_) => Failure::no("bad_layout", message).hint("save the image again"),
     }
 }
 

@@ -1,0 +1,49 @@
+//! A log whose administrator changes its trust document at the command line.
+
+use custody_tests::client::User;
+use custody_tests::server::{Ledger, Server};
+use custody_tests::wire::Caller;
+
+/// A log with one writer, and its administrator at the command line.
+pub(crate) struct Place {
+    pub(crate) ledger: Ledger,
+    pub(crate) server: Server,
+    pub(crate) administrator: User,
+    proposed: u32,
+}
+
+impl Place {
+    /// Makes the log, and starts its server.
+    pub(crate) fn new() -> Self {
+        let ledger = Ledger::new(1);
+        let server = ledger.serve();
+        let pin = Caller::of(&server).pin();
+        let administrator = User::of(&server.url(), &pin, &ledger.home().join("admin.key"));
+        Self { ledger, server, administrator, proposed: 1 }
+    }
+
+    /// Changes the trust document as the flags say: proposes, signs, records.
+    pub(crate) fn trust(&mut self, flags: &[&str]) {
+        self.proposed += 1;
+        let (file, key) = (format!("trust-{}.json", self.proposed), self.ledger.home().join("admin.key"));
+        self.run(&[&["trust", "propose", "--out", &file], flags].concat());
+        self.run(&["trust", "sign", &file, "--key", key.to_str().unwrap(), "--yes"]);
+        self.run(&["record", "envelope", &file]);
+    }
+
+    /// Runs a command that must end with 0, and returns what it printed.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let ended = self.administrator.custody(arguments);
+        assert_eq!(ended.code, Some(0), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+        ended.stdout
+    }
+
+    /// Runs a command that must be refused, with these words.
+    pub(crate) fn refused(&self, arguments: &[&str], words: &[&str]) {
+        let ended = self.administrator.custody(arguments);
+        assert_eq!(ended.code, Some(1), "{arguments:?}: {}{}", ended.stdout, ended.stderr);
+        for word in words {
+            assert!(ended.stderr.contains(word), "{arguments:?}: {word:?} is missing:\n{}", ended.stderr);
+        }
+    }
+}
