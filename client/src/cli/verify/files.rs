@@ -81,14 +81,15 @@ fn detect(bytes: &[u8]) -> Result<Option<Content>, custody_log::receipt::Receipt
     if bytes.first() != Some(&b'{') {
         return Ok(None);
     }
-    // A file has one line feed at its end that was not part of what was recorded.
+    // A file may have one line feed at its end that is no part of a record, and none of a DSSE envelope. Of a bundle it is one.
     let exact = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let head: Option<Head> = serde_json::from_slice(exact).ok();
     Ok(match head {
         Some(Head { format: Some(format), .. }) if format == RECORD_FORMAT && exact.len() <= MAX_RECORD => {
             Some(Content::Record(exact.to_vec()))
         }
-        Some(head) if head.is_envelope() => Some(Content::Envelope(exact.to_vec())),
+        Some(head) if head.is_dsse() => Some(Content::Envelope(exact.to_vec())),
+        Some(head) if head.is_bundle() => Some(Content::Envelope(bytes.to_vec())),
         _ => None,
     })
 }
@@ -109,10 +110,13 @@ struct Head {
 }
 
 impl Head {
-    /// Whether it is an envelope of a kind that is recorded.
-    const fn is_envelope(&self) -> bool {
+    /// Whether it is a DSSE envelope.
+    const fn is_dsse(&self) -> bool {
         self.payload_type.is_some() && self.payload.is_some()
-            || self.bundle_material.is_some()
-            || self.verification_material.is_some() && self.envelope.is_some()
+    }
+
+    /// Whether it is an envelope of another kind: a Sigstore bundle or a PEP 740 attestation.
+    const fn is_bundle(&self) -> bool {
+        self.bundle_material.is_some() || self.verification_material.is_some() && self.envelope.is_some()
     }
 }
