@@ -7,6 +7,7 @@
 mod build;
 mod given;
 mod ours;
+mod relayed;
 mod run;
 mod sbom;
 mod scan;
@@ -18,6 +19,7 @@ mod test_result;
 pub use build::{Build, Dependency, DependencyError};
 pub use given::given;
 pub use ours::{custody, source};
+pub use relayed::relayed;
 pub use run::{run, with_workflow};
 pub use sbom::{Sbom, SbomKind};
 pub use scan::Report;
@@ -27,7 +29,7 @@ pub use surroundings::{Missing, Surroundings, WorkingCopy};
 pub use test_result::{Configuration, TestOutcome, TestResult, TestResultError};
 
 use custody_evidence::json::JsonError;
-use custody_evidence::statement::{StatementBuildError, StatementBuilder};
+use custody_evidence::statement::{StatementBuildError, StatementBuilder, StatementError};
 
 /// A statement that is ready to be signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +78,17 @@ pub enum MakeError {
         max: usize,
         /// How many there are.
         found: usize,
+    },
+    /// A statement that was made elsewhere is none that can be recorded.
+    #[error("the statement cannot be signed as it is: {0}")]
+    Relayed(#[from] StatementError),
+    /// A statement that administers the ledger, which nobody relays.
+    #[error(
+        "statements of type {predicate_type} administer the ledger: they are for its roles, and never relayed"
+    )]
+    Administrative {
+        /// The type.
+        predicate_type: String,
     },
     /// The parts do not make a statement.
     #[error(transparent)]

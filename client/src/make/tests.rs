@@ -13,6 +13,7 @@ use crate::git::{
 };
 
 mod kinds;
+mod statements;
 
 const SHA: &str = "16d9990a7c1b6a3f1e9d2c4b5a69788f9e0d1c2b";
 

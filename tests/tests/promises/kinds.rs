@@ -55,6 +55,7 @@ impl Job {
         );
         user.file("pentest.json", r#"{"by":"red team"}"#);
         user.file("app.dsse", envelope(&statement("elsewhere"), &[&ledger.writers[0]]));
+        user.file("buildkit.json", buildkit().to_string());
         user.file("pods.json", pods().to_string());
         let kubectl = user.file(
             "bin/kubectl",
@@ -114,6 +115,15 @@ fn grype() -> Value {
             "artifact": {"name": "axios", "version": "1.14.1", "purl": "pkg:npm/axios@1.14.1"},
         }],
         "descriptor": {"name": "grype", "version": "0.111.0", "timestamp": "2026-11-20T11:00:00Z"},
+    })
+}
+
+fn buildkit() -> Value {
+    json!({
+        "_type": "https://in-toto.io/Statement/v0.1",
+        "predicateType": "https://spdx.dev/Document",
+        "subject": [{"name": "pkg:docker/acme/api@1.2", "digest": {"sha256": IMAGE.trim_start_matches("sha256:")}}],
+        "predicate": {"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "name": "sbom", "packages": []},
     })
 }
 

@@ -197,6 +197,14 @@ pub(in crate::cli) fn unmade(error: &MakeError, file: Option<&Path>) -> Failure 
             "run the scanner again; custody record generic keeps a report that nothing is read from",
         ),
         MakeError::TooMany { .. } => failure("too_many", "record it in parts, each with some of them"),
+        MakeError::Relayed(_) => failure(
+            "bad_statement",
+            "what is signed must read the same for everybody: record its predicate with --type and --predicate",
+        ),
+        MakeError::Administrative { .. } => failure(
+            "administrative",
+            "custody trust propose and custody trust sign change who may record what",
+        ),
         MakeError::Statement(_) => {
             failure("bad_statement", "correct the subjects, the type or the predicate that were given")
         }

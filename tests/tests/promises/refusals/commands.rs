@@ -19,6 +19,12 @@ fn prepared() -> (Place, custody_tests::server::Server) {
     let app = envelope(&statement("app"), &[writer]);
     file("app.dsse", &app);
     file("statement.json", statement("app").to_string().as_bytes());
+    let mut changed = statement("app");
+    changed["predicateType"] = "urn:custody:trust:v1".into();
+    file("administrative.json", changed.to_string().as_bytes());
+    changed = statement("app");
+    changed["subject"] = serde_json::json!([]);
+    file("about-nothing.json", changed.to_string().as_bytes());
     file("nobody.dsse", &envelope(&statement("stranger"), &[&SigningKey::from_seed(&[9; 32])]));
     file("cut.dsse", &app[..app.len() / 2]);
     file("twice.dsse", br#"{"payload":"","payload":"","payloadType":"x","signatures":[]}"#);
@@ -340,6 +346,15 @@ const RECORD: &[&str] = &[
     "custody record generic --subject app --type https://example.com/x --predicate predicate.json --key nosuchkey",
     "custody record generic --subject app --type https://example.com/x --predicate predicate.json --key open.pem",
     "custody record generic --subject app --type https://example.com/x --predicate predicate.json --receipt absent/receipt",
+    "custody record generic --statement absent",
+    "custody record generic --statement text",
+    "custody record generic --statement predicate.json",
+    "custody record generic --statement app.dsse",
+    "custody record generic --statement statement.json --subject app",
+    "custody record generic --statement statement.json --type https://example.com/x --predicate predicate.json",
+    "custody record generic --statement administrative.json",
+    "custody record generic --statement about-nothing.json",
+    "custody record envelope {HOME}",
     "custody record envelope",
     "custody record envelope absent",
     "custody record envelope text",

@@ -39,6 +39,8 @@ fn every_statement_that_cannot_be_made_has_its_words() {
         NotAScan { why: "it is JSON with the members [\"bomFormat\"]".to_owned() },
         NotWhole { why: "predicate: runs[0]: the scan failed".to_owned() },
         TooMany { what: "secrets", max: 1024, found: 1025 },
+        Relayed(StatementError::NoType),
+        Administrative { predicate_type: "urn:custody:trust:v1".to_owned() },
         Statement(StatementBuildError::Statement(StatementError::TooManySubjects { max: 1024, found: 1025 })),
     });
     let nothing = Missing {

@@ -7,7 +7,6 @@ use custody_client::layout::LayoutProblem;
 use custody_evidence::admission::Refusal;
 use custody_evidence::dsse::MAX_ENVELOPE;
 use custody_evidence::envelope::Envelope;
-use custody_evidence::statement::Statement;
 
 use crate::cli::failure::Failure;
 use crate::cli::file::{self, Documents};
@@ -87,12 +86,12 @@ fn parse(item: &Item<'_>) -> Result<Envelope, Failure> {
             let refusal = Refusal::from(error);
             Failure::no(refusal.word(), refusal.to_string()).hint("custody inspect FILE says more about it")
         }),
-        kind => Err(no_envelope(kind, item.bytes)),
+        kind => Err(no_envelope(kind)),
     }
 }
 
 /// Names what is no envelope, and the command that records it.
-fn no_envelope(kind: Kind, bytes: &[u8]) -> Failure {
+fn no_envelope(kind: Kind) -> Failure {
     let name = kind.name();
     let unsigned =
         |hint: String| Failure::usage("unsigned", format!("this is {name}, which nobody signed")).hint(hint);
@@ -100,14 +99,8 @@ fn no_envelope(kind: Kind, bytes: &[u8]) -> Failure {
         Failure::usage("unsupported_envelope", format!("this is {name}, which is not supported")).hint(hint)
     };
     match kind {
-        Kind::Statement => {
-            let read = Statement::parse(bytes).ok();
-            let predicate = read.as_ref().map(Statement::predicate_type).filter(|text| is_shown(text));
-            let predicate = predicate.unwrap_or("URI");
-            Failure::usage("unsigned", format!("this is {name}")).hint(format!(
-                "sign its predicate: custody record generic --type {predicate} --predicate FILE --subject THING"
-            ))
-        }
+        Kind::Statement => Failure::usage("unsigned", format!("this is {name}"))
+            .hint("custody record generic --statement FILE signs it as it stands, and records it"),
         Kind::CycloneDx | Kind::Spdx => {
             unsigned("custody record sbom FILE --subject THING signs and records it".to_owned())
         }
@@ -144,11 +137,6 @@ fn generic(predicate_type: &str) -> String {
     format!(
         "custody record generic --type {predicate_type} --predicate FILE --subject THING signs and records it"
     )
-}
-
-/// Whether a predicate type can stand in a command line that people copy.
-fn is_shown(text: &str) -> bool {
-    text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":/.-_".contains(&byte))
 }
 
 fn no_item(problem: &Problem, kind: Kind) -> Failure {
