@@ -14,6 +14,7 @@ mod bad_input;
 mod bit_rot;
 mod bulk;
 mod bundles;
+mod cosign;
 mod crash;
 mod damage;
 mod disk_room;
