@@ -64,7 +64,7 @@ fn texts_hold() {
 
 #[test]
 fn json_and_envelopes_hold() {
-    holds(&["json", "envelope", "key"]);
+    holds(&["json", "envelope", "evidence", "key"]);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn journal_and_wire_hold() {
 
 #[test]
 fn what_people_give_holds() {
-    holds(&["server", "client", "record"]);
+    holds(&["server", "client", "layout", "record"]);
 }
 
 #[test]

@@ -258,6 +258,8 @@ fn inspected(bytes: &[u8]) -> Outcome {
     let expected = Expectations { keys, ..Expectations::default() };
     let found = document::items(bytes);
     bounded(bytes.len(), &found, 256, 4096);
+    let part = |item: &Item<'_>| item.bytes.is_empty() || bytes.as_ptr_range().contains(&item.bytes.as_ptr());
+    assert!(found.iter().all(part), "a document that does not stand in the file");
     let outcomes: Vec<Outcome> = found.iter().map(|item| inspected_item(item, &expected)).collect();
     outcomes.into_iter().next().expect("a file has at least one document")
 }

@@ -2,9 +2,11 @@
 
 mod client;
 mod envelope;
+mod evidence;
 mod journal;
 mod json;
 mod key;
+mod layout;
 mod log;
 mod note;
 mod record;
@@ -49,6 +51,7 @@ pub fn all() -> Vec<Target> {
         text::TARGETS,
         json::TARGETS,
         envelope::TARGETS,
+        evidence::TARGETS,
         key::TARGETS,
         statement::TARGETS,
         sbom::TARGETS,
@@ -60,6 +63,7 @@ pub fn all() -> Vec<Target> {
         wire::TARGETS,
         server::TARGETS,
         client::TARGETS,
+        layout::TARGETS,
         record::TARGETS,
     ];
     families.concat()

@@ -110,18 +110,18 @@ pub(super) const TARGETS: &[Target] = &[
 ];
 
 /// A bundle that reads, by nobody.
-const BUNDLE: &str = r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"k"},"tlogEntries":[{"logIndex":"1","logId":{"keyId":"AAAA"},"kindVersion":{"kind":"hashedrekord","version":"0.0.2"},"integratedTime":"1700000000","inclusionPromise":{"signedEntryTimestamp":"AAAA"},"inclusionProof":{"logIndex":"0","rootHash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","treeSize":"1","hashes":[],"checkpoint":{"envelope":"log\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u2014 log AAAAAAAA\n"}},"canonicalizedBody":"e30="}],"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"MAA="}]}},"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"signature":"AAAA"}}"#;
+pub(super) const BUNDLE: &str = r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{"hint":"k"},"tlogEntries":[{"logIndex":"1","logId":{"keyId":"AAAA"},"kindVersion":{"kind":"hashedrekord","version":"0.0.2"},"integratedTime":"1700000000","inclusionPromise":{"signedEntryTimestamp":"AAAA"},"inclusionProof":{"logIndex":"0","rootHash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","treeSize":"1","hashes":[],"checkpoint":{"envelope":"log\n1\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\u2014 log AAAAAAAA\n"}},"canonicalizedBody":"e30="}],"timestampVerificationData":{"rfc3161Timestamps":[{"signedTimestamp":"MAA="}]}},"messageSignature":{"messageDigest":{"algorithm":"SHA2_256","digest":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="},"signature":"AAAA"}}"#;
 
-const ATTESTATION: &str = r#"{"version":1,"verification_material":{"certificate":"MAA=","transparency_entries":[]},"envelope":{"statement":"e30=","signature":"AAAA"}}"#;
+pub(super) const ATTESTATION: &str = r#"{"version":1,"verification_material":{"certificate":"MAA=","transparency_entries":[]},"envelope":{"statement":"e30=","signature":"AAAA"}}"#;
 
-const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{"baseUrl":"https://log.example.com","publicKey":{"rawBytes":"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=","validFor":{"start":"2020-01-01T00:00:00Z"}},"logId":{"keyId":"AAAA"}}]}"#;
+pub(super) const ROOT: &str = r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[{"baseUrl":"https://log.example.com","publicKey":{"rawBytes":"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=","validFor":{"start":"2020-01-01T00:00:00Z"}},"logId":{"keyId":"AAAA"}}]}"#;
 
 const NPM: &str = r#"{"attestations":[{"predicateType":"https://slsa.dev/provenance/v1","bundle":{}}]}"#;
 const PROVENANCE: &str = r#"{"version":1,"attestation_bundles":[{"publisher":{},"attestations":[{}]}]}"#;
 const KEYS: &str = r#"{"keys":[{"keyId":"k","keyUsage":"npm:attestations","publicKey":{"rawBytes":"MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=","validFor":{"start":"2020-01-01T00:00:00Z"}}}]}"#;
 
 /// By `openssl req -x509 -newkey ec`, with a key that nobody kept.
-const CERTIFICATE: &str = "MIIBczCCARmgAwIBAgIUVg2nmic1XeK8S/1lNy64B2oi9QYwCgYIKoZIzj0EAwIwDzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjUyMDMxNDFaFw0zNjExMjIyMDMxNDFaMA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASW3OBvYIY4OpkXBKdvzrQMGxpG8S1gmNsX4DS2MgerbHmWzlG5SGooRUu8P3bS0PrpcJvDayW9kiMzJ4GpHHzto1MwUTAdBgNVHQ4EFgQUAMpuRQysM29ejO0dLsYUn3edSiYwHwYDVR0jBBgwFoAUAMpuRQysM29ejO0dLsYUn3edSiYwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA65dUCrMLTExJ6moJIR37xQ2EnVzQHO0R7eAIvlx+IhACIHhxTvofEyWZ4OadUVy32ibu9FD4aZP2oG1G6ImbniCE";
+pub(super) const CERTIFICATE: &str = "MIIBczCCARmgAwIBAgIUVg2nmic1XeK8S/1lNy64B2oi9QYwCgYIKoZIzj0EAwIwDzENMAsGA1UEAwwEdGVzdDAeFw0yNjExMjUyMDMxNDFaFw0zNjExMjIyMDMxNDFaMA8xDTALBgNVBAMMBHRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAASW3OBvYIY4OpkXBKdvzrQMGxpG8S1gmNsX4DS2MgerbHmWzlG5SGooRUu8P3bS0PrpcJvDayW9kiMzJ4GpHHzto1MwUTAdBgNVHQ4EFgQUAMpuRQysM29ejO0dLsYUn3edSiYwHwYDVR0jBBgwFoAUAMpuRQysM29ejO0dLsYUn3edSiYwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA65dUCrMLTExJ6moJIR37xQ2EnVzQHO0R7eAIvlx+IhACIHhxTvofEyWZ4OadUVy32ibu9FD4aZP2oG1G6ImbniCE";
 
 /// Whom the real bundles of the corpus are verified under, and what those say that are verified.
 struct Real {
@@ -277,6 +277,11 @@ fn members(values: &[Vec<u8>], name: &str) -> Vec<Vec<u8>> {
     found.dedup();
     found.truncate(60);
     found
+}
+
+/// Writes standard base64 with padding.
+pub(super) fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
 }
 
 /// A certificate that was made for these tests alone, and those of the corpus.

@@ -9,9 +9,9 @@ use custody_evidence::envelope::Envelope as AnyEnvelope;
 use custody_evidence::trust::{TrustDocument, TrustState, statement_of};
 use custody_log::Timestamp;
 
-use super::Target;
 use super::envelope::was_signed;
 use super::note::{example, origin};
+use super::{Target, evidence, sigstore};
 use crate::claim::{Outcome, bounded, refused, same_bytes};
 use crate::corpus::Corpus;
 
@@ -39,6 +39,14 @@ const WORDS: &[&str] = &[
     "\"verified\"",
     "\"from\":",
     "\"until\":",
+    "\"trusted_roots\":",
+    "\"root\":",
+    "\"hint\":",
+    "\"identities\":",
+    "\"issuer\":",
+    "\"roots\":",
+    "\"claims\":",
+    "\"subject\":",
 ];
 
 pub(super) const TARGETS: &[Target] = &[
@@ -147,7 +155,8 @@ fn now() -> Timestamp {
 fn documents(corpus: &Corpus) -> Vec<Vec<u8>> {
     let envelope = Envelope::parse(&corpus.example("envelope-0.json")).unwrap();
     let statement = Statement::parse(envelope.payload()).unwrap();
-    statement.predicate_bytes().map(<[u8]>::to_vec).into_iter().collect()
+    let own = statement.predicate_bytes().map(<[u8]>::to_vec);
+    own.into_iter().chain([evidence::document(&[sigstore::ROOT.as_bytes().to_vec()])]).collect()
 }
 
 fn envelopes(corpus: &Corpus) -> Vec<Vec<u8>> {
