@@ -331,7 +331,7 @@ fn without_allowed_signers_a_signature_is_not_checked_and_a_broken_one_still_fai
 }
 
 #[test]
-fn an_unsigned_commit_has_no_signature_and_one_by_gpg_is_not_checked_but_named() {
+fn an_unsigned_commit_has_no_signature_and_one_by_gpg_is_verified_with_the_keys_that_count() {
     let desk = Desk::new("sha1");
     desk.git(&["commit", "-q", "--no-gpg-sign", "--allow-empty", "-m", "plain"]);
     let plain = desk.git(&["rev-parse", "HEAD"]).trim().to_owned();
@@ -371,7 +371,42 @@ fn an_unsigned_commit_has_no_signature_and_one_by_gpg_is_not_checked_but_named()
         serde_json::json!({ "kind": "gpg", "key": fingerprint, "verified": false }),
         "{said}"
     );
-    assert!(said.contains("is NOT CHECKED: OpenPGP signatures are not checked here"), "{said}");
+    assert!(said.contains("is NOT CHECKED: nothing says whose OpenPGP keys count"), "{said}");
+
+    // With the key it is verified, in either form of it; with any one thing changed it is not.
+    let keys = desk.run("gpg", &["--batch", "--export", "--armor", &fingerprint], b"");
+    let keys = desk.file("keys.asc", &keys);
+    let verified = serde_json::json!({ "kind": "gpg", "key": fingerprint, "verified": true });
+    let (signature, said) = desk.source(&id, &["--openpgp-keys", &keys]);
+    assert_eq!(signature, verified, "{said}");
+    assert!(said.contains("is verified: "), "{said}");
+    let object = desk.object(&id);
+    let changed = desk.write(&object.replace("signed\n", "another message\n"));
+    let (signature, said) = desk.source(&changed, &["--openpgp-keys", &keys]);
+    assert_eq!(signature["verified"], false, "{said}");
+    assert!(said.contains("DOES NOT HOLD"), "{said}");
+
+    let other = [
+        "--batch",
+        "--pinentry-mode",
+        "loopback",
+        "--passphrase",
+        "",
+        "--quick-generate-key",
+        "bob@example.com",
+        "ed25519",
+    ];
+    desk.run("gpg", &other, b"");
+    let others = desk.run("gpg", &["--batch", "--export", "--armor", "bob@example.com"], b"");
+    let others = desk.file("others.asc", &others);
+    let (signature, said) = desk.source(&id, &["--openpgp-keys", &others]);
+    assert_eq!(signature["verified"], false, "{said}");
+    assert!(said.contains("by none of the OpenPGP keys that were given"), "{said}");
+    let noise = desk.file("noise", "no keys");
+    let (signature, said) = desk.source(&id, &["--openpgp-keys", &noise]);
+    assert_eq!(signature["verified"], false, "{said}");
+    assert!(said.contains("is NOT CHECKED"), "{said}");
+    drop(desk.command("gpgconf").args(["--kill", "gpg-agent"]).output());
 }
 
 #[test]

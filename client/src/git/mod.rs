@@ -5,6 +5,7 @@
 //! step record different statements.
 
 mod commit;
+mod gpg;
 mod openpgp;
 mod remote;
 mod signature;
@@ -15,6 +16,7 @@ use std::process::Command;
 
 pub use commit::{CommitError, CommitObject, Person, SignatureKind};
 pub use custody_evidence::repository::CommitId;
+pub use gpg::OPENPGP_KEYS_MAX;
 pub use remote::{RemoteError, RepositoryUrl};
 pub use signature::{CommitSignature, Signers, Unverified, Verdict, check_signature};
 pub use signed::SignedCommit;

@@ -7,7 +7,7 @@ use custody_log::Timestamp;
 
 use super::commit::signature_kind;
 use super::signed::{SignedCommit, SignedCommitError};
-use super::{CommitId, CommitObject, SignatureKind, openpgp};
+use super::{CommitId, CommitObject, SignatureKind, gpg, openpgp};
 use crate::ssh::{
     Allowed, AllowedSigners, AllowedSignersError, RevokedKeys, RevokedKeysError, SshSignature,
     SshSignatureError,
@@ -76,11 +76,23 @@ pub enum Unverified {
     /// The signature does not hold, or is made in a way that is not checked here.
     #[error(transparent)]
     Ssh(#[from] SshSignatureError),
-    /// `OpenPGP`, X.509 and others.
+    /// X.509 and others.
     #[error("{kind} signatures are not checked here")]
     Kind {
         /// The kind, as people call it.
         kind: &'static str,
+    },
+    /// Nobody said whose `OpenPGP` keys count.
+    #[error("nothing says whose OpenPGP keys count: give --openpgp-keys FILE")]
+    NoKeys,
+    /// The key that made it is none of those that count.
+    #[error("it is by none of the OpenPGP keys that were given")]
+    NoPublicKey,
+    /// What gpg says of it.
+    #[error("{why}")]
+    Gpg {
+        /// What it says.
+        why: String,
     },
     /// Nobody said who may sign.
     #[error(
@@ -128,20 +140,21 @@ pub enum Unverified {
 }
 
 /// Checks the signature of a commit; none if it carries none. The object's id must have been checked
-/// ([`super::Repository::commit_bytes`]).
+/// ([`super::Repository::commit_bytes`]). `openpgp_keys` are public keys as `gpg --export` writes them: those that count.
 #[must_use]
 pub fn check_signature(
     id: &CommitId,
     bytes: &[u8],
     object: &CommitObject,
     signers: &Signers,
+    openpgp_keys: Option<&[u8]>,
 ) -> Option<CommitSignature> {
     if object.signature == SignatureKind::None {
         return None;
     }
     let unread = |verdict| CommitSignature { kind: object.signature, key: None, verdict };
     Some(match SignedCommit::of(id, bytes) {
-        Ok(Some(signed)) => of_signed(&signed, object.commit_date, signers),
+        Ok(Some(signed)) => of_signed(&signed, object.commit_date, signers, openpgp_keys),
         Ok(None) => unread(Verdict::NotChecked(Unverified::OtherForm)),
         Err(SignedCommitError::Several | SignedCommitError::NotText) => {
             unread(Verdict::Failed(Unverified::Form))
@@ -149,16 +162,32 @@ pub fn check_signature(
     })
 }
 
-fn of_signed(signed: &SignedCommit, time: Timestamp, signers: &Signers) -> CommitSignature {
+fn of_signed(
+    signed: &SignedCommit,
+    time: Timestamp,
+    signers: &Signers,
+    openpgp_keys: Option<&[u8]>,
+) -> CommitSignature {
     let kind = signature_kind(signed.armour.lines().next().unwrap_or_default());
     let other = |kind| Verdict::NotChecked(Unverified::Kind { kind });
     let (key, verdict) = match kind {
         SignatureKind::Ssh => ssh(signed, time, signers),
-        SignatureKind::Gpg => (openpgp::key_named(&signed.armour), other("OpenPGP")),
+        SignatureKind::Gpg => openpgp(signed, openpgp_keys),
         SignatureKind::X509 => (None, other("X.509")),
         SignatureKind::Unknown | SignatureKind::None => (None, other("unknown")),
     };
     CommitSignature { kind, key, verdict }
+}
+
+/// The key that a signature names is only shown; of one that holds it is the one that made it.
+fn openpgp(signed: &SignedCommit, keys: Option<&[u8]>) -> (Option<String>, Verdict) {
+    let named = openpgp::key_named(&signed.armour);
+    let Some(keys) = keys else { return (named, Verdict::NotChecked(Unverified::NoKeys)) };
+    match gpg::verify(&signed.payload, &signed.armour, keys) {
+        Ok(good) => (Some(good.fingerprint), Verdict::Verified { principals: good.name }),
+        Err(gpg::Problem::Failed(why)) => (named, Verdict::Failed(why)),
+        Err(gpg::Problem::NotChecked(why)) => (named, Verdict::NotChecked(why)),
+    }
 }
 
 fn ssh(signed: &SignedCommit, time: Timestamp, signers: &Signers) -> (Option<String>, Verdict) {

@@ -13,6 +13,7 @@
     reason = "a test stops at what it does not expect"
 )]
 
+#[allow(dead_code, reason = "each test uses its own part of it")]
 mod corpus;
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use custody_client::git::{
-    CommitId, CommitObject, CommitSignature, Repository, Signers, Verdict, check_signature,
+    CommitId, CommitObject, CommitSignature, OPENPGP_KEYS_MAX, Repository, Signers, Verdict, check_signature,
 };
 use custody_client::make::{custody, source};
 use custody_client::ssh::{ALLOWED_MAX, AllowedSigners, RevokedKeys};
@@ -24,6 +24,10 @@ pub(crate) struct Args {
     /// Whose SSH keys may sign commits: a file as ssh-keygen(1) has it [default: git's `gpg.ssh.allowedSignersFile`].
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
+    /// Whose OpenPGP keys may sign commits: public keys as `gpg --export` writes them, with or without --armor. They are
+    /// checked with the gpg of this machine.
+    #[arg(long, value_name = "FILE")]
+    openpgp_keys: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -39,7 +43,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         let reference = around
             .required_reference(args.place.reference.as_deref(), &commit)
             .map_err(|error| surroundings::missing(&error))?;
-        let (object, signature) = read(&commit, args.allowed_signers.as_deref())?;
+        let (object, signature) = read(&commit, &args)?;
         if let Some(signature) = &signature {
             tell(signature, context);
         }
@@ -52,17 +56,16 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 }
 
 /// Reads the commit from the working copy, and checks the signature that it carries.
-fn read(
-    commit: &CommitId,
-    allowed: Option<&Path>,
-) -> Result<(CommitObject, Option<CommitSignature>), Failure> {
+fn read(commit: &CommitId, args: &Args) -> Result<(CommitObject, Option<CommitSignature>), Failure> {
     let git = |error| git_failure(&error);
     let repository = Repository::find(Path::new(".")).map_err(git)?;
     let bytes = repository.commit_bytes(commit).map_err(git)?;
     let object = CommitObject::parse(&bytes)
         .map_err(|source| git(custody_client::git::GitError::Commit { id: commit.clone(), source }))?;
-    let signers = signers(&repository, allowed)?;
-    let signature = check_signature(commit, &bytes, &object, &signers);
+    let signers = signers(&repository, args.allowed_signers.as_deref())?;
+    let max = u64::try_from(OPENPGP_KEYS_MAX).unwrap_or(u64::MAX);
+    let keys = args.openpgp_keys.as_deref().map(|path| file::read(path, max)).transpose()?;
+    let signature = check_signature(commit, &bytes, &object, &signers, keys.as_deref());
     Ok((object, signature))
 }
 
