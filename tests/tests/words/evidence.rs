@@ -361,6 +361,7 @@ fn every_way_to_be_no_envelope_has_its_words() {
     let said = every!(SaidError {
         NotInToto { payload_type: "text/plain".to_owned() },
         NoMessageDigest,
+        Reserved,
         Statement(StatementError::NoType),
     });
     super::hold("envelope", &[lines("EnvelopeError", &envelope), lines("SaidError", &said)].concat());

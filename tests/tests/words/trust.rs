@@ -92,6 +92,7 @@ fn every_error_of_a_trust_document_has_its_words() {
             found: "https://github.com/acme*".to_owned(),
         },
         OpenRule { rule: "ci".to_owned(), issuer: "https://token.example".to_owned() },
+        WindowLost { rule: "npm".to_owned(), key: key(1) },
         Target { kind: "run".to_owned(), id: "4711".to_owned() },
         Reason { max: 1024, found: 0 },
         Since { found: 1042 },

@@ -1,6 +1,6 @@
 //! What the flags of `custody trust propose` change in a trust document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use custody_evidence::key::{KeyId, PublicKey};
@@ -68,6 +68,7 @@ const _: () = assert!(MAX_ROOT == 1 << 20, "files of trusted roots are read up t
 
 /// Removes first, then adds: so a rule can be replaced by one of its name.
 pub(super) fn apply(members: &mut TrustMembers, edits: &Edits) -> Result<(), Failure> {
+    let before = windowed(members);
     for name in &edits.remove_writer {
         remove(&mut members.writers, name, |rule| &rule.name, "writer rule")?;
     }
@@ -80,6 +81,8 @@ pub(super) fn apply(members: &mut TrustMembers, edits: &Edits) -> Result<(), Fai
     for (root, path) in &edits.add_root_keys {
         add_root_keys(members, root, path)?;
     }
+    let after = windowed(members);
+    take_out(members, &before.difference(&after).copied().collect());
     check_about_writers(edits)?;
     for (name, path) in &edits.add_writer {
         let key = members.add_key(&public_key(path)?);
@@ -93,6 +96,19 @@ pub(super) fn apply(members: &mut TrustMembers, edits: &Edits) -> Result<(), Fai
         members.writers.push(with_flags(rule(name, Vec::new(), vec![pattern(issuer, edits)]), edits));
     }
     Ok(())
+}
+
+/// Returns the keys that are trusted in windows.
+fn windowed(members: &TrustMembers) -> BTreeSet<KeyId> {
+    members.trusted_roots.iter().flat_map(|root| &root.keys).map(|listed| listed.key).collect()
+}
+
+/// Takes keys that lost their windows out of the rules: they would count at all times, and with no proof of time.
+fn take_out(members: &mut TrustMembers, lost: &BTreeSet<KeyId>) {
+    for rule in &mut members.writers {
+        rule.keys.retain(|key| !lost.contains(key));
+    }
+    members.writers.retain(|rule| !rule.keys.is_empty() || !rule.identities.is_empty());
 }
 
 fn remove<T>(

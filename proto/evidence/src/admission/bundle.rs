@@ -23,6 +23,7 @@ pub(super) fn signer(
     trust: &TrustState,
 ) -> Result<(Signer, Authority), Refusal> {
     let keys = keys(bundle, said, trust)?;
+    let all = trust.document().members().keys.len();
     let nobody = TrustedRoot::nobody();
     let roots = concerned(bundle, &keys, trust.document()).into_iter().map(|root| (Some(root), root.root()));
     let without = matches!(bundle.material(), Material::PublicKey { .. }).then_some((None, &nobody));
@@ -40,6 +41,9 @@ pub(super) fn signer(
     }
     Err(match not_allowed {
         Some(refusal) => refusal,
+        None if keys.len() == MAX_KEYS_TRIED && all > MAX_KEYS_TRIED => {
+            Refusal::TooManyKeys { signature: 0, tried: MAX_KEYS_TRIED, keys: all }
+        }
         None if trust.document().roots().is_empty() && not_verified.is_empty() => Refusal::NoTrustedRoot,
         None => nearest(not_verified),
     })
@@ -60,7 +64,7 @@ fn concerned<'a>(bundle: &Bundle, keys: &[&PublicKey], document: &'a TrustDocume
 /// Returns the keys that may have made the signature of a bundle that names a key; none for a certificate.
 fn keys<'a>(bundle: &Bundle, said: &Said<'_>, trust: &'a TrustState) -> Result<Vec<&'a PublicKey>, Refusal> {
     let document = trust.document();
-    let Material::PublicKey { .. } = bundle.material() else { return Ok(Vec::new()) };
+    let Material::PublicKey { hint } = bundle.material() else { return Ok(Vec::new()) };
     let candidates = candidates(document, said.predicate_type(), true);
     match bundle.content() {
         // The one that made it, found within the limits that hold for bare envelopes.
@@ -72,9 +76,20 @@ fn keys<'a>(bundle: &Bundle, said: &Said<'_>, trust: &'a TrustState) -> Result<V
                 None => Err(why_none(envelope, said, trust, &verdicts, candidates.len())),
             }
         }
-        // Checked over a digest: 64 checks are some milliseconds.
-        Content::Message(_) => Ok(candidates.into_iter().take(MAX_KEYS_TRIED).collect()),
+        // Checked over a digest: 64 checks are some milliseconds. Those that the hint names come first.
+        Content::Message(_) => {
+            let mut candidates = candidates;
+            candidates.sort_by_key(|key| !is_hinted(hint, key, document));
+            Ok(candidates.into_iter().take(MAX_KEYS_TRIED).collect())
+        }
     }
+}
+
+/// Whether the hint names this key: by its id, or as a trusted root calls it.
+fn is_hinted(hint: &str, key: &PublicKey, document: &TrustDocument) -> bool {
+    let id = hint.strip_prefix("key:").unwrap_or(hint) == key.id().to_string();
+    let called = |known: &KnownKey| known.name() == hint && known.key().id() == key.id();
+    id || document.roots().iter().flat_map(KnownRoot::keys).any(called)
 }
 
 /// Returns these keys as they are trusted under a root: in its windows, or at all times if no root has a window for them.

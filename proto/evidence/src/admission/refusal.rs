@@ -280,6 +280,7 @@ impl Refusal {
             Self::Said(SaidError::Statement(error)) => statement_word(error),
             Self::Said(SaidError::NotInToto { .. }) => "not_in_toto",
             Self::Said(SaidError::NoMessageDigest) => "no_message_digest",
+            Self::Said(SaidError::Reserved) => "bad_predicate_type",
             Self::NoSubject => "no_subject",
             Self::NoUsableDigest { .. } => "no_usable_digest",
             Self::UnknownKey { .. } => "unknown_key",

@@ -30,6 +30,9 @@ pub enum SaidError {
     /// A bundle signs a file, and does not say which.
     #[error("the bundle signs a file and does not say which")]
     NoMessageDigest,
+    /// A statement under the type of signatures over files.
+    #[error("the predicate type {MESSAGE_SIGNATURE:?} is for signatures over files, and no statement's")]
+    Reserved,
     /// The payload is not a statement within its limits.
     #[error(transparent)]
     Statement(#[from] StatementError),
@@ -92,7 +95,12 @@ pub(super) fn statement_in(envelope: &Envelope) -> Result<Said<'_>, SaidError> {
     if !is_in_toto(payload_type) {
         return Err(SaidError::NotInToto { payload_type: payload_type.chars().take(200).collect() });
     }
-    Ok(Said::Statement(Statement::parse(envelope.payload())?))
+    let statement = Statement::parse(envelope.payload())?;
+    // It would pass for a signature over a file, which has no predicate to look at.
+    if statement.predicate_type() == MESSAGE_SIGNATURE {
+        return Err(SaidError::Reserved);
+    }
+    Ok(Said::Statement(statement))
 }
 
 /// The payload type of any in-toto statement (in-toto attestation, spec/v1/envelope.md). It says nothing that is

@@ -85,6 +85,15 @@ fn bytes_are_of_one_kind_whatever_else_they_hold() {
 }
 
 #[test]
+fn a_statement_does_not_pass_for_a_signature_over_a_file() {
+    let posing =
+        String::from_utf8(STATEMENT.to_vec()).unwrap().replace("https://a.test/p", MESSAGE_SIGNATURE);
+    let keys = SigningKey::from_seed(&[7; 32]);
+    let envelope = dsse::Envelope::sign(IN_TOTO, posing.as_bytes(), &[&keys]).unwrap();
+    assert_eq!(Envelope::from(envelope).said().unwrap_err(), SaidError::Reserved);
+}
+
+#[test]
 fn a_payload_of_another_type_says_nothing_here() {
     let envelope = Envelope::from(signed("text/plain"));
     assert!(

@@ -6,7 +6,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use sha2::{Digest as _, Sha256};
 
 use super::bundle::LogEntry;
 use super::proto_json::Bytes;
@@ -52,8 +51,8 @@ pub enum BodyError {
 
 /// What the bundle holds, to compare with.
 pub(super) struct Held<'a> {
-    /// The envelope's payload; none for a message.
-    pub(super) payload: Option<&'a [u8]>,
+    /// SHA-256 of the envelope's payload; none for a message.
+    pub(super) payload: Option<&'a dyn Fn() -> [u8; 32]>,
     pub(super) payload_type: Option<&'a str>,
     pub(super) signature: &'a [u8],
     /// The certificate, or the key of a bundle that names one.
@@ -285,8 +284,8 @@ fn is_digest(hash: &Hash1, digest: &dyn Fn(HashAlgorithm) -> Option<Vec<u8>>) ->
     digest(algorithm).is_some_and(|digest| hex::encode(digest) == hash.value)
 }
 
-fn is_payload(hash: &Hash1, payload: &[u8]) -> bool {
-    hash.algorithm == "sha256" && hash.value == hex::encode(Sha256::digest(payload))
+fn is_payload(hash: &Hash1, payload: &dyn Fn() -> [u8; 32]) -> bool {
+    hash.algorithm == "sha256" && hash.value == hex::encode(payload())
 }
 
 /// Whether the text is exactly the PEM of what verifies.

@@ -192,12 +192,18 @@ fn name(value: Option<&[u8]>) -> Result<SubjectAlternativeName, IdentityProblem>
     let [name] = names.as_slice() else { return Err(IdentityProblem::Names { found: names.len() }) };
     let ascii = |bytes: &[u8]| {
         let text = std::str::from_utf8(bytes).ok()?;
-        (text.is_ascii() && !text.is_empty()).then(|| text.to_owned())
+        // With a control character it could be told in no identity, so nobody could be found or distrusted by it.
+        let plain = text.is_ascii() && !text.bytes().any(|byte| byte.is_ascii_control());
+        (plain && !text.is_empty()).then(|| text.to_owned())
     };
     match name.tag {
         tag if tag == primitive(1) => ascii(name.value).map(SubjectAlternativeName::Email),
         tag if tag == primitive(6) => ascii(name.value).map(SubjectAlternativeName::Uri),
-        tag if tag == constructed(0) => other_name(name.value).map(SubjectAlternativeName::Other),
+        tag if tag == constructed(0) => {
+            let text =
+                other_name(name.value).filter(|text| !text.is_empty() && !text.chars().any(char::is_control));
+            text.map(SubjectAlternativeName::Other)
+        }
         _ => None,
     }
     .ok_or(kind)

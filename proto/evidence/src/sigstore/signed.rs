@@ -5,7 +5,7 @@ use custody_log::ContentDigest;
 use super::bundle::{Content, MessageDigest};
 use super::check::{Failure, NotChecked, Status};
 use crate::digest_set::Digest;
-use crate::key::{HashAlgorithm, PrehashedError, PublicKey};
+use crate::key::{HashAlgorithm, PrehashedError, PublicKey, SignatureError};
 use crate::statement::Statement;
 
 /// The artifact that a verifier has.
@@ -56,6 +56,9 @@ pub(super) fn signature(content: &Content) -> Result<&[u8], Failure> {
 /// is checked over it. What it does not say comes from the artifact.
 pub(super) fn digest(content: &Content, artifact: Artifact<'_>, algorithm: HashAlgorithm) -> Option<Vec<u8>> {
     match content {
+        Content::Dsse(envelope) if algorithm == HashAlgorithm::Sha256 => {
+            Some(envelope.content().as_bytes().to_vec())
+        }
         Content::Dsse(envelope) => Some(algorithm.digest(envelope.pae())),
         Content::Message(message) => match message.digest() {
             Some(digest) if digest.algorithm() == algorithm => Some(digest.bytes().to_vec()),
@@ -72,7 +75,12 @@ pub(super) fn check_signature(
     signature: &[u8],
 ) -> Status {
     let hash = match (content, artifact, key.hash()) {
-        (Content::Dsse(envelope), ..) => return Status::of(key.verify(envelope.pae(), signature)),
+        // The envelope makes its SHA-256 once, whoever asks.
+        (Content::Dsse(envelope), ..) => {
+            let made = key.made_over(envelope.pae(), || *envelope.content().as_bytes(), signature);
+            let failed = || SignatureError { algorithm: key.algorithm(), key: key.id() };
+            return Status::of(made.then_some(()).ok_or_else(failed));
+        }
         (Content::Message(_), Artifact::Bytes(bytes), None) => {
             return Status::of(key.verify(bytes, signature));
         }

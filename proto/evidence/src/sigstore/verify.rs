@@ -4,9 +4,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 use custody_log::{ContentDigest, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use super::body::{self, BodyError, Held, Verifier};
 use super::bundle::{Bundle, BundleVersion, Content, LogEntry, Material};
@@ -20,7 +22,7 @@ use super::signer::{Candidate, KnownKey, Signer};
 use super::window::Window;
 use super::{certificate::Certificate, sct, timestamp};
 use crate::dsse::{Envelope, IN_TOTO};
-use crate::key::{KeyError, PublicKey};
+use crate::key::{HashAlgorithm, KeyError, PublicKey};
 use crate::statement::{Statement, StatementError};
 
 /// A time at which the signature was there, and who says so.
@@ -152,7 +154,15 @@ pub fn verify<'a>(
     keys: &[KnownKey],
     artifact: Artifact<'_>,
 ) -> Result<VerifiedBundle<'a>, Unverified> {
-    let mut run = Run { bundle, root, artifact, checks: Vec::new(), times: Vec::new() };
+    let mut run = Run {
+        bundle,
+        root,
+        artifact,
+        checks: Vec::new(),
+        times: Vec::new(),
+        digests: RefCell::default(),
+        payload: OnceCell::new(),
+    };
     let signature = match signed::signature(bundle.content()) {
         Ok(signature) => signature,
         Err(failure) => {
@@ -181,6 +191,10 @@ struct Run<'a, 'b> {
     artifact: Artifact<'b>,
     checks: Vec<Check>,
     times: Vec<ProvenTime>,
+    /// What was signed may have 48 MiB, and each of 32 log entries asks for its digest: each is made once.
+    digests: RefCell<BTreeMap<HashAlgorithm, Option<Vec<u8>>>>,
+    /// SHA-256 of the payload.
+    payload: OnceCell<[u8; 32]>,
 }
 
 impl<'a> Run<'a, '_> {
@@ -357,10 +371,36 @@ impl<'a> Run<'a, '_> {
             self.add(CheckName::LogInclusion, Some(item), status, need);
             let status = match signer {
                 None => Status::NotChecked(NotChecked::BuildsOn { on: CheckName::Signature }),
-                Some(signer) => self.check_body(entry, signer, signature),
+                Some(_) if !self.holds(CheckName::Certificate, None) => {
+                    Status::NotChecked(NotChecked::BuildsOn { on: CheckName::Certificate })
+                }
+                Some(signer) => match self.check_body(entry, signer, signature) {
+                    // It is of this signing, and nobody vouches that any log has it: whoever sends it may have made it up.
+                    Status::Verified if !self.is_logged(item) => {
+                        Status::NotChecked(NotChecked::BuildsOn { on: CheckName::LogInclusion })
+                    }
+                    status => status,
+                },
             };
-            self.add(CheckName::LogEntry, Some(item), status, Need::Verified);
+            let need = if self.root.needs_log() { Need::Verified } else { Need::NotFailed };
+            self.add(CheckName::LogEntry, Some(item), status, need);
         }
+    }
+
+    /// Whether every check of this name, of this item, holds that was made.
+    fn holds(&self, name: CheckName, item: Option<usize>) -> bool {
+        let mut of_name = self.checks.iter().filter(|check| check.name == name && check.item == item);
+        of_name.all(|check| check.status == Status::Verified)
+    }
+
+    /// Whether a trusted log vouches for the entry at this position: by its proof, or by its promise.
+    fn is_logged(&self, item: usize) -> bool {
+        let by = |name| {
+            self.checks.iter().any(|check| {
+                check.name == name && check.item == Some(item) && check.status == Status::Verified
+            })
+        };
+        by(CheckName::LogInclusion) || by(CheckName::LogPromise)
     }
 
     /// Returns what came of the proof, and what the bundle's version needs of it.
@@ -387,15 +427,25 @@ impl<'a> Run<'a, '_> {
     }
 
     fn check_body(&self, entry: &LogEntry, signer: &Signer, signature: &[u8]) -> Status {
-        let (payload, payload_type) = match self.bundle.content() {
-            Content::Dsse(envelope) => (Some(envelope.payload()), Some(envelope.payload_type())),
-            Content::Message(_) => (None, None),
+        let envelope = match self.bundle.content() {
+            Content::Dsse(envelope) => Some(envelope),
+            Content::Message(_) => None,
         };
+        let hashed = || {
+            let payload = envelope.map_or(&[][..], Envelope::payload);
+            *self.payload.get_or_init(|| Sha256::digest(payload).into())
+        };
+        let payload: Option<&dyn Fn() -> [u8; 32]> = envelope.map(|_| &hashed as &dyn Fn() -> [u8; 32]);
+        let payload_type = envelope.map(Envelope::payload_type);
         let verifier = match signer {
             Signer::Certificate { certificate, .. } => Verifier::Certificate(certificate.der()),
             Signer::Key(known) => Verifier::Key(known.key().spki_der()),
         };
-        let digest = |algorithm| signed::digest(self.bundle.content(), self.artifact, algorithm);
+        let digest = |algorithm| {
+            let mut made = self.digests.borrow_mut();
+            let new = || signed::digest(self.bundle.content(), self.artifact, algorithm);
+            made.entry(algorithm).or_insert_with(new).clone()
+        };
         let held = Held { payload, payload_type, signature, verifier, digest: &digest };
         match body::compare(entry, &held) {
             Ok(()) => Status::Verified,

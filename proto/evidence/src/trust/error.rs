@@ -303,14 +303,26 @@ pub enum TrustError {
     },
     /// A rule that lets anybody speak for the writer.
     #[error(
-        "the writer rule {rule:?} lets everybody whom {issuer} knows record as their own word: name claims, or let it be \
-         `imported`"
+        "the writer rule {rule:?} lets people whom nobody chose record as their own word: of {issuer} name a claim that says \
+         whose job it is ({}), or let it be `imported`",
+        super::pattern::WHOSE.join(", ")
     )]
     OpenRule {
         /// The rule's name.
         rule: String,
         /// The issuer.
         issuer: String,
+    },
+    /// A key that was trusted in windows alone, and would be trusted at all times.
+    #[error(
+        "the writer rule {rule:?} names key {key}, which was trusted in the windows of a trusted root alone and would count at \
+         all times: take it out of the rule, or keep its windows"
+    )]
+    WindowLost {
+        /// The rule's name.
+        rule: String,
+        /// The key.
+        key: KeyId,
     },
     /// A target that cannot be distrusted.
     #[error(

@@ -7,10 +7,23 @@ use serde::{Deserialize, Serialize};
 use super::error::TrustError;
 use super::rule::{Authority, WriterRule};
 use crate::admission::SubmitterClaims;
+use crate::identity::OidcIdentity;
 use crate::sigstore::CertificateIdentity;
 
 /// The name of the claim that is a certificate's own name: its URI, mail address or Fulcio's kind.
 pub const SUBJECT: &str = "subject";
+
+const GITHUB_ISSUER: &str = "https://token.actions.githubusercontent.com";
+
+/// The claims that say whose a job is.
+pub(super) const WHOSE: [&str; 6] = [
+    "token_subject",
+    "source_repository_uri",
+    "source_repository_identifier",
+    "source_repository_owner_uri",
+    "source_repository_owner_identifier",
+    "build_config_uri",
+];
 
 /// A trigger under which a job of a stranger's change has the identity of the project.
 const STRANGERS_TRIGGER: &str = "pull_request_target";
@@ -55,7 +68,7 @@ impl IdentityPattern {
     /// Checks a pattern of a rule, in a document with roots of these names.
     pub(super) fn check(&self, rule: &WriterRule, roots: &[&str]) -> Result<(), TrustError> {
         let name = || rule.name.clone();
-        if !self.issuer.starts_with("https://") && !self.issuer.starts_with("http://") {
+        if OidcIdentity::new(&self.issuer, "x").is_err() {
             return Err(TrustError::PatternIssuer { rule: name(), found: cut(&self.issuer) });
         }
         if let Some(found) = self.roots.iter().find(|root| !roots.contains(&root.as_str())) {
@@ -72,10 +85,19 @@ impl IdentityPattern {
                 return Err(TrustError::ClaimValue { rule: name(), claim: claim.clone(), found: cut(found) });
             }
         }
-        if self.claims.is_empty() && rule.authority == Authority::Own {
+        if rule.authority == Authority::Own && !self.says_whose() {
             return Err(TrustError::OpenRule { rule: name(), issuer: cut(&self.issuer) });
         }
         Ok(())
+    }
+}
+
+impl IdentityPattern {
+    /// Whether some claim says whose job it is. A branch, a trigger or a kind of runner is everybody's. The certificate's name
+    /// does for people; for a job of GitHub's it is the file that ran, and a shared one runs for whoever calls it.
+    fn says_whose(&self) -> bool {
+        let shared = self.issuer == GITHUB_ISSUER;
+        self.claims.keys().any(|claim| WHOSE.contains(&claim.as_str()) || claim == SUBJECT && !shared)
     }
 }
 
@@ -93,9 +115,15 @@ fn is_bounded(value: &str) -> bool {
     match value.strip_suffix('*') {
         None => !value.is_empty(),
         Some(start) => {
-            start.ends_with(['/', ':', '@', '#', '?'])
+            // A whole host, or all of them, is nobody in particular.
+            let path = match start.split_once("://") {
+                Some((_, rest)) => rest.split_once('/').map_or("", |(_, path)| path),
+                None => start,
+            };
+            let bounded = start.ends_with(['/', ':', '@', '#', '?'])
                 || start.contains("@refs/")
-                || start.starts_with("refs/")
+                || start.starts_with("refs/");
+            bounded && !path.is_empty()
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What holds as of a size: the newest trust document, and how it came to be.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use custody_log::{LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
 
@@ -13,13 +14,14 @@ use super::log_key::{self, LogKey};
 use super::members::RoleName;
 use crate::dsse::{Envelope, IN_TOTO, ThresholdError};
 use crate::identity::Identity;
-use crate::key::PublicKey;
+use crate::key::{KeyId, PublicKey};
 use crate::statement::Statement;
 
 /// The trust document that holds, and all else that administrators said, reached from entry 0 by checked steps only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrustState {
-    document: TrustDocument,
+    /// Shared: it holds trusted roots, and a client holds the state after each administrative entry.
+    document: Arc<TrustDocument>,
     index: LeafIndex,
     /// The newest administrative entry.
     newest: LeafIndex,
@@ -51,6 +53,7 @@ impl TrustState {
         require_root(envelope, &document, "this")?;
         require_log_keys(envelope, &document.members().log_keys)?;
         let (distrusts, allows) = (History::default(), History::default());
+        let document = Arc::new(document);
         Ok(Self { document, index: LeafIndex::ZERO, newest: LeafIndex::ZERO, distrusts, allows })
     }
 
@@ -93,7 +96,8 @@ impl TrustState {
         require_root(envelope, &self.document, "the previous")?;
         require_root(envelope, &document, "this")?;
         self.check_windows(envelope, &document, index)?;
-        (self.document, self.index) = (document, index);
+        self.check_key_windows(&document)?;
+        (self.document, self.index) = (Arc::new(document), index);
         Ok(self)
     }
 
@@ -164,7 +168,7 @@ impl TrustState {
 
     /// Returns the document that holds.
     #[must_use]
-    pub const fn document(&self) -> &TrustDocument {
+    pub fn document(&self) -> &TrustDocument {
         &self.document
     }
 
@@ -191,6 +195,17 @@ impl TrustState {
     #[must_use]
     pub fn expired(&self, now: Timestamp) -> bool {
         self.document.members().expires <= now
+    }
+
+    /// A key that counts with a proof of time alone must not come to count without one because its root was taken out.
+    fn check_key_windows(&self, next: &TrustDocument) -> Result<(), TrustError> {
+        let widened = |key: &&KeyId| self.document.is_windowed(key) && !next.is_windowed(key);
+        for rule in next.writers() {
+            if let Some(key) = rule.keys.iter().find(widened) {
+                return Err(TrustError::WindowLost { rule: rule.name.clone(), key: *key });
+            }
+        }
+        Ok(())
     }
 
     fn check_windows(

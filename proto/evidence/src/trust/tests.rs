@@ -529,7 +529,25 @@ fn one_change_to_a_trusted_root_or_a_pattern_is_refused_for_its_reason() {
         (claim("subject", &[""]), "may not be \"\""),
         (claim("subject", &["*"]), "may not be \"*\""),
         (claim("subject", &["https://github.com/acme*"]), "acme-evil"),
-        (Box::new(|m| m.writers[0].identities[0].claims.clear()), "lets everybody"),
+        (claim("subject", &["https://github.com/*"]), "may not be"),
+        (claim("subject", &["https://*"]), "may not be"),
+        (claim("source_repository_ref", &["refs/heads/main"]), "says whose job it is"),
+        (claim("build_trigger", &["push"]), "says whose job it is"),
+        (claim("runner_environment", &["github-hosted"]), "says whose job it is"),
+        (
+            Box::new(|m| {
+                let pattern = &mut m.writers[0].identities[0];
+                pattern.issuer = "https://token.actions.githubusercontent.com".into();
+                pattern.claims =
+                    [("subject".into(), vec!["https://github.com/acme/x.yml@refs/heads/main".into()])].into();
+            }),
+            "says whose job it is",
+        ),
+        (
+            Box::new(|m| m.writers[0].identities[0].issuer = "https://token.example#x".into()),
+            "URL of an issuer",
+        ),
+        (Box::new(|m| m.writers[0].identities[0].claims.clear()), "lets people whom nobody chose"),
     ];
     for (change, reason) in cases {
         let error = rooted(change).unwrap_err().to_string();
@@ -538,12 +556,51 @@ fn one_change_to_a_trusted_root_or_a_pattern_is_refused_for_its_reason() {
     for change in [
         claim("subject", &["https://github.com/acme/*"]),
         claim("subject", &["https://github.com/acme/api/.github/workflows/release.yml@refs/tags/v1*"]),
-        claim("source_repository_ref", &["refs/heads/release-*", "refs/heads/main"]),
+        Box::new(|m: &mut TrustMembers| {
+            let refs = vec!["refs/heads/release-*".into(), "refs/heads/main".into()];
+            m.writers[0].identities[0].claims.insert("source_repository_ref".into(), refs);
+        }),
         Box::new(|m: &mut TrustMembers| {
             m.writers[0].identities[0].claims.clear();
             m.writers[0].authority = Authority::Imported;
         }),
     ] {
         assert!(rooted(change).is_ok());
+    }
+}
+
+/// Taking a root out must narrow what is believed, and never widen it.
+#[test]
+fn a_key_that_loses_its_windows_counts_at_no_time_at_all() {
+    let windowed = |change: &dyn Fn(&mut TrustMembers)| {
+        with(|members| {
+            let mut root = TrustedRoot::new("npm", ROOT).unwrap();
+            let (id, from) = (members.add_key(key(9).public()), time("2026-01-01T00:00:00Z"));
+            root.keys.push(RootKey { hint: "npm".into(), key: id, from, until: None });
+            members.trusted_roots.push(root);
+            members.writers.push(WriterRule::anything("npm", id));
+            change(members);
+        })
+    };
+    let first = TrustState::first(&sign(windowed(&|_| ()), &[1, 2, LOG]), &origin()).unwrap();
+    let next = |change: &dyn Fn(&mut TrustMembers)| {
+        let members = windowed(&|members| {
+            members.version = 2;
+            change(members);
+        });
+        first.next(&sign(members, &[1, 2]), index(7))
+    };
+    assert!(next(&|m| m.trusted_roots[0].keys[0].until = Some(time("2026-06-01T00:00:00Z"))).is_ok());
+    for change in [(&|m: &mut TrustMembers| m.trusted_roots.clear()) as &dyn Fn(&mut TrustMembers), &|m| {
+        m.trusted_roots[0].keys.clear()
+    }] {
+        assert!(matches!(next(change).unwrap_err(), TrustError::WindowLost { .. }));
+        assert!(
+            next(&|m| {
+                change(m);
+                m.writers.clear();
+            })
+            .is_ok()
+        );
     }
 }
