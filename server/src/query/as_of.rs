@@ -32,6 +32,8 @@ pub fn size_at<E: Evidence + ?Sized>(evidence: &E, at: At, published: TreeSize) 
     // Read once: it grows meanwhile, and an answer never covers more than it says was indexed.
     let indexed_to = evidence.indexed_to();
     let size = match at {
+        // Entry 0 is always there: an answer of nothing would say that there is no record.
+        At::Newest if indexed_to == TreeSize::ZERO && committed > indexed_to => committed,
         At::Newest => committed.min(indexed_to),
         At::Size(size) if size > committed => return Err(QueryError::Beyond { asked: size, committed }),
         At::Size(size) => size,
@@ -93,6 +95,15 @@ mod tests {
         assert_eq!(size_at(&memory, At::Newest, size(2)).unwrap().size, size(2));
         memory.indexed_to = size(1);
         assert_eq!(size_at(&memory, At::Newest, size(2)).unwrap().size, size(1));
+    }
+
+    #[test]
+    fn the_newest_of_an_index_that_is_made_again_is_behind_and_not_nothing() {
+        let memory = Memory { indexed_to: TreeSize::ZERO, ..Memory::with_times(&[10, 20, 30]) };
+        let refused = size_at(&memory, At::Newest, size(3)).unwrap_err();
+        assert!(matches!(refused, QueryError::Behind { indexed_to: TreeSize::ZERO, .. }), "{refused}");
+        let empty = Memory { indexed_to: TreeSize::ZERO, ..Memory::with_times(&[]) };
+        assert_eq!(size_at(&empty, At::Newest, TreeSize::ZERO).unwrap().size, TreeSize::ZERO);
     }
 
     #[test]
