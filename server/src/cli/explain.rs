@@ -294,7 +294,10 @@ fn index(error: &IndexError, dir: &str, damaged: String) -> Failure {
         IndexError::File { .. } | IndexError::Unopened { .. } => failure.code("disk").hint(CHECK_DISK),
         IndexError::Database(_) | IndexError::Panicked { .. } | IndexError::Gap { .. } => failure
             .hint(format!("remove {dir}, or run custodyd rebuild-index: it is made anew from the journal")),
-        IndexError::Healing | IndexError::Shut { .. } => failure.hint("try again in a moment"),
+        IndexError::Healing
+        | IndexError::Shut { .. }
+        | IndexError::Unclosed { .. }
+        | IndexError::Unexpected => failure.hint("try again in a moment"),
         IndexError::Source(_) | IndexError::Entry { .. } | IndexError::Empty | IndexError::Beyond { .. } => {
             failure.code("damaged").hint(damaged)
         }

@@ -45,12 +45,24 @@ impl Build {
             self.go_on(works, merge)?;
         } else if let Some(group) = merge::due(works.shape, &self.runs, &|_| false) {
             self.merge = Merge::new(works.database, works.shape, self.part, &group)?;
-        } else if self.open.end() < self.span.end() {
+        } else if !self.open.is_empty() || self.open.end() < self.span.end() {
             self.read(works)?;
         } else {
-            return Ok(self.runs.pop().map(|run| *run.record()));
+            return self.whole().map(Some);
         }
         Ok(None)
+    }
+
+    /// Returns the one run that is left. Any other would count beside the one that it is made instead of.
+    fn whole(&mut self) -> Result<Record, RunError> {
+        match self.runs.as_slice() {
+            [run] if run.record().span == self.span => {
+                let record = *run.record();
+                self.runs.clear();
+                Ok(record)
+            }
+            runs => Err(RunError::Damaged { run: runs.first().map_or(0, |run| run.record().run) }),
+        }
     }
 
     /// Returns the runs whose pieces are to be removed, when nothing more is asked of this.

@@ -44,6 +44,15 @@ pub enum IndexError {
         /// The index directory.
         path: PathBuf,
     },
+    /// The database does not let go of its files. It is not closed: the next open looks at it more closely.
+    #[error("the index database in {} does not end", path.display())]
+    Unclosed {
+        /// The database's directory.
+        path: PathBuf,
+    },
+    /// The work behind the index ended in a panic that is none of the database: a bug. It is tried again.
+    #[error("the work behind the index ended unexpectedly; it is tried again")]
+    Unexpected,
     /// The journal could not be read.
     #[error("cannot read the journal for the index")]
     Source(#[from] SourceError),

@@ -80,9 +80,10 @@ async fn follow(
 /// Reads some entries and does what is to be done behind; returns whether there is more. `again` tries what could not be
 /// made again before. Where something fails the rest is done, and the first error comes back.
 ///
-/// Reading and sled block: never on a thread that serves. After a panic the index is not believed again.
+/// Reading and sled block: never on a thread that serves. A panic that comes out here is none of sled's, and says nothing
+/// against what is in the index: thrown away, the same would be met again.
 pub(super) async fn step(index: &Arc<Index>, again: bool) -> Result<bool, IndexError> {
-    let (index, working) = (Arc::clone(index), Arc::clone(index));
+    let working = Arc::clone(index);
     let work = tokio::task::spawn_blocking(move || {
         if again {
             working.heal_again();
@@ -95,7 +96,7 @@ pub(super) async fn step(index: &Arc<Index>, again: bool) -> Result<bool, IndexE
         before?;
         Ok(read? | after?.unwrap_or(false))
     });
-    work.await.unwrap_or_else(|_| index.panicked())
+    work.await.unwrap_or(Err(IndexError::Unexpected))
 }
 
 /// An error with its causes, in one line.

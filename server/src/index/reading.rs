@@ -1,6 +1,7 @@
 //! What an entry says, read from what the journal holds: the rows of the index, and what queries answer from.
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::envelope::Envelope;
@@ -144,13 +145,25 @@ fn found_by(facts: &Facts, record: Option<&AdmissionRecord>) -> (BTreeSet<Term>,
 }
 
 /// Reads an entry with what is kept beside it. The same bytes give the same reading (for one reader version);
-/// what cannot be read is left out, and never an error: admission refused it, or a redaction erased it.
+/// what cannot be read is left out, and never an error: admission refused it, or a redaction erased it. So is an envelope
+/// that the reader panics over, which is said in the server's log: all other entries are found all the same.
 pub fn read(index: LeafIndex, stored: Stored) -> Result<Reading, IndexError> {
+    read_by(facts_of, index, stored)
+}
+
+fn read_by(
+    facts_of: impl FnOnce(Vec<u8>) -> Option<Facts>,
+    index: LeafIndex,
+    stored: Stored,
+) -> Result<Reading, IndexError> {
     let entry = IndexedEntry::decode(index, &stored.entry)?;
     let Stored { record, envelope, .. } = stored;
-    let facts = envelope.and_then(facts_of).unwrap_or_default();
     let record = record.and_then(|record| AdmissionRecord::decode(&record).ok());
-    Ok(Reading::new(entry, facts, record.as_ref()))
+    let whole = || Reading::new(entry, envelope.and_then(facts_of).unwrap_or_default(), record.as_ref());
+    Ok(catch_unwind(AssertUnwindSafe(whole)).unwrap_or_else(|_| {
+        tracing::error!(entry = %index, "a bug: the facts of an envelope cannot be read, and are left out");
+        Reading::new(entry, Facts::default(), record.as_ref())
+    }))
 }
 
 fn facts_of(envelope: Vec<u8>) -> Option<Facts> {
@@ -235,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_erased_or_unreadable_envelope_is_found_by_what_was_recorded_of_it() {
+    fn an_erased_or_unreadable_envelope_or_one_that_is_panicked_over_is_found_by_what_was_recorded_of_it() {
         let written = Written::new();
         for envelope in [None, Some(b"noise".to_vec())] {
             let stored = Stored { record: Some(record()), envelope, ..written.stored(index(0)).unwrap() };
@@ -244,6 +257,10 @@ mod tests {
             assert!(has(&reading, Field::Subject, &format!("sha256:{}", "a".repeat(64))));
             assert!(has(&reading, Field::Predicate, "https://a.test/p"));
         }
+        let stored = Stored { record: Some(record()), ..written.stored(index(0)).unwrap() };
+        let reading = read_by(|_| panic!("over these bytes"), index(0), stored).unwrap();
+        assert_eq!(reading.facts, Facts::default());
+        assert!(has(&reading, Field::Predicate, "https://a.test/p"), "one that is panicked over likewise");
         let stored = Stored { record: None, envelope: None, ..written.stored(index(0)).unwrap() };
         assert!(read(index(0), stored).unwrap().terms.is_empty());
     }

@@ -1,6 +1,6 @@
 //! Sealing: the rows of consecutive entries become runs.
 
-use custody_log::{EntryDigest, LeafIndex, TreeSize};
+use custody_log::{Entry, EntryDigest, LeafIndex, TreeSize};
 
 use super::database::Database;
 use super::error::IndexError;
@@ -46,8 +46,18 @@ impl Works<'_> {
         writer.finish(self.database, last)
     }
 
+    /// Where it cannot be read, the entry behind it names it.
     fn last_entry(self, end: TreeSize) -> Result<EntryDigest, IndexError> {
         let last = end.last_index().ok_or(IndexError::Empty)?;
-        Ok(EntryDigest::of(&self.source.entry(last)?))
+        match self.source.entry(last) {
+            Ok(entry) => Ok(EntryDigest::of(&entry)),
+            Err(error) => self.named_behind(end).ok_or(IndexError::Source(error)),
+        }
+    }
+
+    fn named_behind(self, end: TreeSize) -> Option<EntryDigest> {
+        let behind = end.next_index();
+        let entry = self.source.size().contains(behind).then(|| self.source.entry(behind).ok()).flatten()?;
+        Entry::decode(&entry).ok()?.previous
     }
 }

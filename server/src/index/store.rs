@@ -384,11 +384,6 @@ impl Index {
         }
     }
 
-    /// What a panic under the index is answered with: whatever caused it, the index is made again.
-    pub(super) fn panicked<T>(&self) -> Result<T, IndexError> {
-        self.doubted(Err(IndexError::Panicked { path: self.dir.clone() }))
-    }
-
     /// Passes a result of the database on. After a failure it is opened again by whoever does the work behind; if the process
     /// dies before, the index is thrown away at the next open.
     pub(super) fn doubted<T>(&self, result: Result<T, IndexError>) -> Result<T, IndexError> {

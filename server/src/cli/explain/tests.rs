@@ -244,6 +244,8 @@ fn indexes() -> Vec<(&'static str, IndexError)> {
         Shut { path: dir() },
         Unopened { path: dir() },
         Panicked { path: dir() },
+        Unclosed { path: dir() },
+        Unexpected,
         Source(SourceError { index: index(7), source: Box::new(why()) }),
         Entry { index: index(7), source: EntryError::Version },
         Gap { expected: index(7), found: index(8) },

@@ -8,6 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use custody_log::{LeafIndex, TreeSize};
+
 use super::super::block::{self, BlockBuilder};
 use super::super::database::Database;
 use super::super::follower::step;
@@ -16,7 +18,7 @@ use super::super::manifest::Record;
 use super::super::piece::{self, Kind};
 use super::super::reading::FactRows;
 use super::super::state::{Belief, StateFile};
-use super::super::{Index, IndexError, Scrubbed, Shape, Source};
+use super::super::{Index, IndexError, Scrubbed, Shape, Source, SourceError, Stored};
 use super::runs::runs;
 use super::written::{Rotten, Written, busy, index, size};
 use super::{GO_ON, assert_answers_like_the_journal, caught_up, copy, open, silent, small, source, subject};
@@ -369,6 +371,84 @@ fn a_run_that_cannot_be_made_again_keeps_no_other_from_it() {
 }
 
 #[test]
+fn a_run_whose_last_part_could_not_be_sealed_is_never_half_a_run() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(40));
+    let rotten = Rotten::new(&written);
+    let index = opened(dir.path(), &rotten);
+    index.catch_up_facts(&mut silent).unwrap();
+    let expected = runs(&index);
+    let record = *index.facts.runs()[0].record();
+    assert!(record.span.entries() > 8, "several segments");
+    // Their rows can be read, and what the seal needs cannot.
+    let end = record.span.end_number();
+    *rotten.unnamed.lock().unwrap() = [end - 1, end].into();
+    index.facts.damaged().insert(record.run);
+    for _ in 0..3 {
+        index.heal_again();
+        index.tidy().unwrap();
+        assert!(index.facts.whole().is_err());
+        assert!(index.facts.runs().iter().any(|run| *run.record() == record), "nothing counts instead");
+    }
+    rotten.unnamed.lock().unwrap().clear();
+    index.heal_again();
+    index.tidy().unwrap();
+    assert_eq!(runs(&index), expected);
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
+fn a_run_whose_last_entry_cannot_be_read_is_named_by_the_one_behind_it() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(9));
+    let expected = runs(&caught_up(tempfile::tempdir().unwrap().path(), &written));
+    let rotten = Rotten::new(&written);
+    let index = opened(dir.path(), &rotten);
+    rotten.unnamed.lock().unwrap().insert(7);
+    index.catch_up_facts(&mut silent).unwrap();
+    rotten.unnamed.lock().unwrap().clear();
+    assert_eq!(runs(&index), expected);
+    assert_answers_like_the_journal(&index, &written);
+}
+
+/// A journal that panics where an entry is read in whole.
+#[derive(Debug)]
+struct Panicking(Arc<Written>, AtomicBool);
+
+impl Source for Panicking {
+    fn size(&self) -> TreeSize {
+        self.0.size()
+    }
+
+    fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
+        self.0.entry(index)
+    }
+
+    fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
+        assert!(index.get() != 20 || !self.1.load(Ordering::Relaxed), "a bug");
+        self.0.stored(index)
+    }
+}
+
+#[tokio::test]
+async fn a_panic_outside_the_database_says_nothing_against_what_is_in_it() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(30));
+    let source = Arc::new(Panicking(Arc::clone(&written), AtomicBool::new(true)));
+    let read: Arc<dyn Source> = Arc::<Panicking>::clone(&source);
+    let index = Arc::new(Index::open_in(small(), dir.path(), read, &mut silent).unwrap());
+    index.catch_up_facts_once(20).unwrap();
+    index.tidy().unwrap();
+    let before = live(&index);
+    for _ in 0..3 {
+        assert!(matches!(step(&index, true).await.unwrap_err(), IndexError::Unexpected));
+        assert_eq!(StateFile::new(dir.path()).belief().unwrap(), Belief::Sound);
+        assert!(!refused(&index, &written), "recording goes on");
+    }
+    assert_eq!(live(&index), before, "nothing was thrown away");
+    source.1.store(false, Ordering::Relaxed);
+    while step(&index, true).await.unwrap() {}
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
 fn entries_before_one_that_cannot_be_read_are_applied() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(30));
     let rotten = Rotten::new(&written);
@@ -392,7 +472,7 @@ async fn facts_are_not_taken_into_memory_while_nothing_can_be_sealed() {
     index.tidy().unwrap();
     // Facts of entries come from whoever recorded them: only the seal reads the journal.
     index.offer_facts(written.readings_below(size(1_000)).iter().map(FactRows::of));
-    rotten.at([3]);
+    rotten.at([3, 4]);
     for _ in 0..20 {
         let error = step(&index, true).await.unwrap_err();
         assert_eq!(error.unread(), Some(self::index(3)), "{error}");
@@ -427,7 +507,7 @@ fn a_cover_of_several_spans_writes_nothing_where_the_journal_fails() {
     let index = Index::open_in(shape, dir.path(), source, &mut silent).unwrap();
     index.catch_up_facts_once(7).unwrap();
     index.facts.close_segment();
-    rotten.at([6]);
+    rotten.at([6, 7]);
     let pieces = index.database.pieces().len();
     for _ in 0..5 {
         index.seal(&index.facts, &index.upkeep()).unwrap_err();

@@ -38,11 +38,13 @@ impl Source for Written {
 pub(crate) struct Rotten {
     pub(crate) written: Arc<Written>,
     pub(crate) unread: Mutex<BTreeSet<u64>>,
+    /// Of these only what is kept beside them can be read.
+    pub(crate) unnamed: Mutex<BTreeSet<u64>>,
 }
 
 impl Rotten {
     pub(crate) fn new(written: &Arc<Written>) -> Arc<Self> {
-        Arc::new(Self { written: Arc::clone(written), unread: Mutex::default() })
+        Arc::new(Self { written: Arc::clone(written), unread: Mutex::default(), unnamed: Mutex::default() })
     }
 
     /// From now on these cannot be read, and all others can.
@@ -64,6 +66,9 @@ impl Source for Rotten {
     }
 
     fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
+        if self.unnamed.lock().unwrap().contains(&index.get()) {
+            return Err(SourceError { index, source: "rotten".into() });
+        }
         self.refuse(index).and_then(|()| self.written.entry(index))
     }
 
