@@ -12,7 +12,7 @@ use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, mpsc};
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::time::{Duration, Instant};
 
 use super::error::IndexError;
@@ -33,11 +33,28 @@ const NAP: Duration = Duration::from_millis(10);
 /// The database of one index directory.
 #[derive(Debug)]
 pub(crate) struct Database {
-    /// None while it is shut. Held for one operation at a time.
-    db: RwLock<Option<sled::Db>>,
+    /// None while it is shut. Held for an instant: who asks takes the database with him.
+    db: RwLock<Option<Arc<Sled>>>,
     dir: PathBuf,
     /// The number of the next run.
     next_run: AtomicU64,
+}
+
+/// One opened sled database, which ends with the last one who asks it. None when it was ended.
+#[derive(Debug)]
+struct Sled(Option<sled::Db>);
+
+impl Sled {
+    /// Ends it; returns whether it let go of its files in time.
+    fn end(mut self) -> bool {
+        self.0.take().is_none_or(|db| let_go(db, PATIENCE))
+    }
+}
+
+impl Drop for Sled {
+    fn drop(&mut self) {
+        let _slow = self.0.take().map(|db| let_go(db, PATIENCE));
+    }
 }
 
 /// A piece as it was found: where it starts, and its value, which is not checked.
@@ -58,14 +75,15 @@ impl Found {
 impl Database {
     /// Opens or creates the database in `dir`; none if it is damaged, or if one that was shut does not let go of it.
     pub(crate) fn open(dir: &Path) -> Result<Option<Self>, IndexError> {
-        if torn_snapshot(dir)? || !is_let_go(dir)? {
+        if !is_let_go(dir)? {
             return Ok(None);
         }
+        remove_torn_snapshots(dir)?;
         let config =
             sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_EVERY_MS));
         match catch_unwind(AssertUnwindSafe(|| config.open())) {
             Ok(Ok(db)) => {
-                let db = RwLock::new(Some(db));
+                let db = RwLock::new(Some(Arc::new(Sled(Some(db)))));
                 Ok(Some(Self { db, dir: dir.to_owned(), next_run: AtomicU64::new(0) }))
             }
             Ok(Err(sled::Error::Io(source))) if !damage(&source) => {
@@ -75,16 +93,17 @@ impl Database {
         }
     }
 
-    /// Lets go of the files. What is asked until there is a new database is refused with [`IndexError::Shut`].
+    /// Lets go of the files, once nobody asks any more. What is asked until there is a new database is refused with
+    /// [`IndexError::Shut`].
     pub(crate) fn shut(&self) {
         let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
-        let (dropped, done) = mpsc::channel();
-        // sled waits for threads of its own, for ever if they panicked.
-        std::thread::spawn(move || {
-            drop(db);
-            dropped.send(())
-        });
-        let _slow = done.recv_timeout(PATIENCE);
+        // Behind the lock: it may take its time.
+        drop(db);
+    }
+
+    /// Whether it is not shut.
+    pub(crate) fn is_open(&self) -> bool {
+        self.db.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Goes on with another database, of the same directory. No number of a run that this one gave is given again.
@@ -92,7 +111,8 @@ impl Database {
         let Self { db, next_run, .. } = new;
         self.next_run.fetch_max(next_run.into_inner(), Ordering::Relaxed);
         let db = db.into_inner().unwrap_or_else(PoisonError::into_inner);
-        *self.db.write().unwrap_or_else(PoisonError::into_inner) = db;
+        let old = std::mem::replace(&mut *self.db.write().unwrap_or_else(PoisonError::into_inner), db);
+        drop(old);
     }
 
     /// Removes the database with everything in it.
@@ -199,7 +219,10 @@ impl Database {
     pub(crate) fn close(self) -> Result<(), IndexError> {
         self.with(|db| db.flush().map(drop))?;
         let Self { db, dir, .. } = self;
-        drop(db);
+        let db = db.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !db.is_none_or(|db| Arc::into_inner(db).is_some_and(Sled::end)) {
+            return Err(IndexError::Unclosed { path: dir });
+        }
         // sled never syncs its configuration, nor the directory.
         let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
         for path in [dir.join("db"), dir.join("conf"), dir.clone()] {
@@ -215,15 +238,34 @@ impl Database {
         self.with(|db| Ok(look(db).transpose()?.map(|(key, value)| Found { key, value })))
     }
 
-    /// Everything that is asked of sled goes through here.
+    /// Everything that is asked of sled goes through here. What a database answers that was shut meanwhile says nothing against
+    /// the one behind it.
     fn with<T>(&self, ask: impl FnOnce(&sled::Db) -> sled::Result<T>) -> Result<T, IndexError> {
-        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(db) = db.as_ref() else { return Err(IndexError::Shut { path: self.dir.clone() }) };
-        match catch_unwind(AssertUnwindSafe(|| ask(db))) {
-            Ok(answer) => answer.map_err(IndexError::Database),
-            Err(_) => Err(IndexError::Panicked { path: self.dir.clone() }),
-        }
+        let shut = || IndexError::Shut { path: self.dir.clone() };
+        let sled = self.sled().ok_or_else(shut)?;
+        let db = sled.0.as_ref().ok_or_else(shut)?;
+        let error = match catch_unwind(AssertUnwindSafe(|| ask(db))) {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => IndexError::Database(error),
+            Err(_) => IndexError::Panicked { path: self.dir.clone() },
+        };
+        let asked_now = self.sled().is_some_and(|now| Arc::ptr_eq(&now, &sled));
+        Err(if asked_now { error } else { shut() })
     }
+
+    fn sled(&self) -> Option<Arc<Sled>> {
+        self.db.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Drops what may wait for ever, as sled does for threads of its own that panicked; returns whether it ended in time.
+fn let_go<T: Send + 'static>(what: T, patience: Duration) -> bool {
+    let (dropped, done) = mpsc::channel();
+    let dropping = std::thread::Builder::new().spawn(move || {
+        drop(what);
+        dropped.send(())
+    });
+    dropping.is_ok() && done.recv_timeout(patience).is_ok()
 }
 
 /// Whether no database of this process has the directory open. The lock of the index keeps other processes away.
@@ -245,20 +287,22 @@ fn is_let_go(dir: &Path) -> Result<bool, IndexError> {
     }
 }
 
-/// A snapshot that was being written when the process died: sled would take it for the newest and refuse.
-fn torn_snapshot(dir: &Path) -> Result<bool, IndexError> {
+/// Removes snapshots that were being written when the process died or the disk was full: sled would take one for the newest,
+/// and refuse. The one before it is there until it has its name.
+fn remove_torn_snapshots(dir: &Path) -> Result<(), IndexError> {
+    let failed = |source| IndexError::File { path: dir.to_owned(), source };
     let files = match fs::read_dir(dir) {
         Ok(files) => files,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
-        Err(source) => return Err(IndexError::File { path: dir.to_owned(), source }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(source) => return Err(failed(source)),
     };
     for file in files {
-        let file = file.map_err(|source| IndexError::File { path: dir.to_owned(), source })?;
+        let file = file.map_err(failed)?;
         if file.file_name().to_string_lossy().ends_with(".generating") {
-            return Ok(true);
+            fs::remove_file(file.path()).map_err(failed)?;
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Whether an I/O error speaks of what is in the files and not of reaching them.
@@ -273,6 +317,14 @@ impl Database {
     /// Hands everything to the kernel, as the flusher does.
     pub(crate) fn flush(&self) {
         self.with(|db| db.flush().map(drop)).unwrap();
+    }
+
+    /// Asks for as long as `wait` waits.
+    pub(crate) fn ask_for_long(&self, wait: impl FnOnce()) -> Result<(), IndexError> {
+        self.with(|_| {
+            wait();
+            Err(sled::Error::Unsupported("what it was asked for".to_owned()))
+        })
     }
 
     /// Asks what sled panics over.
@@ -295,5 +347,59 @@ impl Database {
             Some(value) => self.with(|db| db.insert(key, value).map(drop)).unwrap(),
             None => self.with(|db| db.remove(key).map(drop)).unwrap(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Ends when it is told to.
+    struct Slow(mpsc::Receiver<()>);
+
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let _told = self.0.recv();
+        }
+    }
+
+    #[test]
+    fn what_does_not_end_is_waited_for_and_then_left_alone() {
+        let (tell, told) = mpsc::channel();
+        assert!(!let_go(Slow(told), Duration::ZERO));
+        drop(tell);
+        let (tell, told) = mpsc::channel();
+        drop(tell);
+        assert!(let_go(Slow(told), Duration::from_mins(1)));
+    }
+
+    #[test]
+    fn a_database_is_shut_while_somebody_asks_and_what_he_hears_says_nothing_against_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = Arc::new(Database::open(dir.path()).unwrap().unwrap());
+        let (asking, shut) = (Arc::clone(&database), Arc::clone(&database));
+        let (asked, begun) = mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let answer = std::thread::spawn(move || {
+            asking.ask_for_long(|| {
+                asked.send(()).unwrap();
+                told.recv().unwrap();
+            })
+        });
+        begun.recv().unwrap();
+        let (ended, end) = mpsc::channel();
+        std::thread::spawn(move || {
+            shut.shut();
+            ended.send(())
+        });
+        end.recv_timeout(Duration::from_mins(1)).expect("it waits for who asks");
+        assert!(!database.is_open());
+        tell.send(()).unwrap();
+        let answer = answer.join().unwrap().unwrap_err();
+        assert!(matches!(answer, IndexError::Shut { .. }), "{answer}");
+        database.replace(Database::open(dir.path()).unwrap().unwrap());
+        assert!(database.header().unwrap().is_none());
+        let answer = database.ask_for_long(|| ()).unwrap_err();
+        assert!(matches!(answer, IndexError::Database(_)), "{answer}");
     }
 }

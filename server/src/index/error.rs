@@ -104,6 +104,13 @@ impl IndexError {
         matches!(self, Self::Healing | Self::Shut { .. } | Self::Database(_) | Self::Panicked { .. })
     }
 
+    /// Returns it with its causes, in one line.
+    pub(super) fn chain(&self) -> String {
+        let first: &dyn std::error::Error = self;
+        let causes = std::iter::successors(Some(first), |error| error.source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    }
+
     /// Whether the disk took a write in part or not at all, and what is on it is as it was: it is full, or read-only.
     pub(super) fn is_refused_write(&self) -> bool {
         use std::io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};

@@ -67,7 +67,7 @@ async fn follow(
             },
             Err(error) => {
                 let entry = error.unread().map(LeafIndex::get);
-                tracing::error!(entry, error = %chain(&error), indexed_to = %index.indexed_to(), "the work behind the index stands still");
+                tracing::error!(entry, error = %error.chain(), indexed_to = %index.indexed_to(), "the work behind the index stands still");
                 tokio::select! {
                     () = tokio::time::sleep(RETRY_AFTER) => {}
                     _ = stopped.changed() => return,
@@ -97,10 +97,4 @@ pub(super) async fn step(index: &Arc<Index>, again: bool) -> Result<bool, IndexE
         Ok(read? | after?.unwrap_or(false))
     });
     work.await.unwrap_or(Err(IndexError::Unexpected))
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -98,4 +98,4 @@ pub use reading::{FactRows, Findable, IndexedEntry, Reading, read};
 pub use scrub::Scrubbed;
 pub use source::{Source, SourceError, Stored};
 pub use span::Shape;
-pub use store::{Index, PREFIX_STEPS_MAX, Progress, Stage};
+pub use store::{Able, Index, PREFIX_STEPS_MAX, Progress, Stage};

@@ -64,7 +64,14 @@ pub(super) struct Usable {
 }
 
 /// Opens what is there; none if it is damaged or not an index of this journal by this reader.
-pub(super) fn usable(
+fn usable(shape: Shape, database: &Path, source: &dyn Source) -> Result<Option<Usable>, IndexError> {
+    let Some(found) = found(shape, database, source)? else { return Ok(None) };
+    let fits = fits_journal(&found.entries, source)? && fits_journal(&found.facts, source)?;
+    Ok(fits.then_some(found))
+}
+
+/// The same, by its header alone: for who knows himself which runs there are.
+pub(super) fn found(
     shape: Shape,
     database: &Path,
     source: &dyn Source,
@@ -86,13 +93,12 @@ pub(super) fn usable(
     }
     let runs = |part| manifest::runs(shape, part, &records);
     let (Some(entries), Some(facts)) = (runs(Part::Entries), runs(Part::Facts)) else { return Ok(None) };
-    let fits = fits_journal(&entries, source)? && fits_journal(&facts, source)?;
     // A number that the manifest names is not given again, even if the pieces of that run are lost: what has it next would
     // be taken for them.
     entries.iter().chain(&facts).for_each(|record| database.pass(record.run));
     let counts = |run: &u64| entries.iter().chain(&facts).any(|record| record.run == *run);
     let garbage = numbers.into_iter().filter(|run| !counts(run)).collect();
-    Ok(fits.then_some(Usable { database, entries, facts, garbage }))
+    Ok(Some(Usable { database, entries, facts, garbage }))
 }
 
 /// Throws away what is there, and makes an empty database.

@@ -53,10 +53,20 @@ pub struct Index {
     /// Rows that were applied since work behind was done.
     pub(super) applied: AtomicUsize,
     indexed_to: watch::Sender<TreeSize>,
+    able: watch::Sender<Able>,
     /// There is work for the follower that no new entry tells it of.
     wake: Notify,
     /// Dropped last: another process may open the directory then.
     _lock: File,
+}
+
+/// What can be answered: not while the database is opened again, or a part of that index is made again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Able {
+    /// Whether an envelope is known: else nothing is recorded.
+    pub recording: bool,
+    /// What is found by a term.
+    pub questions: bool,
 }
 
 /// What long work is at.
@@ -171,6 +181,12 @@ impl Index {
     #[must_use]
     pub fn watch_indexed_to(&self) -> watch::Receiver<TreeSize> {
         self.indexed_to.subscribe()
+    }
+
+    /// Returns a receiver of what can be answered.
+    #[must_use]
+    pub fn watch_able(&self) -> watch::Receiver<Able> {
+        self.able.subscribe()
     }
 
     /// Returns the journal that the index was made from.
@@ -328,6 +344,7 @@ impl Index {
             upkeep: Upkeep::left(garbage),
             applied: AtomicUsize::new(0),
             indexed_to,
+            able: watch::channel(Able { recording: true, questions: true }).0,
             wake: Notify::new(),
             _lock: lock,
         })
@@ -377,6 +394,7 @@ impl Index {
                 if rows.has(run) && rows.damaged().insert(run) {
                     tracing::error!(run, "a part of the index is damaged; it is made again from the journal");
                 }
+                self.tell();
                 self.wake.notify_one();
                 Err(IndexError::Healing)
             }
@@ -393,14 +411,31 @@ impl Index {
             Err(_) | Ok(_) => return result,
         };
         let mut known = self.doubt();
-        let news = *known < Some(doubt);
-        *known = (*known).max(Some(doubt));
-        drop(known);
-        if news && let Err(error) = self.state.mark_doubtful() {
-            tracing::error!(%error, "cannot mark the index as doubtful");
+        // The first one counts: behind a refused write, sled fails in ways that say nothing of what is on the disk.
+        if known.is_none() {
+            *known = Some(doubt);
+            if let Err(error) = &result {
+                tracing::error!(error = %error.chain(), "the index database failed");
+            }
+            // Under the lock, or it could be written behind the word of who opened the database again.
+            if let Err(error) = self.state.mark_doubtful() {
+                tracing::error!(%error, "cannot mark the index as doubtful");
+            }
         }
+        drop(known);
         self.wake.notify_one();
         result
+    }
+
+    /// Says what can be answered, if that changed.
+    pub(super) fn tell(&self) {
+        self.able.send_if_modified(|before| {
+            // Looked at here: the last one who says it has seen what is.
+            let open = self.database.is_open();
+            let able = |rows: &Rows| open && rows.whole().is_ok();
+            let now = Able { recording: able(&self.entries), questions: able(&self.facts) };
+            std::mem::replace(before, now) != now
+        });
     }
 
     pub(super) fn doubt(&self) -> MutexGuard<'_, Option<Doubt>> {

@@ -78,13 +78,18 @@ impl Index {
     /// Opens the database again if it failed, seals what waits for it, then does some steps of each: removing, merging, and
     /// making damaged runs again. Returns whether there is more to do. Of those that fail, the first one is the error.
     pub fn tidy_once(&self) -> Result<bool, IndexError> {
-        let mut upkeep = self.upkeep();
-        self.reopen_if_in_doubt(&mut upkeep)?;
+        let done = self.tidy_some(&mut self.upkeep());
+        self.tell();
+        done
+    }
+
+    fn tidy_some(&self, upkeep: &mut MutexGuard<'_, Upkeep>) -> Result<bool, IndexError> {
+        self.reopen_if_in_doubt(upkeep)?;
         let done = [
-            self.seal(&self.entries, &upkeep).map(|()| false),
-            self.seal(&self.facts, &upkeep).map(|()| false),
-            self.keep_up(&mut upkeep),
-            self.heal_some(&mut upkeep),
+            self.seal(&self.entries, upkeep).map(|()| false),
+            self.seal(&self.facts, upkeep).map(|()| false),
+            self.keep_up(upkeep),
+            self.heal_some(upkeep),
         ];
         done.into_iter().try_fold(false, |more, done| Ok(done? || more))
     }

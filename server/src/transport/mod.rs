@@ -48,6 +48,7 @@ use self::query::QueryService;
 use self::reader::ReaderService;
 use self::recorder::RecorderService;
 use crate::admission::Recording;
+use crate::index::Able;
 use crate::ledger::{Head, Ledger};
 use crate::service::Uploads;
 
@@ -107,23 +108,18 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    if *ledger.writing().borrow() {
-        health_reporter.set_serving::<RecorderServer<RecorderService>>().await;
-    } else {
-        health_reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
-    }
+    let (writing, able) = (ledger.writing(), ledger.index().watch_able());
+    set_able(&health_reporter, *writing.borrow(), *able.borrow()).await;
     health_reporter.set_serving::<ReaderServer<ReaderService>>().await;
-    health_reporter.set_serving::<QueryServer<QueryService>>().await;
     let (stopping, asked_to_stop) = watch::channel(false);
     let Uploads { spool, disk } = uploads;
     let Hospitality { connections, stall } = hospitality;
     let bulk = Bulk::new(asked_to_stop, stall);
     let recorder = RecorderService::new(Arc::clone(&ledger), recording, (spool, LARGE_UPLOADS_MAX), bulk);
     let reader = ReaderService::new(Arc::clone(&ledger));
-    let ledger_writing = ledger.writing();
     let ledger_sound = ledger.sound();
     let query = QueryService::new(ledger);
-    let reports = tokio::spawn(report_writing(health_reporter.clone(), ledger_writing));
+    let reports = tokio::spawn(report_able(health_reporter.clone(), writing, able));
     let disk_reports = tokio::spawn(report_disk(health_reporter.clone(), disk.low()));
     let sound_reports = tokio::spawn(report_sound(health_reporter.clone(), ledger_sound));
     let stop = async move {
@@ -165,15 +161,35 @@ fn health_shape(path: &str) -> Shape {
     if path == "/grpc.health.v1.Health/Watch" { Shape::Download } else { Shape::Messages(|_| 1) }
 }
 
-/// Tells health probes when envelopes cannot be recorded.
-async fn report_writing(reporter: HealthReporter, mut writing: watch::Receiver<bool>) {
-    while writing.changed().await.is_ok() {
-        let writing = *writing.borrow_and_update();
-        if writing {
-            reporter.set_serving::<RecorderServer<RecorderService>>().await;
-        } else {
-            reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
+/// Tells health probes when envelopes cannot be recorded, or questions not be answered.
+async fn report_able(
+    reporter: HealthReporter,
+    mut writing: watch::Receiver<bool>,
+    mut able: watch::Receiver<Able>,
+) {
+    loop {
+        let changed = tokio::select! {
+            changed = writing.changed() => changed,
+            changed = able.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
         }
+        let (writing, able) = (*writing.borrow_and_update(), *able.borrow_and_update());
+        set_able(&reporter, writing, able).await;
+    }
+}
+
+async fn set_able(reporter: &HealthReporter, writing: bool, able: Able) {
+    if writing && able.recording {
+        reporter.set_serving::<RecorderServer<RecorderService>>().await;
+    } else {
+        reporter.set_not_serving::<RecorderServer<RecorderService>>().await;
+    }
+    if able.questions {
+        reporter.set_serving::<QueryServer<QueryService>>().await;
+    } else {
+        reporter.set_not_serving::<QueryServer<QueryService>>().await;
     }
 }
 

@@ -100,8 +100,13 @@ fn artifact(name: &str) -> Value {
 }
 
 /// Records so many by one call, and returns how many were taken.
-fn record_many(caller: &Caller, ledger: &Ledger, name: &str, count: u64) -> usize {
-    let named = |tag| (tag, envelope(&about_many(&format!("{name} {tag}")), &[&ledger.writers[0]]));
+fn record_many(
+    caller: &Caller,
+    ledger: &Ledger,
+    (name, about): (&str, fn(&str) -> Value),
+    count: u64,
+) -> usize {
+    let named = |tag| (tag, envelope(&about(&format!("{name} {tag}")), &[&ledger.writers[0]]));
     let mut stream = caller.bulk();
     stream.header();
     let (answers, _) = stream.exchange(&(0..count).map(named).collect());
@@ -115,16 +120,35 @@ fn an_index_that_the_full_disk_stopped_goes_on_without_a_restart() {
     // So little is kept free that runs of the index do not get their room.
     let server = Server::start_with(&ledger.data(), &["--disk-reserve", "131072"]);
     let caller = Caller::of(&server);
-    assert_eq!(record_many(&caller, &ledger, "before", 4_000), 4_000);
+    // One run is sealed, and the next one, which needs more, is nearly complete.
+    assert_eq!(record_many(&caller, &ledger, ("small", statement), 4_096), 4_096);
+    assert_eq!(record_many(&caller, &ledger, ("large", about_many), 4_000), 4_000);
+    let before = 8_097;
+    let sha256 = format!("sha256:{}", artifact_hex("small 7"));
+    while caller.find_as_of("subject", &sha256).unwrap().1 < before {}
     let filler = disk.path().join("filler");
-    fill(&disk, &filler, 640 << 10);
-    // The 4,096 entries of a run are complete.
-    let taken = record_many(&caller, &ledger, "across", 120);
+    fill(&disk, &filler, 1_280 << 10);
+    std::thread::sleep(Duration::from_secs(1));
+    // What the database had not written yet took a part of it.
+    while disk.available() < 1_200 << 10 {
+        fs::remove_file(&filler).unwrap();
+        fill(&disk, &filler, 1_280 << 10);
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    // The 4,096 entries of the second run are complete.
+    let taken = record_many(&caller, &ledger, ("across", about_many), 120);
     assert!(taken >= 96, "only {taken} were taken");
     server.comes_to_say("the work behind the index stands still");
-    assert_eq!(caller.tree().0, 4_001 + taken as u64);
+    let size = caller.tree().0;
+    assert_eq!(size, before + taken as u64);
+    for _ in 0..3 {
+        assert_eq!(caller.find("subject", &sha256).unwrap(), [8], "questions are answered meanwhile");
+        assert_eq!(record_many(&caller, &ledger, ("small", statement), 10), 10, "and what is there is known");
+    }
+    assert_eq!(caller.tree().0, size);
     fs::remove_file(&filler).unwrap();
     server.comes_to_say("the index database was opened again");
+    assert!(server.said().contains("runs=0 whole=true"), "nothing is made again: {}", server.said());
     let newest = record_soon(&caller, &ledger, "after");
     let sha256 = format!("sha256:{}", artifact_hex("after"));
     let limit = Instant::now() + Duration::from_mins(1);
@@ -132,7 +156,7 @@ fn an_index_that_the_full_disk_stopped_goes_on_without_a_restart() {
         assert!(Instant::now() < limit, "the facts stand still: {}", server.said());
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert_eq!(record_many(&caller, &ledger, "across", 96), 96);
+    assert_eq!(record_many(&caller, &ledger, ("across", about_many), 96), 96);
     assert_eq!(caller.tree().0, newest + 1, "what was there is known");
     server.stop();
 }
@@ -190,13 +214,17 @@ fn a_disk_that_the_kernel_makes_read_only_stops_recording_and_loses_nothing() {
     let Some(disk) = disk(256) else { return };
     let (ledger, mut callers) = (Ledger::new_in(&disk.path(), 1), Callers::new(4));
     let server = ledger.serve();
-    callers.record_until(&ledger, &server, Duration::from_millis(400), || disk.fail().unwrap());
     let caller = Caller::of(&server);
+    let first = record_soon(&caller, &ledger, "before");
+    callers.record_until(&ledger, &server, Duration::from_millis(400), || disk.fail().unwrap());
     let told = record(&caller, &ledger, "meanwhile").unwrap_err();
     assert!(["outcome_unknown", "not_writing"].contains(&told.as_str()), "{told}");
     let (size, _) = caller.tree();
     assert!(size > callers.acknowledged() as u64);
     assert_eq!(caller.entries(size).len() as u64, size, "reading goes on");
+    let sha256 = format!("sha256:{}", artifact_hex("before"));
+    assert_eq!(caller.find("subject", &sha256).unwrap(), [first], "questions are answered");
+    assert_eq!(record(&caller, &ledger, "before"), Ok(first), "and what is there is known");
     server.kill();
     disk.power_on();
     callers.check(&ledger);

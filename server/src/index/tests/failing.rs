@@ -17,8 +17,9 @@ use super::super::keys::{Prefix, Row, SHORT_LEN};
 use super::super::manifest::Record;
 use super::super::piece::{self, Kind};
 use super::super::reading::FactRows;
+use super::super::run::RunError;
 use super::super::state::{Belief, StateFile};
-use super::super::{Index, IndexError, Scrubbed, Shape, Source, SourceError, Stored};
+use super::super::{Able, Index, IndexError, Scrubbed, Shape, Source, SourceError, Stored};
 use super::runs::runs;
 use super::written::{Rotten, Written, busy, index, size};
 use super::{GO_ON, assert_answers_like_the_journal, caught_up, copy, open, silent, small, source, subject};
@@ -116,6 +117,76 @@ fn runs_that_a_failed_database_lost_are_made_again_and_nothing_is_answered_witho
     }
 }
 
+/// Tells those who ask to end, however this one ends.
+struct Ended<'a>(&'a AtomicBool);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn while_the_disk_takes_nothing_what_there_is_answers() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
+    let index = caught_up(dir.path(), &written);
+    let before = live(&index);
+    fail(&index, disk_full());
+    // Where it is tried whether the disk takes writes.
+    let room = dir.path().join("room");
+    fs::create_dir(&room).unwrap();
+    for _ in 0..3 {
+        assert!(matches!(index.tidy_once().unwrap_err(), IndexError::File { path, .. } if path == room));
+        assert_answers_like_the_journal(&index, &written);
+        // What sled fails with afterwards is no reason to throw it away.
+        index.doubted(index.database.panic()).unwrap_err();
+        assert_eq!(*index.watch_able().borrow(), Able { recording: true, questions: true });
+    }
+    fs::remove_dir(&room).unwrap();
+    index.tidy().unwrap();
+    assert_eq!(live(&index), before, "nothing was made again");
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
+fn a_snapshot_that_the_full_disk_cut_costs_nothing() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
+    let index = caught_up(dir.path(), &written);
+    let before = live(&index);
+    fail(&index, disk_full());
+    fs::write(dir.path().join("sled/snap.00000000000000FF.generating"), b"torn").unwrap();
+    index.tidy().unwrap();
+    assert_eq!(live(&index), before, "nothing was made again");
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
+fn what_can_be_answered_is_told() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
+    let index = caught_up(dir.path(), &written);
+    let mut able = index.watch_able();
+    let mut told = |recording, questions| {
+        assert_eq!(*able.borrow_and_update(), Able { recording, questions });
+    };
+    told(true, true);
+    for (rows, recording, questions) in [(&index.entries, false, true), (&index.facts, true, false)] {
+        let run = rows.runs()[0].record().run;
+        index.answered::<()>(rows, Err(RunError::Damaged { run })).unwrap_err();
+        told(recording, questions);
+        index.tidy().unwrap();
+        told(true, true);
+    }
+    let sled = dir.path().join("sled");
+    fail(&index, disk_full());
+    fs::rename(&sled, dir.path().join("away")).unwrap();
+    fs::write(&sled, b"not a directory").unwrap();
+    index.tidy_once().unwrap_err();
+    told(false, false);
+    fs::remove_file(&sled).unwrap();
+    index.tidy().unwrap();
+    told(true, true);
+}
+
 #[test]
 fn after_a_panic_the_index_is_made_again_while_it_is_asked() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(70));
@@ -139,13 +210,13 @@ fn after_a_panic_the_index_is_made_again_while_it_is_asked() {
                 }
             });
         }
+        let _ended = Ended(&asking);
         for _ in 0..3 {
             let panicked = index.doubted(index.database.panic()).unwrap_err();
             assert!(matches!(panicked, IndexError::Panicked { .. }), "{panicked}");
             assert_eq!(StateFile::new(dir.path()).belief().unwrap(), Belief::Doubtful);
             index.tidy().unwrap();
         }
-        asking.store(false, Ordering::Relaxed);
     });
     assert_eq!(runs(&index), expected);
     assert_answers_like_the_journal(&index, &written);
