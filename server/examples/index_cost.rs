@@ -32,6 +32,10 @@ use serde_json::json;
 struct Made(u64);
 
 impl Source for Made {
+    fn spare(&self) -> u64 {
+        u64::MAX
+    }
+
     fn size(&self) -> TreeSize {
         TreeSize::new(self.0).unwrap()
     }

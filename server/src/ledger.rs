@@ -18,7 +18,9 @@ use tokio::sync::watch;
 
 use crate::clock::{Clock, ClockError};
 use crate::index::{Index, IndexError, Source, SourceError, Stored};
-use crate::journal::{self, Journal, KeptCheckpoint, OpenError, ReadError, ReadOnly, Reader, ViewError};
+use crate::journal::{
+    self, Files, Journal, KeptCheckpoint, OpenError, ReadError, ReadOnly, Reader, ViewError,
+};
 use crate::newest::{self, Given, NewestError};
 use crate::publish::{LeafSource, LogKeys, PublishError, Publisher, Tree, TreeError, WrongKey};
 
@@ -326,17 +328,28 @@ impl Ledger {
     }
 }
 
-/// The journal that the index reads: recovery replaces it.
+/// The journal that the index reads, and what the disk keeps free for it.
 #[derive(Debug)]
-struct CurrentJournal(RwLock<Reader>);
+struct CurrentJournal {
+    /// Recovery replaces it.
+    reader: RwLock<Reader>,
+    dir: PathBuf,
+    files: Arc<dyn Files>,
+    reserve_bytes: u64,
+}
 
 impl CurrentJournal {
+    fn new(settings: &Settings, reader: &Reader) -> Self {
+        let journal::OpenOptions { files, reserve_bytes, .. } = settings.journal.clone();
+        Self { reader: RwLock::new(reader.clone()), dir: settings.dir.clone(), files, reserve_bytes }
+    }
+
     fn reader(&self) -> Reader {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.reader.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn replace(&self, reader: Reader) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = reader;
+        *self.reader.write().unwrap_or_else(PoisonError::into_inner) = reader;
     }
 }
 
@@ -348,7 +361,7 @@ struct Indexed {
 
 impl Indexed {
     fn open(settings: &Settings, reader: &Reader, progress: Progress<'_>) -> Result<Self, LedgerError> {
-        let source = Arc::new(CurrentJournal(RwLock::new(reader.clone())));
+        let source = Arc::new(CurrentJournal::new(settings, reader));
         let read: Arc<dyn Source> = Arc::<CurrentJournal>::clone(&source);
         let index = Index::open(&settings.dir.join(INDEX_DIR), read, &mut |step| {
             progress("index", step.done.get(), step.total.get());
@@ -368,6 +381,11 @@ impl Source for CurrentJournal {
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
         Source::stored(&self.reader(), index)
+    }
+
+    fn spare(&self) -> u64 {
+        // Where the disk does not say it, its own answer to a write has to do.
+        self.files.available(&self.dir).map_or(u64::MAX, |free| free.saturating_sub(self.reserve_bytes))
     }
 }
 

@@ -12,8 +12,10 @@ use super::store::Index;
 
 /// Entries between two looks at whether to stop, and the most that a query's answer lags by a batch.
 const BATCH_ENTRIES: u64 = 64;
-/// The journal or the database failed: it is tried again after this long, for ever.
+/// The journal or the database failed: it is tried again after this long, for ever. It doubles with each failure.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The longest wait. Opening the database again reads all of its log.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(16);
 
 /// The task that reads new entries and applies their facts, seals, merges, and makes again what is damaged.
 #[derive(Debug)]
@@ -49,31 +51,62 @@ async fn follow(
     mut committed: watch::Receiver<TreeSize>,
     mut stopped: watch::Receiver<bool>,
 ) {
-    let mut healed = Instant::now();
+    let (mut healing, mut failing) = (Pause::new(), Pause::new());
+    let (mut healed, mut said) = (Instant::now(), None);
     while !*stopped.borrow() {
         // Marked before the work: a change during the work wakes the wait below.
         committed.borrow_and_update();
-        let again = healed.elapsed() >= RETRY_AFTER;
+        if !index.is_healing() {
+            healing = Pause::new();
+        }
+        let again = healed.elapsed() >= healing.0;
         if again {
             healed = Instant::now();
+            healing.double();
         }
         match step(&index, again).await {
-            Ok(true) => {}
-            Ok(false) => tokio::select! {
-                changed = committed.changed() => if changed.is_err() { return },
-                () = index.woken() => {}
-                () = tokio::time::sleep(RETRY_AFTER), if index.is_healing() => {}
-                _ = stopped.changed() => return,
-            },
+            Ok(more) => {
+                (failing, said) = (Pause::new(), None);
+                if !more {
+                    tokio::select! {
+                        changed = committed.changed() => if changed.is_err() { return },
+                        () = index.woken() => {}
+                        () = tokio::time::sleep(healing.0), if index.is_healing() => {}
+                        _ = stopped.changed() => return,
+                    }
+                }
+            }
             Err(error) => {
-                let entry = error.unread().map(LeafIndex::get);
-                tracing::error!(entry, error = %error.chain(), indexed_to = %index.indexed_to(), "the work behind the index stands still");
+                let news = Some(error.chain());
+                if said != news {
+                    let entry = error.unread().map(LeafIndex::get);
+                    tracing::error!(
+                        entry,
+                        error = news,
+                        indexed_to = %index.indexed_to(),
+                        "the work behind the index stands still; it is tried again until it goes on"
+                    );
+                    said = news;
+                }
                 tokio::select! {
-                    () = tokio::time::sleep(RETRY_AFTER) => {}
+                    () = tokio::time::sleep(failing.0) => failing.double(),
                     _ = stopped.changed() => return,
                 }
             }
         }
+    }
+}
+
+/// How long to wait before what failed is tried again.
+struct Pause(Duration);
+
+impl Pause {
+    const fn new() -> Self {
+        Self(RETRY_AFTER)
+    }
+
+    fn double(&mut self) {
+        self.0 = RETRY_AFTER_MAX.min(self.0.saturating_mul(2));
     }
 }
 

@@ -46,13 +46,22 @@ impl Index {
             }
             Err(RunError::Damaged { .. }) => {
                 // What was just written: it is made again from the start.
-                tracing::error!(run, "a damaged part of the index was made again, and is damaged again");
+                if upkeep.said.insert((run, None)) {
+                    tracing::error!(run, "a damaged part of the index was made again, and is damaged again");
+                }
                 upkeep.garbage.extend(build.into_garbage());
                 upkeep.failed.insert(run);
             }
             Err(RunError::Index(error)) if error.unread().is_some() => {
                 let entry = error.unread().map(LeafIndex::get);
-                tracing::error!(run, entry, %error, "a damaged part of the index cannot be made again: the journal cannot be read there");
+                if upkeep.said.insert((run, entry)) {
+                    tracing::error!(
+                        run,
+                        entry,
+                        error = error.chain(),
+                        "a damaged part of the index cannot be made again: the journal cannot be read there"
+                    );
+                }
                 // It goes on where it stands once the journal can be read.
                 upkeep.builds.insert(run, build);
                 upkeep.failed.insert(run);

@@ -36,9 +36,18 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// Returns one entry below [`Source::size`] with its admission record and envelope, verified against the
     /// digests in the entry.
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError>;
+
+    /// Returns how many bytes may be written to the disk that holds the index without taking what is kept free for the
+    /// journal.
+    fn spare(&self) -> u64;
 }
 
 impl Source for journal::Reader {
+    /// A reader keeps nothing free.
+    fn spare(&self) -> u64 {
+        u64::MAX
+    }
+
     fn size(&self) -> TreeSize {
         Self::size(self)
     }

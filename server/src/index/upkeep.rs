@@ -26,6 +26,10 @@ const REMOVED_A_STEP: usize = 64;
 /// entry, of a million rows, costs 726 steps, or 2 s, in which nothing else waits for them but a stop.
 const ROWS_A_STEP: usize = BLOCKS_A_STEP * 226 / 10;
 
+/// Room on the disk that a merge takes for each of its rows, beside what it merges: the 21 bytes of a row and a fifth more. Of rows
+/// that share their beginnings a block has more, so it takes less.
+const BYTES_A_ROW: u64 = 25;
+
 /// Work that is under way.
 #[derive(Debug, Default)]
 pub(super) struct Upkeep {
@@ -35,6 +39,8 @@ pub(super) struct Upkeep {
     pub(super) builds: BTreeMap<u64, Build>,
     /// Those of them that could not be made again now: the others come first.
     pub(super) failed: BTreeSet<u64>,
+    /// What the server's log says of them: the run, and the entry that cannot be read.
+    pub(super) said: BTreeSet<(u64, Option<u64>)>,
     /// Runs that do not count any more, but may still be read.
     retired: Vec<Arc<Run>>,
     /// Runs whose pieces are to be removed.
@@ -52,6 +58,7 @@ impl Upkeep {
         self.merges.clear();
         self.builds.clear();
         self.failed.clear();
+        self.said.clear();
         self.garbage.clear();
     }
 
@@ -182,6 +189,11 @@ impl Index {
         let damaged = rows.damaged().clone();
         let busy = |run| damaged.contains(&run) || upkeep.is_merging(run);
         let Some(group) = merge::due(self.shape, &runs, &busy) else { return Ok(()) };
+        // The disk is looked at only where there is work for it. Merges can wait: recording comes first.
+        let rows_in_all = group.iter().fold(0, |rows: u64, run| rows.saturating_add(run.record().rows));
+        if self.source.spare() < rows_in_all.saturating_mul(BYTES_A_ROW) {
+            return Ok(());
+        }
         let level = group.first().map(|run| run.record().span.level());
         if upkeep.merges.last().is_none_or(|last| level < Some(last.level().saturating_sub(1))) {
             upkeep.merges.extend(Merge::new(&self.database, self.shape, rows.part(), &group)?);

@@ -109,7 +109,6 @@ pub(super) fn query(error: &QueryError) -> Refusal {
         // Nobody reads it.
         QueryError::Abandoned => Refusal::with_word(Code::Cancelled, "abandoned", error.to_string()),
         QueryError::Index(error) if error.is_healed_soon() => {
-            tracing::warn!(error = %chain(error), "the index could not answer a question");
             Refusal::new(Reason::Behind, error.to_string()).value("size", TreeSize::ZERO)
         }
         QueryError::Index(error) => fault(error),
@@ -126,10 +125,10 @@ fn journal(refused: &Refused) -> Refusal {
     }
 }
 
-/// Nothing was written; where the index heals itself, sending it again soon is right.
+/// Nothing was written; where the index heals itself, sending it again soon is right. The index itself says in the log what it
+/// is at, and not once for each that asks meanwhile.
 fn index(error: &IndexError) -> Refusal {
     if error.is_healed_soon() {
-        tracing::warn!(error = %chain(error), "the index could not say whether an envelope is known");
         return Refusal::new(Reason::NotWriting, error.to_string());
     }
     fault(error)

@@ -497,6 +497,10 @@ impl Source for Panicking {
         assert!(index.get() != 20 || !self.1.load(Ordering::Relaxed), "a bug");
         self.0.stored(index)
     }
+
+    fn spare(&self) -> u64 {
+        self.0.spare()
+    }
 }
 
 #[tokio::test]
@@ -516,6 +520,28 @@ async fn a_panic_outside_the_database_says_nothing_against_what_is_in_it() {
     assert_eq!(live(&index), before, "nothing was thrown away");
     source.1.store(false, Ordering::Relaxed);
     while step(&index, true).await.unwrap() {}
+    assert_answers_like_the_journal(&index, &written);
+}
+
+#[test]
+fn merges_wait_for_room_beyond_what_is_kept_for_the_journal() {
+    let (dir, other, written) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), busy(100));
+    let expected = runs(&caught_up(other.path(), &written));
+    let rotten = Rotten::new(&written);
+    *rotten.spare.lock().unwrap() = 0;
+    let index = opened(dir.path(), &rotten);
+    index.catch_up_facts(&mut silent).unwrap();
+    for rows in [&index.entries, &index.facts] {
+        assert_eq!(rows.runs().len(), 25, "sealed, and nothing is merged");
+    }
+    assert_answers_like_the_journal(&index, &written);
+    let first_two = index.facts.runs()[..2].iter().map(|run| run.record().rows).sum::<u64>();
+    *rotten.spare.lock().unwrap() = first_two * 21;
+    index.tidy().unwrap();
+    assert!(index.facts.runs()[0].record().span.entries() == 4, "it would not fit");
+    *rotten.spare.lock().unwrap() = u64::MAX;
+    index.tidy().unwrap();
+    assert_eq!(runs(&index), expected);
     assert_answers_like_the_journal(&index, &written);
 }
 

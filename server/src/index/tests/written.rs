@@ -31,6 +31,10 @@ impl Source for Written {
         let at = usize::try_from(index.get()).unwrap();
         Ok(self.entries.lock().unwrap()[at].clone())
     }
+
+    fn spare(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// A journal of which some entries cannot be read.
@@ -40,11 +44,18 @@ pub(crate) struct Rotten {
     pub(crate) unread: Mutex<BTreeSet<u64>>,
     /// Of these only what is kept beside them can be read.
     pub(crate) unnamed: Mutex<BTreeSet<u64>>,
+    /// What the disk has for the index.
+    pub(crate) spare: Mutex<u64>,
 }
 
 impl Rotten {
     pub(crate) fn new(written: &Arc<Written>) -> Arc<Self> {
-        Arc::new(Self { written: Arc::clone(written), unread: Mutex::default(), unnamed: Mutex::default() })
+        Arc::new(Self {
+            written: Arc::clone(written),
+            unread: Mutex::default(),
+            unnamed: Mutex::default(),
+            spare: Mutex::new(u64::MAX),
+        })
     }
 
     /// From now on these cannot be read, and all others can.
@@ -74,6 +85,10 @@ impl Source for Rotten {
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
         self.refuse(index).and_then(|()| self.written.stored(index))
+    }
+
+    fn spare(&self) -> u64 {
+        *self.spare.lock().unwrap()
     }
 }
 
