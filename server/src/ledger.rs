@@ -136,6 +136,16 @@ pub enum LedgerError {
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
+    /// What the disk lost is in the index, which forgets nothing while the server runs. The next start throws it away.
+    #[error(
+        "the journal has {size} entries after its recovery, and the index {index}: the disk lost what it had synced"
+    )]
+    IndexAhead {
+        /// What the journal has.
+        size: TreeSize,
+        /// What the index has.
+        index: TreeSize,
+    },
     /// The clock.
     #[error(transparent)]
     Clock(#[from] ClockError),
@@ -220,9 +230,15 @@ impl Ledger {
     }
 
     /// Opens the journal again after a write whose outcome is unknown, by the same way as at the start. What
-    /// was in memory is replaced; readers keep the old state until the new one is whole.
+    /// was in memory is replaced; readers keep the old state until the new one is whole. After [`LedgerError::IndexAhead`] it is of
+    /// no use to try again.
     pub fn recover(&self, settings: &Settings, publisher: &mut Publisher) -> Result<Position, LedgerError> {
         let opened = journal::open(&settings.dir, &settings.journal)?;
+        let index = self.index.reach();
+        if index > opened.size {
+            // Other entries will get these places, and would be found by what the lost ones said.
+            return Err(LedgerError::IndexAhead { size: opened.size, index });
+        }
         let trust = replay_trust(&opened.reader, opened.size)?;
         self.source.replace(opened.reader.clone());
         self.index.catch_up_entries(&mut |_| {})?;

@@ -47,7 +47,7 @@ pub enum ServiceError {
 impl ServiceError {
     fn sequencer(ended: Result<std::thread::Result<()>, tokio::task::JoinError>) -> Self {
         let why = match ended {
-            Ok(Ok(())) => "its queue was closed".to_owned(),
+            Ok(Ok(())) => "it cannot go on, and the log says why".to_owned(),
             Ok(Err(panic)) => panic
                 .downcast_ref::<String>()
                 .cloned()

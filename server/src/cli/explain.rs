@@ -181,6 +181,9 @@ pub(super) fn open(error: &LedgerError, dir: &Path) -> Failure {
         LedgerError::Publish(PublishError::Note(_)) => {
             Failure::new(Exit::Usage, error).code("bad_key").hint(KEYS_OF_THIS_LOG)
         }
+        LedgerError::IndexAhead { .. } => {
+            Failure::new(Exit::No, error).code("disk").hint("check the disk, then start custodyd again")
+        }
         LedgerError::Index(error) => index(error, &format!("{data}/index"), damaged),
         LedgerError::Clock(_) => Failure::new(Exit::Usage, error).code("clock").hint(SET_CLOCK),
         LedgerError::Empty => Failure::new(Exit::Usage, error)

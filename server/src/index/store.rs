@@ -171,6 +171,12 @@ impl Index {
         self.entries.end()
     }
 
+    /// Returns how far either index reaches: further than a journal that lost what was applied.
+    #[must_use]
+    pub fn reach(&self) -> TreeSize {
+        self.entries.end().max(self.facts.end())
+    }
+
     /// Returns how far the facts index is: every entry below was read. 0 while a part of it is made again.
     #[must_use]
     pub fn indexed_to(&self) -> TreeSize {

@@ -173,6 +173,8 @@ pub struct Sequencer {
     /// When the newest checkpoint is cosigned again.
     cosign_at: Instant,
     stopping: Stopping,
+    /// Whether only a start can go on.
+    lost: bool,
     /// Resolves when no more envelopes are to be taken than those that wait already.
     stop: oneshot::Receiver<()>,
 }
@@ -199,6 +201,7 @@ impl Sequencer {
         Self {
             stop,
             stopping: Stopping::No,
+            lost: false,
             ledger,
             settings,
             publisher,
@@ -230,6 +233,9 @@ impl Sequencer {
                 Err(_) => {}
             }
             self.keep_time();
+            if self.lost {
+                return;
+            }
             if !queue.is_closed() {
                 // A stop does not wait for a disk that fails: what is left in the queue is refused.
                 self.recover_in_time();
@@ -433,6 +439,7 @@ impl Sequencer {
             Err(error) => {
                 tracing::error!(%error, "recovery failed; writes are refused until it succeeds");
                 self.ledger.set_writing(false);
+                self.lost = matches!(error, LedgerError::IndexAhead { .. });
                 self.recover_at = Instant::now() + self.recovery_pause;
                 self.recovery_pause = RECOVERY_PAUSE_MAX.min(self.recovery_pause.saturating_mul(2));
                 None

@@ -19,6 +19,7 @@ use super::*;
 use crate::admission::{self, Recording};
 use crate::clock::{Clock, Reading};
 use crate::genesis::{self, Founders};
+use crate::index::IndexedEntry;
 use crate::journal::{DiskFiles, File, Files, OpenOptions};
 use crate::publish::LogKeys;
 
@@ -223,6 +224,16 @@ impl Running {
         check_whole(&ledger);
     }
 
+    /// Waits until the writer has ended by itself.
+    async fn ended(self) {
+        let limit = Instant::now() + Duration::from_mins(1);
+        while !self.thread.is_finished() {
+            assert!(Instant::now() < limit, "the writer goes on");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        self.stop_unchecked().await;
+    }
+
     /// Stops without a look at the log, whose disk may still fail.
     async fn stop_unchecked(self) {
         let Self { recording, ledger: _, queue, thread, stop } = self;
@@ -367,6 +378,29 @@ async fn a_failed_sync_is_answered_as_unknown_and_the_log_goes_on_whole() {
     let running = log.start();
     assert_eq!(running.ledger.head().size.get(), 4);
     assert_eq!(running.record(&envelope(3, &[WRITER])).await.unwrap(), duplicate(3));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_journal_that_lost_what_is_indexed_ends_the_writer_and_the_next_start_goes_on() {
+    let log = Log::new();
+    let running = log.start();
+    let recorded = running.record(&envelope(1, &[WRITER])).await.unwrap();
+    // As if more had been applied, and the disk had lost one of them.
+    let ledger = Arc::clone(&running.ledger);
+    let bytes = ledger.head().journal.entry(recorded.index).unwrap();
+    let next = recorded.index.next();
+    let lost = [next, next.next()].map(|index| Entry { index, ..Entry::decode(&bytes).unwrap() });
+    ledger.index().apply_entries(&lost.map(|entry| IndexedEntry::of(&entry, EntryDigest::of(b"")))).unwrap();
+    log.disk.broken.store(true, Ordering::SeqCst);
+    running.record(&envelope(2, &[WRITER])).await.unwrap_err();
+    log.disk.broken.store(false, Ordering::SeqCst);
+    running.ended().await;
+    assert!(!*ledger.writing().borrow());
+    assert_eq!(ledger.head().size.get(), 2, "nothing was written in its place");
+    drop(ledger);
+    let running = log.start();
+    running.record(&envelope(3, &[WRITER])).await.unwrap();
     running.stop().await;
 }
 

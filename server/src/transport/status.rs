@@ -87,6 +87,7 @@ pub(super) fn ledger(error: &LedgerError) -> Refusal {
         | LedgerError::View(_)
         | LedgerError::Newest(_)
         | LedgerError::Index(_)
+        | LedgerError::IndexAhead { .. }
         | LedgerError::Clock(_)
         | LedgerError::Empty => fault(error),
     }

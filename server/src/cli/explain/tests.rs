@@ -201,6 +201,7 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         Tree(TreeError::Root { expected: root(1), computed: root(2) }),
         Publish(PublishError::Shrunk { signed: size(8), size: size(7) }),
         Index(IndexError::Empty),
+        IndexAhead { size: size(7), index: size(8) },
         Clock(ClockError::Jumped { by_seconds: 3600 }),
         View(ViewError::NoCheckpoint { dir: data() }),
         Keep(fault()),

@@ -96,6 +96,7 @@ fn every_error_is_told_in_these_words() {
         Tree(TreeError::Proof(custody_log::ProofError::FromEmptyTree)),
         Publish(crate::publish::PublishError::Note(CheckpointError::Lines)),
         Index(IndexError::Empty),
+        IndexAhead { size: size(7), index: size(8) },
         Clock(ClockError::Jumped { by_seconds: 3600 }),
         View(crate::journal::ViewError::NoCheckpoint { dir: "/srv/custody".into() }),
         Keep(crate::journal::JournalFault {
