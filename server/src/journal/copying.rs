@@ -75,6 +75,9 @@ pub(super) fn copy_blob(
     if let Ok(file) = files.open(&to.blob(digest))
         && file.length().ok() == Some(entry.envelope.length)
     {
+        // It may be of a run that ended before its name was synced.
+        let folder = to.blob_folder(digest);
+        files.sync_dir(&folder).map_err(fault("sync", &folder))?;
         return Ok(false);
     }
     let bytes = blobs::read(files, from, &entry.envelope, entry.index)?;

@@ -298,18 +298,22 @@ fn loose(files: &dyn Files, from: &Path) -> Result<Layout, RestoreError> {
     Err(RestoreError::NoSegments { dir: from.to_owned() })
 }
 
-/// Returns the checkpoints that were kept with segments; those that cannot be read say nothing.
+/// Returns the checkpoints that were kept with segments; those that are damaged, or of another log, say nothing.
 fn kept_beside(
     files: &dyn Files,
     source: &Layout,
     log: EntryDigest,
 ) -> Result<Vec<KeptCheckpoint>, RestoreError> {
     let mut kept = Vec::new();
-    if let Ok(both) = slots::read(files, source, Some(log)) {
-        kept.extend(both.into_iter().flatten().filter_map(|slot| slot.checkpoint));
+    match slots::read(files, source, Some(log)) {
+        Ok(both) => kept.extend(both.into_iter().flatten().filter_map(|slot| slot.checkpoint)),
+        Err(Broken::Damage(_)) => {}
+        Err(Broken::Fault(fault)) => return Err(fault.into()),
     }
-    if let Ok(Some(manifest)) = Manifest::of(source.root(), files) {
-        kept.push(manifest.kept()?);
+    match Manifest::of(source.root(), files) {
+        Ok(Some(manifest)) => kept.push(manifest.kept()?),
+        Ok(None) | Err(ManifestError::Content { .. } | ManifestError::Format { .. }) => {}
+        Err(ManifestError::Disk(fault)) => return Err(fault.into()),
     }
     Ok(kept)
 }

@@ -137,8 +137,19 @@ fn a_backup_goes_on_after_any_failed_step_and_is_never_half_a_backup() {
                 assert!(size == before || size == log.size(), "{what}: {size} in {}", out.display());
                 assert!(made.is_err() || size == log.size(), "{what}");
                 // Run again it ends as it would have.
-                let taken = backup(dir.path(), &out, &healthy(), &mut |_| ())
+                let here = out.starts_with(place.home.path());
+                let files = if here { place.files() } else { healthy() };
+                let taken = backup(dir.path(), &out, &files, &mut |_| ())
                     .unwrap_or_else(|error| panic!("{what}: {error}"));
+                if here {
+                    let left = place.after_power_failure(place.disk.ops().len());
+                    let left = restored(&left.path().join("out"));
+                    assert_eq!(
+                        left,
+                        Some(log.size()),
+                        "{what}: what the second run told survives a power loss"
+                    );
+                }
                 assert_eq!(taken.size, log.size(), "{what}");
                 assert_eq!(restored(&out), Some(log.size()), "{what}");
             }
@@ -221,7 +232,12 @@ fn newer_segments_are_brought_by_running_it_again_after_any_failed_step() {
 
     each_failure(steps, &place.disk, |step, how| {
         let what = format!("step {step} {how:?}");
-        let (place, _, _) = run(Some((step, how)));
+        let (place, _, made) = run(Some((step, how)));
+        assert_eq!(place.disk.failed(), 1, "{what}");
+        if made.is_ok() {
+            let opened = open_read_only(&place.at("data"), &healthy()).unwrap();
+            assert_eq!(opened.view.checkpoint.size, log.size(), "{what}: the newest checkpoint is kept");
+        }
         let left = place.after_power_failure(place.failed_at());
         for data in [place.at("data"), left.path().join("data")] {
             assert!(matches!(open(&data, &fast()).map(drop), Err(OpenError::Restored { .. })), "{what}");
@@ -340,6 +356,7 @@ fn a_repair_that_failed_is_done_by_running_it_again_and_loses_nothing() {
         each_failure(steps, &place.disk, |step, how| {
             let what = format!("{harm:?} {}, step {step} {how:?}", from.is_some());
             let (place, _, _, before, _) = run(Some((step, how)));
+            assert_eq!(place.disk.failed(), 1, "{what}");
             let left = place.after_power_failure(place.failed_at());
             for data in [place.at("data"), left.path().join("data")] {
                 // Each file is there as it was, or repaired with the damaged one beside it.
