@@ -165,15 +165,14 @@ impl<'a> Work<'a> {
     fn slots(&mut self) -> Result<(), RepairError> {
         let both = match slots::read(self.files, &self.layout, Some(self.log)) {
             Ok(both) => both,
-            Err(Broken::Damage(_)) => return Ok(()),
             // What was promised is not known then: nothing may be cut.
-            Err(Broken::Fault(fault)) => return Err(fault.into()),
+            Err(broken) => return Err(OpenError::of(self.layout.root(), broken).into()),
         };
         let (good, how) = match slots::newest(&both, &self.layout) {
             Ok(slot) => (slot, COMPUTED),
-            Err(_) => match &self.copy.view {
+            Err(damage) => match &self.copy.view {
                 Some(view) => (slots::Slot::holding(self.log, view.checkpoint.clone()), COPIED),
-                None => return Ok(()),
+                None => return Err(OpenError::of(self.layout.root(), Broken::Damage(damage)).into()),
             },
         };
         self.promised.clone_from(&good.checkpoint);

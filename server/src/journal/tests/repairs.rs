@@ -184,3 +184,50 @@ fn a_copy_of_another_log_is_refused_and_so_is_the_log_itself() {
     );
     drop(held);
 }
+
+/// Cuts a few bytes off the last segment: a torn write, if nobody was promised what it held.
+fn cut_tail(dir: &Path) {
+    let segment = files(&dir.join("journal/segments")).pop().unwrap();
+    let length = fs::metadata(&segment).unwrap().len();
+    fs::File::options().write(true).open(&segment).unwrap().set_len(length - 3).unwrap();
+}
+
+fn slots_of(dir: &Path) -> Vec<PathBuf> {
+    let journal = dir.join("journal");
+    let slots = files(&journal).into_iter();
+    let slots: Vec<_> =
+        slots.filter(|path| path.parent() == Some(&journal) && path.extension().is_none()).collect();
+    assert_eq!(slots.len(), 2, "{slots:?}");
+    slots
+}
+
+#[test]
+fn nothing_is_cut_while_nobody_knows_what_was_promised() {
+    let (dir, _, _) = small(0);
+    let (other, mut log) = (tempfile::tempdir().unwrap(), Log::new());
+    create(other.path(), &log.stage(b"record 0", b"another log"), log.root(), &[], &fast()).unwrap();
+    let foreign = |dir: &Path| {
+        fs::copy(&slots_of(other.path())[0], &slots_of(dir)[0]).unwrap();
+    };
+    let unreadable = |dir: &Path| slots_of(dir).iter().for_each(|slot| fs::write(slot, b"noise").unwrap());
+    for (what, is_foreign) in [("a slot of another log", true), ("no slot", false)] {
+        let broken = tempfile::tempdir().unwrap();
+        copy(dir.path(), broken.path());
+        cut_tail(broken.path());
+        if is_foreign {
+            foreign(broken.path());
+        } else {
+            unreadable(broken.path());
+        }
+        let segments = broken.path().join("journal/segments");
+        let before: Vec<_> = files(&segments).iter().map(|path| fs::read(path).unwrap()).collect();
+        let refused = repair(broken.path(), None, &fast().files, &mut |_| ()).unwrap_err();
+        println!("{what}: {refused}");
+        assert!(
+            matches!(&refused, RepairError::Open(OpenError::OtherLog { .. } | OpenError::Damaged { .. })),
+            "{what}: {refused:?}"
+        );
+        let after: Vec<_> = files(&segments).iter().map(|path| fs::read(path).unwrap()).collect();
+        assert_eq!(after, before, "{what}");
+    }
+}
