@@ -14,6 +14,9 @@ use super::source::Source;
 use super::span::Shape;
 use super::state::{Belief, StateFile};
 
+/// The file that is written to see whether the disk takes what an open writes.
+pub(super) const ROOM: &str = "room";
+
 /// The database of an index directory, marked as in use.
 pub(super) struct Opened {
     pub(super) database: Database,
@@ -38,6 +41,8 @@ pub(super) fn open(
     fs::create_dir_all(dir).map_err(|source| IndexError::File { path: dir.to_owned(), source })?;
     let lock = lock(dir)?;
     let state = StateFile::new(dir);
+    // Left by a process that died while it tried whether the disk has room. It is written over, too.
+    let _none = fs::remove_file(dir.join(ROOM));
     let database = dir.join("sled");
     if source.size() == TreeSize::ZERO {
         return Err(IndexError::Empty);

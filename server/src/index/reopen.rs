@@ -38,7 +38,7 @@ impl Index {
         let Some(doubt) = *self.doubt() else { return Ok(()) };
         let (dir, source) = (self.dir.join("sled"), self.source.as_ref());
         if doubt == Doubt::Refused && self.database.is_open() {
-            has_room(&self.dir.join("room"), &dir)?;
+            has_room(&self.dir.join(open::ROOM), &dir)?;
         }
         self.database.shut();
         self.tell();
