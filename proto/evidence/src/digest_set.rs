@@ -3,6 +3,7 @@
 //! A digest is a node of its own: two digests are never taken for the same artifact. Digests that carry no evidence
 //! (sha1, md5, unknown names, a sha256 of 40 digits) are kept and can be looked up, but nothing is proven by them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -40,7 +41,8 @@ const WEAK: &[(&str, &[usize])] =
 /// Hex values of known algorithms are lower case; everything else stands as it was written.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest {
-    algorithm: String,
+    /// Of a known algorithm the one text in the tables below.
+    algorithm: Cow<'static, str>,
     value: String,
 }
 
@@ -92,15 +94,17 @@ impl Digest {
                 return Err(DigestError::Text { found: cut(text) });
             }
         }
-        let known = Self::knows(algorithm);
-        let value = if known && is_hex(value) { value.to_ascii_lowercase() } else { value.to_owned() };
-        Ok(Self { algorithm: algorithm.to_owned(), value })
+        let known = name_of(algorithm);
+        let hex = known.is_some() && is_hex(value);
+        let value = if hex { value.to_ascii_lowercase() } else { value.to_owned() };
+        let algorithm = known.map_or_else(|| Cow::Owned(algorithm.to_owned()), Cow::Borrowed);
+        Ok(Self { algorithm, value })
     }
 
     /// Returns the `sha256` digest with this value.
     #[must_use]
     pub fn sha256(value: [u8; 32]) -> Self {
-        Self { algorithm: "sha256".to_owned(), value: hex::encode(value) }
+        Self { algorithm: Cow::Borrowed("sha256"), value: hex::encode(value) }
     }
 
     /// Returns the `sha256` digest of the bytes.
@@ -113,7 +117,7 @@ impl Digest {
     /// Returns the `gitCommit` digest of a commit.
     #[must_use]
     pub fn git_commit(commit: &CommitId) -> Self {
-        Self { algorithm: "gitCommit".to_owned(), value: commit.to_string() }
+        Self { algorithm: Cow::Borrowed("gitCommit"), value: commit.to_string() }
     }
 
     /// Returns the algorithm's name, as in-toto spells it.
@@ -163,7 +167,7 @@ impl Digest {
     #[must_use]
     pub fn as_git_commit(&self) -> Option<Self> {
         (self.algorithm == "sha1" && self.standing() == Standing::Weak)
-            .then(|| Self { algorithm: "gitCommit".to_owned(), value: self.value.clone() })
+            .then(|| Self { algorithm: Cow::Borrowed("gitCommit"), value: self.value.clone() })
     }
 }
 
@@ -176,7 +180,10 @@ impl FromStr for Digest {
             .ok_or_else(|| DigestError::Form { found: cut(text) })
             .and_then(|(algorithm, value)| Self::read(algorithm, value))?;
         if digest.standing() == Standing::Malformed {
-            return Err(DigestError::Value { found: cut(&digest.value), algorithm: digest.algorithm });
+            return Err(DigestError::Value {
+                found: cut(&digest.value),
+                algorithm: digest.algorithm.into_owned(),
+            });
         }
         Ok(digest)
     }
@@ -209,6 +216,11 @@ fn split(text: &str) -> Option<(&str, &str)> {
 
 fn find<'a>(table: &[(&str, &'a [usize])], algorithm: &str) -> Option<&'a [usize]> {
     table.iter().find(|(name, _)| *name == algorithm).map(|(_, lengths)| *lengths)
+}
+
+/// Returns the name as the tables have it; none if they do not.
+fn name_of(algorithm: &str) -> Option<&'static str> {
+    USABLE.iter().chain(WEAK).map(|(name, _)| *name).find(|name| *name == algorithm)
 }
 
 fn lengths_of(algorithm: &str) -> Option<&'static [usize]> {

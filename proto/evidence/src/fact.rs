@@ -202,10 +202,13 @@ impl Facts {
     /// Signer and submitter are not in the statement; they come from the admission record.
     #[must_use]
     pub fn terms(&self) -> BTreeSet<Term> {
-        let mut terms = self.terms.clone();
         // Each node once: an SBOM's artifact is in thousands of edges.
-        let nodes: BTreeSet<&Node> = self.edges.iter().flat_map(|edge| [&edge.from, &edge.to]).collect();
-        terms.extend(nodes.into_iter().flat_map(Node::terms));
-        terms
+        let mut nodes: Vec<&Node> = self.edges.iter().map(|edge| &edge.from).collect();
+        nodes.dedup();
+        nodes.extend(self.edges.iter().map(|edge| &edge.to));
+        nodes.sort();
+        nodes.dedup();
+        // A set that is made of all at once is sorted once.
+        self.terms.iter().cloned().chain(nodes.into_iter().flat_map(Node::terms)).collect()
     }
 }

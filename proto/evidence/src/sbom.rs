@@ -9,6 +9,8 @@ mod spdx2;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -162,16 +164,15 @@ pub fn components(bytes: &[u8]) -> Result<Components, SbomError> {
     match marks.data {
         Some(data) if marks.bom_format.is_none() && marks.spdx_version.is_none() => {
             match serde_json::from_str(data.get()) {
-                Ok(Text(Some(text))) => read(text.as_bytes()),
-                _ => read(data.get().as_bytes()),
+                Ok(Text(Some(text))) => read(text.as_bytes(), &self::marks(text.as_bytes())?),
+                _ => read(data.get().as_bytes(), &self::marks(data.get().as_bytes())?),
             }
         }
-        _ => read(bytes),
+        _ => read(bytes, &marks),
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Components, SbomError> {
-    let marks = marks(bytes)?;
+fn read(bytes: &[u8], marks: &Marks<'_>) -> Result<Components, SbomError> {
     if marks.bom_format.as_deref() == Some("CycloneDX") {
         return match marks.spec_version.as_deref() {
             Some(version @ ("1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7")) => {
@@ -230,18 +231,26 @@ fn purl(path: &str, text: Option<&str>, left_out: &mut Vec<(String, LeftOut)>) -
 }
 
 /// Returns in-toto's name of an algorithm: `SHA-256`, `SHA256` -> `sha256`, `SHA3-256` -> `sha3_256`.
-pub(crate) fn algorithm_name(name: &str) -> String {
+pub(crate) fn algorithm_name(name: &str) -> Cow<'static, str> {
+    // Nearly all are one of these, and an SBOM has tens of thousands.
+    match name {
+        "SHA-1" | "SHA1" => return "sha1".into(),
+        "SHA-256" | "SHA256" => return "sha256".into(),
+        "SHA-512" | "SHA512" => return "sha512".into(),
+        "MD5" => return "md5".into(),
+        _ => {}
+    }
     let name = name.to_ascii_lowercase();
     if let Some(bits) = name.strip_prefix("sha-") {
-        return format!("sha{bits}");
+        return format!("sha{bits}").into();
     }
     if name.starts_with("sha3-") {
-        return name.replace('-', "_");
+        return name.replace('-', "_").into();
     }
     if name.starts_with("blake2b-") {
-        return "blake2b".to_owned();
+        return "blake2b".into();
     }
-    name
+    name.into()
 }
 
 fn shape(error: &serde_json::Error) -> SbomError {

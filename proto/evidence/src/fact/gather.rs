@@ -180,17 +180,15 @@ impl Gather {
         listed
     }
 
-    /// Several usable digests of one thing are the same thing: an edge from the first to each other. Git objects are
-    /// left out: a commit and its tree are two things.
+    /// Several usable digests of one thing are the same thing.
     pub(super) fn same(&mut self, descriptor: &Descriptor) {
-        let digests: Vec<Digest> = descriptor.usable().collect();
-        self.same_digests(&digests);
+        self.same_bytes(&descriptor.usable().map(|digest| Node::artifact(&digest)).collect());
     }
 
-    pub(super) fn same_digests(&mut self, digests: &[Digest]) {
-        let bytes = |digest: &&Digest| digest.usable() && !digest.algorithm().starts_with("git");
-        let nodes: BTreeSet<Node> = digests.iter().filter(bytes).map(Node::artifact).collect();
-        let mut nodes = nodes.iter();
+    /// An edge from the first of the nodes of usable digests to each other. Git objects are left out: a commit and its tree
+    /// are two things.
+    pub(super) fn same_bytes(&mut self, nodes: &BTreeSet<Node>) {
+        let mut nodes = nodes.iter().filter(|node| !node.id().starts_with("git"));
         if let Some(first) = nodes.next() {
             nodes.for_each(|other| self.edge(first, EdgeKind::SameAs, other));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gather::Gather;
 use super::{EdgeKind, Node, NodeKind, Problem};
-use crate::digest_set::Digest;
+use crate::digest_set::{Digest, Standing};
 use crate::sbom::{self, Component, LeftOut};
 use crate::statement::Statement;
 
@@ -24,48 +24,77 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
         gather.warn(&format!("predicate.{path}"), left_out);
     }
 
-    let described: BTreeSet<Node> = sbom.described.iter().flat_map(bytes).collect();
-    gather.edges(&described, EdgeKind::DescribedBy, &BTreeSet::from([document]));
-    artifacts.extend(described);
+    let described: Vec<Part<'_>> = sbom.described.iter().map(Part::of).collect();
+    let components: Vec<Part<'_>> = sbom.components.iter().map(Part::of).collect();
+    let of_described: BTreeSet<Node> = described.iter().flat_map(|part| part.bytes.iter().cloned()).collect();
+    gather.edges(&of_described, EdgeKind::DescribedBy, &BTreeSet::from([document]));
+    artifacts.extend(of_described);
     // What is described does not ship itself. A copy of it that is listed elsewhere is left out too: it has the same
     // package URL.
-    let itself: BTreeSet<Node> = sbom.described.iter().filter_map(node).collect();
-    let shipped: BTreeSet<Node> =
-        sbom.components.iter().filter(|component| component.shipped).filter_map(node).collect();
-    let shipped = &shipped - &itself;
+    let itself: BTreeSet<&Node> = described.iter().filter_map(|part| part.node.as_ref()).collect();
+    let ships = |part: &&Part<'_>| {
+        part.component.shipped && part.node.as_ref().is_some_and(|node| !itself.contains(node))
+    };
+    let shipped = components.iter().filter(ships).filter_map(|part| part.node.clone()).collect();
     gather.edges(&artifacts, EdgeKind::Contains, &shipped);
-    for component in sbom.described.iter().chain(&sbom.components) {
+    // What is at an end of an edge is found by that already.
+    let has_edge = !artifacts.is_empty() && !gather.full();
+    for part in described.iter().chain(&components) {
         if gather.full() {
             break;
         }
-        origin(component, gather);
+        if let Some(node) = part.node.as_ref().filter(|_| !(has_edge && ships(&part))) {
+            gather.term_all(node.terms());
+        }
+        part.origin(gather);
     }
     Ok(())
 }
 
-/// The bytes of a component's version, and where they come from.
-fn origin(component: &Component, gather: &mut Gather) {
-    for digest in &component.hashes {
-        gather.malformed_digest(&format!("predicate.{}.hashes", component.path), digest);
+/// A component with its nodes, each made once.
+struct Part<'a> {
+    component: &'a Component,
+    node: Option<Node>,
+    /// Of its usable digests, in order.
+    bytes: BTreeSet<Node>,
+    /// Digests whose value does not fit their algorithm.
+    malformed: Vec<&'a Digest>,
+}
+
+impl<'a> Part<'a> {
+    fn of(component: &'a Component) -> Self {
+        let (mut bytes, mut malformed) = (BTreeSet::new(), Vec::new());
+        for digest in &component.hashes {
+            match digest.standing() {
+                Standing::Usable => {
+                    bytes.insert(Node::artifact(digest));
+                }
+                Standing::Malformed => malformed.push(digest),
+                Standing::Unknown | Standing::Weak => {}
+            }
+        }
+        Self { component, node: component.purl.as_ref().map(Node::component), bytes, malformed }
     }
-    gather.same_digests(&component.hashes);
-    let Some(node) = node(component) else { return };
-    gather.term_all(node.terms());
-    gather.label(&node, &component.name);
-    gather.edges(&BTreeSet::from([node.clone()]), EdgeKind::HasBytes, &bytes(component));
-    for text in &component.fetched_from {
-        if let Some(from) = gather.named(&format!("predicate.{}", component.path), NodeKind::Ref, text) {
-            gather.edge(&node, EdgeKind::FetchedFrom, &from);
+
+    /// The bytes of a component's version, and where they come from.
+    fn origin(&self, gather: &mut Gather) {
+        let component = self.component;
+        for digest in &self.malformed {
+            gather.malformed_digest(&format!("predicate.{}.hashes", component.path), digest);
+        }
+        gather.same_bytes(&self.bytes);
+        let Some(node) = &self.node else { return };
+        gather.label(node, &component.name);
+        for bytes in &self.bytes {
+            gather.edge(node, EdgeKind::HasBytes, bytes);
+        }
+        for text in &component.fetched_from {
+            match Node::named(NodeKind::Ref, text) {
+                Some(from) => gather.edge(node, EdgeKind::FetchedFrom, &from),
+                None => drop(gather.named(&format!("predicate.{}", component.path), NodeKind::Ref, text)),
+            }
         }
     }
-}
-
-fn node(component: &Component) -> Option<Node> {
-    component.purl.as_ref().map(Node::component)
-}
-
-fn bytes(component: &Component) -> BTreeSet<Node> {
-    component.hashes.iter().filter(|digest| digest.usable()).map(Node::artifact).collect()
 }
 
 impl From<LeftOut> for Problem {

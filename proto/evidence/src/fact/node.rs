@@ -1,6 +1,8 @@
 //! Nodes: what facts are about, each with one text that identifies it.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::term::{Field, Term};
@@ -40,9 +42,11 @@ words! {
 }
 
 /// A thing that facts are about. Copies share the id: one node is in up to [`super::EDGES_MAX`] edges.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone)]
 pub struct Node {
     kind: NodeKind,
+    /// How much of a package URL is type, namespace and name; 0 if that is not known. It follows from the id.
+    versionless: u16,
     id: Arc<str>,
 }
 
@@ -51,20 +55,22 @@ impl Node {
     /// length, and a package URL ([`Purl::MAX_LEN`]).
     pub const ID_MAX: usize = 2 * Repository::MAX_LEN + 1;
 
+    fn of(kind: NodeKind, id: &str) -> Self {
+        Self { kind, versionless: 0, id: id.into() }
+    }
+
     /// Returns the node of bytes, or of a git object that is no commit.
     #[must_use]
     pub fn artifact(digest: &Digest) -> Self {
-        Self { kind: NodeKind::Artifact, id: digest.to_string().into() }
+        Self::of(NodeKind::Artifact, &[digest.algorithm(), ":", digest.value()].concat())
     }
 
     /// Returns the node of a digest: a commit for `gitCommit`, else an artifact.
     #[must_use]
     pub fn of_digest(digest: &Digest, repository: Option<&Repository>) -> Self {
         match (digest.commit_hex(), repository) {
-            (Some(hex), Some(repository)) => {
-                Self { kind: NodeKind::Commit, id: format!("{repository}@{hex}").into() }
-            }
-            (Some(_), None) => Self { kind: NodeKind::Commit, id: digest.to_string().into() },
+            (Some(hex), Some(repository)) => Self::of(NodeKind::Commit, &format!("{repository}@{hex}")),
+            (Some(_), None) => Self::of(NodeKind::Commit, &digest.to_string()),
             (None, _) => Self::artifact(digest),
         }
     }
@@ -72,19 +78,20 @@ impl Node {
     /// Returns the node of a package.
     #[must_use]
     pub fn component(purl: &Purl) -> Self {
-        Self { kind: NodeKind::Component, id: purl.to_string().into() }
+        let versionless = u16::try_from(purl.versionless().len()).unwrap_or(0);
+        Self { versionless, ..Self::of(NodeKind::Component, purl.as_str()) }
     }
 
     /// Returns the node of a document, by the digest of its bytes.
     #[must_use]
     pub fn document(digest: &Digest) -> Self {
-        Self { kind: NodeKind::Document, id: digest.to_string().into() }
+        Self::of(NodeKind::Document, &digest.to_string())
     }
 
     /// Returns the node of a run that no one named: `unnamed:sha256:<hex>` of the predicate that describes it.
     #[must_use]
     pub fn unnamed_run(predicate: &[u8]) -> Self {
-        Self { kind: NodeKind::Run, id: format!("unnamed:{}", Digest::sha256_of(predicate)).into() }
+        Self::of(NodeKind::Run, &format!("unnamed:{}", Digest::sha256_of(predicate)))
     }
 
     /// Returns the node of a reference in a repository.
@@ -99,7 +106,7 @@ impl Node {
     pub fn named(kind: NodeKind, text: &str) -> Option<Self> {
         let id = text.trim();
         let fits = !id.is_empty() && id.len() <= Self::ID_MAX && !id.chars().any(char::is_control);
-        fits.then(|| Self { kind, id: id.into() })
+        fits.then(|| Self::of(kind, id))
     }
 
     /// Returns the kind.
@@ -118,15 +125,12 @@ impl Node {
     /// of these terms; some of them (bare hex of a commit, a component without version) also find others.
     #[must_use]
     pub fn terms(&self) -> Vec<Term> {
-        let term = |field| Term::of(field, self.id.to_string());
+        let term = |field| Term::of(field, self.id().to_owned());
         match self.kind {
             NodeKind::Artifact => vec![term(Field::Artifact)],
             NodeKind::Builder => vec![term(Field::Builder)],
             NodeKind::Commit => self.commit_terms(),
-            NodeKind::Component => {
-                let versionless = self.id.parse::<Purl>().map(|purl| purl.versionless().to_owned());
-                vec![Term::of(Field::Component, versionless.unwrap_or_else(|_| self.id.to_string()))]
-            }
+            NodeKind::Component => vec![Term::of(Field::Component, self.package())],
             NodeKind::Document => vec![term(Field::Document)],
             NodeKind::Environment => vec![term(Field::Environment)],
             NodeKind::Identity => vec![term(Field::Identity)],
@@ -138,6 +142,17 @@ impl Node {
         }
     }
 
+    /// The package URL without its version.
+    fn package(&self) -> String {
+        match self.id.get(..usize::from(self.versionless)) {
+            Some(known) if !known.is_empty() => known.to_owned(),
+            _ => self
+                .id
+                .parse::<Purl>()
+                .map_or_else(|_| self.id().to_owned(), |purl| purl.versionless().to_owned()),
+        }
+    }
+
     /// `<repository>@<hex>`, the bare hex, and the repository; of `gitCommit:<hex>` only the bare hex.
     fn commit_terms(&self) -> Vec<Term> {
         if let Some(hex) = self.id.strip_prefix("gitCommit:") {
@@ -145,7 +160,7 @@ impl Node {
         }
         let (repository, hex) = self.id.rsplit_once('@').unwrap_or(("", &self.id));
         let mut terms =
-            vec![Term::of(Field::Commit, self.id.to_string()), Term::of(Field::Commit, hex.to_owned())];
+            vec![Term::of(Field::Commit, self.id().to_owned()), Term::of(Field::Commit, hex.to_owned())];
         if !repository.is_empty() {
             terms.push(Term::of(Field::Repository, repository.to_owned()));
         }
@@ -154,11 +169,38 @@ impl Node {
 
     /// The reference as it stands, and without its repository: `refs/heads/main`.
     fn ref_terms(&self) -> Vec<Term> {
-        let mut terms = vec![Term::of(Field::Ref, self.id.to_string())];
+        let mut terms = vec![Term::of(Field::Ref, self.id().to_owned())];
         if let Some((_, reference)) = self.id.split_once("@refs/") {
             terms.push(Term::of(Field::Ref, format!("refs/{reference}")));
         }
         terms
+    }
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.id == other.id
+    }
+}
+
+impl Eq for Node {}
+
+impl PartialOrd for Node {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Node {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.kind.cmp(&other.kind).then_with(|| self.id.cmp(&other.id))
+    }
+}
+
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.kind.hash(state);
+        self.id.hash(state);
     }
 }
 

@@ -14,9 +14,19 @@ pub(super) enum Duplicates {
 
 /// An object or array that is open.
 enum Frame<'a> {
-    Object { names: BTreeSet<Cow<'a, str>>, name: Cow<'a, str> },
+    Object { names: Names<'a>, name: Cow<'a, str> },
     Array { index: usize },
 }
+
+/// The names that an object has so far.
+enum Names<'a> {
+    /// Searched from one end to the other.
+    Few(Vec<Cow<'a, str>>),
+    Many(BTreeSet<Cow<'a, str>>),
+}
+
+/// Up to so many names a list is faster than a set. A hostile object of many members is a set.
+const FEW: usize = 16;
 
 /// What may come next.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -34,6 +44,9 @@ pub(super) struct Scanner<'a> {
     at: usize,
     stop: usize,
     open: Vec<Frame<'a>>,
+    /// Lists of objects that were closed, to be used again: an SBOM has a hundred thousand small objects. At most one a
+    /// level.
+    spare: Vec<Vec<Cow<'a, str>>>,
     duplicates: Duplicates,
 }
 
@@ -44,10 +57,32 @@ const RESERVED: &str = "$serde_json::private::";
 /// Paths are for people: longer ones are cut.
 const MAX_PATH: usize = 200;
 
+impl<'a> Names<'a> {
+    /// Adds a name; answers whether it is new.
+    fn insert(&mut self, name: &Cow<'a, str>) -> bool {
+        match self {
+            Self::Many(set) => set.insert(name.clone()),
+            Self::Few(list) if list.contains(name) => false,
+            Self::Few(list) if list.len() < FEW => {
+                list.push(name.clone());
+                true
+            }
+            Self::Few(list) => {
+                let mut set: BTreeSet<_> = list.drain(..).collect();
+                let new = set.insert(name.clone());
+                *self = Self::Many(set);
+                new
+            }
+        }
+    }
+}
+
 impl<'a> Scanner<'a> {
     pub(super) fn new(bytes: &'a [u8], duplicates: Duplicates) -> Result<Self, JsonError> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, at: 0, stop: usize::MAX, open: Vec::new(), duplicates }),
+            Ok(text) => {
+                Ok(Self { text, at: 0, stop: usize::MAX, open: Vec::new(), spare: Vec::new(), duplicates })
+            }
             Err(error) => {
                 let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
                 let (line, column) = position(valid);
@@ -91,7 +126,8 @@ impl<'a> Scanner<'a> {
     fn value(&mut self) -> Result<State, JsonFault> {
         match self.peek() {
             Some(b'{') => {
-                self.enter(Frame::Object { names: BTreeSet::new(), name: Cow::Borrowed("") })?;
+                let names = Names::Few(self.spare.pop().unwrap_or_default());
+                self.enter(Frame::Object { names, name: Cow::Borrowed("") })?;
                 Ok(State::FirstMember)
             }
             Some(b'[') => {
@@ -118,7 +154,10 @@ impl<'a> Scanner<'a> {
 
     fn close(&mut self) -> State {
         self.at += 1;
-        self.open.pop();
+        if let Some(Frame::Object { names: Names::Few(mut list), .. }) = self.open.pop() {
+            list.clear();
+            self.spare.push(list);
+        }
         State::AfterValue
     }
 
@@ -149,7 +188,7 @@ impl<'a> Scanner<'a> {
     fn name_member(&mut self, read: Cow<'a, str>) -> Option<JsonFault> {
         let check = self.duplicates == Duplicates::Refused;
         let Some(Frame::Object { names, name }) = self.open.last_mut() else { return None };
-        if check && !names.insert(read.clone()) {
+        if check && !names.insert(&read) {
             return Some(JsonFault::Duplicate { name: cut(&read) });
         }
         *name = read;

@@ -168,3 +168,18 @@ proptest::proptest! {
         proptest::prop_assert!(reserved || check(&text).is_ok());
     }
 }
+
+/// Few names are a list and many a set: a name that is there twice is found in both, wherever it stands.
+#[test]
+fn a_member_named_twice_is_found_among_any_number() {
+    for count in [1, 2, 15, 16, 17, 18, 100] {
+        let members: Vec<String> = (0..count).map(|n| format!("\"m{n}\":{{\"m0\":0}}")).collect();
+        assert_eq!(check(format!("{{{}}}", members.join(",")).as_bytes()), Ok(()));
+        for again in [0, count / 2, count - 1] {
+            let text = format!("{{{},\"\\u006d{again}\":0}}", members.join(","));
+            let found = check(text.as_bytes()).unwrap_err().fault;
+            assert_eq!(found, JsonFault::Duplicate { name: format!("m{again}") }, "{count}");
+            assert_eq!(check_unsigned(text.as_bytes()), Ok(()));
+        }
+    }
+}

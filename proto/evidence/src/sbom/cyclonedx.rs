@@ -106,7 +106,9 @@ fn component<'a>(
             return Ok(None);
         }
     };
-    push_all(pending, &format!("{path}.components"), raw.components.unwrap_or_default(), read)?;
+    if let Some(nested) = raw.components {
+        push_all(pending, &format!("{path}.components"), nested, read)?;
+    }
     let name = raw.name.0.unwrap_or_default();
     let distribution = |Object(reference): Object<Reference>| {
         let fetched = matches!(reference.kind.as_deref(), Some("distribution" | "source-distribution"));
