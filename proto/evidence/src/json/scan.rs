@@ -59,17 +59,17 @@ const MAX_PATH: usize = 200;
 
 impl<'a> Names<'a> {
     /// Adds a name; answers whether it is new.
-    fn insert(&mut self, name: &Cow<'a, str>) -> bool {
+    fn insert(&mut self, name: Cow<'a, str>) -> bool {
         match self {
-            Self::Many(set) => set.insert(name.clone()),
-            Self::Few(list) if list.contains(name) => false,
+            Self::Many(set) => set.insert(name),
+            Self::Few(list) if list.contains(&name) => false,
             Self::Few(list) if list.len() < FEW => {
-                list.push(name.clone());
+                list.push(name);
                 true
             }
             Self::Few(list) => {
                 let mut set: BTreeSet<_> = list.drain(..).collect();
-                let new = set.insert(name.clone());
+                let new = set.insert(name);
                 *self = Self::Many(set);
                 new
             }
@@ -188,7 +188,7 @@ impl<'a> Scanner<'a> {
     fn name_member(&mut self, read: Cow<'a, str>) -> Option<JsonFault> {
         let check = self.duplicates == Duplicates::Refused;
         let Some(Frame::Object { names, name }) = self.open.last_mut() else { return None };
-        if check && !names.insert(&read) {
+        if check && !names.insert(read.clone()) {
             return Some(JsonFault::Duplicate { name: cut(&read) });
         }
         *name = read;
