@@ -7,6 +7,7 @@ use crate::workspace;
 
 /// Returns the corpus; none, with a line that says so, where it is not.
 #[must_use]
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 pub fn corpus() -> Option<PathBuf> {
     let beside = || workspace::root().join("../shared/corpus");
     let folder = std::env::var_os("CUSTODY_CORPUS").map_or_else(beside, PathBuf::from);

@@ -20,6 +20,13 @@ pub(crate) enum Documents {
 /// of images that is not read yet.
 pub(crate) fn documents(path: &Path, max: u64) -> Result<Documents, Failure> {
     if path.is_dir() {
+        // Whoever gave a folder by mistake is told so, and not that something in it failed.
+        if !path.join("oci-layout").exists() {
+            let message =
+                format!("{} is a folder without a file oci-layout, so no OCI image layout", path.display());
+            return Err(Failure::usage("not_a_layout", message)
+                .hint("cosign save --dir DIR IMAGE writes a layout, and crane pull --format=oci IMAGE DIR"));
+        }
         return Ok(Documents::Layout(Layout::in_folder(path.to_owned())));
     }
     // A pipe can be read once only, and not from any place: so only a file is looked into first.

@@ -235,7 +235,7 @@ fn digests_lead_nowhere_but_to_blobs() {
     for digest in ["sha256:../../../../etc/passwd", "sha256:..", "md5:00", "", "sha256:/etc/passwd"] {
         let named = json!({ "mediaType": DSSE, "digest": digest, "size": 1 });
         let mut made = Made::new();
-        let manifest = made.list(MANIFEST, &[named.clone()]);
+        let manifest = made.list(MANIFEST, std::slice::from_ref(&named));
         assert!(matches!(made.index(&[manifest]).problem(), LayoutProblem::Manifest(_)), "{digest}");
         let named = json!({ "mediaType": MANIFEST, "digest": digest, "size": 1 });
         assert!(matches!(Made::new().index(&[named]).problem(), LayoutProblem::Manifest(_)), "{digest}");

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use custody_log::BlobDigest;
 use custody_tests::server::{Ended, run};
 use custody_tests::tools::{COSIGN, CRANE};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::administered::Place;
@@ -269,15 +269,11 @@ fn blob(layout: &Path, predicate_type: &[u8]) -> PathBuf {
     let holds = |path: &PathBuf| {
         let bytes = fs::read(path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        assert_eq!(name, hex(&Sha256::digest(&bytes)), "what cosign saved");
+        assert_eq!(format!("sha256:{name}"), BlobDigest::of(&bytes).to_string(), "what cosign saved");
         let envelope = custody_evidence::envelope::Envelope::parse(&bytes).ok();
         let payload = envelope.and_then(|envelope| Some(envelope.signed()?.payload().to_vec()));
         payload
             .is_some_and(|payload| payload.windows(predicate_type.len()).any(|part| part == predicate_type))
     };
     blobs.into_iter().find(holds).unwrap()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -184,8 +184,11 @@ pub fn cosign_bundle(layer: &[u8], annotations: &CosignAnnotations) -> Result<Op
         timestamp_verification_data: filled(annotations.timestamp.as_ref()).map(timestamp).transpose()?,
     };
     let media_type = BundleVersion::V0_1.media_type();
-    let bundle = BundleOut { media_type, verification_material: material, dsse_envelope };
-    Ok(Some(serde_json::to_vec(&bundle).expect("strings are always JSON")))
+    Ok(Some(written(&BundleOut { media_type, verification_material: material, dsse_envelope })))
+}
+
+fn written(bundle: &BundleOut<'_>) -> Vec<u8> {
+    serde_json::to_vec(bundle).expect("strings are always JSON")
 }
 
 /// An annotation that is empty says as much as one that is not there.
