@@ -51,7 +51,7 @@ pub(super) fn verify(signed: &[u8], armour: &str, keys: &[u8]) -> Result<Good, P
     read(&String::from_utf8_lossy(&verified.stdout), verified.status.success())
 }
 
-/// Reads the lines for programs (GnuPG `doc/DETAILS`, "Format of the --status-fd output"). A good signature is one line
+/// Reads the lines for programs (`GnuPG` `doc/DETAILS`, "Format of the --status-fd output"). A good signature is one line
 /// `GOODSIG` and one `VALIDSIG`, and nothing that speaks against it: of several signatures none counts.
 fn read(status: &str, succeeded: bool) -> Result<Good, Problem> {
     let lines: Vec<Vec<&str>> = status

@@ -435,7 +435,8 @@ impl<'a> Run<'a, '_> {
             let payload = envelope.map_or(&[][..], Envelope::payload);
             *self.payload.get_or_init(|| Sha256::digest(payload).into())
         };
-        let payload: Option<&dyn Fn() -> [u8; 32]> = envelope.map(|_| &hashed as &dyn Fn() -> [u8; 32]);
+        let hashed: &dyn Fn() -> [u8; 32] = &hashed;
+        let payload = envelope.map(|_| hashed);
         let payload_type = envelope.map(Envelope::payload_type);
         let verifier = match signer {
             Signer::Certificate { certificate, .. } => Verifier::Certificate(certificate.der()),

@@ -210,7 +210,7 @@ fn commit(bytes: &[u8]) -> Outcome {
                 assert!(!person.to_string().chars().any(char::is_control), "{person:?}");
             }
             let id = "a".repeat(40).parse().unwrap();
-            if let Some(signature) = check_signature(&id, bytes, &commit, &Signers::Unknown) {
+            if let Some(signature) = check_signature(&id, bytes, &commit, &Signers::Unknown, None) {
                 assert!(!matches!(signature.verdict, git::Verdict::Verified { .. }), "nobody may sign");
                 bounded(bytes.len(), &signature, 12, 1024);
             }
