@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Whose SSH keys may sign commits: a file as ssh-keygen(1) has it [default: git's `gpg.ssh.allowedSignersFile`].
     #[arg(long, value_name = "FILE")]
     allowed_signers: Option<PathBuf>,
-    /// Whose OpenPGP keys may sign commits: public keys as `gpg --export` writes them, with or without --armor. They are
+    /// Whose `OpenPGP` keys may sign commits: public keys as `gpg --export` writes them, with or without --armor. They are
     /// checked with the gpg of this machine.
     #[arg(long, value_name = "FILE")]
     openpgp_keys: Option<PathBuf>,
