@@ -12,6 +12,7 @@ mod tests;
 
 use serde::Deserialize;
 
+use crate::secret;
 use scan::{Duplicates, Scanner};
 
 /// How deep objects and arrays may be nested; the outermost value is level 1.
@@ -127,6 +128,9 @@ fn typed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
 pub(crate) fn problem(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let problem = text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem);
+    if secret::is_in(problem) {
+        return "a value of another type than expected; it is not quoted, since a secret is in it".to_owned();
+    }
     let shown = problem.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
     match problem.char_indices().nth(PROBLEM_MAX) {
         Some(_) => shown.take(PROBLEM_MAX).chain("...".chars()).collect(),

@@ -21,6 +21,7 @@ pub mod registry;
 pub mod repository;
 pub mod sbom;
 pub mod scan;
+pub mod secret;
 pub mod sigstore;
 pub mod statement;
 pub mod subject_name;

@@ -1,0 +1,166 @@
+//! Text inside text: base64 (both alphabets), hex and percent encodings.
+//!
+//! A text is looked at in pieces of [`PIECE`] bytes that overlap by [`OVERLAP`], so that a large document in base64 takes no memory.
+
+/// The fewest characters that are decoded: 24, 18 bytes in base64. The shortest token has 20 bytes.
+pub(super) const SHORTEST: usize = 24;
+
+/// How much is decoded at once, in characters: a multiple of 4.
+const PIECE: usize = 64 * 1024;
+
+/// How much of a piece is decoded again with the next one: 4 KiB of characters, 3 KiB in base64. What identifies a token of any
+/// rule is shorter.
+const OVERLAP: usize = 4 * 1024;
+
+/// Decodes all that the text holds, and gives each result to `found`. It ends early when that returns false.
+pub(super) fn all(text: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) {
+    if text.len() < SHORTEST {
+        return;
+    }
+    if text.contains(&b'%') && !percent(text, found) {
+        return;
+    }
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| rest.len() >= SHORTEST) {
+        let run = rest.iter().position(|byte| !encoded(*byte)).unwrap_or(rest.len());
+        if run >= SHORTEST && !rest.get(..run).is_none_or(|run| one_run(run, found)) {
+            return;
+        }
+        at += run + 1;
+    }
+}
+
+/// Whether the byte may stand in base64, of either alphabet, or in hex; padding ends a run.
+pub(super) fn encoded(byte: u8) -> bool {
+    SEXTETS.get(usize::from(byte)).is_some_and(|value| *value < NONE)
+}
+
+fn one_run(run: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    if run.iter().all(u8::is_ascii_hexdigit) {
+        return pieces(run, |piece| readable(&hex_bytes(piece), found));
+    }
+    // Base64 may start right behind a character that is of its alphabet too, as in `/v1/<base64>`.
+    let mut phases = [true, false, false, false];
+    for (at, byte) in run.iter().enumerate() {
+        if !byte.is_ascii_alphanumeric() && run.len() - at > SHORTEST {
+            if let Some(phase) = phases.get_mut((at + 1) % 4) {
+                *phase = true;
+            }
+        }
+    }
+    phases.iter().enumerate().filter(|(_, there)| **there).all(|(phase, _)| {
+        pieces(run.get(phase..).unwrap_or_default(), |piece| readable(&base64_bytes(piece), found))
+    })
+}
+
+/// The fewest readable bytes in a row that are looked at: every token has more, of random bytes one in 100,000 such rows.
+const READABLE: usize = 12;
+
+/// Hands on what holds text; what was a digest or an image is left out.
+fn readable(bytes: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    let mut row = 0;
+    for byte in bytes {
+        row = if matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t') { row + 1 } else { 0 };
+        if row == READABLE {
+            return found(bytes);
+        }
+    }
+    true
+}
+
+/// Hands on a long text in pieces that overlap. Returns false if it was ended early.
+fn pieces(text: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> bool {
+    let mut at = 0;
+    while let Some(rest) = text.get(at..) {
+        if !take(rest.get(..PIECE).unwrap_or(rest)) {
+            return false;
+        }
+        if rest.len() <= PIECE {
+            return true;
+        }
+        at += PIECE - OVERLAP;
+    }
+    true
+}
+
+fn percent(text: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
+    pieces(text, |piece| {
+        let mut bytes = Vec::with_capacity(piece.len());
+        let mut rest = piece;
+        while let [first, behind @ ..] = rest {
+            let byte = match behind {
+                [high, low, ..] if *first == b'%' => {
+                    digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low)
+                }
+                _ => None,
+            };
+            bytes.push(byte.unwrap_or(*first));
+            rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
+        }
+        bytes.len() == piece.len() || found(&bytes)
+    })
+}
+
+fn hex_bytes(text: &[u8]) -> Vec<u8> {
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low),
+        _ => None,
+    };
+    text.chunks(2).filter_map(byte).collect()
+}
+
+const fn digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// Decodes characters of either alphabet; one or none of the last four stand for no whole byte, and are left.
+fn base64_bytes(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    for four in text.chunks(4) {
+        let bits = four.iter().fold(0_u32, |bits, byte| bits << 6 | sextet(*byte));
+        let [_, first, second, third] = (bits << (6 * (4 - four.len()))).to_be_bytes();
+        let three = [first, second, third];
+        bytes.extend_from_slice(three.get(..four.len().saturating_sub(1)).unwrap_or_default());
+    }
+    bytes
+}
+
+/// The value of each character of base64; [`NONE`] of others.
+const SEXTETS: [u8; 256] = sextets();
+
+/// Above every value.
+const NONE: u8 = 64;
+
+const fn sextets() -> [u8; 256] {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut table = [NONE; 256];
+    let mut value = 0;
+    #[allow(
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        reason = "made when this is compiled, where it would fail"
+    )]
+    while value < 64 {
+        table[ALPHABET[value as usize] as usize] = value;
+        value += 1;
+    }
+    #[allow(
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        reason = "made when this is compiled, where it would fail"
+    )]
+    {
+        table[b'-' as usize] = 62;
+        table[b'_' as usize] = 63;
+    }
+    table
+}
+
+fn sextet(byte: u8) -> u32 {
+    u32::from(SEXTETS.get(usize::from(byte)).copied().unwrap_or_default())
+}

@@ -1,0 +1,134 @@
+//! Finds the texts by which rules know their tokens, all in one pass, and asks the rule.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use super::name;
+use super::pem;
+use super::shape::Shape;
+use super::table::{AWS_SECRET_RULE, PRIVATE_KEY, RULES, Rule, URL_PASSWORD, URL_TOKEN};
+use super::url;
+
+/// Whose text was met.
+#[derive(Clone, Copy)]
+enum Key {
+    Token(&'static Rule, &'static Shape),
+    PrivateKey,
+    Url,
+    /// Part of a name that secrets have.
+    Name,
+}
+
+/// What a text holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Met {
+    /// A secret, by this rule.
+    Secret(&'static str, Range<usize>),
+    /// What has the shape that this rule looks for, and lacks the checksum.
+    Unproven(&'static str, Range<usize>),
+    /// A name of a variable that secrets have, up to here.
+    Name(usize),
+    /// The name of an AWS secret access key.
+    AwsName,
+}
+
+/// How many places the table of the finder has: 2^13, of which the keys take one in fifty.
+const PLACES: usize = 1 << 13;
+
+/// Texts by their first three bytes. An automaton would wait for memory at each byte; this look-up does not depend on the one
+/// before it.
+struct Finder {
+    /// The position of the first key that may begin with three such bytes, plus one.
+    heads: Box<[u8; PLACES]>,
+    /// With the position of the next such key, plus one.
+    keys: Vec<(Vec<u8>, Key, u8)>,
+}
+
+static FINDER: LazyLock<Finder> = LazyLock::new(Finder::new);
+
+impl Finder {
+    fn new() -> Self {
+        let mut finder = Self { heads: Box::new([0; PLACES]), keys: Vec::new() };
+        for rule in RULES {
+            for shape in rule.shapes {
+                finder.add(shape.key, Key::Token(rule, shape));
+            }
+        }
+        finder.add(pem::KEY, Key::PrivateKey);
+        finder.add("://", Key::Url);
+        for word in name::WORDS.iter().flat_map(|word| name::spellings(word)) {
+            finder.add(&word, Key::Name);
+        }
+        finder
+    }
+
+    fn add(&mut self, text: &str, key: Key) {
+        let text = text.as_bytes().to_vec();
+        let place = text.first_chunk().map(|three: &[u8; 3]| place(window(*three)));
+        let head = place.and_then(|place| self.heads.get_mut(place)).expect("a key has three bytes or more");
+        self.keys.push((text, key, *head));
+        *head = u8::try_from(self.keys.len()).expect("there are fewer than 256 keys");
+    }
+}
+
+const fn window([first, second, third]: [u8; 3]) -> u32 {
+    u32::from_be_bytes([0, first, second, third])
+}
+
+/// The highest 13 bits of a product: each byte counts.
+#[allow(clippy::as_conversions, reason = "13 bits fit in any usize")]
+const fn place(window: u32) -> usize {
+    (window.wrapping_mul(0x9e37_79b1) >> 19) as usize
+}
+
+/// Says what a text holds, from its start on.
+pub(super) fn all(text: &[u8], met: &mut dyn FnMut(Met)) {
+    let Some((start, rest)) = text.split_at_checked(2) else { return };
+    let finder = &*FINDER;
+    let mut asked_to = 0;
+    let mut seen = start.iter().fold(0, |seen, byte| seen << 8 | u32::from(*byte));
+    for (at, byte) in rest.iter().enumerate() {
+        seen = (seen << 8 | u32::from(*byte)) & 0x00ff_ffff;
+        let mut head = finder.heads.get(place(seen)).copied().unwrap_or_default();
+        while head != 0 {
+            let Some((key, whose, next)) = finder.keys.get(usize::from(head) - 1) else { break };
+            if text.get(at..).is_some_and(|rest| rest.starts_with(key)) {
+                ask(text, *whose, at..at + key.len(), &mut asked_to, met);
+            }
+            head = *next;
+        }
+    }
+}
+
+/// `asked_to`: where the last URL ends whose query was read. A URL inside it has no query of its own, and a text of many would
+/// be read as many times.
+fn ask(text: &[u8], key: Key, at: Range<usize>, asked_to: &mut usize, met: &mut dyn FnMut(Met)) {
+    match key {
+        Key::Token(rule, shape) => {
+            if let Some(found) = shape.token_at(text, at.start) {
+                let proven = text.get(found.clone()).is_some_and(|token| rule.proof.holds(token));
+                if proven {
+                    met(Met::Secret(rule.id, found));
+                } else if matches!(rule.proof, super::checksum::Proof::Crc32Base62 { .. }) {
+                    met(Met::Unproven(rule.id, found));
+                }
+            } else if rule.id == AWS_SECRET_RULE && at.end == text.len() {
+                met(Met::AwsName);
+            }
+        }
+        Key::PrivateKey => {
+            if let Some(found) = pem::private_key_at(text, at.start) {
+                met(Met::Secret(PRIVATE_KEY, found));
+            }
+        }
+        Key::Url => {
+            if let Some(found) = url::userinfo(text, at.end) {
+                met(Met::Secret(URL_PASSWORD, found));
+            }
+            if at.end > *asked_to {
+                *asked_to = url::query(text, at.end, &mut |found| met(Met::Secret(URL_TOKEN, found)));
+            }
+        }
+        Key::Name => met(Met::Name(at.end)),
+    }
+}

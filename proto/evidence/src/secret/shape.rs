@@ -1,0 +1,117 @@
+//! The shape of a token: a text that it holds, and what stands around it.
+//!
+//! A shape is a row of parts without alternatives, and each part takes all that it can, so that looking costs one step for each
+//! byte of the longest token: there is nothing to go back to.
+
+use std::ops::Range;
+
+/// What a token may be made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Class {
+    Digit,
+    /// `0-9a-f`
+    Hex,
+    /// `0-9a-fA-F`
+    AnyHex,
+    /// `A-Z2-7`, the alphabet of base32
+    Base32,
+    Letter,
+    Lower,
+    Upper,
+    Alnum,
+    /// `A-Za-z0-9_-`, the alphabet of base64url
+    Token,
+    /// `A-Za-z0-9+/`
+    Base64,
+    /// `A-Za-z0-9_.~-`
+    Unreserved,
+    /// What stands between a name and its value: quotes, spaces, `:`, `=`, `\`
+    Between,
+}
+
+/// A part of a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    /// This text.
+    Text(&'static str),
+    /// So many of the class; more may follow.
+    Exactly(Class, usize),
+    /// All that follow of the class: from so many to so many.
+    Run(Class, usize, usize),
+}
+
+/// The shape of a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    /// The text by which it is found.
+    pub(super) key: &'static str,
+    /// All of the class that stand before that text: from so many to so many.
+    pub(super) before: Option<(Class, usize, usize)>,
+    /// What follows that text.
+    pub(super) after: &'static [Part],
+}
+
+impl Class {
+    pub(super) const fn holds(self, byte: u8) -> bool {
+        match self {
+            Self::Digit => byte.is_ascii_digit(),
+            Self::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+            Self::AnyHex => byte.is_ascii_hexdigit(),
+            Self::Base32 => matches!(byte, b'A'..=b'Z' | b'2'..=b'7'),
+            Self::Letter => byte.is_ascii_alphabetic(),
+            Self::Lower => matches!(byte, b'0'..=b'9' | b'a'..=b'z'),
+            Self::Upper => matches!(byte, b'0'..=b'9' | b'A'..=b'Z'),
+            Self::Alnum => byte.is_ascii_alphanumeric(),
+            Self::Token => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'),
+            Self::Base64 => byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'),
+            Self::Unreserved => byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'~' | b'-'),
+            Self::Between => matches!(byte, b'"' | b'\'' | b' ' | b':' | b'=' | b'\\'),
+        }
+    }
+
+    /// Returns how many bytes of the class the text starts with; stops to count above `max`.
+    fn run(self, text: &[u8], max: usize) -> usize {
+        text.iter().take(max.saturating_add(1)).take_while(|byte| self.holds(**byte)).count()
+    }
+}
+
+impl Shape {
+    /// Returns where the token is whose key stands at `at`. A letter, digit or `_` right before or behind it means that it is
+    /// part of something else.
+    pub(super) fn token_at(&self, text: &[u8], at: usize) -> Option<Range<usize>> {
+        let start = at - self.length_before(text.get(..at)?)?;
+        if start.checked_sub(1).and_then(|before| text.get(before)).is_some_and(|byte| word(*byte)) {
+            return None;
+        }
+        let mut end = at + self.key.len();
+        for part in self.after {
+            let rest = text.get(end..)?;
+            end += match *part {
+                Part::Text(expected) => rest.starts_with(expected.as_bytes()).then_some(expected.len())?,
+                Part::Exactly(class, count) => {
+                    let found = rest.get(..count)?;
+                    found.iter().all(|byte| class.holds(*byte)).then_some(count)?
+                }
+                Part::Run(class, min, max) => {
+                    let found = class.run(rest, max);
+                    (min..=max).contains(&found).then_some(found)?
+                }
+            };
+        }
+        if text.get(end).is_some_and(|byte| word(*byte)) {
+            return None;
+        }
+        Some(start..end)
+    }
+
+    fn length_before(&self, text: &[u8]) -> Option<usize> {
+        let Some((class, min, max)) = self.before else { return Some(0) };
+        let backwards = text.iter().rev().take(max.saturating_add(1));
+        let found = backwards.take_while(|byte| class.holds(**byte)).count();
+        (min..=max).contains(&found).then_some(found)
+    }
+}
+
+const fn word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
