@@ -193,7 +193,7 @@ impl Logged {
         if let Some((expected, found)) = wrong_admin(self.entry(), trust) {
             return Err(CheckError::WrongAdmin { index, expected, found });
         }
-        let admission = admit_again(self.entry(), &envelope, *self.record.salt.as_bytes(), trust)?;
+        let admission = admit_again(self.entry(), &envelope, Some(&self.record), trust)?;
         same_admission(self.entry(), &admission, &self.record)?;
         let facts = said.facts();
         let said = said.into_owned();
@@ -237,18 +237,26 @@ fn wrong_admin(entry: &Entry, trust: &Trust) -> Option<(LeafIndex, Option<LeafIn
 }
 
 /// Runs admission under the trust document of its time, as of ledger time. The log ran it a moment earlier, which no
-/// verdict but a mark depends on.
+/// verdict but a mark depends on. Without a record, since it was erased, secrets are looked for by the rules of this version.
 pub(crate) fn admit_again(
     entry: &Entry,
     envelope: &Envelope,
-    salt: [u8; 32],
+    record: Option<&AdmissionRecord>,
     trust: &Trust,
 ) -> Result<Admission, CheckError> {
-    let index = entry.index;
+    /// No verdict depends on the salt.
+    const SALT: [u8; 32] = [0; 32];
+    let (index, time) = (entry.index, entry.time);
     let admission = match trust.before(entry) {
-        Some(version) => admission::admit(&version.state, envelope, entry.time, salt),
+        Some(version) => match record {
+            Some(record) => admission::admit_again(&version.state, envelope, time, record),
+            None => admission::admit(&version.state, envelope, time, SALT),
+        },
         // Entry 0 is the pinned one: its replay in `trust` began with its digest.
-        None if trust.holds(entry) => admission::admit_first(envelope, entry.time, salt),
+        None if trust.holds(entry) => match record {
+            Some(record) => admission::admit_first_again(envelope, time, record),
+            None => admission::admit_first(envelope, time, SALT),
+        },
         None => return Err(CheckError::UnknownTrust { index, known: trust.complete_to() }),
     };
     admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })

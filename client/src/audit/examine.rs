@@ -91,9 +91,7 @@ fn check(entry: &Entry, raw: &Raw, trust: &Trust, examined: &mut Examined) {
         Ok(envelope) => envelope,
         Err(error) => return examined.findings.push(Finding::of_check(index, error)),
     };
-    // No verdict depends on the salt.
-    let salt = examined.record.as_ref().map_or([0; 32], |record| *record.salt.as_bytes());
-    let admitted = admit_again(entry, &envelope, salt, trust);
+    let admitted = admit_again(entry, &envelope, examined.record.as_ref(), trust);
     let same = admitted.and_then(|ours| match &examined.record {
         Some(theirs) => same_admission(entry, &ours, theirs),
         None => Ok(()),

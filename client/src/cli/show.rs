@@ -10,6 +10,7 @@ use custody_client::{Checked, Ledger, LedgerError, Trust, Verified};
 use custody_evidence::admission::{AdmissionRecord, BundleCheck, BundleProof, CheckName, CheckResult};
 use custody_evidence::envelope::Said;
 use custody_evidence::fact::Node;
+use custody_evidence::secret;
 use custody_evidence::statement::Statement;
 use custody_log::LeafIndex;
 use serde_json::{Value, json};
@@ -198,12 +199,22 @@ fn claimed_checks(record: &AdmissionRecord) -> Vec<Row> {
                 ));
             }
             (CheckName::Secrets, CheckResult::NotChecked) => {
-                rows.push(("secrets", "not_checked", "the log does not look for secrets".to_owned()));
+                rows.push(("secrets", "not_checked", "the log did not look for secrets".to_owned()));
             }
+            (CheckName::Secrets, result) => rows.push(found_secrets(result, record.screen.as_deref())),
             _ => {}
         }
     }
     rows
+}
+
+/// What the secret screen found: the same here, if this version has the rules that the log had.
+fn found_secrets(result: CheckResult, version: Option<&str>) -> Row {
+    let version = version.unwrap_or("unknown");
+    let here = if version == secret::VERSION { "here too" } else { "by rules that are not known here" };
+    let word = if result == CheckResult::Marked { "marked" } else { "passed" };
+    let found = if result == CheckResult::Marked { "a value may be a secret" } else { "none was found" };
+    ("secrets", word, format!("{found}, {here} (rules {version})"))
 }
 
 fn statement(verified: &Verified) -> Value {

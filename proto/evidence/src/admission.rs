@@ -9,6 +9,7 @@ mod proof;
 mod record;
 mod refusal;
 mod rights;
+mod screening;
 mod signers;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use record::{
     RecordError, Salt, Signer, SignerStatus, TrustReference,
 };
 pub use refusal::{Refusal, RuleSummary, WORDS};
+use screening::Screening;
 
 /// How far ahead of the ledger's clock a claimed time may be without a mark: 10 minutes.
 pub const CLOCK_SKEW_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -93,13 +95,38 @@ impl Admission {
 
 /// Admits an envelope under the trust that holds, or says why not.
 ///
-/// The envelope was parsed, so its size, base64 and number of signatures are checked. In this order: the payload is
-/// an in-toto statement with at least one subject, each with a usable digest, or a file was signed; a signature holds, of a
+/// The envelope was parsed, so its size, base64 and number of signatures are checked. In this order: no secret is in it
+/// ([`crate::secret`]); the payload is an in-toto statement with at least one subject, each with a usable digest, or a file was signed; a signature holds, of a
 /// bundle under a trusted root; who made it may record this type about these subjects (an administrative type: the role's
 /// threshold is met); no claimed time lies too far ahead.
 pub fn admit(
     trust: &TrustState,
     envelope: &Envelope,
+    now: Timestamp,
+    salt: [u8; 32],
+) -> Result<Admission, Refusal> {
+    let screening = Screening::of(envelope, trust)?;
+    admit_screened(trust, envelope, screening, now, salt)
+}
+
+/// Admits an envelope that is in a log, as its admission record says.
+///
+/// It is what [`admit`] does if the record names the same version of the secret screen. What another version found cannot be
+/// found again: then the record's own result for secrets is taken over, which is all that is believed of it.
+pub fn admit_again(
+    trust: &TrustState,
+    envelope: &Envelope,
+    now: Timestamp,
+    record: &AdmissionRecord,
+) -> Result<Admission, Refusal> {
+    let screening = Screening::again(record, || Screening::of(envelope, trust))?;
+    admit_screened(trust, envelope, screening, now, *record.salt.as_bytes())
+}
+
+fn admit_screened(
+    trust: &TrustState,
+    envelope: &Envelope,
+    screening: Screening,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
@@ -111,7 +138,7 @@ pub fn admit(
     } else {
         signers::of_writers(envelope, &said, trust)?
     };
-    finish(envelope, &said, signers, authority, reference, now, salt)
+    finish(envelope, &said, signers, authority, reference, screening, now, salt)
 }
 
 /// Returns the signers of an administrative statement that follows from the trust there is.
@@ -137,13 +164,32 @@ fn of_administrators(
 
 /// Admits entry 0: the first trust document, signed by its own root role and the log key.
 pub fn admit_first(envelope: &Envelope, now: Timestamp, salt: [u8; 32]) -> Result<Admission, Refusal> {
+    admit_first_screened(envelope, Screening::of_first(envelope)?, now, salt)
+}
+
+/// Admits entry 0 as its admission record says, like [`admit_again`].
+pub fn admit_first_again(
+    envelope: &Envelope,
+    now: Timestamp,
+    record: &AdmissionRecord,
+) -> Result<Admission, Refusal> {
+    let screening = Screening::again(record, || Screening::of_first(envelope))?;
+    admit_first_screened(envelope, screening, now, *record.salt.as_bytes())
+}
+
+fn admit_first_screened(
+    envelope: &Envelope,
+    screening: Screening,
+    now: Timestamp,
+    salt: [u8; 32],
+) -> Result<Admission, Refusal> {
     let said = said_in(envelope)?;
     let first = plain(envelope, said.predicate_type())?;
     let state = TrustState::first_of_any(first)?;
     check_expiry(&state, now)?;
     let signers = signers::of_trust_document(first, &[state.document()]);
     let reference = TrustReference { index: LeafIndex::ZERO.get(), version: state.document().version() };
-    finish(envelope, &said, signers, Authority::Own, reference, now, salt)
+    finish(envelope, &said, signers, Authority::Own, reference, screening, now, salt)
 }
 
 fn said_in(envelope: &Envelope) -> Result<Said<'_>, Refusal> {
@@ -173,17 +219,20 @@ fn check_expiry(state: &TrustState, now: Timestamp) -> Result<(), TrustError> {
     Ok(())
 }
 
+#[allow(clippy::too_many_arguments, reason = "each is a part of the record, and has a type of its own")]
 fn finish(
     envelope: &Envelope,
     said: &Said<'_>,
     signers: Vec<Signer>,
     authority: Authority,
     trust: TrustReference,
+    screening: Screening,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
     let facts = said.facts();
-    let marks = check_times(&facts, now)?;
+    let mut marks = check_times(&facts, now)?;
+    marks.extend(screening.marks);
     let subjects: BTreeSet<String> = said.digests().iter().map(ToString::to_string).collect();
     let record = AdmissionRecord {
         salt: Salt::from_bytes(salt),
@@ -194,9 +243,10 @@ fn finish(
         submitter: None,
         binding: None,
         authority,
-        checks: Check::all(&marks),
+        checks: Check::all(&marks, screening.result),
         trust,
         reader: fact::READER_VERSION.to_owned(),
+        screen: screening.version,
         attachments: Vec::new(),
         marks,
     };

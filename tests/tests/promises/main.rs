@@ -35,6 +35,7 @@ mod rebuild_index;
 mod refusals;
 mod restoring;
 mod rollback_and_fork;
+mod secrets;
 mod services;
 mod shutdown;
 mod slow_peers;

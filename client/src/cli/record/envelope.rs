@@ -37,6 +37,9 @@ pub(crate) struct Args {
 /// Runs `custody record envelope`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut found = found::read(&args.files);
+    for one in &mut found {
+        one.screen(context);
+    }
     if found.len() > 1 && args.delivery.receipt.is_some() {
         return Err(Failure::usage(
             "one_receipt",

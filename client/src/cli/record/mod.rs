@@ -14,6 +14,7 @@ mod review;
 mod run;
 mod sbom;
 mod scan;
+mod secrets;
 pub(super) mod send;
 mod snapshot;
 mod source;

@@ -13,6 +13,7 @@ use custody_evidence::key::KeyId;
 use serde_json::{Value, json};
 
 use super::flags::{Delivery, Sending};
+use super::secrets;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{counted, escape_line};
@@ -20,6 +21,7 @@ use crate::cli::{session, spool};
 
 /// Signs the statement and records it; with `--dry-run`, prints it.
 pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context) -> Result<Outcome, Failure> {
+    secrets::in_statement(&made.payload, context)?;
     if sending.dry_run && !context.output.is_json() {
         let mut line = made.payload.clone();
         line.push(b'\n');

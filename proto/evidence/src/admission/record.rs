@@ -26,7 +26,7 @@ pub const RECORD_FORMAT: &str = "custody/record/v1";
 pub const MAX_RECORD: usize = 1024 * 1024;
 
 /// The members that `crit` may name.
-const MEMBERS: [&str; 15] = [
+const MEMBERS: [&str; 16] = [
     "attachments",
     "authority",
     "binding",
@@ -38,6 +38,7 @@ const MEMBERS: [&str; 15] = [
     "predicate_type",
     "reader",
     "salt",
+    "screen",
     "signers",
     "subjects",
     "submitter",
@@ -70,6 +71,10 @@ pub struct AdmissionRecord {
     pub trust: TrustReference,
     /// The version of the reader that turned the statement into facts.
     pub reader: String,
+    /// The version of the rules by which secrets were looked for ([`crate::secret::VERSION`]); none, and then the member is not
+    /// written, if nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen: Option<String>,
     /// Bytes that are kept beside the envelope.
     pub attachments: Vec<Attachment>,
     /// What is unusual, but no reason to refuse.
@@ -151,7 +156,7 @@ pub enum CheckName {
     Time,
     /// The claims are compared with the submitter's.
     Binding,
-    /// No secret is in the statement.
+    /// No secret is in the envelope, by the rules of the version in `screen`.
     Secrets,
 }
 
@@ -194,6 +199,10 @@ pub struct Attachment {
 pub enum Mark {
     /// A claimed time lies 10 minutes to 24 hours ahead of ledger time.
     FutureTime,
+    /// A value has the name of a secret and looks random, or a token lacks only its checksum.
+    PossibleSecret,
+    /// More was encoded in it than is looked into ([`crate::secret::DECODED_MAX`]).
+    EncodedTooMuch,
 }
 
 /// Why bytes are not an admission record.
@@ -320,8 +329,8 @@ impl Signer {
 }
 
 impl Check {
-    /// Returns all checks of an envelope that was admitted with these marks.
-    pub(super) fn all(marks: &[Mark]) -> Vec<Self> {
+    /// Returns all checks of an envelope that was admitted with these marks, and with this result for secrets.
+    pub(super) fn all(marks: &[Mark], secrets: CheckResult) -> Vec<Self> {
         let time = if marks.contains(&Mark::FutureTime) { CheckResult::Marked } else { CheckResult::Passed };
         let passed = CheckResult::Passed;
         [
@@ -332,7 +341,7 @@ impl Check {
             (CheckName::Right, passed),
             (CheckName::Time, time),
             (CheckName::Binding, CheckResult::NotChecked),
-            (CheckName::Secrets, CheckResult::NotChecked),
+            (CheckName::Secrets, secrets),
         ]
         .into_iter()
         .map(|(check, result)| Self { check, result })

@@ -6,6 +6,7 @@ use crate::dsse::{self, Failure};
 use crate::envelope::{EnvelopeError, SaidError};
 use crate::json::{JsonError, JsonFault};
 use crate::key::KeyId;
+use crate::secret::Finding;
 use crate::sigstore::{BundleError, Unverified};
 use crate::statement::StatementError;
 use crate::trust::TrustError;
@@ -19,6 +20,15 @@ pub enum Refusal {
     /// What it says is not an in-toto statement within its limits.
     #[error(transparent)]
     Said(#[from] SaidError),
+    /// A secret is in it. The value is told nowhere.
+    #[error(
+        "{finding}: take it out, sign again, and revoke it if others could read it; if it is no secret, an administrator can \
+         allow this rule and fingerprint"
+    )]
+    Secret {
+        /// Rule, place and fingerprint.
+        finding: Box<Finding>,
+    },
     /// The statement is about nothing.
     #[error("the statement has no subject: it must name at least one digest that it is about")]
     NoSubject,
@@ -236,6 +246,7 @@ pub const WORDS: [(&str, &str); 45] = [
     ("no_signature", "the envelope carries no signature"),
     ("too_many_signatures", "the envelope carries more than 16 signatures"),
     ("keyid_too_long", "a keyid of more than 1,024 bytes"),
+    ("secret", "a token, private key or password in it, by a rule of docs/secrets.md"),
     ("not_in_toto", "the payload type is not that of an in-toto statement"),
     ("no_type", "the statement has no member _type"),
     ("unknown_type", "the statement's _type is neither v1 nor v0.1"),
@@ -281,6 +292,7 @@ impl Refusal {
             Self::Said(SaidError::NotInToto { .. }) => "not_in_toto",
             Self::Said(SaidError::NoMessageDigest) => "no_message_digest",
             Self::Said(SaidError::Reserved) => "bad_predicate_type",
+            Self::Secret { .. } => "secret",
             Self::NoSubject => "no_subject",
             Self::NoUsableDigest { .. } => "no_usable_digest",
             Self::UnknownKey { .. } => "unknown_key",
@@ -321,6 +333,7 @@ impl Refusal {
             | Self::Said(_)
             | Self::BundleNotVerified { .. }
             | Self::Administration { .. }
+            | Self::Secret { .. }
             | Self::NoSubject
             | Self::NoUsableDigest { .. }
             | Self::BadSignature { .. }

@@ -1,4 +1,5 @@
 mod keyed_bundles;
+mod secrets;
 
 use std::collections::BTreeSet;
 
@@ -145,7 +146,7 @@ fn record_bytes_are_those_of_the_format_document() {
     assert_eq!(
         text,
         format!(
-            r#"{{"format":"custody/record/v1","crit":[],"salt":"{salt}","media_type":"application/vnd.dsse.envelope.v1+json","predicate_type":"{TYPE}","subjects":["sha256:{digest}"],"signers":[{{"signature":0,"status":"verified","key":"{id}","spki":"{spki}","rule":"ci","hint":"{id}","why":null}}],"submitter":null,"binding":null,"authority":"own","checks":[{{"check":"envelope","result":"passed"}},{{"check":"statement","result":"passed"}},{{"check":"subjects","result":"passed"}},{{"check":"signature","result":"passed"}},{{"check":"right","result":"passed"}},{{"check":"time","result":"passed"}},{{"check":"binding","result":"not_checked"}},{{"check":"secrets","result":"not_checked"}}],"trust":{{"index":0,"version":1}},"reader":"{}","attachments":[],"marks":[]}}"#,
+            r#"{{"format":"custody/record/v1","crit":[],"salt":"{salt}","media_type":"application/vnd.dsse.envelope.v1+json","predicate_type":"{TYPE}","subjects":["sha256:{digest}"],"signers":[{{"signature":0,"status":"verified","key":"{id}","spki":"{spki}","rule":"ci","hint":"{id}","why":null}}],"submitter":null,"binding":null,"authority":"own","checks":[{{"check":"envelope","result":"passed"}},{{"check":"statement","result":"passed"}},{{"check":"subjects","result":"passed"}},{{"check":"signature","result":"passed"}},{{"check":"right","result":"passed"}},{{"check":"time","result":"passed"}},{{"check":"binding","result":"not_checked"}},{{"check":"secrets","result":"passed"}}],"trust":{{"index":0,"version":1}},"reader":"{}","screen":"1","attachments":[],"marks":[]}}"#,
             fact::READER_VERSION
         )
     );
@@ -383,7 +384,7 @@ fn claimed_times_may_be_ten_minutes_ahead_and_are_marked_up_to_a_day() {
     let refusal = at("2026-11-24T12:00:00.000001Z").unwrap_err();
     assert_eq!(refusal.word(), "future_time");
     assert!(refusal.to_string().contains("predicate.metadata.finishedOn"));
-    let marked = Check::all(&[Mark::FutureTime]);
+    let marked = Check::all(&[Mark::FutureTime], CheckResult::Passed);
     assert!(marked.contains(&Check { check: CheckName::Time, result: CheckResult::Marked }));
 }
 

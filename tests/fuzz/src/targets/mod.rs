@@ -12,6 +12,7 @@ mod note;
 mod record;
 mod sbom;
 mod scan;
+mod secret;
 mod server;
 mod sigstore;
 mod statement;
@@ -56,6 +57,7 @@ pub fn all() -> Vec<Target> {
         statement::TARGETS,
         sbom::TARGETS,
         scan::TARGETS,
+        secret::TARGETS,
         trust::TARGETS,
         version::TARGETS,
         sigstore::TARGETS,

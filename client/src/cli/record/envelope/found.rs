@@ -8,8 +8,10 @@ use custody_evidence::admission::Refusal;
 use custody_evidence::dsse::MAX_ENVELOPE;
 use custody_evidence::envelope::Envelope;
 
+use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::file::{self, Documents};
+use crate::cli::record::secrets;
 
 /// One envelope, and where it stood.
 pub(super) struct Found {
@@ -64,6 +66,15 @@ impl Found {
             None => parse(item),
         };
         Self { place: item.named(name), kind: item.kind, envelope, inside: item.place != Place::default() }
+    }
+
+    /// Refuses the envelope if a secret is in it.
+    pub(super) fn screen(&mut self, context: &Context) {
+        if let Ok(envelope) = &self.envelope
+            && let Err(failure) = secrets::in_envelope(envelope, context)
+        {
+            self.envelope = Err(failure);
+        }
     }
 
     /// Returns the envelope where it is the only one: the place is told only if the file holds more than it.
