@@ -104,7 +104,7 @@ pub fn screen_statement(payload: &[u8], origin: &str, allowed: Allowed<'_>) -> S
 pub(crate) fn is_in(text: &str) -> bool {
     let mut found = false;
     find::all(text.as_bytes(), &mut |met| {
-        found |= matches!(met, find::Met::Secret(..) | find::Met::Unproven(..))
+        found |= matches!(met, find::Met::Secret(..) | find::Met::Unproven(..));
     });
     found
 }
@@ -181,10 +181,10 @@ impl std::fmt::Display for Part {
     }
 }
 
-/// Place, rule and fingerprint. The pointer is quoted: names of members are somebody's.
+/// What, where, and `RULE:FINGERPRINT`. The pointer is quoted: names of members are somebody's.
 impl std::fmt::Display for Finding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { rule, part, pointer, fingerprint } = self;
-        write!(f, "{} in the {part} at {pointer:?} (rule {rule}, fingerprint {fingerprint})", self.what())
+        write!(f, "{} in the {part} at {pointer:?} ({rule}:{fingerprint})", self.what())
     }
 }

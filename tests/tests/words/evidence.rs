@@ -17,6 +17,7 @@ use custody_evidence::repository::{CommitIdError, RepositoryError};
 use custody_evidence::sbom::{LeftOut, NotInterpreted, SbomError};
 use custody_evidence::scan::junit::{JunitError, JunitFault};
 use custody_evidence::scan::{Incomplete, ScanError};
+use custody_evidence::secret::{Finding, screen_statement};
 use custody_evidence::sigstore::{Artifact, Bundle, BundleError, TrustedRoot, Unverified, verify};
 use custody_evidence::statement::{StatementBuildError, StatementError};
 use custody_evidence::thing::ThingError;
@@ -378,6 +379,7 @@ fn every_refusal_of_admission_has_its_words() {
     let refusal = every!(Refusal {
         Envelope(EnvelopeError::NoSignature.into()),
         Said(StatementError::NoType.into()),
+        Secret { finding: Box::new(finding()) },
         NoSubject,
         NoUsableDigest { subject: 1, found: vec!["md5".to_owned(), "sha1".to_owned()] },
         NoUsableDigest { subject: 0, found: Vec::new() },
@@ -430,4 +432,10 @@ fn every_refusal_of_admission_has_its_words() {
         UnknownCritical { name: "quorum".to_owned() },
     });
     super::hold("admission", &[lines("Refusal", &refusal), lines("RecordError", &record)].concat());
+}
+
+/// A finding of the secret screen, with the example of the documentation of AWS.
+fn finding() -> Finding {
+    let statement = format!(r#"{{"predicate":{{"KEY":"{}{}"}}}}"#, "AKIA", "IOSFODNN7EXAMPLE");
+    screen_statement(statement.as_bytes(), "example.com/log", &|_, _| false).refused()[0].clone()
 }

@@ -38,7 +38,7 @@ pub(crate) struct Args {
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut found = found::read(&args.files);
     for one in &mut found {
-        one.screen(context);
+        one.screen(context, !args.dry_run).await;
     }
     if found.len() > 1 && args.delivery.receipt.is_some() {
         return Err(Failure::usage(

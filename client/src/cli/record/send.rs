@@ -21,7 +21,7 @@ use crate::cli::{session, spool};
 
 /// Signs the statement and records it; with `--dry-run`, prints it.
 pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context) -> Result<Outcome, Failure> {
-    secrets::in_statement(&made.payload, context)?;
+    secrets::in_statement(&made.payload, context, !sending.dry_run).await?;
     if sending.dry_run && !context.output.is_json() {
         let mut line = made.payload.clone();
         line.push(b'\n');

@@ -23,7 +23,7 @@ pub enum Refusal {
     /// A secret is in it. The value is told nowhere.
     #[error(
         "{finding}: take it out, sign again, and revoke it if others could read it; if it is no secret, an administrator can \
-         allow this rule and fingerprint"
+         allow it (custody trust allow RULE:FINGERPRINT)"
     )]
     Secret {
         /// Rule, place and fingerprint.
@@ -230,7 +230,7 @@ pub struct RuleSummary {
 }
 
 /// Every reason word with its meaning, in the order in which things are checked.
-pub const WORDS: [(&str, &str); 45] = [
+pub const WORDS: [(&str, &str); 46] = [
     ("envelope_too_large", "the envelope is longer than 64 MiB"),
     (
         "unsupported_envelope",

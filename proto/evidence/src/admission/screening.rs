@@ -17,12 +17,13 @@ pub(super) struct Screening {
 impl Screening {
     /// Looks for secrets, under the permissions that hold.
     pub(super) fn of(envelope: &Envelope, trust: &TrustState) -> Result<Self, Refusal> {
-        Self::under(envelope, trust.document().origin().as_str(), &nothing)
+        let allowed = |rule: &str, fingerprint: &str| trust.allows(rule, fingerprint);
+        Self::under(envelope, trust.document().origin().as_str(), &allowed)
     }
 
     /// Looks for secrets in entry 0. Nothing is allowed yet, and the name of the log is not known before the document is read.
     pub(super) fn of_first(envelope: &Envelope) -> Result<Self, Refusal> {
-        Self::under(envelope, "", &nothing)
+        Self::under(envelope, "", &|_, _| false)
     }
 
     /// Returns what a record says where another version of the rules made it, and else what is found now.
@@ -51,8 +52,4 @@ impl Screening {
         let result = if marks.is_empty() { CheckResult::Passed } else { CheckResult::Marked };
         Ok(Self { version: Some(secret::VERSION.to_owned()), result, marks })
     }
-}
-
-fn nothing(_: &str, _: &str) -> bool {
-    false
 }

@@ -42,10 +42,11 @@ fn one_run(run: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     // Base64 may start right behind a character that is of its alphabet too, as in `/v1/<base64>`.
     let mut phases = [true, false, false, false];
     for (at, byte) in run.iter().enumerate() {
-        if !byte.is_ascii_alphanumeric() && run.len() - at > SHORTEST {
-            if let Some(phase) = phases.get_mut((at + 1) % 4) {
-                *phase = true;
-            }
+        if !byte.is_ascii_alphanumeric()
+            && run.len() - at > SHORTEST
+            && let Some(phase) = phases.get_mut((at + 1) % 4)
+        {
+            *phase = true;
         }
     }
     phases.iter().enumerate().filter(|(_, there)| **there).all(|(phase, _)| {

@@ -13,7 +13,7 @@ use super::url;
 #[derive(Clone, Copy)]
 enum Key {
     Token(&'static Rule, &'static Shape),
-    PrivateKey,
+    Pem,
     Url,
     /// Part of a name that secrets have.
     Name,
@@ -54,7 +54,7 @@ impl Finder {
                 finder.add(shape.key, Key::Token(rule, shape));
             }
         }
-        finder.add(pem::KEY, Key::PrivateKey);
+        finder.add(pem::KEY, Key::Pem);
         finder.add("://", Key::Url);
         for word in name::WORDS.iter().flat_map(|word| name::spellings(word)) {
             finder.add(&word, Key::Name);
@@ -116,7 +116,7 @@ fn ask(text: &[u8], key: Key, at: Range<usize>, asked_to: &mut usize, met: &mut 
                 met(Met::AwsName);
             }
         }
-        Key::PrivateKey => {
+        Key::Pem => {
             if let Some(found) = pem::private_key_at(text, at.start) {
                 met(Met::Secret(PRIVATE_KEY, found));
             }

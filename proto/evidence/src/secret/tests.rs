@@ -88,6 +88,12 @@ fn picked(alphabet: &[u8], length: usize) -> String {
     (0..length).map(step).collect()
 }
 
+type Encode<'a> = &'a dyn Fn(&str) -> String;
+
+fn each_byte(text: &str, encoded: impl Fn(u8) -> String) -> String {
+    text.bytes().map(encoded).collect::<Vec<_>>().concat()
+}
+
 fn github() -> String {
     checksummed("ghp_", 36)
 }
@@ -147,8 +153,8 @@ fn pointer_that_would_be_too_long_ends_above() {
 #[test]
 fn secret_is_found_through_escapes_and_two_layers_of_every_encoding() {
     let token = github();
-    let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
-    let encodings: [(&str, &dyn Fn(&str) -> String); 5] = [
+    let percent = |text: &str| each_byte(text, |byte| format!("%{byte:02x}"));
+    let encodings: [(&str, Encode<'_>); 5] = [
         ("base64", &|text| STANDARD.encode(text)),
         ("base64url", &|text| URL_SAFE_NO_PAD.encode(text)),
         ("hex", &|text| hex::encode(text)),
@@ -175,7 +181,7 @@ fn secret_is_found_through_escapes_and_two_layers_of_every_encoding() {
         let three = STANDARD.encode(STANDARD.encode(encode(&token)));
         assert_eq!(rule_of(&three), None, "{inner}: a third layer is not looked into");
     }
-    let escaped: String = token.bytes().map(|byte| format!("\\u{:04x}", u32::from(byte))).collect();
+    let escaped = each_byte(&token, |byte| format!("\\u{:04x}", u32::from(byte)));
     let document = format!(r#"{{"a":"{escaped}"}}"#);
     assert_eq!(screen_statement(document.as_bytes(), ORIGIN, &nothing).refused().len(), 1);
     // Base64 behind a word of its own alphabet, at each offset.

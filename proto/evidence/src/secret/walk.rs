@@ -27,6 +27,10 @@ const SKIPPED: [&[u8]; 14] = [
 ];
 
 /// An object or array that is open.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any combination is possible"
+)]
 struct Frame {
     array: bool,
     index: usize,
@@ -53,6 +57,10 @@ pub(super) struct About {
 }
 
 /// A string.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any combination is possible"
+)]
 pub(super) struct Text {
     /// Where it stands, without its quotes.
     pub(super) at: Range<usize>,

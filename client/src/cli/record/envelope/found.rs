@@ -69,9 +69,9 @@ impl Found {
     }
 
     /// Refuses the envelope if a secret is in it.
-    pub(super) fn screen(&mut self, context: &Context) {
+    pub(super) async fn screen(&mut self, context: &Context, asks: bool) {
         if let Ok(envelope) = &self.envelope
-            && let Err(failure) = secrets::in_envelope(envelope, context)
+            && let Err(failure) = secrets::in_envelope(envelope, context, asks).await
         {
             self.envelope = Err(failure);
         }
