@@ -19,6 +19,8 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use counted::Counted;
 
+use crate::tls::{Connector, MetTls, TlsFileError, TlsRefusal, TlsSettings};
+
 /// The first pause between two attempts; each next one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 
@@ -29,6 +31,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 pub struct Connection {
     channel: Channel,
+    met_tls: MetTls,
     server: String,
     patience: Patience,
     on_retry: Option<OnRetry>,
@@ -77,13 +80,13 @@ pub struct Patience {
 /// Why a server's address is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// Not a URL with `http://` and a host.
-    #[error("expected a server address like http://127.0.0.1:4600, found {found:?}")]
+    /// Not a URL with `https://` or `http://` and a host.
+    #[error("expected a server address like https://custody.example.com:4600, found {found:?}")]
     Form {
         /// The address given.
         found: String,
     },
-    /// A scheme other than `http`.
+    /// A scheme other than `https` and `http`.
     #[error("the scheme {scheme:?} is not supported, in the server address {found:?}")]
     Scheme {
         /// The scheme.
@@ -91,6 +94,9 @@ pub enum AddressError {
         /// The address given.
         found: String,
     },
+    /// TLS cannot be used as the settings say.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
 }
 
 /// Why a call has no answer.
@@ -106,6 +112,14 @@ pub enum CallError {
         server: String,
         /// What the network said.
         why: String,
+    },
+    /// TLS says that the server is not to be spoken to.
+    #[error("no TLS with the server at {server}: {why}")]
+    Tls {
+        /// The address.
+        server: String,
+        /// What was expected, and what was found.
+        why: TlsRefusal,
     },
     /// The deadline passed.
     #[error("the server at {server} did not answer within {} s", .after.as_secs_f32())]
@@ -132,25 +146,30 @@ pub enum CallError {
 
 impl Connection {
     /// Makes a channel; the network is used by the first call.
-    pub fn new(server: &str, patience: Patience) -> Result<Self, AddressError> {
+    ///
+    /// The files of TLS are read for an `https://` address.
+    pub fn new(server: &str, patience: Patience, tls: &TlsSettings) -> Result<Self, AddressError> {
         let form = || AddressError::Form { found: server.to_owned() };
         let endpoint = Endpoint::from_shared(server.to_owned()).map_err(|_| form())?;
-        match endpoint.uri().scheme_str() {
-            Some("http") => {}
+        let secure = match endpoint.uri().scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
             Some(scheme) => {
                 return Err(AddressError::Scheme { scheme: scheme.to_owned(), found: server.to_owned() });
             }
             None => return Err(form()),
-        }
-        if endpoint.uri().host().is_none_or(str::is_empty) {
-            return Err(form());
-        }
+        };
+        let host = endpoint.uri().host().filter(|host| !host.is_empty()).ok_or_else(form)?;
+        let connector =
+            if secure { Connector::secure(tls.load()?, host).ok_or_else(form)? } else { Connector::plain() };
         let endpoint = endpoint
             .connect_timeout(Duration::from_secs(5).min(patience.timeout))
             .http2_keep_alive_interval(Duration::from_secs(20))
             .user_agent(concat!("custody/", env!("CARGO_PKG_VERSION")))
             .map_err(|_| form())?;
-        Ok(Self { channel: endpoint.connect_lazy(), server: server.to_owned(), patience, on_retry: None })
+        let met_tls = connector.met_tls();
+        let channel = endpoint.connect_with_connector_lazy(connector);
+        Ok(Self { channel, met_tls, server: server.to_owned(), patience, on_retry: None })
     }
 
     /// Returns the same connection, telling of retries.
@@ -213,6 +232,7 @@ impl Connection {
                 (error, _) => error,
             };
             let Some(patience) = self.retries(&error) else { return Err(error) };
+            pause = pause.max(asked_for(&error));
             if start.elapsed() + pause >= patience {
                 return Err(error);
             }
@@ -255,10 +275,14 @@ impl Connection {
                 | Reason::ShuttingDown
                 | Reason::Stalled
                 | Reason::OutcomeUnknown
-                | Reason::ClockUnsteady => Some(self.longest()),
+                | Reason::ClockUnsteady
+                | Reason::OverBudget => Some(self.longest()),
                 _ => None,
             },
-            CallError::TimedOut { .. } | CallError::TooMany(_) | CallError::Foreign { .. } => None,
+            CallError::TimedOut { .. }
+            | CallError::TooMany(_)
+            | CallError::Foreign { .. }
+            | CallError::Tls { .. } => None,
         }
     }
 
@@ -274,7 +298,13 @@ impl Connection {
         if let Some(error) = counted::refusal(status) {
             return CallError::TooMany(error.clone());
         }
+        if let Some(why) = tls_refusal(status) {
+            return CallError::Tls { server: self.server.clone(), why };
+        }
         let why = root_cause(status);
+        if self.met_tls.get() {
+            return CallError::Tls { server: self.server.clone(), why: TlsRefusal::SpeaksTls };
+        }
         match status.code() {
             Code::Unavailable => CallError::Unreachable { server: self.server.clone(), why },
             Code::DeadlineExceeded | Code::Cancelled => self.timed_out(self.patience.timeout),
@@ -289,6 +319,15 @@ impl Connection {
     /// Says that the server did not answer for so long.
     pub(crate) fn timed_out(&self, after: Duration) -> CallError {
         CallError::TimedOut { server: self.server.clone(), after }
+    }
+}
+
+/// Returns how long the server asked us to wait.
+fn asked_for(error: &CallError) -> Duration {
+    match error {
+        // What is waited is between half of a pause and all of it, and must not be too short.
+        CallError::Refused(refusal) => refusal.retry_after().map_or(Duration::ZERO, |wait| wait * 2),
+        _ => Duration::ZERO,
     }
 }
 
@@ -307,6 +346,14 @@ pub(crate) fn request<T>(message: T, deadline: Duration) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(deadline);
     request
+}
+
+/// Finds what TLS refused among the causes.
+fn tls_refusal(status: &Status) -> Option<TlsRefusal> {
+    let first = std::error::Error::source(status);
+    std::iter::successors(first, |error| error.source())
+        .find_map(|error| error.downcast_ref::<TlsRefusal>())
+        .cloned()
 }
 
 /// The network's own words are at the end of the chain of causes: "Connection refused".

@@ -21,6 +21,7 @@ use crate::check::CheckError;
 use crate::connection::{AddressError, CallError, Connection, OnRetry, Patience};
 use crate::memory::{Memory, MemoryError};
 use crate::pin::Pin;
+use crate::tls::TlsSettings;
 use crate::trust::{ReplayError, Trust, TrustFileError};
 
 pub use bulk::Outcome;
@@ -35,6 +36,8 @@ pub use sync::{PinOfError, pin_of};
 pub struct Options {
     /// The server's address.
     pub server: String,
+    /// How a server behind `https://` is checked, and who we are to it.
+    pub tls: TlsSettings,
     /// How long calls may take.
     pub patience: Patience,
     /// The log.

@@ -8,12 +8,14 @@
 //!
 //! ```no_run
 //! use std::time::Duration;
+//! use custody_client::tls::TlsSettings;
 //! use custody_client::{Ledger, Options, Patience};
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! let patience = Patience { timeout: Duration::from_secs(30), retry_for: Duration::from_secs(3) };
 //! let mut ledger = Ledger::open(Options {
-//!     server: "http://127.0.0.1:4600".to_owned(),
+//!     server: "https://custody.example.com:4600".to_owned(),
+//!     tls: TlsSettings::default(),
 //!     patience,
 //!     pin: "example.com/log+sha256:<digest of entry 0>".parse()?,
 //!     state_dir: "/var/lib/my-tool/custody".into(),
@@ -45,6 +47,7 @@ pub mod pods;
 pub mod sign;
 pub mod spool;
 pub mod ssh;
+pub mod tls;
 pub mod trust;
 pub mod workflow;
 

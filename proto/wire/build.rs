@@ -8,7 +8,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "../custody/v1/reader.proto",
         "../custody/v1/query.proto",
     ];
-    let descriptors = protox::compile(files, [".."])?;
+    let mut compiler = protox::Compiler::new([".."])?;
+    compiler.include_imports(true).open_files(files)?;
+    let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
+    std::fs::write(out.join("descriptors.binpb"), compiler.encode_file_descriptor_set())?;
+    let descriptors = compiler.file_descriptor_set();
     tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
     Ok(())
 }

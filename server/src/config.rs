@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::keys::KeyFiles;
-use crate::transport::STALL_DEFAULT;
+use crate::transport::{BYTES_DEFAULT, Budget, CALLS_DEFAULT, STALL_DEFAULT, TlsFiles};
 
 /// Where a server listens when nothing else is said.
 pub const LISTEN_DEFAULT: &str = "127.0.0.1:4600";
@@ -69,6 +69,27 @@ pub struct Layer {
     /// Form of the log on stderr [default: text]
     #[arg(long, value_enum, value_name = "FORM")]
     pub log_format: Option<LogFormat>,
+    /// File with the server's certificate chain in PEM, its own first; it is read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// File with the key of that certificate in PEM
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// File with the authorities in PEM whose client certificates say who a caller is
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+    /// File with the identities of client certificates that may read, one a line [default: everybody may]
+    #[arg(long, value_name = "FILE")]
+    pub readers: Option<PathBuf>,
+    /// Serve without TLS at an address that others reach, where a proxy or the network protects what is sent
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL")]
+    pub allow_plaintext: Option<bool>,
+    /// Calls that one caller may make in a minute; 0 for any number [default: 600000]
+    #[arg(long, value_name = "NUMBER")]
+    pub calls_per_minute: Option<u64>,
+    /// Bytes that one caller may send and take in a minute; 0 for any number [default: 17179869184]
+    #[arg(long, value_name = "BYTES")]
+    pub bytes_per_minute: Option<u64>,
 }
 
 /// The settings that hold.
@@ -90,6 +111,10 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// The form of the log.
     pub log_format: LogFormat,
+    /// Where TLS comes from; none without TLS.
+    pub tls: Option<TlsFiles>,
+    /// What one caller may ask in a minute.
+    pub budget: Budget,
 }
 
 /// Why settings do not hold together.
@@ -124,6 +149,22 @@ pub enum ConfigError {
     /// No data directory.
     #[error("no data directory is named")]
     NoData,
+    /// One setting makes no sense without another.
+    #[error("{given} is given without {missing}")]
+    Without {
+        /// The setting that is there.
+        given: &'static str,
+        /// The one that is not.
+        missing: &'static str,
+    },
+    /// Others can reach the address, and read what is sent to it.
+    #[error(
+        "{listen} can be reached from other machines, and there is no TLS: what is sent could be read and changed"
+    )]
+    Plaintext {
+        /// The address to listen on.
+        listen: SocketAddr,
+    },
 }
 
 /// The environment variables of a process, those with an empty value left out.
@@ -153,8 +194,19 @@ impl Config {
             None => return Err(ConfigError::NoData),
         };
         let beside = KeyFiles::beside(&data);
+        let listen = set.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 4600)));
+        let tls = tls_files(set.tls_cert, set.tls_key, set.client_ca, set.readers)?;
+        let private = listen.ip().to_canonical().is_loopback() || set.allow_plaintext == Some(true);
+        if tls.is_none() && !private {
+            return Err(ConfigError::Plaintext { listen });
+        }
         Ok(Self {
-            listen: set.listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 4600))),
+            listen,
+            tls,
+            budget: Budget {
+                calls: NonZero::new(set.calls_per_minute.unwrap_or(CALLS_DEFAULT)),
+                bytes: NonZero::new(set.bytes_per_minute.unwrap_or(BYTES_DEFAULT)),
+            },
             keys: KeyFiles {
                 log: set.log_key.unwrap_or(beside.log),
                 freshness: set.freshness_key.unwrap_or(beside.freshness),
@@ -168,6 +220,24 @@ impl Config {
             log_format: set.log_format.unwrap_or(LogFormat::Text),
             data,
         })
+    }
+}
+
+/// Puts the files of TLS together.
+fn tls_files(
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
+    client_ca: Option<PathBuf>,
+    readers: Option<PathBuf>,
+) -> Result<Option<TlsFiles>, ConfigError> {
+    let without = |given, missing| Err(ConfigError::Without { given, missing });
+    match (cert, key) {
+        (Some(_), None) => without("tls-cert", "tls-key"),
+        (None, Some(_)) => without("tls-key", "tls-cert"),
+        (None, None) if client_ca.is_some() => without("client-ca", "tls-cert"),
+        _ if readers.is_some() && client_ca.is_none() => without("readers", "client-ca"),
+        (None, None) => Ok(None),
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key, client_ca, readers })),
     }
 }
 
@@ -197,6 +267,22 @@ impl Layer {
             stall_timeout: environment
                 .parsed("CUSTODYD_STALL_TIMEOUT", "1 to 65535 seconds", |text| text.parse().ok())?,
             log_format,
+            tls_cert: environment.path("CUSTODYD_TLS_CERT"),
+            tls_key: environment.path("CUSTODYD_TLS_KEY"),
+            client_ca: environment.path("CUSTODYD_CLIENT_CA"),
+            readers: environment.path("CUSTODYD_READERS"),
+            allow_plaintext: environment
+                .parsed("CUSTODYD_ALLOW_PLAINTEXT", "true or false", |text| text.parse().ok())?,
+            calls_per_minute: environment.parsed(
+                "CUSTODYD_CALLS_PER_MINUTE",
+                "a number of calls",
+                |text| text.parse().ok(),
+            )?,
+            bytes_per_minute: environment.parsed(
+                "CUSTODYD_BYTES_PER_MINUTE",
+                "a number of bytes",
+                |text| text.parse().ok(),
+            )?,
         })
     }
 
@@ -211,6 +297,13 @@ impl Layer {
             scrub_rate: self.scrub_rate.or(below.scrub_rate),
             stall_timeout: self.stall_timeout.or(below.stall_timeout),
             log_format: self.log_format.or(below.log_format),
+            tls_cert: self.tls_cert.or(below.tls_cert),
+            tls_key: self.tls_key.or(below.tls_key),
+            client_ca: self.client_ca.or(below.client_ca),
+            readers: self.readers.or(below.readers),
+            allow_plaintext: self.allow_plaintext.or(below.allow_plaintext),
+            calls_per_minute: self.calls_per_minute.or(below.calls_per_minute),
+            bytes_per_minute: self.bytes_per_minute.or(below.bytes_per_minute),
         }
     }
 }
@@ -276,6 +369,48 @@ mod tests {
         let refused =
             resolve(Layer::default(), &[], Some("data = 'x'\nlisen = '127.0.0.1:3'\n")).unwrap_err();
         assert!(refused.to_string().contains("lisen"), "{refused}");
+    }
+
+    #[test]
+    fn an_address_that_others_reach_wants_tls_or_a_word_for_it() {
+        let data = ("CUSTODYD_DATA", "x");
+        for listen in ["0.0.0.0:1", "[::]:1", "192.0.2.7:1", "[::ffff:192.0.2.7]:1"] {
+            let refused = resolve(Layer::default(), &[data, ("CUSTODYD_LISTEN", listen)], None).unwrap_err();
+            assert!(matches!(refused, ConfigError::Plaintext { .. }), "{listen}: {refused}");
+            let allowed = [data, ("CUSTODYD_LISTEN", listen), ("CUSTODYD_ALLOW_PLAINTEXT", "true")];
+            assert_eq!(resolve(Layer::default(), &allowed, None).unwrap().tls, None);
+            let denied = [data, ("CUSTODYD_LISTEN", listen), ("CUSTODYD_ALLOW_PLAINTEXT", "false")];
+            assert!(resolve(Layer::default(), &denied, Some("allow-plaintext = true\n")).is_err());
+            let tls =
+                [data, ("CUSTODYD_LISTEN", listen), ("CUSTODYD_TLS_CERT", "c"), ("CUSTODYD_TLS_KEY", "k")];
+            assert!(resolve(Layer::default(), &tls, None).unwrap().tls.is_some());
+        }
+        for listen in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
+            assert!(
+                resolve(Layer::default(), &[data, ("CUSTODYD_LISTEN", listen)], None).is_ok(),
+                "{listen}"
+            );
+        }
+    }
+
+    #[test]
+    fn half_of_tls_is_refused_and_names_the_other_half() {
+        let file = |text: &str| resolve(Layer::default(), &[("CUSTODYD_DATA", "x")], Some(text));
+        for (text, given, missing) in [
+            ("tls-cert = 'c'\n", "tls-cert", "tls-key"),
+            ("tls-key = 'k'\n", "tls-key", "tls-cert"),
+            ("client-ca = 'a'\n", "client-ca", "tls-cert"),
+            ("readers = 'r'\n", "readers", "client-ca"),
+            ("tls-cert = 'c'\ntls-key = 'k'\nreaders = 'r'\n", "readers", "client-ca"),
+        ] {
+            let refused = file(text).unwrap_err();
+            assert_eq!(refused.to_string(), format!("{given} is given without {missing}"));
+        }
+        let whole =
+            file("tls-cert = 'c'\ntls-key = 'k'\nclient-ca = 'a'\nreaders = 'r'\ncalls-per-minute = 0\n");
+        let config = whole.unwrap();
+        assert_eq!(config.tls.unwrap().readers.unwrap(), Path::new("r"));
+        assert_eq!((config.budget.calls, config.budget.bytes.map(NonZero::get)), (None, Some(BYTES_DEFAULT)));
     }
 
     #[test]

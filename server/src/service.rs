@@ -17,7 +17,7 @@ use crate::newest::{self, Standing};
 use crate::publish::LogKeys;
 use crate::scrub::Scrub;
 use crate::sequencer::{Sequencer, Submission};
-use crate::transport::{self, Hospitality, ServeError};
+use crate::transport::{self, Hospitality, ServeError, Tls};
 
 /// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
 /// envelope, the unary limit, and three quarters of it as signed, these are 448 MiB.
@@ -129,7 +129,7 @@ impl Service {
     pub async fn serve(
         self,
         listener: TcpListener,
-        hospitality: Hospitality,
+        (hospitality, tls): (Hospitality, Option<Tls>),
         uploads: Uploads,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServiceError> {
@@ -152,7 +152,7 @@ impl Service {
             tokio::time::sleep(hospitality.stall + GRACE).await;
         };
         let served = tokio::select! {
-            served = transport::serve(listener, hospitality, Arc::clone(&ledger), recording, uploads, stop) => served,
+            served = transport::serve(listener, (hospitality, tls), Arc::clone(&ledger), recording, uploads, stop) => served,
             () = overdue => {
                 tracing::warn!("a request did not end in time and is cut off");
                 Ok(())

@@ -3,8 +3,9 @@
 //! The tests themselves are in `tests/`: one file a promise. Here is what they need to try a promise on the real
 //! binaries: where the sources are ([`source`], [`workspace`]), the binaries themselves ([`binaries`]), a running
 //! server ([`server`]), its services ([`wire`]), the command line ([`client`]), callers who remember what they were told
-//! ([`callers`]), things to record ([`evidence`]), real ones of others ([`corpus`]) and the programs that make
-//! them ([`tools`]), the worked example of the documents ([`example`]), a disk to break
+//! ([`callers`]), certificates ([`certificates`]) and channels that show them ([`secure`]), things to record
+//! ([`evidence`]), real ones of others ([`corpus`]) and the programs that make them ([`tools`]), the worked example of the
+//! documents ([`example`]), a disk to break
 //! ([`disk`]), chance that can be repeated ([`dice`]), many trials at once ([`threads`]), and a second, naive
 //! implementation of the log to compare with ([`oracle`]).
 
@@ -18,6 +19,7 @@
 
 pub mod binaries;
 pub mod callers;
+pub mod certificates;
 pub mod client;
 pub mod corpus;
 pub mod dice;
@@ -26,6 +28,7 @@ pub mod evidence;
 pub mod example;
 pub mod oracle;
 pub mod peer;
+pub mod secure;
 pub mod server;
 pub mod source;
 pub mod threads;

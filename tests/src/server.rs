@@ -156,6 +156,7 @@ impl Ledger {
 #[derive(Debug)]
 pub struct Server {
     process: Child,
+    scheme: &'static str,
     port: u16,
     log: PathBuf,
     /// How long the log was when this server started; one before may have written it.
@@ -251,7 +252,8 @@ impl Server {
             .stderr(out)
             .spawn()
             .expect("custodyd can be started");
-        Self { process, port, log, said_before }
+        let scheme = if flags.contains(&"--tls-cert") { "https" } else { "http" };
+        Self { process, scheme, port, log, said_before }
     }
 
     /// Waits until the server says that it serves, and the port is open; false when it ended before.
@@ -293,7 +295,7 @@ impl Server {
     /// Returns the address for clients.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("{}://127.0.0.1:{}", self.scheme, self.port)
     }
 
     /// Returns the port.

@@ -20,8 +20,10 @@ use tokio::runtime::Runtime;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
+use crate::certificates::Issued;
 use crate::evidence::payload;
 use crate::oracle::sha256;
+use crate::secure;
 use crate::server::{ORIGIN, Server};
 
 /// An answer that is not read.
@@ -190,6 +192,41 @@ impl Caller {
         let endpoint = Channel::from_shared(server.url()).expect("the server's URL is one");
         let channel = runtime.block_on(endpoint.connect()).expect("the server can be reached");
         Self { runtime, channel, log: Log { origin: origin.to_owned(), min_size: 0 } }
+    }
+
+    /// Connects inside TLS to a server whose certificate this authority issued, and shows this certificate of its own.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be reached.
+    #[must_use]
+    pub fn inside_tls(server: &Server, authority: &str, own: Option<&Issued>) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime can be made");
+        let channel = runtime.block_on(secure::channel(server, authority, own));
+        Self { runtime, channel, log: Log { origin: ORIGIN.to_owned(), min_size: 0 } }
+    }
+
+    /// Calls any method with an empty request, and returns its first answer's status.
+    ///
+    /// # Panics
+    ///
+    /// When there is no answer within a minute.
+    pub fn empty(&self, path: &str) -> Result<(), Status> {
+        let mut client = tonic::client::Grpc::new(self.channel.clone());
+        let path = path.parse().expect("a path of a method");
+        self.runtime.block_on(async {
+            let answer = async {
+                client.ready().await.expect("the server is there");
+                let codec = tonic_prost::ProstCodec::<(), ()>::default();
+                let mut answers = client.server_streaming(Request::new(()), path, codec).await?.into_inner();
+                answers.message().await.map(drop)
+            };
+            tokio::time::timeout(std::time::Duration::from_mins(1), answer).await.expect("an answer in time")
+        })
     }
 
     /// Returns the same caller, asking for a tree of at least this size.

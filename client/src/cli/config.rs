@@ -30,7 +30,7 @@ pub(crate) async fn run(_args: Args, context: &Context) -> Result<Outcome, Failu
         let mut text = String::new();
         for (name, value, source) in rows {
             let value = value.as_deref().unwrap_or("-");
-            let _ = writeln!(text, "{name:<14} {}  ({source})", escape_line(value));
+            let _ = writeln!(text, "{name:<15} {}  ({source})", escape_line(value));
         }
         context.output.print(text)?;
     }

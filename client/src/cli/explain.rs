@@ -7,6 +7,7 @@ use custody_client::check::CheckError;
 use custody_client::connection::{AddressError, CallError};
 use custody_client::ledger::{LedgerError, PinOfError, RecordError};
 use custody_client::memory::MemoryError;
+use custody_client::tls::{TlsFileError, TlsRefusal};
 use custody_client::trust::{ReplayError, TrustFileError};
 use custody_wire::{Reason, Refusal};
 
@@ -118,17 +119,54 @@ impl From<ReplayError> for Failure {
 
 impl From<AddressError> for Failure {
     fn from(error: AddressError) -> Self {
-        let hint = match error {
+        let hint = match &error {
             AddressError::Form { .. } => {
-                "write the scheme, the host and the port: --server http://127.0.0.1:4600"
+                "write the scheme, the host and the port: --server https://custody.example.com:4600"
             }
             AddressError::Scheme { .. } => {
-                "use http://, where the server's network is private or a tunnel protects it: every answer is verified, but \
+                "use https://; http:// is for this machine, and for a network that is private: every answer is verified, but \
                  nothing hides what is sent"
             }
+            AddressError::Tls(error) => return tls_file(error),
         };
         Self::usage("bad_address", error.to_string()).hint(hint)
     }
+}
+
+fn tls_file(error: &TlsFileError) -> Failure {
+    let hint = match error {
+        TlsFileError::Read { .. } => {
+            "check --ca, --client-cert and --client-key, and that this user may read the files"
+        }
+        TlsFileError::Content { .. } => {
+            "name files in PEM with --ca, --client-cert and --client-key: -----BEGIN CERTIFICATE-----, or -----BEGIN \
+             PRIVATE KEY-----"
+        }
+        TlsFileError::Key { .. } => "name a certificate and its own key: --client-cert, --client-key",
+        TlsFileError::NoSystemRoots { .. } => {
+            "install the certificates of your system (often the package ca-certificates), or name a file with --ca"
+        }
+    };
+    Failure::usage("bad_tls_file", error.to_string()).hint(hint)
+}
+
+/// A server that is not spoken to: nothing is known about what was asked.
+fn no_tls(why: &TlsRefusal, message: String) -> Failure {
+    let hint = match why {
+        TlsRefusal::Name { .. } => "check --server: use a name that the certificate holds for",
+        TlsRefusal::Issuer { .. } => "name the authority that issues the server's certificate with --ca FILE",
+        TlsRefusal::Time { .. } => "the log's operator must renew it; or this machine's clock is wrong",
+        TlsRefusal::Certificate { .. } => {
+            "show this to the log's operator: the certificate must be issued anew"
+        }
+        TlsRefusal::NotTls { .. } => {
+            "check --server: http:// if the server is on this machine, else its operator must set up TLS"
+        }
+        TlsRefusal::NoHttp2 => "check --server: a proxy, or another service, may stand at this address",
+        TlsRefusal::SpeaksTls => "write https:// in the address",
+        TlsRefusal::Ended { .. } => "the server's log says why",
+    };
+    Failure::unknown("no_tls", message).hint(hint)
 }
 
 impl From<CallError> for Failure {
@@ -138,6 +176,7 @@ impl From<CallError> for Failure {
             CallError::Refused(refusal) => refused(&refusal),
             CallError::Unreachable { .. } => Self::unknown("unreachable", message)
                 .hint("check --server and that custodyd runs there; nothing is known about what was asked"),
+            CallError::Tls { ref why, .. } => no_tls(why, message),
             CallError::TimedOut { .. } => Self::unknown("timed_out", message)
                 .hint("try again, or give a longer --timeout; recording again is safe"),
             CallError::TooMany(_) => Self::no("not_verified", message).hint(NOT_BELIEVED),
@@ -182,6 +221,14 @@ fn refused(refusal: &Refusal) -> Failure {
         Reason::OutcomeUnknown => Failure::unknown(word, message)
             .hint("it may or may not be recorded; recording it again is safe and gives the same entry"),
         Reason::Behind => Failure::unknown(word, message).hint(BEHIND),
+        Reason::OverBudget => Failure::unknown(word, message)
+            .hint("wait, ask for less at once, or ask the log's operator for more (custodyd run --calls-per-minute)"),
+        Reason::NoCertificate => Failure::unknown(word, message)
+            .hint("give your certificate and its key: --client-cert FILE --client-key FILE"),
+        Reason::BadCertificate => Failure::unknown(word, message)
+            .hint("give a certificate that this log's operator issues: --client-cert FILE --client-key FILE"),
+        Reason::NotAReader => Failure::unknown(word, message)
+            .hint("ask the log's operator to add this identity to the list of readers"),
         Reason::Busy
         | Reason::NotWriting
         | Reason::ShuttingDown

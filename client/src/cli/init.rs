@@ -13,7 +13,7 @@ use toml_edit::{DocumentMut, value};
 use super::Context;
 use super::failure::{Failure, Outcome};
 use super::output::{Output, escape_line};
-use super::session::{Anchor, anchor, server, tell};
+use super::session::{Anchor, anchor, server, tell, warn_of_plaintext};
 
 /// Pin a log and write the configuration file.
 ///
@@ -36,7 +36,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         usable(key, context)?;
     }
     let patience = context.settings.patience(None, RETRY);
-    let shown = pin_of(server, patience).await?;
+    warn_of_plaintext(server, context);
+    let tls = context.settings.tls()?;
+    let shown = pin_of(server, patience, &tls).await?;
     let anchor = anchor(context)?;
     let given = anchor.as_ref().map(|anchor| anchor.pin().clone());
     if let Some(given) = &given
@@ -51,6 +53,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let was_known = memory.dir().exists();
     let options = Options {
         server: server.to_owned(),
+        tls,
         patience,
         pin: shown.clone(),
         state_dir: context.settings.state_dir()?.to_owned(),

@@ -44,8 +44,10 @@ pub(crate) async fn open(context: &Context) -> Result<Ledger, Failure> {
 pub(crate) async fn open_with(context: &Context, patience: Patience) -> Result<Ledger, Failure> {
     let server = server(context)?.to_owned();
     let anchor = anchor(context)?.ok_or_else(|| no_pin(&server))?;
+    warn_of_plaintext(&server, context);
     let options = Options {
         server,
+        tls: context.settings.tls()?,
         patience,
         pin: anchor.pin().clone(),
         state_dir: context.settings.state_dir()?.to_owned(),
@@ -126,6 +128,28 @@ pub(crate) fn age_text(seconds: u64) -> String {
     }
 }
 
+/// Says that others may read along, unless the user knows.
+pub(crate) fn warn_of_plaintext(server: &str, context: &Context) {
+    if !context.settings.allow_plaintext && leaves_machine(server) {
+        context.output.warn(format!(
+            "nothing hides what is sent to and asked of {server}, though every answer is verified: use https://, or \
+             --allow-plaintext where the network is private"
+        ));
+    }
+}
+
+/// Whether what is sent to this address without TLS can be seen by other machines.
+fn leaves_machine(server: &str) -> bool {
+    let Some(address) = server.strip_prefix("http://") else { return false };
+    let authority = address.split('/').next().unwrap_or_default();
+    let host = match authority.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => authority.split(':').next().unwrap_or_default(),
+    };
+    let loopback = host.parse::<std::net::IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    !loopback && host != "localhost"
+}
+
 /// Returns the server's address.
 pub(crate) fn server(context: &Context) -> Result<&str, Failure> {
     context.settings.server.as_deref().ok_or_else(|| {
@@ -167,4 +191,26 @@ pub(crate) fn no_pin(server: &str) -> Failure {
         "run `custody init --server {server} --trust ORIGIN+DIGEST`, or set CUSTODY_TRUST, with the pin that the log's \
          operator gave you"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plaintext_is_told_of_where_other_machines_see_it() {
+        for address in
+            ["http://127.0.0.1:4600", "http://[::1]:4600/", "http://localhost:1", "https://example.com"]
+        {
+            assert!(!leaves_machine(address), "{address}");
+        }
+        for address in [
+            "http://example.com:4600",
+            "http://10.0.0.1",
+            "http://[2001:db8::1]:1",
+            "http://localhost.example.com",
+        ] {
+            assert!(leaves_machine(address), "{address}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use custody_client::Patience;
+use custody_client::tls::{OwnCertificate, TlsSettings};
 
 use super::environment::Environment;
 use super::failure::Failure;
@@ -17,9 +18,21 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Globals {
-    /// The server, such as `http://127.0.0.1:4600`.
+    /// The server, such as `https://custody.example.com:4600`.
     #[arg(long, global = true, value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// The authorities in PEM that the server's certificate leads to [default: those that this system trusts].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
+    /// Your certificate chain in PEM, for a log that is not read by everybody.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The key of that certificate in PEM.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) client_key: Option<PathBuf>,
+    /// Do not warn of a server without TLS on another machine.
+    #[arg(long, global = true)]
+    pub(crate) allow_plaintext: bool,
     /// The pinned log: `ORIGIN+sha256:<digest of entry 0>`, or a trust file.
     #[arg(long, global = true, value_name = "PIN|FILE")]
     pub(crate) trust: Option<String>,
@@ -63,6 +76,10 @@ impl Globals {
         let state_dir = self.state_dir.clone().or_else(|| default_state_dir(environment));
         let values = [
             ("server", self.server.clone()),
+            ("ca", path(self.ca.clone())),
+            ("client-cert", path(self.client_cert.clone())),
+            ("client-key", path(self.client_key.clone())),
+            ("allow-plaintext", Some(self.allow_plaintext.to_string())),
             ("trust", self.trust.clone()),
             ("output", word(&self.output)),
             ("timeout", Some(format!("{}s", self.timeout.unwrap_or(TIMEOUT).as_secs_f64()))),
@@ -91,6 +108,11 @@ pub(crate) struct Settings {
     pub(crate) server: Option<String>,
     /// What `--trust` said: a pin or the path of a trust file.
     pub(crate) trust: Option<String>,
+    /// Whether the user knows that a server has no TLS.
+    pub(crate) allow_plaintext: bool,
+    ca: Option<PathBuf>,
+    client_cert: Option<PathBuf>,
+    client_key: Option<PathBuf>,
     timeout: Option<Duration>,
     config_file: Option<PathBuf>,
     state_dir: Option<PathBuf>,
@@ -102,10 +124,29 @@ impl Settings {
         Self {
             server: globals.server,
             trust: globals.trust,
+            allow_plaintext: globals.allow_plaintext,
+            ca: globals.ca,
+            client_cert: globals.client_cert,
+            client_key: globals.client_key,
             timeout: globals.timeout,
             config_file: globals.config.or_else(|| default_config_file(environment)),
             state_dir: globals.state_dir.or_else(|| default_state_dir(environment)),
         }
+    }
+
+    /// Returns how a server is checked, and who we are to it.
+    pub(crate) fn tls(&self) -> Result<TlsSettings, Failure> {
+        let without = |given, missing| {
+            Failure::usage("missing_flag", format!("{given} is given without {missing}"))
+                .hint(format!("give --{missing} too, or neither"))
+        };
+        let own = match (&self.client_cert, &self.client_key) {
+            (Some(cert), Some(key)) => Some(OwnCertificate { cert: cert.clone(), key: key.clone() }),
+            (Some(_), None) => return Err(without("client-cert", "client-key")),
+            (None, Some(_)) => return Err(without("client-key", "client-cert")),
+            (None, None) => None,
+        };
+        Ok(TlsSettings { ca: self.ca.clone(), own })
     }
 
     /// Returns how long calls may take. A server that cannot be reached is tried again for as long as was said, else for
@@ -169,6 +210,10 @@ mod tests {
         let settings = Settings {
             server: None,
             trust: None,
+            allow_plaintext: false,
+            ca: None,
+            client_cert: None,
+            client_key: None,
             timeout: seconds(timeout),
             config_file: None,
             state_dir: None,

@@ -18,6 +18,7 @@ use super::{Ledger, LedgerError, Options, ProtocolError, Tree, log, parse_checkp
 use crate::connection::{CallError, Connection, Patience, request};
 use crate::memory::Memory;
 use crate::pin::{Pin, PinError};
+use crate::tls::TlsSettings;
 use crate::trust::{AdminEntry, Trust, TrustFile, TrustFileError, newest_admin};
 
 /// Why a server does not say which log it keeps.
@@ -35,8 +36,8 @@ pub enum PinOfError {
 }
 
 /// Asks a server which log it keeps. Nothing proves the answer: a person must compare it.
-pub async fn pin_of(server: &str, patience: Patience) -> Result<Pin, PinOfError> {
-    let connection = Connection::new(server, patience)?;
+pub async fn pin_of(server: &str, patience: Patience, tls: &TlsSettings) -> Result<Pin, PinOfError> {
+    let connection = Connection::new(server, patience, tls)?;
     let call = |left| {
         let mut reader = connection.reader();
         async move { reader.get_log(request(GetLogRequest {}, left)).await }
@@ -50,7 +51,8 @@ impl Ledger {
     /// Opens a log: replays its trust from the pin, and checks that what it shows now contains what it showed
     /// before. What was learned is remembered.
     pub async fn open(options: Options) -> Result<Self, LedgerError> {
-        let connection = Connection::new(&options.server, options.patience)?.telling(options.on_retry);
+        let connection =
+            Connection::new(&options.server, options.patience, &options.tls)?.telling(options.on_retry);
         let memory = Memory::of(&options.state_dir, &options.pin);
         let remembered = remembered_trust(&memory, &options.pin)?;
         let given = options.trust.filter(|trust| *trust.pin() == options.pin);

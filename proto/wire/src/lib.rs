@@ -4,6 +4,7 @@
 //! ([`convert`]), and refusals travel as a status with a stable reason word ([`refusal`]). Nothing here decides
 //! anything.
 
+pub mod certificate;
 pub mod convert;
 pub mod limits;
 pub mod refusal;
@@ -21,5 +22,8 @@ pub mod refusal;
 pub mod v1 {
     tonic::include_proto!("custody.v1");
 }
+
+/// The services as the `.proto` files describe them: a `google.protobuf.FileDescriptorSet`.
+pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.binpb"));
 
 pub use refusal::{Reason, Refusal};

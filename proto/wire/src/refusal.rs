@@ -5,6 +5,7 @@
 //! envelope (`bad_signature`, `unknown_key`, ...) are the words of the admission rules.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -58,11 +59,19 @@ pub enum Reason {
     Stalled,
     /// The server's clock cannot be trusted for a new entry; nothing was written.
     ClockUnsteady,
+    /// The caller has used up what it may ask in a minute. Metadata: `retry_ms`. Try again after that.
+    OverBudget,
+    /// The log is read by those with a client certificate only, and none was shown.
+    NoCertificate,
+    /// The client certificate says nothing: it ended, or no authority that the server knows issued it.
+    BadCertificate,
+    /// The client certificate names nobody who may read.
+    NotAReader,
 }
 
 impl Reason {
     /// Every reason, in no order.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 24] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
@@ -83,6 +92,10 @@ impl Reason {
         Self::StreamOrder,
         Self::Stalled,
         Self::ClockUnsteady,
+        Self::OverBudget,
+        Self::NoCertificate,
+        Self::BadCertificate,
+        Self::NotAReader,
     ];
 
     /// Returns the stable word.
@@ -109,6 +122,10 @@ impl Reason {
             Self::StreamOrder => "stream_order",
             Self::Stalled => "stalled",
             Self::ClockUnsteady => "clock_unsteady",
+            Self::OverBudget => "over_budget",
+            Self::NoCertificate => "no_certificate",
+            Self::BadCertificate => "bad_certificate",
+            Self::NotAReader => "not_a_reader",
         }
     }
 
@@ -135,7 +152,9 @@ impl Reason {
             Self::Internal => Code::Internal,
             Self::WrongOrigin | Self::KeysNotHeld | Self::ReadOnly => Code::FailedPrecondition,
             Self::NoSuchEntry | Self::Redacted => Code::NotFound,
-            Self::DiskFull | Self::Busy | Self::TooMuch => Code::ResourceExhausted,
+            Self::DiskFull | Self::Busy | Self::TooMuch | Self::OverBudget => Code::ResourceExhausted,
+            Self::NoCertificate | Self::BadCertificate => Code::Unauthenticated,
+            Self::NotAReader => Code::PermissionDenied,
         }
     }
 }
@@ -150,6 +169,9 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// The value that says after how many milliseconds to try again. It travels as `google.rpc.RetryInfo` too.
+    pub const RETRY_MS: &str = "retry_ms";
+
     /// Makes a refusal that is not about an envelope.
     #[must_use]
     pub fn new(reason: Reason, message: impl Into<String>) -> Self {
@@ -205,6 +227,12 @@ impl Refusal {
         &self.message
     }
 
+    /// Returns after how long to try again, if the server says so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.metadata(Self::RETRY_MS)?.parse().ok().map(Duration::from_millis)
+    }
+
     /// Returns one of the values for programs.
     #[must_use]
     pub fn metadata(&self, key: &str) -> Option<&str> {
@@ -230,7 +258,11 @@ impl From<Refused> for Refusal {
 
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
-        let details = ErrorDetails::with_error_info(refusal.word, DOMAIN, refusal.metadata);
+        let retry = refusal.retry_after();
+        let mut details = ErrorDetails::with_error_info(refusal.word, DOMAIN, refusal.metadata);
+        if retry.is_some() {
+            details.set_retry_info(retry);
+        }
         Self::with_error_details(refusal.code, refusal.message, details)
     }
 }
@@ -249,6 +281,17 @@ mod tests {
             assert_eq!(received.metadata("size"), Some("7"));
             assert_eq!(Refusal::from(Refused::from(sent.clone())), sent);
         }
+    }
+
+    #[test]
+    fn a_delay_travels_as_gracious_clients_expect_it() {
+        let refusal = Refusal::new(Reason::OverBudget, "x").value(Refusal::RETRY_MS, 1_500);
+        let status = Status::from(refusal);
+        let info = status.get_details_retry_info().unwrap();
+        assert_eq!(info.retry_delay, Some(Duration::from_millis(1_500)));
+        assert_eq!(Refusal::from_status(&status).unwrap().retry_after(), info.retry_delay);
+        let without = Status::from(Refusal::new(Reason::Busy, "x"));
+        assert!(without.get_details_retry_info().is_none());
     }
 
     #[test]

@@ -19,6 +19,7 @@ use crate::ledger::LedgerError;
 use crate::newest::NewestError;
 use crate::publish::{PublishError, TreeError};
 use crate::service::ServiceError;
+use crate::transport::TlsFileError;
 
 const SET_CLOCK: &str = "set this machine's clock right, then try again";
 const KEYS_OF_THIS_LOG: &str = "name the key files that were made with this log: --log-key, --freshness-key";
@@ -44,6 +45,13 @@ impl From<ConfigError> for Failure {
             ConfigError::NoData => failure
                 .code("missing_flag")
                 .hint("give --data DIR, CUSTODYD_DATA, or data in the config file"),
+            ConfigError::Without { missing, .. } => {
+                failure.code("missing_flag").hint(format!("give --{missing} too, or neither"))
+            }
+            ConfigError::Plaintext { .. } => failure.code("plaintext").hint(
+                "give --tls-cert and --tls-key, or --listen 127.0.0.1:4600; where a proxy ends TLS on a network that \
+                 nobody else reaches, say so with --allow-plaintext",
+            ),
         }
     }
 }
@@ -62,6 +70,35 @@ impl From<KeyFileError> for Failure {
             KeyFileError::Open { path, .. } => failure.hint(format!("run chmod 600 {}", path.display())),
             KeyFileError::Content { .. } => failure.hint(KEYS_OF_THIS_LOG),
             KeyFileError::Random => Self::new(Exit::Unknown, &error).code("no_randomness").hint("try again"),
+        }
+    }
+}
+
+impl From<TlsFileError> for Failure {
+    fn from(error: TlsFileError) -> Self {
+        let failure = match error {
+            // What the system, TLS or a parser said is in the message already.
+            TlsFileError::Clock(error) => return error.into(),
+            _ => Self::usage(error.to_string()).code("bad_tls_file"),
+        };
+        match error {
+            TlsFileError::Read { .. } => failure.hint(
+                "name files that this user may read with --tls-cert, --tls-key, --client-ca and --readers",
+            ),
+            TlsFileError::Expired { .. } => {
+                failure.hint("renew it: clients refuse a certificate that has ended")
+            }
+            TlsFileError::Key { .. } => {
+                failure.hint("name the certificate and its own key: --tls-cert, --tls-key")
+            }
+            TlsFileError::Authority { .. } => failure
+                .hint("name the certificates of the authorities that issue client certificates: --client-ca"),
+            TlsFileError::Readers { .. } => failure.hint(
+                "write one identity a line, as docs/tls.md shows; without --readers everybody may read",
+            ),
+            _ => failure.hint(
+                "write the file anew, in PEM: -----BEGIN CERTIFICATE-----, or -----BEGIN PRIVATE KEY-----",
+            ),
         }
     }
 }

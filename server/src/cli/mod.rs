@@ -36,7 +36,7 @@ enum Command {
     /// Make a new log: its keys and its first trust document.
     Init(Box<init::Args>),
     /// Serve an existing log, or with --dev one for trying out.
-    Run(run::Args),
+    Run(Box<run::Args>),
     /// Read all of a log's files and name everything that is not as it was written.
     Fsck(fsck::Args),
     /// Copy a log, checked, while a server records; again brings the copy up to date.
@@ -66,7 +66,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>, environment: &Environment
     };
     let ended = match cli.command {
         Command::Init(args) => init::run(&args),
-        Command::Run(args) => run::run(args, environment),
+        Command::Run(args) => run::run(*args, environment),
         Command::Fsck(args) => fsck::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),

@@ -22,7 +22,7 @@ use crate::ledger::Settings;
 use crate::newest;
 use crate::open_files;
 use crate::service::{Service, Uploads};
-use crate::transport::{self, Hospitality};
+use crate::transport::{self, Hospitality, Tls};
 
 /// The flags of `custodyd run`. Each can also be set by `CUSTODYD_<FLAG>` or in the config file.
 #[derive(Debug, clap::Args)]
@@ -61,6 +61,7 @@ async fn serve(config: &Config, dev: bool, checkpoints: &[PathBuf]) -> Result<Ex
         return Err(journal_failure(&error, &config.data));
     }
     let keys = config.keys.load()?;
+    let tls = config.tls.clone().map(|files| Tls::load(files, Arc::new(SystemClock))).transpose()?;
     let given = checkpoints.iter().map(|path| newest::read(path)).collect::<Result<Vec<_>, _>>()?;
     // From here on a signal to stop is kept until there is something to stop.
     let stop = stopped().map_err(|error| system(&error))?;
@@ -80,23 +81,27 @@ async fn serve(config: &Config, dev: bool, checkpoints: &[PathBuf]) -> Result<Ex
         Failure::new(Exit::Usage, &error).hint("uploads wait in the folder spool of the data directory")
     })?;
     bar.finish();
-    announce(&service, address, dev.then_some(config.data.as_path()));
-    let hospitality =
-        Hospitality { connections: open_files::room_for_connections(), stall: config.stall_timeout };
-    service.serve(listener, hospitality, Uploads { spool, disk }, stop).await?;
+    announce(&service, address, tls.is_some(), dev.then_some(config.data.as_path()));
+    let hospitality = Hospitality {
+        connections: open_files::room_for_connections(),
+        stall: config.stall_timeout,
+        budget: config.budget,
+    };
+    service.serve(listener, (hospitality, tls), Uploads { spool, disk }, stop).await?;
     Ok(Exit::Yes)
 }
 
-fn announce(service: &Service, address: SocketAddr, dev: Option<&Path>) {
+fn announce(service: &Service, address: SocketAddr, tls: bool, dev: Option<&Path>) {
+    let scheme = if tls { "https" } else { "http" };
     let ledger = service.ledger();
     let size = ledger.head().size;
     let mode = if ledger.is_read_only() { ", read-only" } else { "" };
-    println!("custodyd serves {} at http://{address} (tree size {size}{mode})", ledger.origin());
+    println!("custodyd serves {} at {scheme}://{address} (tree size {size}{mode})", ledger.origin());
     if let Some(dir) = dev {
         let key = dir.join("dev.key");
         println!("this log is for trying out; to use it:");
         let pin = format!("{}+{}", ledger.origin(), ledger.genesis());
-        println!("  custody init --server http://{address} --trust {pin} --key {}", key.display());
+        println!("  custody init --server {scheme}://{address} --trust {pin} --key {}", key.display());
     }
 }
 

@@ -4,20 +4,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use http::HeaderMap;
 use http_body::Frame;
 use prost::bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 use tonic::body::Body;
 
+use super::door::Bill;
 use super::peer::{Call, UNIT};
-use super::places::Place;
+use super::places::{Desk, Place};
+use super::portion::Taken;
 
 /// The largest piece that is handed on at once: what a peer takes is noticed in such steps.
 const PIECE_MAX: usize = 64 << 10;
 
-/// What a message on its way out is counted by: its connection's share, and that of its service.
-type Counted = Option<(OwnedSemaphorePermit, OwnedSemaphorePermit)>;
+/// What a message on its way out is counted by: its connection's share, and that of its address and its service.
+type Counted = Option<(OwnedSemaphorePermit, Taken)>;
 
 /// What a call has until its answer is counted, if that is one message.
 pub(super) struct Held {
@@ -35,7 +38,10 @@ type Counting = Pin<Box<dyn Future<Output = Counted> + Send>>;
 pub(super) struct Answer {
     body: Body,
     call: Arc<Call>,
+    desk: Desk,
     counts: Arc<Semaphore>,
+    /// What its caller pays; nothing for health.
+    bill: Option<Bill>,
     counting: Option<Counting>,
     /// What is left of the message at hand, and its count.
     message: Bytes,
@@ -52,22 +58,30 @@ struct Piece {
 }
 
 impl Answer {
-    pub(super) fn new(body: Body, call: Arc<Call>, counts: Arc<Semaphore>, held: Option<Held>) -> Self {
+    /// Counts the answer to a call of this service, whose answers are counted in `counts`.
+    pub(super) fn new(
+        body: Body,
+        call: Arc<Call>,
+        (desk, counts): (Desk, Arc<Semaphore>),
+        held: Option<Held>,
+        bill: Option<Bill>,
+    ) -> Self {
         let (message, counted) = (Bytes::new(), Arc::new(None));
-        Self { body, call, counts, counting: None, message, counted, held }
+        Self { body, call, desk, counts, bill, counting: None, message, counted, held }
     }
 
     /// Starts to count a message.
     fn count(&mut self, message: Bytes) {
         let units = message.len().div_ceil(UNIT);
-        let (own, all) = (self.call.peer().answers(), Arc::clone(&self.counts));
+        let peer = self.call.peer();
+        let (own, of_all) = (peer.answers(), peer.answered(self.desk, &self.counts));
         let held = self.held.take();
         self.message = message;
         self.counting = Some(Box::pin(async move {
             let (room, _place) = held.map_or((None, None), |held| (Some(held.room), held.place));
             // One after the other: a connection that waits for itself takes nothing from the others.
             let own = fit(room, units, own).await?;
-            Some((own, all.acquire_many_owned(narrow(units)).await.ok()?))
+            Some((own, of_all.take(narrow(units)).await?))
         }));
     }
 
@@ -108,7 +122,19 @@ impl http_body::Body for Answer {
                 }
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(message) if message.is_empty() => {}
-                    Ok(message) => self.count(message),
+                    Ok(message) => match self.bill.as_ref().map_or(Ok(()), |bill| bill.charge(message.len()))
+                    {
+                        Ok(()) => self.count(message),
+                        // Between two messages a stream can be ended with a status.
+                        Err(refusal) => {
+                            self.body = Body::empty();
+                            let mut trailers = HeaderMap::new();
+                            return Poll::Ready(match Status::from(refusal).add_header(&mut trailers) {
+                                Ok(()) => Some(Ok(Frame::trailers(trailers))),
+                                Err(status) => Some(Err(status)),
+                            });
+                        }
+                    },
                     Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
                 },
                 ended @ Poll::Ready(_) => return ended,

@@ -19,6 +19,7 @@ use tonic::body::Body;
 use super::PATIENCE;
 use super::patience::Patience;
 use super::peer::{Peer, UNIT};
+use super::portion::{Portion, Taken};
 
 /// Length of what precedes a gRPC message: whether it is compressed, and its length.
 pub(super) const PREFIX_LEN: usize = 5;
@@ -32,11 +33,11 @@ pub(super) struct Arrived {
     pub(super) counted: Counted,
 }
 
-/// What a request takes of what its connection may send at once, and of what all may.
+/// What a request takes of what its connection may send at once, and of what its address and all may.
 #[derive(Default)]
 pub(super) struct Counted {
     own: Option<OwnedSemaphorePermit>,
-    all: Option<OwnedSemaphorePermit>,
+    came: Option<Taken>,
 }
 
 /// Waits for all of a request of one message. What came so far is counted in `arrived`; what did not come yet costs
@@ -47,9 +48,10 @@ pub(super) async fn whole(body: Body, peer: &Peer, arrived: &Arc<Semaphore>) -> 
     let mut body = Arriving::new(body, peer.stall());
     let mut bytes = BytesMut::new();
     let mut counted = Counted::default();
+    let places = peer.arrived(arrived);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|status| interrupted(&status))?.into_data() else { continue };
-        counted.add(bytes.len().saturating_add(data.len()), arrived).await?;
+        counted.add(bytes.len().saturating_add(data.len()), &places).await?;
         bytes.extend_from_slice(&data);
         let Some(length) = announced(&bytes) else { continue };
         if length > MESSAGE_BYTES_MAX {
@@ -80,14 +82,14 @@ pub(super) fn message_length([_, length @ ..]: [u8; PREFIX_LEN]) -> usize {
 
 impl Counted {
     /// Counts a request of which so many bytes came.
-    async fn add(&mut self, length: usize, arrived: &Arc<Semaphore>) -> Result<(), Refusal> {
-        let have = self.all.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+    async fn add(&mut self, length: usize, places: &Portion) -> Result<(), Refusal> {
+        let have = self.came.as_ref().map_or(0, Taken::units);
         let more = units(length).saturating_sub(u32::try_from(have).unwrap_or(u32::MAX));
-        let more = Arc::clone(arrived).acquire_many_owned(more);
-        let Ok(Ok(more)) = tokio::time::timeout(PATIENCE, more).await else { return Err(busy("")) };
-        match self.all.as_mut() {
-            Some(all) => all.merge(more),
-            None => self.all = Some(more),
+        let more = places.take(more);
+        let Ok(Some(more)) = tokio::time::timeout(PATIENCE, more).await else { return Err(busy("")) };
+        match self.came.as_mut() {
+            Some(came) => came.merge(more),
+            None => self.came = Some(more),
         }
         Ok(())
     }

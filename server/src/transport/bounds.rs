@@ -34,6 +34,7 @@ use tower::{Layer, Service};
 
 use super::answer::{Answer, Held};
 use super::arriving::{self, Arriving, Counted};
+use super::door::Bill;
 use super::opening::Opening;
 use super::peer::{Peer, UNIT};
 use super::places::{Desk, Places};
@@ -46,11 +47,11 @@ const REQUEST_TIME_MAX: Duration = Duration::from_mins(5);
 const CALLS_MAX: usize = 8_192;
 
 /// What requests hold that arrive or are worked on: 256 MiB, so 128 of 1 MiB, each of which is held twice for a moment.
-const ARRIVED_MAX: usize = 256 << 20;
+pub(super) const ARRIVED_MAX: usize = 256 << 20;
 
 /// The most uploads and other streams of requests that are open at once: 64. Each holds at most a message of 4 MiB that
 /// has not come to its end: 256 MiB. Few of them get a place for what they collect.
-const STREAMS_MAX: usize = 64;
+pub(super) const STREAMS_MAX: usize = 64;
 
 /// The most health checks that are open at once: 256, so that those who watch never have all connections. One connection
 /// has 4.
@@ -116,15 +117,9 @@ impl Shared {
         Arc::new(Self { calls: places(calls), arrived: places(arrived / UNIT), streams: places(streams) })
     }
 
-    /// Bounds a service to its places, and to so many bytes of answers that are not taken. `shape` is told the path of a
-    /// call.
-    pub(super) fn bounds(
-        self: &Arc<Self>,
-        desk: Desk,
-        answer_bytes: usize,
-        shape: fn(&str) -> Shape,
-    ) -> Bounds {
-        let answers = Arc::new(Semaphore::new(answer_bytes / UNIT));
+    /// Bounds a service to its places, and to its bytes of answers that are not taken. `shape` is told the path of a call.
+    pub(super) fn bounds(self: &Arc<Self>, desk: Desk, shape: fn(&str) -> Shape) -> Bounds {
+        let answers = Arc::new(Semaphore::new(desk.answer_bytes() / UNIT));
         Bounds { shared: Arc::clone(self), places: Places::of(desk), answers, shape }
     }
 }
@@ -135,13 +130,16 @@ impl Bounds {
         S: Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
     {
         let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
-        let health = self.places.desk() == Desk::Health;
-        let own = health.then(|| now("health checks of this connection", &peer.health())).transpose()?;
+        let desk = self.places.desk();
+        let bill = request.extensions().get::<Bill>().cloned();
+        let own = (desk == Desk::Health)
+            .then(|| now("health checks of this connection", &peer.health()))
+            .transpose()?;
         let call = peer.call(now("requests", &self.shared.calls)?, own);
         let (request, counted, held) = self.admit(&peer, request).await?;
         let Ok(response) = inner.call(request).await;
         drop(counted);
-        Ok(response.map(|body| Body::new(Answer::new(body, call, self.answers, held))))
+        Ok(response.map(|body| Body::new(Answer::new(body, call, (desk, self.answers), held, bill))))
     }
 
     /// Waits until a request may be worked on, and returns it with what is counted of it and what its call holds.
@@ -164,14 +162,14 @@ impl Bounds {
                 let turn = now("streams of requests of this connection", &peer.streams())?;
                 let room = peer.room_now(answer_max).ok_or_else(unread)?;
                 let body = Body::new(Arriving::new(body, peer.stall()));
-                let body = Opening::new(body, turn, Arc::clone(&self.shared.streams));
+                let body = Opening::new(body, turn, peer.opened(&self.shared.streams));
                 let held = Held { room, place: None };
                 Ok((Request::from_parts(parts, Body::new(body)), Counted::default(), Some(held)))
             }
             Shape::Exchange => {
                 let turn = now("streams of requests of this connection", &peer.streams())?;
                 let (body, turns) = Turns::of(body, peer.stall());
-                let body = Opening::new(body, turn, Arc::clone(&self.shared.streams));
+                let body = Opening::new(body, turn, peer.opened(&self.shared.streams));
                 let mut request = Request::from_parts(parts, Body::new(body));
                 request.extensions_mut().insert(turns);
                 Ok((request, Counted::default(), None))
@@ -181,7 +179,7 @@ impl Bounds {
 }
 
 /// Takes a place if there is one.
-pub(super) fn now(of: &str, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
+fn now(of: &str, places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
     let place = Arc::clone(places).try_acquire_owned();
     place.map_err(|_| Refusal::new(Reason::Busy, format!("too many {of} are open")))
 }

@@ -14,6 +14,7 @@ use tonic::{Status, Streaming};
 
 use super::head;
 use super::peer::{BULK_BYTES, Peer, UNIT};
+use super::portion::{Portion, Taken};
 use super::recorder::{RecorderService, order, refused_message, too_large};
 use super::turns::Turns;
 
@@ -23,7 +24,7 @@ const STREAMS_MAX: usize = 16;
 
 /// The most envelopes under way over all bulk streams, in bytes: 64 MiB as received, and 48 MiB as signed. The answers
 /// are smaller: a receipt of about 2 KB and an admission record, which says less than its envelope.
-const UNDER_WAY_BYTES: usize = 64 << 20;
+pub(super) const UNDER_WAY_BYTES: usize = 64 << 20;
 
 /// How many answers are made before the caller has taken them: the rest wait in their tasks, and hold their places.
 const ANSWERS_AHEAD: usize = 32;
@@ -62,6 +63,7 @@ impl Bulk {
             turns,
             under_way: Arc::new(Semaphore::new(BULK_UNDER_WAY_MAX)),
             own_bytes: peer.bulk(),
+            all_bytes: peer.bulk_of_all(&self.bytes),
             not_taken: Arc::default(),
         };
         tokio::spawn(stream.run(requests));
@@ -79,6 +81,8 @@ struct Stream {
     under_way: Arc<Semaphore>,
     /// What is under way of its connection.
     own_bytes: Arc<Semaphore>,
+    /// What is under way of its address, and of all.
+    all_bytes: Portion,
     /// Woken when the caller took no answer for too long.
     not_taken: Arc<Notify>,
 }
@@ -87,7 +91,7 @@ struct Stream {
 struct Places {
     _one: OwnedSemaphorePermit,
     _own_bytes: OwnedSemaphorePermit,
-    _bytes: OwnedSemaphorePermit,
+    _bytes: Taken,
 }
 
 impl Stream {
@@ -128,7 +132,7 @@ impl Stream {
                     let units = u32::try_from(units).unwrap_or(u32::MAX);
                     // First its connection's: who takes no answers holds up nobody else.
                     let own = self.place(Arc::clone(&self.own_bytes).acquire_many_owned(units)).await?;
-                    let bytes = self.place(Arc::clone(&self.bulk.bytes).acquire_many_owned(units)).await?;
+                    let bytes = self.place(taken(self.all_bytes.clone(), units)).await?;
                     let places = Places { _one: one, _own_bytes: own, _bytes: bytes };
                     tokio::spawn(self.clone().record(tag, envelope.into(), places));
                 }
@@ -181,6 +185,10 @@ impl Stream {
             Err(status) => Err(refused_message(&status)),
         }
     }
+}
+
+async fn taken(portion: Portion, units: u32) -> Result<Taken, ()> {
+    portion.take(units).await.ok_or(())
 }
 
 /// Resolves when the caller's time is over. It runs only while nothing is under way: a caller may well wait for answers

@@ -18,7 +18,7 @@ use super::peer::Peer;
 const AHEAD: usize = 2;
 
 /// What all streams hold at most: 512 MiB, so 56 streams of entries, or 8 of the largest envelopes, at once.
-const MEMORY_MAX: u64 = 512 << 20;
+pub(super) const MEMORY_MAX: u64 = 512 << 20;
 
 /// What memory is counted in: 1 MiB.
 const MEMORY_UNIT: u64 = 1 << 20;
@@ -27,10 +27,11 @@ const MEMORY_UNIT: u64 = 1 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct StreamMemory(Arc<Semaphore>);
 
-/// What one stream holds: of its connection's memory, and of that of all.
+/// What one stream holds: of its connection's memory, of its address's, and of that of all.
 #[derive(Debug)]
 pub(super) struct Place {
     _own: OwnedSemaphorePermit,
+    _address: OwnedSemaphorePermit,
     _all: OwnedSemaphorePermit,
 }
 
@@ -62,8 +63,10 @@ impl StreamMemory {
         let busy = || Refusal::new(Reason::Busy, "too much is being read at once");
         let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).map_err(|_| busy())?;
         let place = async {
-            let own = peer.memory().take(units).await?;
-            Some(Place { _own: own, _all: self.take(units).await? })
+            let [own, address] = peer.memory();
+            let own = own.take(units).await?;
+            let address = address.take(units).await?;
+            Some(Place { _own: own, _address: address, _all: self.take(units).await? })
         };
         tokio::time::timeout(PATIENCE, place).await.ok().flatten().ok_or_else(busy)
     }

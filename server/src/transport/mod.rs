@@ -3,21 +3,28 @@
 //! A service checks the shape of a request, names the log and waits for the size asked for, calls the layers
 //! below, and turns what comes back into messages. `status.rs` turns every error into a refusal.
 
+mod address;
 mod answer;
 mod arriving;
 mod bounds;
+mod budget;
 mod bulk;
+mod door;
 mod incoming;
+mod link;
 mod messages;
 mod opening;
 mod patience;
 mod peer;
 mod places;
+mod portion;
 mod query;
 mod range;
 mod reader;
+mod readers;
 mod recorder;
 mod status;
+mod tls;
 mod turns;
 
 use std::future::Future;
@@ -42,7 +49,9 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use self::bounds::{Shape, Shared};
+use self::budget::Budgets;
 use self::bulk::Bulk;
+use self::door::Door;
 use self::places::Desk;
 use self::query::QueryService;
 use self::reader::ReaderService;
@@ -51,6 +60,10 @@ use crate::admission::Recording;
 use crate::index::Able;
 use crate::ledger::{Head, Ledger};
 use crate::service::Uploads;
+
+pub use self::budget::{BYTES_DEFAULT, Budget, CALLS_DEFAULT};
+pub use self::readers::ReadersError;
+pub use self::tls::{Tls, TlsFileError, TlsFiles};
 
 /// How long a request waits for the size it asks for: 5 s.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -67,12 +80,6 @@ const HEADER_BYTES_MAX: u32 = 8 << 10;
 /// What a peer may send that nobody has read yet: 256 KiB of a request, 512 KiB of a connection, so 512 MiB of all.
 const REQUEST_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 512 << 10;
-
-/// What answers hold that are not taken yet: 64, 256 and 64 MiB. The largest is less than 2.1 MiB.
-const RECORDER_ANSWERS: usize = 64 << 20;
-const READER_ANSWERS: usize = 256 << 20;
-const QUERY_ANSWERS: usize = 64 << 20;
-const HEALTH_ANSWERS: usize = 1 << 20;
 
 /// The most envelopes above the unary limit that are received at once: 8. They come in on the disk: 512 MiB, and as
 /// much again in the journal.
@@ -96,12 +103,14 @@ pub struct Hospitality {
     pub connections: usize,
     /// How long a peer may stand still.
     pub stall: Duration,
+    /// What each caller may ask in a minute.
+    pub budget: Budget,
 }
 
 /// Serves until `stop` resolves, then finishes what was accepted.
 pub async fn serve(
     listener: TcpListener,
-    hospitality: Hospitality,
+    (hospitality, tls): (Hospitality, Option<Tls>),
     ledger: Arc<Ledger>,
     recording: Recording,
     uploads: Uploads,
@@ -113,7 +122,7 @@ pub async fn serve(
     health_reporter.set_serving::<ReaderServer<ReaderService>>().await;
     let (stopping, asked_to_stop) = watch::channel(false);
     let Uploads { spool, disk } = uploads;
-    let Hospitality { connections, stall } = hospitality;
+    let Hospitality { connections, stall, budget } = hospitality;
     let bulk = Bulk::new(asked_to_stop, stall);
     let recorder = RecorderService::new(Arc::clone(&ledger), recording, (spool, LARGE_UPLOADS_MAX), bulk);
     let reader = ReaderService::new(Arc::clone(&ledger));
@@ -134,25 +143,29 @@ pub async fn serve(
     let recorder = RecorderServer::new(recorder).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let reader = ReaderServer::new(reader).max_encoding_message_size(MESSAGE_BYTES_MAX);
     let query = QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX);
-    let of_recorder = shared.bounds(Desk::Recorder, RECORDER_ANSWERS, recorder::shape);
+    let of_recorder = shared.bounds(Desk::Recorder, recorder::shape);
+    let budgets = Arc::new(Budgets::new(budget));
+    let (door, to_read) = (Door::open(&budgets), Door::for_readers(&budgets, tls.as_ref()));
+    let files = tls.clone().map(|tls| tokio::spawn(tls.watch()));
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_max_header_list_size(Some(HEADER_BYTES_MAX))
         .initial_stream_window_size(Some(REQUEST_WINDOW))
         .initial_connection_window_size(Some(CONNECTION_WINDOW))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
-        .add_service(
-            Shared::for_health().bounds(Desk::Health, HEALTH_ANSWERS, health_shape).named_layer(health),
-        )
-        .add_service(of_recorder.named_layer(recorder))
-        .add_service(shared.bounds(Desk::Reader, READER_ANSWERS, reader::shape).named_layer(reader))
-        .add_service(shared.bounds(Desk::Query, QUERY_ANSWERS, query::shape).named_layer(query))
-        .serve_with_incoming_shutdown(incoming::accept(listener, connections, stall), stop)
+        .add_service(Shared::for_health().bounds(Desk::Health, health_shape).named_layer(health))
+        .add_service(door.named_layer(of_recorder.named_layer(recorder)))
+        .add_service(to_read.named_layer(shared.bounds(Desk::Reader, reader::shape).named_layer(reader)))
+        .add_service(to_read.named_layer(shared.bounds(Desk::Query, query::shape).named_layer(query)))
+        .serve_with_incoming_shutdown(incoming::accept(listener, connections, stall, tls), stop)
         .await
         .map_err(ServeError);
     reports.abort();
     disk_reports.abort();
     sound_reports.abort();
+    if let Some(files) = files {
+        files.abort();
+    }
     served
 }
 

@@ -1,18 +1,17 @@
 //! Streams of requests: none has a place among all before its header is here.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use custody_wire::{Reason, Refusal};
 use http_body::Frame;
 use prost::bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tonic::Status;
 use tonic::body::Body;
 
 use super::arriving::{PREFIX_LEN, message_length};
-use super::bounds::now;
+use super::portion::{Portion, Taken};
 
 /// The largest header of a stream: 4 KiB. It names the log, in at most 255 bytes, a digest and a length. Four of a
 /// connection may be half here: with 1,024 connections they are 16 MiB.
@@ -23,8 +22,8 @@ const HEADER_MAX: usize = 4 << 10;
 pub(super) struct Opening {
     body: Body,
     header: Header,
-    places: Arc<Semaphore>,
-    place: Option<OwnedSemaphorePermit>,
+    places: Portion,
+    place: Option<Taken>,
     _turn: OwnedSemaphorePermit,
 }
 
@@ -36,13 +35,14 @@ struct Header {
 }
 
 impl Opening {
-    pub(super) fn new(body: Body, turn: OwnedSemaphorePermit, places: Arc<Semaphore>) -> Self {
+    pub(super) fn new(body: Body, turn: OwnedSemaphorePermit, places: Portion) -> Self {
         Self { body, header: Header::default(), places, place: None, _turn: turn }
     }
 
     fn came(&mut self, data: &[u8]) -> Result<(), Refusal> {
         if self.place.is_none() && self.header.is_whole_with(data)? {
-            self.place = Some(now("streams of requests", &self.places)?);
+            let busy = || Refusal::new(Reason::Busy, "too many streams of requests are open");
+            self.place = Some(self.places.take_now(1).ok_or_else(busy)?);
         }
         Ok(())
     }

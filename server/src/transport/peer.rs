@@ -4,16 +4,20 @@
 //! or the connection ends. So who stands still for too long loses the connection.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::PATIENCE;
+use super::address::Address;
+use super::budget::Payer;
 use super::messages::StreamMemory;
 use super::patience::Patience;
-use super::places::Shares;
+use super::places::{Desk, OfDesks};
+use super::portion::Portion;
+use super::tls::Presented;
 use crate::admission::Share;
 
 /// What requests of one connection hold that arrive or are worked on: 128 MiB of the 256 MiB of all, so 64 of 1 MiB, or all
@@ -57,13 +61,16 @@ pub(super) struct Peer(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     stall: Duration,
+    address: Arc<Address>,
+    /// Who it is, once TLS has said so.
+    presented: OnceLock<Presented>,
     arriving: Arc<Semaphore>,
     answers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     health: Arc<Semaphore>,
     checks: Share,
     bulk: Arc<Semaphore>,
-    shares: Shares,
+    places: OfDesks,
     memory: StreamMemory,
     state: Mutex<State>,
 }
@@ -109,17 +116,19 @@ pub(super) enum Overdue {
 }
 
 impl Peer {
-    pub(super) fn new(stall: Duration, now: Instant) -> Self {
+    pub(super) fn new(stall: Duration, address: Arc<Address>, now: Instant) -> Self {
         let state = State { calls: HashMap::new(), next: 0, idle: now };
         Self(Arc::new(Shared {
             stall,
+            address,
+            presented: OnceLock::new(),
             arriving: Arc::new(Semaphore::new(ARRIVING_MAX / UNIT)),
             answers: Arc::new(Semaphore::new(ANSWERS_MAX / UNIT)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             health: Arc::new(Semaphore::new(HEALTH_MAX)),
             checks: Share::new(),
             bulk: Arc::new(Semaphore::new(BULK_BYTES / UNIT)),
-            shares: Shares::new(),
+            places: OfDesks::new(Desk::share),
             memory: StreamMemory::of(MEMORY_MAX),
             state: Mutex::new(state),
         }))
@@ -137,14 +146,43 @@ impl Peer {
         Arc::new(Call { peer: self.clone(), number, _all: all, _own: own })
     }
 
+    /// TLS has said who it is. Before that nothing is asked on the connection.
+    pub(super) fn shows(&self, presented: Presented) {
+        self.0.presented.get_or_init(|| presented);
+    }
+
+    /// Returns who it is.
+    pub(super) fn presented(&self) -> &Presented {
+        self.0.presented.get().unwrap_or(&Presented::Nothing)
+    }
+
+    /// Returns whose budget pays for its calls.
+    pub(super) fn payer(&self) -> Payer {
+        let known = match self.presented() {
+            Presented::Client(client) => client.identities().first().cloned(),
+            Presented::Nothing | Presented::Refused(_) => None,
+        };
+        known.map_or(Payer::From(self.0.address.network), Payer::Known)
+    }
+
     /// The places of requests that arrive, in units.
     pub(super) fn arriving(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.arriving)
     }
 
+    /// The places of what came of requests, in units: those of its address, and `all`.
+    pub(super) fn arrived(&self, all: &Arc<Semaphore>) -> Portion {
+        Portion::new(&self.0.address.arrived, all)
+    }
+
     /// The places of answers that wait, in units.
     pub(super) fn answers(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.answers)
+    }
+
+    /// The places of answers of a service that were made, in units: those of its address, and `all`.
+    pub(super) fn answered(&self, desk: Desk, all: &Arc<Semaphore>) -> Portion {
+        Portion::new(self.0.address.answers(desk), all)
     }
 
     /// Waits until an answer of so many bytes may wait for the connection; none if that is not soon. Meanwhile the request
@@ -159,9 +197,14 @@ impl Peer {
         self.answers().try_acquire_many_owned(answer_units(bytes)).ok()
     }
 
-    /// What it may have of the places of each service.
-    pub(super) fn shares(&self) -> &Shares {
-        &self.0.shares
+    /// Its own places in a service.
+    pub(super) fn places(&self, desk: Desk) -> Arc<Semaphore> {
+        Arc::clone(self.0.places.of(desk))
+    }
+
+    /// The places in a service of its address, and `all`.
+    pub(super) fn placed(&self, desk: Desk, all: &Arc<Semaphore>) -> Portion {
+        Portion::new(self.0.address.places(desk), all)
     }
 
     /// What its envelopes may have of the line of those that are checked.
@@ -179,14 +222,24 @@ impl Peer {
         Arc::clone(&self.0.streams)
     }
 
+    /// The places of streams of requests whose header is here: those of its address, and `all`.
+    pub(super) fn opened(&self, all: &Arc<Semaphore>) -> Portion {
+        Portion::new(&self.0.address.streams, all)
+    }
+
     /// The places of envelopes under way over bulk streams, in units.
     pub(super) fn bulk(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.bulk)
     }
 
-    /// What its streams of answers may hold.
-    pub(super) fn memory(&self) -> &StreamMemory {
-        &self.0.memory
+    /// The places of envelopes under way over bulk streams, in units: those of its address, and `all`.
+    pub(super) fn bulk_of_all(&self, all: &Arc<Semaphore>) -> Portion {
+        Portion::new(&self.0.address.bulk, all)
+    }
+
+    /// What its streams of answers may hold, and those of its address.
+    pub(super) fn memory(&self) -> [&StreamMemory; 2] {
+        [&self.0.memory, &self.0.address.memory]
     }
 
     pub(super) fn stall(&self) -> Duration {
@@ -277,8 +330,14 @@ fn answer_units(bytes: usize) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transport::address::Network;
 
     const STALL: Duration = Duration::from_secs(30);
+
+    fn peer(now: Instant) -> Peer {
+        let network = Network::of(std::net::IpAddr::from([192, 0, 2, 7]));
+        Peer::new(STALL, Arc::new(Address::new(network, 1_024)), now)
+    }
 
     fn place() -> OwnedSemaphorePermit {
         Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap()
@@ -292,7 +351,7 @@ mod tests {
     #[test]
     fn a_connection_that_never_begins_is_cut_off() {
         let now = Instant::now();
-        let peer = Peer::new(STALL, now);
+        let peer = peer(now);
         let at = |seconds, read| peer.overdue(now, read, false, now + Duration::from_secs(seconds));
         assert_eq!((at(9, 0), at(10, 0)), (None, Some(Overdue::Preface)));
         assert_eq!(at(10, PREFACE_LEN - 1), Some(Overdue::Preface));
@@ -301,7 +360,7 @@ mod tests {
 
     #[test]
     fn an_idle_connection_is_cut_off_sooner_when_others_wait() {
-        let peer = Peer::new(STALL, Instant::now());
+        let peer = peer(Instant::now());
         assert_eq!((overdue(&peer, 290, false), overdue(&peer, 310, false)), (None, Some(Overdue::Idle)));
         assert_eq!((overdue(&peer, 9, true), overdue(&peer, 11, true)), (None, Some(Overdue::Idle)));
         let call = peer.call(place(), None);
@@ -312,7 +371,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_not_taken_ends_the_connection() {
-        let peer = Peer::new(STALL, Instant::now());
+        let peer = peer(Instant::now());
         let call = peer.call(place(), None);
         call.sent(100_000);
         call.ours();

@@ -10,6 +10,7 @@ use custody_client::connection::{AddressError, CallError};
 use custody_client::ledger::RecordError;
 use custody_client::memory::MemoryError;
 use custody_client::pin::PinError;
+use custody_client::tls::{Shown, TlsFileError, TlsRefusal};
 use custody_client::trust::TrustFileError;
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 use custody_tests::every;
@@ -90,8 +91,38 @@ fn every_call_that_fails_has_its_words() {
     let server = || "http://127.0.0.1:4600".to_owned();
     let address = every!(AddressError {
         Form { found: "localhost".to_owned() },
-        Scheme { scheme: "https".to_owned(), found: "https://example.com".to_owned() },
+        Scheme { scheme: "ftp".to_owned(), found: "ftp://example.com".to_owned() },
+        Tls(TlsFileError::NoSystemRoots { why: "none were found".to_owned() }),
     });
+    let pem = || PathBuf::from("custody/ca.crt");
+    let files = every!(TlsFileError {
+        Read { path: pem(), why: "No such file or directory (os error 2)".to_owned() },
+        Content { path: pem(), expected: "a certificate", found: "none".to_owned() },
+        Key { cert: "own.crt".into(), key: "own.key".into(), why: "keys may not be consistent".to_owned() },
+        NoSystemRoots { why: "none were found".to_owned() },
+    });
+    let shown = || {
+        let time = |text| custody_log::Timestamp::parse_rfc3339(text).unwrap();
+        Box::new(Shown {
+            names: vec!["custody.example.com".to_owned(), "10.0.0.7".to_owned()],
+            issuer: "CN=Example CA".to_owned(),
+            not_before: time("2026-08-20T14:00:00Z"),
+            not_after: time("2026-11-20T14:00:00Z"),
+        })
+    };
+    let refusals = every!(TlsRefusal {
+        Name { expected: "ledger.example.com".to_owned(), found: shown() },
+        Issuer { expected: "an authority that this system trusts".to_owned(), found: shown() },
+        Time { now: custody_log::Timestamp::parse_rfc3339("2026-11-21T00:00:00Z").unwrap(), found: shown() },
+        Certificate { why: "UnsupportedCertVersion".to_owned() },
+        NotTls { why: "received corrupt message of type InvalidContentType".to_owned() },
+        NoHttp2,
+        SpeaksTls,
+        Ended { why: "received fatal alert: HandshakeFailure".to_owned() },
+    });
+    let refusals = refusals
+        .into_iter()
+        .map(|(name, why)| (name, CallError::Tls { server: "https://ledger.example.com".to_owned(), why }));
     let call = every!(CallError {
         Refused(Box::new(Refusal::with_word(
             tonic::Code::InvalidArgument,
@@ -99,6 +130,7 @@ fn every_call_that_fails_has_its_words() {
             "what a newer server said"
         ))),
         Unreachable { server: server(), why: "Connection refused (os error 111)".to_owned() },
+        Tls { server: "https://ledger.example.com".to_owned(), why: TlsRefusal::NoHttp2 },
         TimedOut { server: server(), after: std::time::Duration::from_secs(30) },
         TooMany(custody_wire::convert::FieldError::TooMany { field: "edges", max: 2_048, found: 2_049 }),
         Foreign {
@@ -126,6 +158,8 @@ fn every_call_that_fails_has_its_words() {
     let text = [
         texts("AddressError", address, Failure::from),
         texts("CallError", call, Failure::from),
+        texts("TlsRefusal", refusals.collect(), Failure::from),
+        texts("TlsFileError", files, |error| AddressError::Tls(error).into()),
         texts("RecordError", recorded, Failure::from),
         texts("PinOfError", pin, Failure::from),
     ];

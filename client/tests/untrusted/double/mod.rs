@@ -135,6 +135,7 @@ impl Server {
 
     pub(crate) fn options(&self, dir: &Path) -> Options {
         Options {
+            tls: custody_client::tls::TlsSettings::default(),
             server: self.url(),
             patience: Patience {
                 timeout: std::time::Duration::from_secs(1),

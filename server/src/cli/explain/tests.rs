@@ -10,12 +10,14 @@ use custody_log::{
 };
 use custody_tests::every;
 use custody_tests::words::hold;
+use custody_wire::certificate::CertificateError;
 
 use super::*;
 use crate::cli::fsck;
 use crate::index::SourceError;
 use crate::journal::{ChainError, Damage, DamageKind, FsckReport, JournalFault, UnfinishedTail};
 use crate::publish::WrongKey;
+use crate::transport::{ReadersError, TlsFileError};
 
 /// Returns the whole text of each failure, below its exit code and variant; each says what to do.
 fn texts(title: &str, listed: Vec<(&str, Failure)>) -> String {
@@ -109,6 +111,35 @@ fn every_fault_of_settings_and_keys_has_its_words() {
             found: "4600".to_owned(),
         },
         NoData,
+        Without { given: "tls-cert", missing: "tls-key" },
+        Plaintext { listen: "0.0.0.0:4600".parse().unwrap() },
+    });
+    let pem = || PathBuf::from("/etc/custody/tls.crt");
+    let tls = every!(TlsFileError {
+        Read { path: pem(), source: why() },
+        TooLarge { path: pem() },
+        Pem { path: pem(), expected: "a certificate", why: "that does not end: the file may be half written".to_owned() },
+        Nothing { path: pem(), expected: "a certificate" },
+        Certificate {
+            path: pem(),
+            source: CertificateError::Name { found: "a b".to_owned() },
+        },
+        Expired {
+            path: pem(),
+            subject: "dns:custody.example.com".to_owned(),
+            not_after: time("2026-11-20T14:00:00.000000Z"),
+        },
+        Key {
+            cert: pem(),
+            key: "/etc/custody/tls.key".into(),
+            why: rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch),
+        },
+        Authority { path: pem(), why: "UnknownIssuer".to_owned() },
+        Clock(ClockError::Impossible(TimestampError::Range { found: -1 })),
+        Readers {
+            path: "/etc/custody/readers".into(),
+            source: ReadersError::Star { line: 2, found: "uri:*".to_owned() },
+        },
     });
     let key = || PathBuf::from("/srv/custody.log-key");
     let keys = every!(KeyFileError {
@@ -128,6 +159,7 @@ fn every_fault_of_settings_and_keys_has_its_words() {
         explained("ConfigError", config),
         explained("KeyFileError", keys),
         explained("ClockError", clock()),
+        explained("TlsFileError", tls),
         texts("listening", listening),
     ];
     golden("settings", &text.concat());

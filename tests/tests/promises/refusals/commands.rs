@@ -164,7 +164,7 @@ const SETTINGS: &[&str] = &[
     "custody show index:1 -o yaml",
     "custody show index:1 --color sometimes",
     "custody show index:1 --server localhost:4600",
-    "custody show index:1 --server https://example.com",
+    "custody show index:1 --server ftp://example.com",
     "custody show index:1 --server http://127.0.0.1:1 --timeout 200ms",
     "CUSTODY_TIMEOUT=soon custody show index:1",
     "CUSTODY_OUTPUT=yaml custody show index:1",
