@@ -236,7 +236,7 @@ async fn settings_that_are_missing_or_wrong_read_as_written_here() {
         ),
         case("bad_pin", 2, &["show", "1", "--trust", "example.com/test+sha256:00"]),
         case("no_such_trust_file", 2, &["show", "1", "--trust", "absent.json"]),
-        case("bad_scheme", 2, &["show", "1", "--server", "https://example.com"]),
+        case("bad_scheme", 2, &["show", "1", "--server", "ftp://example.com"]),
         case("bad_address", 2, &["show", "1", "--server", "localhost"]),
         case("unreachable", 3, &["show", "1", "--server", "http://127.0.0.1:1", "--timeout", "200ms"]),
         case("init_other_log", 1, &["init", "--trust", &other]),
