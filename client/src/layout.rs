@@ -73,11 +73,11 @@ impl Layout {
         Self { files: Files::Unread(archive) }
     }
 
-    /// Reads the layout: each envelope and statement in the order of indexes and manifests, `max` bytes of them at most, and
-    /// each place where something is wrong. There is at least one.
+    /// Reads the layout: each envelope and statement in the order of indexes and manifests, `max` bytes of them at most, those
+    /// that fail included, and each place where something is wrong. There is at least one.
     #[must_use]
     pub fn layers(self, max: u64) -> Vec<Layer> {
-        let mut walk = Walk { files: self.files, read: BTreeSet::new(), layers: Vec::new(), left: max, max };
+        let mut walk = Walk::new(self.files, max);
         match walk.index() {
             Ok(index) => {
                 // A walk that breaks off has said so in its last layer.
@@ -112,13 +112,21 @@ struct Walk {
     files: Files,
     /// Manifests and indexes that were read: each once, so a layout that names one a thousand times costs one.
     read: BTreeSet<BlobDigest>,
+    /// Blobs of layers that are not what their descriptors say, and the length said: each is read and told once.
+    failed: BTreeSet<(BlobDigest, u64)>,
     layers: Vec<Layer>,
-    /// Bytes that may still be kept.
+    /// Bytes of layers that may still be read. What fails is paid for, too: or one blob, named by every layer and always
+    /// wrong, would be read [`LAYERS_MAX`] times.
     left: u64,
     max: u64,
 }
 
 impl Walk {
+    fn new(files: Files, max: u64) -> Self {
+        let (read, failed) = (BTreeSet::new(), BTreeSet::new());
+        Self { files, read, failed, layers: Vec::new(), left: max, max }
+    }
+
     /// Reads what a layout starts with.
     fn index(&mut self) -> Result<Manifest, LayoutProblem> {
         self.files.open()?;
@@ -189,28 +197,42 @@ impl Walk {
     }
 
     fn layer(&mut self, descriptor: &Descriptor) -> ControlFlow<()> {
+        let named = (descriptor.digest().clone(), descriptor.size());
+        if self.failed.contains(&named) {
+            return ControlFlow::Continue(());
+        }
         let place = files::blob(descriptor.digest());
         if self.layers.len() >= LAYERS_MAX {
             self.wrong(place, LayoutProblem::TooManyLayers { max: LAYERS_MAX });
             return ControlFlow::Break(());
         }
-        if descriptor.size() > self.left {
-            return self.full(place);
-        }
-        let found = self.blob(descriptor, self.left).and_then(|layer| {
-            let made = cosign_bundle(&layer, descriptor.annotations())?;
-            Ok(made.unwrap_or_else(|| exact(layer)))
-        });
-        match found {
-            Ok(bytes) => {
-                let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                let Some(left) = self.left.checked_sub(length) else { return self.full(place) };
-                self.left = left;
-                self.layers.push(Layer { place, kind: kind(&bytes), bytes, problem: None });
+        // Before it is read: a file is read no further than its descriptor says.
+        let Some(left) = self.left.checked_sub(descriptor.size()) else { return self.full(place) };
+        self.left = left;
+        let layer = match self.blob(descriptor, descriptor.size()) {
+            Ok(layer) => layer,
+            Err(problem) => {
+                self.failed.insert(named);
+                self.wrong(place, problem);
+                return ControlFlow::Continue(());
             }
-            Err(problem) => self.wrong(place, problem),
+        };
+        // The same blob may stand beside other annotations that are right.
+        match cosign_bundle(&layer, descriptor.annotations()) {
+            Ok(None) => self.keep(place, exact(layer)),
+            Ok(Some(bundle)) => {
+                let more = u64::try_from(bundle.len().saturating_sub(layer.len())).unwrap_or(u64::MAX);
+                let Some(left) = self.left.checked_sub(more) else { return self.full(place) };
+                self.left = left;
+                self.keep(place, bundle);
+            }
+            Err(problem) => self.wrong(place, problem.into()),
         }
         ControlFlow::Continue(())
+    }
+
+    fn keep(&mut self, place: String, bytes: Vec<u8>) {
+        self.layers.push(Layer { place, kind: kind(&bytes), bytes, problem: None });
     }
 
     fn full(&mut self, place: String) -> ControlFlow<()> {

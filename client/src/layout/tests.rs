@@ -295,6 +295,69 @@ fn a_layout_of_too_much_says_where_it_stops() {
     assert_eq!(only_problem(&bounded(most - 1)), LayoutProblem::TooMuch { max: most - 1 });
 }
 
+/// An archive that counts the bytes that are read of it.
+struct Counted(Cursor<Vec<u8>>, std::sync::Arc<std::sync::atomic::AtomicU64>);
+
+impl std::io::Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        self.1.fetch_add(read as u64, std::sync::atomic::Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+impl std::io::Seek for Counted {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.0.seek(to)
+    }
+}
+
+/// Reads a layout of which `max` bytes may be layers, and returns how many bytes of the archive were read, too.
+fn counted(made: &Made, max: u64) -> (Vec<Layer>, u64) {
+    let read = std::sync::Arc::default();
+    let archive = Counted(Cursor::new(made.archive()), std::sync::Arc::clone(&read));
+    let layers = Layout::in_archive(Box::new(archive)).layers(max);
+    (layers, read.load(std::sync::atomic::Ordering::Relaxed))
+}
+
+#[test]
+fn layers_that_fail_are_paid_for_like_others() {
+    const LENGTH: u64 = 1 << 20;
+    // Wrong bytes, named by a thousand layers: read and told once, and what comes behind is still found.
+    let mut made = Made::new();
+    let large = vec![b'x'; usize::try_from(LENGTH).unwrap()];
+    let wrong = made.blob(DSSE, &large);
+    let name = format!("blobs/sha256/{}", hex::encode(Sha256::digest(&large)));
+    let mut flipped = large.clone();
+    flipped[0] = b'y';
+    made.0.insert(name, flipped);
+    let good = made.blob(DSSE, &envelope());
+    let manifest = made.list(MANIFEST, &[vec![wrong.clone(); 1000], vec![good.clone()]].concat());
+    let (layers, read) = counted(&made.clone().index(&[manifest]), 2 * LENGTH);
+    assert!(matches!(only_problem(&layers[..1]), LayoutProblem::OtherBytes { .. }));
+    assert_eq!((layers.len(), layers[1].kind, &layers[1].problem), (2, Kind::Dsse, &None));
+    assert!(read < 3 * LENGTH, "{read}");
+    // It took its length from what may be read.
+    let manifest = made.list(MANIFEST, &[wrong, good]);
+    let (layers, _) = counted(&made.index(&[manifest]), LENGTH + 1);
+    assert_eq!(only_problem(&layers[1..]), LayoutProblem::TooMuch { max: LENGTH + 1 });
+
+    // The right bytes beside annotations that are wrong, each time others: every time is paid for.
+    let mut made = Made::new();
+    let layer = made.blob(DSSE, &large);
+    let annotated = (0..1000).map(|at| {
+        let mut layer = layer.clone();
+        layer["annotations"] = json!({ "dev.sigstore.cosign/certificate": format!("no PEM {at}") });
+        layer
+    });
+    let manifest = made.list(MANIFEST, &annotated.collect::<Vec<_>>());
+    let (layers, read) = counted(&made.index(&[manifest]), 3 * LENGTH);
+    assert_eq!(layers.len(), 4);
+    assert!(matches!(only_problem(&layers[..1]), LayoutProblem::Cosign(_)));
+    assert_eq!(only_problem(&layers[3..]), LayoutProblem::TooMuch { max: 3 * LENGTH });
+    assert!(read < 5 * LENGTH, "{read}");
+}
+
 #[test]
 fn an_archive_that_would_be_unpacked_elsewhere_is_refused() {
     let good = attested().archive();
