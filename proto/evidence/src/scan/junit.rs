@@ -125,20 +125,24 @@ struct Walk {
 }
 
 enum Element {
-    Suites,
-    Suite {
-        name: String,
-        /// What the suite itself counts; none if it does not.
-        declared: Option<u64>,
-        /// The failures and errors that stand in it.
-        listed: u64,
-    },
+    /// Suites together are counted like one: their failures may be told nowhere else.
+    Suites(Counted),
+    Suite(Counted),
     Case {
         name: String,
         failed: bool,
         skipped: bool,
     },
     Other,
+}
+
+/// A suite, or several together.
+struct Counted {
+    name: String,
+    /// What it counts itself; none if it does not.
+    declared: Option<u64>,
+    /// The failures and errors that stand in it.
+    listed: u64,
 }
 
 impl Walk {
@@ -185,14 +189,19 @@ impl Walk {
         let name: &str = local.as_ref();
         let attributes = Attributes::read(element)?;
         let element = match (name, self.open.last_mut()) {
-            ("testsuites", None) if !self.seen_root => Element::Suites,
-            ("testsuite", None) if !self.seen_root => attributes.suite()?,
+            ("testsuites", None) if !self.seen_root => Element::Suites(attributes.counted()?),
+            ("testsuite", None) if !self.seen_root => Element::Suite(attributes.counted()?),
             (found, None) => return Err(JunitFault::Root { found: found.chars().take(80).collect() }),
-            ("testsuite", Some(Element::Suites | Element::Suite { .. })) => attributes.suite()?,
-            ("testcase", Some(Element::Suites | Element::Suite { .. })) => attributes.case(),
+            ("testsuite", Some(Element::Suites(_) | Element::Suite(_))) => {
+                Element::Suite(attributes.counted()?)
+            }
+            // Steps of a test stand in it like tests in a suite.
+            ("testcase", Some(Element::Suites(_) | Element::Suite(_) | Element::Case { .. })) => {
+                attributes.case()
+            }
             ("failure" | "error", Some(Element::Case { failed, .. })) => {
                 *failed = true;
-                self.list_failure();
+                self.list(1);
                 Element::Other
             }
             ("skipped", Some(Element::Case { skipped, .. })) => {
@@ -206,31 +215,36 @@ impl Walk {
         Ok(())
     }
 
-    /// Counts a failure in every suite around it.
-    fn list_failure(&mut self) {
+    /// Counts failures in every suite around.
+    fn list(&mut self, count: u64) {
         for element in &mut self.open {
-            if let Element::Suite { listed, .. } = element {
-                *listed += 1;
+            if let Element::Suites(around) | Element::Suite(around) = element {
+                around.listed = around.listed.saturating_add(count);
             }
         }
     }
 
     fn end(&mut self) -> Result<(), JunitFault> {
         match self.open.pop() {
-            Some(Element::Case { name, failed: true, .. }) => self.fail(1, name),
+            Some(Element::Case { name, failed: true, .. }) => {
+                // A test passes only if all its steps do.
+                if let Some(Element::Case { failed, .. }) = self.open.last_mut() {
+                    *failed = true;
+                }
+                self.fail(1, name);
+            }
             Some(Element::Case { skipped: true, .. }) => self.report.skipped += 1,
             Some(Element::Case { name, .. }) => {
                 self.report.passed += 1;
                 self.report.passed_names.push(name);
             }
-            Some(Element::Suite { name, declared: Some(declared), listed }) if declared > listed => {
+            Some(
+                Element::Suites(Counted { name, declared: Some(declared), listed })
+                | Element::Suite(Counted { name, declared: Some(declared), listed }),
+            ) if declared > listed => {
                 // A suite that breaks before its first test has an error and no test case.
                 let more = declared - listed;
-                for around in &mut self.open {
-                    if let Element::Suite { listed, .. } = around {
-                        *listed = listed.saturating_add(more);
-                    }
-                }
+                self.list(more);
                 self.fail(more, format!("{name}: {more} not listed"));
             }
             _ => {}
@@ -280,7 +294,7 @@ impl Attributes {
         Ok(read)
     }
 
-    fn suite(self) -> Result<Element, JunitFault> {
+    fn counted(self) -> Result<Counted, JunitFault> {
         let failures = number("failures", self.failures)?;
         let errors = number("errors", self.errors)?;
         let declared = match (failures, errors) {
@@ -289,7 +303,7 @@ impl Attributes {
                 Some(failures.unwrap_or_default().saturating_add(errors.unwrap_or_default()))
             }
         };
-        Ok(Element::Suite { name: self.name, declared, listed: 0 })
+        Ok(Counted { name: self.name, declared, listed: 0 })
     }
 
     fn case(self) -> Element {

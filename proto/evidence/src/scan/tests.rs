@@ -246,6 +246,33 @@ fn failures_that_a_suite_counts_but_does_not_list_are_failures() {
 }
 
 #[test]
+fn failures_that_only_suites_together_count_are_failures() {
+    assert_eq!(counts("<testsuites failures=\"2\"/>"), (0, 2, 0));
+    assert_eq!(counts("<testsuites errors=\"1\"><testsuite><testcase/></testsuite></testsuites>"), (1, 1, 0));
+    // What a suite counts or lists is among them.
+    let told = "<testsuites name=\"all\" failures=\"4\" errors=\"1\"><testsuite failures=\"2\"/><testsuite failures=\"1\">\
+        <testcase><failure/></testcase></testsuite><testcase><error/></testcase></testsuites>";
+    assert_eq!(counts(told), (0, 5, 0));
+    assert!(junit::read(told.as_bytes()).unwrap().failed_names.contains(&"all: 1 not listed".to_owned()));
+    let less = "<testsuites failures=\"0\"><testcase><failure/></testcase></testsuites>";
+    assert_eq!(counts(less), (0, 1, 0));
+    let found = JunitFault::Number { attribute: "errors", found: "one".to_owned() };
+    let wrong = junit::read(b"<testsuites errors=\"one\"/>");
+    assert_eq!(wrong, Err(JunitError { fault: found, line: 1 }));
+}
+
+#[test]
+fn a_test_whose_step_fails_does_not_pass() {
+    let xml = "<testsuite failures=\"1\"><testcase name=\"whole\"><testcase name=\"first\"/>\
+        <testcase name=\"second\"><testcase name=\"inner\"><error/></testcase></testcase></testcase>\
+        <testcase name=\"other\"><testcase name=\"left out\"><skipped/></testcase></testcase></testsuite>";
+    let report = junit::read(xml.as_bytes()).unwrap();
+    assert_eq!(report.failed_names, ["inner", "second", "whole"]);
+    assert_eq!(report.passed_names, ["first", "other"]);
+    assert_eq!((report.passed, report.failed, report.skipped), (2, 3, 1));
+}
+
+#[test]
 fn what_is_no_junit_is_refused_with_its_line() {
     let deep = format!("<testsuite>{}", "<a>".repeat(junit::DEPTH_MAX));
     let attributes: Vec<String> = (0..=junit::ATTRIBUTES_MAX).map(|at| format!(" a{at}=\"\"")).collect();
