@@ -1,75 +1,88 @@
 //! Checking that what a log calls a duplicate adds nothing to it.
 //!
 //! "Recorded already" must not hide a signature: who signs what another signed before is a new signer, and gets an
-//! entry. So every signature that would count now must be found in an entry with the same content.
+//! entry. Nor may it hide an earlier proof of time, or a stronger authority. So the entries with the same content that are
+//! found must leave nothing to add.
 
-use custody_evidence::admission;
+use std::collections::BTreeMap;
+
+use custody_evidence::admission::{self, Addition, AdmissionRecord};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Field, Term};
-use custody_evidence::identity::Identity;
 use custody_log::{Entry, LeafIndex};
 use custody_wire::limits::FIND_LIMIT_MAX;
 
 use super::{Condition, Ledger, LedgerError, Query, RecordError};
 use crate::check::Level;
 
-/// The most answers of up to 1,000 entries that are searched for a signature: one key has said 16,000 things about
-/// one subject by then.
+/// The most answers of up to 1,000 entries that are searched for what an envelope adds: one key has said 16,000
+/// things about one subject by then, or all of them as many of one predicate type.
 const SEARCHES_MAX: usize = 16;
 
 /// How many of the entries found are held in memory at once: with an admission record of at most 1 MiB each, as text and
 /// as read, 128 MiB.
 const HELD_AT_ONCE: usize = 64;
 
+/// Entries with the same content, by the admission records that are believed of them.
+type Known = BTreeMap<LeafIndex, AdmissionRecord>;
+
 impl Ledger {
-    /// Checks that every signature of the envelope that would be admitted now counts in the entry that the server
-    /// named, or in others with the same content, which are returned.
+    /// Checks that the envelope, if it were admitted now, adds nothing to the entry that the server named and to others with
+    /// the same content, which are returned.
     pub(super) async fn check_duplicate(
         &mut self,
         envelope: &Envelope,
         first: &Entry,
     ) -> Result<Vec<LeafIndex>, RecordError> {
-        let known = self.entry(first.index).await?;
         // The content was admitted at this time once, so its claimed times are not what is refused here.
         let admission = admission::admit(&self.trust.current().state, envelope, first.time, [0; 32]);
         let admission = admission.map_err(|refusal| RecordError::Refused {
             word: refusal.word().to_owned(),
             message: refusal.to_string(),
         })?;
-        let known = known.logged().record();
-        let signed = known.verified_identities();
-        let mut also = Vec::new();
-        for signer in admission.record().verified_identities() {
-            if signed.contains(&signer) {
-                continue;
-            }
-            let subject = known.subjects.first().map_or("", String::as_str);
-            match self.signed_in(first, &signer, subject).await? {
-                Some(index) => also.push(index),
-                None => return Err(RecordError::NotADuplicate { index: first.index, signer }),
-            }
+        let record = admission.record();
+        let named = self.entry(first.index).await?;
+        let mut known = Known::from([(first.index, named.logged().record().clone())]);
+        // Each round finds what one more thing is in, and there are no more than signers, a time and an authority.
+        while let Some(adds) = added(record, &known) {
+            let Some((index, found)) = self.with_addition(first, record, &adds, &known).await? else {
+                return Err(RecordError::NotADuplicate { index: first.index, adds });
+            };
+            known.insert(index, found);
         }
-        Ok(also)
+        Ok(known.into_keys().filter(|index| *index != first.index).collect())
     }
 
-    /// Returns an entry with the content of this one in which a signature by this signer counts. The search takes no
+    /// Returns an entry with the content of this one that has what the known ones lack. The search takes no
     /// longer than the call that recorded may: who waits for `record` must not wait for a server that always has
     /// another page.
-    async fn signed_in(
+    async fn with_addition(
         &mut self,
         first: &Entry,
-        signer: &Identity,
-        subject: &str,
-    ) -> Result<Option<LeafIndex>, LedgerError> {
-        let subject = Term::parse(Field::Subject, subject).ok();
-        let conditions = subject.into_iter().chain([Term::of_identity(Field::Signer, signer)]);
+        record: &AdmissionRecord,
+        adds: &Addition,
+        known: &Known,
+    ) -> Result<Option<(LeafIndex, AdmissionRecord)>, LedgerError> {
+        let subject = record.subjects.first().and_then(|subject| Term::parse(Field::Subject, subject).ok());
+        let further = match adds {
+            Addition::Signer(signer) => Some(Term::of_identity(Field::Signer, signer)),
+            // What another signed can have it, too.
+            Addition::Authority(_) | Addition::Time(_) | Addition::Binding => {
+                Term::parse(Field::Predicate, &record.predicate_type).ok()
+            }
+        };
+        let conditions = subject.into_iter().chain(further);
         let mut query = Query {
             conditions: conditions.map(Condition::from).collect(),
             limit: FIND_LIMIT_MAX,
             ..Query::default()
         };
+        let has = |found: &AdmissionRecord| {
+            let records: Vec<_> = known.values().chain([found]).collect();
+            record.addition(&records).as_ref() != Some(adds)
+        };
         let most = self.connection.longest();
-        let search = tokio::time::timeout(most, self.search_signed_in(first, signer, &mut query)).await;
+        let search = tokio::time::timeout(most, self.search_addition(first, &has, &mut query)).await;
         match (search, query.next) {
             (Ok(found), _) => found,
             // The server did answer.
@@ -78,13 +91,13 @@ impl Ledger {
         }
     }
 
-    /// Searches from where the query starts, and moves that on.
-    async fn search_signed_in(
+    /// Searches from where the query starts for an entry whose record has what is lacking, and moves the query on.
+    async fn search_addition(
         &mut self,
         first: &Entry,
-        signer: &Identity,
+        has: &(impl Fn(&AdmissionRecord) -> bool + Sync),
         query: &mut Query,
-    ) -> Result<Option<LeafIndex>, LedgerError> {
+    ) -> Result<Option<(LeafIndex, AdmissionRecord)>, LedgerError> {
         for _ in 0..SEARCHES_MAX {
             let found = self.find(query).await?;
             for some in found.indexes.chunks(HELD_AT_ONCE) {
@@ -94,8 +107,9 @@ impl Ledger {
                         continue;
                     }
                     let verified = self.entry(entry.index).await?;
-                    if verified.logged().record().verified_identities().contains(signer) {
-                        return Ok(Some(entry.index));
+                    let record = verified.logged().record();
+                    if has(record) {
+                        return Ok(Some((entry.index, record.clone())));
                     }
                 }
             }
@@ -107,4 +121,8 @@ impl Ledger {
         }
         Err(LedgerError::Unsearched { below: query.next.unwrap_or_default() })
     }
+}
+
+fn added(record: &AdmissionRecord, known: &Known) -> Option<Addition> {
+    record.addition(&known.values().collect::<Vec<_>>())
 }

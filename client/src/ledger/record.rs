@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use custody_evidence::admission::Addition;
 use custody_evidence::envelope::Envelope;
-use custody_evidence::identity::Identity;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, VerifiedCheckpoint};
 use custody_wire::convert::leaf_index;
@@ -24,8 +24,8 @@ pub struct Recorded {
     /// True when the log already held this content, and the envelope added nothing: the entry is the first
     /// one, and may be of another envelope with the same content.
     pub duplicate: bool,
-    /// Other entries with this content, in which signatures of the envelope count that do not count in this one;
-    /// only of a duplicate.
+    /// Other entries with this content, which have what the envelope would add to this one: signatures that count, an
+    /// earlier proof of time, a stronger authority. Only of a duplicate.
     pub also: Vec<LeafIndex>,
 }
 
@@ -70,16 +70,16 @@ pub enum RecordError {
         /// The content of the entry.
         found: ContentDigest,
     },
-    /// The log says that it holds the content already, and has no entry with a signature that would count now.
+    /// The log says that it holds the content already, and has no entry with what the envelope would add now.
     #[error(
-        "the server says that entry {index} is this content already, but neither it nor another entry found is \
-         signed by {signer}"
+        "the server says that entry {index} is this content already, but neither it nor another entry found \
+         {adds}"
     )]
     NotADuplicate {
         /// The entry that the server named.
         index: LeafIndex,
-        /// Who signed the envelope sent, and no entry.
-        signer: Identity,
+        /// What the envelope sent has, and no entry.
+        adds: Addition,
     },
 }
 

@@ -9,9 +9,12 @@ use custody_client::ledger::{At, Condition, ProtocolError, Query};
 use custody_client::memory::Memory;
 use custody_client::trust::{ReplayError, TrustFileError};
 use custody_client::{Ledger, LedgerError, Level, RecordError, Trust};
-use custody_evidence::admission::{AdmissionRecord, Attachment, Binding, CheckResult, Mark, SubmitterClaims};
+use custody_evidence::admission::{
+    Addition, AdmissionRecord, Attachment, Binding, CheckResult, Mark, SubmitterClaims,
+};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
+use custody_evidence::trust::Authority;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 pub(crate) const APPROVAL: &str = "urn:custody:approval:v1";
@@ -500,6 +503,34 @@ async fn refuses_a_duplicate_that_lacks_the_signature_sent() {
         matches!(&answer, Err(RecordError::NotADuplicate { index, .. }) if index.get() == 1),
         "{answer:?}"
     );
+}
+
+#[tokio::test]
+async fn refuses_a_duplicate_that_counts_for_less_than_what_was_sent() {
+    let mut log = log();
+    log.append_authority(Authority::Imported);
+    let first = log.append_statement("https://example.com/any/v1", b"new", "{}");
+    log.append_authority(Authority::Own);
+    let server = Server::start(log).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    // In other bytes, so that it is no retry.
+    let spaced = |spaces: &str| {
+        let envelope = double::log::envelope("https://example.com/any/v1", b"new", "{}");
+        let bytes = [b"{", spaces.as_bytes(), &envelope.bytes()[1..]].concat();
+        custody_evidence::dsse::Envelope::parse(&bytes).unwrap()
+    };
+    server.lie(Lie::FalseDuplicate);
+    let answer = ledger.record(&spaced(" ").into(), Arc::new(|_| {})).await;
+    let adds = Addition::Authority(Authority::Own);
+    assert!(
+        matches!(&answer, Err(RecordError::NotADuplicate { index, adds: found }) if *index == first && *found == adds),
+        "{answer:?}"
+    );
+    // With an entry that has it, the first one is believed.
+    let second = server.log.lock().unwrap().append(&spaced("  ")).unwrap();
+    let answer = ledger.record(&spaced(" ").into(), Arc::new(|_| {})).await.unwrap();
+    assert_eq!((answer.duplicate, answer.logged.entry().index, answer.also), (true, first, vec![second]));
 }
 
 #[tokio::test]

@@ -27,8 +27,8 @@ use crate::trust::{
 pub use claims::SubmitterClaims;
 pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};
 pub use record::{
-    AdmissionRecord, Attachment, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark, RECORD_FORMAT,
-    RecordError, Salt, Signer, SignerStatus, TrustReference,
+    Addition, AdmissionRecord, Attachment, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark,
+    RECORD_FORMAT, RecordError, Salt, Signer, SignerStatus, TrustReference,
 };
 pub use refusal::{Refusal, RuleSummary, WORDS};
 use screening::Screening;

@@ -12,6 +12,7 @@ use custody_client::memory::MemoryError;
 use custody_client::pin::PinError;
 use custody_client::tls::{Shown, TlsFileError, TlsRefusal};
 use custody_client::trust::TrustFileError;
+use custody_evidence::admission::Addition;
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 use custody_tests::every;
 use custody_tests::words::hold;
@@ -147,7 +148,7 @@ fn every_call_that_fails_has_its_words() {
         OtherContent { sent: content("a"), found: content("b") },
         NotADuplicate {
             index: index(7),
-            signer: custody_evidence::key::KeyId::from_bytes([1; 32]).into(),
+            adds: Addition::Signer(custody_evidence::key::KeyId::from_bytes([1; 32]).into()),
         },
     });
     let pin = every!(PinOfError {

@@ -9,7 +9,7 @@ use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::fact::{Facts, read};
 use custody_evidence::key::SigningKey;
 use custody_evidence::statement::{Statement, StatementBuilder};
-use custody_evidence::trust::{TrustDocument, TrustMembers, TrustState, WriterRule, statement_of};
+use custody_evidence::trust::{Authority, TrustDocument, TrustMembers, TrustState, WriterRule, statement_of};
 use custody_log::checkpoint::{Checkpoint, SignedCheckpoint};
 use custody_log::note::{Cosigner, NoteSigner, Origin};
 use custody_log::receipt::Receipt;
@@ -103,6 +103,16 @@ impl Log {
         members.version += 1;
         let id = members.add_key(key.public());
         members.writers.push(WriterRule::anything("second", id));
+        let document = TrustDocument::new(members).unwrap();
+        let envelope = Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap();
+        self.append(&envelope).unwrap();
+    }
+
+    /// Appends the next trust document, in which what the writer says counts as this.
+    pub(crate) fn append_authority(&mut self, authority: Authority) {
+        let mut members = self.trust.last().unwrap().document().members().clone();
+        members.version += 1;
+        members.writers[0].authority = authority;
         let document = TrustDocument::new(members).unwrap();
         let envelope = Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap();
         self.append(&envelope).unwrap();

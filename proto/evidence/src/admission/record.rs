@@ -205,6 +205,23 @@ pub enum Mark {
     EncodedTooMuch,
 }
 
+/// What a further envelope of the same content adds to a log; written as what the envelope does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Addition {
+    /// A signature that counts, by someone whose signature is in no entry of it.
+    #[error("is signed by {0}")]
+    Signer(Identity),
+    /// A stronger authority.
+    #[error("has the authority {0}")]
+    Authority(Authority),
+    /// An earlier proof of the time of a signature.
+    #[error("proves that it was signed by {0}")]
+    Time(Timestamp),
+    /// The first that is bound to its submitter.
+    #[error("is bound to its submitter")]
+    Binding,
+}
+
 /// Why bytes are not an admission record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
@@ -301,21 +318,33 @@ impl AdmissionRecord {
         self.verified_signers().filter_map(|signer| signer.proof.as_ref()?.earliest()).min()
     }
 
-    /// Whether an envelope with this record adds something to entries with the same content.
+    /// Returns what an envelope with this record adds to entries with the same content; none if nothing.
     ///
-    /// It does with a verified signer that none of them has, an earlier proof of time than all of them, a stronger authority
-    /// than all of them, or as the first that is bound to its submitter. Without earlier entries everything is new.
+    /// That is a verified signer that none of them has, an earlier proof of time than all of them, a stronger authority
+    /// than all of them, or the first that is bound to its submitter. Without earlier entries everything is new.
     #[must_use]
-    pub fn adds_to(&self, earlier: &[&Self]) -> bool {
+    pub fn addition(&self, earlier: &[&Self]) -> Option<Addition> {
         let known: BTreeSet<Identity> =
             earlier.iter().flat_map(|record| record.verified_identities()).collect();
+        if let Some(signer) = self.verified_identities().difference(&known).next() {
+            return Some(Addition::Signer(signer.clone()));
+        }
         let strongest = earlier.iter().map(|record| record.authority).max();
+        if strongest.is_none_or(|strongest| self.authority > strongest) {
+            return Some(Addition::Authority(self.authority));
+        }
         let proven = earlier.iter().filter_map(|record| record.proven_time()).min();
+        if let Some(time) = self.proven_time().filter(|time| proven.is_none_or(|proven| *time < proven)) {
+            return Some(Addition::Time(time));
+        }
         let bound = |record: &Self| record.binding == Some(Binding::Bound);
-        !self.verified_identities().is_subset(&known)
-            || strongest.is_none_or(|strongest| self.authority > strongest)
-            || self.proven_time().is_some_and(|time| proven.is_none_or(|proven| time < proven))
-            || bound(self) && !earlier.iter().any(|record| bound(record))
+        (bound(self) && !earlier.iter().any(|record| bound(record))).then_some(Addition::Binding)
+    }
+
+    /// Whether there is any [`AdmissionRecord::addition`].
+    #[must_use]
+    pub fn adds_to(&self, earlier: &[&Self]) -> bool {
+        self.addition(earlier).is_some()
     }
 }
 

@@ -436,7 +436,10 @@ fn a_second_envelope_must_add_something() {
     let imported = with(Authority::Imported, None);
     assert!(writer.adds_to(&[&imported]) && !imported.adds_to(&[&writer]));
     assert!(with(Authority::Imported, None).adds_to(&[&with(Authority::Relayed, None)]));
+    let stronger = Some(crate::admission::Addition::Authority(Authority::Own));
+    assert_eq!((writer.addition(&[&imported]), writer.addition(&[&imported, &writer])), (stronger, None));
     let bound = with(Authority::Own, Some(Binding::Bound));
+    assert_eq!(bound.addition(&[&writer]), Some(crate::admission::Addition::Binding));
     assert!(bound.adds_to(&[&writer]) && !bound.adds_to(&[&writer, &bound]));
     assert!(!with(Authority::Own, Some(Binding::Conflict)).adds_to(&[&writer]));
 }
