@@ -352,3 +352,43 @@ fn a_new_key_overwrites_no_public_half() {
     assert_eq!(std::fs::read(desk.work.path().join("a.pub")).unwrap(), b"someone's");
     assert!(!desk.work.path().join("a.pem").exists());
 }
+
+#[test]
+fn a_snapshot_that_is_not_whole_is_refused_unless_it_says_so() {
+    let desk = Desk::new();
+    let pods = |statuses: &str| {
+        let list = format!(
+            r#"{{"kind":"List","items":[{{"kind":"Pod","metadata":{{"name":"p"}},"status":{{"containerStatuses":[{statuses}]}}}}]}}"#
+        );
+        std::fs::write(desk.work.path().join("pods.json"), list).unwrap();
+    };
+    let runs = format!(r#"{{"name":"a","image":"app","imageID":"app@sha256:{}"}}"#, "a".repeat(64));
+    let snapshot = |more: &[&str]| {
+        let line = ["record", "snapshot", "--environment", "prod", "--pods", "pods.json", "--dry-run"];
+        desk.custody(&[&line[..], more].concat(), &[])
+    };
+    pods(&runs);
+    for more in [&[][..], &["--partial"]] {
+        let whole = snapshot(more);
+        assert!(whole.status.success(), "{}", stderr(&whole));
+        assert!(!String::from_utf8_lossy(&whole.stdout).contains("unknown"));
+    }
+    let waits = (0..5).map(|at| format!(r#",{{"name":"late{at}","imageID":""}}"#)).collect::<String>();
+    pods(&(runs + &waits));
+    let refused = snapshot(&[]);
+    assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(2), &b""[..]));
+    let said = "found 5 containers or pods of which nobody knows what runs: default/p, container late0: no imageID; \
+        default/p, container late1: no imageID; default/p, container late2: no imageID; 2 more";
+    assert!(stderr(&refused).contains(said), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("container late4: no imageID"), "each is warned of");
+    let partial = snapshot(&["--partial"]);
+    assert!(partial.status.success(), "{}", stderr(&partial));
+    let statement: serde_json::Value = serde_json::from_slice(&partial.stdout).unwrap();
+    assert_eq!(statement["predicate"]["unknown"], 5);
+    assert_eq!(statement["predicate"]["running"].as_array().unwrap().len(), 1);
+    // Where nothing is known, there is nothing to record.
+    pods(waits.trim_start_matches(','));
+    assert_eq!(snapshot(&["--partial"]).status.code(), Some(2));
+    let without = desk.custody(&["record", "snapshot", "--environment", "prod", "--empty", "--partial"], &[]);
+    assert_eq!(without.status.code(), Some(2), "there must be pods for a part of them to be known");
+}

@@ -22,8 +22,14 @@ pub struct Seen {
 }
 
 /// Makes the statement. What was seen several times as one workload is counted together, and the order in which it was
-/// seen changes nothing. Where nothing runs, the subject is the environment itself.
-pub fn snapshot(environment: Name, at: Timestamp, seen: &[Seen]) -> Result<Made, MakeError> {
+/// seen changes nothing. Where nothing runs, the subject is the environment itself. How many more things run of which
+/// nobody knows what they are is noted.
+pub fn snapshot(
+    environment: Name,
+    at: Timestamp,
+    seen: &[Seen],
+    unknown: Option<NonZeroU32>,
+) -> Result<Made, MakeError> {
     // None where one of several counts is not known: then the sum is not known either.
     let mut counts: BTreeMap<(&Digest, Option<&Name>), Option<u32>> = BTreeMap::new();
     let mut names: BTreeMap<&[Digest], &str> = BTreeMap::new();
@@ -49,5 +55,5 @@ pub fn snapshot(environment: Name, at: Timestamp, seen: &[Seen]) -> Result<Made,
     if subjects.is_empty() {
         subjects.push(Subject::of_name(NameKind::Environment, environment.as_str()));
     }
-    custody(&Snapshot { environment, at, running }, &subjects)
+    custody(&Snapshot { environment, at, running, unknown }, &subjects)
 }

@@ -29,6 +29,9 @@ pub(crate) struct Args {
     /// input.
     #[arg(long, value_name = "FILE")]
     pods: Option<PathBuf>,
+    /// Records also when it is not known of some pods what they run. The statement says how many.
+    #[arg(long, requires = "pods")]
+    partial: bool,
     /// Nothing runs there.
     #[arg(long, conflicts_with_all = ["running", "pods", "subjects"])]
     empty: bool,
@@ -57,32 +60,38 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
                 .hint("give --environment, or the whole predicate with --predicate FILE"));
         }
         (None, Some(environment)) => {
-            let seen = seen(&args, subjects, context)?;
+            let (seen, unknown) = seen(&args, subjects, context)?;
             let at = args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock));
-            snapshot(environment.clone(), at, &seen).map_err(|error| unmade(&error, None))?
+            snapshot(environment.clone(), at, &seen, unknown).map_err(|error| unmade(&error, None))?
         }
     };
     send::statement(&made, &args.common.sending, context).await
 }
 
+/// What runs, and how many more things do of which it is not known what they are.
+type Found = (Vec<Seen>, Option<NonZeroU32>);
+
 /// Returns what runs. That nothing does must be said: a forgotten flag is no empty environment.
-fn seen(args: &Args, subjects: Vec<Subject>, context: &Context) -> Result<Vec<Seen>, Failure> {
+fn seen(args: &Args, subjects: Vec<Subject>, context: &Context) -> Result<Found, Failure> {
     let mut seen: Vec<Seen> =
         subjects.into_iter().map(|subject| Seen { subject, workload: None, count: None }).collect();
     for given in &args.running {
         let subject = thing("--running", given.thing.as_ref(), context)?;
         seen.push(Seen { subject, workload: given.workload.clone(), count: given.count });
     }
+    let mut unknown = None;
     if let Some(path) = &args.pods {
-        seen.extend(of_pods(path, context)?);
+        let (containers, more) = of_pods(path, args.partial, context)?;
+        seen.extend(containers);
+        unknown = more;
     } else if seen.is_empty() && !args.empty {
         return Err(Failure::usage("missing_flag", "nothing says what runs")
             .hint("give --running THING or --pods FILE; --empty if nothing runs there"));
     }
-    Ok(seen)
+    Ok((seen, unknown))
 }
 
-fn of_pods(path: &Path, context: &Context) -> Result<Vec<Seen>, Failure> {
+fn of_pods(path: &Path, partial: bool, context: &Context) -> Result<Found, Failure> {
     let bytes = file::read(path, pods::FILE_MAX)?;
     let pods = pods::read(&bytes).map_err(|error| {
         Failure::usage("not_pods", format!("{}: {error}", path.display()))
@@ -101,6 +110,9 @@ fn of_pods(path: &Path, context: &Context) -> Result<Vec<Seen>, Failure> {
         )
         .hint("an empty snapshot would say that nothing runs: take it again when the nodes have reported"));
     }
+    if !pods.unknown.is_empty() && !partial {
+        return Err(not_whole(&place.to_string(), &pods.unknown));
+    }
     context.output.note(if pods.unknown.is_empty() {
         format!("{place}: {containers}")
     } else {
@@ -113,7 +125,25 @@ fn of_pods(path: &Path, context: &Context) -> Result<Vec<Seen>, Failure> {
         let subject = Subject { name: container.image, digests: vec![container.digest] };
         Ok(Seen { subject, workload: Some(workload), count: Some(NonZeroU32::MIN) })
     });
-    seen.collect()
+    let more = u32::try_from(pods.unknown.len()).unwrap_or(u32::MAX);
+    Ok((seen.collect::<Result<_, Failure>>()?, NonZeroU32::new(more)))
+}
+
+/// The most of what is not known that the refusal names; a warning names each.
+const NAMED_MAX: usize = 3;
+
+/// A snapshot says what all runs, and what it leaves out would look as if it did not run.
+fn not_whole(place: &str, unknown: &[String]) -> Failure {
+    let named = unknown.iter().take(NAMED_MAX).map(|line| escape_line(line).to_string());
+    let more = unknown.len().saturating_sub(NAMED_MAX);
+    let more = (more > 0).then(|| format!("{more} more"));
+    let named = named.chain(more).collect::<Vec<_>>().join("; ");
+    let found = counted(unknown.len(), "container or pod", "containers or pods");
+    Failure::usage(
+        "not_whole",
+        format!("{place}: expected all that runs, found {found} of which nobody knows what runs: {named}"),
+    )
+    .hint("take it again when the nodes have reported, or give --partial: the statement says then how many are not known")
 }
 
 /// `ghcr.io/acme/api@sha256:<hex>,workload=shop/api,count=3`.

@@ -177,7 +177,7 @@ fn seen(digit: &str, name: &str, workload: Option<&str>, count: Option<u32>) -> 
 }
 
 fn prod(seen: &[Seen]) -> Made {
-    snapshot("prod".parse().unwrap(), at(), seen).unwrap()
+    snapshot("prod".parse().unwrap(), at(), seen, None).unwrap()
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn where_nothing_runs_the_subject_is_the_environment() {
     assert!(statement.subjects()[0].digests().contains(&subject.digests[0]));
     let many: Vec<Seen> = (0..1025).map(|at| seen("a", "x", Some(&format!("w{at}")), Some(1))).collect();
     assert_eq!(
-        snapshot("prod".parse().unwrap(), at(), &many),
+        snapshot("prod".parse().unwrap(), at(), &many, None),
         Err(MakeError::TooMany { what: "things that run", max: 1024, found: 1025 })
     );
 }

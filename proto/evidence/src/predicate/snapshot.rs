@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 
 use custody_log::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
 
 use super::{CustodyPredicate, Name, UsableDigest, list, rfc3339};
 
@@ -19,6 +20,10 @@ pub struct Snapshot {
     /// an empty environment.
     #[serde(deserialize_with = "list::present_objects")]
     pub running: Vec<Running>,
+    /// How many more things run there of which nobody knows what they are; none if this is all. It is a note for people:
+    /// no fact is read from it, and a value that is no such number is passed over like a member that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "noted")]
+    pub unknown: Option<NonZeroU32>,
 }
 
 /// Something that runs.
@@ -32,6 +37,12 @@ pub struct Running {
     /// How many of it run; none if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<NonZeroU32>,
+}
+
+/// What is read of a snapshot is the same for every reader: those that do not know the member refuse none for it.
+fn noted<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let text = <&RawValue>::deserialize(deserializer)?.get();
+    Ok(serde_json::from_str(text).ok())
 }
 
 impl CustodyPredicate for Snapshot {

@@ -196,6 +196,24 @@ fn snapshot_holds_and_refuses_one_change_each() {
 }
 
 #[test]
+fn what_a_snapshot_does_not_know_is_a_note_that_no_reader_stumbles_over() {
+    let (snapshot, predicate) = holds::<Snapshot>();
+    let with = |unknown: Value| {
+        let mut changed = predicate.clone();
+        changed["unknown"] = unknown;
+        Snapshot::decode(changed.to_string().as_bytes()).unwrap()
+    };
+    let partial = Snapshot { unknown: std::num::NonZeroU32::new(3), ..snapshot.clone() };
+    assert_eq!(with(json!(3)), partial);
+    assert_eq!(Snapshot::decode(&partial.encode()).unwrap(), partial);
+    for other in
+        [json!(0), json!(-1), json!(1.5), json!("3"), json!(1_u64 << 32), json!({"x": [1]}), Value::Null]
+    {
+        assert_eq!(with(other), snapshot);
+    }
+}
+
+#[test]
 fn run_holds_and_refuses_one_change_each() {
     let predicate = members::<Run>(&["run"]);
     for name in ["run", "conclusion", "trigger"] {
