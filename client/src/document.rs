@@ -4,13 +4,13 @@
 //! several lines. So the shape decides, and a kind that is not read yet is named, never called malformed.
 
 mod items;
+mod outline;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-
 use serde_json::value::RawValue;
+
+use outline::Outline;
 
 pub use items::{ITEMS_MAX, Item, Place, Problem, items};
 
@@ -133,8 +133,6 @@ impl Kind {
     }
 }
 
-type Members<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
-
 /// Tells the kind. Nothing is verified, and a document of a kind can still be malformed.
 #[must_use]
 pub fn kind(bytes: &[u8]) -> Kind {
@@ -152,17 +150,17 @@ pub fn kind(bytes: &[u8]) -> Kind {
     if is_cose(bytes) {
         return Kind::Cose;
     }
-    match serde_json::from_slice::<Members<'_>>(text) {
-        Ok(members) => object(&members),
+    match serde_json::from_slice::<Outline<'_>>(text) {
+        Ok(outline) => object(&outline),
         Err(_) if is_lines(text) => Kind::JsonLines,
         Err(_) if is_json(text) => Kind::OtherJson,
         Err(_) => damaged(text),
     }
 }
 
-fn object(members: &Members<'_>) -> Kind {
-    let has = |name: &str| members.contains_key(name);
-    let text = |name: &str| members.get(name).map_or("", |value| value.get());
+fn object(outline: &Outline<'_>) -> Kind {
+    let has = |name: &str| outline.text(name).is_some();
+    let text = |name: &str| outline.text(name).unwrap_or_default();
     // What is a DSSE envelope is one, whatever other members it has: nobody signed those.
     if has("payload") && (has("signatures") || has("payloadType")) {
         Kind::Dsse

@@ -52,6 +52,31 @@ fn the_shape_tells_the_kind() {
     assert_eq!(kind(b"\xd2\x83"), Kind::Unknown);
 }
 
+#[test]
+fn members_that_tell_no_kind_are_not_kept() {
+    // Every name that is asked for has a place, in order; others have none.
+    let of = |text: &'static str| serde_json::from_str::<Outline<'_>>(text).unwrap();
+    let outline =
+        of(r#"{"a":1,"payload":[1, 2],"spdx\u0056ersion":"x","payload":{"b":3},"version":null,"b":[]}"#);
+    let found = ["payload", "spdxVersion", "version", "a", "b", "runs"].map(|name| outline.text(name));
+    assert_eq!(found, [Some("{\"b\":3}"), Some("\"x\""), Some("null"), None, None, None]);
+    assert!(size_of::<Outline<'_>>() <= 512);
+    for text in ["[]", "7", "{\"payload\"}", "{\"payload\":1,}", "{}{}", "{\"payload\":tru}"] {
+        assert!(serde_json::from_str::<Outline<'_>>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_member_that_is_there_twice_changes_no_kind() {
+    for (text, kind_) in [
+        (r#"{"payload":"","payload":"","signatures":[]}"#, Kind::Dsse),
+        (r#"{"format":"custody/trust/v1","format":"custody/record/v1"}"#, Kind::AdmissionRecord),
+        (r#"{"x":1,"x":2}"#, Kind::OtherJson),
+    ] {
+        assert_eq!(kind(text.as_bytes()), kind_, "{text}");
+    }
+}
+
 const DSSE: &str = r#"{"payload":"","payloadType":"t","signatures":[]}"#;
 const BUNDLE: &str = r#"{ "verificationMaterial" : { } }"#;
 

@@ -7,6 +7,8 @@ use custody_evidence::predicate::vulns::REPORT_TYPE;
 use custody_evidence::scan::{self, Scan, ScanError, Severity};
 use custody_evidence::{fact, json, statement::Statement};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::{Made, MakeError, Subject, statement};
 
@@ -18,12 +20,13 @@ pub struct Report<'a> {
     bytes: &'a [u8],
 }
 
+/// The members by which formats are told that [`scan::read`] does not read. Their values are parts of the document.
 #[derive(Deserialize)]
 struct Marks<'a> {
-    #[serde(rename = "@context", default)]
-    context: Option<serde_json::Value>,
-    #[serde(rename = "bomFormat", borrow, default)]
-    bom_format: Option<Cow<'a, str>>,
+    #[serde(rename = "@context", borrow, default)]
+    context: Option<&'a RawValue>,
+    #[serde(rename = "bomFormat", default)]
+    bom_format: Option<IgnoredAny>,
 }
 
 impl<'a> Report<'a> {
@@ -41,10 +44,11 @@ impl<'a> Report<'a> {
                 "it is CycloneDX, which `custody record sbom` records; the vulnerabilities in it are not read",
             ));
         }
-        if let Some(context) = marks.context.as_ref().and_then(|context| context.as_str())
-            && openvex::is_type(context)
+        if let Some(context) =
+            marks.context.and_then(|context| serde_json::from_str::<String>(context.get()).ok())
+            && openvex::is_type(&context)
         {
-            let predicate_type = Cow::Owned(context.to_owned());
+            let predicate_type = Cow::Owned(context);
             return Ok(Self { predicate_type, summary: "OpenVEX".to_owned(), bytes });
         }
         match scan::read(bytes) {
@@ -107,10 +111,43 @@ const fn word(severity: Severity) -> &'static str {
     }
 }
 
+/// How many members are named of a document that is not known, and how many characters of each name.
+const NAMED_MAX: usize = 5;
+const NAME_MAX: usize = 40;
+
 /// Says what a document is by its first members.
 fn described(bytes: &[u8]) -> String {
-    let object: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(bytes).unwrap_or_default();
-    let members: Vec<String> = object.keys().take(5).map(|name| name.chars().take(40).collect()).collect();
+    let FirstMembers(members) = serde_json::from_slice(bytes).unwrap_or_default();
     format!("it is JSON with the members {members:?}")
+}
+
+/// The names of an object's first members. What stands in them and behind them is passed over, whatever its size.
+#[derive(Default)]
+struct FirstMembers(Vec<String>);
+
+impl<'de> Deserialize<'de> for FirstMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(FirstMembersVisitor)
+    }
+}
+
+struct FirstMembersVisitor;
+
+impl<'de> Visitor<'de> for FirstMembersVisitor {
+    type Value = FirstMembers;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut names = Vec::new();
+        while names.len() < NAMED_MAX
+            && let Some((name, IgnoredAny)) = map.next_entry::<String, _>()?
+        {
+            names.push(name.chars().take(NAME_MAX).collect());
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(FirstMembers(names))
+    }
 }

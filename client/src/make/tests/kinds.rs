@@ -81,6 +81,10 @@ fn each_report_tells_its_own_format() {
         (r#"{"bomFormat":"CycloneDX","vulnerabilities":[]}"#, "it is CycloneDX"),
         (r#"{"document":{"csaf_version":"2.0"}}"#, "the members [\"document\"]"),
         (r#"{"@context":"https://openvex.dev/other"}"#, "the members [\"@context\"]"),
+        // The first ones, in the document's order, whatever stands in them.
+        (r#"{"f":[{}],"e":{"x":1},"d":1,"c":"","b":null,"a":1}"#, r#"members ["f", "e", "d", "c", "b"]"#),
+        (r#"{"@context":["https://openvex.dev/ns/v0.2.0"]}"#, "the members [\"@context\"]"),
+        (r#"{"bomFormat":7}"#, "it is CycloneDX"),
         (r#"{"version":"2.0.0","runs":[]}"#, "SARIF \"2.0.0\""),
         (r#"{"matches":[{}],"descriptor":{}}"#, "missing field `vulnerability`"),
     ] {
