@@ -2,7 +2,7 @@
 
 use custody_client::{Checked, Logged};
 use custody_evidence::admission::{
-    AdmissionRecord, Binding, BundleCheck, BundleCheckResult, BundleProof, SignerStatus,
+    AdmissionRecord, Binding, BundleCheck, BundleCheckResult, BundleProof, Signer, SignerStatus,
 };
 use custody_evidence::identity::Identity;
 use custody_evidence::trust::TrustState;
@@ -50,7 +50,7 @@ pub(crate) fn word(checked: &Checked, trust: &TrustState) -> &'static str {
 /// Returns each signer with its status. The words are those of the admission record, which `verified` entries
 /// had checked here.
 pub(crate) fn signers(record: &AdmissionRecord) -> Vec<Value> {
-    let one = |signer: &custody_evidence::admission::Signer| {
+    let one = |signer: &Signer| {
         json!({
             "status": signer_status(signer.status),
             "key": signer.key.map(|key| format!("key:{key}")),
@@ -96,20 +96,27 @@ pub(crate) const fn signer_status(status: SignerStatus) -> &'static str {
     }
 }
 
-/// Returns the signers that count, as people read them: the rule's name and the key's first digits.
+/// Returns the signers that count, as people read them: the rule's name, and the key's first digits or the certificate's
+/// name. A name is worth what its issuer and the trusted root are worth that vouch for it: another root can give out the
+/// same one, so both stand behind it.
 pub(crate) fn signers_text(logged: &Logged) -> String {
     let counts = logged.record().signers.iter().filter(|signer| signer.status == SignerStatus::Verified);
-    let texts: Vec<String> = counts
-        .map(|signer| {
-            let who = match (signer.key, signer.identity()) {
-                (Some(key), _) => format!("key:{}", short(&key.to_string(), 8)),
-                (None, Some(Identity::Oidc(holder))) => holder.subject().to_owned(),
-                (None, _) => "-".to_owned(),
-            };
-            format!("{} {who}", signer.rule.as_deref().unwrap_or("-"))
-        })
-        .collect();
+    let texts: Vec<String> = counts.map(signer_text).collect();
     texts.join(", ")
+}
+
+fn signer_text(signer: &Signer) -> String {
+    let who = match (signer.key, signer.identity()) {
+        (Some(key), _) => format!("key:{}", short(&key.to_string(), 8)),
+        (None, Some(Identity::Oidc(holder))) => {
+            // The whole of it but the scheme that all have: a host has several issuers, and they differ in the path.
+            let issuer = holder.issuer().strip_prefix("https://").unwrap_or(holder.issuer());
+            let root = signer.proof.as_ref().and_then(|proof| proof.root.as_deref()).unwrap_or("-");
+            format!("{} (issuer {issuer}, root {root})", holder.subject())
+        }
+        (None, _) => "-".to_owned(),
+    };
+    format!("{} {who}", signer.rule.as_deref().unwrap_or("-"))
 }
 
 /// Returns the first characters of a text, with `..` where it was cut.
@@ -134,5 +141,51 @@ const fn binding(binding: Binding) -> &'static str {
         Binding::Bound => "bound",
         Binding::Conflict => "conflict",
         Binding::Unbound => "unbound",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use custody_evidence::identity::OidcIdentity;
+
+    use super::*;
+
+    fn holder(issuer: &str, root: Option<&str>) -> Signer {
+        let identity = OidcIdentity::new(issuer, "https://github.com/acme/api").unwrap();
+        Signer {
+            signature: 0,
+            status: SignerStatus::Verified,
+            key: None,
+            spki: None,
+            rule: Some("ci".to_owned()),
+            hint: String::new(),
+            why: None,
+            proof: Some(Box::new(BundleProof {
+                root: root.map(str::to_owned),
+                certificate: None,
+                identity: Some(Identity::Oidc(identity)),
+                claims: None,
+                times: Vec::new(),
+                checks: Vec::new(),
+            })),
+        }
+    }
+
+    #[test]
+    fn a_name_stands_with_who_vouches_for_it() {
+        let github = "https://token.actions.githubusercontent.com";
+        let text = signer_text(&holder(github, Some("sigstore")));
+        let expected =
+            "ci https://github.com/acme/api (issuer token.actions.githubusercontent.com, root sigstore)";
+        assert_eq!(text, expected);
+        let others = [
+            holder(&format!("{github}/acme"), Some("sigstore")),
+            holder("https://ca.private.example", Some("sigstore")),
+            holder(github, Some("private")),
+            holder(github, None),
+        ];
+        for other in others {
+            assert_ne!(signer_text(&other), text, "the same name by another authority reads otherwise");
+        }
     }
 }
