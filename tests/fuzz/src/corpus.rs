@@ -21,11 +21,21 @@ pub struct Corpus {
 
 impl Corpus {
     /// Finds the corpus: in the folder that `CUSTODY_CORPUS` names, or beside the workspace.
+    ///
+    /// # Panics
+    ///
+    /// Under `CI`, where `CUSTODY_CORPUS` names a folder that is none.
     #[must_use]
     pub fn find() -> Self {
         let beside = workspace::root().join("../shared/corpus");
         let folder = std::env::var_os("CUSTODY_CORPUS").map_or(beside, PathBuf::from);
         let there = folder.join("MANIFEST.json").is_file();
+        let asked = ["CI", "CUSTODY_CORPUS"].iter().all(|name| std::env::var_os(name).is_some());
+        assert!(
+            there || !asked,
+            "no corpus at {}: CUSTODY_CORPUS names it, and CI skips nothing",
+            folder.display()
+        );
         Self { folder: there.then_some(folder), example: example::files() }
     }
 
