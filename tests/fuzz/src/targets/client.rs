@@ -6,7 +6,7 @@ use custody_client::git::{self, CommitObject, RepositoryUrl, Signers, check_sign
 use custody_client::inspect::{Expectations, ExpectedKey, Verdict, inspect};
 use custody_client::sign::KeyName;
 use custody_client::spool::{Fate, Spool, Why};
-use custody_client::ssh::{Allowed, AllowedSigners, SshSignature};
+use custody_client::ssh::{Allowed, AllowedSigners, RevokedKeys, SshSignature};
 use custody_client::trust::{AdminEntry, TrustFile};
 use custody_evidence::dsse::Envelope;
 use custody_evidence::sigstore::{Bundle, Content};
@@ -116,6 +116,14 @@ pub(super) const TARGETS: &[Target] = &[
         ],
         seeds: |_| texts(&[&format!("ann@example.com namespaces=\"git\" {SSH_KEY}\n")]),
         run: allowed_signers,
+    },
+    Target {
+        name: "client.revoked_keys",
+        max: 4 << 10,
+        rounds: 3000,
+        words: &["ssh-ed25519 ", "ssh-rsa ", "SSHKRL\n", "hash: SHA256:", "# ", "\r\n", "\t", "="],
+        seeds: |_| texts(&[&format!("# left\n\n{SSH_KEY} ann@example.com\n"), "ssh-rsa AAAA\n"]),
+        run: revoked_keys,
     },
     Target {
         name: "client.repository",
@@ -245,6 +253,23 @@ fn allowed_signers(bytes: &[u8]) -> Outcome {
             let time = Timestamp::parse_rfc3339("2026-11-20T11:30:00Z").unwrap();
             let allowed = signers.allows(&key, "git", time);
             assert!(allowed == Allowed::NotListed || text.contains(base64), "{allowed:?}");
+            Outcome::Accepted
+        }
+        Err(error) => refused(&error),
+    }
+}
+
+/// A key is revoked exactly if a line that is no comment names it: none that the file does not name, and none is passed over.
+fn revoked_keys(bytes: &[u8]) -> Outcome {
+    match RevokedKeys::parse(bytes) {
+        Ok(revoked) => {
+            bounded(bytes.len(), &revoked, 24, 1024);
+            let text = String::from_utf8_lossy(bytes);
+            let mut lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+            let (_, base64) = SSH_KEY.split_once(' ').unwrap();
+            let named = lines.any(|line| line.split_ascii_whitespace().nth(1) == Some(base64));
+            let key = SshSignature::parse(SSH_SIGNATURE).unwrap().key().blob().to_vec();
+            assert_eq!(revoked.contains(&key), named, "{revoked:?}");
             Outcome::Accepted
         }
         Err(error) => refused(&error),

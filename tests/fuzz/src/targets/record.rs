@@ -125,7 +125,7 @@ fn list_of_pods(bytes: &[u8]) -> Outcome {
     });
     let seen: Vec<Seen> = seen.collect();
     let at = Timestamp::parse_rfc3339("2026-11-22T20:31:24Z").expect("a time");
-    let made = snapshot("prod".parse().expect("a name"), at, &seen);
+    let made = snapshot("prod".parse().expect("a name"), at, &seen, None);
     interpreted(made.ok().map(|made| made.payload));
     Outcome::Accepted
 }
