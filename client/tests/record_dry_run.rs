@@ -373,7 +373,8 @@ fn a_snapshot_that_is_not_whole_is_refused_unless_it_says_so() {
         assert!(whole.status.success(), "{}", stderr(&whole));
         assert!(!String::from_utf8_lossy(&whole.stdout).contains("unknown"));
     }
-    let waits = (0..5).map(|at| format!(r#",{{"name":"late{at}","imageID":""}}"#)).collect::<String>();
+    let waits: Vec<String> = (0..5).map(|at| format!(r#",{{"name":"late{at}","imageID":""}}"#)).collect();
+    let waits = waits.concat();
     pods(&(runs + &waits));
     let refused = snapshot(&[]);
     assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(2), &b""[..]));

@@ -57,7 +57,8 @@ pub(crate) async fn open_with(context: &Context, patience: Patience) -> Result<L
         },
         on_retry: Some(tell_retries(context)),
     };
-    let mut ledger = Ledger::open(options).await?;
+    // Large as a future, and part of that of nearly every command.
+    let mut ledger = Box::pin(Ledger::open(options)).await?;
     tell(&mut ledger, context);
     Ok(ledger)
 }

@@ -301,7 +301,7 @@ struct Counted(Cursor<Vec<u8>>, std::sync::Arc<std::sync::atomic::AtomicU64>);
 impl std::io::Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let read = self.0.read(buffer)?;
-        self.1.fetch_add(read as u64, std::sync::atomic::Ordering::Relaxed);
+        self.1.fetch_add(u64::try_from(read).unwrap(), std::sync::atomic::Ordering::Relaxed);
         Ok(read)
     }
 }

@@ -126,7 +126,7 @@ fn every_statement_has_its_verdict() {
         return;
     }
     every_row("statements", |name, bytes| {
-        if !name.ends_with(".jsonl") {
+        if !name.contains(".jsonl") {
             return statement(bytes);
         }
         let lines = String::from_utf8(bytes.to_vec()).unwrap();
@@ -172,7 +172,7 @@ fn every_sbom_has_its_verdict() {
         return;
     }
     let counts = every_row("sbom", |name, bytes| {
-        if !name.ends_with(".jsonl") {
+        if !name.contains(".jsonl") {
             return sbom(bytes);
         }
         let mut verdicts: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -240,13 +240,13 @@ fn every_json_text_has_its_verdict() {
     }
     every_row("json", |name, bytes| {
         let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        if name.ends_with(".jsonl") {
+        if name.contains(".jsonl") {
             for line in String::from_utf8(bytes.to_vec()).unwrap().lines() {
                 let row: Value = serde_json::from_str(line).unwrap();
                 let (name, expect) = (row["name"].as_str().unwrap(), row["expect"].as_str().unwrap());
                 let text = STANDARD.decode(row["b64"].as_str().unwrap()).unwrap();
                 let verdict = match (expect, json::check(&text)) {
-                    ("accept", Ok(())) | ("either", Ok(())) => "read",
+                    ("accept" | "either", Ok(())) => "read",
                     ("accept", Err(error)) => {
                         assert!(stricter(&error), "{name}: {error}");
                         "stricter"

@@ -134,7 +134,7 @@ const NAMED_MAX: usize = 3;
 
 /// A snapshot says what all runs, and what it leaves out would look as if it did not run.
 fn not_whole(place: &str, unknown: &[String]) -> Failure {
-    let named = unknown.iter().take(NAMED_MAX).map(|line| escape_line(line).to_string());
+    let named = unknown.iter().take(NAMED_MAX).map(|line| escape_line(line));
     let more = unknown.len().saturating_sub(NAMED_MAX);
     let more = (more > 0).then(|| format!("{more} more"));
     let named = named.chain(more).collect::<Vec<_>>().join("; ");
