@@ -58,11 +58,11 @@ fn nothing_in_the_corpus_is_refused() {
     let (mut refused, mut suspected, mut count) = (Vec::new(), 0, 0);
     for path in files(&folder) {
         let name = path.strip_prefix(&folder).unwrap().display().to_string();
-        if DATA.iter().any(|data| name.starts_with(data)) || name.ends_with(".md") {
+        if DATA.iter().any(|data| name.starts_with(data)) || name.contains(".md") {
             continue;
         }
         count += 1;
-        let found = screened(&fs::read(&path).unwrap(), name.ends_with(".jsonl"));
+        let found = screened(&fs::read(&path).unwrap(), name.contains(".jsonl"));
         let (mut no, mut maybe) = (0, 0);
         for found in &found {
             assert!(found.complete(), "{name}");
