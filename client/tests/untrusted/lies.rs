@@ -211,14 +211,17 @@ async fn refuses_an_ordinary_statement_that_is_marked_as_administrative() {
 #[tokio::test]
 async fn refuses_an_admission_record_that_claims_what_nothing_proves() {
     type Change = fn(&mut AdmissionRecord);
-    let claims: [(&str, Change); 6] = [
+    let claims: [(&str, Change); 8] = [
         ("submitter", |record| record.submitter = Some(SubmitterClaims::default())),
         ("binding", |record| record.binding = Some(Binding::Bound)),
         ("attachments", |record| {
             let digest = custody_log::BlobDigest::of(b"token");
             record.attachments.push(Attachment { digest, length: 5, media_type: "text/plain".to_owned() });
         }),
-        ("checks", |record| record.checks[6].result = CheckResult::Passed),
+        ("checks", |record| record.checks[7].result = CheckResult::Marked),
+        ("checks", |record| record.checks[7].result = CheckResult::NotChecked),
+        // Who names no rules has not looked.
+        ("checks", |record| record.screen = None),
         ("checks", |record| record.checks.truncate(6)),
         ("checks", |record| record.checks[5].result = CheckResult::Marked),
     ];
