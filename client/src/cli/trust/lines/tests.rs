@@ -161,13 +161,13 @@ fn a_change_of_who_may_do_what_is_shown_with_what_was_and_what_will_be() {
         (
             Box::new(|m| {
                 let claims =
-                    BTreeMap::from([("build_trigger".to_owned(), vec!["1".to_owned(), "2".to_owned()])]);
+                    BTreeMap::from([("token_subject".to_owned(), vec!["1".to_owned(), "2".to_owned()])]);
                 let (issuer, roots) = ("https://id.example".to_owned(), vec!["sigstore".to_owned()]);
                 m.writers[0].identities = vec![IdentityPattern { issuer, roots, claims }];
             }),
             vec![
                 format!("- writer ci  *  about anything, own  {}\n", key_text(4)),
-                format!("{} https://id.example#{{build_trigger=1|2}} under sigstore", key_text(4)),
+                format!("{} https://id.example#{{token_subject=1|2}} under sigstore", key_text(4)),
             ],
         ),
         (
