@@ -25,16 +25,17 @@ const COMMAND_LINE_ONLY: [&str; 7] =
 /// Flags that belong to one call, by command: what is expected of a file, where results go, which entries are asked
 /// for. They share their names with flags of other commands that mean something else, so a setting for those must
 /// not change what these check, find or write.
-const PER_CALL: [(&str, &[&str]); 9] = [
+const PER_CALL: [(&str, &[&str]); 10] = [
     ("audit", &["checkpoint", "from-scratch"]),
+    ("distrust", &["out", "reason", "since", "undo"]),
     ("inspect", &["artifact", "identity", "issuer", "key", "trusted-root"]),
     ("find", &["commit", "environment", "predicate", "ref", "repo", "subject"]),
     ("key", &["name", "out"]),
     ("man", &["out"]),
     ("receipt", &["out"]),
-    ("record", &["predicate", "receipt", "type"]),
+    ("record", &["partial", "predicate", "receipt", "statement", "type"]),
     ("spool", &["receipts", "refused"]),
-    ("trust", &["out"]),
+    ("trust", &["about", "authority", "claim", "out", "reason", "root", "undo"]),
 ];
 
 /// Flags that say where the file is, or end the program: they cannot come from the file.
