@@ -126,6 +126,9 @@ fn an_index_that_the_full_disk_stopped_goes_on_without_a_restart() {
     let before = 8_097;
     let sha256 = format!("sha256:{}", artifact_hex("small 7"));
     while caller.find_as_of("subject", &sha256).unwrap().1 < before {}
+    // A stream's envelopes are checked side by side, so they need not get their places in order.
+    let known = caller.find("subject", &sha256).unwrap();
+    assert_eq!(known.len(), 1, "{known:?}");
     let filler = disk.path().join("filler");
     fill(&disk, &filler, 1_280 << 10);
     std::thread::sleep(Duration::from_secs(1));
@@ -142,7 +145,7 @@ fn an_index_that_the_full_disk_stopped_goes_on_without_a_restart() {
     let size = caller.tree().0;
     assert_eq!(size, before + taken as u64);
     for _ in 0..3 {
-        assert_eq!(caller.find("subject", &sha256).unwrap(), [8], "questions are answered meanwhile");
+        assert_eq!(caller.find("subject", &sha256).unwrap(), known, "questions are answered meanwhile");
         assert_eq!(record_many(&caller, &ledger, ("small", statement), 10), 10, "and what is there is known");
     }
     assert_eq!(caller.tree().0, size);
