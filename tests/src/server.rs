@@ -223,7 +223,14 @@ impl Server {
     /// When it neither answers nor ends in time.
     pub fn try_start(data: &Path) -> Result<Self, String> {
         let mut server = Self::spawn(&[], data, &[], free_port());
-        if server.answers() { Ok(server) } else { Err(server.said()) }
+        while !server.answers() {
+            let said = server.said();
+            if !said.get(server.said_before..).is_some_and(|said| said.contains("in use")) {
+                return Err(said);
+            }
+            server = Self::spawn(&[], data, &[], free_port());
+        }
+        Ok(server)
     }
 
     /// Begins to start a server, and does not wait until it answers.

@@ -158,6 +158,9 @@ pub fn answer_word(answer: &Answer) -> String {
     }
 }
 
+/// How long a call may take; far more than any needs, for busy machines.
+const ANSWER_LIMIT: std::time::Duration = std::time::Duration::from_mins(2);
+
 /// A caller of one server.
 #[derive(Debug)]
 pub struct Caller {
@@ -249,7 +252,7 @@ impl Caller {
     pub fn record_unary(&self, envelope: &[u8]) -> Result<RecordResponse, Status> {
         let request = RecordRequest { log: Some(self.log.clone()), envelope: envelope.to_vec().into() };
         let mut recorder = self.recorder();
-        self.runtime.block_on(recorder.record(request)).map(tonic::Response::into_inner)
+        self.within(recorder.record(request)).map(tonic::Response::into_inner)
     }
 
     /// Records an envelope as a stream whose header says this digest and length.
@@ -282,13 +285,13 @@ impl Caller {
     pub fn record_messages(&self, messages: Vec<RecordStreamRequest>) -> Result<RecordResponse, Status> {
         let mut recorder = self.recorder();
         let stream = Request::new(tokio_stream::iter(messages));
-        self.runtime.block_on(recorder.record_stream(stream)).map(tonic::Response::into_inner)
+        self.within(recorder.record_stream(stream)).map(tonic::Response::into_inner)
     }
 
     /// Returns which log the server keeps.
     pub fn log(&self) -> Result<GetLogResponse, Status> {
         let mut reader = self.reader();
-        self.runtime.block_on(reader.get_log(GetLogRequest {})).map(tonic::Response::into_inner)
+        self.within(reader.get_log(GetLogRequest {})).map(tonic::Response::into_inner)
     }
 
     /// Returns what clients pin: `ORIGIN+sha256:<digest of entry 0>`.
@@ -319,7 +322,7 @@ impl Caller {
     pub fn checkpoint(&self) -> Result<Vec<u8>, Status> {
         let request = GetCheckpointRequest { log: Some(self.log.clone()) };
         let mut reader = self.reader();
-        let answer = self.runtime.block_on(reader.get_checkpoint(request))?;
+        let answer = self.within(reader.get_checkpoint(request))?;
         Ok(answer.into_inner().checkpoint.to_vec())
     }
 
@@ -327,7 +330,7 @@ impl Caller {
     pub fn tile(&self, path: &str) -> Result<Vec<u8>, Status> {
         let request = GetTileRequest { log: Some(self.log.clone()), path: path.to_owned() };
         let mut reader = self.reader();
-        let answer = self.runtime.block_on(reader.get_tile(request))?;
+        let answer = self.within(reader.get_tile(request))?;
         Ok(answer.into_inner().data.to_vec())
     }
 
@@ -335,7 +338,7 @@ impl Caller {
     pub fn range(&self, first: u64, end: u64) -> Result<Vec<GetRangeResponse>, Status> {
         let request = GetRangeRequest { log: Some(self.log.clone()), first, end };
         let mut reader = self.reader();
-        self.runtime.block_on(async {
+        self.within(async {
             let (mut stream, mut messages) = (reader.get_range(request).await?.into_inner(), Vec::new());
             while let Some(message) = stream.message().await? {
                 messages.push(message);
@@ -382,7 +385,7 @@ impl Caller {
         let request =
             GetEntriesRequest { log: Some(self.log.clone()), indexes: indexes.to_vec(), envelopes: false };
         let mut reader = self.reader();
-        self.runtime.block_on(async {
+        self.within(async {
             let (mut parts, mut entries) = (reader.get_entries(request).await?.into_inner(), Vec::new());
             while let Some(message) = parts.message().await? {
                 if let Some(get_entries_response::Part::Entry(evidence)) = message.part {
@@ -412,7 +415,7 @@ impl Caller {
     pub fn some_envelope(&self, index: u64) -> Result<Vec<u8>, Status> {
         let request = GetEnvelopeRequest { log: Some(self.log.clone()), index };
         let mut reader = self.reader();
-        self.runtime.block_on(async {
+        self.within(async {
             let (mut pieces, mut bytes) = (reader.get_envelope(request).await?.into_inner(), Vec::new());
             while let Some(piece) = pieces.message().await? {
                 bytes.extend_from_slice(&piece.data);
@@ -425,7 +428,7 @@ impl Caller {
     pub fn unread_envelope(&self, index: u64) -> Result<Unread<GetEnvelopeResponse>, Status> {
         let request = GetEnvelopeRequest { log: Some(self.log.clone()), index };
         let mut reader = self.reader();
-        self.runtime.block_on(reader.get_envelope(request)).map(|answer| Unread(answer.into_inner()))
+        self.within(reader.get_envelope(request)).map(|answer| Unread(answer.into_inner()))
     }
 
     /// Asks for one entry as often as a request may, and reads none of the answer while the value is kept.
@@ -433,7 +436,7 @@ impl Caller {
         let indexes = vec![index; limits::ENTRIES_MAX];
         let request = GetEntriesRequest { log: Some(self.log.clone()), indexes, envelopes: true };
         let mut reader = self.reader();
-        self.runtime.block_on(reader.get_entries(request)).map(|answer| Unread(answer.into_inner()))
+        self.within(reader.get_entries(request)).map(|answer| Unread(answer.into_inner()))
     }
 
     /// Opens a stream for many envelopes.
@@ -446,7 +449,7 @@ impl Caller {
         let (requests, messages) = tokio::sync::mpsc::channel(4);
         let messages = tokio_stream::wrappers::ReceiverStream::new(messages);
         let mut recorder = self.recorder();
-        let answers = self.runtime.block_on(recorder.record_bulk(messages));
+        let answers = self.within(recorder.record_bulk(messages));
         let answers = answers.expect("a stream is taken").into_inner();
         BulkStream { caller: self, requests: Some(requests), answers }
     }
@@ -482,7 +485,7 @@ impl Caller {
         let log = Some(self.log.clone());
         let request = FindRequest { log, conditions: vec![condition], ..FindRequest::default() };
         let mut query = QueryClient::new(self.channel.clone());
-        let answer = self.runtime.block_on(query.find(request))?.into_inner();
+        let answer = self.within(query.find(request))?.into_inner();
         Ok((answer.indexes, answer.as_of.unwrap_or_default().size))
     }
 
@@ -492,8 +495,15 @@ impl Caller {
         use tonic_health::pb::health_client::HealthClient;
         let request = tonic_health::pb::HealthCheckRequest { service: service.to_owned() };
         let mut health = HealthClient::new(self.channel.clone());
-        let answer = self.runtime.block_on(health.check(request))?.into_inner();
+        let answer = self.within(health.check(request))?.into_inner();
         Ok(answer.status() == ServingStatus::Serving)
+    }
+
+    /// Waits for an answer. A server that says nothing fails the test, and does not hold it up for ever.
+    fn within<A>(&self, answer: impl Future<Output = A>) -> A {
+        self.runtime.block_on(async {
+            tokio::time::timeout(ANSWER_LIMIT, answer).await.expect("the server answers in time")
+        })
     }
 
     fn recorder(&self) -> RecorderClient<Channel> {
