@@ -223,8 +223,7 @@ impl<'a> Scanner<'a> {
         let mut plain_from = start;
         loop {
             let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-            // Continuation bytes of UTF-8 are 0x80 and above, so each of these is a whole character.
-            let Some(plain) = rest.iter().position(|b| matches!(b, b'"' | b'\\' | 0..=0x1f)) else {
+            let Some(plain) = plain(rest) else {
                 self.at = self.text.len();
                 return Err(JsonFault::Truncated);
             };
@@ -384,6 +383,16 @@ fn position(before: &[u8]) -> (usize, usize) {
     let line = before.split(|b| *b == b'\n').count();
     let column = before.iter().rev().take_while(|b| **b != b'\n').count() + 1;
     (line, column)
+}
+
+/// Returns how far the text goes on without a quote, a backslash or a control character; none when it does so to its end.
+/// Continuation bytes of UTF-8 are 0x80 and above, so each of these is a whole character.
+fn plain(rest: &[u8]) -> Option<usize> {
+    let special = memchr::memchr2(b'"', b'\\', rest);
+    let before = special.map_or(rest, |at| rest.get(..at).unwrap_or(rest));
+    // All of them are looked at, and no branch is taken for each: eight to thirty-two at a time.
+    let control = before.iter().fold(false, |found, byte| found | (*byte < b' '));
+    if control { before.iter().position(|byte| *byte < b' ') } else { special }
 }
 
 /// Reads the four digits of `\uXXXX` at the start of the bytes.
