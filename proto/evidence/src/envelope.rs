@@ -16,7 +16,7 @@ mod tests;
 use custody_log::{ContentDigest, EnvelopeDigest};
 
 use crate::dsse::{self, OtherKind};
-use crate::sigstore::{Bundle, BundleError, Content};
+use crate::sigstore::{Bundle, BundleError, BundleVersion, Content};
 
 pub use said::{MESSAGE_SIGNATURE, Said, SaidError};
 
@@ -160,6 +160,18 @@ impl Envelope {
                 Content::Message(_) => None,
             },
         }
+    }
+
+    /// Returns where the payload of [`Envelope::signed`] stands in the bytes: the names of the members on the way to it.
+    pub(crate) fn payload_place(&self) -> Option<&'static [&'static str]> {
+        self.signed()?;
+        Some(match self.bundle().map(Bundle::version) {
+            None => &["payload"],
+            Some(BundleVersion::V0_1 | BundleVersion::V0_2 | BundleVersion::V0_3) => {
+                &["dsseEnvelope", "payload"]
+            }
+            Some(BundleVersion::Pep740) => &["envelope", "statement"],
+        })
     }
 
     /// Returns what it says. That it can be read does not mean that anybody may say it.

@@ -86,9 +86,9 @@ pub struct Screened {
 pub fn screen(envelope: &Envelope, origin: &str, allowed: Allowed<'_>) -> Screened {
     let mut screen = Screen::new(origin, allowed);
     if let Some(signed) = envelope.signed() {
-        screen.look(Part::Payload, signed.payload());
+        screen.look(Part::Payload, signed.payload(), None);
     }
-    screen.look(Part::Envelope, envelope.bytes());
+    screen.look(Part::Envelope, envelope.bytes(), envelope.payload_place());
     screen.finish()
 }
 
@@ -96,15 +96,31 @@ pub fn screen(envelope: &Envelope, origin: &str, allowed: Allowed<'_>) -> Screen
 #[must_use]
 pub fn screen_statement(payload: &[u8], origin: &str, allowed: Allowed<'_>) -> Screened {
     let mut screen = Screen::new(origin, allowed);
-    screen.look(Part::Payload, payload);
+    screen.look(Part::Payload, payload, None);
     screen.finish()
 }
 
-/// Whether a secret stands in a text, as it is written: an error that quotes a value must not quote this one.
+/// Whether a secret stands in a text, as it is written or encoded: an error that quotes a value must not quote this one.
 pub(crate) fn is_in(text: &str) -> bool {
+    /// How much of a text is decoded: more than anything quotes.
+    const DECODED: usize = 8 * 1024;
+    let bytes = text.as_bytes();
+    has_secret(bytes) || has_encoded_secret(bytes.get(..DECODED).unwrap_or(bytes), 1)
+}
+
+fn has_secret(text: &[u8]) -> bool {
     let mut found = false;
-    find::all(text.as_bytes(), &mut |met| {
+    find::all(text, &mut |met| {
         found |= matches!(met, find::Met::Secret(..) | find::Met::Unproven(..));
+    });
+    found
+}
+
+fn has_encoded_secret(text: &[u8], layer: usize) -> bool {
+    let mut found = false;
+    decode::all(text, &mut |inner| {
+        found = has_secret(inner) || layer < LAYERS && has_encoded_secret(inner, layer + 1);
+        !found
     });
     found
 }

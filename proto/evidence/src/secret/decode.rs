@@ -1,6 +1,9 @@
-//! Text inside text: base64 (both alphabets), hex and percent encodings.
+//! Text inside text: base64 (both alphabets) and hex, in lines too, percent encodings, escapes of JSON.
 //!
 //! A text is looked at in pieces of [`PIECE`] bytes that overlap by [`OVERLAP`], so that a large document in base64 takes no memory.
+
+mod escapes;
+mod lines;
 
 /// The fewest characters that are decoded: 24, 18 bytes in base64. The shortest token has 20 bytes.
 pub(super) const SHORTEST: usize = 24;
@@ -17,17 +20,32 @@ pub(super) fn all(text: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) {
     if text.len() < SHORTEST {
         return;
     }
-    if text.contains(&b'%') && !percent(text, found) {
+    if text.contains(&b'%') && !escapes::percent(text, found) {
+        return;
+    }
+    if text.contains(&b'\\') && !escapes::json(text, found) {
         return;
     }
     let mut at = 0;
     while let Some(rest) = text.get(at..).filter(|rest| rest.len() >= SHORTEST) {
-        let run = rest.iter().position(|byte| !encoded(*byte)).unwrap_or(rest.len());
-        if run >= SHORTEST && !rest.get(..run).is_none_or(|run| one_run(run, found)) {
+        let run = run(rest);
+        let (read, goes_on) = match rest.get(..run).filter(|run| run.len() >= SHORTEST) {
+            None => (run, true),
+            Some(line) => match lines::Lines::starting(rest, line) {
+                Some(lines) => (lines.end(), lines.decoded(found)),
+                None => (run, one_run(line, found)),
+            },
+        };
+        if !goes_on {
             return;
         }
-        at += run + 1;
+        at += read + 1;
     }
+}
+
+/// Returns how many bytes may stand in base64 or hex, from the start on.
+fn run(text: &[u8]) -> usize {
+    text.iter().position(|byte| !encoded(*byte)).unwrap_or(text.len())
 }
 
 /// Whether the byte may stand in base64, of either alphabet, or in hex; padding ends a run.
@@ -57,16 +75,25 @@ fn one_run(run: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
 /// The fewest readable bytes in a row that are looked at: every token has more, of random bytes one in 100,000 such rows.
 const READABLE: usize = 12;
 
-/// Hands on what holds text; what was a digest or an image is left out.
+/// Hands on what holds text; what was a digest or an image is left out. Of text in UTF-16, every other byte of which is zero
+/// (`powershell -EncodedCommand`), the other bytes.
 fn readable(bytes: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    let mut row = 0;
-    for byte in bytes {
-        row = if matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t') { row + 1 } else { 0 };
-        if row == READABLE {
-            return found(bytes);
-        }
+    if has_text(bytes) {
+        return found(bytes);
     }
-    true
+    let narrow: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+    if narrow.len() > bytes.len() / 4 * 3 || !has_text(&narrow) {
+        return true;
+    }
+    found(&narrow)
+}
+
+fn has_text(bytes: &[u8]) -> bool {
+    let mut row = 0;
+    bytes.iter().any(|byte| {
+        row = if matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t') { row + 1 } else { 0 };
+        row == READABLE
+    })
 }
 
 /// Hands on a long text in pieces that overlap. Returns false if it was ended early.
@@ -82,24 +109,6 @@ fn pieces(text: &[u8], mut take: impl FnMut(&[u8]) -> bool) -> bool {
         at += PIECE - OVERLAP;
     }
     true
-}
-
-fn percent(text: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
-    pieces(text, |piece| {
-        let mut bytes = Vec::with_capacity(piece.len());
-        let mut rest = piece;
-        while let [first, behind @ ..] = rest {
-            let byte = match behind {
-                [high, low, ..] if *first == b'%' => {
-                    digit(*high).zip(digit(*low)).map(|(high, low)| high << 4 | low)
-                }
-                _ => None,
-            };
-            bytes.push(byte.unwrap_or(*first));
-            rest = if byte.is_some() { behind.get(2..).unwrap_or_default() } else { behind };
-        }
-        bytes.len() == piece.len() || found(&bytes)
-    })
 }
 
 fn hex_bytes(text: &[u8]) -> Vec<u8> {

@@ -3,14 +3,11 @@
 use super::find::{self, Met};
 use super::shape::Class;
 use super::table::AWS_SECRET_RULE;
-use super::walk::{About, Text, Walk};
+use super::walk::{About, Place, Text, Walk};
 use super::{
     ASSIGNED_VALUE, Allowed, DECODED_MAX, FINDINGS_MAX, Finding, Fingerprint, LAYERS, NAMED_VALUE,
     POINTER_MAX, Part, Screened, decode, name,
 };
-
-/// Where envelopes hold the payload, which is looked at as what it is.
-const PAYLOADS: [&str; 3] = ["/payload", "/dsseEnvelope/payload", "/envelope/statement"];
 
 /// A look at one envelope.
 pub(super) struct Screen<'a> {
@@ -44,20 +41,20 @@ impl<'a> Screen<'a> {
         self.found
     }
 
-    /// Looks at a JSON text. One that is not UTF-8 is refused elsewhere, with words that quote nothing.
-    pub(super) fn look(&mut self, part: Part, text: &[u8]) {
-        if std::str::from_utf8(text).is_err() {
-            return;
-        }
-        let mut walk = Walk::new(text);
+    /// Looks at a JSON text, but for the payload in it, which is looked at as what it is. A text that is not UTF-8 is refused
+    /// elsewhere, with words that quote nothing.
+    pub(super) fn look(&mut self, part: Part, text: &[u8], payload: Option<Place>) {
+        let Ok(whole) = std::str::from_utf8(text) else { return };
+        let mut walk = Walk::new(whole, payload);
         while let Some(string) = walk.next() {
             if self.found.refused.len() >= FINDINGS_MAX {
                 return;
             }
-            if string.skipped || part == Part::Envelope && is_payload(&walk, &string) {
-                continue;
-            }
-            let seen = self.string(text, &string, &walk);
+            let seen = if string.skipped {
+                Seen::token(text.get(string.at.clone()).unwrap_or_default(), self.origin)
+            } else {
+                self.string(text, &string, &walk)
+            };
             if seen.about != About::default() || string.name {
                 walk.learn(&string, seen.about);
             }
@@ -119,14 +116,23 @@ impl<'a> Screen<'a> {
 }
 
 impl Seen {
+    /// Looks at what stands in the place of a digest or signature: it may be a token all the same, as a whole.
+    fn token(text: &[u8], origin: &str) -> Self {
+        let mut seen = Self::default();
+        if let Some(rule) = find::whole(text) {
+            seen.add(rule, text, true, origin);
+        }
+        seen
+    }
+
     fn take(&mut self, text: &[u8], met: Met, origin: &str) {
         let value = |range| text.get(range).unwrap_or_default();
         match met {
             Met::Secret(rule, range) => self.add(rule, value(range), true, origin),
             Met::Unproven(rule, range) => self.add(rule, value(range), false, origin),
-            Met::Name(end) => {
+            Met::Name(assigned) => {
                 self.about.sensitive = true;
-                if let Some(value) = name::assigned(text, end).filter(|value| name::suspect(value)) {
+                if let Some(value) = assigned.map(value).filter(|value| name::suspect(value)) {
                     self.add(ASSIGNED_VALUE, value, false, origin);
                 }
             }
@@ -149,8 +155,4 @@ impl Seen {
             self.findings.push(Value { rule, fingerprint: Fingerprint::of(value, origin), refuses });
         }
     }
-}
-
-fn is_payload(walk: &Walk<'_>, string: &Text) -> bool {
-    !string.name && string.long_run && PAYLOADS.contains(&walk.pointer(POINTER_MAX).as_str())
 }

@@ -26,8 +26,8 @@ pub(super) enum Met {
     Secret(&'static str, Range<usize>),
     /// What has the shape that this rule looks for, and lacks the checksum.
     Unproven(&'static str, Range<usize>),
-    /// A name of a variable that secrets have, up to here.
-    Name(usize),
+    /// A name of a variable that secrets have, and what the text assigns to it, if it does.
+    Name(Option<Range<usize>>),
     /// The name of an AWS secret access key.
     AwsName,
 }
@@ -85,7 +85,7 @@ const fn place(window: u32) -> usize {
 pub(super) fn all(text: &[u8], met: &mut dyn FnMut(Met)) {
     let Some((start, rest)) = text.split_at_checked(2) else { return };
     let finder = &*FINDER;
-    let mut asked_to = 0;
+    let mut read = Read::default();
     let mut seen = start.iter().fold(0, |seen, byte| seen << 8 | u32::from(*byte));
     for (at, byte) in rest.iter().enumerate() {
         seen = (seen << 8 | u32::from(*byte)) & 0x00ff_ffff;
@@ -93,16 +93,42 @@ pub(super) fn all(text: &[u8], met: &mut dyn FnMut(Met)) {
         while head != 0 {
             let Some((key, whose, next)) = finder.keys.get(usize::from(head) - 1) else { break };
             if text.get(at..).is_some_and(|rest| rest.starts_with(key)) {
-                ask(text, *whose, at..at + key.len(), &mut asked_to, met);
+                ask(text, *whose, at..at + key.len(), &mut read, met);
             }
             head = *next;
         }
     }
 }
 
-/// `asked_to`: where the last URL ends whose query was read. A URL inside it has no query of its own, and a text of many would
-/// be read as many times.
-fn ask(text: &[u8], key: Key, at: Range<usize>, asked_to: &mut usize, met: &mut dyn FnMut(Met)) {
+/// Returns the rule that knows the text as a token from its first byte to its last.
+pub(super) fn whole(text: &[u8]) -> Option<&'static str> {
+    let finder = &*FINDER;
+    let three = text.first_chunk().map(|three| window(*three))?;
+    let mut head = finder.heads.get(place(three)).copied().unwrap_or_default();
+    while let Some((key, whose, next)) = usize::from(head).checked_sub(1).and_then(|at| finder.keys.get(at)) {
+        if let Key::Token(rule, shape) = whose
+            && text.starts_with(key)
+            && shape.token_at(text, 0) == Some(0..text.len())
+            && rule.proof.holds(text)
+        {
+            return Some(rule.id);
+        }
+        head = *next;
+    }
+    None
+}
+
+/// How far the text was read already, for what begins many times in itself, `https://a?b=https://a?b=` and `token=token=`: what
+/// is inside has no end of its own, and would be read as many times.
+#[derive(Default)]
+struct Read {
+    /// Where the last URL ends whose query was read.
+    url: usize,
+    /// Where the last value ends that a name was given.
+    value: usize,
+}
+
+fn ask(text: &[u8], key: Key, at: Range<usize>, read: &mut Read, met: &mut dyn FnMut(Met)) {
     match key {
         Key::Token(rule, shape) => {
             if let Some(found) = shape.token_at(text, at.start) {
@@ -125,10 +151,14 @@ fn ask(text: &[u8], key: Key, at: Range<usize>, asked_to: &mut usize, met: &mut 
             if let Some(found) = url::userinfo(text, at.end) {
                 met(Met::Secret(URL_PASSWORD, found));
             }
-            if at.end > *asked_to {
-                *asked_to = url::query(text, at.end, &mut |found| met(Met::Secret(URL_TOKEN, found)));
+            if at.end > read.url {
+                read.url = url::query(text, at.end, &mut |found| met(Met::Secret(URL_TOKEN, found)));
             }
         }
-        Key::Name => met(Met::Name(at.end)),
+        Key::Name => {
+            let value = if at.end > read.value { name::assigned(text, at.end) } else { None };
+            read.value = value.as_ref().map_or(read.value, |value| value.end);
+            met(Met::Name(value));
+        }
     }
 }

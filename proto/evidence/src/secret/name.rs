@@ -1,6 +1,8 @@
 //! Values that only their name, and how random they look, make suspect. They are never refused: digests, ids and certificates
 //! look as random as secrets, so that most such findings are none.
 
+use std::ops::Range;
+
 use super::placeholder;
 
 /// Parts of names of variables and members that hold secrets, in lower case.
@@ -59,19 +61,22 @@ pub(super) fn suspect(value: &[u8]) -> bool {
         && entropy(value) >= ENTROPY
 }
 
-/// Returns the value that text gives to the name of which a part ends before `at`: what follows `=`, up to a space.
-pub(super) fn assigned(text: &[u8], at: usize) -> Option<&[u8]> {
+/// Returns where the value stands that text gives to the name of which a part ends before `at`: what follows `=`, up to a space.
+pub(super) fn assigned(text: &[u8], at: usize) -> Option<Range<usize>> {
     /// The longest rest of a name behind the word: `TOKEN_FOR_STAGING=`.
     const REST: usize = 40;
     let rest = text.get(at..)?;
     let name =
         rest.iter().take(REST).take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    let value = rest.get(name.count()..)?.strip_prefix(b"=")?;
-    let end = value
+    let equals = name.count();
+    let value = rest.get(equals..)?.strip_prefix(b"=")?;
+    let length = value
         .iter()
         .take(LONGEST + 1)
-        .take_while(|byte| !matches!(byte, b' ' | b'\n' | b'"' | b'\'' | b'&' | b';'));
-    value.get(..end.count())
+        .take_while(|byte| !matches!(byte, b' ' | b'\n' | b'"' | b'\'' | b'&' | b',' | b';'))
+        .count();
+    let start = at + equals + 1;
+    Some(start..start + length)
 }
 
 /// Returns the entropy of the bytes' frequencies, in bits a byte.

@@ -39,6 +39,7 @@ const fn around(before: (Class, usize, usize), key: &'static str, after: &'stati
 const AWS_SECRET: &[Part] = &[Run(Between, 1, 8), Run(Base64, 40, 40)];
 
 /// What follows the first three characters of a JSON web token. A part is a bounded run, and the next one begins behind a dot.
+/// The first begins where nothing of its alphabet stands before it: else `-eyJ-eyJ-eyJ` would be read to its end at each of them.
 const JWT: &[Part] =
     &[Run(Token, 7, 2048), Text(".ey"), Run(Token, 8, 16_384), Text("."), Run(Token, 16, 2048)];
 
@@ -204,7 +205,12 @@ pub(super) const RULES: &[Rule] = &[
         "a token of Hugging Face",
         &[shape("hf_", &[Run(Letter, 34, 34)]), shape("api_org_", &[Run(Letter, 34, 34)])],
     ),
-    Rule { id: "jwt", what: "a JSON web token", proof: Proof::JwtHeader, shapes: &[shape("eyJ", JWT)] },
+    Rule {
+        id: "jwt",
+        what: "a JSON web token",
+        proof: Proof::JwtHeader,
+        shapes: &[around((Token, 0, 0), "eyJ", JWT)],
+    },
     rule("linear-key", "a key of Linear", &[shape("lin_api_", &[Run(Alnum, 40, 40)])]),
     rule("mailchimp-key", "a key of Mailchimp", &[around((Hex, 32, 32), "-us", &[Run(Digit, 1, 2)])]),
     rule("new-relic-key", "a key of New Relic", &[shape("NRAK-", &[Run(Upper, 27, 27)])]),

@@ -76,14 +76,21 @@ pub(super) struct Text {
 
 /// Walks through the strings of a text.
 pub(super) struct Walk<'a> {
+    whole: &'a str,
     text: &'a [u8],
     at: usize,
     open: Vec<Frame>,
+    payload: Option<Place>,
 }
 
+/// Where a member stands: its name, behind those of the objects around it.
+pub(super) type Place = &'static [&'static str];
+
 impl<'a> Walk<'a> {
-    pub(super) const fn new(text: &'a [u8]) -> Self {
-        Self { text, at: 0, open: Vec::new() }
+    /// Walks through a text. What stands at `payload` is passed over, and no byte of it is read: it is looked at elsewhere, as
+    /// what it is.
+    pub(super) const fn new(whole: &'a str, payload: Option<Place>) -> Self {
+        Self { whole, text: whole.as_bytes(), at: 0, open: Vec::new(), payload }
     }
 
     /// Returns the next string.
@@ -130,6 +137,16 @@ impl<'a> Walk<'a> {
 
     fn string(&mut self) -> Option<Text> {
         let start = self.at;
+        if let Some(end) = self.end_of_payload(start) {
+            self.at = end + 1;
+            return Some(Text {
+                at: start..end,
+                escaped: false,
+                name: false,
+                long_run: false,
+                skipped: true,
+            });
+        }
         let mut escaped = false;
         let mut longest = 0;
         let end = loop {
@@ -156,10 +173,21 @@ impl<'a> Walk<'a> {
             frame.skipped = SKIPPED.contains(&value);
         }
         let skipped = !name && self.open.last().is_some_and(|frame| frame.skipped || frame.inside_skipped);
-        let skipped =
-            skipped && (is_encoded(value, longest) || value.starts_with(b"-----BEGIN CERTIFICATE-----"));
+        let skipped = skipped && (is_encoded(value, longest) || is_certificates(value));
         let skipped = skipped || !name && is_integrity(value);
         Some(Text { at: start..end, escaped, name, long_run: longest >= decode::SHORTEST, skipped })
+    }
+
+    /// Returns where the payload ends, if its text starts here. One with an escape is read like any other text.
+    fn end_of_payload(&self, start: usize) -> Option<usize> {
+        let place = self.payload.filter(|place| place.len() == self.open.len())?;
+        let mut steps = self.open.iter().zip(place);
+        let there = steps.all(|(frame, name)| {
+            !frame.array && !frame.naming && self.text.get(frame.name.clone()) == Some(name.as_bytes())
+        });
+        let rest = self.whole.get(start..).filter(|_| there)?;
+        let text = rest.get(..rest.find('"')?)?;
+        (!text.as_bytes().contains(&b'\\')).then_some(start + text.len())
     }
 
     /// Returns what is known of the name of the current value.
@@ -188,8 +216,14 @@ impl<'a> Walk<'a> {
     /// Returns the JSON pointer (RFC 6901) of the current member. Where a name on the way is a secret, or the pointer would be
     /// longer than `max` bytes, that of the nearest member above.
     pub(super) fn pointer(&self, max: usize) -> String {
+        /// The most bytes that one byte of a name takes: `\\u0041`.
+        const ESCAPE: usize = 6;
         let mut pointer = String::new();
         for frame in &self.open {
+            // A long name is not even read: thousands of values may stand below it, and each has a pointer.
+            if frame.name.len() > max.saturating_mul(ESCAPE) {
+                break;
+            }
             let step = if frame.array { frame.index.to_string() } else { self.unescaped(frame.name.clone()) };
             let step = step.replace('~', "~0").replace('/', "~1");
             if frame.about.hidden && !frame.array || pointer.len() + 1 + step.len() > max {
@@ -216,6 +250,12 @@ impl<'a> Walk<'a> {
 fn is_encoded(text: &[u8], run: usize) -> bool {
     let padding = text.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
     run.saturating_add(padding) == text.len()
+}
+
+/// Whether the text is PEM that begins with a certificate, and holds no key: servers take both from one file.
+fn is_certificates(text: &[u8]) -> bool {
+    const KEY: &[u8] = b"PRIVATE KEY";
+    text.starts_with(b"-----BEGIN CERTIFICATE-----") && !text.windows(KEY.len()).any(|found| found == KEY)
 }
 
 /// Whether the text is a digest as registries write it: `sha512-` and base64 (W3C Subresource Integrity).
