@@ -4,7 +4,7 @@ use custody_client::Ledger;
 use custody_evidence::fact::{Node, NodeKind};
 use custody_evidence::identity::Identity;
 use custody_evidence::thing::Thing;
-use custody_evidence::trust::{Distrust, Target};
+use custody_evidence::trust::{Distrust, Distrusted, Target};
 use custody_log::{LeafIndex, Timestamp};
 use serde_json::json;
 
@@ -51,7 +51,8 @@ fn since(text: &str) -> Result<Since, String> {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let target = target(&args.thing)?;
     let mut ledger = session::open(context).await?;
-    let known = ledger.trust().current().state.distrusted(&target).cloned();
+    let state = &ledger.trust().current().state;
+    let (known, follows) = (state.distrusted(&target).cloned(), state.said_of(&target));
     let since = match (args.since, &known) {
         (Some(Since::Unknown), _) => LeafIndex::ZERO,
         (Some(Since::Bound(Bound::Index(index))), _) => index,
@@ -68,9 +69,21 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
                 .hint("give --since TIME, --since index:N, or --since unknown: then nothing of it counts"));
         }
     };
-    let said = Distrust { target, since, reason: args.reason, undo: args.undo };
+    if let Some(known) = known.filter(|known| !args.undo && known.distrust.since <= since) {
+        return there_already(&known, context);
+    }
+    let said = Distrust { target, since, reason: args.reason, follows, undo: args.undo };
     let settled = settle(&mut ledger, &said.statement(), said.role(), &args.signing, context).await?;
     print(&said, &settled, context)?;
+    Ok(Outcome::Yes)
+}
+
+/// What is asked for holds already, and nothing is recorded: so the same command again is the same.
+fn there_already(known: &Distrusted, context: &Context) -> Result<Outcome, Failure> {
+    print(&known.distrust, &Settled::Recorded(known.index), context)?;
+    context
+        .output
+        .note(format!("it was distrusted before, for this reason: {}", escape_line(&known.distrust.reason)));
     Ok(Outcome::Yes)
 }
 

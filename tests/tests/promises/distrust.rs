@@ -112,6 +112,42 @@ fn a_stolen_key_is_distrusted_from_an_entry_on_and_trusted_again_by_the_rules_ro
     assert_eq!(custody_tests::wire::word(&refused.unwrap_err()), "distrusted");
 }
 
+/// A responder who does at night what was done and undone before must not be told that it is done while nothing happens.
+#[test]
+fn the_same_distrust_holds_again_after_its_undo_and_one_that_was_recorded_says_nothing_when_it_is_sent_again()
+{
+    let place = Place::new();
+    let entry = place.record("app", 0);
+    let key = place.writer(0);
+    let distrust = ["distrust", &key, "--since", "unknown", "--reason", "it was stolen"];
+    let undo = ["distrust", &key, "--undo", "--reason", "it was found again"];
+    let mut recorded = Vec::new();
+    for _ in 0..2 {
+        place.run(&distrust);
+        assert_eq!(place.check_of(entry, &[]), "distrusted");
+        recorded.push(Caller::of(&place.server).tree().0 - 1);
+        place.run(&undo);
+        assert_eq!(place.check_of(entry, &[]), "verified");
+        recorded.push(Caller::of(&place.server).tree().0 - 1);
+    }
+    place.run(&distrust);
+    let size = Caller::of(&place.server).tree().0;
+    // Asked for again, by a retry or another responder, it is what it is.
+    let said = place.run(&distrust);
+    assert!(said.contains(&format!("entry  index:{}", size - 1)), "{said}");
+    place.run(&["distrust", &key, "--since", &format!("index:{entry}"), "--reason", "me too"]);
+    // Whoever reads the log can send what administrators signed once.
+    for index in recorded {
+        let file = format!("sent-{index}.json");
+        let raw = place.administrator.custody(&["show", &format!("index:{index}"), "--raw"]);
+        std::fs::write(place.administrator.home().join(&file), raw.stdout).unwrap();
+        place.administrator.custody(&["record", "envelope", &file]);
+        assert_eq!(place.check_of(entry, &[]), "distrusted", "entry {index} was sent again");
+    }
+    assert_eq!(Caller::of(&place.server).tree().0, size, "nothing of this is a new entry");
+    assert!(place.run(&["audit"]).starts_with("sound"));
+}
+
 #[test]
 fn an_artifact_is_distrusted_whoever_vouches_for_it() {
     let place = Place::new();

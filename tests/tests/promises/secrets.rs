@@ -243,6 +243,9 @@ fn administrator_allows_a_finding_and_blocks_it_again() {
     assert_eq!(record(&other).code, Some(1));
     let sent = Caller::of(&place.server).record(&fs::read(&other).unwrap()).unwrap_err();
     assert_eq!(word(&sent), "secret");
+    // The same permission again is another one.
+    place.run(&["trust", "allow", finding, "--reason", "the example of the manual"]);
+    assert_eq!(record(&other).code, Some(0));
     // What was allowed then was right then.
     let audited = user.custody(&["audit"]);
     assert_eq!(audited.code, Some(0), "{audited:?}");

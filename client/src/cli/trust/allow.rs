@@ -38,7 +38,8 @@ fn finding(text: &str) -> Result<(String, String), String> {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut ledger = session::open(context).await?;
     let (rule, fingerprint) = args.finding;
-    let said = Allow { rule, fingerprint, reason: args.reason, undo: args.undo };
+    let follows = ledger.trust().current().state.said_of_finding(&rule, &fingerprint);
+    let said = Allow { rule, fingerprint, reason: args.reason, follows, undo: args.undo };
     let origin = ledger.trust().pin().origin.clone();
     let statement = said.statement(origin.as_str());
     let settled = settle(&mut ledger, &statement, RoleName::Rules, &args.signing, context).await?;

@@ -3,6 +3,7 @@
 //! It is the predicate of an administrative statement, signed by a threshold of the role `rules`. A finding is named by the
 //! rule that made it and the fingerprint of what it found, never by the value. The JSON is drawn in `docs/format.md`, "Allow".
 
+use custody_log::LeafIndex;
 use serde::{Deserialize, Serialize};
 
 use super::check;
@@ -28,8 +29,17 @@ pub struct Allow {
     pub fingerprint: String,
     /// Why it is no secret.
     pub reason: String,
+    /// The newest entry that says something of the finding, if there is one, as of a distrust.
+    pub follows: Option<LeafIndex>,
     /// Whether an earlier permission ends.
     pub undo: bool,
+}
+
+/// What was said of a finding, and the entry that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Allowed {
+    pub(super) allow: Allow,
+    pub(super) index: LeafIndex,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,6 +50,8 @@ struct Members {
     rule: String,
     fingerprint: String,
     reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<u64>,
     #[serde(default)]
     undo: bool,
 }
@@ -52,7 +64,11 @@ impl Allow {
         if members.format != ALLOW_FORMAT {
             return Err(TrustError::Format { found: members.format.chars().take(80).collect() });
         }
-        check::crit_of(&members.crit, &["format", "crit", "rule", "fingerprint", "reason", "undo"])?;
+        check::crit_of(
+            &members.crit,
+            &["format", "crit", "rule", "fingerprint", "reason", "follows", "undo"],
+        )?;
+        let follows = check::followed(members.follows)?;
         let rule = &members.rule;
         let word = !rule.is_empty() && rule.len() <= 100 && rule.bytes().all(|b| b.is_ascii_graphic());
         let hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
@@ -69,6 +85,7 @@ impl Allow {
                     rule: members.rule,
                     fingerprint: members.fingerprint,
                     reason: members.reason,
+                    follows,
                     undo: members.undo,
                 })
             }
@@ -80,7 +97,7 @@ impl Allow {
     ///
     /// # Panics
     ///
-    /// Never: texts are always JSON.
+    /// Never: texts and numbers are always JSON.
     #[must_use]
     pub fn statement(&self, origin: &str) -> Vec<u8> {
         let members = Members {
@@ -89,12 +106,13 @@ impl Allow {
             rule: self.rule.clone(),
             fingerprint: self.fingerprint.clone(),
             reason: self.reason.clone(),
+            follows: self.follows.map(LeafIndex::get),
             undo: self.undo,
         };
-        let predicate = serde_json::to_vec(&members).expect("texts are always JSON");
+        let predicate = serde_json::to_vec(&members).expect("texts and numbers are always JSON");
         StatementBuilder::new(ALLOW_TYPE)
             .subject(origin, [digest_of_name(NameKind::Origin, origin)])
             .predicate(&predicate)
-            .expect("texts make a statement")
+            .expect("texts and numbers make a statement")
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use custody_log::KeyAlgorithm;
+use custody_log::{KeyAlgorithm, LeafIndex};
 
 use super::error::TrustError;
 use super::is_administrative;
@@ -78,6 +78,16 @@ pub(super) fn crit_of(crit: &[String], members: &[&str]) -> Result<(), TrustErro
         Some(name) => Err(TrustError::UnknownCritical { name: name.chars().take(80).collect() }),
         None => Ok(()),
     }
+}
+
+/// Reads the entry that a statement names as the one before it.
+pub(super) fn followed(index: Option<u64>) -> Result<Option<LeafIndex>, TrustError> {
+    index.map(|index| LeafIndex::new(index).map_err(|_| TrustError::Since { found: index })).transpose()
+}
+
+/// Refuses a statement that does not follow the newest one about the same thing.
+pub(super) fn follows(found: Option<LeafIndex>, newest: Option<LeafIndex>) -> Result<(), TrustError> {
+    if found == newest { Ok(()) } else { Err(TrustError::Follows { expected: newest, found }) }
 }
 
 fn check_keys(keys: &BTreeMap<KeyId, String>) -> Result<BTreeMap<KeyId, PublicKey>, TrustError> {

@@ -39,6 +39,9 @@ pub struct Distrust {
     pub since: LeafIndex,
     /// Why.
     pub reason: String,
+    /// The newest entry that says something of the target, if there is one. So no two statements are the same, and none can be
+    /// sent again later: an undo that was signed once would undo the next distrust too.
+    pub follows: Option<LeafIndex>,
     /// Whether an earlier distrust of the target ends.
     pub undo: bool,
 }
@@ -72,6 +75,8 @@ struct Members {
     #[serde(default)]
     since: Option<u64>,
     reason: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    follows: Option<u64>,
     #[serde(default)]
     undo: bool,
 }
@@ -172,7 +177,10 @@ impl Distrust {
         if members.format != DISTRUST_FORMAT {
             return Err(TrustError::Format { found: cut(&members.format) });
         }
-        check::crit_of(&members.crit, &["format", "crit", "kind", "id", "since", "reason", "undo"])?;
+        check::crit_of(
+            &members.crit,
+            &["format", "crit", "kind", "id", "since", "reason", "follows", "undo"],
+        )?;
         let target = Target::read(&members.kind, &members.id)
             .ok_or_else(|| TrustError::Target { kind: cut(&members.kind), id: cut(&members.id) })?;
         if members.reason.trim().is_empty() || members.reason.len() > REASON_MAX {
@@ -180,10 +188,11 @@ impl Distrust {
         }
         let since = members.since.unwrap_or(0);
         let since = LeafIndex::new(since).map_err(|_| TrustError::Since { found: since })?;
+        let follows = check::followed(members.follows)?;
         let (name, digest) = target.subject();
         match statement.subjects() {
             [subject] if subject.name() == Some(&name) && subject.digests().contains(&digest) => {
-                Ok(Self { target, since, reason: members.reason, undo: members.undo })
+                Ok(Self { target, since, reason: members.reason, follows, undo: members.undo })
             }
             _ => Err(TrustError::Subject { origin: name, expected: digest }),
         }
@@ -203,6 +212,7 @@ impl Distrust {
             id: self.target.id(),
             since: Some(self.since.get()),
             reason: self.reason.clone(),
+            follows: self.follows.map(LeafIndex::get),
             undo: self.undo,
         };
         let (name, digest) = self.target.subject();

@@ -349,6 +349,31 @@ pub enum TrustError {
         /// The number.
         found: u64,
     },
+    /// A statement that does not follow the newest one about the same thing: it was made before that, or is sent again.
+    #[error(
+        "the newest statement about it is {}, and this one was made to follow {}: make it again, as what holds by now may need \
+         another one",
+        entry_or_none(.expected.as_ref()), entry_or_none(.found.as_ref())
+    )]
+    Follows {
+        /// The newest entry about it.
+        expected: Option<LeafIndex>,
+        /// The entry that the statement names.
+        found: Option<LeafIndex>,
+    },
+    /// A distrust from a later entry on than the one that holds. One responder must not take back what another said.
+    #[error(
+        "entry {by} says that it is not to be trusted since entry {since}, so not since entry {found} either: to trust it in \
+         between, the role rules undoes that one first"
+    )]
+    Narrower {
+        /// The entry of the distrust that holds.
+        by: LeafIndex,
+        /// Since when.
+        since: LeafIndex,
+        /// Since when by this one.
+        found: LeafIndex,
+    },
     /// An undo of what does not hold.
     #[error("there is no distrust of {target} to undo")]
     NotDistrusted {
@@ -406,11 +431,17 @@ impl TrustError {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Root { .. } | Self::LogKey { .. } | Self::Role { .. } => "trust_threshold",
-            Self::Version { .. } | Self::VersionZero | Self::Index { .. } => "trust_version",
+            Self::Version { .. } | Self::VersionZero | Self::Index { .. } | Self::Follows { .. } => {
+                "trust_version"
+            }
             Self::Origin { .. } => "trust_origin",
             Self::Expired { .. } => "trust_expired",
             Self::WindowsPast { .. } => "trust_log_key_past",
             _ => "bad_trust_document",
         }
     }
+}
+
+fn entry_or_none(index: Option<&LeafIndex>) -> String {
+    index.map_or_else(|| "none".to_owned(), |index| format!("entry {index}"))
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use custody_log::{LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
 
-use super::allow::{ALLOW_TYPE, Allow};
+use super::allow::{ALLOW_TYPE, Allow, Allowed};
+use super::check;
 use super::distrust::{DISTRUST_TYPE, Distrust, Distrusted, Target};
 use super::document::TrustDocument;
 use super::error::TrustError;
@@ -26,7 +27,7 @@ pub struct TrustState {
     /// The newest administrative entry.
     newest: LeafIndex,
     distrusts: History<Distrusted>,
-    allows: History<Allow>,
+    allows: History<Allowed>,
 }
 
 impl TrustState {
@@ -73,7 +74,7 @@ impl TrustState {
             DISTRUST_TYPE => next.after_distrust(envelope, Distrust::from_statement(&statement)?, index),
             ALLOW_TYPE => {
                 let origin = self.document.origin().as_str();
-                next.after_allow(envelope, Allow::from_statement(&statement, origin)?)
+                next.after_allow(envelope, Allow::from_statement(&statement, origin)?, index)
             }
             _ => next.after_document(envelope, TrustDocument::from_statement(&statement)?, index),
         }
@@ -112,16 +113,29 @@ impl TrustState {
         if distrust.since > index {
             return Err(TrustError::Since { found: distrust.since.get() });
         }
-        if distrust.undo && self.distrusted(&distrust.target).is_none() {
+        let holds = self.distrusted(&distrust.target);
+        if distrust.undo && holds.is_none() {
             return Err(TrustError::NotDistrusted { target: distrust.target });
+        }
+        check::follows(distrust.follows, self.said_of(&distrust.target))?;
+        // A later start would take a part of it back, which is not for one responder.
+        if let Some(holds) = holds.filter(|holds| !distrust.undo && distrust.since > holds.distrust.since) {
+            let (by, since, found) = (holds.index, holds.distrust.since, distrust.since);
+            return Err(TrustError::Narrower { by, since, found });
         }
         self.distrusts.push(Distrusted { distrust, index });
         Ok(self)
     }
 
-    fn after_allow(mut self, envelope: &Envelope, allow: Allow) -> Result<Self, TrustError> {
+    fn after_allow(
+        mut self,
+        envelope: &Envelope,
+        allow: Allow,
+        index: LeafIndex,
+    ) -> Result<Self, TrustError> {
         self.require(envelope, RoleName::Rules)?;
-        self.allows.push(allow);
+        check::follows(allow.follows, self.said_of_finding(&allow.rule, &allow.fingerprint))?;
+        self.allows.push(Allowed { allow, index });
         Ok(self)
     }
 
@@ -136,6 +150,13 @@ impl TrustState {
     pub fn distrusted(&self, target: &Target) -> Option<&Distrusted> {
         let newest = self.distrusts.newest_first().find(|said| said.distrust.target == *target);
         newest.filter(|said| !said.distrust.undo)
+    }
+
+    /// Returns the newest entry that distrusts a target or undoes that.
+    #[must_use]
+    pub fn said_of(&self, target: &Target) -> Option<LeafIndex> {
+        let newest = self.distrusts.newest_first().find(|said| said.distrust.target == *target);
+        newest.map(|said| said.index)
     }
 
     /// Returns the distrust by which what this signer signed is no evidence in an entry at this index.
@@ -156,8 +177,18 @@ impl TrustState {
     /// Whether administrators allow what a rule of the secret screen found.
     #[must_use]
     pub fn allows(&self, rule: &str, fingerprint: &str) -> bool {
-        let same = |said: &&Allow| said.rule == rule && said.fingerprint == fingerprint;
-        self.allows.newest_first().find(same).is_some_and(|said| !said.undo)
+        self.allowed(rule, fingerprint).is_some_and(|said| !said.allow.undo)
+    }
+
+    /// Returns the newest entry that allows a finding or takes that back.
+    #[must_use]
+    pub fn said_of_finding(&self, rule: &str, fingerprint: &str) -> Option<LeafIndex> {
+        self.allowed(rule, fingerprint).map(|said| said.index)
+    }
+
+    fn allowed(&self, rule: &str, fingerprint: &str) -> Option<&Allowed> {
+        let same = |said: &&Allowed| said.allow.rule == rule && said.allow.fingerprint == fingerprint;
+        self.allows.newest_first().find(same)
     }
 
     /// Returns the newest administrative entry.

@@ -33,7 +33,12 @@ fn writer() -> Target {
 }
 
 fn distrust(target: Target, since: u64, undo: bool) -> Distrust {
-    Distrust { target, since: index(since), reason: "the key leaked".to_owned(), undo }
+    Distrust { target, since: index(since), reason: "the key leaked".to_owned(), follows: None, undo }
+}
+
+/// The same, after an entry that says something of the target.
+fn after(entry: u64, said: Distrust) -> Distrust {
+    Distrust { follows: Some(index(entry)), ..said }
 }
 
 fn next(state: &TrustState, said: &Distrust, signers: &[u8], at: u64) -> Result<TrustState, TrustError> {
@@ -119,7 +124,7 @@ fn a_responder_distrusts_alone_and_only_the_threshold_of_the_rules_undoes_it() {
     assert_eq!(distrusted.distrusts().len(), 1);
     assert_eq!(distrusted.index(), state.index(), "the trust document is the same");
 
-    let undo = distrust(writer(), 3, true);
+    let undo = after(7, distrust(writer(), 3, true));
     for signers in [&[RESPONDER][..], &[1], &[WRITER, RESPONDER]] {
         let error = next(&distrusted, &undo, signers, 8).unwrap_err();
         assert_eq!(error.word(), "trust_threshold", "{signers:?}: {error}");
@@ -128,9 +133,52 @@ fn a_responder_distrusts_alone_and_only_the_threshold_of_the_rules_undoes_it() {
     assert!(undone.distrusted(&writer()).is_none() && undone.distrusts().is_empty());
     let again = next(&undone, &undo, &RULES, 9).unwrap_err();
     assert!(matches!(again, TrustError::NotDistrusted { .. }));
-    assert!(next(&undone, &distrust(writer(), 0, false), &[RESPONDER], 9).is_ok());
+    assert!(next(&undone, &after(8, distrust(writer(), 0, false)), &[RESPONDER], 9).is_ok());
     let early = next(&distrusted, &distrust(writer(), 0, false), &[RESPONDER], 7).unwrap_err();
     assert!(matches!(early, TrustError::Index { .. }), "an entry comes after the newest");
+}
+
+#[test]
+fn a_responder_widens_a_distrust_and_never_takes_a_part_of_it_back() {
+    let distrusted = next(&trust(), &distrust(writer(), 3, false), &[RESPONDER], 7).unwrap();
+    for since in [4, 7, 8] {
+        let said = after(7, distrust(writer(), since, false));
+        let error = next(&distrusted, &said, &[RESPONDER], 8).unwrap_err();
+        let expected = TrustError::Narrower { by: index(7), since: index(3), found: index(since) };
+        assert_eq!(error, expected);
+        assert!(error.to_string().contains("since entry 3"), "{error}");
+    }
+    let wider = next(&distrusted, &after(7, distrust(writer(), 1, false)), &[RESPONDER], 8).unwrap();
+    assert_eq!(wider.distrusted(&writer()).unwrap().distrust.since, index(1));
+    // Once it is undone, it starts where the responder says.
+    let undone = next(&wider, &after(8, distrust(writer(), 1, true)), &RULES, 9).unwrap();
+    let anew = next(&undone, &after(9, distrust(writer(), 9, false)), &[RESPONDER], 10).unwrap();
+    assert_eq!(anew.distrusted(&writer()).unwrap().distrust.since, index(9));
+}
+
+#[test]
+fn what_administrators_said_before_says_nothing_when_it_is_sent_again() {
+    let said = distrust(writer(), 3, false);
+    let distrusted = next(&trust(), &said, &[RESPONDER], 7).unwrap();
+    let undo = after(7, distrust(writer(), 3, true));
+    let undone = next(&distrusted, &undo, &RULES, 8).unwrap();
+    let refused = |state: &TrustState, said: &Distrust, signers: &[u8], newest, found| {
+        let error = next(state, said, signers, 20).unwrap_err();
+        assert_eq!(error, TrustError::Follows { expected: Some(index(newest)), found });
+        assert_eq!(error.word(), "trust_version");
+    };
+    refused(&undone, &said, &[RESPONDER], 8, None);
+    let again = next(&undone, &after(8, said.clone()), &[RESPONDER], 9).unwrap();
+    assert_ne!(after(8, said.clone()).statement(), said.statement(), "it is another statement");
+    // Whoever kept the undo, with as many signatures as they like, undoes no other distrust by it.
+    refused(&again, &undo, &[1, 2, 3], 9, Some(index(7)));
+    refused(&again, &distrust(writer(), 3, true), &RULES, 9, None);
+    // It is about the target alone: others are not counted.
+    let second = Target::Signer(Identity::Key(key(SECOND).public().id()));
+    assert!(next(&again, &distrust(second.clone(), 0, false), &[RESPONDER], 10).is_ok());
+    let error = next(&again, &after(9, distrust(second, 0, false)), &[RESPONDER], 10).unwrap_err();
+    assert_eq!(error, TrustError::Follows { expected: None, found: Some(index(9)) });
+    assert!(error.to_string().starts_with("the newest statement about it is none"), "{error}");
 }
 
 #[test]
@@ -144,7 +192,7 @@ fn who_is_distrusted_records_nothing_and_who_is_not_goes_on() {
     let both = admitted(&distrusted, &[WRITER, SECOND]).unwrap();
     assert_eq!(both.record().verified_keys().into_iter().collect::<Vec<_>>(), [key(SECOND).public().id()]);
     assert_eq!(both.record().signers[0].why.as_deref(), Some("not_allowed"));
-    let undone = next(&distrusted, &distrust(writer(), 3, true), &RULES, 8).unwrap();
+    let undone = next(&distrusted, &after(7, distrust(writer(), 3, true)), &RULES, 8).unwrap();
     assert!(admitted(&undone, &[WRITER]).is_ok());
 }
 
@@ -178,8 +226,10 @@ fn the_rules_role_allows_a_finding_of_the_screen_and_takes_it_back() {
         rule: "aws-access-key".to_owned(),
         fingerprint: "ab".repeat(32),
         reason: "an example of the vendor's".to_owned(),
+        follows: None,
         undo,
     };
+    let after = |entry, said| Allow { follows: Some(index(entry)), ..said };
     let step = |state: &TrustState, said: &Allow, signers: &[u8], at| {
         state.next(&signed(&said.statement(origin().as_str()), signers), index(at))
     };
@@ -188,7 +238,12 @@ fn the_rules_role_allows_a_finding_of_the_screen_and_takes_it_back() {
     let allowed = step(&state, &allow(false), &RULES, 1).unwrap();
     assert!(allowed.allows("aws-access-key", &"ab".repeat(32)));
     assert!(!allowed.allows("aws-access-key", &"cd".repeat(32)) && !allowed.allows("npm", &"ab".repeat(32)));
-    assert!(!step(&allowed, &allow(true), &RULES, 2).unwrap().allows("aws-access-key", &"ab".repeat(32)));
+    let taken_back = step(&allowed, &after(1, allow(true)), &RULES, 2).unwrap();
+    assert!(!taken_back.allows("aws-access-key", &"ab".repeat(32)));
+    let sent_again = step(&taken_back, &allow(false), &RULES, 3).unwrap_err();
+    assert_eq!(sent_again, TrustError::Follows { expected: Some(index(2)), found: None });
+    let again = step(&taken_back, &after(2, allow(false)), &RULES, 3).unwrap();
+    assert!(again.allows("aws-access-key", &"ab".repeat(32)));
     for changed in [
         Allow { fingerprint: "AB".repeat(32), ..allow(false) },
         Allow { fingerprint: "ab".to_owned(), ..allow(false) },
