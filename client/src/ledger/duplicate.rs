@@ -34,14 +34,15 @@ impl Ledger {
         envelope: &Envelope,
         first: &Entry,
     ) -> Result<Vec<LeafIndex>, RecordError> {
-        // The content was admitted at this time once, so its claimed times are not what is refused here.
-        let admission = admission::admit(&self.trust.current().state, envelope, first.time, [0; 32]);
+        let named = self.entry(first.index).await?;
+        // The content was admitted at this time once, so its claimed times are not what is refused here; nor are secrets in it.
+        let state = &self.trust.current().state;
+        let admission = admission::admit_duplicate(state, envelope, first.time, named.logged().record());
         let admission = admission.map_err(|refusal| RecordError::Refused {
             word: refusal.word().to_owned(),
             message: refusal.to_string(),
         })?;
         let record = admission.record();
-        let named = self.entry(first.index).await?;
         let mut known = Known::from([(first.index, named.logged().record().clone())]);
         // Each round finds what one more thing is in, and there are no more than signers, a time and an authority.
         while let Some(adds) = added(record, &known) {

@@ -123,6 +123,19 @@ pub fn admit_again(
     admit_screened(trust, envelope, screening, now, *record.salt.as_bytes())
 }
 
+/// Admits an envelope whose content is in a log already, with this admission record, to see what it would add.
+///
+/// No secrets are looked for: what it says is recorded, and nothing of the envelope is if it adds nothing. An administrator may allow
+/// no more what was allowed then, and a client has rules of its own version.
+pub fn admit_duplicate(
+    trust: &TrustState,
+    envelope: &Envelope,
+    now: Timestamp,
+    record: &AdmissionRecord,
+) -> Result<Admission, Refusal> {
+    admit_screened(trust, envelope, Screening::as_recorded(record), now, *record.salt.as_bytes())
+}
+
 fn admit_screened(
     trust: &TrustState,
     envelope: &Envelope,

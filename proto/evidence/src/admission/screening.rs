@@ -34,11 +34,16 @@ impl Screening {
         if record.screen.as_deref() == Some(secret::VERSION) {
             return now();
         }
+        Ok(Self::as_recorded(record))
+    }
+
+    /// Returns what a record says.
+    pub(super) fn as_recorded(record: &AdmissionRecord) -> Self {
         let result = record.checks.iter().find(|check| check.check == CheckName::Secrets);
         let result = result.map_or(CheckResult::NotChecked, |check| check.result);
         // A record without a version says that nobody looked.
         let result = if record.screen.is_none() { CheckResult::NotChecked } else { result };
-        Ok(Self { version: record.screen.clone(), result, marks: Vec::new() })
+        Self { version: record.screen.clone(), result, marks: Vec::new() }
     }
 
     fn under(envelope: &Envelope, origin: &str, allowed: Allowed<'_>) -> Result<Self, Refusal> {

@@ -84,6 +84,21 @@ fn suspected_value_is_a_mark_and_what_was_looked_at_is_in_the_record() {
     assert!(!String::from_utf8_lossy(marked.record_bytes()).contains(RANDOM));
 }
 
+/// What is recorded already is not recorded again, so nothing that an administrator allows no more keeps a retry from its entry.
+#[test]
+fn a_duplicate_is_admitted_with_what_its_entry_says_of_secrets() {
+    let record = admitted(&good(), &[WRITER]).unwrap().record().clone();
+    let duplicate = |payload: &str, seed: u8| {
+        let envelope = sign(payload.as_bytes(), &[seed]).into();
+        crate::admission::admit_duplicate(&trust(), &envelope, time(NOW), &record)
+    };
+    let bad = with_predicate(&format!(r#"{{"a":"{}"}}"#, token()));
+    assert_eq!(admitted(&bad, &[WRITER]).unwrap_err().word(), "secret");
+    assert_eq!(secrets(duplicate(&bad, WRITER).unwrap().record()), CheckResult::Passed);
+    // All else is checked.
+    assert!(duplicate(&good(), 77).is_err());
+}
+
 /// A log of yesterday is no liar because the rules of today find more.
 #[test]
 fn what_another_version_of_the_screen_admitted_is_admitted_again_with_its_result() {
