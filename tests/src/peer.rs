@@ -1,6 +1,7 @@
 //! A peer that stands still where no library of the protocol would: in the middle of a request, or with an answer that
 //! it never reads.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use custody_wire::v1::Log;
@@ -8,7 +9,7 @@ use h2::SendStream;
 use h2::client::{ResponseFuture, SendRequest};
 use prost::Message;
 use prost::bytes::Bytes;
-use tokio::net::TcpStream;
+use tokio::net::TcpSocket;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
@@ -37,13 +38,26 @@ impl Peer {
     /// When the server cannot be reached.
     #[must_use]
     pub fn of(server: &Server) -> Self {
+        Self::from(Ipv4Addr::LOCALHOST, server)
+    }
+
+    /// The same from this address of the loopback network, such as 127.0.0.2.
+    ///
+    /// # Panics
+    ///
+    /// When the server cannot be reached.
+    #[must_use]
+    pub fn from(address: Ipv4Addr, server: &Server) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime can be made");
         let (requests, connection) = runtime.block_on(async {
-            let stream = TcpStream::connect(("127.0.0.1", server.port())).await.expect("the server listens");
+            let socket = TcpSocket::new_v4().expect("there are sockets");
+            socket.bind((address, 0).into()).expect("an address of this machine");
+            let server = (Ipv4Addr::LOCALHOST, server.port()).into();
+            let stream = socket.connect(server).await.expect("the server listens");
             let mut builder = h2::client::Builder::new();
             builder.initial_window_size(0);
             builder.handshake::<_, Bytes>(stream).await.expect("the server speaks HTTP/2")

@@ -10,10 +10,11 @@ use custody_wire::v1::record_bulk_response::Answer;
 use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_client::RecorderClient;
 use custody_wire::v1::{
-    BulkEnvelope, BulkHeader, Condition, FindRequest, GetCheckpointRequest, GetEntriesRequest,
+    BulkEnvelope, BulkHeader, Condition, EntryEvidence, FindRequest, GetCheckpointRequest, GetEntriesRequest,
     GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse, GetLogRequest, GetLogResponse,
-    GetRangeRequest, GetRangeResponse, GetTileRequest, Log, RecordBulkRequest, RecordBulkResponse,
-    RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest, get_entries_response,
+    GetRangeRequest, GetRangeResponse, GetReceiptRequest, GetTileRequest, Log, RecordBulkRequest,
+    RecordBulkResponse, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest,
+    get_entries_response,
 };
 use custody_wire::{Refusal, limits};
 use tokio::runtime::Runtime;
@@ -29,6 +30,22 @@ use crate::server::{ORIGIN, Server};
 /// An answer that is not read.
 #[derive(Debug)]
 pub struct Unread<T>(#[expect(dead_code, reason = "kept so that the stream stays open")] tonic::Streaming<T>);
+
+/// An envelope that comes in pieces.
+#[derive(Debug)]
+pub struct Pieces<'a> {
+    caller: &'a Caller,
+    pieces: tonic::Streaming<GetEnvelopeResponse>,
+}
+
+impl Pieces<'_> {
+    /// Waits for the next piece, and returns its length; none after the last.
+    #[expect(clippy::should_implement_trait, reason = "it fails, which an iterator does not")]
+    pub fn next(&mut self) -> Result<Option<usize>, Status> {
+        let piece = self.caller.runtime.block_on(self.pieces.message())?;
+        Ok(piece.map(|piece| piece.data.len()))
+    }
+}
 
 /// An upload that stands still.
 #[derive(Debug)]
@@ -232,6 +249,25 @@ impl Caller {
         })
     }
 
+    /// Calls any method of one message with a request that cannot be decoded: its first member holds no message.
+    ///
+    /// # Panics
+    ///
+    /// When there is no answer within a minute.
+    pub fn garbage(&self, path: &str) -> Result<(), Status> {
+        let mut client = tonic::client::Grpc::new(self.channel.clone());
+        let path = path.parse().expect("a path of a method");
+        let garbage = GetLogResponse { origin: "zzzz".to_owned(), ..GetLogResponse::default() };
+        self.runtime.block_on(async {
+            let answer = async {
+                client.ready().await.expect("the server is there");
+                let codec = tonic_prost::ProstCodec::<GetLogResponse, ()>::default();
+                client.unary(Request::new(garbage), path, codec).await.map(drop)
+            };
+            tokio::time::timeout(std::time::Duration::from_mins(1), answer).await.expect("an answer in time")
+        })
+    }
+
     /// Returns the same caller, asking for a tree of at least this size.
     #[must_use]
     pub fn at_least(mut self, min_size: u64) -> Self {
@@ -424,6 +460,41 @@ impl Caller {
         })
     }
 
+    /// Asks for the envelope of an entry, whose pieces come one by one.
+    pub fn envelope_in_pieces(&self, index: u64) -> Result<Pieces<'_>, Status> {
+        let request = GetEnvelopeRequest { log: Some(self.log.clone()), index };
+        let mut reader = self.reader();
+        let pieces = self.runtime.block_on(reader.get_envelope(request))?.into_inner();
+        Ok(Pieces { caller: self, pieces })
+    }
+
+    /// Returns the receipt of an entry.
+    pub fn receipt(&self, index: u64) -> Result<Vec<u8>, Status> {
+        let request = GetReceiptRequest { log: Some(self.log.clone()), index };
+        let mut reader = self.reader();
+        Ok(self.runtime.block_on(reader.get_receipt(request))?.into_inner().receipt.to_vec())
+    }
+
+    /// Returns what the server says of an entry, with its envelope.
+    ///
+    /// # Panics
+    ///
+    /// When it says nothing.
+    pub fn evidence(&self, index: u64) -> Result<EntryEvidence, Status> {
+        let request =
+            GetEntriesRequest { log: Some(self.log.clone()), indexes: vec![index], envelopes: true };
+        let mut reader = self.reader();
+        self.runtime.block_on(async {
+            let mut parts = reader.get_entries(request).await?.into_inner();
+            while let Some(message) = parts.message().await? {
+                if let Some(get_entries_response::Part::Entry(evidence)) = message.part {
+                    return Ok(evidence);
+                }
+            }
+            panic!("an answer without the entry")
+        })
+    }
+
     /// Asks for the envelope of an entry, and reads none of the answer while the value is kept.
     pub fn unread_envelope(&self, index: u64) -> Result<Unread<GetEnvelopeResponse>, Status> {
         let request = GetEnvelopeRequest { log: Some(self.log.clone()), index };
@@ -472,6 +543,29 @@ impl Caller {
         std::thread::sleep(std::time::Duration::from_millis(100));
         assert!(!answer.is_finished(), "the upload was answered before it was sent");
         Stalled { _sender: sender }
+    }
+
+    /// Sends the header of an upload and so many bytes of it, and returns why the server does not wait for the rest.
+    ///
+    /// # Panics
+    ///
+    /// When it waits for more than a minute, or is content.
+    #[must_use]
+    pub fn unfinished_upload(&self, number: u8, length: usize) -> Status {
+        let (sender, messages) = tokio::sync::mpsc::channel(4);
+        let digest = vec![number; 32].into();
+        let header = RecordHeader { log: Some(self.log.clone()), digest, length: limits::ENVELOPE_BYTES_MAX };
+        for part in [Part::Header(header), Part::Data(vec![number; length].into())] {
+            sender.try_send(RecordStreamRequest { part: Some(part) }).expect("there is room for two");
+        }
+        let mut recorder = self.recorder();
+        let stream = tokio_stream::wrappers::ReceiverStream::new(messages);
+        let answer = self.runtime.block_on(async {
+            let answer = recorder.record_stream(stream);
+            tokio::time::timeout(std::time::Duration::from_mins(1), answer).await.expect("an answer in time")
+        });
+        drop(sender);
+        answer.expect_err("a part of an upload is none")
     }
 
     /// Returns the entries that a search by one condition finds.

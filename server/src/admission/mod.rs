@@ -49,14 +49,14 @@ pub struct Recording {
     places: Arc<Semaphore>,
     /// The same for large ones, which take long: one has a place of its own, and holds up no small one.
     large_place: Arc<Semaphore>,
-    /// What the caller may have of the places, where it is not all.
-    share: Option<Share>,
+    /// What the caller may have of the places, where it is not all: the smallest share first.
+    shares: Vec<Share>,
     pace: Pace,
 }
 
 /// A place of an envelope that is checked.
 struct Place {
-    _own: Option<OwnedSemaphorePermit>,
+    _own: Vec<OwnedSemaphorePermit>,
     _all: OwnedSemaphorePermit,
 }
 
@@ -75,13 +75,13 @@ impl Recording {
         let places = Arc::new(Semaphore::new(share::places()));
         let large_place = Arc::new(Semaphore::new(1));
         let pace = Pace::new(Arc::clone(&ledger), FACTS_LAG_MAX);
-        Self { ledger, queue, clock, places, large_place, share: None, pace }
+        Self { ledger, queue, clock, places, large_place, shares: Vec::new(), pace }
     }
 
-    /// Returns the door for a caller who has no more than a share of the places.
+    /// Returns the door for a caller who has no more than these shares of the places, the smallest first.
     #[must_use]
-    pub fn of(&self, share: &Share) -> Self {
-        Self { share: Some(share.clone()), ..self.clone() }
+    pub fn of(&self, shares: &[&Share]) -> Self {
+        Self { shares: shares.iter().copied().cloned().collect(), ..self.clone() }
     }
 
     /// Returns where exactly these bytes are in the log, if they are and nothing could come of checking them again.
@@ -132,12 +132,12 @@ impl Recording {
         self.pace.wait().await;
     }
 
-    /// Waits for a place to be checked. First comes that of the caller: who sends too much waits for himself.
+    /// Waits for a place to be checked. First come those of the caller: who sends too much waits for himself.
     async fn place(&self, large: bool) -> Option<Place> {
-        let own = match &self.share {
-            Some(share) if !large => Some(share.take().await?),
-            _ => None,
-        };
+        let mut own = Vec::new();
+        for share in self.shares.iter().filter(|_| !large) {
+            own.push(share.take().await?);
+        }
         let all = Arc::clone(if large { &self.large_place } else { &self.places });
         Some(Place { _own: own, _all: all.acquire_owned().await.ok()? })
     }

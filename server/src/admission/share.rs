@@ -7,30 +7,27 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::CHECKED_AT_ONCE;
 
-/// The part of the line that one caller has: half, so 2 for each processor. Envelopes that are dear to check, and all of
-/// whose signatures are wrong, hold up their sender, and leave the other half to others.
-const SHARE_PART: usize = 2;
-
-/// What one caller may have in the line, over all that he sends.
+/// What one caller may have in the line, over all that he sends. Envelopes that are dear to check, and all of whose signatures are
+/// wrong, hold up their sender, and leave the rest of the line to others.
 #[derive(Debug, Clone)]
 pub struct Share(Arc<Semaphore>);
 
 impl Share {
-    /// A whole share.
+    /// The share of one connection: half, so 2 for each processor.
     #[must_use]
-    pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(places() / SHARE_PART)))
+    pub fn of_connection() -> Self {
+        Self(Arc::new(Semaphore::new(places() / 2)))
+    }
+
+    /// The share of all connections of one address: three quarters, so 3 for each processor.
+    #[must_use]
+    pub fn of_address() -> Self {
+        Self(Arc::new(Semaphore::new(places() / 4 * 3)))
     }
 
     /// Waits for one of its places; none is never returned.
     pub(super) async fn take(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0).acquire_owned().await.ok()
-    }
-}
-
-impl Default for Share {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

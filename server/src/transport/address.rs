@@ -8,10 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::Semaphore;
 
 use super::bounds::{ARRIVED_MAX, STREAMS_MAX};
-use super::bulk::UNDER_WAY_BYTES;
+use super::bulk::{self, UNDER_WAY_BYTES};
 use super::messages::{MEMORY_MAX, StreamMemory};
 use super::peer::UNIT;
 use super::places::{Desk, OfDesks};
+use super::recorder::LARGE_UPLOADS_MAX;
+use crate::admission::Share;
 
 /// Where a connection comes from. Who has one IPv6 address has 2^64 of them, so those count as one (RFC 6177 section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +33,12 @@ pub(super) struct Address {
     pub(super) places: OfDesks,
     /// Streams of requests, from their headers on.
     pub(super) streams: Arc<Semaphore>,
+    /// Uploads of large envelopes.
+    pub(super) uploads: Arc<Semaphore>,
+    /// Bulk streams.
+    pub(super) bulk_streams: Arc<Semaphore>,
+    /// Envelopes that are checked.
+    pub(super) checks: Share,
     /// Bytes of envelopes under way over bulk streams, in units.
     pub(super) bulk: Arc<Semaphore>,
     /// What streams of answers hold.
@@ -96,6 +104,9 @@ impl Address {
             answers: OfDesks::new(|desk| three_quarters(desk.answer_bytes() / UNIT)),
             places: OfDesks::new(|desk| three_quarters(desk.places())),
             streams: part(STREAMS_MAX),
+            uploads: part(LARGE_UPLOADS_MAX),
+            bulk_streams: part(bulk::STREAMS_MAX),
+            checks: Share::of_address(),
             bulk: part(UNDER_WAY_BYTES / UNIT),
             memory: StreamMemory::of(MEMORY_MAX / 4 * 3),
         }
@@ -145,6 +156,8 @@ mod tests {
             assert_eq!(one.places(desk).available_permits() * 4, desk.places() * 3);
             assert_eq!(one.answers(desk).available_permits() * 4 * UNIT, desk.answer_bytes() * 3);
         }
+        let places = [&one.streams, &one.bulk_streams, &one.uploads];
+        assert_eq!(places.map(|places| places.available_permits()), [48, 12, 6]);
         drop((one, again));
         let _third = addresses.of("192.0.2.9".parse().unwrap());
         assert_eq!(addresses.known.lock().unwrap().len(), 2, "who has no connection is forgotten");

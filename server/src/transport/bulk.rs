@@ -20,7 +20,7 @@ use super::turns::Turns;
 
 /// The most bulk streams at once, from their headers on: 16. Beside what is under way each holds one message of at most 4 MiB, the next one
 /// to be looked at: 64 MiB.
-const STREAMS_MAX: usize = 16;
+pub(super) const STREAMS_MAX: usize = 16;
 
 /// The most envelopes under way over all bulk streams, in bytes: 64 MiB as received, and 48 MiB as signed. The answers
 /// are smaller: a receipt of about 2 KB and an admission record, which says less than its envelope.
@@ -62,6 +62,7 @@ impl Bulk {
             answers,
             turns,
             under_way: Arc::new(Semaphore::new(BULK_UNDER_WAY_MAX)),
+            streams: peer.bulk_streams(&self.streams),
             own_bytes: peer.bulk(),
             all_bytes: peer.bulk_of_all(&self.bytes),
             not_taken: Arc::default(),
@@ -79,6 +80,8 @@ struct Stream {
     answers: mpsc::Sender<Result<RecordBulkResponse, Status>>,
     turns: Turns,
     under_way: Arc<Semaphore>,
+    /// The streams of its address, and all.
+    streams: Portion,
     /// What is under way of its connection.
     own_bytes: Arc<Semaphore>,
     /// What is under way of its address, and of all.
@@ -112,7 +115,7 @@ impl Stream {
             Some(Part::Envelope(_)) => return Err(order("the first message must be the header")),
         };
         head(&self.service.ledger, log.as_ref()).await?;
-        let Ok(_place) = Arc::clone(&self.bulk.streams).try_acquire_owned() else {
+        let Some(_place) = self.streams.take_now(1) else {
             return Err(Refusal::new(Reason::Busy, "too many bulk streams are open"));
         };
         loop {

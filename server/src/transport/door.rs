@@ -6,7 +6,9 @@
 //!      -> the bounds of the service
 //! ```
 //!
-//! Recording asks for no name: signatures say who may record.
+//! Recording asks for no name: signatures say who may record. Where not everybody may read, who recorded something on a connection
+//! sees that there ([`super::sight`]). What is asked at the door is asked again for each message of an answer: a stream may be open
+//! for longer than its caller is a reader.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -19,22 +21,31 @@ use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use prost::bytes::Bytes;
 use tokio::time::Instant;
+use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::BoxFuture;
-use tonic::{Code, Status};
 use tower::{Layer, Service};
 
 use super::bounds::excluded;
 use super::budget::{Account, Budgets, Payer};
 use super::peer::Peer;
+use super::sight::{self, Sight};
 use super::tls::{Presented, Tls};
 
 /// The way into a service: a layer for it.
 #[derive(Clone)]
 pub(super) struct Door {
+    way: Way,
     budgets: Arc<Budgets>,
-    /// Who may read, if this is a service that reads and not everybody may.
-    reading: Option<Tls>,
+    /// Knows who may read, if not everybody may.
+    tls: Option<Tls>,
+}
+
+/// What a service is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    Read,
+    Record,
 }
 
 /// A service behind its door.
@@ -45,48 +56,61 @@ pub(super) struct Guarded<S> {
 }
 
 /// What a call costs its caller. Shared by its request and its answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Bill {
     account: Arc<Account>,
     bytes: Arc<std::sync::atomic::AtomicU64>,
+    reader: Option<Reader>,
+}
+
+/// Somebody who reads where not everybody may.
+#[derive(Clone)]
+struct Reader {
+    tls: Tls,
+    peer: Peer,
 }
 
 impl Door {
-    /// The way in for those who read.
-    pub(super) fn for_readers(budgets: &Arc<Budgets>, tls: Option<&Tls>) -> Self {
-        Self { budgets: Arc::clone(budgets), reading: tls.cloned() }
+    /// A way in; `tls` knows who may read.
+    pub(super) fn new(way: Way, budgets: &Arc<Budgets>, tls: Option<&Tls>) -> Self {
+        Self { way, budgets: Arc::clone(budgets), tls: tls.cloned() }
     }
 
-    /// The way in for everybody.
-    pub(super) fn open(budgets: &Arc<Budgets>) -> Self {
-        Self { budgets: Arc::clone(budgets), reading: None }
-    }
-
-    /// Lets a call in, and opens its bill.
-    fn admit(&self, request: &Request<Body>) -> Result<Bill, Refusal> {
+    /// Lets a call in, opens its bill and says what its caller sees.
+    fn admit(&self, request: &Request<Body>) -> Result<(Bill, Sight), Refusal> {
         let peer = request.extensions().get::<Peer>().ok_or_else(excluded)?;
         let now = Instant::now();
         let payer = peer.payer();
         let account = self.budgets.of(&payer, now);
         account.call(now).map_err(|wait| over_budget(&payer, wait))?;
-        if let Some(tls) = &self.reading {
-            may_read(tls, peer.presented())?;
+        let bill = |reader| Bill { account: Arc::clone(&account), bytes: Arc::default(), reader };
+        let Some(tls) = &self.tls else { return Ok((bill(None), Sight::All)) };
+        let own = || Sight::Own(peer.clone());
+        let reads_own = peer.recorded().any() && sight::shows_own(request.uri().path());
+        match (may_read(tls, peer.presented().as_deref()), self.way) {
+            (Ok(()), Way::Read) => {
+                let reader = Reader { tls: tls.clone(), peer: peer.clone() };
+                Ok((bill(Some(reader)), Sight::All))
+            }
+            (Ok(()), Way::Record) => Ok((bill(None), Sight::All)),
+            (Err(_), Way::Record) => Ok((bill(None), own())),
+            (Err(_), Way::Read) if reads_own => Ok((bill(None), own())),
+            (Err(refusal), Way::Read) => Err(refusal),
         }
-        Ok(Bill { account, bytes: Arc::default() })
     }
 }
 
 /// Says why a caller may not read.
-fn may_read(tls: &Tls, presented: &Presented) -> Result<(), Refusal> {
+fn may_read(tls: &Tls, presented: Option<&Presented>) -> Result<(), Refusal> {
     tls.with_readers(|readers| {
         let Some(readers) = readers else { return Ok(()) };
         let client = match presented {
-            Presented::Client(client) => client,
-            Presented::Nothing => {
+            Some(Presented::Client(client)) => client,
+            Some(Presented::Nothing) | None => {
                 let message = "this log is read by those with a client certificate on its list of readers: none was shown";
                 return Err(Refusal::new(Reason::NoCertificate, message));
             }
-            Presented::Refused(why) => {
+            Some(Presented::Refused(why)) => {
                 return Err(Refusal::new(Reason::BadCertificate, format!("the client certificate is refused: {why}")));
             }
         };
@@ -114,8 +138,11 @@ fn over_budget(payer: &Payer, wait: Duration) -> Refusal {
 }
 
 impl Bill {
-    /// Charges bytes that moved.
+    /// Charges bytes that moved, or are to be sent to who reads: if they may no longer be, the stream ends.
     pub(super) fn charge(&self, bytes: usize) -> Result<(), Refusal> {
+        if let Some(Reader { tls, peer }) = &self.reader {
+            may_read(tls, peer.presented().as_deref())?;
+        }
         let wide = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.bytes.fetch_add(wide, std::sync::atomic::Ordering::Relaxed);
         if self.account.bytes(bytes, Instant::now()) {
@@ -125,14 +152,44 @@ impl Bill {
         Err(Refusal::new(Reason::OverBudget, message).value(Refusal::RETRY_MS, 60_000))
     }
 
-    /// The call ended with the status in these headers or trailers, if they hold one. Our faults cost nothing.
+    /// The call ended with the status in these headers or trailers, if they hold one. Our faults cost nothing: those that we name.
+    /// A request that cannot be decoded ends with INTERNAL too, in words that are none of ours.
     fn ended(&self, headers: &HeaderMap) {
-        let code = Status::from_header_map(headers).map(|status| status.code());
-        let ours = [Code::Unavailable, Code::Internal, Code::DataLoss, Code::Unknown];
-        if code.is_some_and(|code| ours.contains(&code)) {
+        let refusal = Status::from_header_map(headers).and_then(|status| Refusal::from_status(&status));
+        if refusal.and_then(|refusal| refusal.reason()).is_some_and(is_ours) {
             let bytes = self.bytes.swap(0, std::sync::atomic::Ordering::Relaxed);
             self.account.refund(bytes);
         }
+    }
+}
+
+/// Whether the server is at fault, or its disk or clock.
+const fn is_ours(reason: Reason) -> bool {
+    match reason {
+        Reason::Behind
+        | Reason::ClockUnsteady
+        | Reason::Damaged
+        | Reason::DiskFull
+        | Reason::Internal
+        | Reason::NotWriting
+        | Reason::OutcomeUnknown
+        | Reason::ShuttingDown => true,
+        Reason::BadCertificate
+        | Reason::Busy
+        | Reason::DigestMismatch
+        | Reason::InvalidField
+        | Reason::KeysNotHeld
+        | Reason::NoCertificate
+        | Reason::NoSuchEntry
+        | Reason::NotAReader
+        | Reason::OverBudget
+        | Reason::ReadOnly
+        | Reason::Redacted
+        | Reason::Stalled
+        | Reason::StreamOrder
+        | Reason::TooLarge
+        | Reason::TooMuch
+        | Reason::WrongOrigin => false,
     }
 }
 
@@ -158,13 +215,14 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let bill = match self.door.admit(&request) {
-            Ok(bill) => bill,
+        let (bill, sight) = match self.door.admit(&request) {
+            Ok(admitted) => admitted,
             Err(refusal) => return Box::pin(async move { Ok(Status::from(refusal).into_http()) }),
         };
         let (mut parts, body) = request.into_parts();
         // The answer charges each message before it is sent.
         parts.extensions.insert(bill.clone());
+        parts.extensions.insert(sight);
         let request = Request::from_parts(parts, Body::new(Charged { body, bill: bill.clone() }));
         let served = self.inner.call(request);
         Box::pin(async move {

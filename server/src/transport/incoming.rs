@@ -128,8 +128,8 @@ impl Connection {
     /// Goes on with the handshake of TLS, if there is one.
     fn begin(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         self.look(context)?;
-        if let Some(presented) = ready!(self.link.begin(context))? {
-            self.peer.shows(presented);
+        if let Some(standing) = ready!(self.link.begin(context))? {
+            self.peer.shows(standing);
         }
         Poll::Ready(Ok(()))
     }

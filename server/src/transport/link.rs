@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::tls::{Presented, Tls};
+use super::tls::{Standing, Tls};
 
 /// A connection as it comes from the network.
 pub(super) enum Link {
@@ -40,7 +40,7 @@ impl Link {
     }
 
     /// Goes on with the handshake; says who the peer is once it is done, and nothing if it was done before.
-    pub(super) fn begin(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Presented>>> {
+    pub(super) fn begin(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Standing>>> {
         let Self::Shaking(shaking) = self else {
             let failed = matches!(self, Self::Failed);
             return Poll::Ready(if failed { Err(ErrorKind::ConnectionAborted.into()) } else { Ok(None) });
@@ -65,9 +65,9 @@ impl Link {
             tls.failed(from, &error);
             return Poll::Ready(Err(error));
         }
-        let presented = tls.judge(session.peer_certificates());
+        let standing = Standing::new(&tls, session.peer_certificates());
         *self = Self::Secure(Box::new(stream));
-        Poll::Ready(Ok(Some(presented)))
+        Poll::Ready(Ok(Some(standing)))
     }
 
     /// The peer was too slow: counts a handshake that did not come to its end.

@@ -23,6 +23,7 @@ mod range;
 mod reader;
 mod readers;
 mod recorder;
+mod sight;
 mod status;
 mod tls;
 mod turns;
@@ -51,7 +52,7 @@ use tonic_health::server::HealthReporter;
 use self::bounds::{Shape, Shared};
 use self::budget::Budgets;
 use self::bulk::Bulk;
-use self::door::Door;
+use self::door::{Door, Way};
 use self::places::Desk;
 use self::query::QueryService;
 use self::reader::ReaderService;
@@ -80,10 +81,6 @@ const HEADER_BYTES_MAX: u32 = 8 << 10;
 /// What a peer may send that nobody has read yet: 256 KiB of a request, 512 KiB of a connection, so 512 MiB of all.
 const REQUEST_WINDOW: u32 = 256 << 10;
 const CONNECTION_WINDOW: u32 = 512 << 10;
-
-/// The most envelopes above the unary limit that are received at once: 8. They come in on the disk: 512 MiB, and as
-/// much again in the journal.
-const LARGE_UPLOADS_MAX: usize = 8;
 
 /// The name under which the health service tells whether the disk has room.
 const DISK_HEALTH: &str = "custody.disk";
@@ -124,7 +121,7 @@ pub async fn serve(
     let Uploads { spool, disk } = uploads;
     let Hospitality { connections, stall, budget } = hospitality;
     let bulk = Bulk::new(asked_to_stop, stall);
-    let recorder = RecorderService::new(Arc::clone(&ledger), recording, (spool, LARGE_UPLOADS_MAX), bulk);
+    let recorder = RecorderService::new(Arc::clone(&ledger), recording, spool, bulk);
     let reader = ReaderService::new(Arc::clone(&ledger));
     let ledger_sound = ledger.sound();
     let query = QueryService::new(ledger);
@@ -145,7 +142,8 @@ pub async fn serve(
     let query = QueryServer::new(query).max_encoding_message_size(MESSAGE_BYTES_MAX);
     let of_recorder = shared.bounds(Desk::Recorder, recorder::shape);
     let budgets = Arc::new(Budgets::new(budget));
-    let (door, to_read) = (Door::open(&budgets), Door::for_readers(&budgets, tls.as_ref()));
+    let door = |way| Door::new(way, &budgets, tls.as_ref());
+    let (to_record, to_read) = (door(Way::Record), door(Way::Read));
     let files = tls.clone().map(|tls| tokio::spawn(tls.watch()));
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE))
@@ -154,7 +152,7 @@ pub async fn serve(
         .initial_connection_window_size(Some(CONNECTION_WINDOW))
         .max_concurrent_streams(Some(STREAMS_PER_CONNECTION_MAX))
         .add_service(Shared::for_health().bounds(Desk::Health, health_shape).named_layer(health))
-        .add_service(door.named_layer(of_recorder.named_layer(recorder)))
+        .add_service(to_record.named_layer(of_recorder.named_layer(recorder)))
         .add_service(to_read.named_layer(shared.bounds(Desk::Reader, reader::shape).named_layer(reader)))
         .add_service(to_read.named_layer(shared.bounds(Desk::Query, query::shape).named_layer(query)))
         .serve_with_incoming_shutdown(incoming::accept(listener, connections, stall, tls), stop)

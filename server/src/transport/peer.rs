@@ -17,7 +17,8 @@ use super::messages::StreamMemory;
 use super::patience::Patience;
 use super::places::{Desk, OfDesks};
 use super::portion::Portion;
-use super::tls::Presented;
+use super::sight::Recorded;
+use super::tls::{Presented, Standing};
 use crate::admission::Share;
 
 /// What requests of one connection hold that arrive or are worked on: 128 MiB of the 256 MiB of all, so 64 of 1 MiB, or all
@@ -63,7 +64,8 @@ struct Shared {
     stall: Duration,
     address: Arc<Address>,
     /// Who it is, once TLS has said so.
-    presented: OnceLock<Presented>,
+    standing: OnceLock<Standing>,
+    recorded: Recorded,
     arriving: Arc<Semaphore>,
     answers: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -121,12 +123,13 @@ impl Peer {
         Self(Arc::new(Shared {
             stall,
             address,
-            presented: OnceLock::new(),
+            standing: OnceLock::new(),
+            recorded: Recorded::default(),
             arriving: Arc::new(Semaphore::new(ARRIVING_MAX / UNIT)),
             answers: Arc::new(Semaphore::new(ANSWERS_MAX / UNIT)),
             streams: Arc::new(Semaphore::new(STREAMS_MAX)),
             health: Arc::new(Semaphore::new(HEALTH_MAX)),
-            checks: Share::new(),
+            checks: Share::of_connection(),
             bulk: Arc::new(Semaphore::new(BULK_BYTES / UNIT)),
             places: OfDesks::new(Desk::share),
             memory: StreamMemory::of(MEMORY_MAX),
@@ -147,20 +150,25 @@ impl Peer {
     }
 
     /// TLS has said who it is. Before that nothing is asked on the connection.
-    pub(super) fn shows(&self, presented: Presented) {
-        self.0.presented.get_or_init(|| presented);
+    pub(super) fn shows(&self, standing: Standing) {
+        self.0.standing.get_or_init(|| standing);
     }
 
-    /// Returns who it is.
-    pub(super) fn presented(&self) -> &Presented {
-        self.0.presented.get().unwrap_or(&Presented::Nothing)
+    /// Returns who it is; none without TLS.
+    pub(super) fn presented(&self) -> Option<Arc<Presented>> {
+        self.0.standing.get().map(Standing::presented)
+    }
+
+    /// What was recorded over it by a caller who may not read.
+    pub(super) fn recorded(&self) -> &Recorded {
+        &self.0.recorded
     }
 
     /// Returns whose budget pays for its calls.
     pub(super) fn payer(&self) -> Payer {
-        let known = match self.presented() {
-            Presented::Client(client) => client.identities().first().cloned(),
-            Presented::Nothing | Presented::Refused(_) => None,
+        let known = match self.presented().as_deref() {
+            Some(Presented::Client(client)) => client.identities().first().cloned(),
+            Some(Presented::Nothing | Presented::Refused(_)) | None => None,
         };
         known.map_or(Payer::From(self.0.address.network), Payer::Known)
     }
@@ -207,9 +215,9 @@ impl Peer {
         Portion::new(self.0.address.places(desk), all)
     }
 
-    /// What its envelopes may have of the line of those that are checked.
-    pub(super) fn checks(&self) -> &Share {
-        &self.0.checks
+    /// What its envelopes may have of the line of those that are checked, and those of its address.
+    pub(super) fn checks(&self) -> [&Share; 2] {
+        [&self.0.checks, &self.0.address.checks]
     }
 
     /// The turns of health checks.
@@ -225,6 +233,16 @@ impl Peer {
     /// The places of streams of requests whose header is here: those of its address, and `all`.
     pub(super) fn opened(&self, all: &Arc<Semaphore>) -> Portion {
         Portion::new(&self.0.address.streams, all)
+    }
+
+    /// The places of bulk streams: those of its address, and `all`.
+    pub(super) fn bulk_streams(&self, all: &Arc<Semaphore>) -> Portion {
+        Portion::new(&self.0.address.bulk_streams, all)
+    }
+
+    /// The places of uploads: those of its address, and `all`.
+    pub(super) fn uploads(&self, all: &Arc<Semaphore>) -> Portion {
+        Portion::new(&self.0.address.uploads, all)
     }
 
     /// The places of envelopes under way over bulk streams, in units.

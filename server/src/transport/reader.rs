@@ -20,6 +20,7 @@ use tonic::{Request, Response, Status};
 use super::bounds::{Shape, excluded};
 use super::messages::{Messages, Place, StreamMemory, deliver, placed};
 use super::peer::Peer;
+use super::sight::Sight;
 use super::{behind, blocking, head, range, status};
 use crate::journal;
 use crate::ledger::{Head, Ledger};
@@ -105,6 +106,7 @@ impl Reader for ReaderService {
         &self,
         request: Request<GetEntriesRequest>,
     ) -> Result<Response<Self::GetEntriesStream>, Status> {
+        let sight = sight(&request)?;
         let (peer, request) = asked(request)?;
         let head = head(&self.ledger, request.log.as_ref()).await?;
         if request.indexes.len() > ENTRIES_MAX {
@@ -114,7 +116,7 @@ impl Reader for ReaderService {
         let indexes = request.indexes.iter().map(|index| position(*index, head.size));
         let indexes: Vec<LeafIndex> = indexes.collect::<Result<_, _>>()?;
         let place = self.memory.place(&peer, ENTRIES_MEMORY).await?;
-        Ok(Response::new(stream_entries(head, indexes, request.envelopes, place)))
+        Ok(Response::new(stream_entries(head, indexes, (request.envelopes, sight), place)))
     }
 
     type GetEnvelopeStream = tokio_stream::Iter<Pieces>;
@@ -123,9 +125,11 @@ impl Reader for ReaderService {
         &self,
         request: Request<GetEnvelopeRequest>,
     ) -> Result<Response<Self::GetEnvelopeStream>, Status> {
+        let sight = sight(&request)?;
         let (peer, request) = asked(request)?;
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let index = position(request.index, head.size)?;
+        sight.sees(index)?;
         let journal = head.journal.clone();
         let length = blocking(move || envelope_length(&journal, index)).await?;
         let place = self.memory.place(&peer, length).await?;
@@ -144,9 +148,11 @@ impl Reader for ReaderService {
         &self,
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
+        let sight = sight(&request)?;
         let request = request.into_inner();
         let head = head(&self.ledger, request.log.as_ref()).await?;
         let index = position(request.index, head.size)?;
+        sight.sees(index)?;
         let receipt = blocking(move || head.receipt(index).map_err(|error| status::tree(&error))).await?;
         Ok(Response::new(GetReceiptResponse { receipt: receipt.encode().into() }))
     }
@@ -164,7 +170,8 @@ impl Reader for ReaderService {
         let chain = Arc::clone(&head);
         let (indexes, place) =
             keeping(place, move || chain.admin_chain(since).map_err(|error| status::ledger(&error))).await?;
-        Ok(Response::new(stream_entries(head, indexes, true, place)))
+        // What administrators say is for everybody who has to believe the log.
+        Ok(Response::new(stream_entries(head, indexes, (true, Sight::All), place)))
     }
 
     type GetRangeStream = Messages<GetRangeResponse>;
@@ -213,6 +220,11 @@ fn asked<T>(request: Request<T>) -> Result<(Peer, T), Refusal> {
     Ok((peer, request.into_inner()))
 }
 
+/// Returns what the caller sees.
+fn sight<T>(request: &Request<T>) -> Result<Sight, Refusal> {
+    request.extensions().get::<Sight>().cloned().ok_or_else(excluded)
+}
+
 /// Runs work that keeps a place: it goes on when its caller is gone, and what it reads is held until it ends.
 async fn keeping<T: Send + 'static, P: Send + 'static>(
     place: P,
@@ -226,7 +238,7 @@ async fn keeping<T: Send + 'static, P: Send + 'static>(
 fn stream_entries(
     head: Arc<Head>,
     indexes: Vec<LeafIndex>,
-    envelopes: bool,
+    (envelopes, sight): (bool, Sight),
     place: Place,
 ) -> Messages<GetEntriesResponse> {
     Messages::made_by(place, |sender| async move {
@@ -237,8 +249,14 @@ fn stream_entries(
             if !goes_on {
                 break;
             }
-            let head = Arc::clone(&head);
-            let evidence = blocking(move || evidence(&head, index, envelopes)).await;
+            let (head, whole) = (Arc::clone(&head), sight.holds(index));
+            let evidence =
+                blocking(
+                    move || {
+                        if whole { evidence(&head, index, envelopes) } else { bare_entry(&head, index) }
+                    },
+                );
+            let evidence = evidence.await;
             let good = evidence.is_ok();
             let message = evidence.map(|evidence| GetEntriesResponse { part: Some(Part::Entry(evidence)) });
             goes_on = deliver(&sender, message.map_err(Status::from)).await && good;
@@ -269,6 +287,18 @@ fn evidence(head: &Head, index: LeafIndex, envelopes: bool) -> Result<EntryEvide
         record: record.into(),
         proof: hashes_to_wire(proof.hashes()),
         envelope: envelope.into(),
+    })
+}
+
+/// Returns an entry without what is said in it: it proves which administrative entry is the newest.
+fn bare_entry(head: &Head, index: LeafIndex) -> Result<EntryEvidence, Refusal> {
+    let entry = head.journal.entry(index).map_err(|error| status::read(&error))?;
+    let proof = head.inclusion(index).map_err(|error| status::tree(&error))?;
+    Ok(EntryEvidence {
+        index: index.get(),
+        entry: entry.into(),
+        proof: hashes_to_wire(proof.hashes()),
+        ..EntryEvidence::default()
     })
 }
 

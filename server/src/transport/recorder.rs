@@ -17,6 +17,7 @@ use super::arriving::interrupted;
 use super::bounds::{Shape, excluded};
 use super::bulk::{self, Bulk};
 use super::peer::Peer;
+use super::sight::Sight;
 use super::turns::Turns;
 use super::{PATIENCE, blocking, head, status};
 use crate::admission::{Recording, SMALL_MAX, Spool, Upload};
@@ -25,6 +26,10 @@ use crate::sequencer::{Answered, RecordError, Recorded, Written};
 
 // Who sends one message is checked in the line of all.
 const _: () = assert!(SMALL_MAX == UNARY_ENVELOPE_BYTES_MAX);
+
+/// The most envelopes above the unary limit that are received at once: 8. They come in on the disk: 512 MiB, and as
+/// much again in the journal.
+pub(super) const LARGE_UPLOADS_MAX: usize = 8;
 
 /// The largest receipt of this server: 8 KiB. An entry of 512 bytes, 63 hashes in base64, and a checkpoint with two
 /// signatures, whose names have at most 255 bytes.
@@ -62,22 +67,20 @@ pub(super) struct RecorderService {
     /// 64 MiB while it is parsed. The facts index reads one more, beside it.
     large_in_memory: Arc<Semaphore>,
     bulk: Bulk,
+    /// What the caller sees of what others recorded.
+    sight: Sight,
 }
 
 impl RecorderService {
-    pub(super) fn new(
-        ledger: Arc<Ledger>,
-        recording: Recording,
-        (spool, large_uploads): (Spool, usize),
-        bulk: Bulk,
-    ) -> Self {
+    pub(super) fn new(ledger: Arc<Ledger>, recording: Recording, spool: Spool, bulk: Bulk) -> Self {
         Self {
             ledger,
             recording,
             spool: Arc::new(spool),
-            large_uploads: Arc::new(Semaphore::new(large_uploads)),
+            large_uploads: Arc::new(Semaphore::new(LARGE_UPLOADS_MAX)),
             large_in_memory: Arc::new(Semaphore::new(1)),
             bulk,
+            sight: Sight::All,
         }
     }
 
@@ -86,12 +89,22 @@ impl RecorderService {
         self.answer(answered).await
     }
 
-    /// The same service for the envelopes of one connection.
-    fn of(&self, peer: &Peer) -> Self {
-        Self { recording: self.recording.of(peer.checks()), ..self.clone() }
+    /// The same service for a call, and the connection that it came on.
+    fn of<T>(&self, request: &Request<T>) -> Result<(Self, Peer), Refusal> {
+        let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
+        let sight = request.extensions().get::<Sight>().cloned().ok_or_else(excluded)?;
+        Ok((Self { recording: self.recording.of(&peer.checks()), sight, ..self.clone() }, peer))
     }
 
     async fn answer(&self, answered: Answered) -> Result<RecordResponse, Refusal> {
+        let index = answered.recorded.index;
+        let answer = self.proven(answered).await?;
+        // The bytes were sent, so what is answered is no news; and it has to be believed, for which the log is asked next.
+        self.sight.recorded(index);
+        Ok(answer)
+    }
+
+    async fn proven(&self, answered: Answered) -> Result<RecordResponse, Refusal> {
         let Answered { recorded: Recorded { index, duplicate }, written } = answered;
         // Someone else's entry may be in the index a moment before its checkpoint is signed.
         let size = index.size_through();
@@ -116,18 +129,20 @@ impl RecorderService {
         .await
     }
 
-    async fn receive(&self, mut stream: Streaming<RecordStreamRequest>) -> Result<RecordResponse, Refusal> {
+    async fn receive(
+        &self,
+        mut stream: Streaming<RecordStreamRequest>,
+        peer: &Peer,
+    ) -> Result<RecordResponse, Refusal> {
         let header = match next(&mut stream).await? {
             Some(Part::Header(header)) => header,
             Some(Part::Data(_)) | None => return Err(order("the first message must be the header")),
         };
         let digest = self.check_header(&header).await?;
-        let recording = self.recording.clone();
-        let known = blocking(move || recording.known(&digest).map_err(|error| status::record(&error)));
-        if let Some(known) = known.await? {
+        if let Some(known) = self.known(digest).await? {
             return self.answer(known.into()).await;
         }
-        let Ok(place) = Arc::clone(&self.large_uploads).try_acquire_owned() else {
+        let Some(place) = peer.uploads(&self.large_uploads).take_now(1) else {
             return Err(Refusal::new(Reason::Busy, "too many large envelopes are being received"));
         };
         let upload = collect(&mut stream, self.begin(header.length).await?).await?;
@@ -140,6 +155,16 @@ impl RecorderService {
         });
         let failed = |_| Err(status::record(&RecordError::Internal));
         self.answer(work.await.unwrap_or_else(failed)?).await
+    }
+
+    /// Returns where the envelope of this digest is. Who may not read gets no answer for a digest, which others may have told him:
+    /// he sends the bytes.
+    async fn known(&self, digest: EnvelopeDigest) -> Result<Option<Recorded>, Refusal> {
+        if matches!(self.sight, Sight::Own(_)) {
+            return Ok(None);
+        }
+        let recording = self.recording.clone();
+        blocking(move || recording.known(&digest).map_err(|error| status::record(&error))).await
     }
 
     async fn begin(&self, length: u64) -> Result<Upload, Refusal> {
@@ -176,7 +201,7 @@ impl RecorderService {
 #[tonic::async_trait]
 impl Recorder for RecorderService {
     async fn record(&self, request: Request<RecordRequest>) -> Result<Response<RecordResponse>, Status> {
-        let this = self.of(request.extensions().get::<Peer>().ok_or_else(excluded)?);
+        let (this, _) = self.of(&request)?;
         let request = request.into_inner();
         if request.envelope.len() > UNARY_ENVELOPE_BYTES_MAX {
             return Err(too_large(request.envelope.len(), UNARY_ENVELOPE_BYTES_MAX).into());
@@ -189,7 +214,8 @@ impl Recorder for RecorderService {
         &self,
         request: Request<Streaming<RecordStreamRequest>>,
     ) -> Result<Response<RecordResponse>, Status> {
-        Ok(Response::new(self.receive(request.into_inner()).await?))
+        let (this, peer) = self.of(&request)?;
+        Ok(Response::new(this.receive(request.into_inner(), &peer).await?))
     }
 
     type RecordBulkStream = bulk::Answers;
@@ -199,8 +225,8 @@ impl Recorder for RecorderService {
         request: Request<Streaming<RecordBulkRequest>>,
     ) -> Result<Response<Self::RecordBulkStream>, Status> {
         let turns = request.extensions().get::<Turns>().cloned().ok_or_else(excluded)?;
-        let peer = request.extensions().get::<Peer>().cloned().ok_or_else(excluded)?;
-        Ok(Response::new(self.bulk.serve(self.of(&peer), request.into_inner(), (&peer, turns))))
+        let (this, peer) = self.of(&request)?;
+        Ok(Response::new(self.bulk.serve(this, request.into_inner(), (&peer, turns))))
     }
 }
 

@@ -77,6 +77,30 @@ fn what_fails_for_a_fault_of_ours_costs_nothing() {
     assert_eq!(word(&caller.checkpoint().unwrap_err()), "over_budget");
 }
 
+/// INTERNAL and UNAVAILABLE are also what callers bring about: were that free, they would have no budget at all.
+#[test]
+fn what_fails_for_a_fault_of_the_caller_is_paid_for() {
+    let ledger = Ledger::new(1);
+    let server = serve(&ledger, &["--calls-per-minute", "3"]);
+    let caller = Caller::of(&server);
+    for method in
+        ["/custody.v1.Recorder/Record", "/custody.v1.Reader/GetCheckpoint", "/custody.v1.Query/Find"]
+    {
+        let refused = caller.garbage(method).unwrap_err();
+        assert_eq!(refused.code(), Code::Internal, "{refused:?}");
+    }
+    assert_eq!(word(&caller.checkpoint().unwrap_err()), "over_budget");
+    server.stop();
+
+    // Each upload of many bytes that is never ended.
+    let server = serve(&ledger, &["--bytes-per-minute", "1000000", "--stall-timeout", "1"]);
+    let caller = Caller::of(&server);
+    let refused: Vec<String> =
+        (0..3).map(|number| word(&caller.unfinished_upload(number, 900_000))).collect();
+    assert_eq!(refused[0], "stalled");
+    assert_eq!(refused[2], "over_budget", "{refused:?}");
+}
+
 #[test]
 fn bytes_are_paid_for_both_ways_and_a_stream_that_owes_too_much_ends() {
     let ledger = Ledger::new(1);

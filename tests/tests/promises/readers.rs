@@ -18,23 +18,27 @@ use tonic::{Code, Status};
 const READER: &str = "spiffe://example.com/ns/ci/sa/gate";
 
 /// A server with TLS that asks callers for certificates, and those who issue them.
-struct House {
-    ledger: Ledger,
-    servers: Authority,
-    clients: Authority,
+pub(crate) struct House {
+    pub(crate) ledger: Ledger,
+    pub(crate) servers: Authority,
+    pub(crate) clients: Authority,
 }
 
 impl House {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
+        Self::with_writers(1)
+    }
+
+    pub(crate) fn with_writers(writers: u8) -> Self {
         Self {
-            ledger: Ledger::new(1),
+            ledger: Ledger::new(writers),
             servers: Authority::new("servers"),
             clients: Authority::new("clients"),
         }
     }
 
     /// Serves, with this list of readers if there is one.
-    fn serve(&self, readers: Option<&str>, more: &[&str]) -> Server {
+    pub(crate) fn serve(&self, readers: Option<&str>, more: &[&str]) -> Server {
         let home = self.ledger.home();
         let (cert, key) = self.servers.server().write(home, "server");
         let write = |name: &str, text: &str| {
@@ -53,7 +57,7 @@ impl House {
         Server::start_with(&self.ledger.data(), &flags)
     }
 
-    fn caller(&self, server: &Server, own: Option<&Issued>) -> Caller {
+    pub(crate) fn caller(&self, server: &Server, own: Option<&Issued>) -> Caller {
         Caller::inside_tls(server, self.servers.pem(), own)
     }
 }
@@ -183,6 +187,53 @@ fn the_list_of_readers_and_the_authorities_are_read_again() {
     fs::write(&list, format!("uri:{READER}\n")).unwrap();
     server.comes_to_say("the TLS files were read again");
     caller.checkpoint().expect("it is a reader, on the connection that it has");
+}
+
+#[test]
+fn an_authority_that_is_taken_out_lets_nobody_read_on() {
+    let house = House::new();
+    let server = house.serve(Some(&format!("uri:{READER}\n")), &[]);
+    let (stolen, kept) = (Authority::new("others"), house.clients.pem().to_owned());
+    let file = house.ledger.home().join("clients.crt");
+    let read_again = |pem: String, times: usize| {
+        fs::write(&file, pem).unwrap();
+        let begun = std::time::Instant::now();
+        while server.said().matches("the TLS files were read again").count() < times {
+            assert!(begun.elapsed() < Duration::from_mins(1), "the authorities are not read again");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    read_again(format!("{kept}{}", stolen.pem()), 1);
+    let [of_stolen, of_kept] = [&stolen, &house.clients]
+        .map(|issuer| house.caller(&server, Some(&issuer.issue(Wanted::named("gate").uri(READER)))));
+    assert!(of_stolen.checkpoint().is_ok() && of_kept.checkpoint().is_ok());
+    read_again(kept, 2);
+    let refused = of_stolen.checkpoint().unwrap_err();
+    assert_eq!((refused.code(), word(&refused).as_str()), (Code::Unauthenticated, "bad_certificate"));
+    assert!(refused.message().contains("leads to no authority"), "{refused:?}");
+    of_kept.checkpoint().expect("its authority is still there, on the connection that it has");
+}
+
+#[test]
+fn an_answer_under_way_ends_when_its_caller_is_no_reader_any_more() {
+    let house = House::new();
+    let server = house.serve(Some(&format!("uri:{READER}\n")), &[]);
+    let large = custody_tests::evidence::envelope_of_length("large", 48 << 20, &house.ledger.writers[0]);
+    let index = house.caller(&server, None).record(&large).unwrap().index;
+    let reader = house.clients.issue(Wanted::named("gate").uri(READER));
+    let caller = house.caller(&server, Some(&reader));
+    let mut pieces = caller.envelope_in_pieces(index).unwrap();
+    assert!(pieces.next().unwrap().is_some());
+    fs::write(house.ledger.home().join("readers"), "uri:spiffe://example.com/nobody\n").unwrap();
+    server.comes_to_say("the TLS files were read again");
+    let ended = loop {
+        match pieces.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => panic!("all of it came"),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!(word(&ended), "not_a_reader");
 }
 
 #[test]

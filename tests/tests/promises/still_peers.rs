@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
+use std::net::Ipv4Addr;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -249,6 +250,34 @@ fn uploads_that_stand_still_leave_places_to_others() {
     assert!(started.elapsed() < Duration::from_secs(15), "{:?}", started.elapsed());
     assert!(!eager.is_cut_off() && !eager_bulk.is_cut_off());
     drop((eager, eager_bulk, peers));
+    server.stop();
+}
+
+#[test]
+fn streams_and_uploads_of_one_address_leave_places_to_others() {
+    let ledger = Ledger::new(1);
+    let server = ledger.serve();
+    let caller = Caller::of(&server);
+    let neighbour = Ipv4Addr::new(127, 0, 0, 2);
+    let header = RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20 };
+    let header = RecordStreamRequest { part: Some(Part::Header(header)) };
+    let bulk_header = RecordBulkRequest { part: Some(BulkPart::Header(BulkHeader { log: Peer::log() })) };
+    // Four of each connection, so all 16 streams of many envelopes, and all 8 uploads.
+    let opened = |path: &str, message: &dyn Fn(&mut Peer, &str), connections: usize| -> Vec<Peer> {
+        let mut peers: Vec<Peer> = (0..connections).map(|_| Peer::from(neighbour, &server)).collect();
+        for peer in &mut peers {
+            (0..4).for_each(|_| message(peer, path));
+        }
+        std::thread::sleep(Duration::from_millis(500));
+        peers
+    };
+    let streams = opened("/custody.v1.Recorder/RecordBulk", &|peer, path| peer.begin(path, &bulk_header), 4);
+    assert_eq!(recorded_over_stream(&caller, "meanwhile", &ledger), "recorded");
+    drop(streams);
+    let uploads = opened("/custody.v1.Recorder/RecordStream", &|peer, path| peer.begin(path, &header), 2);
+    let large = envelope_of_length("large", UNARY_ENVELOPE_BYTES_MAX + 1, &ledger.writers[0]);
+    assert!(!caller.record(&large).unwrap().duplicate);
+    drop(uploads);
     server.stop();
 }
 

@@ -110,6 +110,19 @@ async fn large_envelopes_wait_for_each_other_and_hold_up_no_small_one() {
 
 #[tokio::test]
 async fn one_caller_has_half_of_the_line_whatever_he_sends() {
+    let share = admission::Share::of_connection;
+    line_is_shared(&[&[&share()]], 2).await;
+}
+
+#[tokio::test]
+async fn callers_of_one_address_have_three_quarters_of_the_line() {
+    let (share, address) = (admission::Share::of_connection, admission::Share::of_address());
+    line_is_shared(&[&[&share(), &address], &[&share(), &address]], 3).await;
+}
+
+/// Sends more than there are places for over doors with these shares: so many of the 4 places for each processor are taken, and one
+/// who comes from elsewhere is checked.
+async fn line_is_shared(shares: &[&[&admission::Share]], of_four: usize) {
     let log = Log::new();
     let running = log.start();
     let clock = Arc::new(HeldClock::default());
@@ -119,20 +132,23 @@ async fn one_caller_has_half_of_the_line_whatever_he_sends() {
         let (door, bytes) = (door.clone(), envelope(number, &[WRITER]).bytes().to_vec());
         tokio::spawn(async move { door.record(bytes).await })
     };
-    let places = std::thread::available_parallelism().unwrap().get() * admission::CHECKED_AT_ONCE;
-    let (one, other) = (door.of(&admission::Share::new()), door.of(&admission::Share::new()));
-    let many: Vec<_> = (0..u64::try_from(places).unwrap() + 5).map(|number| sent(&one, number)).collect();
-    clock.until(places / 2).await;
-    let few = sent(&other, 1_000);
-    clock.until(places / 2 + 1).await;
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let (places, taken) = (processors * admission::CHECKED_AT_ONCE, processors * of_four);
+    let crowd: Vec<Recording> = shares.iter().map(|shares| door.of(shares)).collect();
+    let other = door.of(&[&admission::Share::of_connection(), &admission::Share::of_address()]);
+    let sent_by = |number: usize| sent(&crowd[number % crowd.len()], number.try_into().unwrap());
+    let many: Vec<_> = (0..(places + 5) * crowd.len()).map(sent_by).collect();
+    clock.until(taken).await;
+    let few = sent(&other, 100_000);
+    clock.until(taken + 1).await;
     // More of the many would be checked now.
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(clock.most.load(Ordering::SeqCst), places / 2 + 1);
+    assert_eq!(clock.most.load(Ordering::SeqCst), taken + 1);
     clock.let_go();
     few.await.unwrap().unwrap();
     for caller in many {
         caller.abort();
     }
-    drop((door, one, other));
+    drop((door, crowd, other));
     running.stop().await;
 }

@@ -3,6 +3,7 @@
 mod files;
 mod presented;
 mod reload;
+mod standing;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -19,6 +20,7 @@ use crate::clock::{Clock, ClockError};
 
 pub use files::{TlsFileError, TlsFiles};
 pub(super) use presented::{Client, Presented};
+pub(super) use standing::Standing;
 
 /// The protocol inside TLS: HTTP/2 (RFC 9113 section 3.2), and nothing else.
 const ALPN: &[u8] = b"h2";
@@ -68,8 +70,7 @@ impl Tls {
     }
 
     /// Returns who a caller is that showed these certificates in a handshake.
-    pub(super) fn judge(&self, chain: Option<&[CertificateDer<'_>]>) -> Presented {
-        let made = self.made();
+    fn judge(&self, made: &Made, chain: Option<&[CertificateDer<'_>]>) -> Presented {
         made.clients.as_ref().map_or(Presented::Nothing, |clients| match self.now() {
             Ok(now) => Presented::judge(chain, clients.as_ref(), now),
             Err(error) => Presented::Refused(error.to_string()),
