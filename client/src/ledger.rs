@@ -8,6 +8,7 @@ mod entries;
 mod find;
 mod query;
 mod record;
+mod send;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -48,6 +49,13 @@ pub struct Options {
     pub trust: Option<Trust>,
     /// Told of each pause before a call is tried again.
     pub on_retry: Option<OnRetry>,
+}
+
+impl Options {
+    fn connection(&self) -> Result<Connection, AddressError> {
+        let connection = Connection::new(&self.server, self.patience, &self.tls)?;
+        Ok(connection.telling(self.on_retry.clone()))
+    }
 }
 
 /// The size and the root, in hex, that tell a tree from every other.

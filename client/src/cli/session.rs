@@ -1,13 +1,14 @@
 //! From settings to an open log: what every command that talks to the server starts with.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use custody_client::freshness::Freshness;
 use custody_client::trust::TrustFileError;
-use custody_client::{Ledger, OnRetry, Options, Patience, Pin, Trust, TrustFile};
-
+use custody_client::{Ledger, OnRetry, Options, Patience, Pin, RecordError, Recorded, Trust, TrustFile};
+use custody_evidence::envelope::Envelope;
+use custody_wire::Reason;
 use serde_json::{Value, json};
 
 use super::Context;
@@ -37,15 +38,58 @@ impl Anchor {
 
 /// Opens the log for reading.
 pub(crate) async fn open(context: &Context) -> Result<Ledger, Failure> {
-    open_with(context, context.settings.patience(None, READING_RETRY)).await
+    open_with(context, patience(context)).await
+}
+
+/// Returns how long commands try that are no CI job's.
+pub(crate) fn patience(context: &Context) -> Patience {
+    context.settings.patience(None, READING_RETRY)
 }
 
 /// Opens the log with this patience for each call.
 pub(crate) async fn open_with(context: &Context, patience: Patience) -> Result<Ledger, Failure> {
+    let options = options(context, patience)?;
+    warn_of_plaintext(&options.server, context);
+    // Large as a future, and part of that of nearly every command.
+    let mut ledger = Box::pin(Ledger::open(options)).await?;
+    tell(&mut ledger, context);
+    Ok(ledger)
+}
+
+/// Opens the log to record something; none if it is not read by everybody, and not by us: then [`open_by_recording`] opens it.
+pub(crate) async fn open_to_record(context: &Context, patience: Patience) -> Result<Option<Ledger>, Failure> {
+    match open_with(context, patience).await {
+        Ok(ledger) => Ok(Some(ledger)),
+        Err(failure) if may_not_read(&failure) => Ok(None),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Records an envelope and opens the log by that: to one who may not read it tells what proves a receipt once something was
+/// recorded over the connection.
+pub(crate) async fn open_by_recording(
+    context: &Context,
+    patience: Patience,
+    envelope: &Envelope,
+) -> Result<Result<(Ledger, Recorded), RecordError>, Failure> {
+    let options = options(context, patience)?;
+    let mut opened = Box::pin(Ledger::open_by_recording(options, envelope, Arc::new(|_| {}))).await;
+    if let Ok((ledger, _)) = &mut opened {
+        tell(ledger, context);
+    }
+    Ok(opened)
+}
+
+/// Whether the log is not read by everybody, and not by us.
+fn may_not_read(failure: &Failure) -> bool {
+    let reason = Reason::from_word(&failure.code);
+    matches!(reason, Some(Reason::NoCertificate | Reason::BadCertificate | Reason::NotAReader))
+}
+
+fn options(context: &Context, patience: Patience) -> Result<Options, Failure> {
     let server = server(context)?.to_owned();
     let anchor = anchor(context)?.ok_or_else(|| no_pin(&server))?;
-    warn_of_plaintext(&server, context);
-    let options = Options {
+    Ok(Options {
         server,
         tls: context.settings.tls()?,
         patience,
@@ -56,11 +100,7 @@ pub(crate) async fn open_with(context: &Context, patience: Patience) -> Result<L
             Anchor::Trust(trust) => Some(*trust),
         },
         on_retry: Some(tell_retries(context)),
-    };
-    // Large as a future, and part of that of nearly every command.
-    let mut ledger = Box::pin(Ledger::open(options)).await?;
-    tell(&mut ledger, context);
-    Ok(ledger)
+    })
 }
 
 /// How long a call is tried again before the user is told, and how often they are told after that. Most servers are

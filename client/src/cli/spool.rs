@@ -184,7 +184,7 @@ async fn flush(
         context.output.note("nothing waits to be recorded");
         return Ok(Outcome::Yes);
     }
-    let mut ledger = session::open(context).await?;
+    let mut ledger = session::open_to_record(context, session::patience(context)).await?;
     let bar = context.output.count_bar("recording", u64::try_from(due.len()).unwrap_or(u64::MAX));
     let mut flushing = Flushing { spool: &spool, receipts, fates: Vec::new(), recorded: 0, refused: 0 };
     let mut ended = Ok(());
@@ -197,7 +197,9 @@ async fn flush(
     }
     bar.finish_and_clear();
     flushing.settle()?;
-    session::tell(&mut ledger, context);
+    if let Some(ledger) = &mut ledger {
+        session::tell(ledger, context);
+    }
     let (recorded, refused) = (flushing.recorded, flushing.refused);
     let left = due.len() - recorded - refused;
     ended.map_err(|failure| failure.prefixed(&format!("{recorded} recorded, {left} still wait")))?;
@@ -221,12 +223,23 @@ impl Flushing<'_> {
     /// Records one envelope. An error ends the work: the server is away, or not to be believed.
     async fn one(
         &mut self,
-        ledger: &mut Ledger,
+        ledger: &mut Option<Ledger>,
         envelope: &Envelope,
         context: &Context,
     ) -> Result<(), Failure> {
         let digest = envelope.digest();
-        match ledger.record(envelope, Arc::new(|_| {})).await {
+        let recorded = match ledger {
+            Some(ledger) => ledger.record(envelope, Arc::new(|_| {})).await,
+            None => {
+                let opened =
+                    session::open_by_recording(context, session::patience(context), envelope).await?;
+                opened.map(|(opened, recorded)| {
+                    *ledger = Some(opened);
+                    recorded
+                })
+            }
+        };
+        match recorded {
             Ok(recorded) => {
                 // The receipt first: an envelope that has left the spool would not get one.
                 self.write_receipt(&digest, &recorded)?;

@@ -167,7 +167,7 @@ impl Ledger {
         Ok(outcome(at, result))
     }
 
-    async fn check_among(
+    pub(super) async fn check_among(
         &mut self,
         envelope: &Envelope,
         response: &RecordResponse,

@@ -1,20 +1,18 @@
 //! Recording an envelope, and checking that the receipt is for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use custody_evidence::admission::Addition;
 use custody_evidence::envelope::Envelope;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
-use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, VerifiedCheckpoint};
+use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, TreeSize, VerifiedCheckpoint};
 use custody_wire::convert::leaf_index;
-use custody_wire::limits::{ENVELOPE_BYTES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
-use custody_wire::v1::record_stream_request::Part;
-use custody_wire::v1::{RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest};
-use prost::bytes::Bytes;
+use custody_wire::v1::RecordResponse;
 
-use super::{Ledger, LedgerError, ProtocolError};
+use super::{Ledger, LedgerError, Options, ProtocolError, send};
 use crate::check::Logged;
-use crate::connection::{CallError, request};
+use crate::connection::CallError;
 
 /// An envelope that is in the log, with the receipt that proves it.
 #[derive(Debug, Clone)]
@@ -103,49 +101,26 @@ impl Ledger {
     /// To repeat it is safe, also when the outcome of an attempt is unknown: the same content gives the same
     /// entry.
     pub async fn record(&mut self, envelope: &Envelope, progress: Progress) -> Result<Recorded, RecordError> {
-        let bytes = Bytes::copy_from_slice(envelope.bytes());
-        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if length > ENVELOPE_BYTES_MAX {
-            return Err(RecordError::TooLarge { max: ENVELOPE_BYTES_MAX, found: length });
-        }
-        let response = if bytes.len() <= UNARY_ENVELOPE_BYTES_MAX {
-            let response = self.record_at_once(bytes).await?;
-            progress(length);
-            response
-        } else {
-            self.record_in_pieces(bytes, envelope.digest(), &progress).await?
-        };
+        let response = send::envelope(&self.connection, self.log(), envelope, &progress).await?;
         let receipt = Self::receipt_of(&response)?;
         let checkpoint = self.accept(receipt.signed_checkpoint()).await?;
         self.check_recorded(envelope, &response, &receipt, &checkpoint).await
     }
 
-    async fn record_at_once(&self, envelope: Bytes) -> Result<RecordResponse, CallError> {
-        let message = RecordRequest { log: Some(self.log()), envelope };
-        let call = |left| {
-            let (mut recorder, message) = (self.connection.recorder(), message.clone());
-            async move { recorder.record(request(message, left)).await }
-        };
-        Ok(self.connection.call(call).await?.into_inner())
-    }
-
-    async fn record_in_pieces(
-        &self,
-        envelope: Bytes,
-        digest: EnvelopeDigest,
-        progress: &Progress,
-    ) -> Result<RecordResponse, CallError> {
-        let header = RecordHeader {
-            log: Some(self.log()),
-            digest: Bytes::copy_from_slice(digest.as_bytes()),
-            length: u64::try_from(envelope.len()).unwrap_or(u64::MAX),
-        };
-        let call = |left| {
-            let mut recorder = self.connection.recorder();
-            let pieces = pieces(header.clone(), envelope.clone(), Arc::clone(progress));
-            async move { recorder.record_stream(request(tokio_stream::iter(pieces), left)).await }
-        };
-        Ok(self.connection.call(call).await?.into_inner())
+    /// Records an envelope and opens the log after that, for somebody who may record and not read: such a log tells what proves
+    /// a receipt on the connection on which something was recorded. It is checked as by [`Ledger::open`] and [`Ledger::record`].
+    pub async fn open_by_recording(
+        options: Options,
+        envelope: &Envelope,
+        progress: Progress,
+    ) -> Result<(Self, Recorded), RecordError> {
+        let connection = options.connection().map_err(LedgerError::from)?;
+        // Nothing is known of the log yet that it could be behind of: what is remembered is compared next.
+        let log = super::log(&options.pin, TreeSize::ZERO);
+        let response = send::envelope(&connection, log, envelope, &progress).await?;
+        let mut ledger = Self::open_over(connection, options).await?;
+        let recorded = ledger.check_among(envelope, &response, &mut BTreeMap::new()).await?;
+        Ok((ledger, recorded))
     }
 
     /// Reads the receipt of an answer: for the entry that the answer names, and not verified.
@@ -214,19 +189,4 @@ fn decoded(index: LeafIndex, bytes: &[u8]) -> Result<Receipt, LedgerError> {
         return Err(ProtocolError::WrongEntry { expected: index, found }.into());
     }
     Ok(receipt)
-}
-
-/// Cuts an envelope into the messages of a stream, without copying it.
-fn pieces(
-    header: RecordHeader,
-    envelope: Bytes,
-    progress: Progress,
-) -> impl Iterator<Item = RecordStreamRequest> + Send + 'static {
-    let length = envelope.len();
-    let data = (0..length).step_by(PIECE_BYTES_MAX).map(move |from| {
-        let to = length.min(from + PIECE_BYTES_MAX);
-        progress(u64::try_from(to).unwrap_or(u64::MAX));
-        RecordStreamRequest { part: Some(Part::Data(envelope.slice(from..to))) }
-    });
-    std::iter::once(RecordStreamRequest { part: Some(Part::Header(header)) }).chain(data)
 }

@@ -51,8 +51,11 @@ impl Ledger {
     /// Opens a log: replays its trust from the pin, and checks that what it shows now contains what it showed
     /// before. What was learned is remembered.
     pub async fn open(options: Options) -> Result<Self, LedgerError> {
-        let connection =
-            Connection::new(&options.server, options.patience, &options.tls)?.telling(options.on_retry);
+        Self::open_over(options.connection()?, options).await
+    }
+
+    /// Opens a log over this connection.
+    pub(super) async fn open_over(connection: Connection, options: Options) -> Result<Self, LedgerError> {
         let memory = Memory::of(&options.state_dir, &options.pin);
         let remembered = remembered_trust(&memory, &options.pin)?;
         let given = options.trust.filter(|trust| *trust.pin() == options.pin);

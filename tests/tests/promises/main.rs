@@ -34,6 +34,7 @@ mod predecessors;
 mod quickstart;
 mod readers;
 mod rebuild_index;
+mod recorders;
 mod refusals;
 mod restoring;
 mod rollback_and_fork;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use custody_client::{Ledger, Recorded};
+use custody_client::ledger::Outcome as Outcomes;
+use custody_client::{Ledger, RecordError, Recorded};
+use custody_evidence::envelope::Envelope;
 use serde_json::json;
 
 use self::found::Found;
@@ -64,7 +66,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         }
         return Ok(Outcome::Yes);
     }
-    let ledger = match session::open_with(context, args.delivery.patience(context)).await {
+    let ledger = match session::open_to_record(context, args.delivery.patience(context)).await {
         Err(away) if args.delivery.spool.is_some() && spool::is_away(&away) => Err(away),
         opened => Ok(opened?),
     };
@@ -73,9 +75,9 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 
 /// Each envelope has its own outcome, one line each, in the order of the files. What could not be found out ends the
 /// work: the server is away, and would be asked in vain for each of the others. With `--spool` these are kept; `ledger`
-/// is why the server is away if it was never there.
+/// is why the server is away if it was never there, and none if something must be recorded before it is opened.
 async fn several(
-    ledger: Result<Ledger, Failure>,
+    ledger: Result<Option<Ledger>, Failure>,
     found: Vec<Found>,
     delivery: &Delivery,
     context: &Context,
@@ -98,25 +100,47 @@ async fn several(
         (Err(away), None) => return Err(away),
     };
     let bar = context.output.count_bar("recording", u64::try_from(envelopes.len()).unwrap_or(u64::MAX));
-    let told = ledger
-        .record_all(&envelopes, &mut |at, result| {
-            bar.inc(1);
-            let Some(place) = places.get(at) else { return ControlFlow::Continue(()) };
-            lines.take(*place, result.map_err(Failure::from));
-            bar.suspend(|| lines.print())
-        })
-        .await;
+    let mut outcome = |at: usize, result: Result<Recorded, RecordError>| {
+        bar.inc(1);
+        let Some(place) = places.get(at) else { return ControlFlow::Continue(()) };
+        lines.take(*place, result.map_err(Failure::from));
+        bar.suspend(|| lines.print())
+    };
+    let told = record_all(&mut ledger, &envelopes, &mut outcome, (delivery, context)).await;
     bar.finish_and_clear();
-    for warning in ledger.take_warnings() {
+    for warning in ledger.iter_mut().flat_map(Ledger::take_warnings) {
         context.output.warn(warning);
     }
-    let told = told.map_err(Failure::from);
     let away = told.as_ref().err().or(lines.broken.as_ref()).filter(|away| spool::is_away(away)).cloned();
     if let (Some(away), Some(file)) = (away, &delivery.spool) {
         return lines.keep_rest(file, &away);
     }
     told.map_err(|failure| lines.hinted(failure))?;
     lines.finish()
+}
+
+/// Records all, the first ones alone until the log is open.
+async fn record_all(
+    ledger: &mut Option<Ledger>,
+    envelopes: &[&Envelope],
+    outcome: Outcomes<'_>,
+    (delivery, context): (&Delivery, &Context),
+) -> Result<(), Failure> {
+    for (at, envelope) in envelopes.iter().enumerate() {
+        if let Some(ledger) = ledger {
+            let rest = envelopes.get(at..).unwrap_or_default();
+            return Ok(ledger.record_all(rest, &mut |behind, result| outcome(at + behind, result)).await?);
+        }
+        let opened = session::open_by_recording(context, delivery.patience(context), envelope).await?;
+        let result = opened.map(|(opened, recorded)| {
+            *ledger = Some(opened);
+            recorded
+        });
+        if outcome(at, result).is_break() {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// Results as they come, printed in the order of the files.

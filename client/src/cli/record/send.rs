@@ -65,10 +65,7 @@ pub(super) async fn deliver(
     delivery: &Delivery,
     context: &Context,
 ) -> Result<Sent, Failure> {
-    let recorded = match session::open_with(context, delivery.patience(context)).await {
-        Ok(mut ledger) => envelope_to(&mut ledger, envelope, context).await,
-        Err(failure) => Err(failure),
-    };
+    let recorded = record(envelope, delivery, context).await;
     match (recorded, &delivery.spool) {
         (Err(away), Some(file)) if spool::is_away(&away) => {
             keep(file, envelope, &away, None, delivery, context)?;
@@ -81,6 +78,14 @@ pub(super) async fn deliver(
             }
             Ok(Sent::Recorded(Box::new(recorded)))
         }
+    }
+}
+
+async fn record(envelope: &Envelope, delivery: &Delivery, context: &Context) -> Result<Recorded, Failure> {
+    let patience = delivery.patience(context);
+    match session::open_to_record(context, patience).await? {
+        Some(mut ledger) => envelope_to(&mut ledger, envelope, context).await,
+        None => Ok(session::open_by_recording(context, patience, envelope).await??.1),
     }
 }
 
