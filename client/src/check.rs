@@ -10,7 +10,7 @@ use custody_evidence::admission::{
 use custody_evidence::envelope::{Envelope, EnvelopeError, Said, SaidError};
 use custody_evidence::fact::Facts;
 use custody_evidence::statement::Statement;
-use custody_evidence::trust::{Distrusted, TrustState};
+use custody_evidence::trust::{Distrusted, ERASED_KEYS_TYPE, REDACTION_TYPE, Redacted, TrustState};
 use custody_log::receipt::VerifiedReceipt;
 use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 
@@ -31,6 +31,13 @@ pub struct Verified {
     envelope: Envelope,
     said: Said<'static>,
     facts: Facts,
+}
+
+/// An entry that is in the log, and of which a redaction erased all else: envelope, admission record and facts.
+#[derive(Debug, Clone)]
+pub struct Erased {
+    receipt: VerifiedReceipt,
+    redacted: Redacted,
 }
 
 /// Why an entry is not what it should be. All of these are the log's fault, or that of whoever carried the
@@ -201,6 +208,34 @@ impl Logged {
     }
 }
 
+impl Erased {
+    /// Checks that administrators had what this entry held erased. Administrative entries never are.
+    pub fn new(receipt: VerifiedReceipt, trust: &Trust) -> Result<Self, CheckError> {
+        match trust.redaction_of(receipt.entry()).cloned() {
+            Some(redacted) => Ok(Self { receipt, redacted }),
+            None => Err(CheckError::RecordMissing { index: receipt.entry().index }),
+        }
+    }
+
+    /// Returns the entry.
+    #[must_use]
+    pub const fn entry(&self) -> &Entry {
+        self.receipt.entry()
+    }
+
+    /// Returns the receipt that proves it.
+    #[must_use]
+    pub const fn receipt(&self) -> &VerifiedReceipt {
+        &self.receipt
+    }
+
+    /// Returns the redaction.
+    #[must_use]
+    pub const fn redacted(&self) -> &Redacted {
+        &self.redacted
+    }
+}
+
 /// Reads an admission record, if it is the one that the entry commits to.
 pub(crate) fn record_of(entry: &Entry, bytes: &[u8]) -> Result<AdmissionRecord, CheckError> {
     let index = entry.index;
@@ -280,7 +315,7 @@ pub(crate) fn same_admission(
 
 /// Names the first member in which two records differ, of those that follow from envelope and trust document.
 /// Not compared are the salt, marks (they depend on the log's clock), and the reader's version. Submitter, binding
-/// and attachments are: nothing that is checked here can prove one yet, so a log that claims one is not believed.
+/// and attachments, but for a redaction's, are: nothing that is checked here can prove one yet, so a log that claims one is not believed.
 fn first_difference(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> Option<&'static str> {
     let compared = [
         ("media_type", ours.media_type == theirs.media_type),
@@ -290,11 +325,20 @@ fn first_difference(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> Option<
         ("authority", ours.authority == theirs.authority),
         ("submitter", ours.submitter == theirs.submitter),
         ("binding", ours.binding == theirs.binding),
-        ("attachments", ours.attachments == theirs.attachments),
+        ("attachments", same_attachments(ours, theirs)),
         ("checks", same_checks(ours, theirs)),
         ("trust", ours.trust == theirs.trust),
     ];
     compared.into_iter().find(|(_, same)| !same).map(|(member, _)| member)
+}
+
+/// Whether the same is kept beside the envelope. Beside a redaction the log keeps under which keys it has what it erased, which
+/// nobody can compute again; nothing is concluded from it.
+fn same_attachments(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> bool {
+    if theirs.predicate_type == REDACTION_TYPE {
+        return matches!(theirs.attachments.as_slice(), [keys] if keys.media_type == ERASED_KEYS_TYPE);
+    }
+    ours.attachments == theirs.attachments
 }
 
 /// Whether the same checks gave the same results; that of the times is the log's, and must agree with its marks.
@@ -352,34 +396,62 @@ pub enum Level {
 pub enum Checked {
     /// Inclusion and admission record.
     Logged(Box<Logged>),
+    /// Inclusion, and a redaction that erased the rest.
+    Redacted(Box<Erased>),
     /// Envelope and admission too.
     Verified(Box<Verified>),
 }
 
 impl Checked {
-    /// Returns what holds at both levels.
+    /// Returns the entry, which is proven at every level.
     #[must_use]
-    pub const fn logged(&self) -> &Logged {
+    pub const fn entry(&self) -> &Entry {
         match self {
-            Self::Logged(logged) => logged,
-            Self::Verified(verified) => verified.logged(),
+            Self::Logged(logged) => logged.entry(),
+            Self::Redacted(erased) => erased.entry(),
+            Self::Verified(verified) => verified.logged().entry(),
         }
     }
 
-    /// Returns what was verified; none if the entry is logged only.
+    /// Returns what holds at both levels of an entry that is whole; none if it was erased.
+    #[must_use]
+    pub const fn logged(&self) -> Option<&Logged> {
+        match self {
+            Self::Logged(logged) => Some(logged),
+            Self::Redacted(_) => None,
+            Self::Verified(verified) => Some(verified.logged()),
+        }
+    }
+
+    /// Returns the admission record; none if it was erased.
+    #[must_use]
+    pub fn record(&self) -> Option<&AdmissionRecord> {
+        self.logged().map(Logged::record)
+    }
+
+    /// Returns what was verified; none if the entry is logged only, or erased.
     #[must_use]
     pub const fn verified(&self) -> Option<&Verified> {
         match self {
-            Self::Logged(_) => None,
+            Self::Logged(_) | Self::Redacted(_) => None,
             Self::Verified(verified) => Some(verified),
         }
     }
 
+    /// Returns the redaction by which nothing but the entry is left; none if it is whole.
+    #[must_use]
+    pub const fn redacted(&self) -> Option<&Redacted> {
+        match self {
+            Self::Logged(_) | Self::Verified(_) => None,
+            Self::Redacted(erased) => Some(erased.redacted()),
+        }
+    }
+
     /// Returns the distrust by which the entry is no evidence, under what administrators said; none if it is evidence. Of an
-    /// entry that is only logged it is not known which builder it names.
+    /// entry that is only logged it is not known which builder it names; of one that was erased nothing is.
     #[must_use]
     pub fn distrust<'a>(&self, state: &'a TrustState) -> Option<&'a Distrusted> {
-        let logged = self.logged();
+        let logged = self.logged()?;
         state.distrust_of(logged.record(), self.verified().map(Verified::facts), logged.entry().index)
     }
 
@@ -388,6 +460,7 @@ impl Checked {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Logged(_) => "logged",
+            Self::Redacted(_) => "redacted",
             Self::Verified(_) => "verified",
         }
     }

@@ -144,6 +144,12 @@ pub enum LedgerError {
         /// The entry it is said to come from.
         entry: LeafIndex,
     },
+    /// An entry that the server says was erased, and that is whole.
+    #[error("the server claims that entry {entry} was redacted, and it was not")]
+    NotRedacted {
+        /// The entry.
+        entry: LeafIndex,
+    },
     /// An answer about another node.
     #[error("asked for {asked}, and the server answered with {found}")]
     OtherNode {

@@ -32,6 +32,10 @@ use serde_json::json;
 struct Made(u64);
 
 impl Source for Made {
+    fn redacted(&self, _: &ContentDigest) -> bool {
+        false
+    }
+
     fn spare(&self) -> u64 {
         u64::MAX
     }
@@ -51,7 +55,7 @@ impl Source for Made {
             &[("k".to_owned(), vec![7; 64])],
         );
         let (entry, envelope) = (self.entry(index)?, envelope.unwrap().bytes().to_vec());
-        Ok(Stored { entry, record: None, envelope: Some(envelope) })
+        Ok(Stored { entry, record: None, envelope: Some(envelope), erased: None })
     }
 }
 

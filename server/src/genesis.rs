@@ -129,8 +129,8 @@ pub fn create(
     let mut tree = Frontier::empty();
     tree.append(NodeHash::leaf(&entry));
     let digest = EntryDigest::of(&entry);
-    let staged =
-        Staged { entry, record: admission.record_bytes().to_vec(), envelope: envelope.bytes().to_vec() };
+    let (record, envelope) = (admission.record_bytes().to_vec(), envelope.bytes().to_vec());
+    let staged = Staged { entry, record, envelope, attachments: Vec::new(), erased: false };
     journal::create(dir, &staged, tree.root(), &BESIDE, options)?;
     Ok((trust.document().origin().clone(), digest))
 }

@@ -11,8 +11,9 @@ use std::time::Duration;
 use custody_evidence::dsse::{Envelope, EnvelopeError};
 use custody_evidence::trust::{TrustError, TrustState};
 use custody_log::{
-    CheckpointError, ConsistencyProof, Entry, EntryBundle, EntryDigest, EntryError, HashTile, InclusionProof,
-    LeafIndex, NodeHash, Origin, Receipt, RootHash, SignedCheckpoint, TileKind, TilePath, TreeSize,
+    CheckpointError, ConsistencyProof, ContentDigest, Entry, EntryBundle, EntryDigest, EntryError, HashTile,
+    InclusionProof, LeafIndex, NodeHash, Origin, Receipt, RootHash, SignedCheckpoint, TileKind, TilePath,
+    TreeSize,
 };
 use tokio::sync::watch;
 
@@ -127,6 +128,9 @@ pub enum LedgerError {
     /// The checkpoint could not be kept.
     #[error("the checkpoint was not kept")]
     Keep(#[source] journal::JournalFault),
+    /// What a redaction names could not be erased.
+    #[error("what a redaction names was not erased")]
+    Erase(#[source] journal::JournalFault),
     /// The restored log cannot be read.
     #[error(transparent)]
     View(ViewError),
@@ -265,6 +269,8 @@ impl Ledger {
         let now = settings.clock.read()?.wall;
         let checkpoint = publisher.sign(size, root, now, &tree, &reader)?;
         keep(journal.as_mut(), &checkpoint)?;
+        // An erasure that did not end is done again, and so is one that an older copy of the data does not know of.
+        journal.erase().map_err(LedgerError::Erase)?;
         let trust = Arc::new(trust);
         let head = Head { size, root, checkpoint, trust, admin, journal: reader, tree: Arc::new(tree) };
         Ok((head, Position { journal, last, last_digest }))
@@ -397,6 +403,10 @@ impl Source for CurrentJournal {
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
         Source::stored(&self.reader(), index)
+    }
+
+    fn redacted(&self, content: &ContentDigest) -> bool {
+        Source::redacted(&self.reader(), content)
     }
 
     fn spare(&self) -> u64 {

@@ -137,6 +137,8 @@ pub fn settle(settings: &Settings) -> Result<Standing, LedgerError> {
         journal::open_restored(&settings.dir, &settings.journal)?;
     let trust = replay_trust(&reader, size)?;
     let reached = judge(&mut mark, &reader, size, &trust, &settings.newest)?;
+    // A backup that was taken before knows nothing of a redaction, until newer segments bring it.
+    journal.erase().map_err(NewestError::from)?;
     let kept = checkpoint.map_or(TreeSize::ZERO, |kept| kept.size);
     if let Some(newest) = mark.needed.as_ref().filter(|newest| reached && newest.unverified().size() > kept) {
         // Shown while the log is read-only, and the floor of what is signed afterwards.

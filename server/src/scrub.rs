@@ -111,6 +111,20 @@ fn journal(ledger: &Ledger, pace: &Pace, data: &str) {
                 let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 length(&stored.bytes) + length(&stored.record) + length(&stored.envelope)
             }
+            Err(ReadError::Redacted { index, by }) => {
+                previous = head.journal.entry(index).ok().map(|bytes| EntryDigest::of(&bytes));
+                match head.journal.is_erased(index) {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        damaged += 1;
+                        tracing::error!(entry = %index, redaction = %by, "DAMAGED: what a redaction erased is there again; a restart of the server erases it, and so does custodyd fsck --data {data} --repair");
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, entry = %index, "the scrub cannot read an erased entry")
+                    }
+                }
+                DAMAGED_COST
+            }
             Err(ReadError::Damaged(damage)) => {
                 damaged += 1;
                 previous = head

@@ -71,12 +71,25 @@ fn check(entry: &Entry, raw: &Raw, trust: &Trust, examined: &mut Examined) {
     if entry.index != index {
         examined.findings.push(Finding::of(index, FindingKind::WrongIndex, index, entry.index));
     }
+    let redaction = trust.redaction_of(entry);
     for (erased, what) in [(raw.record_erased, "admission record"), (raw.envelope_erased, "envelope")] {
-        if erased {
-            examined.erased += 1;
-            let expected = format!("its {what}, or a redaction that names it");
-            examined.findings.push(Finding::of(index, FindingKind::Erased, expected, "neither"));
+        match (erased, redaction) {
+            (false, None) => {}
+            (true, Some(_)) => examined.erased += 1,
+            (true, None) => {
+                examined.erased += 1;
+                let expected = format!("its {what}, or a redaction that names it");
+                examined.findings.push(Finding::of(index, FindingKind::Erased, expected, "neither"));
+            }
+            (false, Some(redacted)) => {
+                let expected = format!("no {what}, since entry {} erased it", redacted.by);
+                let found = format!("an {what}, or a claim that there is one");
+                examined.findings.push(Finding::of(index, FindingKind::NotErased, expected, found));
+            }
         }
+    }
+    if redaction.is_some() {
+        return;
     }
     if !raw.record_erased {
         match record_of(entry, &raw.record) {

@@ -49,6 +49,8 @@ pub enum FindingKind {
     AdmissionDiffers,
     /// Something is erased that no redaction names.
     Erased,
+    /// A redaction erased something, and it is handed out.
+    NotErased,
     /// The same content again, and it adds nothing.
     Duplicate,
     /// A tile that the server publishes is not that of the entries.
@@ -75,6 +77,7 @@ impl FindingKind {
             Self::NotAdmissible => "it should not have been admitted",
             Self::AdmissionDiffers => "its admission record says something else than its envelope",
             Self::Erased => "erased, and no redaction says so",
+            Self::NotErased => "a redaction erased it, and it is handed out",
             Self::Duplicate => "the same content was recorded before, and it adds nothing",
             Self::TileDiffers => "a published tile is not that of the entries",
             Self::RootDiffers => "the entries do not give the root that the log signed",
@@ -93,6 +96,10 @@ impl FindingKind {
             Self::RecordDiffers | Self::EnvelopeDiffers | Self::BadEntry => {
                 "the server's operator must run `custodyd fsck`; if that finds nothing, the server sends other bytes \
                  than it keeps, and must not be relied on"
+            }
+            Self::NotErased => {
+                "the server keeps or hands out what it was told to erase: report it to the log's operator, who starts the server \
+                 anew or runs `custodyd fsck --repair`, which erase it"
             }
             Self::Duplicate => {
                 "the log broke its own rule; evidence counts once all the same: report it to the log's operator"

@@ -159,7 +159,7 @@ async fn first_at(ledger: &mut Ledger, time: Timestamp) -> Result<LeafIndex, Fai
     while low < high {
         let middle = low + (high - low) / 2;
         let index = LeafIndex::new(middle).map_err(|error| Failure::usage("bad_index", error.to_string()))?;
-        if ledger.entry(index).await?.logged().entry().time < time {
+        if ledger.entry(index).await?.entry().time < time {
             low = middle + 1;
         } else {
             high = middle;

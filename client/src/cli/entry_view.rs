@@ -5,7 +5,7 @@ use custody_evidence::admission::{
     AdmissionRecord, Binding, BundleCheck, BundleCheckResult, BundleProof, Signer, SignerStatus,
 };
 use custody_evidence::identity::Identity;
-use custody_evidence::trust::TrustState;
+use custody_evidence::trust::{Redacted, TrustState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -14,30 +14,34 @@ use serde_json::{Value, json};
 pub(crate) struct EntryView {
     index: u64,
     time: String,
-    predicate: String,
+    /// None if it was erased.
+    predicate: Option<String>,
     subjects: Vec<String>,
     signers: Vec<Value>,
     submitter: Option<Value>,
     binding: Option<&'static str>,
     check: &'static str,
     envelope: String,
+    /// The redaction by which nothing else is known; left out if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redacted: Option<Value>,
 }
 
 impl EntryView {
     /// Reads what was checked.
     pub(crate) fn of(checked: &Checked, trust: &TrustState) -> Self {
-        let logged = checked.logged();
-        let (entry, record) = (logged.entry(), logged.record());
+        let (entry, record) = (checked.entry(), checked.record());
         Self {
             index: entry.index.get(),
             time: entry.time.to_string(),
-            predicate: record.predicate_type.clone(),
-            subjects: record.subjects.clone(),
-            signers: signers(record),
-            submitter: record.submitter.as_ref().map(|claims| json!(claims)),
-            binding: record.binding.map(binding),
+            predicate: record.map(|record| record.predicate_type.clone()),
+            subjects: record.map(|record| record.subjects.clone()).unwrap_or_default(),
+            signers: record.map(signers).unwrap_or_default(),
+            submitter: record.and_then(|record| record.submitter.as_ref()).map(|claims| json!(claims)),
+            binding: record.and_then(|record| record.binding).map(binding),
             check: word(checked, trust),
             envelope: entry.envelope.digest.to_string(),
+            redacted: checked.redacted().map(redacted),
         }
     }
 }
@@ -45,6 +49,11 @@ impl EntryView {
 /// Returns what the entry is worth: how far it was checked, unless it is distrusted.
 pub(crate) fn word(checked: &Checked, trust: &TrustState) -> &'static str {
     if checked.distrust(trust).is_some() { "distrusted" } else { checked.word() }
+}
+
+/// Returns the entry that erased another, and why.
+pub(crate) fn redacted(said: &Redacted) -> Value {
+    json!({ "by": said.by.get(), "reason": said.redaction.reason })
 }
 
 /// Returns each signer with its status. The words are those of the admission record, which `verified` entries

@@ -279,7 +279,10 @@ async fn subject_conditions(
 fn table(entries: &[Checked], trust: &TrustState) -> String {
     let mut text = String::new();
     for entry in entries {
-        let logged = entry.logged();
+        let Some(logged) = entry.logged() else {
+            text += &redacted_line(entry);
+            continue;
+        };
         let record = logged.record();
         let subject =
             record.subjects.first().map_or_else(String::new, |subject| escape_line(&short(subject, 19)));
@@ -296,6 +299,15 @@ fn table(entries: &[Checked], trust: &TrustState) -> String {
         );
     }
     text
+}
+
+/// An entry of which nothing else is left.
+fn redacted_line(entry: &Checked) -> String {
+    let time = short_time(&entry.entry().time.to_string());
+    let by = entry.redacted().map_or_else(String::new, |said| {
+        format!("by entry {}: {}", said.by, escape_line(&said.redaction.reason))
+    });
+    format!("{:>8}  {time}  {:<10}  {by}\n", entry.entry().index, entry.word())
 }
 
 /// Returns a ledger time without its fraction.

@@ -19,6 +19,7 @@ mod man;
 pub(crate) mod output;
 mod receipt;
 mod record;
+mod redact;
 pub(crate) mod session;
 pub(crate) mod settings;
 mod show;
@@ -74,6 +75,8 @@ enum Command {
     Trust(trust::Args),
     /// Distrust a key, an identity, a builder, an artifact or a commit from an entry on.
     Distrust(distrust::Args),
+    /// Erase what an entry holds; the entry and all proofs stay.
+    Redact(redact::Args),
     /// Work with receipts.
     Receipt(receipt::Args),
     /// List and record what was kept while the server was away.
@@ -137,6 +140,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Audit(args) => audit::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,
         Command::Distrust(args) => Box::pin(distrust::run(args, context)).await,
+        Command::Redact(args) => Box::pin(redact::run(args, context)).await,
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Spool(args) => spool::run(args, context).await,
         // Settings of this machine have no place in them: the command is made anew, without the layers.

@@ -15,6 +15,8 @@ use custody_evidence::statement::Statement;
 use custody_log::LeafIndex;
 use serde_json::{Value, json};
 
+mod erased;
+
 use super::Context;
 use super::entry_view::{bundle_result, signer_status, signers};
 use super::failure::{Failure, Outcome};
@@ -44,9 +46,13 @@ const CANDIDATES: u32 = 20;
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut ledger = session::open(context).await?;
     let (index, questions) = find_entry(&mut ledger, &args.thing, context).await?;
-    let entry = Checked::Verified(Box::new(ledger.entry(index).await?));
+    let entry = ledger.entry(index).await?;
     check_any(&questions, &entry)?;
-    let Checked::Verified(verified) = entry else { return Ok(Outcome::Unknown) };
+    let verified = match entry {
+        Checked::Verified(verified) => verified,
+        Checked::Redacted(erased) => return erased::show(&erased, &args, context),
+        Checked::Logged(_) => return Ok(Outcome::Unknown),
+    };
     if let Some(dir) = &args.save {
         save(&verified, dir, context)?;
     }
@@ -105,17 +111,21 @@ async fn find_entry(
 
 /// Writes `<index>.receipt`, `<index>.record.json` and `<index>.envelope.json`.
 fn save(verified: &Verified, dir: &Path, context: &Context) -> Result<(), Failure> {
-    let unwritable = |why: String| Failure::unwritable(why);
-    std::fs::create_dir_all(dir)
-        .map_err(|error| unwritable(format!("cannot make {}: {error}", dir.display())))?;
     let logged = verified.logged();
     let receipt = logged.receipt().receipt().encode();
-    let index = logged.entry().index;
-    for (kind, bytes) in [
+    let files = [
         ("receipt", receipt.as_slice()),
         ("record.json", logged.record_bytes()),
         ("envelope.json", verified.envelope().bytes()),
-    ] {
+    ];
+    write(logged.entry().index, &files, dir, context)
+}
+
+fn write(index: LeafIndex, files: &[(&str, &[u8])], dir: &Path, context: &Context) -> Result<(), Failure> {
+    let unwritable = |why: String| Failure::unwritable(why);
+    std::fs::create_dir_all(dir)
+        .map_err(|error| unwritable(format!("cannot make {}: {error}", dir.display())))?;
+    for (kind, bytes) in files {
         let path = dir.join(format!("{index}.{kind}"));
         replace(&path, bytes).map_err(|error| unwritable(error.to_string()))?;
         context.output.note(format!("wrote {}", path.display()));

@@ -55,10 +55,11 @@ impl Condition {
         matches!(self.field(), Field::Predicate | Field::Subject | Field::Signer | Field::Submitter)
     }
 
-    /// Whether the entry meets it; none if that cannot be known of an entry that is logged only.
+    /// Whether the entry meets it; none if that cannot be known of an entry that is logged only, or erased.
     #[must_use]
     pub fn is_met_by(&self, entry: &Checked) -> Option<bool> {
-        let record = entry.logged().record();
+        // What was erased cannot be compared: that it met the condition is the server's word.
+        let record = entry.record()?;
         let value = self.term.value();
         if let Some(package) = &self.package {
             return Some(entry.verified()?.facts().name_package(package));

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use custody_evidence::admission::{self, Addition, AdmissionRecord};
+use custody_evidence::admission::{self, Addition, AdmissionRecord, Refusal};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Field, Term};
 use custody_log::{Entry, LeafIndex};
 use custody_wire::limits::FIND_LIMIT_MAX;
 
 use super::{Condition, Ledger, LedgerError, Query, RecordError};
-use crate::check::Level;
+use crate::check::{CheckError, Level};
 
 /// The most answers of up to 1,000 entries that are searched for what an envelope adds: one key has said 16,000
 /// things about one subject by then, or all of them as many of one predicate type.
@@ -35,15 +35,21 @@ impl Ledger {
         first: &Entry,
     ) -> Result<Vec<LeafIndex>, RecordError> {
         let named = self.entry(first.index).await?;
-        // The content was admitted at this time once, so its claimed times are not what is refused here; nor are secrets in it.
         let state = &self.trust.current().state;
-        let admission = admission::admit_duplicate(state, envelope, first.time, named.logged().record());
-        let admission = admission.map_err(|refusal| RecordError::Refused {
+        let refused = |refusal: Refusal| RecordError::Refused {
             word: refusal.word().to_owned(),
             message: refusal.to_string(),
-        })?;
+        };
+        if let Some(said) = state.redacted(&envelope.content()) {
+            return Err(refused(Refusal::Redacted { index: said.by }));
+        }
+        let of_first = named.record();
+        let of_first =
+            of_first.ok_or(LedgerError::Check(CheckError::RecordMissing { index: first.index }))?;
+        // The content was admitted at this time once, so its claimed times are not what is refused here; nor are secrets in it.
+        let admission = admission::admit_duplicate(state, envelope, first.time, of_first).map_err(refused)?;
         let record = admission.record();
-        let mut known = Known::from([(first.index, named.logged().record().clone())]);
+        let mut known = Known::from([(first.index, of_first.clone())]);
         // Each round finds what one more thing is in, and there are no more than signers, a time and an authority.
         while let Some(adds) = added(record, &known) {
             let Some((index, found)) = self.with_addition(first, record, &adds, &known).await? else {
@@ -103,13 +109,12 @@ impl Ledger {
             let found = self.find(query).await?;
             for some in found.indexes.chunks(HELD_AT_ONCE) {
                 for entry in self.entries(some, Level::Logged, &|_| {}).await? {
-                    let entry = entry.logged().entry();
+                    let entry = entry.entry();
                     if entry.content != first.content {
                         continue;
                     }
                     let verified = self.entry(entry.index).await?;
-                    let record = verified.logged().record();
-                    if has(record) {
+                    if let Some(record) = verified.record().filter(|record| has(record)) {
                         return Ok(Some((entry.index, record.clone())));
                     }
                 }

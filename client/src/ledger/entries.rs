@@ -7,7 +7,7 @@ use custody_wire::v1::{EntryEvidence, GetEntriesRequest, GetEnvelopeRequest, Get
 
 use super::answer::{AtMost, EntriesAnswer, receipt_of};
 use super::{Ledger, LedgerError, ProtocolError};
-use crate::check::{Checked, Level, Logged, Verified};
+use crate::check::{Checked, Erased, Level, Logged, Verified};
 use crate::connection::request;
 
 /// How many entries are asked for at once without envelopes: each comes with an admission record of at most
@@ -31,6 +31,13 @@ const RECORD_TIMES: u64 = 2;
 /// What an edge of a statement takes: two nodes that share their texts with others (56), and the texts.
 const EDGE_BYTES: u64 = 128;
 
+/// An entry that is proven to be in the log, as it came.
+enum Fetched {
+    /// With its envelope, or nothing where that was not asked for or is large.
+    Logged(Box<Logged>, Vec<u8>),
+    Erased(Box<Erased>),
+}
+
 impl Ledger {
     /// Fetches entries and checks them to the level asked for, in the order given. `progress` is told how
     /// many are done. Entries that would take more than 256 MiB are refused before their envelopes are fetched.
@@ -44,7 +51,15 @@ impl Ledger {
         let mut checked = Vec::with_capacity(indexes.len());
         let mut held = 0;
         for some in indexes.chunks(at_once) {
-            for (logged, envelope) in self.logged(some, level == Level::Verified).await? {
+            for fetched in self.fetch(some, level == Level::Verified).await? {
+                let (logged, envelope) = match fetched {
+                    Fetched::Erased(erased) => {
+                        checked.push(Checked::Redacted(erased));
+                        progress(checked.len());
+                        continue;
+                    }
+                    Fetched::Logged(logged, envelope) => (*logged, envelope),
+                };
                 held = taken(held, logged.entry(), level);
                 if held > HELD_BYTES_MAX {
                     return Err(LedgerError::TooMuch { checked: checked.len(), of: indexes.len() });
@@ -63,12 +78,15 @@ impl Ledger {
         Ok(checked)
     }
 
-    /// Fetches one entry and checks everything that can be checked in it.
-    pub async fn entry(&mut self, index: LeafIndex) -> Result<Verified, LedgerError> {
-        let mut logged = self.logged(&[index], true).await?;
-        let (logged, envelope) =
-            logged.pop().ok_or(ProtocolError::Ended { expected: "the entry that was asked for" })?;
-        self.verified(logged, envelope).await
+    /// Fetches one entry and checks everything that can be checked in it: it is verified, or redacted.
+    pub async fn entry(&mut self, index: LeafIndex) -> Result<Checked, LedgerError> {
+        let fetched = self.fetch(&[index], true).await?.pop();
+        match fetched.ok_or(ProtocolError::Ended { expected: "the entry that was asked for" })? {
+            Fetched::Erased(erased) => Ok(Checked::Redacted(erased)),
+            Fetched::Logged(logged, envelope) => {
+                Ok(Checked::Verified(Box::new(self.verified(*logged, envelope).await?)))
+            }
+        }
     }
 
     /// Fetches a receipt against the newest checkpoint, and verifies it.
@@ -83,11 +101,7 @@ impl Ledger {
     }
 
     /// Fetches entries without opening their envelopes, which come along where they are small.
-    async fn logged(
-        &mut self,
-        indexes: &[LeafIndex],
-        envelopes: bool,
-    ) -> Result<Vec<(Logged, Vec<u8>)>, LedgerError> {
+    async fn fetch(&mut self, indexes: &[LeafIndex], envelopes: bool) -> Result<Vec<Fetched>, LedgerError> {
         let most = AtMost::entries(indexes.len());
         let message = GetEntriesRequest {
             log: Some(self.log()),
@@ -102,15 +116,29 @@ impl Ledger {
         let answer = EntriesAnswer::read(parts)?.exactly(indexes)?;
         let checkpoint = self.accept(&answer.checkpoint).await?;
         let keys = self.trust.log_keys_at(checkpoint.checkpoint().size());
-        let check = |evidence: EntryEvidence| {
+        let proven = |evidence: EntryEvidence| {
             let receipt = receipt_of(&evidence, &answer.checkpoint)?;
             let index = receipt.unverified_entry().index;
             let receipt = receipt
                 .verify(&self.trust.pin().origin, &keys)
                 .map_err(|source| ProtocolError::Receipt { index, source })?;
-            Ok((Logged::new(receipt, evidence.record.to_vec())?, evidence.envelope.to_vec()))
+            Ok((receipt, evidence.record.to_vec(), evidence.envelope.to_vec()))
         };
-        answer.entries.into_iter().map(check).collect()
+        let proven = answer.entries.into_iter().map(proven).collect::<Result<Vec<_>, LedgerError>>()?;
+        let unknown = proven.iter().any(|(receipt, record, _)| {
+            record.is_empty() && self.trust.redaction_of(receipt.entry()).is_none()
+        });
+        if unknown {
+            // It may have been erased since the checkpoint of this answer.
+            self.refresh().await?;
+        }
+        let check = |(receipt, record, envelope): (VerifiedReceipt, Vec<u8>, Vec<u8>)| {
+            if record.is_empty() {
+                return Ok(Fetched::Erased(Box::new(Erased::new(receipt, &self.trust)?)));
+            }
+            Ok(Fetched::Logged(Box::new(Logged::new(receipt, record)?), envelope))
+        };
+        proven.into_iter().map(check).collect()
     }
 
     async fn verified(&mut self, logged: Logged, envelope: Vec<u8>) -> Result<Verified, LedgerError> {

@@ -211,7 +211,7 @@ impl Query {
         let missed = self.conditions.iter().find(|condition| condition.is_met_by(entry) == Some(false));
         let condition = missed.map(ToString::to_string).or_else(|| self.missed_bound(entry));
         match condition {
-            Some(condition) => Err(LedgerError::NotAsked { entry: entry.logged().entry().index, condition }),
+            Some(condition) => Err(LedgerError::NotAsked { entry: entry.entry().index, condition }),
             None => Ok(()),
         }
     }
@@ -233,7 +233,7 @@ impl Query {
     /// Returns the bound in time that an entry does not keep. When something happened is known of verified entries;
     /// of the others, that it was not later than the ledger learned it.
     fn missed_bound(&self, checked: &Checked) -> Option<String> {
-        let entry = checked.logged().entry();
+        let entry = checked.entry();
         let claimed = checked.verified().map(|verified| verified.facts().happened);
         let happened = claimed.map(|claimed| claimed.map_or(entry.time, |time| time.min(entry.time)));
         let not_before = |moment| match moment {

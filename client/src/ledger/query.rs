@@ -69,6 +69,8 @@ pub struct Traced {
     pub as_of: AsOf,
     /// True when edges are missing because there are too many.
     pub truncated: bool,
+    /// Entries that named a node of the chain, and were erased since, in order.
+    pub redacted: Vec<LeafIndex>,
 }
 
 /// One edge of a chain.
@@ -136,6 +138,12 @@ impl Ledger {
             return Err(ProtocolError::Unexpected { found: "an entry beyond the tree asked about" }.into());
         }
         check_chain(about, &resolved.node, depth, &edges)?;
+        let redacted = answer.redacted.iter().map(|index| leaf_index("redacted", *index));
+        let redacted: Vec<LeafIndex> = redacted.collect::<Result<_, _>>().map_err(ProtocolError::Field)?;
+        let ordered = redacted.windows(2).all(|pair| matches!(pair, [one, other] if one < other));
+        if !ordered || redacted.iter().any(|index| !as_of.size.contains(*index)) {
+            return Err(ProtocolError::Unexpected { found: "redacted entries out of order" }.into());
+        }
         Ok(Traced {
             resolved,
             nodes: nodes.map_err(ProtocolError::Field)?,
@@ -143,6 +151,7 @@ impl Ledger {
             missing: answer.missing,
             as_of,
             truncated: answer.truncated,
+            redacted,
         })
     }
 
@@ -163,7 +172,7 @@ impl Ledger {
         let behind = Some(size.next_index()).filter(|index| self.newest.checkpoint().size().contains(*index));
         let indexes: Vec<LeafIndex> = last.into_iter().chain(behind).collect();
         for checked in self.entries(&indexes, Level::Logged, &|_| {}).await? {
-            let entry = checked.logged().entry();
+            let entry = checked.entry();
             if (entry.time <= time) != size.contains(entry.index) {
                 let (asked, index, found) = (time, entry.index, entry.time);
                 return Err(ProtocolError::WrongTime { asked, size, index, found }.into());

@@ -7,7 +7,7 @@
 mod file;
 
 use custody_evidence::dsse::{Envelope, EnvelopeError};
-use custody_evidence::trust::{TrustError, TrustState};
+use custody_evidence::trust::{Redacted, TrustError, TrustState};
 use custody_log::note::VerifierKey;
 use custody_log::receipt::{Receipt, ReceiptError, VerifiedReceipt};
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
@@ -24,7 +24,7 @@ pub struct Trust {
     newest: VerifiedReceipt,
 }
 
-/// What holds after one administrative entry: a trust document, a distrust or a permission.
+/// What holds after one administrative entry: a trust document, a distrust, a permission or a redaction.
 #[derive(Debug, Clone)]
 pub struct Version {
     /// The entry.
@@ -213,6 +213,14 @@ impl Trust {
     pub fn as_of(&self, size: TreeSize) -> &Version {
         let known = self.versions.iter().rev().find(|version| size.contains(version.entry.index));
         known.or(self.versions.first()).unwrap_or_else(|| self.current())
+    }
+
+    /// Returns the redaction that erased what this entry held, as far as redactions are known here. Administrative entries are never
+    /// erased.
+    #[must_use]
+    pub fn redaction_of(&self, entry: &Entry) -> Option<&Redacted> {
+        let said = self.current().state.redacted(&entry.content)?;
+        (!entry.administrative && entry.index < said.by).then_some(said)
     }
 
     /// Whether this entry is one of the versions replayed here.

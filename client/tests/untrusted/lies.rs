@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::double::{self, Lie, Log, Server};
-use custody_client::check::{CheckError, Verified};
+use custody_client::check::{CheckError, Checked};
 use custody_client::freshness::Freshness;
 use custody_client::ledger::{At, Condition, ProtocolError, Query};
 use custody_client::memory::Memory;
@@ -176,7 +176,7 @@ async fn verifying(
     version: usize,
     administrative: bool,
     change: impl FnOnce(&mut AdmissionRecord),
-) -> Result<Verified, LedgerError> {
+) -> Result<Checked, LedgerError> {
     let server = Server::start(log()).await;
     let dir = tempfile::tempdir().unwrap();
     let mut ledger = server.open(dir.path()).await.unwrap();

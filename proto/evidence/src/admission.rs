@@ -22,7 +22,8 @@ use crate::dsse;
 use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
 use crate::trust::{
-    ALLOW_TYPE, Authority, DISTRUST_TYPE, PREDICATE_TYPE, TrustError, TrustState, is_administrative,
+    ALLOW_TYPE, Authority, DISTRUST_TYPE, PREDICATE_TYPE, REDACTION_TYPE, TrustError, TrustState,
+    is_administrative, is_said_once,
 };
 pub use claims::SubmitterClaims;
 pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};
@@ -86,16 +87,26 @@ impl Admission {
         is_administrative(&self.record.predicate_type)
     }
 
-    /// Whether it is a trust document.
+    /// Whether it can be true once only, so that saying it again is no new entry.
     #[must_use]
-    pub fn is_trust_document(&self) -> bool {
-        self.record.predicate_type == PREDICATE_TYPE
+    pub fn is_said_once(&self) -> bool {
+        is_said_once(&self.record.predicate_type)
+    }
+
+    /// Names bytes that are to be kept beside the envelope. Who admits a statement alone cannot know them: they say where the log
+    /// has what a redaction erases.
+    pub fn with_attachment(mut self, attachment: Attachment) -> Result<Self, Refusal> {
+        self.record.attachments.push(attachment);
+        self.record_bytes = self.record.encode();
+        check_length(&self.record_bytes)?;
+        Ok(self)
     }
 }
 
 /// Admits an envelope under the trust that holds, or says why not.
 ///
-/// The envelope was parsed, so its size, base64 and number of signatures are checked. In this order: no secret is in it
+/// The envelope was parsed, so its size, base64 and number of signatures are checked. In this order: its content was not
+/// redacted; no secret is in it
 /// ([`crate::secret`]); the payload is an in-toto statement with at least one subject, each with a usable digest, or a file was signed; a signature holds, of a
 /// bundle under a trusted root; who made it may record this type about these subjects (an administrative type: the role's
 /// threshold is met); no claimed time lies too far ahead.
@@ -105,6 +116,7 @@ pub fn admit(
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
+    check_redacted(trust, envelope)?;
     let screening = Screening::of(envelope, trust)?;
     admit_screened(trust, envelope, screening, now, salt)
 }
@@ -119,6 +131,7 @@ pub fn admit_again(
     now: Timestamp,
     record: &AdmissionRecord,
 ) -> Result<Admission, Refusal> {
+    check_redacted(trust, envelope)?;
     let screening = Screening::again(record, || Screening::of(envelope, trust))?;
     admit_screened(trust, envelope, screening, now, *record.salt.as_bytes())
 }
@@ -133,7 +146,13 @@ pub fn admit_duplicate(
     now: Timestamp,
     record: &AdmissionRecord,
 ) -> Result<Admission, Refusal> {
+    check_redacted(trust, envelope)?;
     admit_screened(trust, envelope, Screening::as_recorded(record), now, *record.salt.as_bytes())
+}
+
+/// What was erased stays erased: its content is known by its digest alone.
+fn check_redacted(trust: &TrustState, envelope: &Envelope) -> Result<(), Refusal> {
+    trust.redacted(&envelope.content()).map_or(Ok(()), |said| Err(Refusal::Redacted { index: said.by }))
 }
 
 fn admit_screened(
@@ -161,11 +180,11 @@ fn of_administrators(
     predicate_type: &str,
     now: Timestamp,
 ) -> Result<Vec<Signer>, Refusal> {
-    if ![PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE].contains(&predicate_type) {
+    if ![PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE, REDACTION_TYPE].contains(&predicate_type) {
         return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
     }
     // Where it will stand is not known yet; the sequencer asks again with the index. A trust document may change the log keys
-    // from there on, so it is asked about the first place there is; a distrust may name any entry before its own.
+    // from there on, so it is asked about the first place there is; a distrust or redaction may name any entry before its own.
     if predicate_type == PREDICATE_TYPE {
         let next = trust.next(envelope, trust.newest().next())?;
         check_expiry(&next, now)?;
@@ -264,10 +283,15 @@ fn finish(
         marks,
     };
     let record_bytes = record.encode();
-    if record_bytes.len() > MAX_RECORD {
-        return Err(Refusal::RecordTooLarge { max: MAX_RECORD, found: record_bytes.len() });
-    }
+    check_length(&record_bytes)?;
     Ok(Admission { record, record_bytes, content: envelope.content(), facts })
+}
+
+fn check_length(record: &[u8]) -> Result<(), Refusal> {
+    if record.len() > MAX_RECORD {
+        return Err(Refusal::RecordTooLarge { max: MAX_RECORD, found: record.len() });
+    }
+    Ok(())
 }
 
 fn check_times(facts: &Facts, now: Timestamp) -> Result<Vec<Mark>, Refusal> {

@@ -16,6 +16,7 @@ mod history;
 mod log_key;
 mod members;
 mod pattern;
+mod redaction;
 mod root;
 mod rule;
 mod standing;
@@ -32,6 +33,7 @@ pub use error::TrustError;
 pub use log_key::{LogKey, WindowError};
 pub use members::{Issuer, Person, Predecessor, Role, RoleName, Roles, Successor, TrustMembers};
 pub use pattern::{IdentityPattern, SUBJECT};
+pub use redaction::{ERASED_KEYS_TYPE, REDACTION_FORMAT, REDACTION_TYPE, Redacted, Redaction};
 pub use root::{KnownRoot, MAX_ROOT_KEYS, MAX_ROOTS, RootKey, TrustedRoot};
 pub use rule::{About, Authority, WriterRule};
 pub use state::TrustState;
@@ -55,10 +57,17 @@ pub fn is_administrative(predicate_type: &str) -> bool {
     name.is_some_and(|name| ADMINISTRATIVE.contains(&name))
 }
 
-/// Whether the envelope holds a trust document, right or wrong.
+/// Whether statements of this type can be true once only: said again, even in the same words, they are refused. A trust
+/// document's version is the next one once, and an entry is erased once.
 #[must_use]
-pub fn is_trust_document(envelope: &Envelope) -> bool {
+pub fn is_said_once(predicate_type: &str) -> bool {
+    [PREDICATE_TYPE, REDACTION_TYPE].contains(&predicate_type)
+}
+
+/// Whether the envelope holds a statement that can be true once only ([`is_said_once`]), right or wrong.
+#[must_use]
+pub fn holds_said_once(envelope: &Envelope) -> bool {
     envelope.payload_type() == IN_TOTO
         && Statement::parse(envelope.payload())
-            .is_ok_and(|statement| statement.predicate_type() == PREDICATE_TYPE)
+            .is_ok_and(|statement| is_said_once(statement.predicate_type()))
 }

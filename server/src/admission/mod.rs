@@ -12,13 +12,14 @@ use std::time::Duration;
 
 use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
 use custody_evidence::envelope::Envelope;
-use custody_evidence::trust::is_trust_document;
+use custody_evidence::trust::holds_said_once;
 use custody_log::{EnvelopeDigest, LeafIndex, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
 use crate::clock::Clock;
 use crate::index::Findable;
+use crate::journal::ReadError;
 use crate::ledger::{Head, Ledger};
 use crate::sequencer::{Answered, RecordError, Recorded, Submission};
 
@@ -182,11 +183,11 @@ impl Recording {
         Ok(!admission.record().adds_to(&records.iter().collect::<Vec<_>>()))
     }
 
-    /// Returns the entry of these bytes; of a trust document, that of the same content in whatever bytes. Its version
-    /// was the next one once and never is again, so a retry that is signed anew is refused, and is no new document.
+    /// Returns the entry of these bytes; of a statement that can be true once only, that of the same content in whatever bytes: a
+    /// retry that is signed anew is refused, and is no new trust document and no second redaction.
     fn let_in_before(&self, envelope: &Envelope) -> Result<Option<LeafIndex>, RecordError> {
         let same = self.recorded(&envelope.digest())?;
-        if same.is_some() || !envelope.dsse().is_some_and(is_trust_document) {
+        if same.is_some() || !envelope.dsse().is_some_and(holds_said_once) {
             return Ok(same);
         }
         let indexes = self.ledger.index().by_content(&envelope.content());
@@ -222,7 +223,11 @@ pub(crate) fn admit(head: &Head, envelope: &Envelope, now: Timestamp) -> Result<
 
 /// Returns the admission record of an entry.
 pub(crate) fn record_of(head: &Head, index: LeafIndex) -> Result<AdmissionRecord, RecordError> {
-    let bytes = head.journal.record(index).map_err(|error| RecordError::Damaged(Arc::new(error)))?;
+    let bytes = head.journal.record(index).map_err(|error| match error {
+        // The same content again, which is not kept again.
+        ReadError::Redacted { by, .. } => Refusal::Redacted { index: by }.into(),
+        error => RecordError::Damaged(Arc::new(error)),
+    })?;
     AdmissionRecord::decode(&bytes)
         .map_err(|source| RecordError::DamagedRecord { index, source: Arc::new(source) })
 }

@@ -200,7 +200,7 @@ pub(super) fn open(error: &LedgerError, dir: &Path) -> Failure {
         LedgerError::Journal(error) => journal(error, dir),
         LedgerError::View(error) => view(error, dir),
         LedgerError::Newest(error) => newest(error, damaged),
-        LedgerError::Read(ReadError::Io { .. }) | LedgerError::Keep(_) => {
+        LedgerError::Read(ReadError::Io { .. }) | LedgerError::Keep(_) | LedgerError::Erase(_) => {
             Failure::new(Exit::Usage, error).code("disk").hint(CHECK_DISK)
         }
         LedgerError::Read(_)

@@ -114,6 +114,9 @@ fn remedy(damage: &Damage, args: &Args) -> String {
     if let DamageKind::Version { .. } = damage.kind {
         return "use a newer custodyd".to_owned();
     }
+    if let (DamageKind::NotErased { .. }, false) = (&damage.kind, args.repair) {
+        return format!("a start of the server erases it, and so does custodyd fsck --data {data} --repair");
+    }
     match (args.repair, journal::is_computed(damage)) {
         (false, true) => format!("custodyd fsck --data {data} --repair makes it again"),
         (false, false) => {

@@ -82,6 +82,10 @@ impl Prefix {
         &self.0
     }
 
+    pub(crate) const fn from_bytes(bytes: [u8; PREFIX_LEN]) -> Self {
+        Self(bytes)
+    }
+
     const fn new(kind: u8, short: [u8; SHORT_LEN]) -> Self {
         let mut bytes = [kind; PREFIX_LEN];
         if let Some((_, rest)) = bytes.split_first_chunk_mut::<1>() {

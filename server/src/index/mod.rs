@@ -92,6 +92,8 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use keys::{Prefix, leading_range};
+
 pub use error::IndexError;
 pub use follower::Follower;
 pub use reading::{FactRows, Findable, IndexedEntry, Reading, read};

@@ -9,7 +9,7 @@ use custody_evidence::fact::{Facts, Field, Term};
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp};
 
 use super::error::IndexError;
-use super::keys::{self, Prefix, Row, SHORT_LEN};
+use super::keys::{self, PREFIX_LEN, Prefix, Row, SHORT_LEN};
 use super::source::Stored;
 
 /// What the entry index needs of one entry.
@@ -42,6 +42,8 @@ pub struct Reading {
     pub terms: BTreeSet<Term>,
     /// Leading bytes of every digest that it names, so that the first digits find it.
     pub leading: BTreeSet<[u8; SHORT_LEN]>,
+    /// What it could be found by before it was erased, as hashes; none if it is not erased.
+    pub erased: Option<Findable>,
 }
 
 impl IndexedEntry {
@@ -80,10 +82,25 @@ pub struct FactRows {
 }
 
 impl FactRows {
-    /// Works out the rows of an entry.
+    /// Works out the rows of an entry. One that was erased has those that it had before.
     #[must_use]
     pub fn of(reading: &Reading) -> Self {
-        Findable::by(&reading.terms, &reading.leading).at(reading.entry.index)
+        let index = reading.entry.index;
+        match &reading.erased {
+            Some(erased) => erased.at(index),
+            None => Findable::by(&reading.terms, &reading.leading).at(index),
+        }
+    }
+
+    /// The same from what is kept of the entry.
+    pub fn read(index: LeafIndex, stored: Stored) -> Result<Self, IndexError> {
+        Ok(Self::of(&read(index, stored)?))
+    }
+
+    /// Returns the rows without the entry, in order: hashes, from which nobody reads what was hashed.
+    #[must_use]
+    pub fn keys(&self) -> Vec<[u8; PREFIX_LEN]> {
+        self.rows.iter().map(|row| *row.prefix().as_bytes()).collect()
     }
 }
 
@@ -109,6 +126,27 @@ impl Findable {
         FactRows { index, rows: self.0.iter().map(|prefix| prefix.row(index)).collect() }
     }
 
+    /// Takes the keys that a redaction kept.
+    fn kept(keys: &[[u8; PREFIX_LEN]]) -> Self {
+        Self(keys.iter().map(|key| Prefix::from_bytes(*key)).collect())
+    }
+
+    /// The bytes that it takes in memory.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.0.len().saturating_mul(PREFIX_LEN)
+    }
+
+    /// Whether the hash of this term is among them.
+    fn has(&self, term: &Term) -> bool {
+        self.0.binary_search(&Prefix::term(term)).is_ok()
+    }
+
+    /// Returns the keys of the digests that start within these bounds.
+    pub(crate) fn leading_in(&self, low: &Prefix, high: &Prefix) -> impl Iterator<Item = Prefix> {
+        self.0.iter().filter(move |prefix| (*low..=*high).contains(*prefix)).copied()
+    }
+
     fn by(terms: &BTreeSet<Term>, leading: &BTreeSet<[u8; SHORT_LEN]>) -> Self {
         let leading = leading.iter().map(|leading| Prefix::leading(*leading));
         let mut prefixes: Vec<Prefix> = terms.iter().map(Prefix::term).chain(leading).collect();
@@ -125,7 +163,13 @@ impl Reading {
     #[must_use]
     pub fn new(entry: IndexedEntry, facts: Facts, record: Option<&AdmissionRecord>) -> Self {
         let (terms, leading) = found_by(&facts, record);
-        Self { entry, facts, terms, leading }
+        Self { entry, facts, terms, leading, erased: None }
+    }
+
+    /// Whether it can be found by this term. Of an erased entry the hash says so: nothing is left to compare.
+    #[must_use]
+    pub fn has(&self, term: &Term) -> bool {
+        self.terms.contains(term) || self.erased.as_ref().is_some_and(|erased| erased.has(term))
     }
 
     /// Returns when it happened: as claimed, but never later than the ledger learned of it; ledger time without a
@@ -157,7 +201,11 @@ fn read_by(
     stored: Stored,
 ) -> Result<Reading, IndexError> {
     let entry = IndexedEntry::decode(index, &stored.entry)?;
-    let Stored { record, envelope, .. } = stored;
+    let Stored { record, envelope, erased, .. } = stored;
+    if let Some(keys) = erased {
+        let erased = Some(Findable::kept(&keys));
+        return Ok(Reading { erased, ..Reading::new(entry, Facts::default(), None) });
+    }
     let record = record.and_then(|record| AdmissionRecord::decode(&record).ok());
     let whole = || Reading::new(entry, envelope.and_then(facts_of).unwrap_or_default(), record.as_ref());
     Ok(catch_unwind(AssertUnwindSafe(whole)).unwrap_or_else(|_| {

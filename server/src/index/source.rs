@@ -1,8 +1,9 @@
 //! What the index is derived from.
 
-use custody_log::{LeafIndex, TreeSize};
+use custody_log::{ContentDigest, LeafIndex, TreeSize};
 
-use crate::journal;
+use super::keys::PREFIX_LEN;
+use crate::journal::{self, ReadError};
 
 /// Why an entry could not be read from the journal, as the journal says it.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,18 @@ pub struct Stored {
     pub record: Option<Vec<u8>>,
     /// The envelope's exact bytes; none when it was erased.
     pub envelope: Option<Vec<u8>>,
+    /// What the facts index had it under, in order, when both were erased.
+    pub erased: Option<Vec<[u8; PREFIX_LEN]>>,
+}
+
+// What a redaction keeps is what the facts index has.
+const _: () = assert!(journal::KEY_LEN == PREFIX_LEN);
+
+impl From<journal::Stored> for Stored {
+    fn from(stored: journal::Stored) -> Self {
+        let journal::Stored { bytes, entry: _, record, envelope } = stored;
+        Self { entry: bytes, record: Some(record), envelope: Some(envelope), erased: None }
+    }
 }
 
 /// The committed entries: those that an index may cover. Reads run beside the writer.
@@ -36,6 +49,9 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// Returns one entry below [`Source::size`] with its admission record and envelope, verified against the
     /// digests in the entry.
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError>;
+
+    /// Whether what entries with this content hold is erased.
+    fn redacted(&self, content: &ContentDigest) -> bool;
 
     /// Returns how many bytes may be written to the disk that holds the index without taking what is kept free for the
     /// journal.
@@ -57,9 +73,20 @@ impl Source for journal::Reader {
     }
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
-        let stored =
-            Self::stored(self, index).map_err(|source| SourceError { index, source: Box::new(source) })?;
-        let journal::Stored { bytes, entry: _, record, envelope } = stored;
-        Ok(Stored { entry: bytes, record: Some(record), envelope: Some(envelope) })
+        let failed = |source: ReadError| SourceError { index, source: Box::new(source) };
+        match Self::stored(self, index) {
+            Ok(stored) => Ok(stored.into()),
+            Err(ReadError::Redacted { by, .. }) => {
+                let erased = self.erased_by(by).map_err(failed)?.into_iter();
+                let keys = erased.into_iter().find(|erased| erased.index == index).map(|erased| erased.keys);
+                let entry = Self::entry(self, index).map_err(failed)?;
+                Ok(Stored { entry, record: None, envelope: None, erased: Some(keys.unwrap_or_default()) })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    fn redacted(&self, content: &ContentDigest) -> bool {
+        Self::redacted(self, content).is_some()
     }
 }

@@ -16,7 +16,7 @@ use super::keys::{self, Prefix};
 use super::manifest::Part;
 use super::offered::Offered;
 use super::open::{self, Opened};
-use super::reading::{self, FactRows, IndexedEntry};
+use super::reading::{FactRows, IndexedEntry};
 use super::rebuild;
 use super::reopen::Doubt;
 use super::rows::{EntryRows, Rows};
@@ -321,6 +321,19 @@ impl Index {
         self.answered(&self.facts, found)
     }
 
+    /// Returns at most `limit` entries below `below` that have this digest, newest first: what [`Index::by_digest_prefix`] gave the
+    /// newest of, when that one was erased.
+    pub(crate) fn older_by_digest(
+        &self,
+        digest: &Prefix,
+        below: LeafIndex,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, IndexError> {
+        let below = TreeSize::new(below.get()).unwrap_or(TreeSize::ZERO);
+        let found = self.facts.newest(&self.database, digest, below, limit);
+        self.answered(&self.facts, found)
+    }
+
     /// Resolves when there is work for [`Index::tidy_once`] that no new entry tells of.
     pub(super) async fn woken(&self) {
         self.wake.notified().await;
@@ -370,7 +383,7 @@ impl Index {
         let offered = self.offered().take(index);
         match offered {
             Some(facts) => Ok(facts),
-            None => Ok(FactRows::of(&reading::read(index, self.source.stored(index)?)?)),
+            None => FactRows::read(index, self.source.stored(index)?),
         }
     }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Term};
@@ -158,8 +158,9 @@ fn content_that_is_recorded_twice_is_found_oldest_first() {
 fn the_journal_of_file_segments_is_indexed_like_one_in_memory() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(60));
     let staged = |at| {
-        let Stored { entry, record, envelope } = written.stored(index(at)).unwrap();
-        Staged { entry, record: record.unwrap(), envelope: envelope.unwrap() }
+        let Stored { entry, record, envelope, .. } = written.stored(index(at)).unwrap();
+        let (record, envelope) = (record.unwrap(), envelope.unwrap());
+        Staged { entry, record, envelope, attachments: Vec::new(), erased: false }
     };
     let (data, options, root) = (dir.path().join("data"), OpenOptions::default(), RootHash::empty());
     journal::create(&data, &staged(0), root, &[], &options).unwrap();
@@ -215,7 +216,7 @@ fn an_index_of_another_log_or_of_more_than_the_journal_is_thrown_away() {
     caught_up(dir.path(), &written).close().unwrap();
 
     // The same entry 0, and then others: as after a restored backup that went on.
-    let other = Arc::new(Written { entries: Mutex::new(written.entries.lock().unwrap()[..10].to_vec()) });
+    let other = Arc::new(Written::of(written.entries.lock().unwrap()[..10].to_vec()));
     let index = open(dir.path(), &other);
     assert_eq!((index.covered(), index.indexed_to()), (size(10), size(0)), "runs beyond the journal");
     index.catch_up_facts(&mut silent).unwrap();

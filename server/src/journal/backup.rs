@@ -224,7 +224,7 @@ impl<'a> Copy<'a> {
             target,
             before,
             known,
-            verifier: Verifier::start(),
+            verifier: Verifier::start(source.redactions.clone()),
             kept,
             edge: Frontier::empty(),
             lines: Vec::new(),
@@ -255,7 +255,7 @@ impl<'a> Copy<'a> {
         if footer.root != edge.root() {
             return Err(BackupError::Fork { size: footer.size, root: footer.root });
         }
-        self.verifier = Verifier::after(Chain::after(&entry, &bytes), edge.clone());
+        self.verifier = self.verifier.after(Chain::after(&entry, &bytes), edge.clone());
         self.edge = edge;
         Ok(())
     }
@@ -310,7 +310,7 @@ impl<'a> Copy<'a> {
         let passed = self.verifier.segment(&copy, covered.size, &mut |verifier, frame| {
             forked |= known
                 .is_some_and(|(size, root)| size == verifier.size() && root != verifier.frontier().root());
-            for entry in large(frame) {
+            for entry in large(frame, verifier.redactions()) {
                 if copy_blob(files, source, target, &entry)? {
                     copied += 1;
                 }

@@ -6,14 +6,18 @@ use custody_log::{Entry, EntryDigest, LeafIndex, NodeHash, RootHash, TreeSize};
 use super::blobs;
 use super::chain::Chain;
 use super::damage::{Damage, DamageKind};
+use super::erase;
 use super::fields::wide;
 use super::files::{Files, fault};
+use super::frame::Parts;
 use super::fsck::{FsckReport, Progress, UnfinishedTail};
 use super::layout::{self, Layout};
 use super::pinpoint::pinpoint;
+use super::redactions::Redactions;
 use super::scan::{Broken, Scanned, SegmentFile};
 use super::segment::{Footer, HEADER_LEN, Location};
 use super::slots::{self, Slot};
+use super::verify::large;
 use super::writer::JournalFault;
 
 /// How often a slot is read again that is not valid: a server may be writing it.
@@ -32,6 +36,8 @@ pub(super) struct Scanner<'a> {
     next: LeafIndex,
     /// The newest kept checkpoint.
     slot: Option<Slot>,
+    /// What is to be erased, wherever in the log that stands.
+    redactions: Redactions,
     report: FsckReport,
 }
 
@@ -65,6 +71,7 @@ impl<'a> Scanner<'a> {
             frontier,
             next: LeafIndex::ZERO,
             slot: None,
+            redactions: Redactions::default(),
             report,
         }
     }
@@ -86,6 +93,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn scan(mut self, log: Option<EntryDigest>) -> Result<FsckReport, JournalFault> {
+        self.redactions = Redactions::gather(self.files, &self.layout)?;
         let dir = self.layout.segments();
         let names = self.files.list(&dir).map_err(fault("list", &dir))?;
         let mut firsts: Vec<LeafIndex> = names.iter().filter_map(|name| layout::segment_name(name)).collect();
@@ -209,7 +217,7 @@ impl<'a> Scanner<'a> {
     /// did not end.
     fn whole_frame(&mut self, segment: &mut Segment, frame: &Scanned) -> Result<Option<u64>, JournalFault> {
         let clean = self.report.findings.len();
-        let blobs = frame_blobs(&segment.file, frame, None)?;
+        let blobs = self.frame_blobs(&segment.file, frame, None)?;
         if let Some(damage) = blobs.first()
             && self.is_unfinished(segment, frame.offset)?
         {
@@ -285,8 +293,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn check_large(&mut self, frame: &Scanned) -> Result<(), JournalFault> {
-        for (_, bytes) in frame.entries().filter(|(parts, _)| parts.envelope.is_none()) {
-            let Ok(entry) = Entry::decode(bytes) else { continue };
+        let large: Vec<Entry> = large(frame, &self.redactions).collect();
+        for entry in large {
             if let Err(broken) = blobs::check(self.files, &self.layout, &entry.envelope, entry.index) {
                 self.found(broken)?;
             }
@@ -327,7 +335,7 @@ impl<'a> Scanner<'a> {
             // Behind other damage nothing is known that the entries could be compared with.
             _ => damage,
         };
-        let blobs = frame_blobs(&segment.file, &frame, Some(damage.entry))?;
+        let blobs = self.frame_blobs(&segment.file, &frame, Some(damage.entry))?;
         self.report.findings.push(damage);
         self.report.findings.extend(blobs);
         self.after_frame(segment, &frame);
@@ -414,26 +422,46 @@ impl<'a> Scanner<'a> {
             self.report.findings.push(Damage { file, offset: 0, entry: self.next, kind });
         }
     }
-}
 
-/// Returns what is wrong with the records and inline envelopes of a frame. What a broken entry says of them
-/// means nothing.
-fn frame_blobs(
-    segment: &SegmentFile,
-    frame: &Scanned,
-    broken_entry: Option<LeafIndex>,
-) -> Result<Vec<Damage>, JournalFault> {
-    let mut broken = Vec::new();
-    for (index, (parts, bytes)) in (frame.head.first.get()..).zip(frame.entries()) {
-        let Ok(entry) = Entry::decode(bytes) else { continue };
-        if broken_entry.map(LeafIndex::get) == Some(index) {
-            continue;
+    /// Returns what is wrong with what is kept beside the entries of a frame: it is another, or it is there although it was to be
+    /// erased. What a broken entry says of it means nothing.
+    fn frame_blobs(
+        &self,
+        segment: &SegmentFile,
+        frame: &Scanned,
+        broken_entry: Option<LeafIndex>,
+    ) -> Result<Vec<Damage>, JournalFault> {
+        let mut broken = Vec::new();
+        for (index, (parts, bytes)) in (frame.head.first.get()..).zip(frame.entries()) {
+            let Ok(entry) = Entry::decode(bytes) else { continue };
+            if broken_entry.map(LeafIndex::get) == Some(index) {
+                continue;
+            }
+            let checked = segment.check_blobs(frame.offset, parts, &entry, &self.redactions);
+            let checked = checked.and_then(|()| match self.redactions.of(&entry) {
+                Some(by) => self.check_erased(segment, frame.offset, parts, &entry, by),
+                None => Ok(()),
+            });
+            match checked {
+                Ok(()) => {}
+                Err(Broken::Damage(damage)) => broken.push(*damage),
+                Err(Broken::Fault(fault)) => return Err(fault),
+            }
         }
-        match segment.check_blobs(frame.offset, parts, &entry) {
-            Ok(()) => {}
-            Err(Broken::Damage(damage)) => broken.push(*damage),
-            Err(Broken::Fault(fault)) => return Err(fault),
-        }
+        Ok(broken)
     }
-    Ok(broken)
+
+    fn check_erased(
+        &self,
+        segment: &SegmentFile,
+        frame: u64,
+        parts: &Parts,
+        entry: &Entry,
+        by: LeafIndex,
+    ) -> Result<(), Broken> {
+        if erase::is_erased(self.files, &self.layout, segment, frame, parts, entry)? {
+            return Ok(());
+        }
+        Err(segment.damage(frame + parts.record, entry.index, DamageKind::NotErased { by }).into())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use custody_log::{EntryError, EnvelopeDigest, LeafIndex, RecordDigest, RootHash, TreeSize};
+use custody_log::{BlobDigest, EntryError, EnvelopeDigest, LeafIndex, RecordDigest, RootHash, TreeSize};
 
 use super::chain::ChainError;
 use super::segment::Mark;
@@ -94,6 +94,22 @@ pub enum DamageKind {
         expected: EnvelopeDigest,
         /// Of the bytes found.
         found: EnvelopeDigest,
+    },
+    /// An attachment is not the one that the admission record names.
+    #[error("expected an attachment with {expected}, found {found}")]
+    Attachment {
+        /// In the admission record.
+        expected: BlobDigest,
+        /// Of the bytes found.
+        found: BlobDigest,
+    },
+    /// What a redaction erases is still there, or came back.
+    #[error(
+        "entry {by} erases what it holds, and it is not erased: it came back, or the erasure did not end"
+    )]
+    NotErased {
+        /// The redaction.
+        by: LeafIndex,
     },
     /// The file of a large envelope is gone.
     #[error("the file of the envelope {expected} is missing")]

@@ -11,6 +11,11 @@ impl<'a> Fields<'a> {
         Self { rest: bytes }
     }
 
+    /// Whether all bytes were taken.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     /// Takes N bytes; none if fewer are left.
     pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.rest.split_first_chunk::<N>()?;

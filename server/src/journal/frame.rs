@@ -5,9 +5,9 @@
 //! 4   2  version 1         24  8  tree size after             68  4  E length of all entries
 //! 6   2  zero              32 32  root at that size           72  8  B length of all blobs in the frame
 //! 8   8  mark of the segment                                  80  4  CRC32C of 0..80, lengths, entries
-//! 84        16 N  lengths: 2 entry | 1 envelope's place | 1 attachments (0) | 4 record | 8 envelope
-//! 84+16N       E  entries
-//! 84+16N+E     B  for each entry: admission record, envelope if inline
+//! 84        16 N  lengths: 2 entry | 1 envelope's place | 1 number of attachments | 4 record | 8 envelope
+//! 84+16N       E  for each attachment its length in 4 bytes; then the entries
+//! 84+16N+E     B  for each entry: admission record, envelope if inline, attachments
 //! ```
 //!
 //! Decoding never believes a length: the caller compares [`Head::frame_len`] with what the file holds before
@@ -22,6 +22,10 @@ use super::{Batch, MAX_BATCH_BYTES, MAX_RECORD_BYTES};
 
 pub(super) const HEAD_LEN: usize = 84;
 pub(super) const ROW_LEN: usize = 16;
+/// What the length of an attachment takes.
+pub(super) const ATTACHMENT_LEN: usize = 4;
+/// The most attachments of one entry. A redaction has one.
+pub(super) const MAX_ATTACHMENTS: usize = 16;
 /// The version of frames, of segments and of all that is in them.
 pub(super) const VERSION: u16 = 1;
 
@@ -55,15 +59,32 @@ pub(super) struct Parts {
     /// None: the envelope is a file.
     pub(super) envelope: Option<u64>,
     pub(super) envelope_len: u64,
+    /// The lengths of the attachments, which follow one another behind record and envelope.
+    pub(super) attachments: Vec<u32>,
 }
 
 /// The lengths of one entry, as in the frame.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Row {
     entry: u16,
     inline: bool,
     record: u32,
     envelope: u64,
+    attachments: Vec<u32>,
+}
+
+impl Parts {
+    /// Where all that is kept beside the entry in the frame is.
+    pub(super) fn kept(&self) -> std::ops::Range<u64> {
+        let attached: u64 = self.attachments.iter().map(|length| u64::from(*length)).sum();
+        self.record..self.attached() + attached
+    }
+
+    /// Where the first attachment is.
+    pub(super) fn attached(&self) -> u64 {
+        let inline = if self.envelope.is_some() { self.envelope_len } else { 0 };
+        self.record + u64::from(self.record_len) + inline
+    }
 }
 
 impl Head {
@@ -152,7 +173,12 @@ pub(super) fn decode_lengths(head: &Head, index: &[u8]) -> Result<Vec<Parts>, Da
                 .ok_or_else(|| DamageKind::start("possible lengths of an entry", index))?,
         );
     }
-    let entries = rows.iter().map(|row| u64::from(row.entry)).sum();
+    for row in &mut rows {
+        for length in &mut row.attachments {
+            *length = fields.u32().ok_or_else(|| DamageKind::start("the lengths of attachments", index))?;
+        }
+    }
+    let entries = entries_len(&rows);
     if entries != head.entries_len {
         return Err(number("the length of the entries", head.entries_len, entries));
     }
@@ -168,7 +194,9 @@ pub(super) fn encode_index(head: &Head, mark: Mark, parts: &[Parts], index: &[u8
     let mut bytes = head.encode(mark)?.to_vec();
     for part in parts {
         let (inline, envelope) = (part.envelope.is_some(), part.envelope_len);
-        Row { entry: part.entry_len, inline, record: part.record_len, envelope }.encode(&mut bytes);
+        let attachments = part.attachments.clone();
+        Row { entry: part.entry_len, inline, record: part.record_len, envelope, attachments }
+            .encode(&mut bytes)?;
     }
     bytes.extend(index.get(parts.len().checked_mul(ROW_LEN)?..)?);
     Some(bytes)
@@ -180,9 +208,16 @@ fn checksum(head: &[u8; HEAD_LEN], index: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(covered), index)
 }
 
+/// Length of all entries, and of what says how long the attachments are.
+fn entries_len(rows: &[Row]) -> u64 {
+    let attached = |row: &Row| wide(row.attachments.len() * ATTACHMENT_LEN);
+    rows.iter().map(|row| u64::from(row.entry) + attached(row)).sum()
+}
+
 /// Where everything is, if the lengths are these.
 fn lay_out(rows: &[Row]) -> Vec<Parts> {
-    let mut entry = wide(HEAD_LEN + rows.len() * ROW_LEN);
+    let attachments: usize = rows.iter().map(|row| row.attachments.len()).sum();
+    let mut entry = wide(HEAD_LEN + rows.len() * ROW_LEN + attachments * ATTACHMENT_LEN);
     let mut blob = entry + rows.iter().map(|row| u64::from(row.entry)).sum::<u64>();
     let place = |row: &Row| {
         let envelope = blob + u64::from(row.record);
@@ -193,6 +228,7 @@ fn lay_out(rows: &[Row]) -> Vec<Parts> {
             record_len: row.record,
             envelope: row.inline.then_some(envelope),
             envelope_len: row.envelope,
+            attachments: row.attachments.clone(),
         };
         entry += u64::from(row.entry);
         blob += row.blobs();
@@ -203,7 +239,7 @@ fn lay_out(rows: &[Row]) -> Vec<Parts> {
 
 impl Row {
     /// Returns none if there is no such row: an entry, record or inline envelope above its limit, an unknown
-    /// place, attachments.
+    /// place, too many attachments. How long these are follows behind the last row.
     fn decode(fields: &mut Fields<'_>) -> Option<Self> {
         let entry = fields.u16()?;
         let inline = match fields.u8()? {
@@ -211,24 +247,27 @@ impl Row {
             1 => false,
             _ => return None,
         };
-        let attachments = fields.u8()?;
-        let row = Self { entry, inline, record: fields.u32()?, envelope: fields.u64()? };
+        let attachments = vec![0; usize::from(fields.u8()?)];
+        let row = Self { entry, inline, record: fields.u32()?, envelope: fields.u64()?, attachments };
         let possible = usize::from(entry) <= Entry::MAX_LEN
-            && attachments == 0
+            && row.attachments.len() <= MAX_ATTACHMENTS
             && narrow(u64::from(row.record)) <= MAX_RECORD_BYTES;
         possible.then_some(row)
     }
 
-    fn encode(self, bytes: &mut Vec<u8>) {
+    fn encode(&self, bytes: &mut Vec<u8>) -> Option<()> {
         bytes.extend(self.entry.to_be_bytes());
-        bytes.extend([u8::from(!self.inline), 0]);
+        bytes.extend([u8::from(!self.inline), u8::try_from(self.attachments.len()).ok()?]);
         bytes.extend(self.record.to_be_bytes());
         bytes.extend(self.envelope.to_be_bytes());
+        Some(())
     }
 
     /// Bytes of blobs in the frame.
-    fn blobs(self) -> u64 {
-        u64::from(self.record).saturating_add(if self.inline { self.envelope } else { 0 })
+    fn blobs(&self) -> u64 {
+        let attached: u64 = self.attachments.iter().map(|length| u64::from(*length)).sum();
+        let inline = if self.inline { self.envelope } else { 0 };
+        (u64::from(self.record) + attached).saturating_add(inline)
     }
 }
 
@@ -249,11 +288,19 @@ pub(super) fn encode(batch: &Batch, mark: Mark, inline_max: usize) -> Option<Fra
             inline: staged.envelope.len() <= inline_max,
             record: u32::try_from(staged.record.len()).ok()?,
             envelope: wide(staged.envelope.len()),
+            attachments: staged
+                .attachments
+                .iter()
+                .map(|attachment| u32::try_from(attachment.len()).ok())
+                .collect::<Option<_>>()?,
         });
     }
     let mut index = Vec::new();
     for row in &rows {
-        row.encode(&mut index);
+        row.encode(&mut index)?;
+    }
+    for length in rows.iter().flat_map(|row| &row.attachments) {
+        index.extend(length.to_be_bytes());
     }
     for staged in &batch.entries {
         index.extend(&staged.entry);
@@ -263,8 +310,8 @@ pub(super) fn encode(batch: &Batch, mark: Mark, inline_max: usize) -> Option<Fra
         size: batch.size,
         root: batch.root,
         count: rows.len(),
-        entries_len: rows.iter().map(|row| u64::from(row.entry)).sum(),
-        blobs_len: rows.iter().map(|row| row.blobs()).sum(),
+        entries_len: entries_len(&rows),
+        blobs_len: rows.iter().map(Row::blobs).sum(),
         crc: 0,
     };
     head.crc = checksum(&head.encode(mark)?, &index);
@@ -276,6 +323,7 @@ pub(super) fn encode(batch: &Batch, mark: Mark, inline_max: usize) -> Option<Fra
         if row.inline {
             bytes.extend(&staged.envelope);
         }
+        staged.attachments.iter().for_each(|attachment| bytes.extend(attachment));
     }
     Some(Frame { bytes, parts: lay_out(&rows) })
 }

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use custody_evidence::admission::AdmissionRecord;
 use custody_log::tree::Frontier;
 use custody_log::{
-    Entry, EntryDigest, EnvelopeDigest, LeafIndex, NodeHash, RecordDigest, RootHash, TreeSize,
+    BlobDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, NodeHash, RecordDigest, RootHash, TreeSize,
 };
 
 use super::chain::Chain;
@@ -13,6 +14,7 @@ use super::fields::{narrow, wide};
 use super::files::Files;
 use super::frame;
 use super::layout::Layout;
+use super::redactions::Redactions;
 use super::scan::{Broken, Scanned, SegmentFile};
 use super::segment::{self, Footer, HEADER_LEN, Header, Location};
 use super::verify::Verifier;
@@ -36,6 +38,10 @@ impl Copy {
     fn record(&self, entry: &Entry) -> Option<Vec<u8>> {
         let bytes = self.view.as_ref()?.reader.record(entry.index).ok()?;
         (RecordDigest::of(&bytes) == entry.record.digest).then_some(bytes)
+    }
+
+    fn attachments(&self, index: LeafIndex) -> Option<Vec<Vec<u8>>> {
+        self.view.as_ref()?.reader.attachments(index).ok()
     }
 
     pub(super) fn envelope(&self, entry: &Entry) -> Option<Vec<u8>> {
@@ -76,6 +82,7 @@ struct Found {
     record: Vec<u8>,
     /// None: the envelope is a file.
     envelope: Option<Vec<u8>>,
+    attachments: Vec<Vec<u8>>,
     /// Whether the frame's checksum covers the entry.
     covered: bool,
     /// Position of the frame's first entry, the frame's size and root.
@@ -110,6 +117,7 @@ pub(super) fn mend(
         layout,
         found: &found,
         copy,
+        redactions: before.redactions(),
         bytes: header.encode(),
         header,
         locations: Vec::new(),
@@ -133,7 +141,7 @@ pub(super) fn mend(
     }
     making.seal(ends.behind.is_some());
     let after = match entries.last() {
-        Some((bytes, entry)) => Verifier::after(Chain::after(entry, bytes), making.frontier),
+        Some((bytes, entry)) => before.after(Chain::after(entry, bytes), making.frontier),
         None => before.clone(),
     };
     let changed = match file {
@@ -189,8 +197,13 @@ fn take(
             Some(at) => Some(read(at, parts.envelope_len)?),
             None => None,
         };
+        let (mut attachments, mut at) = (Vec::new(), parts.attached());
+        for length in &parts.attachments {
+            attachments.push(read(at, u64::from(*length))?);
+            at += u64::from(*length);
+        }
         let frame = (head.first, head.size, head.root);
-        found.insert(index, Found { entry: bytes.to_vec(), record, envelope, covered, frame });
+        found.insert(index, Found { entry: bytes.to_vec(), record, envelope, attachments, covered, frame });
     }
     Ok(())
 }
@@ -278,6 +291,7 @@ struct Making<'a> {
     layout: &'a Layout,
     found: &'a BTreeMap<u64, Found>,
     copy: &'a Copy,
+    redactions: &'a Redactions,
     bytes: Vec<u8>,
     header: Header,
     locations: Vec<Location>,
@@ -300,15 +314,17 @@ impl Making<'_> {
         let Some(entries) = entries.get(range) else { return Ok(false) };
         for (bytes, entry) in entries {
             self.frontier.append(NodeHash::leaf(bytes));
-            let record = self.record(entry);
-            let (envelope, inline) = self.envelope(entry)?;
+            let erased = self.redactions.of(entry).is_some();
+            let (one, inline) = if erased { self.erased(entry, bytes) } else { self.kept(entry, bytes)? };
             if inline {
-                longest_inline = longest_inline.max(envelope.len());
+                longest_inline = longest_inline.max(one.envelope.len());
             } else {
-                shortest_file = shortest_file.min(envelope.len());
-                self.large.push(entry.clone());
+                shortest_file = shortest_file.min(one.envelope.len());
+                if !erased {
+                    self.large.push(entry.clone());
+                }
             }
-            staged.push(Staged { entry: bytes.clone(), record, envelope });
+            staged.push(one);
         }
         // As it was: whatever limit the frame was written with lies between the two.
         if longest_inline > inline_max || shortest_file <= inline_max {
@@ -327,6 +343,53 @@ impl Making<'_> {
         self.locations.extend(locations);
         self.bytes.extend(frame.bytes);
         Ok(true)
+    }
+
+    /// Puts together what is kept beside an entry; says whether its envelope is inline.
+    fn kept(&mut self, entry: &Entry, bytes: &[u8]) -> Result<(Staged, bool), JournalFault> {
+        let record = self.record(entry);
+        let (envelope, inline) = self.envelope(entry)?;
+        let attachments = self.attachments(entry, &record);
+        let entry = bytes.to_vec();
+        Ok((Staged { entry, record, envelope, attachments, erased: false }, inline))
+    }
+
+    /// Of what a redaction erases nothing is looked for: zeros stand in its place.
+    fn erased(&self, entry: &Entry, bytes: &[u8]) -> (Staged, bool) {
+        let found = self.found.get(&entry.index.get());
+        let length = narrow(entry.envelope.length);
+        let inline =
+            found.map_or(length <= OpenOptions::default().inline_bytes, |found| found.envelope.is_some());
+        let attachments = found.map_or(&[][..], |found| found.attachments.as_slice());
+        let attachments = attachments.iter().map(|found| vec![0; found.len()]).collect();
+        let (record, envelope) = (vec![0; narrow(entry.record.length)], vec![0; length]);
+        (Staged { entry: bytes.to_vec(), record, envelope, attachments, erased: true }, inline)
+    }
+
+    fn attachments(&mut self, entry: &Entry, record: &[u8]) -> Vec<Vec<u8>> {
+        let own = self.found.get(&entry.index.get()).map(|found| found.attachments.clone());
+        let own = own.unwrap_or_default();
+        if RecordDigest::of(record) != entry.record.digest {
+            return own;
+        }
+        // A frame whose checksum holds says truly that there are none; most records are not read for that.
+        if own.is_empty() && self.found.get(&entry.index.get()).is_some_and(|found| found.covered) {
+            return own;
+        }
+        let named = AdmissionRecord::decode(record).map(|record| record.attachments).unwrap_or_default();
+        let fits = |found: &[Vec<u8>]| {
+            let digests = found.iter().map(|bytes| BlobDigest::of(bytes));
+            found.len() == named.len() && digests.eq(named.iter().map(|named| named.digest))
+        };
+        if fits(&own) {
+            return own;
+        }
+        if let Some(copied) = self.copy.attachments(entry.index).filter(|copied| fits(copied)) {
+            self.copied = true;
+            return copied;
+        }
+        self.missing = true;
+        own
     }
 
     fn record(&mut self, entry: &Entry) -> Vec<u8> {

@@ -10,7 +10,8 @@
 //!   written. [`AppendError::Unknown`] does not: whether the batch is on disk can only be told by opening
 //!   again.
 //! - **One writer.** A directory has one open journal at a time (a lock says so); readers are many.
-//! - **Nothing is overwritten.** A frame is written only after the one before it is synced, so only the last
+//! - **Nothing is overwritten but what a redaction erases** ([`Journal::erase`]), with zeros, once the entry that says so can no
+//!   longer be lost. A frame is written only after the one before it is synced, so only the last
 //!   frame can be torn, and only one that no kept checkpoint covers is ever cut.
 //! - **What is read was checked.** A reader compares what it reads with the digests in the entry, and answers
 //!   [`Damage`] with segment file, byte offset and entry otherwise.
@@ -25,6 +26,8 @@ mod copying;
 mod create;
 mod damage;
 mod directory;
+mod erase;
+mod erased;
 mod fields;
 mod files;
 mod frame;
@@ -37,6 +40,7 @@ mod pinpoint;
 mod reader;
 mod recode;
 mod recovery;
+mod redactions;
 mod repair;
 mod restore;
 mod restored;
@@ -59,6 +63,7 @@ pub use chain::ChainError;
 pub use create::{CreateError, create};
 pub use damage::{Damage, DamageKind};
 pub use directory::DirectoryError;
+pub use erased::{Erased, KEY_LEN, decode_erased, encode_erased};
 pub use files::{DiskFiles, File, Files};
 pub use fsck::{FsckError, FsckReport, Progress, UnfinishedTail, fsck};
 pub use manifest::ManifestError;
@@ -80,6 +85,10 @@ pub struct Staged {
     pub record: Vec<u8>,
     /// The envelope as received, whose digest and length the entry holds.
     pub envelope: Vec<u8>,
+    /// What is kept beside the envelope: the attachments that the admission record names, in its order.
+    pub attachments: Vec<Vec<u8>>,
+    /// Whether record, envelope and attachments were erased where the entry comes from, so that zeros of their lengths stand here.
+    pub erased: bool,
 }
 
 impl Staged {
@@ -88,7 +97,23 @@ impl Staged {
     #[must_use]
     pub fn frame_bytes(&self, inline_max: usize) -> usize {
         let inline = if self.envelope.len() <= inline_max { self.envelope.len() } else { 0 };
-        frame::ROW_LEN + self.entry.len() + self.record.len() + inline
+        let attached = |bytes: &Vec<u8>| frame::ATTACHMENT_LEN.saturating_add(bytes.len());
+        let attachments = self.attachments.iter().map(attached).sum::<usize>();
+        frame::ROW_LEN + self.entry.len() + self.record.len() + inline + attachments
+    }
+}
+
+impl Staged {
+    /// An entry of which nothing else is left where it comes from: zeros of the same lengths stand in its place.
+    fn erased(entry: &custody_log::Entry, bytes: &[u8], parts: &frame::Parts) -> Self {
+        let zeros = |length: u64| vec![0; fields::narrow(length)];
+        Self {
+            entry: bytes.to_vec(),
+            record: zeros(entry.record.length),
+            envelope: zeros(entry.envelope.length),
+            attachments: parts.attachments.iter().map(|length| zeros(u64::from(*length))).collect(),
+            erased: true,
+        }
     }
 }
 
@@ -127,6 +152,11 @@ pub trait Journal: Send + std::fmt::Debug + 'static {
 
     /// Syncs the checkpoint that was kept last. Call it within a second of [`Journal::keep_checkpoint`].
     fn sync_checkpoint(&mut self) -> Result<(), JournalFault>;
+
+    /// Erases what redactions in the log order and what is not erased yet: it is gone from the disk when this returns. Only redactions
+    /// count that the checkpoint covers which was kept last, and it is synced first: an erased entry without the entry that
+    /// erased it would be damage. Call it after a redaction was committed and its checkpoint kept, and after every opening.
+    fn erase(&mut self) -> Result<(), JournalFault>;
 
     /// Ends a clean shutdown: seals what is open and syncs everything. The next open has nothing to scan.
     fn seal(self: Box<Self>) -> Result<(), JournalFault>;

@@ -2,16 +2,22 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
-use custody_log::{Entry, EntryDigest, LeafIndex, NodeHash, TreeSize};
+use custody_log::{ContentDigest, Entry, EntryDigest, LeafIndex, NodeHash, TreeSize};
 
-use super::files::Files;
+use super::damage::DamageKind;
+use super::erase;
+use super::erased::{Erased, decode_erased};
+use super::files::{Files, fault};
+use super::frame::Parts;
 use super::layout::Layout;
+use super::redactions::Redactions;
 use super::scan::{Broken, SegmentFile};
 use super::segment::{Footer, Location};
+use super::writer::JournalFault;
 use super::{Damage, blobs};
 
 /// Why something cannot be read.
@@ -24,6 +30,14 @@ pub enum ReadError {
         index: LeafIndex,
         /// How many entries there are.
         size: TreeSize,
+    },
+    /// A redaction erased it: the entry and its proofs stay, and nothing else.
+    #[error("what entry {index} held was erased by entry {by}")]
+    Redacted {
+        /// The entry.
+        index: LeafIndex,
+        /// The redaction.
+        by: LeafIndex,
     },
     /// What is there is not what was written.
     #[error("the journal is damaged: {0}")]
@@ -103,22 +117,22 @@ impl Reader {
     pub fn record(&self, index: LeafIndex) -> Result<Vec<u8>, ReadError> {
         let place = self.shared.place(index)?;
         let (_, entry) = place.segment.entry(&place.location, index)?;
-        Ok(place.segment.record(u64::from(place.location.record), &entry)?)
+        self.shared.unless_redacted(&entry, || place.record(&entry))
     }
 
     /// Returns the envelope of an entry as received; it has the digest and length that the entry says.
     pub fn envelope(&self, index: LeafIndex) -> Result<Vec<u8>, ReadError> {
         let place = self.shared.place(index)?;
         let (_, entry) = place.segment.entry(&place.location, index)?;
-        self.shared.envelope(&place, &entry)
+        self.shared.unless_redacted(&entry, || self.shared.envelope(&place, &entry))
     }
 
     /// Returns an entry with its record and envelope.
     pub fn stored(&self, index: LeafIndex) -> Result<Stored, ReadError> {
         let place = self.shared.place(index)?;
         let (bytes, entry) = place.segment.entry(&place.location, index)?;
-        let record = place.segment.record(u64::from(place.location.record), &entry)?;
-        let envelope = self.shared.envelope(&place, &entry)?;
+        let read = || Ok((place.record(&entry)?, self.shared.envelope(&place, &entry)?));
+        let (record, envelope) = self.shared.unless_redacted(&entry, read)?;
         Ok(Stored { bytes, entry, record, envelope })
     }
 
@@ -126,10 +140,39 @@ impl Reader {
     pub fn stored_up_to(&self, index: LeafIndex, max: usize) -> Result<StoredUpTo, ReadError> {
         let place = self.shared.place(index)?;
         let (bytes, entry) = place.segment.entry(&place.location, index)?;
-        let record = place.segment.record(u64::from(place.location.record), &entry)?;
         let small = usize::try_from(entry.envelope.length).is_ok_and(|length| length <= max);
-        let envelope = if small { Some(self.shared.envelope(&place, &entry)?) } else { None };
+        let read = || {
+            let envelope = if small { Some(self.shared.envelope(&place, &entry)?) } else { None };
+            Ok((place.record(&entry)?, envelope))
+        };
+        let (record, envelope) = self.shared.unless_redacted(&entry, read)?;
         Ok(StoredUpTo { bytes, entry, record, envelope })
+    }
+
+    /// Returns what is kept beside the envelope of an entry: what its admission record names, in its order.
+    pub fn attachments(&self, index: LeafIndex) -> Result<Vec<Vec<u8>>, ReadError> {
+        let (place, entry) = self.shared.entry(index)?;
+        self.shared.unless_redacted(&entry, || place.attachments(&entry).map(|(_, found)| found))
+    }
+
+    /// Returns the redaction that erases every entry with this content.
+    #[must_use]
+    pub fn redacted(&self, content: &ContentDigest) -> Option<LeafIndex> {
+        self.shared.redactions().of_content(content)
+    }
+
+    /// Returns what a redaction erases, and where the index has it.
+    pub fn erased_by(&self, redaction: LeafIndex) -> Result<Vec<Erased>, ReadError> {
+        self.shared.erased_by(redaction)
+    }
+
+    /// Whether nothing is left of what a redacted entry held.
+    pub fn is_erased(&self, index: LeafIndex) -> Result<bool, ReadError> {
+        let place = self.shared.place(index)?;
+        let (_, entry) = place.segment.entry(&place.location, index)?;
+        let (frame, parts) = place.parts(index)?;
+        let Shared { files, layout, .. } = self.shared.as_ref();
+        Ok(erase::is_erased(files.as_ref(), layout, &place.segment, frame, &parts, &entry)?)
     }
 
     /// Calls `each` with the exact bytes of every entry from `first` up to the size at the time of the call, in order, and
@@ -163,6 +206,8 @@ pub(super) struct Shared {
     segments: RwLock<Vec<Segment>>,
     /// Sealed segments that were read last, the newest first.
     opened: Mutex<VecDeque<Arc<SegmentFile>>>,
+    /// What is erased. Written by the writer alone, before it erases anything, so that nobody takes zeros for damage.
+    redactions: RwLock<Redactions>,
 }
 
 /// A segment as readers see it.
@@ -178,6 +223,30 @@ pub(super) enum Segment {
 struct Place {
     segment: Arc<SegmentFile>,
     location: Location,
+}
+
+impl Place {
+    fn record(&self, entry: &Entry) -> Result<Vec<u8>, Broken> {
+        self.segment.record(u64::from(self.location.record), entry)
+    }
+
+    /// Returns the attachments, and where the first one is.
+    fn attachments(&self, entry: &Entry) -> Result<(u64, Vec<Vec<u8>>), Broken> {
+        let (record, (frame, parts)) = (self.record(entry)?, self.parts(entry.index)?);
+        let found = self.segment.attachments(frame, &parts, entry, &record)?;
+        Ok((frame + parts.attached(), found))
+    }
+
+    /// Returns where its frame is, and where its parts are in it.
+    fn parts(&self, index: LeafIndex) -> Result<(u64, Parts), Broken> {
+        let Self { segment, location } = self;
+        let (offset, end) = (u64::from(location.frame), segment.file.length());
+        let frame = segment.frame(offset, end.map_err(fault("read the length of", &segment.path))?, index)?;
+        let at = usize::try_from(index.get().saturating_sub(frame.head.first.get())).unwrap_or(usize::MAX);
+        let parts = frame.parts.get(at).cloned();
+        let parts = parts.ok_or_else(|| segment.damage(offset, index, frame.head.position(index)))?;
+        Ok((offset, parts))
+    }
 }
 
 impl Segment {
@@ -198,7 +267,88 @@ impl Shared {
         segments: Vec<Segment>,
     ) -> Self {
         let (size, segments) = (AtomicU64::new(size.get()), RwLock::new(segments));
-        Self { files, layout, log, size, segments, opened: Mutex::default() }
+        let (opened, redactions) = (Mutex::default(), RwLock::default());
+        Self { files, layout, log, size, segments, opened, redactions }
+    }
+
+    /// Learns what is erased from the administrative entries, back from the last entry.
+    pub(super) fn learn_redactions(&self) -> Result<(), ReadError> {
+        let mut learned = Redactions::default();
+        let mut next = match self.size().last_index() {
+            Some(last) => {
+                let entry = self.entry(last)?.1;
+                if entry.administrative { Some(last) } else { entry.admin }
+            }
+            None => None,
+        };
+        while let Some(index) = next {
+            let (place, entry) = self.entry(index)?;
+            learned.add(index, &self.envelope(&place, &entry)?);
+            next = entry.admin;
+        }
+        *self.redactions.write().unwrap_or_else(PoisonError::into_inner) = learned;
+        Ok(())
+    }
+
+    /// Learns what an administrative entry says that is synced, and is not shown yet.
+    pub(super) fn learn(&self, index: LeafIndex, envelope: &[u8]) {
+        self.redactions.write().unwrap_or_else(PoisonError::into_inner).add(index, envelope);
+    }
+
+    pub(super) fn redactions(&self) -> RwLockReadGuard<'_, Redactions> {
+        self.redactions.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn erased_by(&self, redaction: LeafIndex) -> Result<Vec<Erased>, ReadError> {
+        let (place, entry) = self.entry(redaction)?;
+        let (offset, attachments) = place.attachments(&entry)?;
+        let erased = attachments.first().and_then(|bytes| decode_erased(bytes));
+        erased.ok_or_else(|| {
+            let bytes = attachments.first().map_or(&[][..], Vec::as_slice);
+            let kind = DamageKind::start("what a redaction erases", bytes);
+            Broken::from(place.segment.damage(offset, redaction, kind)).into()
+        })
+    }
+
+    /// Erases what an entry holds. When this returns, it is gone from the disk.
+    pub(super) fn erase(&self, index: LeafIndex, by: LeafIndex) -> Result<(), ReadError> {
+        let (place, entry) = self.entry(index)?;
+        if self.redactions().of(&entry) != Some(by) {
+            let kind = DamageKind::start("an entry that the redaction erases", &[]);
+            return Err(Broken::from(place.segment.damage(0, index, kind)).into());
+        }
+        let (frame, parts) = place.parts(index)?;
+        let files = self.files.as_ref();
+        if erase::is_erased(files, &self.layout, &place.segment, frame, &parts, &entry)? {
+            return Ok(());
+        }
+        let path = &place.segment.path;
+        let writable = files.open_writable(path).map_err(|error| Broken::from(fault("open", path)(error)))?;
+        let file = (place.segment.as_ref(), writable.as_ref());
+        Ok(erase::erase(files, &self.layout, file, frame, &parts, &entry)?)
+    }
+
+    fn entry(&self, index: LeafIndex) -> Result<(Place, Entry), ReadError> {
+        let place = self.place(index)?;
+        let (_, entry) = place.segment.entry(&place.location, index)?;
+        Ok((place, entry))
+    }
+
+    /// What is erased is not read; what is erased while it is read is no damage.
+    fn unless_redacted<T>(
+        &self,
+        entry: &Entry,
+        read: impl FnOnce() -> Result<T, Broken>,
+    ) -> Result<T, ReadError> {
+        let redacted =
+            || self.redactions().of(entry).map(|by| ReadError::Redacted { index: entry.index, by });
+        match redacted() {
+            Some(error) => Err(error),
+            None => read().map_err(|broken| match (broken, redacted()) {
+                (Broken::Damage(_), Some(error)) => error,
+                (broken, _) => broken.into(),
+            }),
+        }
     }
 
     pub(super) fn size(&self) -> TreeSize {
@@ -275,11 +425,27 @@ impl Shared {
         Ok(file)
     }
 
-    fn envelope(&self, place: &Place, entry: &Entry) -> Result<Vec<u8>, ReadError> {
+    fn envelope(&self, place: &Place, entry: &Entry) -> Result<Vec<u8>, Broken> {
         if place.location.envelope == 0 {
-            Ok(blobs::read(self.files.as_ref(), &self.layout, &entry.envelope, entry.index)?)
+            blobs::read(self.files.as_ref(), &self.layout, &entry.envelope, entry.index)
         } else {
-            Ok(place.segment.inline_envelope(u64::from(place.location.envelope), entry)?)
+            place.segment.inline_envelope(u64::from(place.location.envelope), entry)
+        }
+    }
+}
+
+impl ReadError {
+    /// The same as a failed operation, for work that goes on only once it succeeds.
+    pub(super) fn into_fault(self) -> JournalFault {
+        match self {
+            Self::Io { path, source } => fault("read", &path)(source),
+            Self::Damaged(damage) => {
+                let path = damage.file.clone();
+                fault("read", &path)(io::Error::new(io::ErrorKind::InvalidData, damage))
+            }
+            error @ (Self::Beyond { .. } | Self::Redacted { .. }) => {
+                fault("read", Path::new("the log"))(io::Error::new(io::ErrorKind::InvalidData, error))
+            }
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Opening a journal: what is there is checked, a torn last write is cut, and only then there is a writer.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -222,8 +223,10 @@ fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, B
     let shared = Arc::new(Shared::new(files, layout.clone(), log, size, segments));
     let reader = Reader::new(Arc::clone(&shared));
     let (bytes, last_entry) = last_of(&reader, size, &copy)?;
+    shared.learn_redactions().map_err(broken)?;
     let tail = Tail { segment: copy, len: scanned.end };
-    let journal = SegmentJournal { tail, chain, root, slots, shared, layout, options, _lock: lock };
+    let erased = BTreeSet::new();
+    let journal = SegmentJournal { tail, chain, root, slots, shared, layout, options, erased, _lock: lock };
     Ok(Opened {
         journal: Box::new(journal),
         log,
@@ -290,16 +293,17 @@ pub(super) fn check_start(known: &Known, segment: &SegmentFile) -> Result<(), Bo
 
 fn last_of(reader: &Reader, size: TreeSize, tail: &SegmentFile) -> Result<(Vec<u8>, Entry), Broken> {
     let last = size.last_index().unwrap_or(LeafIndex::ZERO);
-    let bytes = reader.entry(last).map_err(|error| match error {
-        ReadError::Damaged(damage) => Broken::Damage(damage),
-        ReadError::Io { path, source } => Broken::Fault(fault("read", &path)(source)),
-        ReadError::Beyond { .. } => {
-            let kind = DamageKind::Shorter { what: "the log itself", expected: size, found: TreeSize::ZERO };
-            tail.damage(0, last, kind).into()
-        }
-    })?;
+    let bytes = reader.entry(last).map_err(broken)?;
     let entry = Entry::decode(&bytes).map_err(|error| tail.damage(0, last, DamageKind::Entry(error)))?;
     Ok((bytes, entry))
+}
+
+/// Why the log cannot be read while it is opened.
+pub(super) fn broken(error: ReadError) -> Broken {
+    match error {
+        ReadError::Damaged(damage) => Broken::Damage(damage),
+        error => Broken::Fault(error.into_fault()),
+    }
 }
 
 impl OpenError {
@@ -322,15 +326,11 @@ impl OpenError {
 
 impl From<ReadError> for OpenError {
     fn from(error: ReadError) -> Self {
-        let fault = match error {
-            ReadError::Io { path, source } => fault("read", &path)(source),
+        match error {
             // No directory is known here, and the damage names its file.
-            ReadError::Damaged(damage) => return Self::Damaged { dir: PathBuf::new(), damage },
-            ReadError::Beyond { .. } => {
-                fault("read", Path::new("the log"))(io::ErrorKind::UnexpectedEof.into())
-            }
-        };
-        fault.into()
+            ReadError::Damaged(damage) => Self::Damaged { dir: PathBuf::new(), damage },
+            error => error.into_fault().into(),
+        }
     }
 }
 

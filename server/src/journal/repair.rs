@@ -16,13 +16,16 @@ use super::check::Scanner;
 use super::copying::{apart, remove_if_there};
 use super::damage::{Damage, DamageKind};
 use super::directory::DirectoryError;
+use super::erase;
 use super::fields::{narrow, wide};
 use super::files::{File, Files, fault, make_whole, remove_unfinished};
+use super::frame::Parts;
 use super::fsck::{FsckReport, Progress};
 use super::layout::{self, Layout};
 use super::lock::Lock;
 use super::mend::{Copy, mend};
 use super::recovery::{OpenError, check_dir};
+use super::redactions::Redactions;
 use super::scan::{Broken, SegmentFile};
 use super::slots;
 use super::verify::{Verifier, large};
@@ -34,7 +37,7 @@ use super::writer::JournalFault;
 pub struct Repaired {
     /// The file.
     pub file: PathBuf,
-    /// What it was made of: `from what is beside it` or `with a good copy`.
+    /// What it was made of: `from what is beside it`, `with a good copy`, `by erasing what a redaction names`.
     pub how: &'static str,
     /// Where the damaged one is kept; none if there was none.
     pub kept: Option<PathBuf>,
@@ -103,6 +106,7 @@ pub fn repair(
     let mut work = Work::new(files.as_ref(), Layout::of(dir), view)?;
     work.slots()?;
     work.segments()?;
+    work.erase_again()?;
     let repaired = work.repaired;
     let after = Scanner::new(files.as_ref(), Layout::of(dir), progress).run()?;
     Ok(RepairReport { repaired, after })
@@ -112,7 +116,7 @@ pub fn repair(
 #[must_use]
 pub fn is_computed(damage: &Damage) -> bool {
     match &damage.kind {
-        DamageKind::NotSealed | DamageKind::Row => true,
+        DamageKind::NotSealed | DamageKind::Row | DamageKind::NotErased { .. } => true,
         DamageKind::Checksum { what, .. } => *what != "the frame",
         DamageKind::Start { expected, .. } => {
             !matches!(*expected, "a frame" | "a frame with possible numbers")
@@ -128,6 +132,8 @@ struct Work<'a> {
     layout: Layout,
     log: EntryDigest,
     copy: Copy,
+    /// What is erased, or to be erased.
+    redactions: Redactions,
     repaired: Vec<Repaired>,
     /// The newest kept checkpoint: what must not be cut.
     promised: Option<KeptCheckpoint>,
@@ -135,6 +141,7 @@ struct Work<'a> {
 
 const COMPUTED: &str = "from what is beside it";
 const COPIED: &str = "with a good copy";
+const ERASED: &str = "by erasing what a redaction names";
 
 impl<'a> Work<'a> {
     fn new(files: &'a dyn Files, layout: Layout, view: Option<View>) -> Result<Self, RepairError> {
@@ -157,8 +164,11 @@ impl<'a> Work<'a> {
         if let Some(found) = found.filter(|found| *found != log) {
             return Err(RepairError::OtherLog { expected: log, found });
         }
+        let mut redactions = Redactions::gather(files, &layout)?;
+        // The log may have lost one, and gets it back from the copy.
+        redactions.extend(&view.as_ref().map(|view| view.redactions.clone()).unwrap_or_default());
         let copy = Copy { view };
-        Ok(Self { files, layout, log, copy, repaired: Vec::new(), promised: None })
+        Ok(Self { files, layout, log, copy, redactions, repaired: Vec::new(), promised: None })
     }
 
     /// Writes a slot that is not valid again, from the one that is, or from the copy's checkpoint.
@@ -191,7 +201,7 @@ impl<'a> Work<'a> {
 
     /// Goes through the segments in order. Behind one whose entries are lost nothing can be compared, so it ends there.
     fn segments(&mut self) -> Result<(), RepairError> {
-        let mut verifier = Verifier::start();
+        let mut verifier = Verifier::start(self.redactions.clone());
         loop {
             let first = verifier.size().next_index();
             let later: Vec<LeafIndex> =
@@ -239,7 +249,9 @@ impl<'a> Work<'a> {
             // The open one: up to its end.
             (None, Err(_)) => None,
         };
-        let result = passed.segment_to_end(&file, until, &mut |frame| large_ones.extend(large(frame)));
+        let result = passed.segment_to_end(&file, until, &mut |frame| {
+            large_ones.extend(large(frame, &self.redactions));
+        });
         let sound = match result {
             Ok(parts) if behind.is_some() || file.footer().is_ok() => passed.seal(&file, &parts).is_ok(),
             // The seal of a shutdown that did not end says nothing that the frames do not.
@@ -259,6 +271,63 @@ impl<'a> Work<'a> {
         }
         *verifier = passed;
         Ok(true)
+    }
+
+    /// Erases what redactions order and what came back, or was never erased.
+    fn erase_again(&mut self) -> Result<(), RepairError> {
+        for first in segment_names(self.files, &self.layout)? {
+            match SegmentFile::open(self.files, &self.layout, first, Some(self.log)) {
+                Ok(file) => self.erase_segment(&file)?,
+                Err(Broken::Damage(_)) => {}
+                Err(Broken::Fault(fault)) => return Err(fault.into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn erase_segment(&mut self, file: &SegmentFile) -> Result<(), RepairError> {
+        let (mut offset, mut next) = (wide(super::segment::HEADER_LEN), file.header.first);
+        while offset < file.len && !file.is_table(offset, file.len)? {
+            // Behind what is still broken nothing is touched.
+            let frame = match file.frame(offset, file.len, next) {
+                Ok(frame) => frame,
+                Err(Broken::Damage(_)) => return Ok(()),
+                Err(Broken::Fault(fault)) => return Err(fault.into()),
+            };
+            for (parts, bytes) in frame.entries() {
+                let entry = Entry::decode(bytes).ok();
+                if let Some(entry) = entry.filter(|entry| self.redactions.of(entry).is_some()) {
+                    self.erase_one(file, frame.offset, parts, &entry)?;
+                }
+            }
+            (offset, next) = (frame.end(), frame.head.size.next_index());
+        }
+        Ok(())
+    }
+
+    fn erase_one(
+        &mut self,
+        file: &SegmentFile,
+        frame: u64,
+        parts: &Parts,
+        entry: &Entry,
+    ) -> Result<(), RepairError> {
+        let erase = || {
+            if erase::is_erased(self.files, &self.layout, file, frame, parts, entry)? {
+                return Ok(false);
+            }
+            let writable = self.files.open_writable(&file.path).map_err(fault("open", &file.path))?;
+            erase::erase(self.files, &self.layout, (file, writable.as_ref()), frame, parts, entry)?;
+            Ok(true)
+        };
+        match erase() {
+            Ok(false) | Err(Broken::Damage(_)) => Ok(()),
+            Ok(true) => {
+                self.repaired.push(Repaired { file: file.path.clone(), how: ERASED, kept: None });
+                Ok(())
+            }
+            Err(Broken::Fault(fault)) => Err(fault.into()),
+        }
     }
 
     /// Repairs the file of a large envelope, if the copy has it.

@@ -12,11 +12,13 @@ use super::damage::{Damage, DamageKind};
 use super::directory::{DirectoryError, make_dir};
 use super::fields::wide;
 use super::files::{Files, fault};
+use super::frame::Parts;
 use super::fsck::Progress;
 use super::layout::{self, Layout};
 use super::lock::Lock;
 use super::manifest::{Manifest, ManifestError};
 use super::recovery::{OpenError, Opened, open_restored};
+use super::redactions::Redactions;
 use super::restored::Restored;
 use super::scan::{Broken, Scanned, SegmentFile};
 use super::segment::HEADER_LEN;
@@ -208,7 +210,7 @@ fn copy_all(
 ) -> Result<(), RestoreError> {
     let bytes_total = view.segments.iter().map(|segment| segment.length).sum();
     let mut told = Progress { bytes: 0, bytes_total, entries: 0 };
-    let mut verifier = Verifier::start();
+    let mut verifier = Verifier::start(view.redactions.clone());
     for covered in &view.segments {
         let file = SegmentFile::open(files, &view.layout, covered.first, Some(view.log))?;
         let aside = copy_aside(files, &file, covered.length, to.segment(covered.first), &mut |bytes| {
@@ -229,8 +231,9 @@ fn copy_all(
         }
         let mut copy = SegmentFile::open_at(files, &aside.unfinished(), covered.first, Some(view.log))?;
         copy.path.clone_from(&file.path);
-        let passed = verifier.segment(&copy, covered.size, &mut |_, frame| {
-            large(frame).try_for_each(|entry| copy_blob(files, &view.layout, to, &entry).map(drop))
+        let passed = verifier.segment(&copy, covered.size, &mut |verifier, frame| {
+            large(frame, verifier.redactions())
+                .try_for_each(|entry| copy_blob(files, &view.layout, to, &entry).map(drop))
         })?;
         if covered.sealed {
             verifier.seal(&copy, &passed)?;
@@ -279,8 +282,18 @@ pub fn extend(
             Ok::<_, super::ReadError>(())
         })
         .map_err(|error| RestoreError::Open(error.into()))?;
-    let mut extension =
-        Extension { files, from, source, log, journal: Some(journal), frontier, kept, newest: None };
+    let redactions = Redactions::gather(files.as_ref(), &source)?;
+    let mut extension = Extension {
+        files,
+        from,
+        source,
+        log,
+        redactions,
+        journal: Some(journal),
+        frontier,
+        kept,
+        newest: None,
+    };
     // One that failed may have brought the entries, and not their checkpoint.
     passed.into_iter().try_for_each(|(size, root)| extension.reached(size, root))?;
     extension.all(progress)?;
@@ -324,6 +337,8 @@ struct Extension<'a> {
     from: &'a Path,
     source: Layout,
     log: EntryDigest,
+    /// What is erased where the entries come from, or about to be.
+    redactions: Redactions,
     /// None after a write that failed.
     journal: Option<Box<dyn Journal>>,
     frontier: Frontier,
@@ -406,13 +421,8 @@ impl Extension<'_> {
             let entry =
                 Entry::decode(bytes).map_err(|error| file.damage(at, index, DamageKind::Entry(error)));
             let entry = entry.map_err(|damage| RestoreError::Damaged(Box::new(damage)))?;
-            file.check_blobs(frame.offset, parts, &entry)?;
-            let record = file.record(frame.offset + parts.record, &entry)?;
-            let envelope = match parts.envelope {
-                Some(envelope) => file.inline_envelope(frame.offset + envelope, &entry)?,
-                None => blobs::read(self.files.as_ref(), &self.source, &entry.envelope, index)?,
-            };
-            entries.push(Staged { entry: bytes.to_vec(), record, envelope });
+            file.check_blobs(frame.offset, parts, &entry, &self.redactions)?;
+            entries.push(self.staged(file, frame.offset, parts, (&entry, bytes))?);
         }
         if frontier.root() != frame.head.root {
             return Err(fork(format!(
@@ -425,6 +435,29 @@ impl Extension<'_> {
         self.append(&batch)?;
         self.frontier = frontier;
         self.reached(frame.head.size, frame.head.root)
+    }
+
+    fn staged(
+        &self,
+        file: &SegmentFile,
+        frame: u64,
+        parts: &Parts,
+        (entry, bytes): (&Entry, &[u8]),
+    ) -> Result<Staged, RestoreError> {
+        if self.redactions.of(entry).is_some() {
+            return Ok(Staged::erased(entry, bytes, parts));
+        }
+        let record = file.record(frame + parts.record, entry)?;
+        let envelope = match parts.envelope {
+            Some(envelope) => file.inline_envelope(frame + envelope, entry)?,
+            None => blobs::read(self.files.as_ref(), &self.source, &entry.envelope, entry.index)?,
+        };
+        let attachments = if parts.attachments.is_empty() {
+            Vec::new()
+        } else {
+            file.attachments(frame, parts, entry, &record)?
+        };
+        Ok(Staged { entry: bytes.to_vec(), record, envelope, attachments, erased: false })
     }
 
     fn append(&mut self, batch: &Batch) -> Result<(), RestoreError> {
@@ -460,6 +493,7 @@ impl Extension<'_> {
                 journal.keep_checkpoint(kept)?;
                 journal.sync_checkpoint()?;
             }
+            journal.erase()?;
             journal.seal()?;
         }
         Ok(Extended { size, added: size.get().saturating_sub(before.get()) })

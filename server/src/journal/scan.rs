@@ -4,13 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use custody_log::{Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest};
+use custody_evidence::admission::AdmissionRecord;
+use custody_log::{BlobDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest};
 
 use super::damage::{Damage, DamageKind};
 use super::fields::{narrow, wide};
 use super::files::{File, Files, fault};
 use super::frame::{self, Head, Parts};
 use super::layout::Layout;
+use super::redactions::Redactions;
 use super::segment::{self, FOOTER_LEN, Footer, HEADER_LEN, Header, Location, Mark};
 use super::writer::JournalFault;
 
@@ -267,12 +269,28 @@ impl SegmentFile {
         Ok(Scanned { offset, head, parts, index })
     }
 
+    /// Reads the header of the frame at an offset, which holds the rest too. Its checksum is not asked.
+    pub(super) fn head(&self, offset: u64, end: u64) -> Result<Head, Broken> {
+        self.unchecked_head(offset, end, self.header.first).map(|(_, head)| head)
+    }
+
     fn unchecked_frame(
         &self,
         offset: u64,
         end: u64,
         next: LeafIndex,
     ) -> Result<([u8; frame::HEAD_LEN], Head, Vec<u8>), Broken> {
+        let (head_bytes, head) = self.unchecked_head(offset, end, next)?;
+        let index = self.read(offset + wide(frame::HEAD_LEN), head.index_len(), next)?;
+        Ok((head_bytes, head, index))
+    }
+
+    fn unchecked_head(
+        &self,
+        offset: u64,
+        end: u64,
+        next: LeafIndex,
+    ) -> Result<([u8; frame::HEAD_LEN], Head), Broken> {
         let left = end.saturating_sub(offset);
         let truncated = |expected| {
             Broken::from(self.damage(offset, next, DamageKind::Truncated { expected, found: left }))
@@ -286,8 +304,7 @@ impl SegmentFile {
         if head.frame_len() > left {
             return Err(truncated(head.frame_len()));
         }
-        let index = self.read(offset + wide(frame::HEAD_LEN), head.index_len(), next)?;
-        Ok((head_bytes, head, index))
+        Ok((head_bytes, head))
     }
 
     /// Returns the offset of the next valid frame, or of an offset table, that starts at `from` or behind.
@@ -330,9 +347,15 @@ impl SegmentFile {
         Ok(bytes == segment::table_start(self.mark()))
     }
 
-    /// Checks record and inline envelope of an entry in a frame at `frame`, and that the lengths of the frame
-    /// are those of the entry.
-    pub(super) fn check_blobs(&self, frame: u64, parts: &Parts, entry: &Entry) -> Result<(), Broken> {
+    /// Checks record, inline envelope and attachments of an entry in a frame at `frame`, and that the lengths of the frame
+    /// are those of the entry. Of what a redaction erases, or is about to, nothing but the lengths is checked.
+    pub(super) fn check_blobs(
+        &self,
+        frame: u64,
+        parts: &Parts,
+        entry: &Entry,
+        redactions: &Redactions,
+    ) -> Result<(), Broken> {
         let lengths = [
             ("the length of the record", entry.record.length, u64::from(parts.record_len)),
             ("the length of the envelope", entry.envelope.length, parts.envelope_len),
@@ -343,11 +366,50 @@ impl SegmentFile {
                 return Err(self.damage(frame, entry.index, kind).into());
             }
         }
-        self.record(frame + parts.record, entry)?;
+        if redactions.of(entry).is_some() {
+            return Ok(());
+        }
+        let record = self.record(frame + parts.record, entry)?;
         if let Some(envelope) = parts.envelope {
             self.inline_envelope(frame + envelope, entry)?;
         }
-        Ok(())
+        if parts.attachments.is_empty() {
+            Ok(())
+        } else {
+            self.attachments(frame, parts, entry, &record).map(drop)
+        }
+    }
+
+    /// Returns the attachments of an entry in a frame at `frame`; they are those that its admission record names.
+    pub(super) fn attachments(
+        &self,
+        frame: u64,
+        parts: &Parts,
+        entry: &Entry,
+        record: &[u8],
+    ) -> Result<Vec<Vec<u8>>, Broken> {
+        let mut offset = frame + parts.attached();
+        let damage = |offset, kind| Broken::from(self.damage(offset, entry.index, kind));
+        // A record that is the entry's own and cannot be read names none.
+        let named = AdmissionRecord::decode(record).map(|record| record.attachments).unwrap_or_default();
+        if named.len() != parts.attachments.len() {
+            let (expected, found) = (wide(named.len()), wide(parts.attachments.len()));
+            return Err(damage(
+                offset,
+                DamageKind::Number { what: "the number of attachments", expected, found },
+            ));
+        }
+        let mut attachments = Vec::new();
+        for (named, length) in named.iter().zip(&parts.attachments) {
+            let bytes = self.read(offset, u64::from(*length), entry.index)?;
+            let (expected, found) = (named.digest, BlobDigest::of(&bytes));
+            if expected != found {
+                return Err(damage(offset, DamageKind::Attachment { expected, found }));
+            }
+            offset += wide(bytes.len());
+            attachments.push(bytes);
+        }
+        Ok(attachments)
     }
 
     /// Returns the admission record at an offset; it is the one that the entry names.

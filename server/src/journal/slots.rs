@@ -236,6 +236,11 @@ impl Slots {
         Ok(())
     }
 
+    /// How many entries the checkpoint that was kept last covers.
+    pub(super) fn size(&self) -> TreeSize {
+        self.newest.size()
+    }
+
     /// Where the next checkpoint goes.
     pub(super) fn path(&self) -> &Path {
         &self.next.path

@@ -10,6 +10,7 @@ use super::fields::{narrow, wide};
 use super::files::{File, Files, fault, make_whole};
 use super::layout::Layout;
 use super::recovery::{Known, check_start};
+use super::redactions::Redactions;
 use super::scan::{Broken, Scanned, SegmentFile};
 use super::segment::{HEADER_LEN, Location};
 use super::slots::Slot;
@@ -60,15 +61,16 @@ pub(super) fn scan(
     check_start(known, tail)?;
     let mut scanned = ScannedTail { locations: Vec::new(), end: wide(HEADER_LEN), cut: 0 };
     check_checkpoint(known, promise, tail, scanned.end)?;
+    let mut blobs = Blobs { files, layout, tail, redactions: None };
     while scanned.end < tail.len {
         if tail.is_table(scanned.end, tail.len)? {
             // The seal of a shutdown that did not end, perhaps not whole: it says nothing that the frames do
             // not.
             break;
         }
-        match tail_frame(known, tail, scanned.end) {
+        match tail_frame(known, &mut blobs, scanned.end) {
             Ok(frame) => {
-                check_files(&frame, known.size >= promise.size, files, layout)?;
+                check_files(&frame, known.size >= promise.size, &mut blobs)?;
                 scanned.locations.extend(frame.locations());
                 scanned.end = frame.end();
                 (known.size, known.root) = (frame.head.size, frame.head.root);
@@ -112,8 +114,33 @@ impl From<Broken> for Torn {
     }
 }
 
+/// What is kept beside entries: as it was written, or erased.
+struct Blobs<'a> {
+    files: &'a dyn Files,
+    layout: &'a Layout,
+    tail: &'a SegmentFile,
+    /// Read once something is not as it was written. What erases an entry of the open segment stands behind it, so it is in the
+    /// open segment too.
+    redactions: Option<Redactions>,
+}
+
+impl Blobs<'_> {
+    /// Passes damage on, unless the entry is redacted.
+    fn checked(&mut self, entry: &Entry, result: Result<(), Broken>) -> Result<(), Broken> {
+        let Err(broken @ Broken::Damage(_)) = result else { return result };
+        let redactions = match self.redactions.take() {
+            Some(redactions) => redactions,
+            None => Redactions::in_segment(self.files, self.layout, self.tail)?,
+        };
+        let redacted = redactions.of(entry).is_some();
+        self.redactions = Some(redactions);
+        if redacted { Ok(()) } else { Err(broken) }
+    }
+}
+
 /// Reads the next frame, with all that one write put on disk. The chain steps over it only if it is whole.
-fn tail_frame(known: &mut Known, tail: &SegmentFile, offset: u64) -> Result<Scanned, Torn> {
+fn tail_frame(known: &mut Known, blobs: &mut Blobs<'_>, offset: u64) -> Result<Scanned, Torn> {
+    let tail = blobs.tail;
     let frame = tail.frame(offset, tail.len, known.chain.next())?;
     let mut chain = known.chain.clone();
     if frame.head.first != chain.next() {
@@ -127,7 +154,8 @@ fn tail_frame(known: &mut Known, tail: &SegmentFile, offset: u64) -> Result<Scan
         let entry = chain
             .follow(bytes, frame.head.count)
             .map_err(|kind| Torn::Never(tail.damage(offset + parts.entry, index, kind).into()))?;
-        tail.check_blobs(offset, parts, &entry)?;
+        let result = tail.check_blobs(offset, parts, &entry, &Redactions::default());
+        blobs.checked(&entry, result)?;
     }
     known.chain = chain;
     Ok(frame)
@@ -135,11 +163,12 @@ fn tail_frame(known: &mut Known, tail: &SegmentFile, offset: u64) -> Result<Scan
 
 /// Checks the large envelopes of a frame that no kept checkpoint covers yet: they were synced before it, so
 /// they are never torn.
-fn check_files(frame: &Scanned, beyond: bool, files: &dyn Files, layout: &Layout) -> Result<(), Broken> {
+fn check_files(frame: &Scanned, beyond: bool, blobs: &mut Blobs<'_>) -> Result<(), Broken> {
     let large = frame.entries().filter(|(parts, _)| beyond && parts.envelope.is_none());
     for (_, bytes) in large {
         if let Ok(entry) = Entry::decode(bytes) {
-            blobs::check(files, layout, &entry.envelope, entry.index)?;
+            let result = blobs::check(blobs.files, blobs.layout, &entry.envelope, entry.index);
+            blobs.checked(&entry, result)?;
         }
     }
     Ok(())

@@ -15,13 +15,17 @@ mod damage;
 mod faults;
 mod model;
 mod opening;
+mod redacted;
 mod repairs;
 pub(crate) mod traced;
 
+use custody_evidence::admission::{AdmissionRecord, Attachment, Salt, TrustReference};
+use custody_evidence::dsse::{Envelope, IN_TOTO};
+use custody_evidence::trust::{Authority, ERASED_KEYS_TYPE, REDACTION_TYPE, Redaction};
 use custody_log::tree::Frontier;
 use custody_log::{
-    Checkpoint, ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, NodeHash, NoteSigner,
-    Origin, RecordDigest, RootHash, SignedCheckpoint, Timestamp, TreeSize,
+    BlobDigest, Checkpoint, ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, NodeHash,
+    NoteSigner, Origin, RecordDigest, RootHash, SignedCheckpoint, Timestamp, TreeSize,
 };
 use tempfile::TempDir;
 
@@ -34,11 +38,19 @@ pub(super) struct Log {
     pub(super) roots: Vec<RootHash>,
     frontier: Frontier,
     admin: Option<LeafIndex>,
+    /// What redactions erase, and which entries they are.
+    redactions: Vec<(ContentDigest, LeafIndex)>,
 }
 
 impl Log {
     pub(super) fn new() -> Self {
-        Self { stored: Vec::new(), roots: Vec::new(), frontier: Frontier::empty(), admin: None }
+        Self {
+            stored: Vec::new(),
+            roots: Vec::new(),
+            frontier: Frontier::empty(),
+            admin: None,
+            redactions: Vec::new(),
+        }
     }
 
     pub(super) fn size(&self) -> TreeSize {
@@ -47,21 +59,61 @@ impl Log {
 
     /// Makes the next entry; entry 0 is administrative.
     pub(super) fn stage(&mut self, record: &[u8], envelope: &[u8]) -> Staged {
+        let administrative = self.size() == TreeSize::ZERO;
+        self.stage_as(administrative, record, envelope, Vec::new())
+    }
+
+    /// Makes the redaction of an entry, and of all others with the same content.
+    pub(super) fn redact(&mut self, index: u64) -> Batch {
+        let first = self.size().next_index();
+        let bytes = self.stored[index as usize].entry.clone();
+        let entry = Entry::decode(&bytes).unwrap();
+        let redaction = Redaction::of(&entry, &bytes, "a token is in it".to_owned());
+        let signatures = [("k".to_owned(), vec![7; 64])];
+        let envelope = Envelope::from_parts(IN_TOTO, &redaction.statement(), &signatures).unwrap();
+        let entries = self.stored.iter().map(|staged| Entry::decode(&staged.entry).unwrap());
+        let same = entries.filter(|other| other.content == entry.content && !other.administrative);
+        let erased: Vec<Erased> = same
+            .map(|other| Erased { index: other.index, keys: vec![[b's'; KEY_LEN], [b'x'; KEY_LEN]] })
+            .collect();
+        let attachment = encode_erased(&erased).unwrap();
+        let record = redaction_record(&attachment).encode();
+        let staged = self.stage_as(true, &record, envelope.bytes(), vec![attachment]);
+        self.redactions.push((entry.content, first));
+        Batch { entries: vec![staged], first, size: self.size(), root: self.root() }
+    }
+
+    /// Whether what this entry holds is erased in a log of this size.
+    pub(super) fn is_redacted(&self, index: u64, size: TreeSize) -> bool {
+        let entry = Entry::decode(&self.stored[index as usize].entry).unwrap();
+        let by = |(content, by): &(ContentDigest, LeafIndex)| *content == entry.content && size.contains(*by);
+        !entry.administrative && self.redactions.iter().any(by)
+    }
+
+    fn stage_as(
+        &mut self,
+        administrative: bool,
+        record: &[u8],
+        envelope: &[u8],
+        attachments: Vec<Vec<u8>>,
+    ) -> Staged {
         let index = self.size().next_index();
         let entry = Entry {
             index,
             time: Timestamp::from_micros(1_000_000 + index.get() as i64).unwrap(),
             previous: self.stored.last().map(|last| EntryDigest::of(&last.entry)),
             admin: self.admin,
-            administrative: index == LeafIndex::ZERO,
+            administrative,
             envelope: Measured { digest: EnvelopeDigest::of(envelope), length: envelope.len() as u64 },
             content: ContentDigest::of(envelope),
             record: Measured { digest: RecordDigest::of(record), length: record.len() as u64 },
         };
-        if entry.administrative {
+        if administrative {
             self.admin = Some(index);
         }
-        let staged = Staged { entry: entry.encode(), record: record.to_vec(), envelope: envelope.to_vec() };
+        let (record, envelope) = (record.to_vec(), envelope.to_vec());
+        let entry = entry.encode();
+        let staged = Staged { entry, record, envelope, attachments, erased: false };
         self.frontier.append(NodeHash::leaf(&staged.entry));
         self.roots.push(self.frontier.root());
         self.stored.push(staged.clone());
@@ -84,9 +136,13 @@ impl Log {
     pub(super) fn truncate(&mut self, size: TreeSize) {
         self.stored.truncate(size.get() as usize);
         self.roots.truncate(size.get() as usize);
-        self.frontier = Frontier::empty();
+        self.redactions.retain(|(_, by)| size.contains(*by));
+        (self.frontier, self.admin) = (Frontier::empty(), None);
         for staged in &self.stored {
-            self.frontier.append(NodeHash::leaf(&staged.entry));
+            let index = self.frontier.append(NodeHash::leaf(&staged.entry));
+            if Entry::decode(&staged.entry).unwrap().administrative {
+                self.admin = Some(index);
+            }
         }
     }
 
@@ -95,24 +151,58 @@ impl Log {
     }
 
     pub(super) fn checkpoint(&self) -> KeptCheckpoint {
+        self.checkpoint_at(self.size())
+    }
+
+    pub(super) fn checkpoint_at(&self, size: TreeSize) -> KeptCheckpoint {
+        let root = self.roots[size.get() as usize - 1];
         let origin: Origin = "example.com/test".parse().unwrap();
         let key = NoteSigner::from_seed(origin.key_name().clone(), [7; 32]);
-        let checkpoint = Checkpoint::new(origin, self.size(), self.root()).unwrap();
+        let checkpoint = Checkpoint::new(origin, size, root).unwrap();
         let signed = SignedCheckpoint::sign(&checkpoint, &key).unwrap().bytes().to_vec();
-        KeptCheckpoint { size: self.size(), root: self.root(), signed }
+        KeptCheckpoint { size, root, signed }
     }
 
     /// The reader shows exactly the first `size` entries.
     pub(super) fn check(&self, reader: &Reader, size: TreeSize) {
         assert_eq!(reader.size(), size);
         for (index, expected) in (0..size.get()).zip(&self.stored) {
-            let stored = reader.stored(LeafIndex::new(index).unwrap()).unwrap();
+            let stored = reader.stored(LeafIndex::new(index).unwrap());
+            if self.is_redacted(index, size) {
+                assert!(matches!(stored, Err(ReadError::Redacted { .. })), "{index}");
+                assert_eq!(reader.entry(LeafIndex::new(index).unwrap()).unwrap(), expected.entry);
+                continue;
+            }
+            let stored = stored.unwrap();
             assert_eq!(stored.bytes, expected.entry);
             assert_eq!(stored.record, expected.record);
             assert_eq!(stored.envelope, expected.envelope);
         }
         assert!(size <= self.size());
         assert!(matches!(reader.entry(size.next_index()), Err(ReadError::Beyond { .. })));
+    }
+}
+
+fn redaction_record(attachment: &[u8]) -> AdmissionRecord {
+    AdmissionRecord {
+        salt: Salt::from_bytes([7; 32]),
+        media_type: "application/vnd.dsse.envelope.v1+json".to_owned(),
+        predicate_type: REDACTION_TYPE.to_owned(),
+        subjects: Vec::new(),
+        signers: Vec::new(),
+        submitter: None,
+        binding: None,
+        authority: Authority::Own,
+        checks: Vec::new(),
+        trust: TrustReference { index: 0, version: 1 },
+        reader: "3".to_owned(),
+        screen: None,
+        attachments: vec![Attachment {
+            digest: BlobDigest::of(attachment),
+            length: attachment.len() as u64,
+            media_type: ERASED_KEYS_TYPE.to_owned(),
+        }],
+        marks: Vec::new(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! The check of everything in a segment, in order: what a copy must pass before it is believed.
 
+use std::sync::Arc;
+
 use custody_log::tree::Frontier;
 use custody_log::{Entry, NodeHash, TreeSize};
 
 use super::chain::Chain;
 use super::damage::DamageKind;
 use super::fields::wide;
+use super::redactions::Redactions;
 use super::scan::{Broken, Scanned, SegmentFile};
 use super::segment::{HEADER_LEN, Location};
 
@@ -14,6 +17,8 @@ use super::segment::{HEADER_LEN, Location};
 pub(super) struct Verifier {
     chain: Chain,
     frontier: Frontier,
+    /// What may be erased.
+    redactions: Arc<Redactions>,
 }
 
 /// What a segment turned out to hold.
@@ -26,14 +31,19 @@ pub(super) struct Passed {
 }
 
 impl Verifier {
-    /// Before entry 0.
-    pub(super) const fn start() -> Self {
-        Self { chain: Chain::start(), frontier: Frontier::empty() }
+    /// Before entry 0 of a log with these redactions.
+    pub(super) fn start(redactions: Redactions) -> Self {
+        Self { chain: Chain::start(), frontier: Frontier::empty(), redactions: Arc::new(redactions) }
     }
 
-    /// After entries that were checked before, or are taken as they are.
-    pub(super) const fn after(chain: Chain, frontier: Frontier) -> Self {
-        Self { chain, frontier }
+    /// After other entries, which were checked before or are taken as they are.
+    pub(super) fn after(&self, chain: Chain, frontier: Frontier) -> Self {
+        Self { chain, frontier, redactions: Arc::clone(&self.redactions) }
+    }
+
+    /// What may be erased.
+    pub(super) fn redactions(&self) -> &Redactions {
+        &self.redactions
     }
 
     /// How many entries were passed.
@@ -60,7 +70,7 @@ impl Verifier {
                 .chain
                 .follow(bytes, frame.head.count)
                 .map_err(|kind| file.damage(offset + parts.entry, index, kind))?;
-            file.check_blobs(offset, parts, &entry)?;
+            file.check_blobs(offset, parts, &entry, &passed.redactions)?;
             passed.frontier.append(NodeHash::leaf(bytes));
         }
         let (expected, found) = (passed.frontier.root(), frame.head.root);
@@ -133,10 +143,11 @@ impl Verifier {
     }
 }
 
-/// The entries of a frame whose envelopes are files.
-pub(super) fn large(frame: &Scanned) -> impl Iterator<Item = Entry> {
+/// The entries of a frame whose envelopes are files, and not erased.
+pub(super) fn large(frame: &Scanned, redactions: &Redactions) -> impl Iterator<Item = Entry> {
     frame
         .entries()
         .filter(|(parts, _)| parts.envelope.is_none())
         .filter_map(|(_, bytes)| Entry::decode(bytes).ok())
+        .filter(|entry| redactions.of(entry).is_none())
 }

@@ -15,7 +15,8 @@ use super::layout::{self, Layout};
 use super::lock::Lock;
 use super::manifest::{Manifest, ManifestError};
 use super::reader::{Segment, Shared};
-use super::recovery::{Known, OpenError, check_dir, pass_sealed};
+use super::recovery::{Known, OpenError, broken, check_dir, pass_sealed};
+use super::redactions::Redactions;
 use super::scan::{Broken, SegmentFile};
 use super::segment::HEADER_LEN;
 use super::slots;
@@ -37,6 +38,8 @@ pub struct View {
     pub(super) layout: Layout,
     /// The segments that hold these entries, in order.
     pub(super) segments: Vec<Covered>,
+    /// What is erased of them.
+    pub(super) redactions: Redactions,
 }
 
 /// One segment of a view.
@@ -83,8 +86,8 @@ impl View {
     /// Opens the log in a data directory, or a backup of one.
     pub fn open(dir: &Path, files: &Arc<dyn Files>) -> Result<Self, ViewError> {
         let (layout, checkpoint, log) = newest_kept(dir, files.as_ref())?;
-        let broken = |broken| ViewError::Open(OpenError::of(dir, broken));
-        Self::of(files, layout, checkpoint, log).map_err(broken)
+        let open = |broken| ViewError::Open(OpenError::of(dir, broken));
+        Self::of(files, layout, checkpoint, log).map_err(open)
     }
 
     /// Returns how many entries there are.
@@ -127,7 +130,9 @@ impl View {
         let mut shown = known.into_segments();
         shown.push(Segment::Open { file: Arc::new(file), locations });
         let shared = Shared::new(Arc::clone(files), layout.clone(), log, size, shown);
-        Ok(Self { reader: Reader::new(Arc::new(shared)), checkpoint, log, layout, segments })
+        shared.learn_redactions().map_err(broken)?;
+        let redactions = shared.redactions().clone();
+        Ok(Self { reader: Reader::new(Arc::new(shared)), checkpoint, log, layout, segments, redactions })
     }
 }
 

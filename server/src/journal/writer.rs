@@ -1,10 +1,12 @@
 //! The journal of file segments.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use custody_log::{EnvelopeDigest, LeafIndex, RecordDigest, RootHash, TreeSize};
+use custody_evidence::admission::AdmissionRecord;
+use custody_log::{BlobDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, RootHash, TreeSize};
 
 use super::chain::Chain;
 use super::fields::wide;
@@ -17,7 +19,8 @@ use super::scan::SegmentFile;
 use super::segment::{self, FOOTER_LEN, Footer, HEADER_LEN, Header, Location, Mark};
 use super::slots::Slots;
 use super::{
-    Batch, DamageKind, Journal, KeptCheckpoint, MAX_BATCH_BYTES, MAX_RECORD_BYTES, OpenOptions, Staged,
+    Batch, DamageKind, Journal, KeptCheckpoint, MAX_BATCH_BYTES, MAX_RECORD_BYTES, OpenOptions, ReadError,
+    Staged,
 };
 
 /// A file operation that failed, after which the state of the disk is unknown.
@@ -122,6 +125,8 @@ pub(super) struct SegmentJournal {
     pub(super) shared: Arc<Shared>,
     pub(super) layout: Layout,
     pub(super) options: OpenOptions,
+    /// The redactions whose erasure has ended.
+    pub(super) erased: BTreeSet<LeafIndex>,
     /// Held until the journal is dropped.
     pub(super) _lock: Lock,
 }
@@ -155,6 +160,22 @@ impl Journal for SegmentJournal {
 
     fn sync_checkpoint(&mut self) -> Result<(), JournalFault> {
         self.slots.sync()
+    }
+
+    fn erase(&mut self) -> Result<(), JournalFault> {
+        self.slots.sync()?;
+        let covered = self.slots.size();
+        let redactions = self.shared.redactions().entries();
+        for by in redactions.into_iter().filter(|by| covered.contains(*by)) {
+            if self.erased.contains(&by) {
+                continue;
+            }
+            for entry in self.shared.erased_by(by).map_err(ReadError::into_fault)? {
+                self.shared.erase(entry.index, by).map_err(ReadError::into_fault)?;
+            }
+            self.erased.insert(by);
+        }
+        Ok(())
     }
 
     fn seal(mut self: Box<Self>) -> Result<(), JournalFault> {
@@ -223,7 +244,9 @@ impl SegmentJournal {
     fn commit(&mut self, batch: &Batch, chain: Chain) -> Result<(), JournalFault> {
         let files = Arc::clone(&self.options.files);
         let inline_max = self.options.inline_bytes;
-        for staged in batch.entries.iter().filter(|staged| staged.envelope.len() > inline_max) {
+        for staged in
+            batch.entries.iter().filter(|staged| staged.envelope.len() > inline_max && !staged.erased)
+        {
             let digest = EnvelopeDigest::of(&staged.envelope);
             super::blobs::store(files.as_ref(), &self.layout, &digest, &staged.envelope)?;
         }
@@ -242,6 +265,11 @@ impl SegmentJournal {
         self.tail.len += wide(frame.bytes.len());
         self.chain = chain;
         self.root = batch.root;
+        if let [alone] = batch.entries.as_slice()
+            && let Some(index) = Entry::decode(&alone.entry).ok().filter(|entry| entry.administrative)
+        {
+            self.shared.learn(index.index, &alone.envelope);
+        }
         self.shared.publish(locations.into_iter(), batch.size);
         Ok(())
     }
@@ -285,13 +313,8 @@ pub(super) fn check_staged(staged: &Staged, chain: &mut Chain, batch: usize) -> 
     }
     let refused = |kind| Refused::Entry { index, kind };
     let entry = chain.follow(&staged.entry, batch).map_err(refused)?;
-    let (expected, found) = (entry.record.digest, RecordDigest::of(&staged.record));
-    if expected != found {
-        return Err(refused(DamageKind::Record { expected, found }));
-    }
-    let (expected, found) = (entry.envelope.digest, EnvelopeDigest::of(&staged.envelope));
-    if expected != found {
-        return Err(refused(DamageKind::Envelope { expected, found }));
+    if !staged.erased {
+        check_kept(staged, &entry).map_err(refused)?;
     }
     let lengths = [
         ("the length of the record", entry.record.length, wide(staged.record.len())),
@@ -300,6 +323,33 @@ pub(super) fn check_staged(staged: &Staged, chain: &mut Chain, batch: usize) -> 
     for (what, expected, found) in lengths {
         if expected != found {
             return Err(refused(DamageKind::Number { what, expected, found }));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that record, envelope and attachments are those that the entry commits to.
+fn check_kept(staged: &Staged, entry: &Entry) -> Result<(), DamageKind> {
+    let (expected, found) = (entry.record.digest, RecordDigest::of(&staged.record));
+    if expected != found {
+        return Err(DamageKind::Record { expected, found });
+    }
+    let (expected, found) = (entry.envelope.digest, EnvelopeDigest::of(&staged.envelope));
+    if expected != found {
+        return Err(DamageKind::Envelope { expected, found });
+    }
+    if staged.attachments.is_empty() {
+        return Ok(());
+    }
+    let named = AdmissionRecord::decode(&staged.record).map(|record| record.attachments).unwrap_or_default();
+    if named.len() != staged.attachments.len() {
+        let (expected, found) = (wide(named.len()), wide(staged.attachments.len()));
+        return Err(DamageKind::Number { what: "the number of attachments", expected, found });
+    }
+    for (named, bytes) in named.iter().zip(&staged.attachments) {
+        let (expected, found) = (named.digest, BlobDigest::of(bytes));
+        if expected != found {
+            return Err(DamageKind::Attachment { expected, found });
         }
     }
     Ok(())

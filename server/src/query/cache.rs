@@ -6,9 +6,9 @@ use std::sync::Arc;
 use custody_evidence::fact::Node;
 use custody_log::LeafIndex;
 
-use crate::index::Reading;
+use crate::index::{Findable, Reading};
 
-/// The readings used last. What an entry says never changes (only a redaction erases it), so nothing goes stale.
+/// The readings used last. What an entry says never changes; that it was erased is asked by whoever takes it.
 #[derive(Debug)]
 pub(super) struct Cache {
     bytes_max: usize,
@@ -44,8 +44,13 @@ impl Cache {
     /// kept.
     pub(super) fn keep(&mut self, index: LeafIndex, reading: &Arc<Reading>) {
         let bytes = weight(reading);
-        if bytes > self.bytes_max || self.held.contains_key(&index) {
+        if bytes > self.bytes_max {
             return;
+        }
+        // An entry that was erased is read again, and replaces what was kept of it.
+        if let Some(before) = self.held.remove(&index) {
+            self.order.remove(&before.used);
+            self.bytes = self.bytes.saturating_sub(before.bytes);
         }
         self.clock = self.clock.saturating_add(1);
         let used = self.clock;
@@ -79,6 +84,8 @@ fn weight(reading: &Reading) -> usize {
     let labels = facts.labels.iter().flat_map(|(node, label)| [text(node.id()), text(label)]);
     let times = facts.times.iter().map(|(path, _)| text(path));
     let leading = reading.leading.iter().map(|_| EACH);
+    let erased = reading.erased.iter().map(Findable::bytes);
+    let leading = leading.chain(erased);
     let all = edges.chain(terms).chain(labels).chain(times).chain(leading);
     all.fold(size_of::<Reading>(), usize::saturating_add)
 }

@@ -80,7 +80,8 @@ impl Condition {
 
     fn holds(&self, reading: &Reading) -> bool {
         let names = |package: &Purl| reading.facts.name_package(package);
-        reading.terms.contains(&self.term) && self.package.as_ref().is_none_or(names)
+        // Which version an erased entry named is not known any more: it is shown, as what it is.
+        reading.has(&self.term) && (reading.erased.is_some() || self.package.as_ref().is_none_or(names))
     }
 }
 

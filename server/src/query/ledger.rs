@@ -10,7 +10,10 @@ use super::cache::Cache;
 use super::error::QueryError;
 use super::evidence::Evidence;
 use super::reads::Reads;
-use crate::index::{self, Index, IndexedEntry, PREFIX_STEPS_MAX, Reading};
+use crate::index::{self, Index, IndexedEntry, PREFIX_STEPS_MAX, Prefix, Reading, leading_range};
+
+/// Entries that are looked up at once below an erased one.
+const OLDER: usize = 64;
 
 /// Memory for readings that were read lately. A statement of 4 KB takes about 3 KB, an SBOM of 1,700 components
 /// about 1 MB.
@@ -39,7 +42,25 @@ impl Ledger {
 
 impl Ledger {
     fn kept(&self, index: LeafIndex) -> Option<Arc<Reading>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).take(index)
+        let kept = self.cache.lock().unwrap_or_else(PoisonError::into_inner).take(index)?;
+        // What was read before it was erased is told no more.
+        let gone = kept.erased.is_none() && self.index.source().redacted(&kept.entry.content);
+        (!gone).then_some(kept)
+    }
+
+    /// Returns the newest entry that has a digest and is not erased, of those below an erased one.
+    fn older(&self, digest: &Prefix, erased: LeafIndex) -> Result<Option<LeafIndex>, QueryError> {
+        let mut below = erased;
+        loop {
+            let older = self.index.older_by_digest(digest, below, OLDER)?;
+            let Some(last) = older.last() else { return Ok(None) };
+            below = *last;
+            for index in older {
+                if self.reading(index)?.erased.is_none() {
+                    return Ok(Some(index));
+                }
+            }
+        }
     }
 }
 
@@ -63,7 +84,21 @@ impl Evidence for Ledger {
         limit: usize,
     ) -> Result<Vec<LeafIndex>, QueryError> {
         let found = self.index.by_digest_prefix(prefix, below, limit)?;
-        found.ok_or(QueryError::TooMuch { entries: PREFIX_STEPS_MAX, bytes: 0 })
+        let found = found.ok_or(QueryError::TooMuch { entries: PREFIX_STEPS_MAX, bytes: 0 })?;
+        let Some((low, high)) = leading_range(prefix) else { return Ok(found) };
+        let mut named = Vec::new();
+        for index in found {
+            // An erased entry tells no digest; an older one that names it does.
+            match &self.reading(index)?.erased {
+                None => named.push(index),
+                Some(erased) => {
+                    for digest in erased.leading_in(&low, &high) {
+                        named.extend(self.older(&digest, index)?);
+                    }
+                }
+            }
+        }
+        Ok(named)
     }
 
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
@@ -78,6 +113,7 @@ impl Evidence for Ledger {
         }
         let stored = self.index.source().stored(index).map_err(index::IndexError::from)?;
         let reading = Arc::new(index::read(index, stored)?);
+        // One that is erased while it is read here is dropped by whoever takes it next.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(index, &reading);
         Ok(reading)
     }
@@ -101,6 +137,55 @@ mod tests {
     use crate::query::find::{Condition, Find, find};
     use crate::query::resolve::resolve;
     use crate::query::tests::memory::Memory;
+
+    /// What its runs hold, whatever their numbers.
+    fn rows(index: &Index) -> Vec<(u64, u64)> {
+        vec![(index.rows(), index.indexed_to().get())]
+    }
+
+    #[test]
+    fn an_erased_entry_is_found_by_what_it_named_and_says_nothing_before_and_after_the_index_is_made_again() {
+        let (dir, again, written) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), busy(60));
+        let source: Arc<dyn Source> = Arc::<Written>::clone(&written);
+        let ledger =
+            Ledger::new(Arc::new(Index::rebuild(dir.path(), Arc::clone(&source), &mut |_| {}).unwrap()));
+        let at = LeafIndex::new(41).unwrap();
+        let whole = ledger.reading(at).unwrap();
+        assert!(!whole.terms.is_empty() && whole.erased.is_none());
+        written.erase(at);
+        let rebuilt = Ledger::new(Arc::new(Index::rebuild(again.path(), source, &mut |_| {}).unwrap()));
+        assert_eq!(rows(&ledger.index), rows(&rebuilt.index));
+        for ledger in [&ledger, &rebuilt] {
+            // It was read before, and is not told from memory.
+            let erased = ledger.reading(at).unwrap();
+            assert!(erased.terms.is_empty() && erased.facts.edges.is_empty());
+            for term in &whole.terms {
+                assert!(erased.has(term), "{term}");
+                let found = ledger.by_term(term, size(60), 60).unwrap();
+                assert!(found.contains(&at), "{term}");
+            }
+            assert!(!erased.has(&Term::parse(Field::Run, "nobody's").unwrap()));
+        }
+    }
+
+    #[test]
+    fn digits_that_an_erased_entry_named_too_still_stand_for_what_an_older_one_names() {
+        let (dir, written) = (tempfile::tempdir().unwrap(), Written::new());
+        let older = written.record("https://a.test/p", &["shared", "older"], false);
+        let newer = written.record("https://a.test/p", &["shared", "newer"], false);
+        let source: Arc<dyn Source> = Arc::<Written>::clone(&written);
+        let ledger = Ledger::new(Arc::new(Index::rebuild(dir.path(), source, &mut |_| {}).unwrap()));
+        let digits = |text: &str| {
+            let hex = custody_evidence::digest_set::Digest::sha256_of(text.as_bytes()).to_string();
+            Thing::parse(&hex["sha256:".len()..][..9]).unwrap()
+        };
+        let nodes = |text: &str| resolve(&ledger, &[digits(text)], size(3)).unwrap().len();
+        assert_eq!([nodes("shared"), nodes("older"), nodes("newer")], [1, 1, 1]);
+        written.erase(newer);
+        assert_eq!([nodes("shared"), nodes("older"), nodes("newer")], [1, 1, 0]);
+        written.erase(older);
+        assert_eq!([nodes("shared"), nodes("older"), nodes("newer")], [0, 0, 0]);
+    }
 
     #[test]
     fn index_and_journal_answer_like_the_naive_model() {

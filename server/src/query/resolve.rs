@@ -229,7 +229,7 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
             below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
             for index in candidates {
                 let Some(reading) = self.reading(index)? else { return Ok(false) };
-                if reading.terms.contains(term) && !each(&reading) {
+                if reading.has(term) && !each(&reading) {
                     return Ok(false);
                 }
             }

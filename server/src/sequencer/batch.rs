@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
+use custody_evidence::admission::{Admission, AdmissionRecord, Attachment, Refusal};
 use custody_evidence::envelope::Envelope;
-use custody_evidence::trust::TrustState;
-use custody_log::{Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
+use custody_evidence::trust::{ERASED_KEYS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState};
+use custody_log::{BlobDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{Answered, RecordError, Recorded, Submission, Written};
 use crate::admission::{self, Admitted};
 use crate::index::{FactRows, Findable, IndexError, IndexedEntry};
-use crate::journal::{Batch, Journal, Staged};
+use crate::journal::{Batch, Erased, Journal, Staged, encode_erased};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
 use crate::publish::{LogVerifiers, Tree};
 
@@ -39,6 +39,8 @@ struct Placed {
     bytes: Vec<u8>,
     /// As received; the batch takes it.
     envelope: Vec<u8>,
+    /// What is kept beside it.
+    attachments: Vec<Vec<u8>>,
     admission: Admission,
     findable: Option<Findable>,
 }
@@ -84,6 +86,8 @@ impl<'a> Draft<'a> {
             entry: placed.bytes.clone(),
             record: placed.admission.record_bytes().to_vec(),
             envelope: std::mem::take(&mut placed.envelope),
+            attachments: std::mem::take(&mut placed.attachments),
+            erased: false,
         });
         Some(Batch { entries: entries.collect(), first, size, root })
     }
@@ -151,8 +155,8 @@ impl<'a> Draft<'a> {
         // Who sends exactly the bytes of an entry gets that entry: it may be a retry whose answer was lost.
         let same = self.same_bytes(&envelope, &admitted)?;
         let there = |index| Ok(Recorded { index, duplicate: true });
-        if let Some(index) = same.or(first).filter(|_| admitted.admission.is_trust_document()) {
-            // Its version was the next one once, and never is again.
+        if let Some(index) = same.or(first).filter(|_| admitted.admission.is_said_once()) {
+            // A version is the next one once, and an entry is erased once.
             return there(index);
         }
         // The rules that admitted it may be gone by now, but not what they let in.
@@ -167,6 +171,7 @@ impl<'a> Draft<'a> {
                 return there(index);
             }
         }
+        let (admission, attachments) = self.attached(admission, &envelope)?;
         let entry = self.entry(&envelope, &admission, time);
         let index = entry.index;
         if admission.administrative() {
@@ -181,8 +186,46 @@ impl<'a> Draft<'a> {
         self.previous = EntryDigest::of(&bytes);
         // What was signed is not needed any more: up to 48 MiB.
         let envelope = envelope.into_bytes();
-        self.placed.push(Placed { entry, bytes, envelope, admission, findable });
+        self.placed.push(Placed { entry, bytes, envelope, attachments, admission, findable });
         Ok(Recorded { index, duplicate: false })
+    }
+
+    /// Adds what is kept beside the envelope: of a redaction, under which keys the index has what it erases.
+    fn attached(
+        &self,
+        admission: Admission,
+        envelope: &Envelope,
+    ) -> Result<(Admission, Vec<Vec<u8>>), RecordError> {
+        if admission.record().predicate_type != REDACTION_TYPE {
+            return Ok((admission, Vec::new()));
+        }
+        let redaction = Redaction::in_envelope(envelope.bytes()).ok_or(RecordError::Internal)?;
+        let bytes = encode_erased(&self.erased(&redaction)?).ok_or(RecordError::Internal)?;
+        let attachment = Attachment {
+            digest: BlobDigest::of(&bytes),
+            length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
+            media_type: ERASED_KEYS_TYPE.to_owned(),
+        };
+        Ok((admission.with_attachment(attachment)?, vec![bytes]))
+    }
+
+    /// Looks for every entry with the content that is redacted: all of them are erased.
+    fn erased(&self, redaction: &Redaction) -> Result<Vec<Erased>, RecordError> {
+        let index = redaction.index;
+        if !self.head.size.contains(index) {
+            return Err(Refusal::from(TrustError::NoSuchEntry { found: index.get() }).into());
+        }
+        let unread = |error| RecordError::Damaged(Arc::new(error));
+        let bytes = self.head.journal.entry(index).map_err(unread)?;
+        let entry = Entry::decode(&bytes).map_err(|_| RecordError::Internal)?;
+        redaction.check(&entry, &bytes).map_err(Refusal::from)?;
+        let failed = |error| RecordError::Index(Arc::new(error));
+        let same = self.ledger.index().by_content(&redaction.content).map_err(failed)?;
+        let erased = same.into_iter().map(|index| {
+            let stored = self.head.journal.stored(index).map_err(unread)?;
+            Ok(Erased { index, keys: FactRows::read(index, stored.into()).map_err(failed)?.keys() })
+        });
+        erased.collect()
     }
 
     /// Returns the admission under the rules that hold now.

@@ -365,6 +365,9 @@ impl Sequencer {
         let trust = draft.trust();
         let checkpoint = self.publisher.sign(batch.size, batch.root, last.time, &head.tree, &head.journal)?;
         keep(journal.as_mut(), &checkpoint)?;
+        if last.administrative {
+            journal.erase().map_err(LedgerError::Erase)?;
+        }
         self.sync_at.get_or_insert_with(|| Instant::now() + SYNC_AFTER);
         self.ledger.publish(Head {
             size: batch.size,

@@ -220,6 +220,7 @@ fn from_trace(traced: &Trace, start: &custody_evidence::Node, as_of: v1::AsOf) -
         missing: traced.missing.iter().map(ToString::to_string).collect(),
         as_of: Some(as_of),
         truncated: traced.truncated,
+        redacted: traced.redacted.iter().map(|index| index.get()).collect(),
     }
 }
 

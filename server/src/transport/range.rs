@@ -15,7 +15,7 @@ use prost::bytes::Bytes;
 use super::messages::{self, Messages, Place, StreamMemory, deliver, placed};
 use super::peer::Peer;
 use super::{blocking, status};
-use crate::journal;
+use crate::journal::{self, ReadError};
 use crate::ledger::Head;
 
 type Sender = messages::Sender<GetRangeResponse>;
@@ -101,9 +101,22 @@ fn read(journal: &journal::Reader, first: LeafIndex, end: TreeSize) -> Result<Re
         && read.entries.len() < RANGE_ENTRIES_MAX
         && read.large.is_none()
     {
-        let stored = journal
-            .stored_up_to(read.next, UNARY_ENVELOPE_BYTES_MAX)
-            .map_err(|error| status::read(&error))?;
+        let stored = match journal.stored_up_to(read.next, UNARY_ENVELOPE_BYTES_MAX) {
+            Err(ReadError::Redacted { index, .. }) => {
+                let entry = journal.entry(index).map_err(|error| status::read(&error))?;
+                bytes += entry.len();
+                read.entries.push(RangeEntry {
+                    entry: entry.into(),
+                    record: Bytes::new(),
+                    envelope: Bytes::new(),
+                    record_erased: true,
+                    envelope_erased: true,
+                });
+                read.next = index.next();
+                continue;
+            }
+            stored => stored.map_err(|error| status::read(&error))?,
+        };
         if stored.envelope.is_none() {
             read.large = Some((read.next, stored.entry.envelope.length));
         }
@@ -113,7 +126,6 @@ fn read(journal: &journal::Reader, first: LeafIndex, end: TreeSize) -> Result<Re
             entry: stored.bytes.into(),
             record: stored.record.into(),
             envelope: envelope.into(),
-            // Nothing can be redacted yet; what is missing in the journal is damage, and an error.
             record_erased: false,
             envelope_erased: false,
         });

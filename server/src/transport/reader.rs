@@ -22,7 +22,7 @@ use super::messages::{Messages, Place, StreamMemory, deliver, placed};
 use super::peer::Peer;
 use super::sight::Sight;
 use super::{behind, blocking, head, range, status};
-use crate::journal;
+use crate::journal::{self, ReadError};
 use crate::ledger::{Head, Ledger};
 
 /// What a stream of entries holds at most: two messages that wait, one that is made and one that is sent, each at
@@ -273,14 +273,10 @@ fn envelope_length(journal: &journal::Reader, index: LeafIndex) -> Result<u64, R
 fn evidence(head: &Head, index: LeafIndex, envelopes: bool) -> Result<EntryEvidence, Refusal> {
     let entry = head.journal.entry(index).map_err(|error| status::read(&error))?;
     let length = Entry::decode(&entry).ok().and_then(|entry| usize::try_from(entry.envelope.length).ok());
-    let record = head.journal.record(index).map_err(|error| status::read(&error))?;
+    let record = unless_erased(head.journal.record(index))?;
     let proof = head.inclusion(index).map_err(|error| status::tree(&error))?;
     let small = length.is_some_and(|length| length <= UNARY_ENVELOPE_BYTES_MAX);
-    let envelope = if envelopes && small {
-        head.journal.envelope(index).map_err(|error| status::read(&error))?
-    } else {
-        Vec::new()
-    };
+    let envelope = if envelopes && small { unless_erased(head.journal.envelope(index))? } else { Vec::new() };
     Ok(EntryEvidence {
         index: index.get(),
         entry: entry.into(),
@@ -300,6 +296,14 @@ fn bare_entry(head: &Head, index: LeafIndex) -> Result<EntryEvidence, Refusal> {
         proof: hashes_to_wire(proof.hashes()),
         ..EntryEvidence::default()
     })
+}
+
+/// What is erased is empty in an answer: the asker knows the redaction, and the entry and its proof are there.
+fn unless_erased(read: Result<Vec<u8>, ReadError>) -> Result<Vec<u8>, Refusal> {
+    match read {
+        Err(ReadError::Redacted { .. }) => Ok(Vec::new()),
+        read => read.map_err(|error| status::read(&error)),
+    }
 }
 
 /// Reads a position that must be in the log.

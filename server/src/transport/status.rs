@@ -58,6 +58,9 @@ pub(super) fn read(error: &ReadError) -> Refusal {
         ReadError::Beyond { size, .. } => {
             Refusal::new(Reason::NoSuchEntry, error.to_string()).value("size", size)
         }
+        ReadError::Redacted { by, .. } => {
+            Refusal::new(Reason::Redacted, error.to_string()).value("redaction", by)
+        }
         ReadError::Damaged(_) => damaged(error),
         ReadError::Io { .. } => fault(error),
     }
@@ -84,6 +87,7 @@ pub(super) fn ledger(error: &LedgerError) -> Refusal {
         | LedgerError::Tree(_)
         | LedgerError::Publish(_)
         | LedgerError::Keep(_)
+        | LedgerError::Erase(_)
         | LedgerError::View(_)
         | LedgerError::Newest(_)
         | LedgerError::Index(_)

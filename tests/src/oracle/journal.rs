@@ -17,6 +17,8 @@ pub struct Kept {
     pub record: Vec<u8>,
     /// The envelope as received.
     pub envelope: Vec<u8>,
+    /// Why record and envelope are not those of the entry; then only a redaction makes the entry sound.
+    pub gone: Option<String>,
 }
 
 /// Everything in a journal.
@@ -38,6 +40,7 @@ pub fn read(data: &Path) -> Result<Journal, String> {
     for name in names(&journal.join("segments"))? {
         read_segment(&journal, &name, &mut kept, &mut said).map_err(|why| format!("{name}: {why}"))?;
     }
+    redacted_or_whole(&kept)?;
     let entries: Vec<Vec<u8>> = kept.iter().map(|kept| kept.entry.clone()).collect();
     if let Some(index) = broken_link(&entries) {
         return Err(format!("entry {index} does not follow the one before it"));
@@ -150,32 +153,88 @@ fn read_frame(
     require(size == (kept.len() + count) as u64, "size and number of entries do not fit")?;
     let crc = head.number(4)?;
     let lengths = head.take(16 * count)?;
-    let entries = head.take(entries_len)?;
+    let index = head.take(entries_len)?;
     let blobs = head.take(blobs_len)?;
-    let covered = [&bytes[..80], lengths, entries].concat();
+    let covered = [&bytes[..80], lengths, index].concat();
     require(crc == u64::from(crc32c(&covered)), "the checksum")?;
-    let (mut lengths, mut entries, mut blobs) = (Rest(lengths), Rest(entries), Rest(blobs));
+    let (mut attached, mut entries) = (Rest(index), Rest(index));
+    entries.take(4 * lengths.chunks(16).map(|row| usize::from(row[3])).sum::<usize>())?;
+    let (mut lengths, mut blobs) = (Rest(lengths), Rest(blobs));
     for _ in 0..count {
         let entry_len = lengths.length(2)?;
-        let (place, attachments) = (lengths.number(1)?, lengths.number(1)?);
+        let (place, attachments) = (lengths.number(1)?, lengths.length(1)?);
         let (record_len, envelope_len) = (lengths.length(4)?, lengths.length(8)?);
         let entry = entries.take(entry_len)?.to_vec();
         let record = blobs.take(record_len)?.to_vec();
-        let envelope = match (place, attachments) {
-            (0, 0) => blobs.take(envelope_len)?.to_vec(),
-            (1, 0) => read_large(journal, &entry)?,
-            other => return Err(format!("place and attachments {other:?}")),
+        let envelope = match place {
+            0 => blobs.take(envelope_len)?.to_vec(),
+            1 => read_large(journal, &entry).unwrap_or_default(),
+            other => return Err(format!("place {other}")),
         };
         let text = String::from_utf8_lossy(&entry).into_owned();
+        let mut gone = None;
         for (what, bytes) in [("record", &record), ("envelope", &envelope)] {
             let line = format!("{} {}", digest_text(bytes), bytes.len());
-            require(entry_line(&text, what) == Some(&line), &format!("the {what} of entry {}", kept.len()))?;
+            if entry_line(&text, what) != Some(&line) {
+                gone = gone.or_else(|| Some(format!("the {what} of entry {}", kept.len())));
+            }
         }
-        require(envelope.len() == envelope_len, "the length of an envelope")?;
-        kept.push(Kept { entry, record, envelope });
+        for number in 0..attachments {
+            let length = attached.length(4)?;
+            let bytes = blobs.take(length)?;
+            let named = format!("{{\"digest\":\"{}\",\"length\":{length},", digest_text(bytes));
+            if !String::from_utf8_lossy(&record).contains(&named) {
+                gone = gone.or_else(|| Some(format!("attachment {number} of entry {}", kept.len())));
+            }
+        }
+        kept.push(Kept { entry, record, envelope, gone });
     }
     require(entries.0.is_empty() && blobs.0.is_empty(), "bytes that belong to no entry")?;
     Ok(84 + covered.len() - 80 + blobs_len)
+}
+
+/// What is gone was erased by a redaction behind it: an administrative entry that names its content.
+fn redacted_or_whole(kept: &[Kept]) -> Result<(), String> {
+    let text = |entry: &Kept| String::from_utf8_lossy(&entry.entry).into_owned();
+    let administrative =
+        |entry: &&Kept| entry_line(&text(entry), "admin").is_some_and(|line| line.ends_with(" own"));
+    for (at, entry) in kept.iter().enumerate() {
+        let Some(why) = &entry.gone else { continue };
+        let own = text(entry);
+        let content = entry_line(&own, "content").ok_or("an entry names its content")?;
+        let says = format!("\"content\":\"{content}\"");
+        let named = kept[at..].iter().filter(administrative).any(|later| {
+            let statement = payload(&later.envelope);
+            statement.contains("\"predicateType\":\"urn:custody:redaction:v1\"") && statement.contains(&says)
+        });
+        require(named && !administrative(&entry), why)?;
+    }
+    Ok(())
+}
+
+/// Returns what a DSSE envelope holds; nothing if it is none.
+fn payload(envelope: &[u8]) -> String {
+    let text = String::from_utf8_lossy(envelope);
+    let base64 =
+        text.split("\"payload\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let mut bits = (0_u32, 0);
+    let mut bytes = Vec::new();
+    for byte in base64.bytes() {
+        let digit = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => break,
+        };
+        bits = (bits.0 << 6 | u32::from(digit), bits.1 + 6);
+        if bits.1 >= 8 {
+            bits.1 -= 8;
+            bytes.extend((bits.0 >> bits.1).to_le_bytes().first());
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn read_large(journal: &Path, entry: &[u8]) -> Result<Vec<u8>, String> {

@@ -35,6 +35,7 @@ mod quickstart;
 mod readers;
 mod rebuild_index;
 mod recorders;
+mod redact;
 mod refusals;
 mod restoring;
 mod rollback_and_fork;

@@ -404,6 +404,7 @@ fn every_refusal_of_admission_has_its_words() {
             rules: Vec::new(),
         },
         Distrusted { signer: format!("key {}", key()), index: "1042".parse().unwrap(), reason: "it leaked".to_owned() },
+        Redacted { index: "1042".parse().unwrap() },
         NoTrustedRoot,
         BundleNotVerified { root: Some("sigstore".to_owned()), others: 2, problem: Box::new(unverified()) },
         BundleNotVerified { root: None, others: 0, problem: Box::new(unverified()) },

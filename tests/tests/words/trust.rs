@@ -8,7 +8,7 @@ use custody_evidence::key::{KeyError, KeyId};
 use custody_evidence::sigstore::TrustedRootError;
 use custody_evidence::statement::StatementError;
 use custody_evidence::trust::{RoleName, TrustError, WindowError};
-use custody_log::{BlobDigest, LeafIndex, Timestamp, TreeSize};
+use custody_log::{BlobDigest, ContentDigest, EntryDigest, LeafIndex, Timestamp, TreeSize};
 use custody_tests::every;
 use custody_tests::words::lines;
 
@@ -96,8 +96,24 @@ fn every_error_of_a_trust_document_has_its_words() {
         Target { kind: "run".to_owned(), id: "4711".to_owned() },
         Reason { max: 1024, found: 0 },
         Since { found: 1042 },
+        Follows { expected: Some(index(7)), found: None },
+        Narrower { by: index(7), since: index(5), found: index(8) },
         NotDistrusted { target: custody_evidence::trust::Target::Signer(key(1).into()) },
         Finding { rule: "a rule".to_owned() },
+        UnknownAdministration { found: "urn:custody:quorum:v1".to_owned() },
+        NoSuchEntry { found: 1042 },
+        OtherEntry {
+            index: "7".parse().unwrap(),
+            expected: EntryDigest::of(b"here"),
+            found: EntryDigest::of(b"there"),
+        },
+        OtherContent {
+            index: "7".parse().unwrap(),
+            expected: ContentDigest::of(b"here"),
+            found: ContentDigest::of(b"there"),
+        },
+        NeverErased { index: "7".parse().unwrap() },
+        ErasedAlready { index: "7".parse().unwrap(), by: "9".parse().unwrap() },
         Role { role: RoleName::Responder, source: Box::new(too_few()) },
         Root { whose: "the new", source: Box::new(too_few()) },
         LogKey { vkey: vkey(), source: Box::new(too_few()) },

@@ -14,6 +14,7 @@ use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
 use super::Context;
+use super::entry_view::redacted as redacted_json;
 use super::failure::{Failure, Outcome};
 use super::find::{self, Verify};
 use super::output::counted;
@@ -48,6 +49,8 @@ struct Chain {
     edges: Vec<CheckedEdge>,
     labels: BTreeMap<Node, String>,
     entries: BTreeMap<LeafIndex, Checked>,
+    /// Entries that the server says named a node of the chain, and of which redactions left nothing else.
+    redacted: Vec<Checked>,
     level: Level,
     answer: Traced,
     /// Whether it was asked for up to some depth only.
@@ -58,8 +61,8 @@ impl Chain {
     /// Returns what the chain lacks, by the edges that were checked here: a server must not be able to hide a gap by
     /// not naming it.
     fn missing(&self) -> Vec<Stage> {
-        // What is distrusted is there, and is no evidence.
-        let counts = self.edges.iter().filter(|edge| !edge.distrusted);
+        // What is distrusted or erased is no evidence.
+        let counts = self.edges.iter().filter(|edge| !edge.distrusted && !edge.redacted);
         let edges = counts.map(|edge| (edge.stage, edge.edge.kind));
         Stage::missing(self.start().kind(), edges)
     }
@@ -78,6 +81,8 @@ struct CheckedEdge {
     verified: bool,
     /// Whether its entry is no evidence, by what administrators said up to the tree that is asked about.
     distrusted: bool,
+    /// Whether its entry was erased, so that nobody can tell any more whether it said so.
+    redacted: bool,
     /// Whether the server says that other evidence contradicts it.
     conflict: bool,
     /// The places of the starts in whose chains it is.
@@ -105,7 +110,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     } else {
         context.output.print(tree::draw(&chain, &ledger, context.clock.now()))?;
     }
-    Ok(if chain.edges.is_empty() { Outcome::NoRecord } else { Outcome::Yes })
+    let known = !chain.edges.is_empty() || !chain.redacted.is_empty();
+    Ok(if known { Outcome::Yes } else { Outcome::NoRecord })
 }
 
 /// Traces each of the nodes, all in one tree, and checks the answers together.
@@ -127,7 +133,7 @@ async fn trace(
     let mut starts = Vec::new();
     let mut whole: Option<Traced> = None;
     for (node, answer) in nodes.into_iter().zip(answers) {
-        if whole.is_some() && answer.edges.is_empty() {
+        if whole.is_some() && answer.edges.is_empty() && answer.redacted.is_empty() {
             continue;
         }
         for edge in &answer.edges {
@@ -143,6 +149,9 @@ async fn trace(
             Some(mut whole) => {
                 whole.nodes.extend(answer.nodes);
                 whole.truncated |= answer.truncated;
+                whole.redacted.extend(answer.redacted);
+                whole.redacted.sort_unstable();
+                whole.redacted.dedup();
                 whole
             }
         });
@@ -156,7 +165,13 @@ async fn trace(
 
 /// An entry is traced by its subject, if it has one.
 async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failure> {
-    let verified = ledger.entry(index).await?;
+    let entry = ledger.entry(index).await?;
+    let Some(verified) = entry.verified() else {
+        let message = format!("entry {index} was redacted: what it was about is not known any more");
+        return Err(
+            Failure::no_record(message).hint(format!("`custody show index:{index}` says who erased it"))
+        );
+    };
     let subjects = verified.statement().map_or(1, |statement| statement.subjects().len());
     let digests: BTreeSet<_> = verified.said().digests().into_iter().collect();
     let mut edges = verified.facts().edges.iter().map(|edge| &edge.from);
@@ -192,6 +207,7 @@ async fn check(
     let indexes: Vec<LeafIndex> = indexes.into_iter().collect();
     let (checked, level) = find::check(ledger, &indexes, asked.verify, context).await?;
     let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
+    let redacted = redacted(ledger, &answer.redacted).await?;
     let trust = &ledger.trust().as_of(answer.as_of.size).state;
     let mut edges = Vec::with_capacity(claimed.len());
     for (edge, starts) in claimed {
@@ -201,7 +217,16 @@ async fn check(
     }
     edges.sort_by(|one, two| (one.stage, one.entry, &one.edge).cmp(&(two.stage, two.entry, &two.edge)));
     let labels = labels(&answer, &entries, level);
-    Ok(Chain { thing: asked.thing, starts, edges, labels, entries, level, answer, cut: asked.cut })
+    Ok(Chain { thing: asked.thing, starts, edges, labels, entries, redacted, level, answer, cut: asked.cut })
+}
+
+/// Checks that entries were erased of which the server says so: that one is, must not hide what it says.
+async fn redacted(ledger: &mut Ledger, indexes: &[LeafIndex]) -> Result<Vec<Checked>, Failure> {
+    let checked = ledger.entries(indexes, Level::Logged, &|_| {}).await?;
+    match checked.iter().find(|entry| entry.redacted().is_none()) {
+        None => Ok(checked),
+        Some(entry) => Err(LedgerError::NotRedacted { entry: entry.entry().index }.into()),
+    }
 }
 
 /// Checks that the statement of the entry asserts the edge. An entry that is only logged had its statement not
@@ -212,7 +237,7 @@ fn check_edge(
     entry: &Checked,
     trust: &TrustState,
 ) -> Result<CheckedEdge, Failure> {
-    let ledger_time = entry.logged().entry().time;
+    let ledger_time = entry.entry().time;
     let (verified, happened) = match entry.verified() {
         Some(verified) if verified.facts().edges.contains(&claimed.edge) => (true, verified.facts().happened),
         Some(_) => {
@@ -226,11 +251,12 @@ fn check_edge(
         }
         None => (false, claimed.claimed),
     };
-    let predicate = &entry.logged().record().predicate_type;
+    let predicate = entry.record().map_or("", |record| record.predicate_type.as_str());
     Ok(CheckedEdge {
         entry: claimed.entry,
         verified,
         distrusted: entry.distrust(trust).is_some(),
+        redacted: entry.redacted().is_some(),
         conflict: claimed.conflict,
         starts,
         time: happened.map_or(ledger_time, |happened| happened.min(ledger_time)),
@@ -274,7 +300,8 @@ fn document(chain: &Chain, trust: &Trust) -> Value {
             json!({ "id": node.id(), "kind": node.kind().as_str(), "label": label })
         })
         .collect();
-    let edges: Vec<Value> = chain.edges.iter().map(|edge| edge_json(edge, chain)).collect();
+    let mut edges: Vec<Value> = chain.edges.iter().map(|edge| edge_json(edge, chain)).collect();
+    edges.extend(chain.redacted.iter().map(|entry| erased_edge_json(entry, chain)));
     json!({
         "thing": chain.thing,
         "resolved": node_json(chain.start()),
@@ -297,9 +324,26 @@ fn node_json(node: &Node) -> Value {
     json!({ "kind": node.kind().as_str(), "id": node.id() })
 }
 
+/// Some edge there was; where it led is not known any more.
+fn erased_edge_json(entry: &Checked, chain: &Chain) -> Value {
+    json!({
+        "from": chain.start().id(),
+        "to": null,
+        "kind": null,
+        "from_kind": chain.start().kind().as_str(),
+        "to_kind": null,
+        "entry": entry.entry().index.get(),
+        "status": "redacted",
+        "check": "redacted",
+        "redacted": entry.redacted().map(redacted_json),
+        "signer": null,
+        "time": entry.entry().time.to_string(),
+    })
+}
+
 fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
     let signer = chain.entries.get(&edge.entry).and_then(|entry| {
-        let signers = &entry.logged().record().signers;
+        let signers = &entry.record()?.signers;
         let signer = signers.iter().find(|signer| signer.status == SignerStatus::Verified)?;
         Some(json!({
             "key": signer.key.map(|key| format!("key:{key}")),
@@ -307,7 +351,21 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
             "rule": signer.rule,
         }))
     });
-    let check = if edge.verified { "verified" } else { "logged" };
+    let check = match (edge.redacted, edge.verified) {
+        (true, _) => "redacted",
+        (false, true) => "verified",
+        (false, false) => "logged",
+    };
+    let status = if edge.redacted {
+        "redacted"
+    } else if edge.distrusted {
+        "distrusted"
+    } else if edge.conflict {
+        // A conflict is the server's word, and does not hide how far the edge itself was checked.
+        "conflict"
+    } else {
+        check
+    };
     json!({
         "from": edge.edge.from.id(),
         "to": edge.edge.to.id(),
@@ -315,8 +373,7 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
         "from_kind": edge.edge.from.kind().as_str(),
         "to_kind": edge.edge.to.kind().as_str(),
         "entry": edge.entry.get(),
-        // A conflict is the server's word, and does not hide how far the edge itself was checked.
-        "status": if edge.distrusted { "distrusted" } else if edge.conflict { "conflict" } else { check },
+        "status": status,
         "check": check,
         "signer": signer,
         "time": edge.time.to_string(),

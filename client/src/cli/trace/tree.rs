@@ -32,6 +32,7 @@ pub(super) fn draw(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
     for stage in Stage::ALL {
         draw_stage(&mut out, heading(stage), &lines(chain, stage, now), chain);
     }
+    draw_redacted(&mut out, chain);
     let missing: Vec<&str> = chain.missing().into_iter().map(Stage::as_str).collect();
     if !missing.is_empty() {
         let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
@@ -39,6 +40,21 @@ pub(super) fn draw(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
     }
     let _ = writeln!(out, "\n{}", footer(chain, ledger));
     out
+}
+
+/// What was erased: how it was connected is not known any more, only that it was.
+fn draw_redacted(out: &mut String, chain: &Chain) {
+    let style = Style::new().fg_color(Some(AnsiColor::Yellow.into()));
+    for entry in chain.redacted.iter().take(LINES_MAX) {
+        let Some(said) = entry.redacted() else { continue };
+        let reason = fit(&said.redaction.reason, WHAT);
+        let by = format!("by entry {}", said.by);
+        let index = entry.entry().index;
+        let _ = writeln!(out, "  {style}redacted{style:#} {reason:<WHAT$} {by:<WHO$} {index}");
+    }
+    if chain.redacted.len() > LINES_MAX {
+        let _ = writeln!(out, "           and {} more (-o json has all)", chain.redacted.len() - LINES_MAX);
+    }
 }
 
 /// The word before the lines of a stage; two are shortened to fit their column.
@@ -74,6 +90,8 @@ struct Line {
     conflict: bool,
     /// Whether nothing of it is evidence.
     distrusted: bool,
+    /// Whether all of it was erased.
+    redacted: bool,
     live: bool,
 }
 
@@ -86,6 +104,7 @@ impl Line {
             starts: edges.iter().flat_map(|edge| edge.starts.iter().copied()).collect(),
             conflict: edges.iter().any(|edge| edge.conflict),
             distrusted: !edges.is_empty() && edges.iter().all(|edge| edge.distrusted),
+            redacted: !edges.is_empty() && edges.iter().all(|edge| edge.redacted),
             live: false,
         }
     }
@@ -101,14 +120,16 @@ fn draw_stage(out: &mut String, name: &str, lines: &[Line], chain: &Chain) {
         let stage = if at == 0 { name } else { "" };
         let pad = " ".repeat(9_usize.saturating_sub(stage.len()));
         let what = fit(&line.what, WHAT);
-        let who = if line.distrusted {
+        let who = if line.redacted {
+            "REDACTED".to_owned()
+        } else if line.distrusted {
             "DISTRUSTED".to_owned()
         } else if line.conflict {
             "CONFLICT (claimed)".to_owned()
         } else {
             fit(&line.who, WHO)
         };
-        let style = if line.conflict || line.distrusted {
+        let style = if line.conflict || line.distrusted || line.redacted {
             red
         } else if line.live {
             green
@@ -288,7 +309,7 @@ fn documents(chain: &Chain, stage: Stage, now: Timestamp) -> Vec<Line> {
         let documents = targets(&edges, EdgeKind::DescribedBy);
         let label = documents.into_iter().find_map(|node| chain.labels.get(node).cloned());
         let predicate =
-            chain.entries.get(&entry).map(|entry| predicate_name(&entry.logged().record().predicate_type));
+            chain.entries.get(&entry).and_then(|entry| Some(predicate_name(&entry.record()?.predicate_type)));
         let by = signer(chain, entry);
         let who = if stage == Stage::Scan {
             let time = edges.first().map_or(now, |edge| edge.time);
@@ -354,7 +375,7 @@ fn others(chain: &Chain) -> Vec<Line> {
 
 /// Names who signed an entry by the writer rule that let them.
 fn signer(chain: &Chain, entry: LeafIndex) -> String {
-    let signers = chain.entries.get(&entry).map(|entry| entry.logged().record().signers.as_slice());
+    let signers = chain.entries.get(&entry).and_then(|entry| Some(entry.record()?.signers.as_slice()));
     let counts = signers.unwrap_or_default().iter().find(|signer| signer.status == SignerStatus::Verified);
     counts.and_then(|signer| signer.rule.clone()).map_or_else(String::new, |rule| format!("by {rule}"))
 }

@@ -8,7 +8,9 @@ use custody_client::memory::replace;
 use custody_client::sign::choose;
 use custody_evidence::dsse::{Envelope, IN_TOTO, SignatureVerdict, verify_signatures};
 use custody_evidence::statement::Statement;
-use custody_evidence::trust::{ALLOW_TYPE, Allow, DISTRUST_TYPE, Distrust, RoleName, TrustDocument};
+use custody_evidence::trust::{
+    ALLOW_TYPE, Allow, DISTRUST_TYPE, Distrust, REDACTION_TYPE, Redaction, RoleName, TrustDocument,
+};
 use custody_log::LeafIndex;
 
 use crate::cli::Context;
@@ -90,7 +92,7 @@ pub(super) struct Proposal {
 }
 
 impl Proposal {
-    /// Reads a distrust or a permission; none if the statement is of another type.
+    /// Reads a distrust, a permission or a redaction; none if the statement is of another type.
     pub(super) fn read(statement: &Statement<'_>, origin: Option<&str>) -> Option<Result<Self, String>> {
         match statement.predicate_type() {
             DISTRUST_TYPE => {
@@ -114,6 +116,13 @@ impl Proposal {
                         Self { role: RoleName::Rules, says }
                     },
                 ))
+            }
+            REDACTION_TYPE => {
+                Some(Redaction::from_statement(statement).map_err(|error| error.to_string()).map(|said| {
+                    let says =
+                        format!("erase what entry {} holds ({}): {}", said.index, said.entry, said.reason);
+                    Self { role: RoleName::Rules, says }
+                }))
             }
             _ => None,
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use custody_client::Trust;
 use custody_client::memory::replace;
-use custody_evidence::trust::Distrusted;
+use custody_evidence::trust::{Distrusted, Redacted};
 use serde_json::{Value, json};
 
 use super::lines::summary;
@@ -48,6 +48,7 @@ fn document(trust: &Trust) -> Result<Value, Failure> {
         "complete_to": trust.complete_to().get(),
         "document": document,
         "distrusted": distrusted(trust),
+        "redacted": redacted(trust),
     }))
 }
 
@@ -62,6 +63,18 @@ fn distrusted(trust: &Trust) -> Vec<Value> {
         })
     };
     trust.current().state.distrusts().into_iter().map(one).collect()
+}
+
+fn redacted(trust: &Trust) -> Vec<Value> {
+    let one = |found: &Redacted| {
+        json!({
+            "entry": found.redaction.index.get(),
+            "content": found.redaction.content.to_string(),
+            "reason": found.redaction.reason,
+            "index": found.by.get(),
+        })
+    };
+    trust.current().state.redactions().map(one).collect()
 }
 
 fn text(trust: &Trust) -> String {
@@ -83,6 +96,10 @@ fn text(trust: &Trust) -> String {
         let (said, entry) = (&found.distrust, found.index);
         let value = format!("{} since entry {}, by entry {entry}: {}", said.target, said.since, said.reason);
         let _ = writeln!(out, "{:<10} {}", "distrusted", escape_line(&value));
+    }
+    for Redacted { redaction, by } in current.state.redactions() {
+        let value = format!("what entry {} held, by entry {by}: {}", redaction.index, redaction.reason);
+        let _ = writeln!(out, "{:<10} {}", "redacted", escape_line(&value));
     }
     let _ = writeln!(
         out,

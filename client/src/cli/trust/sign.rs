@@ -85,7 +85,7 @@ fn sign_statement(bytes: &[u8], args: &Args, context: &Context) -> Result<Option
     let Some(proposal) = Proposal::read(&parsed, Some(document.origin().as_str())) else { return Ok(None) };
     let proposal = proposal.map_err(|why| {
         Failure::usage("bad_statement", format!("{}: {why}", args.file.display()))
-            .hint("`custody distrust --out FILE` and `custody trust allow --out FILE` write what can be signed here")
+            .hint("`custody distrust`, `custody redact` and `custody trust allow` write with --out FILE what can be signed here")
     })?;
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;

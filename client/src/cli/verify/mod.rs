@@ -6,7 +6,7 @@ mod report;
 
 use std::path::PathBuf;
 
-use custody_client::check::CheckError;
+use custody_client::check::{CheckError, Erased};
 use custody_client::memory::Memory;
 use custody_client::{Checked, Level, Logged, Trust};
 use custody_evidence::digest_set::Digest;
@@ -155,6 +155,16 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Chec
         detail,
         checked: None,
     };
+    if let (None, Some(said)) = (record, trust.redaction_of(&entry)) {
+        let (by, reason) = (said.by, &said.redaction.reason);
+        let detail = format!("{included}; the rest was erased by entry {by}: {reason}");
+        let redacted =
+            Checking { lacks_record: false, lacks_envelope: false, ..checking(Verdict::Redacted, detail) };
+        return match Erased::new(receipt, trust) {
+            Ok(erased) => Checking { checked: Some(Checked::Redacted(Box::new(erased))), ..redacted },
+            Err(error) => checking(Verdict::Failed, error.to_string()),
+        };
+    }
     let missing_envelope = format!("envelope {}", entry.envelope.digest);
     let Some(record) = record else {
         let more = if envelope.is_none() { format!(" and {missing_envelope}") } else { String::new() };
@@ -173,7 +183,10 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Chec
     };
     match logged.verify(envelope, trust) {
         Ok(verified) => {
-            let detail = format!("{included}; signatures, statement and admission checked");
+            let erased = trust.redaction_of(&entry).map_or_else(String::new, |said| {
+                format!("; the log erased it since, by entry {}: {}", said.by, said.redaction.reason)
+            });
+            let detail = format!("{included}; signatures, statement and admission checked{erased}");
             let checked = Some(Checked::Verified(Box::new(verified)));
             Checking { checked, ..checking(Verdict::Is(Level::Verified), detail) }
         }
@@ -185,9 +198,10 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Chec
 }
 
 fn check_artifact(file: &Given, digests: &[Digest], receipts: &[Checking], report: &mut Report) {
-    let entries: Vec<&Checked> = receipts.iter().filter_map(|receipt| receipt.checked.as_ref()).collect();
+    let whole = receipts.iter().filter_map(|receipt| receipt.checked.as_ref());
+    let entries: Vec<&Checked> = whole.filter(|checked| checked.record().is_some()).collect();
     let names = |checked: &&&Checked| {
-        let subjects = &checked.logged().record().subjects;
+        let subjects = checked.record().map_or(&[][..], |record| record.subjects.as_slice());
         digests.iter().any(|digest| subjects.contains(&digest.to_string()))
     };
     let about: Vec<&Checked> = entries.iter().filter(names).copied().collect();
@@ -196,9 +210,8 @@ fn check_artifact(file: &Given, digests: &[Digest], receipts: &[Checking], repor
     match strongest {
         Some(checked) => {
             let level = if checked.verified().is_some() { Level::Verified } else { Level::Logged };
-            let list: Vec<String> =
-                about.iter().map(|checked| checked.logged().entry().index.to_string()).collect();
-            let index = Some(checked.logged().entry().index);
+            let list: Vec<String> = about.iter().map(|checked| checked.entry().index.to_string()).collect();
+            let index = Some(checked.entry().index);
             report.add(file, Verdict::Is(level), index, format!("subject of entry {}", list.join(", ")));
         }
         None if entries.is_empty() => {

@@ -18,6 +18,8 @@ pub(super) enum Verdict {
     Is(Level),
     /// A receipt whose entry is in the log; its admission record was not given, so it is not `logged`.
     Included,
+    /// A receipt whose entry is in the log, and of which a redaction left nothing else.
+    Redacted,
     /// There is nothing to check it with.
     NotChecked,
     /// Checked, and it does not hold.
@@ -45,6 +47,7 @@ impl Verdict {
             Self::Is(Level::Logged) => "logged",
             Self::Is(Level::Verified) => "verified",
             Self::Included => "included",
+            Self::Redacted => "redacted",
             Self::NotChecked => "not_checked",
             Self::Failed => "failed",
         }
@@ -56,8 +59,9 @@ impl Verdict {
             Self::Failed => 0,
             Self::NotChecked => 1,
             Self::Included => 2,
-            Self::Is(Level::Logged) => 3,
-            Self::Is(Level::Verified) => 4,
+            Self::Redacted => 3,
+            Self::Is(Level::Logged) => 4,
+            Self::Is(Level::Verified) => 5,
         }
     }
 
@@ -66,7 +70,7 @@ impl Verdict {
         match self {
             Self::Is(Level::Verified) => true,
             Self::Is(Level::Logged) => accepted == Verify::Logged,
-            Self::Included | Self::NotChecked | Self::Failed => false,
+            Self::Included | Self::Redacted | Self::NotChecked | Self::Failed => false,
         }
     }
 }
@@ -94,6 +98,9 @@ impl Report {
     pub(super) fn lacking(&self, accepted: Verify) -> String {
         let any = |verdict| self.rows.iter().any(|row| row.verdict == verdict);
         let mut said = Vec::new();
+        if any(Verdict::Redacted) {
+            said.push("what was redacted cannot be verified any more, only that it is in the log");
+        }
         if any(Verdict::Included) {
             said.push("a receipt alone proves that the entry is in the log, not what it says");
         }

@@ -165,12 +165,12 @@ impl Log {
         let salt = [u8::try_from(self.stored.len() % 256).unwrap(); 32];
         let admission = admit(trust, &envelope.clone().into(), self.now, salt)?;
         let index = self.size().next_index();
-        if admission.is_trust_document() {
+        if admission.administrative() {
             let next = trust.next(envelope, index).unwrap();
             self.trust.push(next);
         }
         self.push(envelope, admission.record_bytes(), admission.administrative(), self.admin);
-        if admission.is_trust_document() {
+        if admission.administrative() {
             self.admin = Some(index);
         }
         Ok(index)

@@ -80,6 +80,8 @@ pub(crate) enum Lie {
     AlteredEntry,
     /// In a range, the envelope of entry 2 is said to be erased.
     Erased,
+    /// In a trace, entry 1 is said to be erased.
+    Redacted,
     /// In a range, the envelope of entry 2 is a byte short.
     ShortPieces,
     /// A bit of the second hash of every tile is wrong.

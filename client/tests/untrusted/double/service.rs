@@ -391,6 +391,7 @@ impl query_server::Query for Service {
             missing: Vec::new(),
             as_of: Some(self.as_of_time(&log, request.at, request.at_micros)),
             truncated: cut,
+            redacted: if self.lies(Lie::Redacted) { vec![1] } else { Vec::new() },
         }))
     }
 }

@@ -136,6 +136,14 @@ pub enum Refusal {
         /// Why, cut to 200 characters.
         reason: String,
     },
+    /// The content was erased, and is not kept again in whatever envelope.
+    #[error(
+        "this content was erased from the log by entry {index}, and is never recorded again, however it is wrapped"
+    )]
+    Redacted {
+        /// The entry that says so.
+        index: LeafIndex,
+    },
     /// There is nobody to verify a bundle with.
     #[error(
         "the bundle is signed with a certificate, and the trust document holds no trusted root to verify it with: an \
@@ -230,7 +238,7 @@ pub struct RuleSummary {
 }
 
 /// Every reason word with its meaning, in the order in which things are checked.
-pub const WORDS: [(&str, &str); 46] = [
+pub const WORDS: [(&str, &str); 47] = [
     ("envelope_too_large", "the envelope is longer than 64 MiB"),
     (
         "unsupported_envelope",
@@ -246,6 +254,7 @@ pub const WORDS: [(&str, &str); 46] = [
     ("no_signature", "the envelope carries no signature"),
     ("too_many_signatures", "the envelope carries more than 16 signatures"),
     ("keyid_too_long", "a keyid of more than 1,024 bytes"),
+    ("redacted_content", "what it says was erased by a redaction, and is never recorded again"),
     ("secret", "a token, private key or password in it, by a rule of docs/secrets.md"),
     ("not_in_toto", "the payload type is not that of an in-toto statement"),
     ("no_type", "the statement has no member _type"),
@@ -301,6 +310,7 @@ impl Refusal {
             Self::TooManyKeys { .. } => "too_many_keys",
             Self::TooMuchToHash { .. } => "too_much_to_hash",
             Self::Distrusted { .. } => "distrusted",
+            Self::Redacted { .. } => "redacted_content",
             Self::NoTrustedRoot => "no_trusted_root",
             Self::BundleNotVerified { .. } => "bundle_not_verified",
             Self::IdentityNotAllowed { .. } => "identity_not_allowed",
@@ -333,6 +343,7 @@ impl Refusal {
             | Self::Said(_)
             | Self::BundleNotVerified { .. }
             | Self::Administration { .. }
+            | Self::Redacted { .. }
             | Self::Secret { .. }
             | Self::NoSubject
             | Self::NoUsableDigest { .. }

@@ -122,7 +122,7 @@ fn admits_and_writes_down_what_was_checked() {
     assert_eq!((record.authority, record.trust.index, record.trust.version), (Authority::Own, 0, 1));
     assert_eq!((record.submitter.as_ref(), record.binding), (None, None));
     assert!(record.attachments.is_empty() && record.marks.is_empty());
-    assert!(!admission.administrative() && !admission.is_trust_document());
+    assert!(!admission.administrative() && !admission.is_said_once());
     assert_eq!(admission.content(), sign(good().as_bytes(), &[WRITER]).content());
 }
 
@@ -391,7 +391,7 @@ fn claimed_times_may_be_ten_minutes_ahead_and_are_marked_up_to_a_day() {
 #[test]
 fn entry_0_is_admitted_by_its_own_root_and_log_key() {
     let admission = admit_first(&first_envelope(), time(NOW), SALT).unwrap();
-    assert!(admission.administrative() && admission.is_trust_document());
+    assert!(admission.administrative() && admission.is_said_once());
     let rules: Vec<_> = admission.record().signers.iter().map(|s| s.rule.as_deref().unwrap()).collect();
     assert_eq!(rules, ["roles.root", "log_keys"]);
     let late = admit_first(&first_envelope(), time("2027-01-01T00:00:00Z"), SALT).unwrap_err();
@@ -412,7 +412,7 @@ fn a_next_trust_document_is_admitted_by_the_root_role_and_no_writer() {
         String::from_utf8(statement_of(&TrustDocument::new(members).unwrap())).unwrap()
     };
     let admission = admitted(&next(), &[ADMIN]).unwrap();
-    assert!(admission.is_trust_document());
+    assert!(admission.is_said_once());
     assert_eq!(admission.record().verified_keys(), BTreeSet::from([key(ADMIN).id()]));
     assert!(trust().next(&sign(next().as_bytes(), &[ADMIN]), LeafIndex::new(7).unwrap()).is_ok());
     assert_eq!(word(&next(), &[WRITER]), "trust_threshold");

@@ -1,6 +1,6 @@
 //! Why a trust document is refused.
 
-use custody_log::{BlobDigest, LeafIndex, Timestamp, TreeSize};
+use custody_log::{BlobDigest, ContentDigest, EntryDigest, LeafIndex, Timestamp, TreeSize};
 
 use super::log_key::WindowError;
 use super::{RoleName, Target};
@@ -387,6 +387,54 @@ pub enum TrustError {
     Finding {
         /// The rule, cut to 100 characters.
         rule: String,
+    },
+    /// An administrative statement of a type that came later than this program.
+    #[error(
+        "administration of the type {found:?} is not known to this version, nor is what it changes: use a newer one"
+    )]
+    UnknownAdministration {
+        /// The type, cut to 200 characters.
+        found: String,
+    },
+    /// A redaction of an entry that the log does not have yet.
+    #[error("there is no entry {found} yet: a redaction names an entry before its own")]
+    NoSuchEntry {
+        /// The number.
+        found: u64,
+    },
+    /// A redaction that means another entry, perhaps one of another log.
+    #[error("entry {index} has the digest {expected}, the redaction names {found}: is it of another log?")]
+    OtherEntry {
+        /// The entry.
+        index: LeafIndex,
+        /// Its digest.
+        expected: EntryDigest,
+        /// What the redaction names.
+        found: EntryDigest,
+    },
+    /// A redaction that names another content than its entry has.
+    #[error("entry {index} has the content {expected}, the redaction names {found}")]
+    OtherContent {
+        /// The entry.
+        index: LeafIndex,
+        /// Its content.
+        expected: ContentDigest,
+        /// What the redaction names.
+        found: ContentDigest,
+    },
+    /// A redaction of administration.
+    #[error("entry {index} administers the log, and such entries are never erased")]
+    NeverErased {
+        /// The entry.
+        index: LeafIndex,
+    },
+    /// A redaction of what is erased already.
+    #[error("what entry {index} held is erased already, by entry {by}")]
+    ErasedAlready {
+        /// The entry.
+        index: LeafIndex,
+        /// The redaction before.
+        by: LeafIndex,
     },
     /// Too few keys of the role that a statement needs signed it.
     #[error("it needs the role {role}: {source}")]

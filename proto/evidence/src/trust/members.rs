@@ -64,7 +64,7 @@ pub struct TrustMembers {
 pub struct Roles {
     /// Changes this document.
     pub root: Role,
-    /// Undoes distrust, and allows findings of the secret screen; writer rules, policies and redaction are not delegated to it yet.
+    /// Undoes distrust, allows findings of the secret screen, and redacts; writer rules and policies are not delegated to it yet.
     pub rules: Role,
     /// Distrusts.
     pub responder: Role,

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use custody_log::{LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
+use custody_log::{ContentDigest, LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
 
+use super::PREDICATE_TYPE;
 use super::allow::{ALLOW_TYPE, Allow, Allowed};
 use super::check;
 use super::distrust::{DISTRUST_TYPE, Distrust, Distrusted, Target};
@@ -13,6 +14,7 @@ use super::error::TrustError;
 use super::history::History;
 use super::log_key::{self, LogKey};
 use super::members::RoleName;
+use super::redaction::{REDACTION_TYPE, Redacted, Redaction};
 use crate::dsse::{Envelope, IN_TOTO, ThresholdError};
 use crate::identity::Identity;
 use crate::key::{KeyId, PublicKey};
@@ -28,6 +30,7 @@ pub struct TrustState {
     newest: LeafIndex,
     distrusts: History<Distrusted>,
     allows: History<Allowed>,
+    redactions: History<Redacted>,
 }
 
 impl TrustState {
@@ -53,17 +56,23 @@ impl TrustState {
         }
         require_root(envelope, &document, "this")?;
         require_log_keys(envelope, &document.members().log_keys)?;
-        let (distrusts, allows) = (History::default(), History::default());
-        let document = Arc::new(document);
-        Ok(Self { document, index: LeafIndex::ZERO, newest: LeafIndex::ZERO, distrusts, allows })
+        Ok(Self {
+            document: Arc::new(document),
+            index: LeafIndex::ZERO,
+            newest: LeafIndex::ZERO,
+            distrusts: History::default(),
+            allows: History::default(),
+            redactions: History::default(),
+        })
     }
 
-    /// Goes on past the next administrative entry: a trust document, a distrust or its undo, a permission for the secret screen.
+    /// Goes on past the next administrative entry: a trust document, a distrust or its undo, a permission for the secret screen,
+    /// a redaction. One of another type is refused: what it changes is not known here.
     ///
     /// A trust document must be for the same log, exactly one version higher, and signed by the thresholds of the `root`
     /// role before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
     /// that exist already. Everything else is signed by the threshold of its role: `responder` for a distrust, `rules` for the
-    /// undo of one and for permissions.
+    /// undo of one, for permissions and for redactions.
     pub fn next(&self, envelope: &Envelope, index: LeafIndex) -> Result<Self, TrustError> {
         if index <= self.newest {
             return Err(TrustError::Index { before: self.newest, found: index });
@@ -76,7 +85,11 @@ impl TrustState {
                 let origin = self.document.origin().as_str();
                 next.after_allow(envelope, Allow::from_statement(&statement, origin)?, index)
             }
-            _ => next.after_document(envelope, TrustDocument::from_statement(&statement)?, index),
+            REDACTION_TYPE => next.after_redaction(envelope, Redaction::from_statement(&statement)?, index),
+            PREDICATE_TYPE => {
+                next.after_document(envelope, TrustDocument::from_statement(&statement)?, index)
+            }
+            other => Err(TrustError::UnknownAdministration { found: other.chars().take(200).collect() }),
         }
     }
 
@@ -139,6 +152,23 @@ impl TrustState {
         Ok(self)
     }
 
+    fn after_redaction(
+        mut self,
+        envelope: &Envelope,
+        redaction: Redaction,
+        by: LeafIndex,
+    ) -> Result<Self, TrustError> {
+        self.require(envelope, RoleName::Rules)?;
+        if redaction.index >= by {
+            return Err(TrustError::NoSuchEntry { found: redaction.index.get() });
+        }
+        if let Some(before) = self.redacted(&redaction.content) {
+            return Err(TrustError::ErasedAlready { index: redaction.index, by: before.by });
+        }
+        self.redactions.push(Redacted { redaction, by });
+        Ok(self)
+    }
+
     fn require(&self, envelope: &Envelope, role: RoleName) -> Result<(), TrustError> {
         let threshold = self.document.role(role).threshold;
         let signed = envelope.require(&self.document.role_keys(role), threshold).map(drop);
@@ -189,6 +219,18 @@ impl TrustState {
     fn allowed(&self, rule: &str, fingerprint: &str) -> Option<&Allowed> {
         let same = |said: &&Allowed| said.allow.rule == rule && said.allow.fingerprint == fingerprint;
         self.allows.newest_first().find(same)
+    }
+
+    /// Returns the redaction by which every entry with this content is erased. Looks at what was said newest first: some
+    /// nanoseconds for each.
+    #[must_use]
+    pub fn redacted(&self, content: &ContentDigest) -> Option<&Redacted> {
+        self.redactions.newest_first().find(|said| said.redaction.content == *content)
+    }
+
+    /// Returns every redaction, the newest first.
+    pub fn redactions(&self) -> impl Iterator<Item = &Redacted> {
+        self.redactions.newest_first()
     }
 
     /// Returns the newest administrative entry.

@@ -1,4 +1,5 @@
 mod distrusts;
+mod redactions;
 
 use custody_log::{KeyAlgorithm, LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
 
@@ -445,10 +446,10 @@ fn expires_at_its_time() {
 
 #[test]
 fn tells_trust_documents_from_other_envelopes() {
-    assert!(is_trust_document(&sign(members(), &[1])));
+    assert!(holds_said_once(&sign(members(), &[1])));
     let statement = statement_of(&TrustDocument::new(members()).unwrap());
-    assert!(!is_trust_document(&Envelope::sign("text/plain", &statement, &[&key(1)]).unwrap()));
-    assert!(!is_trust_document(&Envelope::sign(IN_TOTO, b"{}", &[&key(1)]).unwrap()));
+    assert!(!holds_said_once(&Envelope::sign("text/plain", &statement, &[&key(1)]).unwrap()));
+    assert!(!holds_said_once(&Envelope::sign(IN_TOTO, b"{}", &[&key(1)]).unwrap()));
 }
 
 /// A root that lists one log, whose key is none.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use custody_evidence::dsse::EnvelopeError;
 use custody_evidence::trust::TrustError;
 use custody_log::{
-    CheckpointError, EntryDigest, EntryError, EnvelopeDigest, LeafIndex, RecordDigest, RootHash,
+    BlobDigest, CheckpointError, EntryDigest, EntryError, EnvelopeDigest, LeafIndex, RecordDigest, RootHash,
     SecretKeyError, Timestamp, TimestampError, TreeSize,
 };
 use custody_tests::every;
@@ -219,6 +219,7 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
     let in_directory = directory().into_iter().map(|(name, error)| (name, OpenError::Directory(error)));
     let read = every!(ReadError {
         Beyond { index: index(7), size: size(7) },
+        Redacted { index: index(7), by: index(9) },
         Damaged(damage(DamageKind::Row)),
         Io { path: segment(), source: why() },
     });
@@ -237,6 +238,7 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         Clock(ClockError::Jumped { by_seconds: 3600 }),
         View(ViewError::NoCheckpoint { dir: data() }),
         Keep(fault()),
+        Erase(fault()),
         Newest(NewestError::NothingNew { path: "kept".into(), size: size(7) }),
         Empty,
     });
@@ -301,6 +303,8 @@ fn every_kind_of_damage_has_its_words() {
         Chain(ChainError::Index { expected: index(7), found: index(8) }),
         Record { expected: RecordDigest::of(b"a"), found: RecordDigest::of(b"b") },
         Envelope { expected: EnvelopeDigest::of(b"a"), found: EnvelopeDigest::of(b"b") },
+        Attachment { expected: BlobDigest::of(b"a"), found: BlobDigest::of(b"b") },
+        NotErased { by: index(9) },
         BlobMissing { expected: EnvelopeDigest::of(b"a") },
         Root { what: "the footer", size: size(7), expected: root(1), found: root(2) },
         FrameBehind { next: 8192 },

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use custody_log::{LeafIndex, TreeSize};
+use custody_log::{ContentDigest, LeafIndex, TreeSize};
 
 use super::super::block::{self, BlockBuilder};
 use super::super::database::Database;
@@ -85,7 +85,7 @@ fn a_database_that_refused_a_write_is_opened_again_and_is_whole() {
 fn runs_that_a_failed_database_lost_are_made_again_and_nothing_is_answered_without_them() {
     for (then, now) in [(20_usize, 21_u64), (20, 24), (24, 40), (60, 64), (8, 110)] {
         let (dir, early, written) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), busy(now));
-        let part = Arc::new(Written { entries: written.entries.lock().unwrap()[..then].to_vec().into() });
+        let part = Arc::new(Written::of(written.entries.lock().unwrap()[..then].to_vec()));
         let index = caught_up(dir.path(), &part);
         index.database.flush();
         copy(&dir.path().join("sled"), early.path());
@@ -496,6 +496,10 @@ impl Source for Panicking {
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
         assert!(index.get() != 20 || !self.1.load(Ordering::Relaxed), "a bug");
         self.0.stored(index)
+    }
+
+    fn redacted(&self, content: &ContentDigest) -> bool {
+        self.0.redacted(content)
     }
 
     fn spare(&self) -> u64 {

@@ -10,12 +10,14 @@ use custody_log::{
     ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, RecordDigest, Timestamp, TreeSize,
 };
 
-use crate::index::{IndexedEntry, Reading, Source, SourceError, Stored, read};
+use crate::index::{FactRows, IndexedEntry, Reading, Source, SourceError, Stored, read};
 
 /// A journal in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Written {
     pub(crate) entries: Mutex<Vec<Stored>>,
+    /// Contents that are erased.
+    pub(crate) redacted: Mutex<BTreeSet<ContentDigest>>,
 }
 
 impl Source for Written {
@@ -30,6 +32,10 @@ impl Source for Written {
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
         let at = usize::try_from(index.get()).unwrap();
         Ok(self.entries.lock().unwrap()[at].clone())
+    }
+
+    fn redacted(&self, content: &ContentDigest) -> bool {
+        self.redacted.lock().unwrap().contains(content)
     }
 
     fn spare(&self) -> u64 {
@@ -87,12 +93,20 @@ impl Source for Rotten {
         self.refuse(index).and_then(|()| self.written.stored(index))
     }
 
+    fn redacted(&self, content: &ContentDigest) -> bool {
+        self.written.redacted(content)
+    }
+
     fn spare(&self) -> u64 {
         *self.spare.lock().unwrap()
     }
 }
 
 impl Written {
+    pub(crate) fn of(entries: Vec<Stored>) -> Self {
+        Self { entries: Mutex::new(entries), redacted: Mutex::default() }
+    }
+
     pub(crate) fn new() -> Arc<Self> {
         let written = Arc::new(Self::default());
         written.record("custody:first", &["origin"], true);
@@ -134,8 +148,24 @@ impl Written {
             content,
             record: Measured { digest: RecordDigest::of(&record), length: record.len().try_into().unwrap() },
         };
-        entries.push(Stored { entry: entry.encode(), record: Some(record), envelope: Some(envelope) });
+        entries.push(Stored {
+            entry: entry.encode(),
+            record: Some(record),
+            envelope: Some(envelope),
+            erased: None,
+        });
         index(number)
+    }
+
+    /// Erases what an entry holds, as a redaction does.
+    pub(crate) fn erase(&self, at: LeafIndex) {
+        let keys = FactRows::of(&self.reading(at)).keys();
+        let entry = Entry::decode(&self.entry(at).unwrap()).unwrap();
+        self.redacted.lock().unwrap().insert(entry.content);
+        let position = usize::try_from(at.get()).unwrap();
+        let mut entries = self.entries.lock().unwrap();
+        let kept = &mut entries[position];
+        (kept.record, kept.envelope, kept.erased) = (None, None, Some(keys));
     }
 
     pub(crate) fn indexed(&self, at: LeafIndex) -> IndexedEntry {

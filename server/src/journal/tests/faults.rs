@@ -19,6 +19,8 @@ use super::*;
 enum Work {
     /// Appends one batch with envelopes of these lengths.
     Append(&'static [usize]),
+    /// Redacts the entry at this place.
+    Redact(u64),
     Keep,
     Sync,
     Seal,
@@ -26,7 +28,7 @@ enum Work {
     Reopen,
 }
 
-use Work::{Append, Keep, Reopen, Seal, Sync};
+use Work::{Append, Keep, Redact, Reopen, Seal, Sync};
 
 /// A large envelope, a full segment, a slot.
 const SHORT: &[Work] = &[Append(&[1500, 10]), Keep, Append(&[900]), Keep, Sync];
@@ -57,6 +59,10 @@ const LONG: &[Work] = &[
     Append(&[30, 20, 10]),
     Seal,
 ];
+
+/// An entry in the frame and one in a file are erased, in the open segment and in a sealed one.
+const ERASING: &[Work] =
+    &[Append(&[900, 1500]), Keep, Redact(2), Append(&[1000, 1000]), Keep, Redact(1), Append(&[40]), Keep];
 
 /// What was meant to be in the log, up to each step after which something else was meant.
 struct Meant {
@@ -125,6 +131,8 @@ impl Caller<'_> {
     fn look(&self, reader: &Reader) {
         for index in [LeafIndex::ZERO, reader.size().last_index().unwrap()] {
             match reader.stored(index) {
+                Err(ReadError::Redacted { .. }) if self.meant.log.is_redacted(index.get(), reader.size()) => {
+                }
                 Ok(stored) => {
                     let meant = &self.meant.log.stored[index.get() as usize];
                     assert_eq!((&stored.bytes, &stored.envelope), (&meant.entry, &meant.envelope));
@@ -136,11 +144,30 @@ impl Caller<'_> {
     }
 
     /// Appends until it is there; each try is of other entries.
-    fn append(&mut self, mut opened: Opened, lengths: &[usize]) -> Opened {
+    fn append(&mut self, opened: Opened, lengths: &[usize]) -> Opened {
+        self.append_each(opened, &|log, tried| {
+            let envelopes: Vec<_> = lengths.iter().map(|length| envelope(tried + length, *length)).collect();
+            log.batch(&envelopes)
+        })
+    }
+
+    /// Redacts until it is committed, and erases until that is done.
+    fn redact(&mut self, opened: Opened, index: u64) -> Opened {
+        let mut opened = self.append_each(opened, &|log, _| log.redact(index));
+        loop {
+            let kept = opened.journal.keep_checkpoint(&self.meant.log.checkpoint());
+            if kept.and_then(|()| opened.journal.erase()).is_ok() {
+                return opened;
+            }
+            drop(opened.journal);
+            opened = self.open();
+        }
+    }
+
+    fn append_each(&mut self, mut opened: Opened, make: &dyn Fn(&mut Log, usize) -> Batch) -> Opened {
         loop {
             let tried = self.disk.ops().len();
-            let envelopes: Vec<_> = lengths.iter().map(|length| envelope(tried + length, *length)).collect();
-            let batch = self.meant.log.batch(&envelopes);
+            let batch = make(&mut self.meant.log, tried);
             match opened.journal.append(&batch) {
                 Ok(journal) => {
                     self.told(batch.size);
@@ -165,6 +192,7 @@ impl Caller<'_> {
         for work in story {
             opened = match work {
                 Append(lengths) => self.append(opened, lengths),
+                Redact(index) => self.redact(opened, *index),
                 Keep if opened.journal.keep_checkpoint(&self.meant.log.checkpoint()).is_ok() => opened,
                 Sync if opened.journal.sync_checkpoint().is_ok() => opened,
                 Seal => {
@@ -233,7 +261,7 @@ fn failures(kinds: &[Kind], first: usize) -> impl Iterator<Item = (usize, Fails)
 
 #[test]
 fn goes_on_after_any_one_failed_step() {
-    for story in [SHORT, LONG] {
+    for story in [SHORT, LONG, ERASING] {
         let kinds = trial(story, &[]).kinds();
         let all: Vec<_> = failures(&kinds, 0).collect();
         println!("{} steps, {} failures", kinds.len(), all.len());

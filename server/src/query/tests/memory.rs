@@ -67,7 +67,7 @@ impl Memory {
         };
         let mut terms = facts.terms();
         terms.extend(more.iter().map(|(field, value)| Term::parse(*field, value).unwrap()));
-        self.readings.push(Arc::new(Reading { entry, facts, terms, leading: BTreeSet::new() }));
+        self.readings.push(Arc::new(Reading { entry, facts, terms, leading: BTreeSet::new(), erased: None }));
         self.indexed_to = position.size_through();
         position
     }

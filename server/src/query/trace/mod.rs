@@ -38,6 +38,8 @@ pub struct Trace {
     pub edges: Vec<TracedEdge>,
     /// What the chain lacks, in the same order.
     pub missing: Vec<Stage>,
+    /// Entries that named a node of the chain, and were erased since: what they said of it is not known any more. In order.
+    pub redacted: Vec<LeafIndex>,
     /// Whether a bound was hit and edges are left out.
     pub truncated: bool,
 }

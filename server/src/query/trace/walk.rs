@@ -22,6 +22,9 @@ const EDGE_BYTES: usize = 128;
 /// Bytes of a node in an answer beside its id and label, at most: its kind (13), tags and lengths (15).
 const NODE_BYTES: usize = 32;
 
+/// Bytes of a number in an answer, at most.
+const NUMBER_BYTES: usize = 10;
+
 /// What was found so far, and what is left of the bounds.
 pub(super) struct Walk<'a, E: ?Sized> {
     evidence: &'a E,
@@ -37,6 +40,8 @@ pub(super) struct Walk<'a, E: ?Sized> {
     answer_bytes: usize,
     entries: BTreeSet<LeafIndex>,
     envelope_bytes: u64,
+    /// Entries that named a node of the chain, and were erased.
+    redacted: BTreeSet<LeafIndex>,
     truncated: bool,
 }
 
@@ -53,6 +58,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             answer_bytes: 0,
             entries: BTreeSet::new(),
             envelope_bytes: 0,
+            redacted: BTreeSet::new(),
             truncated: false,
         }
     }
@@ -89,7 +95,13 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                 TracedNode { node: node.clone(), label }
             })
             .collect();
-        Trace { nodes, edges, missing, truncated: self.truncated }
+        Trace {
+            nodes,
+            edges,
+            missing,
+            redacted: self.redacted.into_iter().collect(),
+            truncated: self.truncated,
+        }
     }
 
     /// Takes the edges of one node that belong to the trace.
@@ -195,6 +207,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                 let reading = self.evidence.reading(index)?;
                 if self.entries.insert(index) {
                     self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+                }
+                if reading.erased.is_some() && reading.has(&term) && self.redacted.insert(index) {
+                    self.answer_bytes = self.answer_bytes.saturating_add(NUMBER_BYTES);
                 }
                 said.extend(Said::about(node, role, &reading));
             }

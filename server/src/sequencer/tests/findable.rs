@@ -49,6 +49,7 @@ fn what_admission_hands_over_is_what_the_journal_says() {
             entry: entry.encode(),
             record: Some(admission.record_bytes().to_vec()),
             envelope: Some(envelope.into_bytes()),
+            erased: None,
         };
         let read = FactRows::of(&crate::index::read(index, stored).unwrap());
         assert_eq!(findable.unwrap().at(index), read, "{statement}");

@@ -62,6 +62,7 @@ fn every_error_is_told_in_these_words() {
     });
     let read_errors = every!(ReadError {
         Beyond { index: index(7), size: size(7) },
+        Redacted { index: index(7), by: index(9) },
         Damaged(Box::new(crate::journal::Damage {
             file: "00000000000000000000.segment".into(),
             offset: 4096,
@@ -102,6 +103,11 @@ fn every_error_is_told_in_these_words() {
         Keep(crate::journal::JournalFault {
             doing: "write",
             path: "checkpoint-a".into(),
+            source: std::io::ErrorKind::Other.into(),
+        }),
+        Erase(crate::journal::JournalFault {
+            doing: "erase",
+            path: "00000000000000000000.segment".into(),
             source: std::io::ErrorKind::Other.into(),
         }),
         Newest(crate::newest::NewestError::NothingNew { path: "kept".into(), size: size(7) }),

@@ -129,6 +129,8 @@ pub(super) fn written() -> TempDir {
         entry: file(format!("entry-{index}")),
         record: file(format!("record-{index}.json")),
         envelope: file(format!("envelope-{index}.json")),
+        attachments: Vec::new(),
+        erased: false,
     };
     let entries = [staged(0), staged(1), staged(2)];
     let mut tree = Frontier::empty();
