@@ -99,20 +99,52 @@ impl KeyFiles {
         }
     }
 
-    /// Reads both keys.
+    /// Returns the place of the log key that is to follow: beside the log key, with `.next` behind its name.
+    #[must_use]
+    pub fn next(&self) -> PathBuf {
+        behind(&self.log, ".next")
+    }
+
+    /// Returns the place where a log key is kept that signs no more.
+    #[must_use]
+    pub fn retired(&self) -> PathBuf {
+        let numbered = |number: u32| behind(&self.log, &format!(".retired-{number}"));
+        (1..=u32::MAX).map(numbered).find(|path| !path.exists()).unwrap_or_else(|| numbered(0))
+    }
+
+    /// Makes the log key that is to follow the one that is there.
+    pub fn create_next(&self) -> Result<NoteSigner, KeyFileError> {
+        let name = read_log_key(&self.log)?.verifier().name().clone();
+        let next = NoteSigner::from_seed(name, *seed()?);
+        write(&self.next(), &next.to_text())?;
+        Ok(next)
+    }
+
+    /// Puts the next log key in the place of the one that signs no more, which is kept beside it. A key that is to be found
+    /// nowhere is at neither moment: the second name is given before the first one goes.
+    pub fn switch(&self) -> Result<PathBuf, KeyFileError> {
+        let retired = self.retired();
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| KeyFileError::File { path, source }
+        };
+        fs::hard_link(&self.log, &retired).map_err(failed(&retired))?;
+        fs::rename(self.next(), &self.log).map_err(failed(&self.log))?;
+        sync_dir_of(&self.log)?;
+        Ok(retired)
+    }
+
+    /// Reads the keys: the log key, the next one if there is one, and the freshness key.
     pub fn load(&self) -> Result<LogKeys, KeyFileError> {
-        let log = read(&self.log)?.parse::<NoteSigner>().map_err(|why| KeyFileError::Content {
-            path: self.log.clone(),
-            expected: "log key",
-            why,
-        })?;
+        let log = read_log_key(&self.log)?;
+        let next = if self.next().exists() { Some(read_log_key(&self.next())?) } else { None };
         let freshness = read(&self.freshness)?.parse::<Cosigner>().map_err(|why| KeyFileError::Content {
             path: self.freshness.clone(),
             expected: "freshness key",
             why,
         })?;
         let statements = SigningKey::from_seed(&log.seed());
-        Ok(LogKeys { log, statements, freshness })
+        Ok(LogKeys { log, next, statements, freshness })
     }
 
     /// Reads both keys; makes those that do not exist.
@@ -158,8 +190,24 @@ fn write(path: &Path, key: &str) -> Result<(), KeyFileError> {
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
     writeln!(file, "{key}").and_then(|()| file.sync_all()).map_err(failed)?;
+    sync_dir_of(path)
+}
+
+fn sync_dir_of(path: &Path) -> Result<(), KeyFileError> {
+    let failed = |source| KeyFileError::File { path: path.to_owned(), source };
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     fs::File::open(dir).and_then(|dir| dir.sync_all()).map_err(failed)
+}
+
+fn behind(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn read_log_key(path: &Path) -> Result<NoteSigner, KeyFileError> {
+    let content = |why| KeyFileError::Content { path: path.to_owned(), expected: "log key", why };
+    read(path)?.parse().map_err(content)
 }
 
 #[cfg(test)]

@@ -267,7 +267,7 @@ impl Ledger {
         let tree =
             Tree::open(&settings.dir, size, root, &reader, &mut |done| progress("tiles", done, size.get()))?;
         let now = settings.clock.read()?.wall;
-        let checkpoint = publisher.sign(size, root, now, &tree, &reader)?;
+        let checkpoint = publisher.sign(size, root, now, &tree, &reader, &trust)?;
         keep(journal.as_mut(), &checkpoint)?;
         // An erasure that did not end is done again, and so is one that an older copy of the data does not know of.
         journal.erase().map_err(LedgerError::Erase)?;

@@ -36,7 +36,21 @@ const PER_CALL: [(&str, &[&str]); 11] = [
     ("receipt", &["out"]),
     ("record", &["partial", "predicate", "receipt", "statement", "type"]),
     ("spool", &["receipts", "refused"]),
-    ("trust", &["about", "authority", "claim", "out", "reason", "root", "undo"]),
+    (
+        "trust",
+        &[
+            "about",
+            "authority",
+            "claim",
+            "next-alone",
+            "next-from",
+            "next-log-key",
+            "out",
+            "reason",
+            "root",
+            "undo",
+        ],
+    ),
 ];
 
 /// Flags that say where the file is, or end the program: they cannot come from the file.

@@ -190,6 +190,16 @@ impl SignedCheckpoint {
         Ok(Self::from_note(signer.note(&checkpoint.text)?, checkpoint.clone()))
     }
 
+    /// Adds the signature of another key of the log: both sign while one takes the place of the other.
+    pub fn sign_too(&self, signer: &NoteSigner) -> Result<Self, CheckpointError> {
+        let key = signer.verifier();
+        if key.name() != self.checkpoint.origin.key_name() {
+            let (origin, name) = (self.checkpoint.origin.clone(), key.name().clone());
+            return Err(CheckpointError::SignerName { origin, name });
+        }
+        self.with(signer.sign(&self.checkpoint.text), &key)
+    }
+
     fn from_note(note: Note, checkpoint: Checkpoint) -> Self {
         let bytes = note.encode();
         Self { note, checkpoint, bytes }

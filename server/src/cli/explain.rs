@@ -215,7 +215,7 @@ pub(super) fn open(error: &LedgerError, dir: &Path) -> Failure {
                 .code("fork")
                 .hint("do not serve this directory: it may be an old copy; ask who ran the newest one")
         }
-        LedgerError::Publish(PublishError::Note(_)) => {
+        LedgerError::Publish(PublishError::Note(_) | PublishError::NotHeld { .. }) => {
             Failure::new(Exit::Usage, error).code("bad_key").hint(KEYS_OF_THIS_LOG)
         }
         LedgerError::IndexAhead { .. } => {

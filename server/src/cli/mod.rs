@@ -6,6 +6,7 @@ mod explain;
 mod failure;
 mod fsck;
 mod init;
+mod log_key;
 mod man;
 mod opening;
 mod predecessor;
@@ -43,6 +44,8 @@ enum Command {
     Backup(backup::Args),
     /// Make a data directory from a backup; it is read-only until the newest known checkpoint is reached.
     Restore(restore::Args),
+    /// Show, make, sign with and switch to the key that signs the log's checkpoints.
+    LogKey(log_key::Args),
     /// Throw the index away and make it again from the log.
     RebuildIndex(rebuild_index::Args),
     /// Print the completions for a shell.
@@ -70,6 +73,7 @@ pub fn main(arguments: impl Iterator<Item = OsString>, environment: &Environment
         Command::Fsck(args) => fsck::run(&args),
         Command::Backup(args) => backup::run(&args),
         Command::Restore(args) => restore::run(&args),
+        Command::LogKey(args) => log_key::run(&args),
         Command::RebuildIndex(args) => rebuild_index::run(&args),
         Command::Completions(args) => completions::run(&args, Cli::command()),
         Command::Man(args) => man::run(&args, Cli::command()),

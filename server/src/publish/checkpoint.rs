@@ -1,9 +1,10 @@
-//! Signing checkpoints: by the log key always, by the freshness key with the time.
+//! Signing checkpoints: by the log key always, or both while one takes the place of the other; by the freshness key with the time.
 //!
 //! A checkpoint is signed only after its entries are durable, and only if the tree of the checkpoint signed
 //! before is the beginning of the new one. The freshness key cosigns again every minute, so that a client
 //! without a memory can tell a quiet log from a frozen one.
 
+use custody_evidence::trust::TrustState;
 use custody_log::tree::ProofError;
 use custody_log::{Checkpoint, Origin, RootHash, SignedCheckpoint, Timestamp, TreeSize};
 
@@ -36,6 +37,16 @@ pub enum PublishError {
     /// The tree could not be read.
     #[error(transparent)]
     Tree(#[from] TreeError),
+    /// The trust document names other keys for trees of this size.
+    #[error(
+        "the log's trust document has trees of size {size} signed by {expected}, and this server does not hold that key"
+    )]
+    NotHeld {
+        /// The size.
+        size: TreeSize,
+        /// The keys.
+        expected: String,
+    },
     /// A note could not be made.
     #[error("cannot sign the checkpoint")]
     Note(#[from] custody_log::CheckpointError),
@@ -63,7 +74,7 @@ impl Publisher {
         self.keys.verifiers()
     }
 
-    /// Signs the checkpoint of a durable tree.
+    /// Signs the checkpoint of a durable tree, by each key that the trust document names for it.
     pub fn sign(
         &mut self,
         size: TreeSize,
@@ -71,11 +82,24 @@ impl Publisher {
         now: Timestamp,
         tree: &Tree,
         leaves: &dyn LeafSource,
+        trust: &TrustState,
     ) -> Result<SignedCheckpoint, PublishError> {
         self.check_consistent(size, &root, tree, leaves)?;
         let checkpoint = Checkpoint::new(self.origin.clone(), size, root)?;
-        let signed =
-            SignedCheckpoint::sign(&checkpoint, &self.keys.log)?.cosign(&self.keys.freshness, now)?;
+        let named = trust.log_keys_at(size);
+        let mut signed: Option<SignedCheckpoint> = None;
+        let signers = self.keys.signers().filter(|signer| named.contains(&signer.verifier()));
+        for signer in signers {
+            signed = Some(match signed {
+                None => SignedCheckpoint::sign(&checkpoint, signer)?,
+                Some(signed) => signed.sign_too(signer)?,
+            });
+        }
+        let not_held = || {
+            let named: Vec<String> = named.iter().map(ToString::to_string).collect();
+            PublishError::NotHeld { size, expected: named.join(", ") }
+        };
+        let signed = signed.ok_or_else(not_held)?.cosign(&self.keys.freshness, now)?;
         self.signed = Some((size, root));
         Ok(signed)
     }

@@ -9,6 +9,9 @@ use custody_log::{TreeSize, VerifierKey};
 pub struct LogKeys {
     /// Signs checkpoints.
     pub log: NoteSigner,
+    /// Takes its place, by the trust document: from some size on both sign, and then this one alone. None while no change is
+    /// under way.
+    pub next: Option<NoteSigner>,
     /// The same key, as it signs the first trust document with the administrators.
     pub statements: SigningKey,
     /// Cosigns the newest checkpoint with the time.
@@ -19,14 +22,20 @@ impl LogKeys {
     /// Returns what the signatures of these keys are checked with.
     #[must_use]
     pub fn verifiers(&self) -> LogVerifiers {
-        LogVerifiers { log: self.log.verifier(), freshness: self.freshness.verifier() }
+        let log = self.signers().map(NoteSigner::verifier).collect();
+        LogVerifiers { log, freshness: self.freshness.verifier() }
+    }
+
+    /// Returns what signs checkpoints, each in its window.
+    pub(super) fn signers(&self) -> impl Iterator<Item = &NoteSigner> {
+        std::iter::once(&self.log).chain(&self.next)
     }
 }
 
 /// The public parts of the keys that a running log signs with.
 #[derive(Debug, Clone)]
 pub struct LogVerifiers {
-    log: VerifierKey,
+    log: Vec<VerifierKey>,
     freshness: VerifierKey,
 }
 
@@ -43,17 +52,22 @@ pub struct WrongKey {
 }
 
 impl LogVerifiers {
-    /// Refuses keys that a trust document does not name for checkpoints of this size: nobody would believe them.
+    /// Refuses keys that do not sign what a trust document says of checkpoints of this size: every log key that it names for
+    /// them is here, and the freshness key is one that it names.
     pub fn check(&self, trust: &TrustState, size: TreeSize) -> Result<(), WrongKey> {
-        let check = |role, expected: Vec<VerifierKey>, found: &VerifierKey| {
-            if expected.contains(found) {
-                return Ok(());
-            }
-            let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
-            Err(WrongKey { role, expected: expected.join(", "), found: found.to_string() })
+        let texts = |keys: &[VerifierKey]| {
+            let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
+            texts.join(", ")
         };
-        check("log", trust.log_keys_at(size), &self.log)?;
-        check("freshness", trust.freshness_keys(), &self.freshness)
+        let (log, freshness) = (trust.log_keys_at(size), trust.freshness_keys());
+        if !log.iter().all(|key| self.log.contains(key)) {
+            return Err(WrongKey { role: "log", expected: texts(&log), found: texts(&self.log) });
+        }
+        if !freshness.contains(&self.freshness) {
+            let (expected, found) = (texts(&freshness), self.freshness.to_string());
+            return Err(WrongKey { role: "freshness", expected, found });
+        }
+        Ok(())
     }
 
     /// Returns which role of a trust document names other keys than these for checkpoints from `size` on: their
@@ -62,7 +76,7 @@ impl LogVerifiers {
     pub fn not_held(&self, trust: &TrustState, size: TreeSize) -> Option<&'static str> {
         let members = trust.document().members();
         let to_come = members.log_keys.iter().filter(|key| key.until_size.is_none_or(|until| until > size));
-        if to_come.map(|key| &key.vkey).ne([&self.log]) {
+        if !to_come.map(|key| &key.vkey).all(|key| self.log.contains(key)) {
             return Some("log");
         }
         (!members.freshness_keys.contains(&self.freshness)).then_some("freshness")

@@ -363,7 +363,8 @@ impl Sequencer {
             batch.entries.iter().map(|staged| NodeHash::leaf(&staged.entry)).collect();
         head.tree.append(&leaves);
         let trust = draft.trust();
-        let checkpoint = self.publisher.sign(batch.size, batch.root, last.time, &head.tree, &head.journal)?;
+        let checkpoint =
+            self.publisher.sign(batch.size, batch.root, last.time, &head.tree, &head.journal, &trust)?;
         keep(journal.as_mut(), &checkpoint)?;
         if last.administrative {
             journal.erase().map_err(LedgerError::Erase)?;
@@ -404,7 +405,7 @@ impl Sequencer {
     fn cosign_again(&mut self) {
         let head = self.ledger.head();
         let signed = self.settings.clock.read().map_err(LedgerError::from).and_then(|now| {
-            Ok(self.publisher.sign(head.size, head.root, now.wall, &head.tree, &head.journal)?)
+            Ok(self.publisher.sign(head.size, head.root, now.wall, &head.tree, &head.journal, &head.trust)?)
         });
         match signed {
             Ok(checkpoint) => self.ledger.publish(Head { checkpoint, ..Head::clone(&head) }),

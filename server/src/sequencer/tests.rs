@@ -136,6 +136,7 @@ fn key(number: u8) -> SigningKey {
 fn log_keys() -> LogKeys {
     LogKeys {
         log: NoteSigner::from_seed("example.com/log".parse().unwrap(), [100; 32]),
+        next: None,
         statements: SigningKey::from_seed(&[100; 32]),
         freshness: Cosigner::from_seed("example.com/log/freshness".parse().unwrap(), [101; 32]),
     }
@@ -619,7 +620,8 @@ async fn an_old_copy_of_the_log_cannot_sign_again_beside_a_newer_checkpoint() {
     let mut publisher = Publisher::new(ledger.origin().clone(), log_keys(), Some(newest.unverified()));
     let head = ledger.head();
     let now = fresh.clock.read().unwrap().wall;
-    let refused = publisher.sign(head.size, head.root, now, &head.tree, &head.journal).unwrap_err();
+    let refused =
+        publisher.sign(head.size, head.root, now, &head.tree, &head.journal, &head.trust).unwrap_err();
     assert!(matches!(refused, crate::publish::PublishError::Shrunk { .. }), "{refused}");
     drop(sequencer);
 }

@@ -39,6 +39,7 @@ mod redact;
 mod refusals;
 mod restoring;
 mod rollback_and_fork;
+mod rotation;
 mod secrets;
 mod services;
 mod shutdown;

@@ -7,8 +7,9 @@ use custody_evidence::key::{KeyId, PublicKey};
 use custody_evidence::registry::npm_keys;
 use custody_evidence::sigstore::{MAX_ROOT, Window};
 use custody_evidence::trust::{
-    About, Authority, IdentityPattern, RootKey, TrustMembers, TrustedRoot, WriterRule,
+    About, Authority, IdentityPattern, LogKey, RootKey, TrustMembers, TrustedRoot, WriterRule,
 };
+use custody_log::{TreeSize, VerifierKey};
 
 use crate::cli::failure::Failure;
 use crate::cli::file;
@@ -51,6 +52,15 @@ pub(super) struct Edits {
     /// Let the keys of a trusted root record, under this name. Repeatable.
     #[arg(long, value_name = "NAME=ROOT", value_parser = named_text)]
     add_root_writer: Vec<(String, String)>,
+    /// Let this key follow the log key: `custodyd log-key new` prints it. Both sign trees of sizes in between, then it signs alone.
+    #[arg(long, value_name = "VKEY")]
+    next_log_key: Option<VerifierKey>,
+    /// The smallest tree that the next log key signs [default: 1,000 entries from now].
+    #[arg(long, value_name = "SIZE", requires = "next_log_key")]
+    next_from: Option<u64>,
+    /// The first tree that the log key before it signs no more [default: 1,000 entries behind the first that both sign].
+    #[arg(long, value_name = "SIZE", requires = "next_log_key")]
+    next_alone: Option<u64>,
     /// Remove the trusted root of this name. Repeatable.
     #[arg(long, value_name = "NAME")]
     remove_root: Vec<String>,
@@ -66,8 +76,14 @@ const KEY_BYTES_MAX: u64 = 16 << 10;
 const ROOT_BYTES_MAX: u64 = 1 << 20;
 const _: () = assert!(MAX_ROOT == 1 << 20, "files of trusted roots are read up to what one may have");
 
-/// Removes first, then adds: so a rule can be replaced by one of its name.
-pub(super) fn apply(members: &mut TrustMembers, edits: &Edits) -> Result<(), Failure> {
+/// How many entries a change of the log key is announced ahead, and how many trees both keys sign, unless it is said.
+const LOG_KEY_STEP: u64 = 1_000;
+
+/// Removes first, then adds: so a rule can be replaced by one of its name. `size` is that of the newest tree.
+pub(super) fn apply(members: &mut TrustMembers, edits: &Edits, size: TreeSize) -> Result<(), Failure> {
+    if let Some(vkey) = &edits.next_log_key {
+        next_log_key(members, vkey, edits, size)?;
+    }
     let before = windowed(members);
     for name in &edits.remove_writer {
         remove(&mut members.writers, name, |rule| &rule.name, "writer rule")?;
@@ -95,6 +111,28 @@ pub(super) fn apply(members: &mut TrustMembers, edits: &Edits) -> Result<(), Fai
     if let Some((name, issuer)) = &edits.add_identity {
         members.writers.push(with_flags(rule(name, Vec::new(), vec![pattern(issuer, edits)]), edits));
     }
+    Ok(())
+}
+
+/// Ends the window of the log key that signs last, behind the start of the next one's: both sign the change.
+fn next_log_key(
+    members: &mut TrustMembers,
+    vkey: &VerifierKey,
+    edits: &Edits,
+    size: TreeSize,
+) -> Result<(), Failure> {
+    let from = edits.next_from.unwrap_or_else(|| size.get().saturating_add(LOG_KEY_STEP));
+    let until = edits.next_alone.unwrap_or_else(|| from.saturating_add(LOG_KEY_STEP));
+    let tree = |size| {
+        TreeSize::new(size).map_err(|error| {
+            Failure::usage("bad_size", error.to_string()).hint("a tree has at most 2^63-1 entries")
+        })
+    };
+    let (from_size, until_size) = (tree(from)?, tree(until)?);
+    if let Some(last) = members.log_keys.last_mut() {
+        last.until_size = Some(until_size);
+    }
+    members.log_keys.push(LogKey { vkey: vkey.clone(), from_size, until_size: None });
     Ok(())
 }
 

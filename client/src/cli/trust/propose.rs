@@ -41,7 +41,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         None => before.members().clone(),
     };
     members.version = before.version().saturating_add(1);
-    edit::apply(&mut members, &args.edits)?;
+    edit::apply(&mut members, &args.edits, ledger.checkpoint().checkpoint().size())?;
     if let Some(expires) = args.expires {
         members.expires = expires.ahead(context.clock);
     }
@@ -90,6 +90,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             "next: {threshold} of the root keys sign it{own} (custody trust sign {file}), then custody record envelope {file}",
             file = args.out.display()
         ));
+        if after.members().log_keys.len() > before.members().log_keys.len() {
+            context.output.note(format!(
+                "who brings in a log key signs with it too: custodyd log-key sign --data DIR {}, on the server",
+                args.out.display()
+            ));
+        }
     }
     Ok(Outcome::Yes)
 }

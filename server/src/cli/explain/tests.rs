@@ -246,6 +246,7 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         Shrunk { signed: size(8), size: size(7) },
         Fork { size: size(7), signed: root(1), computed: root(2) },
         Tree(TreeError::Root { expected: root(1), computed: root(2) }),
+        NotHeld { size: size(7), expected: "example.com/test+80949bf5+AYqI".to_owned() },
         Note(CheckpointError::Lines),
     });
     let tree = every!(TreeError {
