@@ -25,9 +25,10 @@ const COMMAND_LINE_ONLY: [&str; 7] =
 /// Flags that belong to one call, by command: what is expected of a file, where results go, which entries are asked
 /// for. They share their names with flags of other commands that mean something else, so a setting for those must
 /// not change what these check, find or write.
-const PER_CALL: [(&str, &[&str]); 11] = [
+const PER_CALL: [(&str, &[&str]); 12] = [
     ("audit", &["checkpoint", "from-scratch"]),
     ("distrust", &["out", "reason", "since", "undo"]),
+    ("policy", &["name", "out"]),
     ("redact", &["out", "reason"]),
     ("inspect", &["artifact", "identity", "issuer", "key", "trusted-root"]),
     ("find", &["commit", "environment", "predicate", "ref", "repo", "subject"]),

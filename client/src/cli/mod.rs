@@ -17,6 +17,7 @@ mod key;
 pub(crate) mod layers;
 mod man;
 pub(crate) mod output;
+mod policy;
 mod receipt;
 mod record;
 mod redact;
@@ -77,6 +78,8 @@ enum Command {
     Distrust(distrust::Args),
     /// Erase what an entry holds; the entry and all proofs stay.
     Redact(redact::Args),
+    /// Keep policies in the log, and read them.
+    Policy(policy::Args),
     /// Work with receipts.
     Receipt(receipt::Args),
     /// List and record what was kept while the server was away.
@@ -141,6 +144,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Trust(args) => trust::run(args, context).await,
         Command::Distrust(args) => Box::pin(distrust::run(args, context)).await,
         Command::Redact(args) => Box::pin(redact::run(args, context)).await,
+        Command::Policy(args) => Box::pin(policy::run(args, context)).await,
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Spool(args) => spool::run(args, context).await,
         // Settings of this machine have no place in them: the command is made anew, without the layers.

@@ -22,8 +22,8 @@ use crate::dsse;
 use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
 use crate::trust::{
-    ALLOW_TYPE, Authority, DISTRUST_TYPE, PREDICATE_TYPE, REDACTION_TYPE, TrustError, TrustState,
-    is_administrative, is_said_once,
+    ALLOW_TYPE, Authority, DISTRUST_TYPE, POLICY_TYPE, PREDICATE_TYPE, REDACTION_TYPE, TrustError,
+    TrustState, is_administrative, is_said_once,
 };
 pub use claims::SubmitterClaims;
 pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};
@@ -180,7 +180,8 @@ fn of_administrators(
     predicate_type: &str,
     now: Timestamp,
 ) -> Result<Vec<Signer>, Refusal> {
-    if ![PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE, REDACTION_TYPE].contains(&predicate_type) {
+    let supported = [PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE, REDACTION_TYPE, POLICY_TYPE];
+    if !supported.contains(&predicate_type) {
         return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
     }
     // Where it will stand is not known yet; the sequencer asks again with the index. A trust document may change the log keys

@@ -16,6 +16,7 @@ mod history;
 mod log_key;
 mod members;
 mod pattern;
+mod policy;
 mod redaction;
 mod root;
 mod rule;
@@ -33,6 +34,7 @@ pub use error::TrustError;
 pub use log_key::{LogKey, WindowError};
 pub use members::{Issuer, Person, Predecessor, Role, RoleName, Roles, Successor, TrustMembers};
 pub use pattern::{IdentityPattern, SUBJECT};
+pub use policy::{POLICY_BYTES_MAX, POLICY_FORMAT, POLICY_TYPE, Policy, PolicyVersion};
 pub use redaction::{ERASED_KEYS_TYPE, REDACTION_FORMAT, REDACTION_TYPE, Redacted, Redaction};
 pub use root::{KnownRoot, MAX_ROOT_KEYS, MAX_ROOTS, RootKey, TrustedRoot};
 pub use rule::{About, Authority, WriterRule};
@@ -57,11 +59,11 @@ pub fn is_administrative(predicate_type: &str) -> bool {
     name.is_some_and(|name| ADMINISTRATIVE.contains(&name))
 }
 
-/// Whether statements of this type can be true once only: said again, even in the same words, they are refused. A trust
-/// document's version is the next one once, and an entry is erased once.
+/// Whether statements of this type can be true once only: said again, even in the same words, they are refused. The version of a
+/// trust document or policy is the next one once, and an entry is erased once.
 #[must_use]
 pub fn is_said_once(predicate_type: &str) -> bool {
-    [PREDICATE_TYPE, REDACTION_TYPE].contains(&predicate_type)
+    [PREDICATE_TYPE, POLICY_TYPE, REDACTION_TYPE].contains(&predicate_type)
 }
 
 /// Whether the envelope holds a statement that can be true once only ([`is_said_once`]), right or wrong.

@@ -29,6 +29,7 @@ mod large;
 mod layouts;
 mod model;
 mod order;
+mod policies;
 mod power_loss;
 mod predecessors;
 mod quickstart;

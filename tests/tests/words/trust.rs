@@ -101,6 +101,9 @@ fn every_error_of_a_trust_document_has_its_words() {
         NotDistrusted { target: custody_evidence::trust::Target::Signer(key(1).into()) },
         Finding { rule: "a rule".to_owned() },
         UnknownAdministration { found: "urn:custody:quorum:v1".to_owned() },
+        PolicyName { found: "my policy".to_owned() },
+        PolicyLength { max: 262_144, found: 0 },
+        PolicyVersion { name: "release".to_owned(), expected: 3, found: 2 },
         NoSuchEntry { found: 1042 },
         OtherEntry {
             index: "7".parse().unwrap(),

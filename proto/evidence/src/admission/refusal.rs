@@ -284,7 +284,7 @@ pub const WORDS: [(&str, &str); 47] = [
     ("not_yet_supported", "administration that this version does not do"),
     ("bad_trust_document", "an administrative statement that does not parse or contradicts itself"),
     ("trust_origin", "a trust document of another log"),
-    ("trust_version", "a trust document that is not the next version"),
+    ("trust_version", "a trust document or policy that is not the next version"),
     ("trust_threshold", "too few of the keys that must sign an administrative statement did"),
     ("trust_log_key_past", "a trust document that changes who signs trees that exist"),
     ("trust_expired", "a trust document that has expired already"),

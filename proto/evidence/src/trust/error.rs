@@ -396,6 +396,30 @@ pub enum TrustError {
         /// The type, cut to 200 characters.
         found: String,
     },
+    /// A policy whose name cannot be one.
+    #[error("expected a policy's name of 1 to 100 letters, digits and - _ . /, found {found:?}")]
+    PolicyName {
+        /// The name, cut to 100 characters.
+        found: String,
+    },
+    /// A policy that says nothing, or too much.
+    #[error("expected a policy of 1 to {max} bytes, found {found}")]
+    PolicyLength {
+        /// [`super::POLICY_BYTES_MAX`].
+        max: usize,
+        /// Its length.
+        found: usize,
+    },
+    /// A policy that is not the next version of its name.
+    #[error("the policy {name:?} is next of version {expected}, found {found}")]
+    PolicyVersion {
+        /// The name.
+        name: String,
+        /// The version that follows.
+        expected: u64,
+        /// What the statement says.
+        found: u64,
+    },
     /// A redaction of an entry that the log does not have yet.
     #[error("there is no entry {found} yet: a redaction names an entry before its own")]
     NoSuchEntry {
@@ -479,9 +503,11 @@ impl TrustError {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Root { .. } | Self::LogKey { .. } | Self::Role { .. } => "trust_threshold",
-            Self::Version { .. } | Self::VersionZero | Self::Index { .. } | Self::Follows { .. } => {
-                "trust_version"
-            }
+            Self::Version { .. }
+            | Self::VersionZero
+            | Self::Index { .. }
+            | Self::Follows { .. }
+            | Self::PolicyVersion { .. } => "trust_version",
             Self::Origin { .. } => "trust_origin",
             Self::Expired { .. } => "trust_expired",
             Self::WindowsPast { .. } => "trust_log_key_past",

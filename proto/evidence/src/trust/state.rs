@@ -14,6 +14,7 @@ use super::error::TrustError;
 use super::history::History;
 use super::log_key::{self, LogKey};
 use super::members::RoleName;
+use super::policy::{POLICY_TYPE, Policy, PolicyVersion};
 use super::redaction::{REDACTION_TYPE, Redacted, Redaction};
 use crate::dsse::{Envelope, IN_TOTO, ThresholdError};
 use crate::identity::Identity;
@@ -31,6 +32,7 @@ pub struct TrustState {
     distrusts: History<Distrusted>,
     allows: History<Allowed>,
     redactions: History<Redacted>,
+    policies: History<PolicyVersion>,
 }
 
 impl TrustState {
@@ -63,16 +65,17 @@ impl TrustState {
             distrusts: History::default(),
             allows: History::default(),
             redactions: History::default(),
+            policies: History::default(),
         })
     }
 
     /// Goes on past the next administrative entry: a trust document, a distrust or its undo, a permission for the secret screen,
-    /// a redaction. One of another type is refused: what it changes is not known here.
+    /// a redaction, a policy. One of another type is refused: what it changes is not known here.
     ///
     /// A trust document must be for the same log, exactly one version higher, and signed by the thresholds of the `root`
     /// role before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
     /// that exist already. Everything else is signed by the threshold of its role: `responder` for a distrust, `rules` for the
-    /// undo of one, for permissions and for redactions.
+    /// undo of one, for permissions, redactions and policies.
     pub fn next(&self, envelope: &Envelope, index: LeafIndex) -> Result<Self, TrustError> {
         if index <= self.newest {
             return Err(TrustError::Index { before: self.newest, found: index });
@@ -84,6 +87,10 @@ impl TrustState {
             ALLOW_TYPE => {
                 let origin = self.document.origin().as_str();
                 next.after_allow(envelope, Allow::from_statement(&statement, origin)?, index)
+            }
+            POLICY_TYPE => {
+                let origin = self.document.origin().as_str();
+                next.after_policy(envelope, &Policy::from_statement(&statement, origin)?, index)
             }
             REDACTION_TYPE => next.after_redaction(envelope, Redaction::from_statement(&statement)?, index),
             PREDICATE_TYPE => {
@@ -149,6 +156,23 @@ impl TrustState {
         self.require(envelope, RoleName::Rules)?;
         check::follows(allow.follows, self.said_of_finding(&allow.rule, &allow.fingerprint))?;
         self.allows.push(Allowed { allow, index });
+        Ok(self)
+    }
+
+    fn after_policy(
+        mut self,
+        envelope: &Envelope,
+        policy: &Policy,
+        index: LeafIndex,
+    ) -> Result<Self, TrustError> {
+        self.require(envelope, RoleName::Rules)?;
+        let expected = self.policy(&policy.name).map_or(1, |before| before.version.saturating_add(1));
+        if policy.version != expected {
+            let (name, found) = (policy.name.clone(), policy.version);
+            return Err(TrustError::PolicyVersion { name, expected, found });
+        }
+        let (name, version, digest) = (policy.name.clone(), policy.version, policy.digest());
+        self.policies.push(PolicyVersion { name, version, digest, index });
         Ok(self)
     }
 
@@ -226,6 +250,17 @@ impl TrustState {
     #[must_use]
     pub fn redacted(&self, content: &ContentDigest) -> Option<&Redacted> {
         self.redactions.newest_first().find(|said| said.redaction.content == *content)
+    }
+
+    /// Returns the newest version of a policy.
+    #[must_use]
+    pub fn policy(&self, name: &str) -> Option<&PolicyVersion> {
+        self.policies.newest_first().find(|policy| policy.name == name)
+    }
+
+    /// Returns every version of every policy, the newest first.
+    pub fn policies(&self) -> impl Iterator<Item = &PolicyVersion> {
+        self.policies.newest_first()
     }
 
     /// Returns every redaction, the newest first.
