@@ -325,6 +325,7 @@ fn first_difference(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> Option<
         ("authority", ours.authority == theirs.authority),
         ("submitter", ours.submitter == theirs.submitter),
         ("binding", ours.binding == theirs.binding),
+        ("token", ours.token == theirs.token),
         ("attachments", same_attachments(ours, theirs)),
         ("checks", same_checks(ours, theirs)),
         ("trust", ours.trust == theirs.trust),

@@ -21,6 +21,7 @@ pub mod config;
 pub mod disk;
 pub mod genesis;
 pub mod index;
+pub mod issuers;
 pub mod journal;
 pub mod keys;
 pub mod ledger;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use custody_evidence::key::SigningKey;
 use custody_log::TreeSize;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -12,6 +13,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use crate::admission::{Recording, Spool};
 use crate::disk::Disk;
 use crate::index::Follower;
+use crate::issuers::{Cadence, Issuers};
 use crate::ledger::{Ledger, LedgerError, Progress, Settings};
 use crate::newest::{self, Standing};
 use crate::publish::LogKeys;
@@ -82,6 +84,8 @@ pub struct Service {
 /// The thread that writes, and how it is reached.
 struct Writer {
     queue: mpsc::Sender<Submission>,
+    /// Looks after the keys of issuers.
+    issuers: Arc<Issuers>,
     sequencer: JoinHandle<()>,
     stop: oneshot::Sender<()>,
 }
@@ -100,13 +104,16 @@ impl Service {
         let clock = Arc::clone(&settings.clock);
         let (ledger, writer) = match newest::settle(&settings)? {
             Standing::Whole => {
+                let own = SigningKey::from_seed(&keys.log.seed());
                 let (ledger, position, publisher) = Ledger::open(&settings, keys, progress)?;
                 let (queue, submissions) = mpsc::channel(QUEUE_LENGTH);
                 let (stop, stopped) = oneshot::channel();
+                let (to_queue, clock) = (queue.clone(), Arc::clone(&clock));
+                let issuers = Issuers::new(Arc::clone(&ledger), to_queue, clock, own, Cadence::default());
                 let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher, stopped);
                 let runtime = tokio::runtime::Handle::current();
                 let sequencer = std::thread::spawn(move || sequencer.run(submissions, &runtime));
-                (ledger, Some(Writer { queue, sequencer, stop }))
+                (ledger, Some(Writer { queue, issuers, sequencer, stop }))
             }
             Standing::Restored { needed, .. } => {
                 let ledger = Ledger::open_read_only(&settings, progress)?;
@@ -134,11 +141,13 @@ impl Service {
         stop: impl Future<Output = ()>,
     ) -> Result<(), ServiceError> {
         let Self { ledger, writer, follower, scrub, clock } = self;
-        let (queue, sequencer, stop_sequencer) = match writer {
-            Some(Writer { queue, sequencer, stop }) => (Some(queue), Some(sequencer), Some(stop)),
-            None => (None, None, None),
+        let (recording, sequencer, stop_sequencer) = match writer {
+            Some(Writer { queue, issuers, sequencer, stop }) => {
+                let recording = Recording::new(Arc::clone(&ledger), Some(queue), clock);
+                (recording.with_issuers(issuers), Some(sequencer), Some(stop))
+            }
+            None => (Recording::new(Arc::clone(&ledger), None, clock), None, None),
         };
-        let recording = Recording::new(Arc::clone(&ledger), queue, clock);
         let disk = tokio::spawn(Arc::clone(&uploads.disk).watch());
         let mut sequencer = sequencer.map(|sequencer| tokio::task::spawn_blocking(move || sequencer.join()));
         let stopping = Arc::new(Notify::new());

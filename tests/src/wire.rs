@@ -72,7 +72,7 @@ impl BulkStream<'_> {
     ///
     /// When the stream has ended.
     pub fn header(&mut self) {
-        let header = BulkHeader { log: Some(self.caller.log.clone()) };
+        let header = BulkHeader { log: Some(self.caller.log.clone()), credential: None };
         self.send(BulkPart::Header(header));
     }
 
@@ -286,7 +286,11 @@ impl Caller {
 
     /// Records an envelope in one message, whatever its length.
     pub fn record_unary(&self, envelope: &[u8]) -> Result<RecordResponse, Status> {
-        let request = RecordRequest { log: Some(self.log.clone()), envelope: envelope.to_vec().into() };
+        let request = RecordRequest {
+            log: Some(self.log.clone()),
+            envelope: envelope.to_vec().into(),
+            credential: None,
+        };
         let mut recorder = self.recorder();
         self.within(recorder.record(request)).map(tonic::Response::into_inner)
     }
@@ -309,7 +313,12 @@ impl Caller {
         length: u64,
         pieces: &[&[u8]],
     ) -> Result<RecordResponse, Status> {
-        let header = RecordHeader { log: Some(self.log.clone()), digest: digest.to_vec().into(), length };
+        let header = RecordHeader {
+            log: Some(self.log.clone()),
+            digest: digest.to_vec().into(),
+            length,
+            credential: None,
+        };
         let mut messages = vec![RecordStreamRequest { part: Some(Part::Header(header)) }];
         for piece in pieces {
             messages.push(RecordStreamRequest { part: Some(Part::Data(piece.to_vec().into())) });
@@ -534,7 +543,12 @@ impl Caller {
     pub fn stalled_upload(&self, number: u8) -> Stalled {
         let (sender, messages) = tokio::sync::mpsc::channel(4);
         let digest = vec![number; 32].into();
-        let header = RecordHeader { log: Some(self.log.clone()), digest, length: limits::ENVELOPE_BYTES_MAX };
+        let header = RecordHeader {
+            log: Some(self.log.clone()),
+            digest,
+            length: limits::ENVELOPE_BYTES_MAX,
+            credential: None,
+        };
         let first = RecordStreamRequest { part: Some(Part::Header(header)) };
         sender.try_send(first).expect("there is room for the header");
         let mut recorder = self.recorder();
@@ -554,7 +568,12 @@ impl Caller {
     pub fn unfinished_upload(&self, number: u8, length: usize) -> Status {
         let (sender, messages) = tokio::sync::mpsc::channel(4);
         let digest = vec![number; 32].into();
-        let header = RecordHeader { log: Some(self.log.clone()), digest, length: limits::ENVELOPE_BYTES_MAX };
+        let header = RecordHeader {
+            log: Some(self.log.clone()),
+            digest,
+            length: limits::ENVELOPE_BYTES_MAX,
+            credential: None,
+        };
         for part in [Part::Header(header), Part::Data(vec![number; length].into())] {
             sender.try_send(RecordStreamRequest { part: Some(part) }).expect("there is room for two");
         }

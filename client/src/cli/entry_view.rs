@@ -169,6 +169,7 @@ mod tests {
             rule: Some("ci".to_owned()),
             hint: String::new(),
             why: None,
+            identity: None,
             proof: Some(Box::new(BundleProof {
                 root: root.map(str::to_owned),
                 certificate: None,

@@ -230,6 +230,14 @@ fn refused(refusal: &Refusal) -> Failure {
             .hint("give a certificate that this log's operator issues: --client-cert FILE --client-key FILE"),
         Reason::NotAReader => Failure::unknown(word, message)
             .hint("ask the log's operator to add this identity to the list of readers"),
+        Reason::NoSuchAttachment => {
+            Failure::no_record(message).hint("`custody show` lists what the admission record names")
+        }
+        Reason::NotYet => Failure::unknown(word, message)
+            .hint("an identity token is shown when it has ended: ask again after that time"),
+        Reason::IssuerUnreachable => Failure::unknown(word, message).hint(
+            "nothing was recorded; recording again is safe. If it stays so, the log's operator must look at its way to the issuer",
+        ),
         Reason::Busy
         | Reason::NotWriting
         | Reason::ShuttingDown

@@ -121,7 +121,9 @@ impl Ledger {
     async fn open_stream(
         &self,
     ) -> Result<Option<(mpsc::Sender<RecordBulkRequest>, Streaming<RecordBulkResponse>)>, LedgerError> {
-        let header = RecordBulkRequest { part: Some(Part::Header(BulkHeader { log: Some(self.log()) })) };
+        let header = RecordBulkRequest {
+            part: Some(Part::Header(BulkHeader { log: Some(self.log()), credential: None })),
+        };
         let call = |_left| {
             let (mut recorder, header) = (self.connection.recorder(), header.clone());
             async move {

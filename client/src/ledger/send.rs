@@ -33,7 +33,7 @@ pub(super) async fn envelope(
 }
 
 async fn at_once(connection: &Connection, log: Log, envelope: Bytes) -> Result<RecordResponse, CallError> {
-    let message = RecordRequest { log: Some(log), envelope };
+    let message = RecordRequest { log: Some(log), envelope, credential: None };
     let call = |left| {
         let (mut recorder, message) = (connection.recorder(), message.clone());
         async move { recorder.record(request(message, left)).await }
@@ -51,6 +51,7 @@ async fn in_pieces(
         log: Some(log),
         digest: Bytes::copy_from_slice(digest.as_bytes()),
         length: u64::try_from(envelope.len()).unwrap_or(u64::MAX),
+        credential: None,
     };
     let call = |left| {
         let mut recorder = connection.recorder();

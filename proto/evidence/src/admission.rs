@@ -3,6 +3,7 @@
 //! [`admit`] is pure: clock and salt come in, so a client can run the same rules over the same bytes and compare.
 //! The rules, the record and the reason words are in `docs/format.md`, "Admission record".
 
+mod binding;
 mod bundle;
 mod claims;
 mod proof;
@@ -13,6 +14,7 @@ mod screening;
 mod signers;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::collections::BTreeSet;
 
@@ -21,8 +23,9 @@ use custody_log::{ContentDigest, LeafIndex, Timestamp};
 use crate::dsse;
 use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
+use crate::oidc::Credential;
 use crate::trust::{
-    ALLOW_TYPE, Authority, DISTRUST_TYPE, POLICY_TYPE, PREDICATE_TYPE, REDACTION_TYPE, TrustError,
+    ALLOW_TYPE, Authority, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE, REDACTION_TYPE, TrustError,
     TrustState, is_administrative, is_said_once,
 };
 pub use claims::SubmitterClaims;
@@ -33,6 +36,8 @@ pub use record::{
 };
 pub use refusal::{Refusal, RuleSummary, WORDS};
 use screening::Screening;
+use token::Caller;
+pub use token::{BoundBy, TOKEN_MEDIA_TYPE, TokenCheck, TokenProof};
 
 /// How far ahead of the ledger's clock a claimed time may be without a mark: 10 minutes.
 pub const CLOCK_SKEW_MICROS: i64 = 10 * 60 * 1_000_000;
@@ -118,22 +123,64 @@ pub fn admit(
 ) -> Result<Admission, Refusal> {
     check_redacted(trust, envelope)?;
     let screening = Screening::of(envelope, trust)?;
-    admit_screened(trust, envelope, screening, now, salt)
+    admit_screened(trust, envelope, screening, None, now, salt)
+}
+
+/// Admits an envelope of a caller who shows an identity token: what [`admit`] does, and before the signatures are looked at, the
+/// token is verified ([`crate::oidc`]). The key that it is shown for must have signed the envelope, and then counts by the writer
+/// rules for the token's identity.
+///
+/// Whether the token belongs to another key, where its audience does not say, is not known here: see [`BoundBy::FirstUse`].
+pub fn admit_as(
+    trust: &TrustState,
+    envelope: &Envelope,
+    credential: &Credential,
+    now: Timestamp,
+    salt: [u8; 32],
+) -> Result<Admission, Refusal> {
+    check_redacted(trust, envelope)?;
+    let screening = Screening::of(envelope, trust)?;
+    let caller = Caller::of(trust, credential, now)?;
+    admit_screened(trust, envelope, screening, Some(&caller), now, salt)
 }
 
 /// Admits an envelope that is in a log, as its admission record says.
 ///
 /// It is what [`admit`] does if the record names the same version of the secret screen. What another version found cannot be
-/// found again: then the record's own result for secrets is taken over, which is all that is believed of it.
+/// found again: then the record's own result for secrets is taken over. Of who showed a token the record's word is taken too, as
+/// far as only the token says it; [`admit_again_with`] checks the token. Nothing else of the record is believed.
 pub fn admit_again(
     trust: &TrustState,
     envelope: &Envelope,
     now: Timestamp,
     record: &AdmissionRecord,
 ) -> Result<Admission, Refusal> {
+    again(trust, envelope, now, record, None)
+}
+
+/// The same with the token that is kept beside the record, which is verified with the keys that the trust document or the log has
+/// of its issuer. `now` is the ledger time of the entry.
+pub fn admit_again_with(
+    trust: &TrustState,
+    envelope: &Envelope,
+    now: Timestamp,
+    record: &AdmissionRecord,
+    token: &[u8],
+) -> Result<Admission, Refusal> {
+    again(trust, envelope, now, record, Some(token))
+}
+
+fn again(
+    trust: &TrustState,
+    envelope: &Envelope,
+    now: Timestamp,
+    record: &AdmissionRecord,
+    token: Option<&[u8]>,
+) -> Result<Admission, Refusal> {
     check_redacted(trust, envelope)?;
     let screening = Screening::again(record, || Screening::of(envelope, trust))?;
-    admit_screened(trust, envelope, screening, now, *record.salt.as_bytes())
+    let caller = Caller::again(trust, record, token, now)?;
+    admit_screened(trust, envelope, screening, caller.as_ref(), now, *record.salt.as_bytes())
 }
 
 /// Admits an envelope whose content is in a log already, with this admission record, to see what it would add.
@@ -147,7 +194,21 @@ pub fn admit_duplicate(
     record: &AdmissionRecord,
 ) -> Result<Admission, Refusal> {
     check_redacted(trust, envelope)?;
-    admit_screened(trust, envelope, Screening::as_recorded(record), now, *record.salt.as_bytes())
+    admit_screened(trust, envelope, Screening::as_recorded(record), None, now, *record.salt.as_bytes())
+}
+
+/// The same for a caller who shows an identity token.
+pub fn admit_duplicate_as(
+    trust: &TrustState,
+    envelope: &Envelope,
+    credential: &Credential,
+    now: Timestamp,
+    record: &AdmissionRecord,
+) -> Result<Admission, Refusal> {
+    check_redacted(trust, envelope)?;
+    let caller = Caller::of(trust, credential, now)?;
+    let screening = Screening::as_recorded(record);
+    admit_screened(trust, envelope, screening, Some(&caller), now, *record.salt.as_bytes())
 }
 
 /// What was erased stays erased: its content is known by its digest alone.
@@ -159,6 +220,7 @@ fn admit_screened(
     trust: &TrustState,
     envelope: &Envelope,
     screening: Screening,
+    caller: Option<&Caller>,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
@@ -166,11 +228,14 @@ fn admit_screened(
     let reference = TrustReference { index: trust.index().get(), version: trust.document().version() };
     let predicate_type = said.predicate_type();
     let (signers, authority) = if is_administrative(predicate_type) {
+        if let Some(caller) = caller {
+            return Err(Refusal::TokenNotBound { key: caller.key.id() });
+        }
         (of_administrators(trust, plain(envelope, predicate_type)?, predicate_type, now)?, Authority::Own)
     } else {
-        signers::of_writers(envelope, &said, trust)?
+        signers::of_writers(envelope, &said, trust, caller)?
     };
-    finish(envelope, &said, signers, authority, reference, screening, now, salt)
+    finish(envelope, &said, signers, authority, reference, screening, caller, now, salt)
 }
 
 /// Returns the signers of an administrative statement that follows from the trust there is.
@@ -180,7 +245,7 @@ fn of_administrators(
     predicate_type: &str,
     now: Timestamp,
 ) -> Result<Vec<Signer>, Refusal> {
-    let supported = [PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE, REDACTION_TYPE, POLICY_TYPE];
+    let supported = [PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE, REDACTION_TYPE, POLICY_TYPE, JWKS_TYPE];
     if !supported.contains(&predicate_type) {
         return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
     }
@@ -192,6 +257,9 @@ fn of_administrators(
         return Ok(signers::of_trust_document(envelope, &[trust.document(), next.document()]));
     }
     trust.next(envelope, LeafIndex::LAST)?;
+    if predicate_type == JWKS_TYPE {
+        return Ok(signers::of_log(envelope, trust.document()));
+    }
     Ok(signers::of_roles(envelope, trust.document()))
 }
 
@@ -222,7 +290,7 @@ fn admit_first_screened(
     check_expiry(&state, now)?;
     let signers = signers::of_trust_document(first, &[state.document()]);
     let reference = TrustReference { index: LeafIndex::ZERO.get(), version: state.document().version() };
-    finish(envelope, &said, signers, Authority::Own, reference, screening, now, salt)
+    finish(envelope, &said, signers, Authority::Own, reference, screening, None, now, salt)
 }
 
 fn said_in(envelope: &Envelope) -> Result<Said<'_>, Refusal> {
@@ -260,10 +328,12 @@ fn finish(
     authority: Authority,
     trust: TrustReference,
     screening: Screening,
+    caller: Option<&Caller>,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
     let facts = said.facts();
+    let binding = caller.map(|caller| binding::compare(&facts, &caller.claims));
     let mut marks = check_times(&facts, now)?;
     marks.extend(screening.marks);
     let subjects: BTreeSet<String> = said.digests().iter().map(ToString::to_string).collect();
@@ -273,14 +343,15 @@ fn finish(
         predicate_type: said.predicate_type().to_owned(),
         subjects: subjects.into_iter().collect(),
         signers,
-        submitter: None,
-        binding: None,
+        submitter: caller.map(|caller| caller.claims.clone()),
+        binding,
+        token: caller.map(|caller| caller.proof.clone()),
         authority,
-        checks: Check::all(&marks, screening.result),
+        checks: Check::all(&marks, screening.result, binding),
         trust,
         reader: fact::READER_VERSION.to_owned(),
         screen: screening.version,
-        attachments: Vec::new(),
+        attachments: caller.map(|caller| caller.attachment.clone()).into_iter().collect(),
         marks,
     };
     let record_bytes = record.encode();

@@ -227,9 +227,39 @@ impl PublicKey {
         }
     }
 
+    /// Returns modulus and exponent of an RSA key, as unsigned big-endian numbers without leading zeros; none for another algorithm.
+    pub(crate) fn rsa_numbers(&self) -> Option<(Vec<u8>, Vec<u8>)> {
+        match &self.point {
+            Point::Rsa(_) => rsa::numbers_of(&self.spki),
+            Point::Ed25519(_) | Point::Ecdsa(_) => None,
+        }
+    }
+
+    /// Returns the two coordinates of a P-256 key, 32 bytes each; none for another algorithm.
+    pub(crate) fn p256_xy(&self) -> Option<(&[u8], &[u8])> {
+        match &self.point {
+            Point::Ecdsa(key) if key.curve() == Curve::P256 => {
+                let point = self.spki.strip_prefix(Curve::P256.spki_prefix())?.strip_prefix(&[0x04])?;
+                point.split_at_checked(32)
+            }
+            Point::Ed25519(_) | Point::Ecdsa(_) | Point::Rsa(_) => None,
+        }
+    }
+
     /// Takes the uncompressed point of a P-256 key (SEC 1 section 2.3.3): 0x04, x, y.
     fn from_p256(point: &[u8; 65]) -> Result<Self, KeyError> {
         Self::from_point(Curve::P256, point)
+    }
+
+    /// Takes the two coordinates of a P-256 key, each with all its 32 bytes (RFC 7518 section 6.2.1).
+    pub(crate) fn from_p256_xy(x: &[u8], y: &[u8]) -> Option<Self> {
+        let point: [u8; 65] = [&[0x04], x, y].concat().try_into().ok()?;
+        (x.len() == 32).then(|| Self::from_p256(&point).ok()).flatten()
+    }
+
+    /// Takes modulus and exponent of an RSA key, as unsigned big-endian numbers (RFC 7518 section 6.3.1).
+    pub(crate) fn from_rsa(modulus: &[u8], exponent: &[u8]) -> Option<Self> {
+        Self::from_pkcs1_der(&rsa::pkcs1_of(modulus, exponent)?).ok()
     }
 
     fn from_point(curve: Curve, point: &[u8]) -> Result<Self, KeyError> {
@@ -284,6 +314,19 @@ impl PublicKey {
             Ok(())
         } else {
             Err(SignatureError { algorithm: self.algorithm(), key: self.id })
+        }
+    }
+
+    /// Whether this key made the signature of a JWS (RFC 7518 section 3, RFC 8037): RSA with PKCS#1 v1.5, P-256 as r||s, or
+    /// Ed25519, in this one encoding each.
+    pub(crate) fn made_jws(&self, message: &[u8], signature: &[u8]) -> bool {
+        let digest = || HashAlgorithm::Sha256.import(&Sha256::digest(message));
+        match &self.point {
+            Point::Ed25519(_) => self.made_over(message, || [0; 32], signature),
+            Point::Ecdsa(key) => {
+                key.curve() == Curve::P256 && digest().is_some_and(|digest| key.made_raw(&digest, signature))
+            }
+            Point::Rsa(key) => digest().is_some_and(|digest| key.made_pkcs1(&digest, signature)),
         }
     }
 

@@ -15,6 +15,7 @@ pub mod identity;
 pub mod json;
 pub mod key;
 mod object;
+pub mod oidc;
 pub mod predicate;
 pub mod purl;
 pub mod registry;

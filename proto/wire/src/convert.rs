@@ -1,7 +1,7 @@
 //! Messages to values and back. Every field from the wire is checked here, and a refusal names the field.
 
 use custody_evidence::{Node, NodeKind};
-use custody_log::{EnvelopeDigest, LeafIndex, NodeHash, PositionError, RootHash, TreeSize};
+use custody_log::{BlobDigest, EnvelopeDigest, LeafIndex, NodeHash, PositionError, RootHash, TreeSize};
 
 use crate::v1;
 
@@ -68,6 +68,11 @@ pub fn optional_size(field: &'static str, value: u64) -> Result<Option<TreeSize>
 /// Reads the digest of an envelope.
 pub fn envelope_digest(field: &'static str, bytes: &[u8]) -> Result<EnvelopeDigest, FieldError> {
     EnvelopeDigest::try_from(bytes).map_err(|_| FieldError::HashLength { field, found: bytes.len() })
+}
+
+/// Reads the digest of an attachment.
+pub fn blob_digest(field: &'static str, bytes: &[u8]) -> Result<BlobDigest, FieldError> {
+    BlobDigest::try_from(bytes).map_err(|_| FieldError::HashLength { field, found: bytes.len() })
 }
 
 /// Reads a root.

@@ -29,6 +29,12 @@ pub enum Reason {
     WrongOrigin,
     /// No such entry. Metadata: `size`.
     NoSuchEntry,
+    /// The entry has no such attachment.
+    NoSuchAttachment,
+    /// An identity token that has not ended. Metadata: `after_micros`. Try again after that.
+    NotYet,
+    /// The keys of the token's issuer are not known, and could not be fetched. Try again.
+    IssuerUnreachable,
     /// What was asked for was erased by redaction.
     Redacted,
     /// The server stopped writing after a failed write whose outcome is unknown; it recovers on its own. The
@@ -71,13 +77,16 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in no order.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
         Self::Internal,
         Self::WrongOrigin,
         Self::NoSuchEntry,
+        Self::NoSuchAttachment,
+        Self::NotYet,
+        Self::IssuerUnreachable,
         Self::Redacted,
         Self::OutcomeUnknown,
         Self::DiskFull,
@@ -108,6 +117,9 @@ impl Reason {
             Self::Internal => "internal",
             Self::WrongOrigin => "wrong_origin",
             Self::NoSuchEntry => "no_such_entry",
+            Self::NoSuchAttachment => "no_such_attachment",
+            Self::NotYet => "not_yet",
+            Self::IssuerUnreachable => "issuer_unreachable",
             Self::Redacted => "redacted",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::DiskFull => "disk_full",
@@ -144,14 +156,15 @@ impl Reason {
             | Self::OutcomeUnknown
             | Self::ShuttingDown
             | Self::Stalled
+            | Self::IssuerUnreachable
             | Self::ClockUnsteady => Code::Unavailable,
             Self::Damaged => Code::DataLoss,
             Self::InvalidField | Self::TooLarge | Self::DigestMismatch | Self::StreamOrder => {
                 Code::InvalidArgument
             }
             Self::Internal => Code::Internal,
-            Self::WrongOrigin | Self::KeysNotHeld | Self::ReadOnly => Code::FailedPrecondition,
-            Self::NoSuchEntry | Self::Redacted => Code::NotFound,
+            Self::WrongOrigin | Self::KeysNotHeld | Self::ReadOnly | Self::NotYet => Code::FailedPrecondition,
+            Self::NoSuchEntry | Self::NoSuchAttachment | Self::Redacted => Code::NotFound,
             Self::DiskFull | Self::Busy | Self::TooMuch | Self::OverBudget => Code::ResourceExhausted,
             Self::NoCertificate | Self::BadCertificate => Code::Unauthenticated,
             Self::NotAReader => Code::PermissionDenied,

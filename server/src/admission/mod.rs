@@ -10,8 +10,9 @@ mod spool;
 use std::sync::Arc;
 use std::time::Duration;
 
-use custody_evidence::admission::{Admission, AdmissionRecord, Refusal};
+use custody_evidence::admission::{self as rules, Admission, AdmissionRecord, Refusal};
 use custody_evidence::envelope::Envelope;
+use custody_evidence::oidc::Credential;
 use custody_evidence::trust::holds_said_once;
 use custody_log::{EnvelopeDigest, LeafIndex, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -19,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use self::pace::Pace;
 use crate::clock::Clock;
 use crate::index::Findable;
+use crate::issuers::Issuers;
 use crate::journal::ReadError;
 use crate::ledger::{Head, Ledger};
 use crate::sequencer::{Answered, RecordError, Recorded, Submission};
@@ -53,6 +55,7 @@ pub struct Recording {
     /// What the caller may have of the places, where it is not all: the smallest share first.
     shares: Vec<Share>,
     pace: Pace,
+    issuers: Option<Arc<Issuers>>,
 }
 
 /// A place of an envelope that is checked.
@@ -76,7 +79,14 @@ impl Recording {
         let places = Arc::new(Semaphore::new(share::places()));
         let large_place = Arc::new(Semaphore::new(1));
         let pace = Pace::new(Arc::clone(&ledger), FACTS_LAG_MAX);
-        Self { ledger, queue, clock, places, large_place, shares: Vec::new(), pace }
+        let shares = Vec::new();
+        Self { ledger, queue, clock, places, large_place, shares, pace, issuers: None }
+    }
+
+    /// Returns the clock by which envelopes are admitted.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// Returns the door for a caller who has no more than these shares of the places, the smallest first.
@@ -104,14 +114,32 @@ impl Recording {
         Ok((trust == head.trust.index().get()).then_some(Recorded { index, duplicate: true }))
     }
 
+    /// The same door, with somebody who looks after the keys of issuers. Without, tokens are checked with those that the log knows.
+    #[must_use]
+    pub fn with_issuers(self, issuers: Arc<Issuers>) -> Self {
+        Self { issuers: Some(issuers), ..self }
+    }
+
     /// Admits an envelope and waits until it is committed, or found to add nothing.
     pub async fn record(&self, bytes: Vec<u8>) -> Result<Answered, RecordError> {
+        self.record_as(bytes, None).await
+    }
+
+    /// The same for a caller who shows an identity token.
+    pub async fn record_as(
+        &self,
+        bytes: Vec<u8>,
+        credential: Option<Credential>,
+    ) -> Result<Answered, RecordError> {
+        if let (Some(credential), Some(issuers)) = (&credential, &self.issuers) {
+            issuers.prepare(credential).await?;
+        }
         let place = tokio::time::timeout(PATIENCE, self.place(bytes.len() > SMALL_MAX)).await;
         let Ok(Some(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let this = self.clone();
         let looked = tokio::task::spawn_blocking(move || {
-            let looked = this.look(bytes);
+            let looked = this.look(bytes, credential);
             drop(place);
             looked
         });
@@ -143,17 +171,20 @@ impl Recording {
         Some(Place { _own: own, _all: all.acquire_owned().await.ok()? })
     }
 
-    fn look(&self, bytes: Vec<u8>) -> Result<Looked, RecordError> {
+    fn look(&self, bytes: Vec<u8>, credential: Option<Credential>) -> Result<Looked, RecordError> {
         let index = self.ledger.index();
         let size = index.covered();
         let same = self.recorded(&EnvelopeDigest::of(&bytes))?;
-        if let Some(known) = self.settled(same)? {
+        // Who shows a token may add an identity to what is there.
+        if credential.is_none()
+            && let Some(known) = self.settled(same)?
+        {
             return Ok(Looked::There(known.index));
         }
         let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
         let head = self.ledger.head();
         let now = self.clock.read()?.wall;
-        match admit(&head, &envelope, now) {
+        match admit(&head, &envelope, credential, now) {
             Ok(admitted) => match same {
                 // A retry must find its entry also while nothing can be written.
                 Some(index) if self.adds_nothing(&admitted.admission, &head)? => Ok(Looked::There(index)),
@@ -209,16 +240,26 @@ pub struct Admitted {
     pub at: LeafIndex,
     /// What the log had of it.
     pub earlier: Earlier,
+    /// What its sender showed.
+    pub credential: Option<Credential>,
 }
 
 /// Runs the rules that hold, with a fresh salt. What the log has of the envelope is not looked at.
-pub(crate) fn admit(head: &Head, envelope: &Envelope, now: Timestamp) -> Result<Admitted, RecordError> {
+pub(crate) fn admit(
+    head: &Head,
+    envelope: &Envelope,
+    credential: Option<Credential>,
+    now: Timestamp,
+) -> Result<Admitted, RecordError> {
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|_| RecordError::NoRandomness)?;
-    let mut admission = custody_evidence::admission::admit(&head.trust, envelope, now, salt)?;
+    let mut admission = match &credential {
+        Some(credential) => rules::admit_as(&head.trust, envelope, credential, now, salt)?,
+        None => rules::admit(&head.trust, envelope, now, salt)?,
+    };
     // The facts can be much larger than the statement, and do not wait with it.
     let findable = Findable::of(&admission.take_facts(), admission.record());
-    Ok(Admitted { admission, findable, at: head.admin, earlier: Earlier::UNKNOWN })
+    Ok(Admitted { admission, findable, at: head.admin, earlier: Earlier::UNKNOWN, credential })
 }
 
 /// Returns the admission record of an entry.

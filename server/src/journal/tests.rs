@@ -192,6 +192,7 @@ fn redaction_record(attachment: &[u8]) -> AdmissionRecord {
         signers: Vec::new(),
         submitter: None,
         binding: None,
+        token: None,
         authority: Authority::Own,
         checks: Vec::new(),
         trust: TrustReference { index: 0, version: 1 },

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use custody_evidence::admission::{Admission, AdmissionRecord, Attachment, Refusal};
+use custody_evidence::admission::{Admission, AdmissionRecord, Attachment, Refusal, TokenProof};
 use custody_evidence::envelope::Envelope;
+use custody_evidence::oidc::Credential;
 use custody_evidence::trust::{ERASED_KEYS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState};
 use custody_log::{BlobDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
 use tokio::sync::oneshot;
 
+use super::tokens::Tokens;
 use super::{Answered, RecordError, Recorded, Submission, Written};
 use crate::admission::{self, Admitted};
 use crate::index::{FactRows, Findable, IndexError, IndexedEntry};
@@ -29,6 +31,8 @@ pub(super) struct Draft<'a> {
     placed: Vec<Placed>,
     /// What holds after this batch, if it brings a trust document.
     next_trust: Option<Arc<TrustState>>,
+    /// Which keys used which tokens first, before this batch.
+    tokens: Tokens,
     /// Who is told what when the batch is committed.
     outcomes: Vec<(Answer, Recorded)>,
 }
@@ -39,10 +43,10 @@ struct Placed {
     bytes: Vec<u8>,
     /// As received; the batch takes it.
     envelope: Vec<u8>,
-    /// What is kept beside it.
-    attachments: Vec<Vec<u8>>,
     admission: Admission,
     findable: Option<Findable>,
+    /// In the order of the record; the batch takes them.
+    attachments: Vec<Vec<u8>>,
 }
 
 impl<'a> Draft<'a> {
@@ -53,6 +57,7 @@ impl<'a> Draft<'a> {
         keys: &'a LogVerifiers,
         before: &'a Entry,
         previous: EntryDigest,
+        tokens: Tokens,
     ) -> Self {
         Self {
             ledger,
@@ -63,6 +68,7 @@ impl<'a> Draft<'a> {
             previous,
             placed: Vec::new(),
             next_trust: None,
+            tokens,
             outcomes: Vec::new(),
         }
     }
@@ -122,8 +128,10 @@ impl<'a> Draft<'a> {
         Arc::clone(self.next_trust.as_ref().unwrap_or(&self.head.trust))
     }
 
-    /// Tells everyone where their envelope is.
-    pub(super) fn succeed(self) {
+    /// Tells everyone where their envelope is. Returns which keys used which tokens first, after this batch.
+    pub(super) fn succeed(mut self) -> Tokens {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        tokens.add(new_tokens(&self.placed), self.last());
         // In the order of the entries, one for each outcome that is no duplicate.
         let mut written = self.placed.into_iter().map(|Placed { bytes, admission, .. }| Written {
             entry: bytes,
@@ -133,15 +141,17 @@ impl<'a> Draft<'a> {
             let written = if recorded.duplicate { None } else { written.next() };
             drop(answer.send(Ok(Answered { recorded, written })));
         }
+        tokens
     }
 
     /// Tells everyone whose envelope is new in this batch, or equal to one that is, that it failed. Who was
-    /// answered from the log before is told so.
-    pub(super) fn fail(self, error: &RecordError) {
+    /// answered from the log before is told so. Returns which keys used which tokens first, before this batch.
+    pub(super) fn fail(self, error: &RecordError) -> Tokens {
         let end = self.before.index;
         for (answer, recorded) in self.outcomes {
             drop(answer.send(if recorded.index <= end { Ok(recorded.into()) } else { Err(error.clone()) }));
         }
+        self.tokens
     }
 
     fn place(
@@ -160,18 +170,18 @@ impl<'a> Draft<'a> {
             return there(index);
         }
         // The rules that admitted it may be gone by now, but not what they let in.
-        let Admitted { admission, findable, .. } = match (self.admitted_now(admitted, &envelope, time), same)
-        {
-            (Err(RecordError::Refused(_)), Some(index)) => return there(index),
-            (admitted, _) => admitted?,
-        };
+        let Admitted { admission, findable, credential, .. } =
+            match (self.admitted_now(admitted, &envelope, time), same) {
+                (Err(RecordError::Refused(_)), Some(index)) => return there(index),
+                (admitted, _) => admitted?,
+            };
         if let Some(index) = same.or(first) {
             let records: Vec<&AdmissionRecord> = earlier.iter().map(|(_, record)| record).collect();
             if !admission.record().adds_to(&records) {
                 return there(index);
             }
         }
-        let (admission, attachments) = self.attached(admission, &envelope)?;
+        let (admission, attachments) = self.attached(admission, &envelope, credential)?;
         let entry = self.entry(&envelope, &admission, time);
         let index = entry.index;
         if admission.administrative() {
@@ -190,14 +200,15 @@ impl<'a> Draft<'a> {
         Ok(Recorded { index, duplicate: false })
     }
 
-    /// Adds what is kept beside the envelope: of a redaction, under which keys the index has what it erases.
+    /// Adds what is kept beside the envelope: the token of who showed one; of a redaction, under which keys the index has what it erases.
     fn attached(
         &self,
         admission: Admission,
         envelope: &Envelope,
+        credential: Option<Credential>,
     ) -> Result<(Admission, Vec<Vec<u8>>), RecordError> {
         if admission.record().predicate_type != REDACTION_TYPE {
-            return Ok((admission, Vec::new()));
+            return Ok((admission, credential.map(|shown| shown.token().to_vec()).into_iter().collect()));
         }
         let redaction = Redaction::in_envelope(envelope.bytes()).ok_or(RecordError::Internal)?;
         let bytes = encode_erased(&self.erased(&redaction)?).ok_or(RecordError::Internal)?;
@@ -228,17 +239,24 @@ impl<'a> Draft<'a> {
         erased.collect()
     }
 
-    /// Returns the admission under the rules that hold now.
+    /// Returns the admission under the rules that hold now, of which one asks what only the sequencer knows: which key used a token
+    /// first.
     fn admitted_now(
-        &self,
+        &mut self,
         admitted: Admitted,
         envelope: &Envelope,
         time: Timestamp,
     ) -> Result<Admitted, RecordError> {
-        if admitted.at == self.head.admin {
-            return Ok(admitted);
+        let admitted = if admitted.at == self.head.admin {
+            admitted
+        } else {
+            let earlier = admitted.earlier;
+            Admitted { earlier, ..admission::admit(self.head, envelope, admitted.credential, time)? }
+        };
+        if let Some(proof) = &admitted.admission.record().token {
+            self.tokens.check(proof, self.head, new_tokens(&self.placed), time)?;
         }
-        admission::admit(self.head, envelope, time)
+        Ok(admitted)
     }
 
     /// Returns the entry of exactly these bytes, which someone else may have recorded since they were admitted.
@@ -276,6 +294,11 @@ impl<'a> Draft<'a> {
             record: Measured { digest: RecordDigest::of(record), length: length(record) },
         }
     }
+}
+
+/// Returns the tokens that came with new entries.
+fn new_tokens(placed: &[Placed]) -> impl Iterator<Item = &TokenProof> {
+    placed.iter().filter_map(|placed| placed.admission.record().token.as_ref())
 }
 
 /// Returns the trust that holds from this entry on. An admitted administrative statement is a DSSE envelope.

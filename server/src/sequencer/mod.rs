@@ -11,6 +11,7 @@
 //! again yields a new one. After it everything can be derived again, and recovery runs the same code.
 
 mod batch;
+mod tokens;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::batch::Draft;
+use self::tokens::Tokens;
 use crate::admission::Admitted;
 use crate::clock::{ClockError, Steadiness};
 use crate::index::IndexError;
@@ -126,6 +128,26 @@ pub enum RecordError {
     /// The system gave no random bytes for the salt of the admission record.
     #[error("the system gave no random bytes")]
     NoRandomness,
+    /// No key of the token's issuer is known, or not the one that it is signed with, and the issuer does not answer.
+    #[error("the keys of the issuer {issuer} could not be had: {why}")]
+    IssuerUnreachable {
+        /// The issuer.
+        issuer: String,
+        /// What went wrong.
+        why: String,
+        /// When it is asked again.
+        retry: Duration,
+    },
+    /// The issuer was asked a moment ago, and did not publish the key that the token is signed with.
+    #[error(
+        "the issuer {issuer} did not publish the key of this identity token a moment ago, and is not asked again yet"
+    )]
+    KeyNotSeen {
+        /// The issuer.
+        issuer: String,
+        /// When it is asked again.
+        retry: Duration,
+    },
     /// Recovery after a failed write has not succeeded yet; nothing was written. It is tried again by itself.
     #[error("the disk failed and the server has not recovered yet; nothing was written")]
     NotWriting,
@@ -166,6 +188,8 @@ pub struct Sequencer {
     /// When recovery is tried again, if there is no position, and how long to wait after it fails once more.
     recover_at: Instant,
     recovery_pause: Duration,
+    /// Which keys used which tokens first.
+    tokens: Tokens,
     /// An administrative entry is alone in its batch: one that came after others waits here.
     waiting: Option<Submission>,
     /// When the kept checkpoint must be synced, if it is not.
@@ -209,6 +233,7 @@ impl Sequencer {
             position: Some(position),
             recover_at: Instant::now(),
             recovery_pause: RECOVERY_PAUSE,
+            tokens: Tokens::default(),
             waiting: None,
             sync_at: Some(Instant::now() + SYNC_AFTER),
             cosign_at: Instant::now() + FRESHNESS_EVERY,
@@ -278,7 +303,8 @@ impl Sequencer {
         let ledger = Arc::clone(&self.ledger);
         let head = ledger.head();
         let keys = self.publisher.verifiers();
-        let mut draft = Draft::new(&ledger, &head, &keys, &position.last, position.last_digest);
+        let tokens = std::mem::take(&mut self.tokens);
+        let mut draft = Draft::new(&ledger, &head, &keys, &position.last, position.last_digest, tokens);
         let reading = self.settings.clock.read();
         for submission in self.gather(first, queue) {
             let last = draft.last().time;
@@ -289,7 +315,7 @@ impl Sequencer {
         }
         match draft.batch(&head.tree) {
             None => {
-                draft.succeed();
+                self.tokens = draft.succeed();
                 self.position = Some(position);
             }
             Some(batch) => self.position = self.commit(position.journal, &head, &batch, draft),
@@ -325,23 +351,24 @@ impl Sequencer {
         match journal.append(batch) {
             Ok(journal) => match self.derive(journal, head, batch, &draft) {
                 Ok(position) => {
-                    draft.succeed();
+                    self.tokens = draft.succeed();
                     Some(position)
                 }
                 Err(error) => {
                     tracing::error!(%error, "a committed batch could not be applied: recovering");
-                    draft.fail(&RecordError::OutcomeUnknown);
+                    // What was written is read again when it is needed.
+                    drop(draft.fail(&RecordError::OutcomeUnknown));
                     self.recover()
                 }
             },
             Err(AppendError::Refused { journal, why }) => {
                 let position = draft.position_before(journal);
-                draft.fail(&RecordError::Journal(why));
+                self.tokens = draft.fail(&RecordError::Journal(why));
                 Some(position)
             }
             Err(AppendError::Unknown(error)) => {
                 tracing::error!(%error, "a write failed and its outcome is unknown: recovering");
-                draft.fail(&RecordError::OutcomeUnknown);
+                drop(draft.fail(&RecordError::OutcomeUnknown));
                 self.recover()
             }
         }
@@ -454,7 +481,12 @@ impl Sequencer {
 
 impl Submission {
     fn size(&self) -> usize {
-        self.envelope.bytes().len().saturating_add(self.admitted.admission.record_bytes().len())
+        let token = self.admitted.credential.as_ref().map_or(0, |credential| credential.token().len());
+        self.envelope
+            .bytes()
+            .len()
+            .saturating_add(self.admitted.admission.record_bytes().len())
+            .saturating_add(token)
     }
 }
 

@@ -13,6 +13,8 @@ mod admitting;
 mod earlier;
 mod faults;
 mod findable;
+mod issuers;
+mod tokens;
 mod trust;
 
 use super::*;
@@ -345,7 +347,7 @@ async fn the_same_content_twice_in_one_batch_is_one_entry() {
     let mut answers = Vec::new();
     for number in [1, 1, 2, 1] {
         let envelope = envelope(number, &[WRITER]);
-        let admitted = admission::admit(&head, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -438,7 +440,7 @@ async fn stopped_on(fail: impl Fn(&FailingSync)) -> Vec<RecordError> {
     let mut answers = Vec::new();
     for _ in 0..200 {
         let envelope = next_document(head.trust.document(), |_| {});
-        let admitted = admission::admit(&head, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -488,7 +490,7 @@ async fn an_administrative_entry_is_alone_in_its_batch() {
     let (queue, submissions) = mpsc::channel(64);
     let mut answers = Vec::new();
     for envelope in [envelope(1, &[WRITER]), document, envelope(2, &[WRITER])] {
-        let admitted = admission::admit(&head, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -573,7 +575,7 @@ async fn a_stop_takes_what_waits_and_nothing_after_it() {
     let mut answers = Vec::new();
     for number in 1..=3 {
         let envelope = envelope(number, &[WRITER]);
-        let admitted = admission::admit(&head, &envelope, now).unwrap();
+        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use custody_evidence::oidc::Credential;
 use custody_wire::limits::{BULK_UNDER_WAY_MAX, UNARY_ENVELOPE_BYTES_MAX};
 use custody_wire::v1::record_bulk_request::Part;
 use custody_wire::v1::record_bulk_response::Answer;
@@ -15,7 +16,7 @@ use tonic::{Status, Streaming};
 use super::head;
 use super::peer::{BULK_BYTES, Peer, UNIT};
 use super::portion::{Portion, Taken};
-use super::recorder::{RecorderService, order, refused_message, too_large};
+use super::recorder::{RecorderService, credential, order, refused_message, too_large};
 use super::turns::Turns;
 
 /// The most bulk streams at once, from their headers on: 16. Beside what is under way each holds one message of at most 4 MiB, the next one
@@ -109,12 +110,13 @@ impl Stream {
     }
 
     async fn read(&mut self, requests: &mut Streaming<RecordBulkRequest>) -> Result<(), Refusal> {
-        let log = match self.next(requests).await? {
+        let header = match self.next(requests).await? {
             None => return Ok(()),
-            Some(Part::Header(header)) => header.log,
+            Some(Part::Header(header)) => header,
             Some(Part::Envelope(_)) => return Err(order("the first message must be the header")),
         };
-        head(&self.service.ledger, log.as_ref()).await?;
+        head(&self.service.ledger, header.log.as_ref()).await?;
+        let credential = credential(header.credential)?;
         let Some(_place) = self.streams.take_now(1) else {
             return Err(Refusal::new(Reason::Busy, "too many bulk streams are open"));
         };
@@ -137,18 +139,18 @@ impl Stream {
                     let own = self.place(Arc::clone(&self.own_bytes).acquire_many_owned(units)).await?;
                     let bytes = self.place(taken(self.all_bytes.clone(), units)).await?;
                     let places = Places { _one: one, _own_bytes: own, _bytes: bytes };
-                    tokio::spawn(self.clone().record(tag, envelope.into(), places));
+                    tokio::spawn(self.clone().record(tag, envelope.into(), credential.clone(), places));
                 }
             }
         }
     }
 
     /// Records one envelope and answers it.
-    async fn record(self, tag: u64, envelope: Vec<u8>, places: Places) {
+    async fn record(self, tag: u64, envelope: Vec<u8>, credential: Option<Credential>, places: Places) {
         let recorded = if envelope.len() > UNARY_ENVELOPE_BYTES_MAX {
             Err(too_large(envelope.len(), UNARY_ENVELOPE_BYTES_MAX))
         } else {
-            self.service.record_bytes(envelope).await
+            self.service.record_bytes(envelope, credential).await
         };
         let answer = match recorded {
             Ok(recorded) => Answer::Recorded(recorded),

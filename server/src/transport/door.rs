@@ -178,10 +178,13 @@ const fn is_ours(reason: Reason) -> bool {
         | Reason::Busy
         | Reason::DigestMismatch
         | Reason::InvalidField
+        | Reason::IssuerUnreachable
         | Reason::KeysNotHeld
         | Reason::NoCertificate
+        | Reason::NoSuchAttachment
         | Reason::NoSuchEntry
         | Reason::NotAReader
+        | Reason::NotYet
         | Reason::OverBudget
         | Reason::ReadOnly
         | Reason::Redacted

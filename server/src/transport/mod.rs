@@ -121,8 +121,8 @@ pub async fn serve(
     let Uploads { spool, disk } = uploads;
     let Hospitality { connections, stall, budget } = hospitality;
     let bulk = Bulk::new(asked_to_stop, stall);
+    let reader = ReaderService::new(Arc::clone(&ledger), recording.clock());
     let recorder = RecorderService::new(Arc::clone(&ledger), recording, spool, bulk);
-    let reader = ReaderService::new(Arc::clone(&ledger));
     let ledger_sound = ledger.sound();
     let query = QueryService::new(ledger);
     let reports = tokio::spawn(report_able(health_reporter.clone(), writing, able));

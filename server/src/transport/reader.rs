@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use custody_log::{Entry, LeafIndex, TilePath, TreeSize};
-use custody_wire::convert::{hashes_to_wire, leaf_index, optional_size, tree_size};
+use custody_evidence::admission::AdmissionRecord;
+use custody_log::{BlobDigest, Entry, LeafIndex, TilePath, Timestamp, TreeSize};
+use custody_wire::convert::{blob_digest, hashes_to_wire, leaf_index, optional_size, tree_size};
 use custody_wire::limits::{ENTRIES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
 use custody_wire::v1::get_entries_response::Part;
 use custody_wire::v1::reader_server::Reader;
 use custody_wire::v1::{
-    EntryEvidence, GetAdminChainRequest, GetCheckpointRequest, GetCheckpointResponse, GetConsistencyRequest,
-    GetConsistencyResponse, GetEntriesRequest, GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse,
-    GetLogRequest, GetLogResponse, GetRangeRequest, GetRangeResponse, GetReceiptRequest, GetReceiptResponse,
-    GetTileRequest, GetTileResponse,
+    EntryEvidence, GetAdminChainRequest, GetAttachmentRequest, GetAttachmentResponse, GetCheckpointRequest,
+    GetCheckpointResponse, GetConsistencyRequest, GetConsistencyResponse, GetEntriesRequest,
+    GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse, GetLogRequest, GetLogResponse,
+    GetRangeRequest, GetRangeResponse, GetReceiptRequest, GetReceiptResponse, GetTileRequest,
+    GetTileResponse,
 };
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
@@ -22,6 +24,7 @@ use super::messages::{Messages, Place, StreamMemory, deliver, placed};
 use super::peer::Peer;
 use super::sight::Sight;
 use super::{behind, blocking, head, range, status};
+use crate::clock::Clock;
 use crate::journal::{self, ReadError};
 use crate::ledger::{Head, Ledger};
 
@@ -30,7 +33,7 @@ use crate::ledger::{Head, Ledger};
 const ENTRIES_MEMORY: u64 = 9 << 20;
 
 /// The largest answer of one message: 256 KiB. A bundle of 256 entries at 514 bytes is 129 KiB; a receipt or a proof with
-/// its checkpoint is less than 16 KiB.
+/// its checkpoint is less than 16 KiB, as is an identity token.
 const ANSWER_MAX: usize = 256 << 10;
 
 /// Returns what a call takes and gives.
@@ -47,12 +50,13 @@ pub(super) fn shape(path: &str) -> Shape {
 /// Reads the log. Every answer is of one state of it.
 pub(super) struct ReaderService {
     ledger: Arc<Ledger>,
+    clock: Arc<dyn Clock>,
     memory: StreamMemory,
 }
 
 impl ReaderService {
-    pub(super) fn new(ledger: Arc<Ledger>) -> Self {
-        Self { ledger, memory: StreamMemory::new() }
+    pub(super) fn new(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Self {
+        Self { ledger, clock, memory: StreamMemory::new() }
     }
 }
 
@@ -142,6 +146,20 @@ impl Reader for ReaderService {
             (!data.is_empty()).then_some(Ok(GetEnvelopeResponse { data }))
         }));
         Ok(Response::new(tokio_stream::iter(pieces)))
+    }
+
+    async fn get_attachment(
+        &self,
+        request: Request<GetAttachmentRequest>,
+    ) -> Result<Response<GetAttachmentResponse>, Status> {
+        let request = request.into_inner();
+        let head = head(&self.ledger, request.log.as_ref()).await?;
+        let index = position(request.index, head.size)?;
+        let digest = blob_digest("digest", &request.digest).map_err(status::field)?;
+        let now =
+            self.clock.read().map_err(|error| Refusal::new(Reason::ClockUnsteady, error.to_string()))?;
+        let data = blocking(move || attachment(&head, index, &digest, now.wall)).await?;
+        Ok(Response::new(GetAttachmentResponse { data: data.into() }))
     }
 
     async fn get_receipt(
@@ -262,6 +280,28 @@ fn stream_entries(
             goes_on = deliver(&sender, message.map_err(Status::from)).await && good;
         }
     })
+}
+
+/// Returns an attachment. A token that has not ended could be used by whoever reads it.
+fn attachment(
+    head: &Head,
+    index: LeafIndex,
+    digest: &BlobDigest,
+    now: Timestamp,
+) -> Result<Vec<u8>, Refusal> {
+    let record = head.journal.record(index).map_err(|error| status::read(&error))?;
+    let record = AdmissionRecord::decode(&record).map_err(|error| status::damaged(&error))?;
+    let missing = || {
+        let message = format!("entry {index} has no attachment with the digest {digest}");
+        Refusal::new(Reason::NoSuchAttachment, message)
+    };
+    let at = record.attachments.iter().position(|named| named.digest == *digest).ok_or_else(missing)?;
+    if let Some(ends) = record.token.map(|proof| proof.ends()).filter(|ends| *ends > now) {
+        let message = format!("the identity token of entry {index} ends at {ends}, and is not shown before");
+        return Err(Refusal::new(Reason::NotYet, message).value("after_micros", ends.as_micros()));
+    }
+    let kept = head.journal.attachments(index).map_err(|error| status::read(&error))?;
+    kept.into_iter().nth(at).ok_or_else(missing)
 }
 
 fn envelope_length(journal: &journal::Reader, index: LeafIndex) -> Result<u64, Refusal> {

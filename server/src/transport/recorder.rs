@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use custody_evidence::admission::MAX_RECORD;
+use custody_evidence::admission::{self as rules, MAX_RECORD};
+use custody_evidence::key::PublicKey;
+use custody_evidence::oidc::{Credential, MAX_TOKEN, TokenError};
 use custody_log::EnvelopeDigest;
 use custody_wire::convert::envelope_digest;
 use custody_wire::limits::{ENVELOPE_BYTES_MAX, PIECE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
+use custody_wire::v1;
 use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_server::Recorder;
 use custody_wire::v1::{RecordBulkRequest, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest};
@@ -35,9 +38,9 @@ pub(super) const LARGE_UPLOADS_MAX: usize = 8;
 /// signatures, whose names have at most 255 bytes.
 const RECEIPT_MAX: usize = 8 << 10;
 
-/// The most bytes that an admission record has beside what its statement says: 32 KiB, of which 24 KiB are for 16 signers
-/// ([`MAX_RECORD`]).
-const RECORD_REST: usize = 32 << 10;
+/// The most bytes that an admission record has beside what its statement says: 64 KiB, of which 24 KiB are for 16 signers
+/// ([`MAX_RECORD`]), and 32 KiB for a submitter and its token.
+const RECORD_REST: usize = 64 << 10;
 
 /// Returns what a call takes and gives.
 pub(super) fn shape(path: &str) -> Shape {
@@ -84,8 +87,13 @@ impl RecorderService {
         }
     }
 
-    pub(super) async fn record_bytes(&self, bytes: Vec<u8>) -> Result<RecordResponse, Refusal> {
-        let answered = self.recording.record(bytes).await.map_err(|error| status::record(&error))?;
+    pub(super) async fn record_bytes(
+        &self,
+        bytes: Vec<u8>,
+        credential: Option<Credential>,
+    ) -> Result<RecordResponse, Refusal> {
+        let answered =
+            self.recording.record_as(bytes, credential).await.map_err(|error| status::record(&error))?;
         self.answer(answered).await
     }
 
@@ -139,7 +147,11 @@ impl RecorderService {
             Some(Part::Data(_)) | None => return Err(order("the first message must be the header")),
         };
         let digest = self.check_header(&header).await?;
-        if let Some(known) = self.known(digest).await? {
+        let credential = credential(header.credential)?;
+        // Who shows a token may add an identity to what is there.
+        if credential.is_none()
+            && let Some(known) = self.known(digest).await?
+        {
             return self.answer(known.into()).await;
         }
         let Some(place) = peer.uploads(&self.large_uploads).take_now(1) else {
@@ -149,7 +161,7 @@ impl RecorderService {
         // The work goes on when the caller leaves, so the places are kept by the work and not by the call.
         let this = self.clone();
         let work = tokio::spawn(async move {
-            let recorded = this.record_upload(upload, digest).await;
+            let recorded = this.record_upload(upload, digest, credential).await;
             drop(place);
             recorded
         });
@@ -172,7 +184,12 @@ impl RecorderService {
         blocking(move || spool.begin(length).map_err(|error| status::spool(&error))).await
     }
 
-    async fn record_upload(&self, upload: Upload, digest: EnvelopeDigest) -> Result<Answered, Refusal> {
+    async fn record_upload(
+        &self,
+        upload: Upload,
+        digest: EnvelopeDigest,
+        credential: Option<Credential>,
+    ) -> Result<Answered, Refusal> {
         let memory = Arc::clone(&self.large_in_memory).acquire_owned().await;
         let (bytes, room) = blocking(move || {
             let (bytes, room) = upload.read().map_err(|error| status::spool(&error))?;
@@ -184,7 +201,8 @@ impl RecorderService {
             Ok((bytes, room))
         })
         .await?;
-        let recorded = self.recording.record(bytes).await.map_err(|error| status::record(&error));
+        let recorded =
+            self.recording.record_as(bytes, credential).await.map_err(|error| status::record(&error));
         drop((memory, room));
         recorded
     }
@@ -207,7 +225,8 @@ impl Recorder for RecorderService {
             return Err(too_large(request.envelope.len(), UNARY_ENVELOPE_BYTES_MAX).into());
         }
         head(&self.ledger, request.log.as_ref()).await?;
-        Ok(Response::new(this.record_bytes(request.envelope.into()).await?))
+        let credential = credential(request.credential)?;
+        Ok(Response::new(this.record_bytes(request.envelope.into(), credential).await?))
     }
 
     async fn record_stream(
@@ -228,6 +247,18 @@ impl Recorder for RecorderService {
         let (this, peer) = self.of(&request)?;
         Ok(Response::new(self.bulk.serve(this, request.into_inner(), (&peer, turns))))
     }
+}
+
+/// Reads what a caller shows. No text says a part of the token.
+pub(super) fn credential(shown: Option<v1::Credential>) -> Result<Option<Credential>, Refusal> {
+    let Some(v1::Credential { token, key }) = shown else { return Ok(None) };
+    if token.len() > MAX_TOKEN {
+        let error = TokenError::TooLong { max: MAX_TOKEN, found: token.len() };
+        return Err(status::record(&rules::Refusal::from(error).into()));
+    }
+    let key = PublicKey::from_spki_der(&key)
+        .map_err(|error| Refusal::new(Reason::InvalidField, format!("credential.key: {error}")))?;
+    Ok(Some(Credential::new(token.into(), key)))
 }
 
 /// Collects exactly the declared number of bytes on the disk; more or fewer are refused, and no more are ever held.

@@ -36,6 +36,11 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         RecordError::NoRandomness | RecordError::Internal => fault(error),
         RecordError::NotWriting => Refusal::new(Reason::NotWriting, error.to_string()),
         RecordError::KeysNotHeld { .. } => Refusal::new(Reason::KeysNotHeld, error.to_string()),
+        RecordError::IssuerUnreachable { retry, .. } | RecordError::KeyNotSeen { retry, .. } => {
+            // A second at least: a look may be under way.
+            let retry_ms = retry.as_millis().max(1_000);
+            Refusal::new(Reason::IssuerUnreachable, error.to_string()).value(Refusal::RETRY_MS, retry_ms)
+        }
         RecordError::ReadOnly => Refusal::new(Reason::ReadOnly, error.to_string()),
         RecordError::ShuttingDown => Refusal::new(Reason::ShuttingDown, error.to_string()),
     }

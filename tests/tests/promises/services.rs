@@ -55,7 +55,9 @@ fn a_stream_must_hold_what_its_header_declares() {
 
     let header = |digest: Vec<u8>| {
         let log = Some(Log { origin: custody_tests::server::ORIGIN.to_owned(), min_size: 0 });
-        RecordStreamRequest { part: Some(Part::Header(RecordHeader { log, digest: digest.into(), length })) }
+        RecordStreamRequest {
+            part: Some(Part::Header(RecordHeader { log, digest: digest.into(), length, credential: None })),
+        }
     };
     let data = || RecordStreamRequest { part: Some(Part::Data(good.clone().into())) };
     let digest = sha256(&good).to_vec();

@@ -91,7 +91,8 @@ fn connections_that_read_no_answer_hold_no_place_that_others_need() {
             peer.ask("/custody.v1.Reader/GetReceipt", &GetReceiptRequest { log: Peer::log(), index: 0 }, 0);
         }
         for _ in 0..132 {
-            let request = RecordRequest { log: Peer::log(), envelope: small.clone().into() };
+            let request =
+                RecordRequest { log: Peer::log(), envelope: small.clone().into(), credential: None };
             peer.ask("/custody.v1.Recorder/Record", &request, 0);
         }
     }
@@ -117,7 +118,7 @@ fn a_connection_that_waits_for_a_size_leaves_places_to_others() {
     let subject = format!("sha256:{}", artifact_hex("x"));
     // As many requests as a connection may have open, for a log that nobody will see.
     let record: Ask = |peer, log| {
-        let request = RecordRequest { log, envelope: b"{}".to_vec().into() };
+        let request = RecordRequest { log, envelope: b"{}".to_vec().into(), credential: None };
         peer.ask("/custody.v1.Recorder/Record", &request, 0);
     };
     let receipt: Ask = |peer, log| {
@@ -160,12 +161,13 @@ fn a_request_whose_answer_has_no_room_on_its_connection_is_refused_soon() {
     }
     assert_eq!(peer.answered(Duration::from_secs(10)), 40, "their answers have begun");
     std::thread::sleep(Duration::from_millis(500));
-    let header = RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20 };
+    let header =
+        RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20, credential: None };
     peer.begin(
         "/custody.v1.Recorder/RecordStream",
         &RecordStreamRequest { part: Some(Part::Header(header)) },
     );
-    let request = RecordRequest { log: Peer::log(), envelope: vec![b' '; 500_000].into() };
+    let request = RecordRequest { log: Peer::log(), envelope: vec![b' '; 500_000].into(), credential: None };
     peer.ask("/custody.v1.Recorder/Record", &request, 0);
     // Before the connection is cut off, since its answers are not read.
     assert_eq!(peer.answered(Duration::from_secs(20)), 42);
@@ -219,9 +221,10 @@ fn uploads_that_stand_still_leave_places_to_others() {
     let ledger = Ledger::new(1);
     let server = ledger.serve();
     let caller = Caller::of(&server);
-    let header = RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20 };
+    let header =
+        RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20, credential: None };
     let header = RecordStreamRequest { part: Some(Part::Header(header)) };
-    let bulk_header = BulkHeader { log: Peer::log() };
+    let bulk_header = BulkHeader { log: Peer::log(), credential: None };
     let bulk_header = RecordBulkRequest { part: Some(BulkPart::Header(bulk_header)) };
     let (one, many) = ("/custody.v1.Recorder/RecordStream", "/custody.v1.Recorder/RecordBulk");
     // One connection with whole headers, and many that never send theirs in whole.
@@ -259,9 +262,11 @@ fn streams_and_uploads_of_one_address_leave_places_to_others() {
     let server = ledger.serve();
     let caller = Caller::of(&server);
     let neighbour = Ipv4Addr::new(127, 0, 0, 2);
-    let header = RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20 };
+    let header =
+        RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20, credential: None };
     let header = RecordStreamRequest { part: Some(Part::Header(header)) };
-    let bulk_header = RecordBulkRequest { part: Some(BulkPart::Header(BulkHeader { log: Peer::log() })) };
+    let bulk_header =
+        RecordBulkRequest { part: Some(BulkPart::Header(BulkHeader { log: Peer::log(), credential: None })) };
     // Four of each connection, so all 16 streams of many envelopes, and all 8 uploads.
     let opened = |path: &str, message: &dyn Fn(&mut Peer, &str), connections: usize| -> Vec<Peer> {
         let mut peers: Vec<Peer> = (0..connections).map(|_| Peer::from(neighbour, &server)).collect();
@@ -422,7 +427,8 @@ fn a_byte_now_and_then_does_not_keep_an_upload_alive() {
     let ledger = Ledger::new(1);
     let server = serve(&ledger, 2);
     let mut peer = Peer::of(&server);
-    let header = RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20 };
+    let header =
+        RecordHeader { log: Peer::log(), digest: vec![7; 32].into(), length: 64 << 20, credential: None };
     let header = RecordStreamRequest { part: Some(Part::Header(header)) };
     peer.ask("/custody.v1.Recorder/RecordStream", &header, 1);
     // The last byte of the header, then a message of which a byte comes at a time.

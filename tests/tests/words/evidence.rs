@@ -11,6 +11,7 @@ use custody_evidence::fact::{Field, NodeKind, Problem, TermError};
 use custody_evidence::identity::IdentityError;
 use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::key::{Algorithm, KeyError, KeyId, KeyIdError, SignatureError, SigningKeyError};
+use custody_evidence::oidc::{KeySetError, TokenAlgorithm, TokenError};
 use custody_evidence::predicate::{NameError, UsableDigestError};
 use custody_evidence::purl::{PurlError, PurlFault};
 use custody_evidence::repository::{CommitIdError, RepositoryError};
@@ -369,6 +370,41 @@ fn every_way_to_be_no_envelope_has_its_words() {
 }
 
 #[test]
+fn every_error_of_an_identity_token_has_its_words() {
+    let at = |text: &str| text.parse().unwrap();
+    let issuer = || "https://token.example".to_owned();
+    let token = every!(TokenError {
+        TooLong { max: 16384, found: 16385 },
+        Form,
+        Json { part: "claims", source: json() },
+        Header { member: "jwk".to_owned() },
+        Algorithm { found: "none".to_owned(), allowed: vec![TokenAlgorithm::Rs256, TokenAlgorithm::EdDsa] },
+        Algorithm { found: "HS256".to_owned(), allowed: Vec::new() },
+        Issuer { found: issuer() },
+        Audience { expected: "custody:example.com/log:00".to_owned(), found: vec!["a".to_owned(), "b".to_owned()] },
+        Audience { expected: "a".to_owned(), found: Vec::new() },
+        Expired { expires: at("2026-11-20T14:00:00.000000Z"), now: at("2026-11-21T14:00:00.000000Z") },
+        NotYet { claim: "nbf", begins: at("2026-11-21T14:00:00.000000Z"), now: at("2026-11-20T14:00:00.000000Z") },
+        Lifetime { max: 3600, found: 3601 },
+        Claim { claim: "repository_id".to_owned(), expected: "a text" },
+        ClaimValue { claim: "repository_owner_id".to_owned(), found: "7".to_owned() },
+        Trigger { found: "pull_request_target".to_owned() },
+        UnknownKey { issuer: issuer(), algorithm: TokenAlgorithm::Rs256, kid: Some("k".to_owned()) },
+        UnknownKey { issuer: issuer(), algorithm: TokenAlgorithm::Rs256, kid: None },
+        Signature { kid: "k".to_owned() },
+    });
+    let keys = every!(KeySetError {
+        TooLong { max: 262_144, found: 262_145 },
+        Json(json()),
+        TooMany { max: 32, found: 33 },
+        Private { position: 1, member: "d" },
+        Unusable { position: 1, kind: "RSA" },
+        Empty,
+    });
+    super::hold("token", &[lines("TokenError", &token), lines("KeySetError", &keys)].concat());
+}
+
+#[test]
 fn every_refusal_of_admission_has_its_words() {
     let rule = |name: &str| RuleSummary {
         rule: name.to_owned(),
@@ -393,16 +429,20 @@ fn every_refusal_of_admission_has_its_words() {
         KeyNotAllowed { key: key(), predicate_type: predicate_type(), rules: Vec::new() },
         IdentityNotAllowed {
             identity: identity(),
-            root: "sigstore".to_owned(),
+            root: Some("sigstore".to_owned()),
             predicate_type: predicate_type(),
             rules: vec![rule("release")],
         },
         IdentityNotAllowed {
             identity: identity(),
-            root: "sigstore".to_owned(),
+            root: None,
             predicate_type: predicate_type(),
             rules: Vec::new(),
         },
+        Token(TokenError::Form),
+        TokenNotBound { key: key() },
+        TokenReused { until: at("2026-11-20T14:00:00.000000Z") },
+        TokenRecord { key: key() },
         Distrusted { signer: format!("key {}", key()), index: "1042".parse().unwrap(), reason: "it leaked".to_owned() },
         Redacted { index: "1042".parse().unwrap() },
         NoTrustedRoot,

@@ -3,14 +3,15 @@
 //! An administrator signs what these lines show, so every member has its lines, with its values: what has none could
 //! be changed unseen.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 
 use custody_evidence::identity::Identity;
 use custody_evidence::key::KeyId;
 use custody_evidence::trust::{
-    About, IdentityPattern, LogKey, Person, Role, RootKey, TrustDocument, TrustMembers, TrustedRoot,
+    About, IdentityPattern, Issuer, LogKey, Person, Role, RootKey, TrustDocument, TrustMembers, TrustedRoot,
     WriterRule,
 };
+use custody_log::BlobDigest;
 
 use crate::cli::output::escape_line;
 
@@ -117,10 +118,36 @@ fn members(document: &TrustDocument) -> Vec<Member> {
         single("responder", &role(&roles.responder)),
         list("writer", writers, writer),
         list("person", people, person),
-        list("issuer", issuers, |one| format!("{}  audience {}", word(&one.url), word(&one.audience))),
+        list("issuer", issuers, issuer),
         list("roots", trusted_roots, trusted_root),
         list(KEYS, public_keys.keys(), |key| format!("key:{key}")),
     ]
+}
+
+/// Everything that an issuer has and others need not.
+fn issuer(issuer: &Issuer) -> String {
+    let Issuer { url, audience, kind, jwks_url, jwks, algorithms, longest_lifetime_seconds, required_claims } =
+        issuer;
+    let audience = audience.as_ref().map_or_else(|| "of the job's key".to_owned(), |audience| word(audience));
+    let mut line = format!("{}  audience {audience}", word(url));
+    if let Some(kind) = kind {
+        let _infallible = write!(line, ", of the kind {kind}");
+    }
+    if let Some(url) = jwks_url {
+        let _infallible = write!(line, ", keys at {}", word(url));
+    }
+    if let Some(keys) = jwks {
+        let digest = BlobDigest::of(&serde_json::to_vec(keys).unwrap_or_default());
+        let _infallible = write!(line, ", keys pinned: {} ({digest})", keys.keys().len());
+    }
+    let algorithms: Vec<&str> = algorithms.iter().map(|algorithm| algorithm.as_str()).collect();
+    let _infallible = write!(line, ", {}, at most {longest_lifetime_seconds} s", algorithms.join(" "));
+    for (claim, values) in required_claims {
+        let values: Vec<String> = values.iter().map(|value| word(value)).collect();
+        let values = if values.is_empty() { "anything".to_owned() } else { values.join("|") };
+        let _infallible = write!(line, ", {}={values}", word(claim));
+    }
+    line
 }
 
 fn list<'a, T: Debug + 'a>(

@@ -186,6 +186,13 @@ impl reader_server::Reader for Service {
         Ok(Response::new(tokio_stream::iter(envelope.chunks(1 << 20).map(piece).collect::<Vec<_>>())))
     }
 
+    async fn get_attachment(
+        &self,
+        _: Request<GetAttachmentRequest>,
+    ) -> Result<Response<GetAttachmentResponse>, Status> {
+        Err(Status::unimplemented("this log keeps no attachments"))
+    }
+
     async fn get_receipt(
         &self,
         request: Request<GetReceiptRequest>,

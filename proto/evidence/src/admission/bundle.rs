@@ -125,6 +125,7 @@ fn counted(
         rule: Some(rule.name.clone()),
         hint,
         why: None,
+        identity: None,
         proof: Some(Box::new(BundleProof::of(verified, root))),
     };
     Ok((signer, rule.authority))

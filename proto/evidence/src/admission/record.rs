@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::claims::SubmitterClaims;
 use super::proof::BundleProof;
+use super::token::TokenProof;
 use crate::identity::Identity;
 use crate::json::{self, JsonError};
 use crate::key::KeyId;
@@ -26,7 +27,7 @@ pub const RECORD_FORMAT: &str = "custody/record/v1";
 pub const MAX_RECORD: usize = 1024 * 1024;
 
 /// The members that `crit` may name.
-const MEMBERS: [&str; 16] = [
+const MEMBERS: [&str; 17] = [
     "attachments",
     "authority",
     "binding",
@@ -42,6 +43,7 @@ const MEMBERS: [&str; 16] = [
     "signers",
     "subjects",
     "submitter",
+    "token",
     "trust",
 ];
 
@@ -63,6 +65,9 @@ pub struct AdmissionRecord {
     pub submitter: Option<SubmitterClaims>,
     /// How the statement's claims compare with the submitter's; none without an identity.
     pub binding: Option<Binding>,
+    /// How the submitter's identity was checked; none without one, and then the member is not written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<TokenProof>,
     /// What the statement counts as: the strongest that a verified signer's rule gives.
     pub authority: Authority,
     /// Each check and its result, always in the same order.
@@ -102,6 +107,9 @@ pub struct Signer {
     pub hint: String,
     /// Why it does not count; none if it does.
     pub why: Option<String>,
+    /// By whose token it counts; none, and then the member is not written, if it counts by its key or certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
     /// What the bundle proves of it; none for a signature of a DSSE envelope. Then the member is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Box<BundleProof>>,
@@ -164,7 +172,7 @@ pub enum CheckName {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckResult {
-    /// Passed, with something unusual: see `marks`.
+    /// Passed, with something unusual: see `marks`, and for the binding `binding`.
     Marked,
     /// This server does not do this check.
     NotChecked,
@@ -300,10 +308,13 @@ impl AdmissionRecord {
         self.signers.iter().filter(|signer| signer.status == SignerStatus::Verified)
     }
 
-    /// Returns the distinct keys whose signatures count. The keys of certificates are not among them: they are used once.
+    /// Returns the distinct keys whose signatures count. Those of certificates and tokens are not among them: they are used once.
     #[must_use]
     pub fn verified_keys(&self) -> BTreeSet<KeyId> {
-        self.verified_signers().filter_map(|signer| signer.key).collect()
+        self.verified_signers()
+            .filter(|signer| signer.identity.is_none())
+            .filter_map(|signer| signer.key)
+            .collect()
     }
 
     /// Returns who signed it: `key:<hex>`, or `<issuer>#<name>` of a certificate.
@@ -349,19 +360,24 @@ impl AdmissionRecord {
 }
 
 impl Signer {
-    /// Returns who signed: the key, or the holder of the certificate. None if that is unknown.
+    /// Returns who signed: who showed a token for the key, the holder of the certificate, or the key. None if that is unknown.
     #[must_use]
     pub fn identity(&self) -> Option<Identity> {
         let holder = self.proof.as_ref().and_then(|proof| proof.identity.clone());
-        holder.or(self.key.map(Identity::Key))
+        self.identity.clone().or(holder).or(self.key.map(Identity::Key))
     }
 }
 
 impl Check {
-    /// Returns all checks of an envelope that was admitted with these marks, and with this result for secrets.
-    pub(super) fn all(marks: &[Mark], secrets: CheckResult) -> Vec<Self> {
+    /// Returns all checks of an envelope that was admitted with these marks, this result for secrets, and this binding.
+    pub(super) fn all(marks: &[Mark], secrets: CheckResult, binding: Option<Binding>) -> Vec<Self> {
         let time = if marks.contains(&Mark::FutureTime) { CheckResult::Marked } else { CheckResult::Passed };
         let passed = CheckResult::Passed;
+        let compared = match binding {
+            None => CheckResult::NotChecked,
+            Some(Binding::Conflict) => CheckResult::Marked,
+            Some(Binding::Bound | Binding::Unbound) => CheckResult::Passed,
+        };
         [
             (CheckName::Envelope, passed),
             (CheckName::Statement, passed),
@@ -369,7 +385,7 @@ impl Check {
             (CheckName::Signature, passed),
             (CheckName::Right, passed),
             (CheckName::Time, time),
-            (CheckName::Binding, CheckResult::NotChecked),
+            (CheckName::Binding, compared),
             (CheckName::Secrets, secrets),
         ]
         .into_iter()

@@ -6,6 +6,7 @@ use crate::dsse::{self, Failure};
 use crate::envelope::{EnvelopeError, SaidError};
 use crate::json::{JsonError, JsonFault};
 use crate::key::KeyId;
+use crate::oidc::TokenError;
 use crate::secret::Finding;
 use crate::sigstore::{BundleError, Unverified};
 use crate::statement::StatementError;
@@ -109,16 +110,47 @@ pub enum Refusal {
         /// The rules that the key has.
         rules: Vec<RuleSummary>,
     },
+    /// A token is not believed.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The token is shown for a key that did not sign.
+    #[error(
+        "the identity token is shown for key {key}, which made no signature of this envelope: with a token, a DSSE envelope          is signed by that key; administration and bundles are recorded without one"
+    )]
+    TokenNotBound {
+        /// The key.
+        key: KeyId,
+    },
+    /// The token belongs to another key.
+    #[error(
+        "the identity token was used with another key before, and belongs to that one until {until}: sign everything of one          job with one key, or ask for a token of your own"
+    )]
+    TokenReused {
+        /// When it ends.
+        until: Timestamp,
+    },
+    /// A record that says of a token what cannot be.
+    #[error(
+        "the admission record says of the identity token for key {key} what does not follow from the trust document"
+    )]
+    TokenRecord {
+        /// The key.
+        key: KeyId,
+    },
     /// The holder of the certificate is known, but no rule lets them record this type.
     #[error(
-        "{identity} (a certificate under the trusted root {root:?}) may not record {predicate_type:?}; {}",
+        "{identity} ({}) may not record {predicate_type:?}; {}",
+        root.as_ref().map_or_else(
+            || "an identity token".to_owned(),
+            |root| format!("a certificate under the trusted root {root:?}")
+        ),
         rules_text(.rules)
     )]
     IdentityNotAllowed {
-        /// The issuer and the certificate's name, cut to 400 characters.
+        /// The issuer and the name, cut to 400 characters.
         identity: String,
-        /// The trusted root.
-        root: String,
+        /// The trusted root, of a certificate; none: a token says who it is.
+        root: Option<String>,
         /// The statement's predicate type.
         predicate_type: String,
         /// The rules that the identity has.
@@ -238,7 +270,7 @@ pub struct RuleSummary {
 }
 
 /// Every reason word with its meaning, in the order in which things are checked.
-pub const WORDS: [(&str, &str); 47] = [
+pub const WORDS: [(&str, &str); 61] = [
     ("envelope_too_large", "the envelope is longer than 64 MiB"),
     (
         "unsupported_envelope",
@@ -275,7 +307,24 @@ pub const WORDS: [(&str, &str); 47] = [
     ("distrusted", "who signed is distrusted"),
     ("no_trusted_root", "a certificate, and the trust document holds no trusted root"),
     ("bundle_not_verified", "a bundle that holds under no trusted root"),
-    ("identity_not_allowed", "the holder of the certificate may not record statements of this type"),
+    ("token_malformed", "what was sent as an identity token is no JWT, or longer than 16 KiB"),
+    ("token_issuer", "an identity token of an issuer that the trust document does not list"),
+    ("token_header", "an identity token that would decide how it is read, or with which key it is checked"),
+    ("token_algorithm", "an identity token that is signed in a way that the issuer is not listed with"),
+    ("token_key_unknown", "an identity token that is signed with a key that the issuer does not publish"),
+    ("token_signature", "an identity token that the issuer's key did not sign"),
+    ("token_audience", "an identity token for another audience, or for several"),
+    ("token_lifetime", "an identity token that lives longer than the trust document allows"),
+    ("token_expired", "an identity token that has ended"),
+    ("token_not_yet", "an identity token that is not valid yet"),
+    ("token_claim", "an identity token that lacks a claim, or has one with a value that is not accepted"),
+    (
+        "token_trigger",
+        "an identity token of a job that acts for strangers (pull_request_target, an SSH session)",
+    ),
+    ("token_not_bound", "an identity token for a key that made no signature of the envelope"),
+    ("token_reused", "an identity token that another key used first"),
+    ("identity_not_allowed", "the holder of the certificate or token may not record statements of this type"),
     ("key_not_allowed", "the key may not record statements of this type"),
     ("outside_namespace", "the key may not record this about that subject"),
     ("own_builds_undecided", "the key may record this only about its own builds, which cannot be told"),
@@ -313,6 +362,9 @@ impl Refusal {
             Self::Redacted { .. } => "redacted_content",
             Self::NoTrustedRoot => "no_trusted_root",
             Self::BundleNotVerified { .. } => "bundle_not_verified",
+            Self::Token(error) => error.word(),
+            Self::TokenNotBound { .. } | Self::TokenRecord { .. } => "token_not_bound",
+            Self::TokenReused { .. } => "token_reused",
             Self::IdentityNotAllowed { .. } => "identity_not_allowed",
             Self::Administration { .. } => "administration_in_bundle",
             Self::KeyNotAllowed { .. } => "key_not_allowed",
@@ -329,7 +381,11 @@ impl Refusal {
     #[must_use]
     pub const fn is_about_rights(&self) -> bool {
         match self {
+            Self::Token(error) => error.is_about_rights(),
             Self::UnknownKey { .. }
+            | Self::TokenNotBound { .. }
+            | Self::TokenReused { .. }
+            | Self::TokenRecord { .. }
             | Self::KeyNotAllowed { .. }
             | Self::IdentityNotAllowed { .. }
             | Self::Distrusted { .. }

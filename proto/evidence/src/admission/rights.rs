@@ -1,6 +1,7 @@
 //! Whose signature holds, and which writer rules let them say it.
 
 use super::refusal::{Refusal, RuleSummary};
+use super::token::Caller;
 use crate::envelope::Said;
 use crate::identity::Identity;
 use crate::key::KeyId;
@@ -8,12 +9,14 @@ use crate::sigstore::CertificateIdentity;
 use crate::trust::{About, Distrusted, Target, TrustState, WriterRule};
 
 /// Whose signature holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) enum Who<'a> {
     /// The holder of a key of the trust document.
     Key(KeyId),
     /// The holder of a certificate, as the authorities of a trusted root say.
     Holder { root: &'a str, identity: &'a CertificateIdentity },
+    /// Who showed a token, as its issuer says.
+    Caller(&'a Caller),
 }
 
 impl Who<'_> {
@@ -44,12 +47,10 @@ impl Who<'_> {
         let rules = theirs.by_ref().map(summary).collect();
         match self {
             Self::Key(key) => Refusal::KeyNotAllowed { key, predicate_type, rules },
-            Self::Holder { root, .. } => Refusal::IdentityNotAllowed {
-                identity: self.name(),
-                root: root.to_owned(),
-                predicate_type,
-                rules,
-            },
+            Self::Holder { .. } | Self::Caller(_) => {
+                let root = if let Self::Holder { root, .. } = self { Some(root.to_owned()) } else { None };
+                Refusal::IdentityNotAllowed { identity: self.name(), root, predicate_type, rules }
+            }
         }
     }
 
@@ -77,6 +78,13 @@ impl Who<'_> {
         let identity = match self {
             Self::Key(key) => Identity::Key(key),
             Self::Holder { identity, .. } => identity.identity()?,
+            Self::Caller(caller) => {
+                let key = trust.distrusted(&Target::Signer(Identity::Key(caller.key.id())));
+                if key.is_some() {
+                    return key;
+                }
+                Identity::Oidc(caller.identity.clone())
+            }
         };
         trust.distrusted(&Target::Signer(identity))
     }
@@ -87,6 +95,9 @@ impl Who<'_> {
             Self::Holder { root, identity } => {
                 rule.identities.iter().any(|pattern| pattern.fits(root, identity))
             }
+            Self::Caller(Caller { identity, claims, .. }) => {
+                rule.identities.iter().any(|pattern| pattern.fits_token(identity, claims))
+            }
         }
     }
 
@@ -95,6 +106,11 @@ impl Who<'_> {
             Self::Key(key) => format!("key {key}"),
             Self::Holder { identity, .. } => {
                 let name = format!("{}#{}", identity.issuer(), identity.name().as_str());
+                name.chars().take(400).collect()
+            }
+            Self::Caller(caller) => {
+                let Caller { identity, .. } = caller;
+                let name = format!("{}#{}", identity.issuer(), identity.subject());
                 name.chars().take(400).collect()
             }
         }

@@ -6,9 +6,11 @@ use super::bundle;
 use super::record::{Signer, SignerStatus};
 use super::refusal::Refusal;
 use super::rights::Who;
+use super::token::Caller;
 use crate::dsse::{self, Failure, NotChecked, SignatureVerdict, verify_signatures};
 use crate::envelope::{Envelope, Said};
-use crate::key::PublicKey;
+use crate::identity::Identity;
+use crate::key::{KeyId, PublicKey};
 use crate::sigstore::certified;
 use crate::trust::{Authority, RoleName, TrustDocument, TrustState};
 
@@ -21,9 +23,14 @@ pub(super) fn of_writers(
     envelope: &Envelope,
     said: &Said<'_>,
     trust: &TrustState,
+    caller: Option<&Caller>,
 ) -> Result<(Vec<Signer>, Authority), Refusal> {
+    // What a bundle is signed with is used once, so nobody could show a token for it.
+    if let Some(caller) = caller.filter(|_| envelope.dsse().is_none()) {
+        return Err(Refusal::TokenNotBound { key: caller.key.id() });
+    }
     match (envelope.dsse(), envelope.bundle()) {
-        (Some(envelope), _) => of_dsse(envelope, said, trust),
+        (Some(envelope), _) => of_dsse(envelope, said, trust, caller),
         (None, Some(bundle)) => {
             bundle::signer(bundle, said, trust).map(|(signer, authority)| (vec![signer], authority))
         }
@@ -36,19 +43,33 @@ fn of_dsse(
     envelope: &dsse::Envelope,
     said: &Said<'_>,
     trust: &TrustState,
+    caller: Option<&Caller>,
 ) -> Result<(Vec<Signer>, Authority), Refusal> {
     let document = trust.document();
-    let keys = candidates(document, said.predicate_type(), false);
+    let mut keys = candidates(document, said.predicate_type(), false);
+    if let Some(caller) = caller {
+        // First, so that it is tried whatever the envelope calls it.
+        keys.retain(|key| key.id() != caller.key.id());
+        keys.insert(0, &caller.key);
+    }
     let verdicts = verify_signatures(envelope, &keys);
     let mut strongest: Option<Authority> = None;
     let mut signers = Vec::new();
     let mut certified = Certified { left: CERTIFIED_MAX, refusal: None };
+    let mut bound = false;
     for (signature, verdict) in verdicts.iter().enumerate() {
         let mut signer = unverified(envelope, signature, verdict);
         if let SignatureVerdict::Verified(key) = verdict {
-            name_key(&mut signer, document.public_key(key));
+            let shown = caller.filter(|caller| caller.key.id() == *key);
+            name_key(&mut signer, shown.map(|caller| &caller.key).or_else(|| document.public_key(key)));
             signer.why = Some(NOT_ALLOWED.to_owned());
-            if let Some(rule) = Who::Key(*key).allowed(trust, said) {
+            bound |= shown.is_some();
+            let by_token = shown.and_then(|caller| Some((caller, Who::Caller(caller).allowed(trust, said)?)));
+            if let Some((caller, rule)) = by_token {
+                count(&mut signer, &rule.name);
+                signer.identity = Some(Identity::Oidc(caller.identity.clone()));
+                strongest = strongest.max(Some(rule.authority));
+            } else if let Some(rule) = by_key(*key, document).and_then(|who| who.allowed(trust, said)) {
                 count(&mut signer, &rule.name);
                 strongest = strongest.max(Some(rule.authority));
             }
@@ -57,13 +78,22 @@ fn of_dsse(
         }
         signers.push(signer);
     }
-    match strongest {
-        Some(authority) => Ok((signers, authority)),
-        None => Err(match why_none(envelope, said, trust, &verdicts, keys.len()) {
+    if let Some(caller) = caller.filter(|_| !bound) {
+        return Err(Refusal::TokenNotBound { key: caller.key.id() });
+    }
+    match (strongest, caller) {
+        (Some(authority), _) => Ok((signers, authority)),
+        (None, Some(caller)) => Err(Who::Caller(caller).why_not(trust, said)),
+        (None, None) => Err(match why_none(envelope, said, trust, &verdicts, keys.len()) {
             unsupported @ Refusal::UnsupportedSignature { .. } => certified.refusal.unwrap_or(unsupported),
             other => other,
         }),
     }
+}
+
+/// Returns the holder of a key that counts without a proof of time. The key of a token is none of the document's, as a rule.
+fn by_key(key: KeyId, document: &TrustDocument) -> Option<Who<'static>> {
+    (document.public_key(&key).is_some() && !document.is_windowed(&key)).then_some(Who::Key(key))
 }
 
 /// The most signatures of one envelope whose certificates are looked at: each costs a copy of what was signed. Producers
@@ -129,6 +159,24 @@ pub(super) fn of_trust_document(envelope: &dsse::Envelope, documents: &[&TrustDo
     signers
 }
 
+/// Lists the signatures of what the log itself says, which was found good: those of its own keys count.
+pub(super) fn of_log(envelope: &dsse::Envelope, document: &TrustDocument) -> Vec<Signer> {
+    let keys = document.members().log_keys.iter();
+    let keys: Vec<PublicKey> =
+        keys.filter_map(|key| PublicKey::from_ed25519(key.vkey.public_key()).ok()).collect();
+    let verdicts = verify_signatures(envelope, &keys);
+    let mut signers = Vec::new();
+    for (signature, verdict) in verdicts.iter().enumerate() {
+        let mut signer = unverified(envelope, signature, verdict);
+        if let Some(id) = verdict.signer() {
+            name_key(&mut signer, keys.iter().find(|key| key.id() == id));
+            count(&mut signer, "log_keys");
+        }
+        signers.push(signer);
+    }
+    signers
+}
+
 /// Lists the signatures of another administrative statement that was found good: those of the roles count.
 pub(super) fn of_roles(envelope: &dsse::Envelope, document: &TrustDocument) -> Vec<Signer> {
     let roles = [RoleName::Responder, RoleName::Rules];
@@ -174,6 +222,7 @@ fn unverified(envelope: &dsse::Envelope, signature: usize, verdict: &SignatureVe
         rule: None,
         hint: hint.chars().take(200).collect(),
         why: why(verdict),
+        identity: None,
         proof: None,
     }
 }

@@ -1,5 +1,6 @@
 mod keyed_bundles;
 mod secrets;
+mod tokens;
 
 use std::collections::BTreeSet;
 
@@ -384,7 +385,7 @@ fn claimed_times_may_be_ten_minutes_ahead_and_are_marked_up_to_a_day() {
     let refusal = at("2026-11-24T12:00:00.000001Z").unwrap_err();
     assert_eq!(refusal.word(), "future_time");
     assert!(refusal.to_string().contains("predicate.metadata.finishedOn"));
-    let marked = Check::all(&[Mark::FutureTime], CheckResult::Passed);
+    let marked = Check::all(&[Mark::FutureTime], CheckResult::Passed, None);
     assert!(marked.contains(&Check { check: CheckName::Time, result: CheckResult::Marked }));
 }
 

@@ -134,7 +134,12 @@ impl EcdsaKey {
     pub(super) fn made_over(&self, digest: &Digest, signature: &[u8]) -> bool {
         self.sha256.as_ref().is_some_and(|key| key.verify_digest_sig(digest, signature).is_ok())
             || self.der.verify_digest_sig(digest, signature).is_ok()
-            || signature.len() == 2 * self.curve.coordinate_len()
-                && self.raw.verify_digest_sig(digest, signature).is_ok()
+            || self.made_raw(digest, signature)
+    }
+
+    /// Whether the signature, as r||s, was made over this digest of the curve's hash.
+    pub(super) fn made_raw(&self, digest: &Digest, signature: &[u8]) -> bool {
+        signature.len() == 2 * self.curve.coordinate_len()
+            && self.raw.verify_digest_sig(digest, signature).is_ok()
     }
 }

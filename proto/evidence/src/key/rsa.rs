@@ -2,8 +2,8 @@
 
 use aws_lc_rs::digest::Digest;
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256};
-use spki::der::asn1::{BitStringRef, UintRef};
-use spki::der::{Encode as _, Reader as _, SliceReader};
+use spki::der::asn1::{AnyRef, BitStringRef, UintRef};
+use spki::der::{Encode as _, Reader as _, SliceReader, Tag};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use super::{Algorithm, KeyError};
@@ -47,9 +47,31 @@ impl RsaKey {
     /// Whether the signature was made over this SHA-256, with either padding. The salt of PSS has 32 bytes, as long as
     /// the hash (RFC 8017 section 9.1).
     pub(super) fn made_over(&self, digest: &Digest, signature: &[u8]) -> bool {
-        self.pkcs1.verify_digest_sig(digest, signature).is_ok()
-            || self.pss.verify_digest_sig(digest, signature).is_ok()
+        self.made_pkcs1(digest, signature) || self.pss.verify_digest_sig(digest, signature).is_ok()
     }
+
+    /// Whether the signature was made over this SHA-256 with the padding of PKCS#1 v1.5.
+    pub(super) fn made_pkcs1(&self, digest: &Digest, signature: &[u8]) -> bool {
+        self.pkcs1.verify_digest_sig(digest, signature).is_ok()
+    }
+}
+
+/// Writes an `RSAPublicKey` (RFC 8017 appendix A.1.1); none if the numbers are too long for one.
+pub(super) fn pkcs1_of(modulus: &[u8], exponent: &[u8]) -> Option<Vec<u8>> {
+    let number = |bytes| UintRef::new(bytes).and_then(|number| number.to_der()).ok();
+    let numbers = [number(modulus)?, number(exponent)?].concat();
+    AnyRef::new(Tag::Sequence, &numbers).and_then(|sequence| sequence.to_der()).ok()
+}
+
+/// Returns modulus and exponent of the key in a `SubjectPublicKeyInfo`, without leading zeros.
+pub(super) fn numbers_of(spki: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let spki = SubjectPublicKeyInfoRef::try_from(spki).ok()?;
+    let mut reader = SliceReader::new(spki.subject_public_key.as_bytes()?).ok()?;
+    let numbers = reader.sequence(|numbers| {
+        let (modulus, exponent) = (numbers.decode::<UintRef<'_>>()?, numbers.decode::<UintRef<'_>>()?);
+        Ok::<_, spki::der::Error>((modulus.as_bytes().to_vec(), exponent.as_bytes().to_vec()))
+    });
+    numbers.ok()
 }
 
 /// Wraps a bare `RSAPublicKey` (RFC 8017 appendix A.1.1) in a `SubjectPublicKeyInfo`; none if it is too long for one.

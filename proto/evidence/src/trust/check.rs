@@ -6,6 +6,7 @@ use custody_log::{KeyAlgorithm, LeafIndex};
 
 use super::error::TrustError;
 use super::is_administrative;
+use super::issuer::{self, Issuer};
 use super::log_key::check_windows;
 use super::members::{Person, Role, RoleName, TrustMembers};
 use super::root::{self, KnownRoot};
@@ -63,7 +64,8 @@ pub(super) fn members(members: &TrustMembers) -> Result<Held, TrustError> {
     check_people(&members.people, &public_keys)?;
     let roots = root::read(&members.trusted_roots, |id| public_keys.get(id).cloned())?;
     let names: Vec<&str> = roots.iter().map(KnownRoot::name).collect();
-    check_writers(&members.writers, &public_keys, &names)?;
+    issuer::check(&members.issuers)?;
+    check_writers(&members.writers, &public_keys, &names, &members.issuers)?;
     Ok(Held { public_keys, roots })
 }
 
@@ -108,7 +110,6 @@ fn check_lists(members: &TrustMembers) -> Result<(), TrustError> {
         ("keys", members.keys.len()),
         ("people", members.people.len()),
         ("writers", members.writers.len()),
-        ("issuers", members.issuers.len()),
         ("witnesses", members.witnesses.len()),
         ("freshness_keys", members.freshness_keys.len()),
         ("log_keys", members.log_keys.len()),
@@ -188,6 +189,7 @@ fn check_writers(
     writers: &[WriterRule],
     keys: &BTreeMap<KeyId, PublicKey>,
     roots: &[&str],
+    issuers: &[Issuer],
 ) -> Result<(), TrustError> {
     let mut names = BTreeSet::new();
     for (position, rule) in writers.iter().enumerate() {
@@ -202,7 +204,7 @@ fn check_writers(
             return Err(TrustError::EmptyRule { rule: rule.name.clone(), member: "keys" });
         }
         for pattern in &rule.identities {
-            pattern.check(rule, roots)?;
+            pattern.check(rule, roots, issuers)?;
         }
         if rule.predicates.is_empty() {
             return Err(TrustError::EmptyRule { rule: rule.name.clone(), member: "predicates" });

@@ -7,6 +7,7 @@ use custody_log::Origin;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrustError;
+use super::issuer::Issuer;
 use super::members::{Role, RoleName, TrustMembers};
 use super::root::KnownRoot;
 use super::rule::WriterRule;
@@ -154,6 +155,12 @@ impl TrustDocument {
     #[must_use]
     pub fn is_windowed(&self, id: &KeyId) -> bool {
         self.members.trusted_roots.iter().flat_map(|root| &root.keys).any(|listed| listed.key == *id)
+    }
+
+    /// Returns the issuer with this URL, if the document lists it.
+    #[must_use]
+    pub fn issuer(&self, url: &str) -> Option<&Issuer> {
+        self.members.issuers.iter().find(|issuer| issuer.url == url)
     }
 
     /// Returns the writer rules.

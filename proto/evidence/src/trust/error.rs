@@ -324,6 +324,40 @@ pub enum TrustError {
         /// The key.
         key: KeyId,
     },
+    /// An issuer that cannot be used.
+    #[error("issuers[{position}].{member}: expected {expected}")]
+    Issuer {
+        /// Where it stands.
+        position: usize,
+        /// The member.
+        member: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// Keys of an issuer that the document does not list, or whose keys it holds itself.
+    #[error(
+        "the trust document does not let the keys of {found:?} be fetched: it must list the issuer, without `jwks`"
+    )]
+    KeysOfStranger {
+        /// The issuer, cut to 200 characters.
+        found: String,
+    },
+    /// Keys of an issuer that say nothing new.
+    #[error("the keys of {issuer} of {found} are not newer than those of {before}, or the same")]
+    KeysNotNew {
+        /// The issuer.
+        issuer: String,
+        /// When those in the log were fetched.
+        before: Timestamp,
+        /// When these were.
+        found: Timestamp,
+    },
+    /// Keys of an issuer that the log key did not sign.
+    #[error("the log's own key must sign what it saw of an issuer: {source}")]
+    NotByLog {
+        /// What came out for each signature.
+        source: Box<ThresholdError>,
+    },
     /// A target that cannot be distrusted.
     #[error(
         "{kind:?} {id:?} cannot be distrusted: expected a key by its id, an identity (<issuer>#<name>), a builder by its URI, \
@@ -502,7 +536,9 @@ impl TrustError {
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
-            Self::Root { .. } | Self::LogKey { .. } | Self::Role { .. } => "trust_threshold",
+            Self::Root { .. } | Self::LogKey { .. } | Self::Role { .. } | Self::NotByLog { .. } => {
+                "trust_threshold"
+            }
             Self::Version { .. }
             | Self::VersionZero
             | Self::Index { .. }

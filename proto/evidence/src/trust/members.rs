@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use custody_log::{Origin, RootHash, Timestamp, TreeSize, VerifierKey};
 use serde::{Deserialize, Serialize};
 
+use super::issuer::Issuer;
 use super::log_key::LogKey;
 use super::root::TrustedRoot;
 use super::rule::WriterRule;
@@ -42,7 +43,7 @@ pub struct TrustMembers {
     /// Who may record what.
     #[serde(default)]
     pub writers: Vec<WriterRule>,
-    /// The issuers whose tokens are accepted. Kept for the time when identities are; not used yet.
+    /// The issuers whose tokens are accepted, at most [`super::MAX_ISSUERS`].
     #[serde(default)]
     pub issuers: Vec<Issuer>,
     /// The certificate authorities and logs of others that are believed, at most [`super::MAX_ROOTS`].
@@ -101,15 +102,6 @@ pub struct Person {
     /// Their identities; an identity belongs to one person.
     #[serde(default)]
     pub identities: Vec<Identity>,
-}
-
-/// An `OpenID` Connect issuer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Issuer {
-    /// The URL, as in the claim `iss`.
-    pub url: String,
-    /// The audience that tokens must have, and no other beside it.
-    pub audience: String,
 }
 
 /// The log that this one continues, at its end.

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrustError;
+use super::issuer::Issuer;
 use super::rule::{Authority, WriterRule};
 use crate::admission::SubmitterClaims;
 use crate::identity::OidcIdentity;
+use crate::oidc::IssuerKind;
 use crate::sigstore::CertificateIdentity;
 
 /// The name of the claim that is a certificate's own name: its URI, mail address or Fulcio's kind.
 pub const SUBJECT: &str = "subject";
-
-const GITHUB_ISSUER: &str = "https://token.actions.githubusercontent.com";
 
 /// The claims that say whose a job is.
 pub(super) const WHOSE: [&str; 6] = [
@@ -30,7 +30,7 @@ const STRANGERS_TRIGGER: &str = "pull_request_target";
 
 /// The identities of an issuer whose claims have these values.
 ///
-/// Certificates say who an issuer knew. Any authority can write any issuer's name into one, so a pattern names the
+/// An issuer that the document lists says it in a token. Certificates say who an issuer knew. Any authority can write any issuer's name into one, so a pattern names the
 /// trusted roots that it believes about it; without one no certificate fits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IdentityPattern {
@@ -51,22 +51,34 @@ impl IdentityPattern {
     /// the pattern asks for that trigger.
     #[must_use]
     pub fn fits(&self, root: &str, holder: &CertificateIdentity) -> bool {
-        let claims = holder.claims();
-        let value =
-            |name: &str| if name == SUBJECT { Some(holder.name().as_str()) } else { claims.get(name) };
+        self.roots.iter().any(|name| name == root)
+            && self.fits_claims(holder.issuer(), holder.name().as_str(), holder.claims())
+    }
+
+    /// Whether a token has such an identity, which its issuer signed itself: no root plays a part. The trust document must list
+    /// the issuer, which was seen to before the token was verified.
+    #[must_use]
+    pub fn fits_token(&self, identity: &OidcIdentity, claims: &SubmitterClaims) -> bool {
+        self.fits_claims(identity.issuer(), identity.subject(), claims)
+    }
+
+    fn fits_claims(&self, issuer: &str, subject: &str, claims: &SubmitterClaims) -> bool {
+        let value = |name: &str| if name == SUBJECT { Some(subject) } else { claims.get(name) };
         let holds = |(name, allowed): (&String, &Vec<String>)| {
             value(name).is_some_and(|found| allowed.iter().any(|allowed| is(allowed, found)))
         };
         let strangers = claims.get("build_trigger") == Some(STRANGERS_TRIGGER)
             && !self.claims.contains_key("build_trigger");
-        self.issuer == holder.issuer()
-            && self.roots.iter().any(|name| name == root)
-            && self.claims.iter().all(holds)
-            && !strangers
+        self.issuer == issuer && self.claims.iter().all(holds) && !strangers
     }
 
-    /// Checks a pattern of a rule, in a document with roots of these names.
-    pub(super) fn check(&self, rule: &WriterRule, roots: &[&str]) -> Result<(), TrustError> {
+    /// Checks a pattern of a rule, in a document with roots of these names, and these issuers.
+    pub(super) fn check(
+        &self,
+        rule: &WriterRule,
+        roots: &[&str],
+        issuers: &[Issuer],
+    ) -> Result<(), TrustError> {
         let name = || rule.name.clone();
         if OidcIdentity::new(&self.issuer, "x").is_err() {
             return Err(TrustError::PatternIssuer { rule: name(), found: cut(&self.issuer) });
@@ -85,7 +97,7 @@ impl IdentityPattern {
                 return Err(TrustError::ClaimValue { rule: name(), claim: claim.clone(), found: cut(found) });
             }
         }
-        if rule.authority == Authority::Own && !self.says_whose() {
+        if rule.authority == Authority::Own && !self.says_whose(issuers) {
             return Err(TrustError::OpenRule { rule: name(), issuer: cut(&self.issuer) });
         }
         Ok(())
@@ -95,8 +107,10 @@ impl IdentityPattern {
 impl IdentityPattern {
     /// Whether some claim says whose job it is. A branch, a trigger or a kind of runner is everybody's. The certificate's name
     /// does for people; for a job of GitHub's it is the file that ran, and a shared one runs for whoever calls it.
-    fn says_whose(&self) -> bool {
-        let shared = self.issuer == GITHUB_ISSUER;
+    fn says_whose(&self, issuers: &[Issuer]) -> bool {
+        let listed = issuers.iter().find(|issuer| issuer.url == self.issuer);
+        let kind = listed.map_or_else(|| IssuerKind::of_url(&self.issuer), Issuer::kind);
+        let shared = kind.shares_names();
         self.claims.keys().any(|claim| WHOSE.contains(&claim.as_str()) || claim == SUBJECT && !shared)
     }
 }

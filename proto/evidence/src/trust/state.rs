@@ -1,6 +1,6 @@
 //! What holds as of a size: the newest trust document, and how it came to be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use custody_log::{ContentDigest, LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
@@ -12,6 +12,7 @@ use super::distrust::{DISTRUST_TYPE, Distrust, Distrusted, Target};
 use super::document::TrustDocument;
 use super::error::TrustError;
 use super::history::History;
+use super::jwks::{IssuerKeys, JWKS_TYPE, KeySetInUse};
 use super::log_key::{self, LogKey};
 use super::members::RoleName;
 use super::policy::{POLICY_TYPE, Policy, PolicyVersion};
@@ -33,6 +34,15 @@ pub struct TrustState {
     allows: History<Allowed>,
     redactions: History<Redacted>,
     policies: History<PolicyVersion>,
+    /// What the log saw of the keys of issuers, the newest of each.
+    key_sets: Arc<BTreeMap<String, Arc<SeenKeys>>>,
+}
+
+/// Keys of an issuer, and the entry that holds them.
+#[derive(Debug, PartialEq, Eq)]
+struct SeenKeys {
+    keys: IssuerKeys,
+    index: LeafIndex,
 }
 
 impl TrustState {
@@ -66,16 +76,17 @@ impl TrustState {
             allows: History::default(),
             redactions: History::default(),
             policies: History::default(),
+            key_sets: Arc::default(),
         })
     }
 
     /// Goes on past the next administrative entry: a trust document, a distrust or its undo, a permission for the secret screen,
-    /// a redaction, a policy. One of another type is refused: what it changes is not known here.
+    /// a redaction, a policy, keys of an issuer. One of another type is refused: what it changes is not known here.
     ///
     /// A trust document must be for the same log, exactly one version higher, and signed by the thresholds of the `root`
     /// role before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
     /// that exist already. Everything else is signed by the threshold of its role: `responder` for a distrust, `rules` for the
-    /// undo of one, for permissions, redactions and policies.
+    /// undo of one, for permissions, redactions and policies; keys of an issuer by the log's own key.
     pub fn next(&self, envelope: &Envelope, index: LeafIndex) -> Result<Self, TrustError> {
         if index <= self.newest {
             return Err(TrustError::Index { before: self.newest, found: index });
@@ -84,6 +95,10 @@ impl TrustState {
         let next = Self { newest: index, ..self.clone() };
         match statement.predicate_type() {
             DISTRUST_TYPE => next.after_distrust(envelope, Distrust::from_statement(&statement)?, index),
+            JWKS_TYPE => {
+                let origin = self.document.origin().as_str();
+                next.after_keys(envelope, IssuerKeys::from_statement(&statement, origin)?, index)
+            }
             ALLOW_TYPE => {
                 let origin = self.document.origin().as_str();
                 next.after_allow(envelope, Allow::from_statement(&statement, origin)?, index)
@@ -118,6 +133,19 @@ impl TrustState {
         require_root(envelope, &document, "this")?;
         self.check_windows(envelope, &document, index)?;
         self.check_key_windows(&document)?;
+        // Keys that were fetched from elsewhere, or are pinned since, are not those that the document means.
+        let place = |document: &TrustDocument, url: &str| {
+            let issuer = document.issuer(url).filter(|issuer| issuer.jwks.is_none());
+            issuer.map(|issuer| issuer.jwks_url.clone())
+        };
+        let same = |url: &str| {
+            let next = place(&document, url);
+            next.is_some() && next == place(&self.document, url)
+        };
+        if !self.key_sets.keys().all(|url| same(url)) {
+            let kept = self.key_sets.iter().filter(|(url, _)| same(url));
+            self.key_sets = Arc::new(kept.map(|(url, seen)| (url.clone(), Arc::clone(seen))).collect());
+        }
         (self.document, self.index) = (Arc::new(document), index);
         Ok(self)
     }
@@ -190,6 +218,30 @@ impl TrustState {
             return Err(TrustError::ErasedAlready { index: redaction.index, by: before.by });
         }
         self.redactions.push(Redacted { redaction, by });
+        Ok(self)
+    }
+
+    fn after_keys(
+        mut self,
+        envelope: &Envelope,
+        keys: IssuerKeys,
+        index: LeafIndex,
+    ) -> Result<Self, TrustError> {
+        let signers = self.log_keys_at(index.size_through()).into_iter();
+        let signers: Vec<PublicKey> =
+            signers.filter_map(|key| PublicKey::from_ed25519(key.public_key()).ok()).collect();
+        envelope.require(&signers, 1).map_err(|source| TrustError::NotByLog { source: Box::new(source) })?;
+        if self.document.issuer(&keys.issuer).is_none_or(|issuer| issuer.jwks.is_some()) {
+            return Err(TrustError::KeysOfStranger { found: keys.issuer.chars().take(200).collect() });
+        }
+        if let Some(SeenKeys { keys: before, .. }) = self.key_sets.get(&keys.issuer).map(Arc::as_ref)
+            && (keys.fetched <= before.fetched || keys.keys == before.keys)
+        {
+            let (before, found) = (before.fetched, keys.fetched);
+            return Err(TrustError::KeysNotNew { issuer: keys.issuer, before, found });
+        }
+        let seen = Arc::new(SeenKeys { keys, index });
+        Arc::make_mut(&mut self.key_sets).insert(seen.keys.issuer.clone(), seen);
         Ok(self)
     }
 
@@ -266,6 +318,18 @@ impl TrustState {
     /// Returns every redaction, the newest first.
     pub fn redactions(&self) -> impl Iterator<Item = &Redacted> {
         self.redactions.newest_first()
+    }
+
+    /// Returns the keys that tokens of this issuer are checked with: those of the trust document, or those that the log saw last.
+    /// None: the issuer is not listed, or nothing was fetched from it yet.
+    #[must_use]
+    pub fn key_set(&self, issuer: &str) -> Option<KeySetInUse<'_>> {
+        if let Some(keys) = self.document.issuer(issuer)?.jwks.as_ref() {
+            return Some(KeySetInUse { keys, index: None, fetched: None });
+        }
+        let seen = self.key_sets.get(issuer)?;
+        let (index, fetched) = (Some(seen.index), Some(seen.keys.fetched));
+        Some(KeySetInUse { keys: &seen.keys.keys, index, fetched })
     }
 
     /// Returns the newest administrative entry.

@@ -90,7 +90,7 @@ fn reads_back_what_it_writes() {
             keys: vec![writer],
             identities: vec!["https://i#ann".parse().unwrap()],
         });
-        members.issuers.push(Issuer { url: "https://i".into(), audience: "a".into() });
+        members.issuers.push(Issuer { audience: Some("a".into()), ..Issuer::new("https://i") });
         members.predecessor = Some(Predecessor {
             origin: "old.example.com/log".parse().unwrap(),
             size: size(7),

@@ -32,6 +32,7 @@ fn told<E>(title: &str, listed: Vec<(&str, E)>, refusal: impl Fn(&E) -> Refusal)
 
 #[test]
 fn every_error_is_told_in_these_words() {
+    let (issuer, retry) = (|| "https://token.example".to_owned(), std::time::Duration::from_mins(1));
     let record_errors = every!(RecordError {
         Refused(custody_evidence::admission::Refusal::NoSubject),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
@@ -46,6 +47,8 @@ fn every_error_is_told_in_these_words() {
         NoRandomness,
         NotWriting,
         Busy,
+        IssuerUnreachable { issuer: issuer(), why: "nothing came within 5 s".to_owned(), retry },
+        KeyNotSeen { issuer: issuer(), retry },
         KeysNotHeld { role: "freshness" },
         IndexBehind(crate::admission::Behind { lag: 70_000 }),
         Internal,

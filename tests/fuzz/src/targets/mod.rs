@@ -9,6 +9,7 @@ mod key;
 mod layout;
 mod log;
 mod note;
+mod oidc;
 mod record;
 mod sbom;
 mod scan;
@@ -48,6 +49,7 @@ pub fn all() -> Vec<Target> {
     let families = [
         log::TARGETS,
         note::TARGETS,
+        oidc::TARGETS,
         tile::TARGETS,
         text::TARGETS,
         json::TARGETS,

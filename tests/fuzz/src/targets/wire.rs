@@ -112,7 +112,7 @@ fn kind<M: Message + Default + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Out
     }
 }
 
-const KINDS: [fn(&[u8]) -> Outcome; 14] = [
+const KINDS: [fn(&[u8]) -> Outcome; 15] = [
     kind::<v1::RecordRequest>,
     kind::<v1::RecordStreamRequest>,
     kind::<v1::RecordResponse>,
@@ -121,6 +121,7 @@ const KINDS: [fn(&[u8]) -> Outcome; 14] = [
     kind::<v1::GetConsistencyRequest>,
     kind::<v1::GetEntriesRequest>,
     kind::<v1::GetEntriesResponse>,
+    kind::<v1::GetAttachmentRequest>,
     kind::<v1::GetReceiptResponse>,
     kind::<v1::GetRangeResponse>,
     kind::<v1::GetTileRequest>,

@@ -32,7 +32,8 @@ pub(crate) fn unary(
                 let mut latencies = Vec::new();
                 while start.elapsed() < time {
                     let Some(envelope) = envelopes.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                    let request = RecordRequest { log: Some(log()), envelope: envelope.clone() };
+                    let request =
+                        RecordRequest { log: Some(log()), envelope: envelope.clone(), credential: None };
                     let begun = Instant::now();
                     let answer =
                         recorder.record(request).await.expect("an envelope is recorded").into_inner();
@@ -52,7 +53,8 @@ pub(crate) fn unary(
 /// when the transport took it.
 pub(crate) fn stream(runtime: &Runtime, target: &Target, envelopes: &Arc<Vec<Bytes>>) -> Sample {
     let sent: Arc<Vec<OnceLock<Instant>>> = Arc::new(envelopes.iter().map(|_| OnceLock::new()).collect());
-    let header = RecordBulkRequest { part: Some(Part::Header(BulkHeader { log: Some(log()) })) };
+    let header =
+        RecordBulkRequest { part: Some(Part::Header(BulkHeader { log: Some(log()), credential: None })) };
     let messages = {
         let (sent, envelopes) = (Arc::clone(&sent), Arc::clone(envelopes));
         (0..envelopes.len()).map(move |at| {

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use custody_evidence::key::SigningKey;
-use custody_evidence::trust::{Authority, Issuer, Predecessor, Successor};
+use custody_evidence::oidc::{IssuerKind, KeySet, TokenAlgorithm};
+use custody_evidence::trust::{Authority, Predecessor, Successor};
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{BlobDigest, RootHash, TreeSize};
 
@@ -36,6 +37,11 @@ fn log_vkey(seed: u8) -> custody_log::VerifierKey {
     NoteSigner::from_seed(ORIGIN.parse().unwrap(), [seed; 32]).verifier()
 }
 
+fn key_set() -> KeySet {
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    KeySet::read(format!(r#"{{"keys":[{{"kty":"OKP","crv":"Ed25519","x":"{x}"}}]}}"#).as_bytes()).unwrap()
+}
+
 /// Something in every list, so that each can lose, change and get an item.
 fn full() -> TrustMembers {
     let administrators: Vec<_> = (1..=3).map(|seed| key(seed).public().clone()).collect();
@@ -57,7 +63,7 @@ fn full() -> TrustMembers {
         keys: vec![id(1)],
         identities: vec!["https://id.example#alice".parse().unwrap()],
     });
-    members.issuers.push(Issuer { url: "https://id.example".to_owned(), audience: "log".to_owned() });
+    members.issuers.push(Issuer { audience: Some("log".to_owned()), ..Issuer::new("https://id.example") });
     members.trusted_roots.push(TrustedRoot::new("sigstore", ROOT).unwrap());
     members.witnesses.push(cosigner(110));
     members.predecessor = Some(Predecessor {
@@ -136,6 +142,31 @@ fn a_change_of_what_the_log_is_is_shown_with_what_was_and_what_will_be() {
 }
 
 #[test]
+fn a_change_of_an_issuer_is_shown_whatever_it_is_of() {
+    assert_shown(vec![
+        (Box::new(|m| m.issuers[0].audience = None), vec!["audience of the job's key".to_owned()]),
+        (Box::new(|m| m.issuers[0].kind = Some(IssuerKind::GitLab)), vec!["of the kind gitlab".to_owned()]),
+        (
+            Box::new(|m| m.issuers[0].jwks_url = Some("https://id.example/k".to_owned())),
+            vec!["keys at https://id.example/k".to_owned()],
+        ),
+        (Box::new(|m| m.issuers[0].jwks = Some(key_set())), vec!["keys pinned: 1 (sha256:".to_owned()]),
+        (
+            Box::new(|m| m.issuers[0].algorithms = vec![TokenAlgorithm::EdDsa]),
+            vec![", RS256, ".to_owned(), ", EdDSA, ".to_owned()],
+        ),
+        (
+            Box::new(|m| m.issuers[0].longest_lifetime_seconds = 60),
+            vec!["at most 3600 s".to_owned(), "at most 60 s".to_owned()],
+        ),
+        (
+            Box::new(|m| m.issuers[0].required_claims = [("owner".to_owned(), vec!["7".to_owned()])].into()),
+            vec![", owner=7".to_owned()],
+        ),
+    ]);
+}
+
+#[test]
 fn a_change_of_who_may_do_what_is_shown_with_what_was_and_what_will_be() {
     assert_shown(vec![
         (Box::new(|m| m.roles.root.threshold = 3), vec!["root: 2 of ".to_owned(), " -> 3 of ".to_owned()]),
@@ -184,12 +215,12 @@ fn a_change_of_who_may_do_what_is_shown_with_what_was_and_what_will_be() {
         (
             Box::new(|m| m.issuers[0].url = "https://id.evil".to_owned()),
             vec![
-                "- issuer https://id.example  audience log".to_owned(),
-                "+ issuer https://id.evil  audience log".to_owned(),
+                "- issuer https://id.example  audience log, RS256, at most 3600 s".to_owned(),
+                "+ issuer https://id.evil  audience log, RS256, at most 3600 s".to_owned(),
             ],
         ),
         (
-            Box::new(|m| m.issuers[0].audience = "any".to_owned()),
+            Box::new(|m| m.issuers[0].audience = Some("any".to_owned())),
             vec!["audience log".to_owned(), "audience any".to_owned()],
         ),
         (
@@ -256,13 +287,13 @@ fn a_key_that_another_line_names_has_no_line_of_its_own() {
 #[test]
 fn no_text_of_a_document_reads_like_another_line_or_another_part_of_its_own() {
     let found = changed(|members| {
-        members.issuers[0].url = "https://id.example\n- writer ci".to_owned();
+        members.issuers[0].audience = Some("log, EdDSA".to_owned());
         members.people[0].name = "alice  key:00".to_owned();
         members.writers[0].predicates = vec!["x  about anything, own".to_owned()];
         members.trusted_roots[0].name = "a\u{202e}b".to_owned();
     });
     let issuer = found.lines().find(|line| line.starts_with("+ issuer")).unwrap();
-    assert_eq!(issuer, r#"+ issuer "https://id.example\n- writer ci"  audience log"#);
+    assert_eq!(issuer, r#"+ issuer https://id.example  audience "log, EdDSA", RS256, at most 3600 s"#);
     assert!(found.contains(r#"+ person "alice  key:00"  key:"#), "{found}");
     assert!(found.contains(r#"+ writer ci  "x  about anything, own"  about anything, own  key:"#), "{found}");
     assert!(found.contains("+ roots \"a\\u{202e}b\"  sha256:"), "{found}");
@@ -328,7 +359,7 @@ fn a_document_that_nothing_is_known_before_is_shown_whole() {
     let text: Vec<String> = lines.iter().map(|(name, line)| format!("{name} {line}")).collect();
     let text = text.join("\n");
     for part in [
-        "issuer https://id.example  audience log",
+        "issuer https://id.example  audience log, RS256, at most 3600 s",
         "roots sigstore  sha256:",
         "person alice  key:",
         "https://id.example#alice",

@@ -57,7 +57,7 @@ pub(crate) fn measure(effort: &Effort) -> Table {
 
 async fn upload(target: Arc<Target>, envelope: Bytes) {
     let digest = Bytes::copy_from_slice(&custody_tests::oracle::sha256(&envelope));
-    let header = RecordHeader { log: Some(log()), digest, length: envelope.len() as u64 };
+    let header = RecordHeader { log: Some(log()), digest, length: envelope.len() as u64, credential: None };
     let first = std::iter::once(RecordStreamRequest { part: Some(Part::Header(header)) });
     let pieces = (0..envelope.len()).step_by(PIECE).map(move |from| {
         let data = envelope.slice(from..envelope.len().min(from + PIECE));

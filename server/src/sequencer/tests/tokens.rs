@@ -1,0 +1,277 @@
+//! Callers who show a token: whose it is, for how long, and what is kept of it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use custody_evidence::admission::{AdmissionRecord, BoundBy, TOKEN_MEDIA_TYPE};
+use custody_evidence::key::SigningKey;
+use custody_evidence::oidc::{self, Credential, KeySet, TokenAlgorithm};
+use custody_evidence::trust::{IdentityPattern, Issuer, TrustMembers};
+
+use super::*;
+
+/// Lets a job choose the audience.
+pub(super) const CHOSEN: &str = "https://chosen.example";
+/// Does not.
+pub(super) const FIXED: &str = "https://fixed.example";
+/// When the clock of a test shows 0.
+const START: i64 = 1_800_000_000;
+
+/// The key that issuers of these tests sign with.
+pub(super) fn issuer_key(number: u8) -> SigningKey {
+    key(200 + number)
+}
+
+/// A key set with these keys, each with its number as its id.
+pub(super) fn jwks(numbers: &[u8]) -> String {
+    let one = |number: &u8| {
+        let x = URL_SAFE_NO_PAD.encode(issuer_key(*number).public().ed25519_bytes().unwrap());
+        format!(r#"{{"kty":"OKP","crv":"Ed25519","kid":"{number}","x":"{x}"}}"#)
+    };
+    format!(r#"{{"keys":[{}]}}"#, numbers.iter().map(one).collect::<Vec<_>>().join(","))
+}
+
+/// A token that lives ten minutes from the time that the test's clock shows as `issued`.
+pub(super) struct Job {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) id: &'static str,
+    pub(super) signed_with: u8,
+    pub(super) issued: i64,
+}
+
+impl Job {
+    pub(super) fn of(issuer: &str, id: &'static str, key: &SigningKey) -> Self {
+        let audience = oidc::audience(&"example.com/log".parse().unwrap(), &key.public().id());
+        let audience = if issuer == FIXED { "acme".to_owned() } else { audience };
+        Self { issuer: issuer.to_owned(), audience, id, signed_with: 0, issued: 0 }
+    }
+
+    pub(super) fn token(&self) -> Vec<u8> {
+        let Self { issuer, audience, id, signed_with, issued } = self;
+        let (issued, ends) = (START + issued, START + issued + 600);
+        let header = format!(r#"{{"alg":"EdDSA","kid":"{signed_with}"}}"#);
+        let claims = format!(
+            r#"{{"iss":"{issuer}","sub":"job","aud":"{audience}","jti":"{id}","iat":{issued},"exp":{ends}}}"#
+        );
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+        let signature = issuer_key(*signed_with).sign(signed.as_bytes());
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)).into_bytes()
+    }
+
+    pub(super) fn shown_for(&self, key: &SigningKey) -> Credential {
+        Credential::new(self.token(), key.public().clone())
+    }
+}
+
+/// The next trust document, in which jobs of both issuers may record.
+pub(super) fn listing(head: &Head, change: impl FnOnce(&mut TrustMembers)) -> Envelope {
+    let mut members = head.trust.document().members().clone();
+    members.version += 1;
+    let pinned = |url: &str, audience: Option<&str>| Issuer {
+        audience: audience.map(ToOwned::to_owned),
+        jwks: Some(KeySet::read(jwks(&[0]).as_bytes()).unwrap()),
+        algorithms: vec![TokenAlgorithm::EdDsa],
+        ..Issuer::new(url)
+    };
+    members.issuers = vec![pinned(CHOSEN, None), pinned(FIXED, Some("acme"))];
+    change(&mut members);
+    let identities = members.issuers.iter().map(|issuer| IdentityPattern {
+        issuer: issuer.url.clone(),
+        roots: Vec::new(),
+        claims: [("token_subject".to_owned(), vec!["job".to_owned()])].into(),
+    });
+    let jobs = WriterRule {
+        keys: Vec::new(),
+        identities: identities.collect(),
+        ..WriterRule::anything("jobs", key(ADMIN).public().id())
+    };
+    members.writers.retain(|rule| rule.name != "jobs");
+    members.writers.push(jobs);
+    sign(&statement_of(&TrustDocument::new(members).unwrap()), &[&key(ADMIN)])
+}
+
+pub(super) async fn list(running: &Running) {
+    let next = listing(&running.ledger.head(), |_| ());
+    running.record(&next).await.unwrap();
+}
+
+pub(super) fn by(number: u64, key: &SigningKey) -> Envelope {
+    sign(&statement(number), &[key])
+}
+
+impl Running {
+    pub(super) async fn record_as(
+        &self,
+        envelope: &Envelope,
+        shown: Credential,
+    ) -> Result<Recorded, RecordError> {
+        Ok(self.recording.record_as(envelope.bytes().to_vec(), Some(shown)).await?.recorded)
+    }
+
+    pub(super) fn record_of(&self, recorded: Recorded) -> AdmissionRecord {
+        AdmissionRecord::decode(&self.ledger.head().journal.record(recorded.index).unwrap()).unwrap()
+    }
+}
+
+pub(super) fn word(answer: &Result<Recorded, RecordError>) -> &'static str {
+    match answer {
+        Ok(Recorded { duplicate: false, .. }) => "recorded",
+        Ok(Recorded { duplicate: true, .. }) => "duplicate",
+        Err(RecordError::Refused(refusal)) => refusal.word(),
+        Err(RecordError::IssuerUnreachable { .. }) => "unreachable",
+        Err(RecordError::KeyNotSeen { .. }) => "not seen",
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[tokio::test]
+async fn the_token_is_kept_beside_the_record_and_nothing_but_its_digest_in_it() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    let job = Job::of(CHOSEN, "a", &key(50));
+    let recorded = running.record_as(&by(1, &key(50)), job.shown_for(&key(50))).await.unwrap();
+    let plain = running.record(&envelope(2, &[WRITER])).await.unwrap();
+    let record = running.record_of(recorded);
+    assert_eq!(record.attachments[0].media_type, TOKEN_MEDIA_TYPE);
+    let text = String::from_utf8(record.encode()).unwrap();
+    assert!(!text.contains(&String::from_utf8(job.token()).unwrap()[..40]), "{text}");
+    let kept = |running: &Running, recorded: Recorded| {
+        running.ledger.head().journal.attachments(recorded.index).unwrap()
+    };
+    assert_eq!((kept(&running, recorded), kept(&running, plain)), (vec![job.token()], Vec::new()));
+    running.stop().await;
+    // Sealed now: the places of attachments are found without their lengths.
+    let running = log.start();
+    assert_eq!((kept(&running, recorded), kept(&running, plain)), (vec![job.token()], Vec::new()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn one_token_serves_many_records_of_its_key_and_a_retry() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    for issuer in [CHOSEN, FIXED] {
+        let (own, other) = (key(50), key(51));
+        let job = Job::of(issuer, "a", &own);
+        let first = if issuer == CHOSEN { 0 } else { 100 };
+        for number in first..first + 3 {
+            let answer = running.record_as(&by(number, &own), job.shown_for(&own)).await;
+            assert_eq!(word(&answer), "recorded", "{issuer}");
+        }
+        let answer = running.record_as(&by(first, &own), job.shown_for(&own)).await;
+        assert_eq!(word(&answer), "duplicate", "{issuer}");
+        let expected = if issuer == CHOSEN { "token_audience" } else { "token_reused" };
+        let answer = running.record_as(&by(first + 9, &other), job.shown_for(&other)).await;
+        assert_eq!(word(&answer), expected, "{issuer}");
+    }
+    // Its lost answer is asked for again when the token has ended: what was let in is there.
+    log.clock.set(700);
+    let job = Job::of(FIXED, "a", &key(50));
+    let answer = running.record_as(&by(100, &key(50)), job.shown_for(&key(50))).await;
+    assert_eq!(word(&answer), "duplicate");
+    let answer = running.record_as(&by(7, &key(50)), job.shown_for(&key(50))).await;
+    assert_eq!(word(&answer), "token_expired");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_keys_in_one_batch_the_first_has_the_token() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    running.stop().await;
+    let (ledger, sequencer, _stop) = log.open();
+    let (queue, submissions) = mpsc::channel(64);
+    let (head, now) = (ledger.head(), log.clock.read().unwrap().wall);
+    let (first, second) = (key(50), key(51));
+    let mut answers = Vec::new();
+    for (number, own) in [(1, &first), (2, &second), (3, &first), (4, &second)] {
+        let envelope = by(number, own);
+        let shown = Job::of(FIXED, "a", own).shown_for(own);
+        let admitted = admission::admit(&head, &envelope, Some(shown), now).unwrap();
+        let (answer, answered) = oneshot::channel();
+        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
+        answers.push(answered);
+    }
+    drop(queue);
+    let runtime = tokio::runtime::Handle::current();
+    let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+    let mut words = Vec::new();
+    for answer in answers {
+        words.push(word(&answer.await.unwrap().map(|answered| answered.recorded)));
+    }
+    assert_eq!(words, ["recorded", "token_reused", "recorded", "token_reused"]);
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+}
+
+#[tokio::test]
+async fn who_used_a_token_first_is_known_after_a_restart_and_a_failed_disk() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    let (own, other) = (key(50), key(51));
+    let job = Job::of(FIXED, "a", &own);
+    running.record_as(&by(1, &own), job.shown_for(&own)).await.unwrap();
+    running.record(&envelope(100, &[WRITER])).await.unwrap();
+    running.stop().await;
+    let running = log.start();
+    let reused = running.record_as(&by(2, &other), job.shown_for(&other)).await;
+    assert_eq!(word(&reused), "token_reused");
+    assert_eq!(word(&running.record_as(&by(3, &own), job.shown_for(&own)).await), "recorded");
+    log.disk.fail.store(true, Ordering::SeqCst);
+    let failed = running.record_as(&by(4, &own), job.shown_for(&own)).await;
+    assert!(matches!(failed, Err(RecordError::OutcomeUnknown)), "{failed:?}");
+    let reused = running.record_as(&by(5, &other), job.shown_for(&other)).await;
+    assert_eq!(word(&reused), "token_reused");
+    // Another token of the same issuer is anybody's.
+    let another = Job::of(FIXED, "b", &other);
+    assert_eq!(word(&running.record_as(&by(6, &other), another.shown_for(&other)).await), "recorded");
+    let record = running.record_of(running.record_as(&by(3, &own), job.shown_for(&own)).await.unwrap());
+    assert_eq!(record.token.unwrap().bound_by, BoundBy::FirstUse);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn an_envelope_with_a_token_is_admitted_again_when_trust_changed_before_its_turn() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    let (head, now) = (running.ledger.head(), log.clock.read().unwrap().wall);
+    let own = key(50);
+    let waiting = |issuer: &str, number| {
+        let envelope = by(number, &own);
+        let shown = Job::of(issuer, "a", &own).shown_for(&own);
+        let admitted = admission::admit(&head, &envelope, Some(shown), now).unwrap();
+        let (answer, answered) = oneshot::channel();
+        (Submission { envelope, admitted, answer }, answered)
+    };
+    let submissions = [waiting(CHOSEN, 1), waiting(FIXED, 2)];
+    // Meanwhile an administrator takes one of the issuers out.
+    let next = listing(&head, |members| members.issuers.truncate(1));
+    running.record(&next).await.unwrap();
+    let mut words = Vec::new();
+    for (submission, answered) in submissions {
+        running.queue.send(submission).await.unwrap();
+        words.push(word(&answered.await.unwrap().map(|answered| answered.recorded)));
+    }
+    assert_eq!(words, ["recorded", "token_issuer"]);
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_token_that_ends_while_its_envelope_waits_lets_nothing_in() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    let own = key(50);
+    let (head, envelope) = (running.ledger.head(), by(1, &own));
+    let shown = Job::of(CHOSEN, "a", &own).shown_for(&own);
+    let admitted = admission::admit(&head, &envelope, Some(shown), reading(600).wall).unwrap();
+    log.clock.set(630);
+    let (answer, answered) = oneshot::channel();
+    running.queue.send(Submission { envelope, admitted, answer }).await.unwrap();
+    assert_eq!(word(&answered.await.unwrap().map(|answered| answered.recorded)), "token_expired");
+    running.stop().await;
+}
