@@ -60,11 +60,17 @@ impl User {
 
     /// Runs `custody` until it ends.
     pub fn custody<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Ended {
+        self.custody_in(&[], arguments)
+    }
+
+    /// Runs `custody` with these variables of the environment, as a CI job has them, until it ends.
+    pub fn custody_in<A: AsRef<OsStr>>(&self, variables: &[(String, String)], arguments: &[A]) -> Ended {
         let mut command = Command::new(Binaries::built().custody());
         command.args(arguments).env_clear().env("HOME", self.home()).current_dir(self.home());
         if let Some(path) = std::env::var_os("PATH") {
             command.env("PATH", path);
         }
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         run(command)
     }
 

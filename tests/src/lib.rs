@@ -3,7 +3,7 @@
 //! The tests themselves are in `tests/`: one file a promise. Here is what they need to try a promise on the real
 //! binaries: where the sources are ([`source`], [`workspace`]), the binaries themselves ([`binaries`]), a running
 //! server ([`server`]), its services ([`wire`]), the command line ([`client`]), callers who remember what they were told
-//! ([`callers`]), certificates ([`certificates`]) and channels that show them ([`secure`]), things to record
+//! ([`callers`]), an issuer of identity tokens ([`issuer`]), certificates ([`certificates`]) and channels that show them ([`secure`]), things to record
 //! ([`evidence`]), real ones of others ([`corpus`]) and the programs that make them ([`tools`]), the worked example of the
 //! documents ([`example`]), a disk to break
 //! ([`disk`]), chance that can be repeated ([`dice`]), many trials at once ([`threads`]), and a second, naive
@@ -26,6 +26,7 @@ pub mod dice;
 pub mod disk;
 pub mod evidence;
 pub mod example;
+pub mod issuer;
 pub mod oracle;
 pub mod peer;
 pub mod secure;
