@@ -19,7 +19,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use counted::Counted;
 
-use crate::tls::{Connector, MetTls, TlsFileError, TlsRefusal, TlsSettings};
+use crate::tls::{Connector, MetTls, Protocol, TlsFileError, TlsRefusal, TlsSettings};
 
 /// The first pause between two attempts; each next one is twice as long.
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
@@ -160,8 +160,11 @@ impl Connection {
             None => return Err(form()),
         };
         let host = endpoint.uri().host().filter(|host| !host.is_empty()).ok_or_else(form)?;
-        let connector =
-            if secure { Connector::secure(tls.load()?, host).ok_or_else(form)? } else { Connector::plain() };
+        let connector = if secure {
+            Connector::secure(tls.load(Protocol::Http2)?, Protocol::Http2, host).ok_or_else(form)?
+        } else {
+            Connector::plain()
+        };
         let endpoint = endpoint
             .connect_timeout(Duration::from_secs(5).min(patience.timeout))
             .http2_keep_alive_interval(Duration::from_secs(20))
@@ -276,6 +279,7 @@ impl Connection {
                 | Reason::Stalled
                 | Reason::OutcomeUnknown
                 | Reason::ClockUnsteady
+                | Reason::IssuerUnreachable
                 | Reason::OverBudget => Some(self.longest()),
                 _ => None,
             },

@@ -38,6 +38,7 @@ pub mod file_digest;
 pub mod freshness;
 pub mod git;
 pub mod inspect;
+pub mod keyless;
 pub mod layout;
 pub mod ledger;
 pub mod make;

@@ -28,6 +28,19 @@ pub enum KeyStoreError {
         /// Its permission bits.
         mode: u32,
     },
+    /// Somebody else laid the private key here.
+    #[error(
+        "the private key {} belongs to another user: expected the user id {expected}, found {found}",
+        path.display()
+    )]
+    OfOthers {
+        /// The file.
+        path: PathBuf,
+        /// The user that runs this program.
+        expected: u32,
+        /// The user that the file belongs to.
+        found: u32,
+    },
     /// Not a private key that can be used.
     #[error("{from}: {source}")]
     Key {
@@ -100,7 +113,7 @@ impl KeyStoreError {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Io { .. } | Self::TooLarge { .. } | Self::Key { .. } => "bad_key",
-            Self::ReadableByOthers { .. } => "key_permissions",
+            Self::ReadableByOthers { .. } | Self::OfOthers { .. } => "key_permissions",
             Self::Exists { .. } | Self::FileExists { .. } => "key_exists",
             Self::NotFound { .. } | Self::NoVariable { .. } | Self::None { .. } | Self::NoSuchId { .. } => {
                 "no_key"
@@ -118,6 +131,9 @@ impl KeyStoreError {
                 "chmod 600 {}; if others may have read it, make a new key and distrust this one",
                 path.display()
             ),
+            Self::OfOthers { path, .. } => {
+                format!("who made it can sign as this job: remove {}, and find out who did", path.display())
+            }
             Self::Key { .. } => "an unencrypted PKCS#8 key is needed: custody key new, or \
                                  openssl genpkey -algorithm ed25519 -out key.pem"
                 .to_owned(),

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use http::Uri;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connected, Connection, HttpConnector};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, Error};
@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower::Service;
 
-use super::TlsRefusal;
+use super::{Protocol, TlsRefusal};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -27,7 +27,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Connector {
     tcp: HttpConnector,
     /// None for `http://`.
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<(TlsConnector, ServerName<'static>, Protocol)>,
     /// Whether a server answered in TLS where none was expected. HTTP/2 does not always hand on why a connection ended.
     met_tls: MetTls,
 }
@@ -65,10 +65,10 @@ impl Connector {
     }
 
     /// Makes connections with TLS to a host of this name; none if it can be no name.
-    pub(crate) fn secure(config: Arc<ClientConfig>, host: &str) -> Option<Self> {
+    pub(crate) fn secure(config: Arc<ClientConfig>, protocol: Protocol, host: &str) -> Option<Self> {
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let host = ServerName::try_from(host).ok()?;
-        let tls = Some((TlsConnector::from(config), host));
+        let tls = Some((TlsConnector::from(config), host, protocol));
         Some(Self { tcp: tcp(), tls, met_tls: MetTls::default() })
     }
 
@@ -98,15 +98,22 @@ impl Service<Uri> for Connector {
         let (connecting, tls, met_tls) = (self.tcp.call(uri), self.tls.clone(), self.met_tls());
         Box::pin(async move {
             let stream = connecting.await?.into_inner();
-            let Some((tls, host)) = tls else {
+            let Some((tls, host, protocol)) = tls else {
                 return Ok(TokioIo::new(Stream::Plain(Plain { stream, begun: false, met_tls })));
             };
             let stream = tls.connect(host, stream).await.map_err(refusal)?;
-            if stream.get_ref().1.alpn_protocol() != Some(super::ALPN) {
+            let agreed = stream.get_ref().1.alpn_protocol();
+            if protocol == Protocol::Http2 && agreed != Some(protocol.alpn()) {
                 return Err(TlsRefusal::NoHttp2.into());
             }
             Ok(TokioIo::new(Stream::Secure(Box::new(stream))))
         })
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
     }
 }
 

@@ -12,7 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::verifier::Explained;
-use super::{OwnCertificate, TlsSettings};
+use super::{OwnCertificate, Protocol, TlsSettings};
 
 /// The most bytes of one file: 1 MiB, so some 500 certificates.
 const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -59,7 +59,7 @@ pub enum TlsFileError {
 const A_CERTIFICATE: &str = "a certificate";
 const A_KEY: &str = "a private key";
 
-pub(super) fn load(settings: &TlsSettings) -> Result<Arc<ClientConfig>, TlsFileError> {
+pub(super) fn load(settings: &TlsSettings, protocol: Protocol) -> Result<Arc<ClientConfig>, TlsFileError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let (roots, source) = match &settings.ca {
         Some(path) => (from_file(path)?, format!("an authority in {}", path.display())),
@@ -79,7 +79,7 @@ pub(super) fn load(settings: &TlsSettings) -> Result<Arc<ClientConfig>, TlsFileE
             builder.with_client_auth_cert(chain, key).map_err(|error| mismatch(files, &error))?
         }
     };
-    config.alpn_protocols = vec![super::ALPN.to_vec()];
+    config.alpn_protocols = vec![protocol.alpn().to_vec()];
     Ok(Arc::new(config))
 }
 

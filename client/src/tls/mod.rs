@@ -16,8 +16,24 @@ use rustls::ClientConfig;
 pub(crate) use connector::{Connector, MetTls};
 pub use files::TlsFileError;
 
-/// The protocol inside TLS: HTTP/2 (RFC 9113 section 3.2).
-const ALPN: &[u8] = b"h2";
+/// The protocol inside TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// What issuers of identity tokens speak. A server that names no protocol speaks it too.
+    Http1,
+    /// What Custody's server speaks (RFC 9113 section 3.2).
+    Http2,
+}
+
+impl Protocol {
+    /// Returns its name in the handshake (RFC 7301).
+    pub(crate) const fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::Http1 => b"http/1.1",
+            Self::Http2 => b"h2",
+        }
+    }
+}
 
 /// Where trust in servers, and our own certificate, come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -111,7 +127,7 @@ fn described(shown: &Shown) -> String {
 
 impl TlsSettings {
     /// Reads the files, and makes what a connection needs of them.
-    pub(crate) fn load(&self) -> Result<Arc<ClientConfig>, TlsFileError> {
-        files::load(self)
+    pub(crate) fn load(&self, protocol: Protocol) -> Result<Arc<ClientConfig>, TlsFileError> {
+        files::load(self, protocol)
     }
 }

@@ -13,7 +13,7 @@ pub enum System {
     GitHub,
     /// GitLab CI.
     GitLab,
-    /// Jenkins, with its OpenID Connect provider plugin.
+    /// Jenkins, with its `OpenID` Connect provider plugin.
     Jenkins,
 }
 

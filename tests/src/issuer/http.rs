@@ -64,7 +64,7 @@ impl Answer {
 
     fn write(&self, stream: &mut impl Write) -> io::Result<()> {
         let Some(status) = self.status else { return Ok(()) };
-        let location = self.location.iter().map(|url| format!("location: {url}\r\n")).collect::<String>();
+        let location = self.location.as_ref().map_or_else(String::new, |url| format!("location: {url}\r\n"));
         let head = format!(
             "HTTP/1.1 {status} Status\r\ncontent-type: {}\r\ncontent-length: {}\r\n{location}connection: close\r\n\r\n",
             self.content_type,

@@ -79,6 +79,12 @@ impl TokenKey {
         &self.id
     }
 
+    /// Returns the algorithm that it signs with.
+    #[must_use]
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
     /// Returns the public half as the issuer publishes it.
     #[must_use]
     pub fn jwk(&self) -> Value {

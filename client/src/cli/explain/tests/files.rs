@@ -45,6 +45,7 @@ fn every_key_that_cannot_be_used_has_its_words() {
     let errors = every!(KeyStoreError {
         Io { doing: "read", path: path(), source: denied() },
         ReadableByOthers { path: path(), mode: 0o644 },
+        OfOthers { path: path(), expected: 1000, found: 1001 },
         Key { from: "ci.pem".to_owned(), source: SigningKeyError::Encrypted },
         TooLarge { path: path(), max: 65536 },
         Exists { name: name("ci"), path: path() },
