@@ -41,6 +41,7 @@ const PER_CALL: [(&str, &[&str]); 12] = [
         "trust",
         &[
             "about",
+            "add-issuer",
             "authority",
             "claim",
             "next-alone",
@@ -48,6 +49,7 @@ const PER_CALL: [(&str, &[&str]); 12] = [
             "next-log-key",
             "out",
             "reason",
+            "remove-issuer",
             "root",
             "undo",
         ],

@@ -83,7 +83,7 @@ async fn who_signs_a_trust_document_is_shown_each_change_before_also_when_quiet(
         format!("expires: {expires} -> 2090-01-01T00:00:00.000000Z\n"),
         format!("- writer pipeline  *  about anything, own  key:{}\n", writer().id()),
         format!("+ person alice  key:{}\n", administrator().id()),
-        "+ issuer https://id.example  audience log\n".to_owned(),
+        "+ issuer https://id.example  audience log, RS256, at most 3600 s\n".to_owned(),
     ];
     let sign = |flags: &str| format!("trust sign next.json --key ./admin.pem {flags}");
     for (flags, answer) in [("", "no\n"), ("-q", "no\n"), ("-q -o json", "\n"), ("-q", "yes please\n")] {

@@ -23,9 +23,9 @@ pub(super) struct Edits {
     /// The predicate types that the added writers may record [default: all]. Repeatable.
     #[arg(long, value_name = "URI")]
     writer_predicate: Vec<String>,
-    /// Let the holders of certificates that this issuer knew record, under this name. It needs --root, and --claim or
-    /// another --authority than own.
-    #[arg(long, value_name = "NAME=ISSUER", value_parser = named_text, requires = "root")]
+    /// Let whom this issuer knows record, under this name: its jobs by their tokens, if the document lists it (--add-issuer),
+    /// and the holders of certificates under each --root. It needs --claim, or another --authority than own.
+    #[arg(long, value_name = "NAME=ISSUER", value_parser = named_text)]
     add_identity: Option<(String, String)>,
     /// A trusted root of the document whose certificates are believed about the issuer. Repeatable.
     #[arg(long, value_name = "NAME", requires = "add_identity")]
@@ -109,6 +109,7 @@ pub(super) fn apply(members: &mut TrustMembers, edits: &Edits, size: TreeSize) -
         members.writers.push(with_flags(rule(name, keys, Vec::new()), edits));
     }
     if let Some((name, issuer)) = &edits.add_identity {
+        check_known(members, issuer, edits)?;
         members.writers.push(with_flags(rule(name, Vec::new(), vec![pattern(issuer, edits)]), edits));
     }
     Ok(())
@@ -192,6 +193,16 @@ fn check_about_writers(edits: &Edits) -> Result<(), Failure> {
         )),
         _ => Ok(()),
     }
+}
+
+/// A rule about an issuer that nobody vouches for would let nobody in, and look as if it did.
+fn check_known(members: &TrustMembers, issuer: &str, edits: &Edits) -> Result<(), Failure> {
+    if !edits.root.is_empty() || members.issuers.iter().any(|known| known.url == issuer) {
+        return Ok(());
+    }
+    Err(Failure::usage("missing_flag", format!("nobody vouches for identities of {issuer}")).hint(
+        "its tokens: --add-issuer URL (with the same URL); certificates: --root NAME, a trusted root of the document",
+    ))
 }
 
 fn rule(name: &str, keys: Vec<KeyId>, identities: Vec<IdentityPattern>) -> WriterRule {

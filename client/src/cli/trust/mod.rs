@@ -3,6 +3,7 @@
 pub(crate) mod administrative;
 mod allow;
 mod edit;
+mod issuers;
 mod lines;
 mod log;
 mod propose;

@@ -9,6 +9,7 @@ use custody_evidence::trust::{RoleName, TrustDocument, TrustMembers, statement_o
 use serde_json::json;
 
 use super::edit::{self, Edits};
+use super::issuers::{self, IssuerEdits};
 use super::lines::changes;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -27,6 +28,8 @@ pub(crate) struct Args {
     document: Option<PathBuf>,
     #[command(flatten)]
     edits: Box<Edits>,
+    #[command(flatten)]
+    issuers: Box<IssuerEdits>,
     /// When the document expires: a time, or how long from now, such as `90d` or `1.year`.
     #[arg(long, value_name = "TIME", value_parser = times::time)]
     expires: Option<times::When>,
@@ -41,6 +44,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         None => before.members().clone(),
     };
     members.version = before.version().saturating_add(1);
+    issuers::apply(&mut members, &args.issuers)?;
     edit::apply(&mut members, &args.edits, ledger.checkpoint().checkpoint().size())?;
     if let Some(expires) = args.expires {
         members.expires = expires.ahead(context.clock);
@@ -68,7 +72,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             "the proposed document says the same as the one that holds now",
         )
         .hint(
-            "change it with --document, --expires, or a flag that adds or removes a writer or a trusted root",
+            "change it with --document, --expires, or a flag that adds or removes a writer, an issuer or a trusted root",
         ));
     }
     replace(&args.out, &statement_of(&after)).map_err(|error| Failure::unwritable(error.to_string()))?;
