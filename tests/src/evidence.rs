@@ -103,3 +103,21 @@ pub fn envelope_of_length(name: &str, length: usize, key: &SigningKey) -> Vec<u8
     bytes.resize(length, b' ');
     bytes
 }
+
+/// Returns a statement that distrusts what a signer of this name signs from this entry on.
+#[must_use]
+pub fn distrust(signer: &str, reason: &str, since: u64) -> Value {
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": signer, "digest": {"sha256": name_hex("identity", signer)}}],
+        "predicateType": "urn:custody:distrust:v1",
+        "predicate": {
+            "format": "custody/distrust/v1", "kind": "identity", "id": signer, "since": since, "reason": reason,
+        },
+    })
+}
+
+/// Returns the digest that stands for something without bytes, in hex.
+fn name_hex(kind: &str, name: &str) -> String {
+    artifact_hex(&format!("custody/name/v1\n{kind}\n{name}"))
+}

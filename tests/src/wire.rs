@@ -1,5 +1,7 @@
 //! The services of a server, called one by one, without the checks that the client makes.
 
+mod recording;
+
 use std::collections::BTreeMap;
 
 use custody_log::VerifierKey;
@@ -26,6 +28,7 @@ use crate::evidence::payload;
 use crate::oracle::sha256;
 use crate::secure;
 use crate::server::{ORIGIN, Server};
+pub use recording::credential;
 
 /// An answer that is not read.
 #[derive(Debug)]
