@@ -314,8 +314,8 @@ pub(crate) fn same_admission(
 }
 
 /// Names the first member in which two records differ, of those that follow from envelope and trust document.
-/// Not compared are the salt, marks (they depend on the log's clock), and the reader's version. Submitter, binding
-/// and attachments, but for a redaction's, are: nothing that is checked here can prove one yet, so a log that claims one is not believed.
+/// Not compared are the salt, marks (they depend on the log's clock), and the reader's version. What only a token says is the
+/// record's word ([`Verified::check_token`] checks it); a submitter that does not fit the trust document is not believed.
 fn first_difference(ours: &AdmissionRecord, theirs: &AdmissionRecord) -> Option<&'static str> {
     let compared = [
         ("media_type", ours.media_type == theirs.media_type),
@@ -362,6 +362,20 @@ impl Verified {
     #[must_use]
     pub const fn envelope(&self) -> &Envelope {
         &self.envelope
+    }
+
+    /// Checks who submitted it by the token that is kept beside its admission record: that it is the one that the record
+    /// names, holds under the keys of its issuer that the trust document or the log had then, and says what the record says
+    /// of the submitter. Who the record's [`AdmissionRecord::token`] calls verified is then verified here.
+    pub fn check_token(&self, token: &[u8], trust: &Trust) -> Result<(), CheckError> {
+        let (entry, record) = (self.logged.entry(), self.logged.record());
+        let index = entry.index;
+        let unknown = || CheckError::UnknownTrust { index, known: trust.complete_to() };
+        let state = &trust.before(entry).ok_or_else(unknown)?.state;
+        let admission = admission::admit_again_with(state, &self.envelope, entry.time, record, token);
+        let admission =
+            admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })?;
+        same_admission(entry, &admission, record)
     }
 
     /// Returns what the envelope says.

@@ -1,6 +1,7 @@
 //! One log on one server, every answer checked.
 
 mod answer;
+mod attachment;
 mod bulk;
 mod condition;
 mod duplicate;
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use custody_log::checkpoint::{CheckpointError, SignedCheckpoint, VerifiedCheckpoint};
-use custody_log::{LeafIndex, Timestamp, TreeSize};
+use custody_log::{BlobDigest, LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::FieldError;
 
 use crate::check::CheckError;
@@ -25,6 +26,7 @@ use crate::pin::Pin;
 use crate::tls::TlsSettings;
 use crate::trust::{ReplayError, Trust, TrustFileError};
 
+pub use attachment::Kept;
 pub use bulk::Outcome;
 pub use condition::Condition;
 pub use find::{Found, Moment, Query, check_any};
@@ -290,6 +292,16 @@ pub enum ProtocolError {
         next: LeafIndex,
         /// The tree that should hold it.
         size: TreeSize,
+    },
+    /// Other bytes than those that the admission record names.
+    #[error("an attachment of entry {index}: expected {expected}, found {found}")]
+    Attachment {
+        /// The entry.
+        index: LeafIndex,
+        /// What its admission record names.
+        expected: BlobDigest,
+        /// The digest of the bytes found.
+        found: BlobDigest,
     },
     /// The envelope is longer than its entry says.
     #[error("the envelope of entry {index} is {expected} bytes, the server sent more")]

@@ -9,6 +9,8 @@ use custody_evidence::trust::{Redacted, TrustState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::identity::{Submitter, Token};
+
 /// The object that `custody find -o json` lists.
 #[derive(Debug, Serialize)]
 pub(crate) struct EntryView {
@@ -19,6 +21,7 @@ pub(crate) struct EntryView {
     subjects: Vec<String>,
     signers: Vec<Value>,
     submitter: Option<Value>,
+    identity: Option<Value>,
     binding: Option<&'static str>,
     check: &'static str,
     envelope: String,
@@ -38,6 +41,9 @@ impl EntryView {
             subjects: record.map(|record| record.subjects.clone()).unwrap_or_default(),
             signers: record.map(signers).unwrap_or_default(),
             submitter: record.and_then(|record| record.submitter.as_ref()).map(|claims| json!(claims)),
+            identity: record
+                .and_then(|record| Submitter::of(record, Token::NotAsked))
+                .map(|submitter| submitter.json()),
             binding: record.and_then(|record| record.binding).map(binding),
             check: word(checked, trust),
             envelope: entry.envelope.digest.to_string(),
@@ -116,6 +122,10 @@ pub(crate) fn signers_text(logged: &Logged) -> String {
 
 fn signer_text(signer: &Signer) -> String {
     let who = match (signer.key, signer.identity()) {
+        (Some(_), Some(Identity::Oidc(holder))) => {
+            let issuer = holder.issuer().strip_prefix("https://").unwrap_or(holder.issuer());
+            format!("{} (issuer {issuer}, by its token)", holder.subject())
+        }
         (Some(key), _) => format!("key:{}", short(&key.to_string(), 8)),
         (None, Some(Identity::Oidc(holder))) => {
             // The whole of it but the scheme that all have: a host has several issuers, and they differ in the path.
@@ -145,7 +155,8 @@ pub(crate) fn predicate_name(predicate: &str) -> String {
     predicate.trim_start_matches("https://").trim_start_matches("http://").to_owned()
 }
 
-const fn binding(binding: Binding) -> &'static str {
+/// Returns the word of a binding.
+pub(crate) const fn binding(binding: Binding) -> &'static str {
     match binding {
         Binding::Bound => "bound",
         Binding::Conflict => "conflict",

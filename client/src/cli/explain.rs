@@ -265,8 +265,10 @@ impl From<RecordError> for Failure {
                 "nothing is known of those entries; recording again is safe, and gives the same answer until the search ends",
             ),
             RecordError::Ledger(error) => error.into(),
-            RecordError::Refused { word, .. } => Self::no(stable_word(&word), message)
-                .hint("nothing was recorded; `custody inspect FILE` says what an envelope holds"),
+            RecordError::Refused { word, .. } => {
+                let hint = format!("nothing was recorded; {}", after_refusal(&word));
+                Self::no(stable_word(&word), message).hint(hint)
+            }
             RecordError::TooLarge { .. } => Self::no("too_large", message)
                 .hint("split it into several statements, or name large documents by their digest"),
             RecordError::NotADuplicate { .. } => Self::no("not_a_duplicate", message)
@@ -277,6 +279,39 @@ impl From<RecordError> for Failure {
                 )
             }
         }
+    }
+}
+
+/// Returns what can be done when admission refuses with this word.
+fn after_refusal(word: &str) -> &'static str {
+    match word {
+        "token_issuer" => {
+            "an administrator of the log adds an issuer: custody trust propose --add-issuer URL"
+        }
+        "token_audience" => {
+            "let custody ask for the token itself, or let the job's definition ask for the audience that `custody trust show` \
+             names"
+        }
+        "token_expired" => "run the step again: the CI system gives a new token",
+        "token_not_yet" => "a clock is wrong, the log's or the CI system's: tell the log's operator",
+        "token_reused" => {
+            "all commands of one job sign with the key that the first one kept: give them one --state-dir; if this job did not \
+             use the token before, somebody else did, and has it"
+        }
+        "token_key_unknown" | "token_signature" => {
+            "the issuer may have changed its keys a moment ago: run the step again in a minute"
+        }
+        "token_trigger" => {
+            "record from a job that runs after the merge: a push to the branch, a tag or a release"
+        }
+        "token_algorithm" | "token_lifetime" | "token_claim" => {
+            "`custody trust show` says what this log asks of the issuer's tokens"
+        }
+        "identity_not_allowed" => {
+            "`custody trust show` lists who may record what; an administrator adds a rule: custody trust propose --add-identity \
+             NAME=ISSUER --claim CLAIM=VALUE"
+        }
+        _ => "`custody inspect FILE` says what an envelope holds",
     }
 }
 

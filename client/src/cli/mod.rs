@@ -11,6 +11,7 @@ mod explain;
 pub(crate) mod failure;
 mod file;
 mod find;
+pub(crate) mod identity;
 mod init;
 mod inspect;
 mod key;

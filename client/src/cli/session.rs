@@ -8,6 +8,7 @@ use custody_client::freshness::Freshness;
 use custody_client::trust::TrustFileError;
 use custody_client::{Ledger, OnRetry, Options, Patience, Pin, RecordError, Recorded, Trust, TrustFile};
 use custody_evidence::envelope::Envelope;
+use custody_evidence::oidc::Credential;
 use custody_wire::Reason;
 use serde_json::{Value, json};
 
@@ -71,9 +72,11 @@ pub(crate) async fn open_by_recording(
     context: &Context,
     patience: Patience,
     envelope: &Envelope,
+    credential: Option<&Credential>,
 ) -> Result<Result<(Ledger, Recorded), RecordError>, Failure> {
     let options = options(context, patience)?;
-    let mut opened = Box::pin(Ledger::open_by_recording(options, envelope, Arc::new(|_| {}))).await;
+    let mut opened =
+        Box::pin(Ledger::open_by_recording(options, envelope, credential, Arc::new(|_| {}))).await;
     if let Ok((ledger, _)) = &mut opened {
         tell(ledger, context);
     }

@@ -4,10 +4,12 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use custody_client::ledger::{Condition, Query, check_any};
+use custody_client::ledger::{Condition, Kept, Query, check_any};
 use custody_client::memory::replace;
 use custody_client::{Checked, Ledger, LedgerError, Trust, Verified};
-use custody_evidence::admission::{AdmissionRecord, BundleCheck, BundleProof, CheckName, CheckResult};
+use custody_evidence::admission::{
+    AdmissionRecord, Binding, BundleCheck, BundleProof, CheckName, CheckResult, TOKEN_MEDIA_TYPE,
+};
 use custody_evidence::envelope::Said;
 use custody_evidence::fact::Node;
 use custody_evidence::secret;
@@ -18,8 +20,9 @@ use serde_json::{Value, json};
 mod erased;
 
 use super::Context;
-use super::entry_view::{bundle_result, signer_status, signers};
+use super::entry_view::{binding, bundle_result, signer_status, signers};
 use super::failure::{Failure, Outcome};
+use super::identity::{Submitter, Token};
 use super::output::{escape, escape_line};
 use super::session;
 use super::things::{Target, resolve};
@@ -33,8 +36,8 @@ pub(crate) struct Args {
     /// Print the envelope's exact bytes and nothing else.
     #[arg(long)]
     raw: bool,
-    /// Also write receipt, admission record and envelope into this directory, each in its exact bytes, for
-    /// `custody verify`.
+    /// Also write receipt, admission record, envelope and, where there is one, identity token into this directory, each in its
+    /// exact bytes, for `custody verify`.
     #[arg(long, value_name = "DIR")]
     save: Option<PathBuf>,
 }
@@ -53,17 +56,35 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Checked::Redacted(erased) => return erased::show(&erased, &args, context),
         Checked::Logged(_) => return Ok(Outcome::Unknown),
     };
+    let (token, bytes) = token(&ledger, &verified).await?;
     if let Some(dir) = &args.save {
-        save(&verified, dir, context)?;
+        save(&verified, bytes.as_deref(), dir, context)?;
     }
     if args.raw {
         context.output.print_bytes(verified.envelope().bytes())?;
     } else if context.output.is_json() {
-        context.output.print_json(&document(&verified, ledger.trust()))?;
+        context.output.print_json(&document(&verified, token, ledger.trust()))?;
     } else {
-        context.output.print(text(&verified, ledger.trust()))?;
+        context.output.print(text(&verified, token, ledger.trust()))?;
     }
     Ok(Outcome::Yes)
+}
+
+/// Gets the token that the entry was recorded with, if the log serves it, and checks it.
+async fn token(ledger: &Ledger, verified: &Verified) -> Result<(Token, Option<Vec<u8>>), Failure> {
+    let logged = verified.logged();
+    let named = logged.record().attachments.iter().find(|kept| kept.media_type == TOKEN_MEDIA_TYPE);
+    let (Some(named), true) = (named, logged.record().token.is_some()) else {
+        return Ok((Token::NotAsked, None));
+    };
+    Ok(match ledger.attachment(logged.entry().index, named).await? {
+        Kept::Bytes(bytes) => {
+            verified.check_token(&bytes, ledger.trust()).map_err(LedgerError::from)?;
+            (Token::Checked, Some(bytes))
+        }
+        Kept::Erased => (Token::Erased, None),
+        Kept::NotYet(after) => (Token::NotYet(after), None),
+    })
 }
 
 /// Returns the entry that a THING names; with the questions that it must meet, if the server chose it.
@@ -109,15 +130,17 @@ async fn find_entry(
     }
 }
 
-/// Writes `<index>.receipt`, `<index>.record.json` and `<index>.envelope.json`.
-fn save(verified: &Verified, dir: &Path, context: &Context) -> Result<(), Failure> {
+/// Writes `<index>.receipt`, `<index>.record.json`, `<index>.envelope.json` and, if there is one, `<index>.token.jwt`.
+fn save(verified: &Verified, token: Option<&[u8]>, dir: &Path, context: &Context) -> Result<(), Failure> {
     let logged = verified.logged();
     let receipt = logged.receipt().receipt().encode();
-    let files = [
+    let parts = [
         ("receipt", receipt.as_slice()),
         ("record.json", logged.record_bytes()),
         ("envelope.json", verified.envelope().bytes()),
     ];
+    let files: Vec<(&str, &[u8])> =
+        parts.into_iter().chain(token.map(|token| ("token.jwt", token))).collect();
     write(logged.entry().index, &files, dir, context)
 }
 
@@ -137,7 +160,7 @@ fn write(index: LeafIndex, files: &[(&str, &[u8])], dir: &Path, context: &Contex
 type Row = (&'static str, &'static str, String);
 
 /// Returns the checks that were made here, and those that the log says were not made at all.
-fn checks(verified: &Verified) -> Vec<Row> {
+fn checks(verified: &Verified, token: Token) -> Vec<Row> {
     let logged = verified.logged();
     let (entry, record) = (logged.entry(), logged.record());
     let size = logged.receipt().checkpoint().checkpoint().size();
@@ -175,8 +198,25 @@ fn checks(verified: &Verified) -> Vec<Row> {
         rows.push(("signature", signer_status(signer.status), detail));
         rows.extend(signer.proof.iter().flat_map(|proof| proved(proof)));
     }
+    if let Some(submitter) = Submitter::of(record, token) {
+        rows.push(("identity", submitter.word(), submitter.text()));
+    }
+    if let Some(found) = record.binding {
+        rows.push(("binding", binding(found), compared(found).to_owned()));
+    }
     rows.extend(claimed_checks(record));
     rows
+}
+
+/// Says what a binding means. It was worked out here too, from the statement and what the record says of the submitter.
+const fn compared(binding: Binding) -> &'static str {
+    match binding {
+        Binding::Bound => "repository, commit and run of the statement are those of the submitter",
+        Binding::Conflict => "the statement names another repository, commit or run than the submitter has",
+        Binding::Unbound => {
+            "the statement names no repository, commit or run to compare with the submitter's"
+        }
+    }
 }
 
 /// What a bundle proved of its signature: checked again here, with the same results.
@@ -244,13 +284,13 @@ fn distrust(verified: &Verified, trust: &Trust) -> Option<Row> {
     Some(("distrust", "distrusted", detail))
 }
 
-fn document(verified: &Verified, trust: &Trust) -> Value {
+fn document(verified: &Verified, token: Token, trust: &Trust) -> Value {
     let logged = verified.logged();
     let (entry, record) = (logged.entry(), logged.record());
     let checkpoint = logged.receipt().checkpoint().checkpoint();
     let found = distrust(verified, trust);
     let word = if found.is_some() { "distrusted" } else { "verified" };
-    let checks: Vec<Value> = checks(verified)
+    let checks: Vec<Value> = checks(verified, token)
         .into_iter()
         .chain(found)
         .map(|(name, status, detail)| json!({ "name": name, "status": status, "detail": detail }))
@@ -271,6 +311,9 @@ fn document(verified: &Verified, trust: &Trust) -> Value {
         "predicate": record.predicate_type,
         "subjects": record.subjects,
         "signers": signers(record),
+        "submitter": record.submitter,
+        "identity": Submitter::of(record, token).map(|submitter| submitter.json()),
+        "binding": record.binding.map(binding),
         "authority": record.authority.as_str(),
         "check": word,
         "checks": checks,
@@ -287,7 +330,7 @@ fn document(verified: &Verified, trust: &Trust) -> Value {
     })
 }
 
-fn text(verified: &Verified, trust: &Trust) -> String {
+fn text(verified: &Verified, token: Token, trust: &Trust) -> String {
     let logged = verified.logged();
     let record = logged.record();
     let mut out = String::new();
@@ -306,7 +349,7 @@ fn text(verified: &Verified, trust: &Trust) -> String {
         }
     }
     let _ = writeln!(out, "authority  {}\n\nchecks", record.authority);
-    for (name, status, detail) in checks(verified).into_iter().chain(distrust(verified, trust)) {
+    for (name, status, detail) in checks(verified, token).into_iter().chain(distrust(verified, trust)) {
         let _ = writeln!(out, "  {name:<10} {status:<11}  {}", escape_line(&detail));
     }
     let pretty = serde_json::to_string_pretty(&statement(verified)).unwrap_or_default();

@@ -232,7 +232,7 @@ impl Flushing<'_> {
             Some(ledger) => ledger.record(envelope, Arc::new(|_| {})).await,
             None => {
                 let opened =
-                    session::open_by_recording(context, session::patience(context), envelope).await?;
+                    session::open_by_recording(context, session::patience(context), envelope, None).await?;
                 opened.map(|(opened, recorded)| {
                     *ledger = Some(opened);
                     recorded

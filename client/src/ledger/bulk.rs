@@ -17,6 +17,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Streaming};
 
 use super::record::{Progress, RecordError, Recorded};
+use super::send::Sent;
 use super::{Ledger, LedgerError, ProtocolError};
 use crate::connection::CallError;
 
@@ -155,7 +156,9 @@ impl Ledger {
             return Err(ProtocolError::Unexpected { found: "a tag that waits for no answer" }.into());
         };
         let result = match answer.answer {
-            Some(Answer::Recorded(response)) => self.check_among(envelope, &response, checked).await,
+            Some(Answer::Recorded(response)) => {
+                self.check_among(Sent { envelope, credential: None }, &response, checked).await
+            }
             Some(Answer::Refused(refused)) => {
                 let refused = CallError::Refused(Box::new(Refusal::from(refused)));
                 if self.connection.goes_away(&refused) {
@@ -171,13 +174,13 @@ impl Ledger {
 
     pub(super) async fn check_among(
         &mut self,
-        envelope: &Envelope,
+        sent: Sent<'_>,
         response: &RecordResponse,
         checked: &mut BTreeMap<TreeSize, VerifiedCheckpoint>,
     ) -> Result<Recorded, RecordError> {
         let receipt = Self::receipt_of(response)?;
         let checkpoint = self.accept_among(receipt.signed_checkpoint(), checked).await?;
-        self.check_recorded(envelope, response, &receipt, &checkpoint).await
+        self.check_recorded(sent, response, &receipt, &checkpoint).await
     }
 
     /// Checks the checkpoint of one answer of many, which do not come in the order of their trees: an older tree than

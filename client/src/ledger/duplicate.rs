@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use custody_evidence::admission::{self, Addition, AdmissionRecord, Refusal};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Field, Term};
-use custody_log::{Entry, LeafIndex};
+use custody_evidence::oidc::{Credential, Token};
+use custody_log::{Entry, LeafIndex, Timestamp};
 use custody_wire::limits::FIND_LIMIT_MAX;
 
 use super::{Condition, Ledger, LedgerError, Query, RecordError};
@@ -32,6 +33,7 @@ impl Ledger {
     pub(super) async fn check_duplicate(
         &mut self,
         envelope: &Envelope,
+        credential: Option<&Credential>,
         first: &Entry,
     ) -> Result<Vec<LeafIndex>, RecordError> {
         let named = self.entry(first.index).await?;
@@ -47,7 +49,15 @@ impl Ledger {
         let of_first =
             of_first.ok_or(LedgerError::Check(CheckError::RecordMissing { index: first.index }))?;
         // The content was admitted at this time once, so its claimed times are not what is refused here; nor are secrets in it.
-        let admission = admission::admit_duplicate(state, envelope, first.time, of_first).map_err(refused)?;
+        let admission = match credential {
+            None => admission::admit_duplicate(state, envelope, first.time, of_first),
+            // The log has just taken the token; that it is good now is not what is asked here.
+            Some(credential) => {
+                let now = good_at(credential).unwrap_or(first.time);
+                admission::admit_duplicate_as(state, envelope, credential, now, of_first)
+            }
+        };
+        let admission = admission.map_err(refused)?;
         let record = admission.record();
         let mut known = Known::from([(first.index, of_first.clone())]);
         // Each round finds what one more thing is in, and there are no more than signers, a time and an authority.
@@ -127,6 +137,12 @@ impl Ledger {
         }
         Err(LedgerError::Unsearched { below: query.next.unwrap_or_default() })
     }
+}
+
+/// Returns a time at which the token of a credential is good: when it was issued.
+fn good_at(credential: &Credential) -> Option<Timestamp> {
+    let seconds = Token::parse(credential.token()).ok()?.issued()?;
+    Timestamp::from_micros(seconds.checked_mul(1_000_000)?).ok()
 }
 
 fn added(record: &AdmissionRecord, known: &Known) -> Option<Addition> {

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use custody_evidence::admission::Addition;
 use custody_evidence::envelope::Envelope;
+use custody_evidence::oidc::Credential;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
 use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, TreeSize, VerifiedCheckpoint};
 use custody_wire::convert::leaf_index;
 use custody_wire::v1::RecordResponse;
 
-use super::{Ledger, LedgerError, Options, ProtocolError, send};
+use super::send::{self, Sent};
+use super::{Ledger, LedgerError, Options, ProtocolError};
 use crate::check::Logged;
 use crate::connection::CallError;
 
@@ -101,25 +103,38 @@ impl Ledger {
     /// To repeat it is safe, also when the outcome of an attempt is unknown: the same content gives the same
     /// entry.
     pub async fn record(&mut self, envelope: &Envelope, progress: Progress) -> Result<Recorded, RecordError> {
-        let response = send::envelope(&self.connection, self.log(), envelope, &progress).await?;
+        self.record_as(envelope, None, progress).await
+    }
+
+    /// Records an envelope as [`Ledger::record`] does, as the job that a token speaks for, if there is one.
+    pub async fn record_as(
+        &mut self,
+        envelope: &Envelope,
+        credential: Option<&Credential>,
+        progress: Progress,
+    ) -> Result<Recorded, RecordError> {
+        let sent = Sent { envelope, credential };
+        let response = send::envelope(&self.connection, self.log(), sent, &progress).await?;
         let receipt = Self::receipt_of(&response)?;
         let checkpoint = self.accept(receipt.signed_checkpoint()).await?;
-        self.check_recorded(envelope, &response, &receipt, &checkpoint).await
+        self.check_recorded(sent, &response, &receipt, &checkpoint).await
     }
 
     /// Records an envelope and opens the log after that, for somebody who may record and not read: such a log tells what proves
-    /// a receipt on the connection on which something was recorded. It is checked as by [`Ledger::open`] and [`Ledger::record`].
+    /// a receipt on the connection on which something was recorded. It is checked as by [`Ledger::open`] and [`Ledger::record_as`].
     pub async fn open_by_recording(
         options: Options,
         envelope: &Envelope,
+        credential: Option<&Credential>,
         progress: Progress,
     ) -> Result<(Self, Recorded), RecordError> {
         let connection = options.connection().map_err(LedgerError::from)?;
         // Nothing is known of the log yet that it could be behind of: what is remembered is compared next.
         let log = super::log(&options.pin, TreeSize::ZERO);
-        let response = send::envelope(&connection, log, envelope, &progress).await?;
+        let sent = Sent { envelope, credential };
+        let response = send::envelope(&connection, log, sent, &progress).await?;
         let mut ledger = Self::open_over(connection, options).await?;
-        let recorded = ledger.check_among(envelope, &response, &mut BTreeMap::new()).await?;
+        let recorded = ledger.check_among(sent, &response, &mut BTreeMap::new()).await?;
         Ok((ledger, recorded))
     }
 
@@ -132,7 +147,7 @@ impl Ledger {
     /// Verifies an answer against a checkpoint that is believed: the receipt's own.
     pub(super) async fn check_recorded(
         &mut self,
-        envelope: &Envelope,
+        Sent { envelope, credential }: Sent<'_>,
         response: &RecordResponse,
         receipt: &Receipt,
         checkpoint: &VerifiedCheckpoint,
@@ -154,7 +169,7 @@ impl Ledger {
             Vec::new()
         } else {
             // Rare, and large as a future.
-            Box::pin(self.check_duplicate(envelope, logged.entry())).await?
+            Box::pin(self.check_duplicate(envelope, credential, logged.entry())).await?
         };
         Ok(Recorded { logged, duplicate: response.duplicate, also })
     }

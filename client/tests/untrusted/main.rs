@@ -19,3 +19,4 @@ mod messages;
 mod questions;
 mod running;
 mod terminal;
+mod tokens;

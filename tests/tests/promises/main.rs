@@ -24,6 +24,7 @@ mod duplicates;
 mod end_to_end;
 mod foreign_parts;
 mod full_disk;
+mod keyless;
 mod kinds;
 mod large;
 mod layouts;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod files;
+mod keyless;
 mod local;
 
 use std::path::{Path, PathBuf};

@@ -1,11 +1,11 @@
 //! `custody record approval`: somebody approves a subject.
 
 use custody_client::make::custody;
-use custody_evidence::identity::Identity;
 use custody_evidence::predicate::{Approval, CustodyPredicate as _, Name};
 
-use super::flags::{Common, When, name, time, unmade};
+use super::flags::{Common, When, time, unmade};
 use super::send;
+use super::signer::Signer;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 
@@ -43,10 +43,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         (None, Some(target)) => {
             let approver = match args.approver {
                 Some(approver) => approver,
-                None => name(
-                    "--approver",
-                    &Identity::from(args.common.sending.choose(context)?.key.id()).to_string(),
-                )?,
+                None => Signer::author("--approver", &args.common.sending, context)?,
             };
             let at = args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock));
             let until = args.until.map(|until| until.ahead(context.clock));

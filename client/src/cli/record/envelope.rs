@@ -131,7 +131,7 @@ async fn record_all(
             let rest = envelopes.get(at..).unwrap_or_default();
             return Ok(ledger.record_all(rest, &mut |behind, result| outcome(at + behind, result)).await?);
         }
-        let opened = session::open_by_recording(context, delivery.patience(context), envelope).await?;
+        let opened = session::open_by_recording(context, delivery.patience(context), envelope, None).await?;
         let result = opened.map(|(opened, recorded)| {
             *ledger = Some(opened);
             recorded

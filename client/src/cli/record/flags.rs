@@ -7,12 +7,10 @@ use std::time::Duration;
 use custody_client::Patience;
 use custody_client::file_digest::FileDigests;
 use custody_client::make::{Given, Made, MakeError, Subject, SubjectError, given};
-use custody_client::sign::{Choice, choose};
 use custody_evidence::predicate::Name;
 
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::cli::key;
 use crate::cli::settings::duration;
 use crate::cli::spool;
 pub(super) use crate::cli::times::{When, time};
@@ -37,10 +35,14 @@ pub(super) struct Common {
 /// Flags for signing and sending.
 #[derive(Debug, clap::Args)]
 pub(super) struct Sending {
-    /// The key that signs: a stored key's name or id, a file, or `env://VARIABLE` [default: the only stored key, or the
-    /// one called `default`].
+    /// The key that signs: a stored key's name or id, a file, or `env://VARIABLE` [default: in CI a one-time key, if the job
+    /// has an identity token; else the only stored key, or the one called `default`].
     #[arg(long, value_name = "KEY")]
     pub(super) key: Option<String>,
+    /// Record as the CI job that the identity token in FILE speaks for, with a one-time key [default without --key: the
+    /// token in `CUSTODY_ID_TOKEN`, or the one that GitHub Actions, Buildkite or CircleCI gives the job].
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub(super) id_token_file: Option<PathBuf>,
     /// Print the statement and send nothing; with `-o json`, print the signed envelope.
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -100,15 +102,6 @@ impl Delivery {
     /// Returns how long calls may take.
     pub(super) fn patience(&self, context: &Context) -> Patience {
         context.settings.patience(self.retry_for, RETRY_FOR)
-    }
-}
-
-impl Sending {
-    /// Finds the key that signs.
-    pub(super) fn choose(&self, context: &Context) -> Result<Choice, Failure> {
-        let store = key::store(context)?;
-        choose(self.key.as_deref(), &store, |name| key::variable(context, name))
-            .map_err(|error| key::failure(&error))
     }
 }
 

@@ -8,6 +8,7 @@ mod envelope;
 mod expected;
 mod flags;
 mod generic;
+mod keyless;
 mod promotion;
 mod publication;
 mod review;
@@ -16,6 +17,7 @@ mod sbom;
 mod scan;
 mod secrets;
 pub(super) mod send;
+mod signer;
 mod snapshot;
 mod source;
 mod surroundings;
@@ -29,6 +31,8 @@ use super::failure::{Failure, Outcome};
 
 #[cfg(test)]
 pub(in crate::cli) use flags::{bad_subject, unmade};
+#[cfg(test)]
+pub(in crate::cli) use keyless::no_token;
 #[cfg(test)]
 pub(in crate::cli) use surroundings::{git_failure, missing};
 

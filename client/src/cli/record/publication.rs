@@ -1,10 +1,10 @@
 //! `custody record publication`: who pushed a subject to a registry.
 
 use custody_client::make::{Subject, custody};
-use custody_evidence::identity::Identity;
 use custody_evidence::predicate::{CustodyPredicate as _, Name, Publication};
 
 use super::flags::{Common, When, image_parts, name, time, unmade};
+use super::signer::Signer;
 use super::{send, surroundings};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
@@ -76,5 +76,5 @@ fn actor(args: &Args, context: &Context) -> Result<Name, Failure> {
     if let Some(actor) = surroundings::actor(&around, context) {
         return name("--actor", &actor);
     }
-    name("--actor", &Identity::from(args.common.sending.choose(context)?.key.id()).to_string())
+    Signer::author("--actor", &args.common.sending, context)
 }

@@ -6,16 +6,20 @@ use std::sync::Arc;
 use custody_client::ledger::Progress;
 use custody_client::make::Made;
 use custody_client::memory::{replace, writable};
-use custody_client::{Ledger, Recorded};
+use custody_client::{Ledger, Logged, Recorded};
 use custody_evidence::dsse::{self, IN_TOTO};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::key::KeyId;
+use custody_evidence::oidc::Credential;
 use serde_json::{Value, json};
 
 use super::flags::{Delivery, Sending};
-use super::secrets;
+use super::signer::Signer;
+use super::{keyless, secrets};
 use crate::cli::Context;
+use crate::cli::entry_view::binding;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::identity::{Submitter, Token};
 use crate::cli::output::{counted, escape_line};
 use crate::cli::{session, spool};
 
@@ -29,7 +33,14 @@ pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context)
         context.output.note("dry run: nothing was signed, nothing was sent");
         return Ok(Outcome::Yes);
     }
-    let chosen = sending.choose(context)?;
+    let chosen = match Signer::of(sending, context)? {
+        Signer::Job(_) if sending.dry_run => return keyless::dry_run(made, context),
+        Signer::Job(source) => {
+            // Large as a future.
+            return Box::pin(keyless::statement(made, &source, sending, context)).await;
+        }
+        Signer::Key(chosen) => chosen,
+    };
     let envelope = dsse::Envelope::sign(IN_TOTO, &made.payload, &[&chosen.key])
         .map_err(|error| Failure::usage("bad_statement", error.to_string()))?;
     let envelope = Envelope::from(envelope);
@@ -84,8 +95,8 @@ pub(super) async fn deliver(
 async fn record(envelope: &Envelope, delivery: &Delivery, context: &Context) -> Result<Recorded, Failure> {
     let patience = delivery.patience(context);
     match session::open_to_record(context, patience).await? {
-        Some(mut ledger) => envelope_to(&mut ledger, envelope, context).await,
-        None => Ok(session::open_by_recording(context, patience, envelope).await??.1),
+        Some(mut ledger) => envelope_to(&mut ledger, envelope, None, context).await,
+        None => Ok(session::open_by_recording(context, patience, envelope, None).await??.1),
     }
 }
 
@@ -124,12 +135,13 @@ pub(super) fn keep(
 pub(super) async fn envelope_to(
     ledger: &mut Ledger,
     envelope: &Envelope,
+    credential: Option<&Credential>,
     context: &Context,
 ) -> Result<Recorded, Failure> {
     let bar = context.output.bytes_bar("sending", u64::try_from(envelope.bytes().len()).unwrap_or(u64::MAX));
     let shown = bar.clone();
     let progress: Progress = Arc::new(move |sent| shown.set_position(sent));
-    let recorded = ledger.record(envelope, progress).await;
+    let recorded = ledger.record_as(envelope, credential, progress).await;
     bar.finish_and_clear();
     for warning in ledger.take_warnings() {
         context.output.warn(warning);
@@ -170,6 +182,7 @@ pub(in crate::cli) fn document(recorded: &Recorded) -> Value {
         "time": entry.time.to_string(),
         "duplicate": recorded.duplicate,
         "spooled": false,
+        "identity": submitter(&recorded.logged).map(|submitter| submitter.json()),
         "receipt": String::from_utf8_lossy(&receipt.receipt().encode()),
         "checkpoint": {
             "origin": checkpoint.origin().to_string(),
@@ -177,6 +190,11 @@ pub(in crate::cli) fn document(recorded: &Recorded) -> Value {
             "root": checkpoint.root().to_string(),
         },
     })
+}
+
+/// The token was sent a moment ago, and the log serves it later: who wants to verify it asks then.
+fn submitter(logged: &Logged) -> Option<Submitter<'_>> {
+    Submitter::of(logged.record(), Token::NotAsked)
 }
 
 /// Returns what people read; with our key and where it comes from, also who signed: the entry says it.
@@ -197,6 +215,11 @@ pub(super) fn text(recorded: &Recorded, ours: Option<(KeyId, String)>, delivery:
     let log = escape_line(checkpoint.origin().as_str());
     lines.push(format!("  entry    index:{}  in {log}, tree size {}", entry.index, checkpoint.size()));
     lines.push(format!("  time     {}", entry.time));
+    if let Some(submitter) = submitter(&recorded.logged) {
+        lines.push(format!("  as       {}", escape_line(&submitter.text())));
+        let compared = record.binding.map_or("not compared with", binding);
+        lines.push(format!("  claims   {compared}"));
+    }
     if let Some((id, from)) = ours {
         let from = |key: &KeyId| if *key == id { format!(" ({from})") } else { String::new() };
         let signed = |key: &KeyId| escape_line(&format!("key:{key}{}", from(key)));

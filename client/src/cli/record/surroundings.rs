@@ -109,7 +109,8 @@ pub(super) fn actor(around: &Surroundings, context: &Context) -> Option<String> 
     Some(actor.value)
 }
 
-fn variables(context: &Context) -> Variables {
+/// Returns the environment, as detection reads it.
+pub(super) fn variables(context: &Context) -> Variables {
     context.environment.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 

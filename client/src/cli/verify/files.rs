@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use custody_client::file_digest::FileDigests;
 use custody_evidence::admission::{MAX_RECORD, RECORD_FORMAT};
 use custody_evidence::digest_set::Digest;
+use custody_evidence::oidc::Token;
 use custody_log::receipt::Receipt;
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use serde::de::IgnoredAny;
@@ -27,6 +28,8 @@ pub(super) enum Content {
     Record(Vec<u8>),
     /// The exact bytes of an envelope.
     Envelope(Vec<u8>),
+    /// The exact bytes of an identity token.
+    Token(Vec<u8>),
     /// Anything else, by its digests.
     Artifact(Vec<Digest>),
 }
@@ -38,6 +41,7 @@ impl Content {
             Self::Receipt(_) => "receipt",
             Self::Record(_) => "record",
             Self::Envelope(_) => "envelope",
+            Self::Token(_) => "token",
             Self::Artifact(_) => "artifact",
         }
     }
@@ -77,6 +81,10 @@ pub(super) fn read(path: &Path, context: &Context) -> Result<Given, Failure> {
 fn detect(bytes: &[u8]) -> Result<Option<Content>, custody_log::receipt::ReceiptError> {
     if bytes.starts_with(RECEIPT_START) {
         return Receipt::decode(bytes).map(|receipt| Some(Content::Receipt(Box::new(receipt))));
+    }
+    // The base64url of `{"`, with which each token begins.
+    if bytes.starts_with(b"eyJ") && Token::parse(bytes.trim_ascii_end()).is_ok() {
+        return Ok(Some(Content::Token(bytes.trim_ascii_end().to_vec())));
     }
     if bytes.first() != Some(&b'{') {
         return Ok(None);

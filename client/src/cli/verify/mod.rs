@@ -8,15 +8,17 @@ use std::path::PathBuf;
 
 use custody_client::check::{CheckError, Erased};
 use custody_client::memory::Memory;
-use custody_client::{Checked, Level, Logged, Trust};
+use custody_client::{Checked, Level, Logged, Trust, Verified};
+use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::digest_set::Digest;
 use custody_log::checkpoint::SignedCheckpoint;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
-use custody_log::{EnvelopeDigest, RecordDigest};
+use custody_log::{BlobDigest, EnvelopeDigest, RecordDigest};
 
 use super::Context;
 use super::failure::{Failure, Outcome};
 use super::find::Verify;
+use super::identity::{Submitter, Token};
 use super::session::{self, Anchor};
 use files::{Content, Given};
 use parts::{Checking, Part};
@@ -26,7 +28,7 @@ use report::{Report, Verdict};
 /// artifacts, and looked for among the subjects.
 ///
 /// What belongs together is matched by digest. Verified is an entry of which receipt, admission record and
-/// envelope are given: `custody show ENTRY --save DIR` writes these three. Nothing is needed but the trust file that `custody init` writes
+/// envelope are given: `custody show ENTRY --save DIR` writes these three, and the identity token of a job, which verifies who it was. Nothing is needed but the trust file that `custody init` writes
 /// and online commands extend.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -104,6 +106,7 @@ fn check(given: &[Given], trust: &Trust, seen: Option<&SignedCheckpoint>) -> Rep
             Content::Receipt(_) => {}
             Content::Record(bytes) => parts::check(file, &Part::record(bytes), &receipts, &mut report),
             Content::Envelope(bytes) => parts::check(file, &Part::envelope(bytes), &receipts, &mut report),
+            Content::Token(bytes) => check_token(file, bytes, &receipts, &mut report),
             Content::Artifact(digests) => check_artifact(file, digests, &receipts, &mut report),
         }
     }
@@ -186,7 +189,12 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Chec
             let erased = trust.redaction_of(&entry).map_or_else(String::new, |said| {
                 format!("; the log erased it since, by entry {}: {}", said.by, said.redaction.reason)
             });
-            let detail = format!("{included}; signatures, statement and admission checked{erased}");
+            let submitter = match identified(&verified, given, trust) {
+                Ok(said) => said.map_or_else(String::new, |said| format!("; submitted by {said}")),
+                Err(error) => return checking(Verdict::Failed, error.to_string()),
+            };
+            let detail =
+                format!("{included}; signatures, statement and admission checked{submitter}{erased}");
             let checked = Some(Checked::Verified(Box::new(verified)));
             Checking { checked, ..checking(Verdict::Is(Level::Verified), detail) }
         }
@@ -194,6 +202,50 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Chec
             checking(Verdict::NotChecked, format!("{error}: the trust file is too old"))
         }
         Err(error) => checking(Verdict::Failed, error.to_string()),
+    }
+}
+
+/// Says who submitted the entry, with the token if it was given; none without an identity.
+fn identified(verified: &Verified, given: &[Given], trust: &Trust) -> Result<Option<String>, CheckError> {
+    let record = verified.logged().record();
+    let token = given.iter().find_map(|other| match &other.content {
+        Content::Token(bytes) if names(record, bytes) => Some(bytes),
+        _ => None,
+    });
+    let known = match token {
+        Some(token) => {
+            verified.check_token(token, trust)?;
+            Token::Checked
+        }
+        None => Token::NotAsked,
+    };
+    Ok(Submitter::of(record, known).map(|submitter| submitter.text()))
+}
+
+/// Whether an admission record names this token.
+fn names(record: &AdmissionRecord, token: &[u8]) -> bool {
+    let digest = BlobDigest::of(token);
+    record.token.is_some() && record.attachments.iter().any(|kept| kept.digest == digest)
+}
+
+/// Adds the verdict on a token: that of the entry whose record names it.
+fn check_token(file: &Given, token: &[u8], receipts: &[Checking], report: &mut Report) {
+    let own = receipts.iter().find(|receipt| {
+        let record = receipt.checked.as_ref().and_then(Checked::record);
+        record.is_some_and(|record| names(record, token))
+    });
+    match own {
+        Some(receipt) if receipt.verdict == Verdict::Is(Level::Verified) => {
+            report.add(file, receipt.verdict, receipt.index, "belongs to it, and was checked".to_owned());
+        }
+        Some(receipt) => {
+            let detail = "belongs to it; not checked, as its envelope is not given".to_owned();
+            report.add(file, Verdict::NotChecked, receipt.index, detail);
+        }
+        None => {
+            let detail = "no admission record given names this token".to_owned();
+            report.add(file, Verdict::NotChecked, None, detail);
+        }
     }
 }
 

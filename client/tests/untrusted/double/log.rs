@@ -3,13 +3,16 @@
 use std::collections::HashMap;
 
 use custody_client::Pin;
-use custody_evidence::admission::{AdmissionRecord, admit, admit_first};
+use custody_evidence::admission::{AdmissionRecord, admit, admit_as, admit_first};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::fact::{Facts, read};
 use custody_evidence::key::SigningKey;
+use custody_evidence::oidc::Credential;
 use custody_evidence::statement::{Statement, StatementBuilder};
-use custody_evidence::trust::{Authority, TrustDocument, TrustMembers, TrustState, WriterRule, statement_of};
+use custody_evidence::trust::{
+    Authority, IdentityPattern, Issuer, TrustDocument, TrustMembers, TrustState, WriterRule, statement_of,
+};
 use custody_log::checkpoint::{Checkpoint, SignedCheckpoint};
 use custody_log::note::{Cosigner, NoteSigner, Origin};
 use custody_log::receipt::Receipt;
@@ -31,6 +34,8 @@ pub(crate) struct Stored {
 pub(crate) struct Log {
     pub(crate) origin: Origin,
     pub(crate) stored: Vec<Stored>,
+    /// What is kept beside entries, by its digest.
+    pub(crate) attachments: HashMap<Vec<u8>, Vec<u8>>,
     /// The age of the freshness cosignature in seconds, below zero in the future; none: there is no such cosignature.
     pub(crate) freshness_age: Option<i64>,
     nodes: HashMap<NodeId, NodeHash>,
@@ -71,6 +76,7 @@ impl Log {
         let mut log = Self {
             origin: origin.clone(),
             stored: Vec::new(),
+            attachments: HashMap::new(),
             freshness_age: Some(3),
             nodes: HashMap::new(),
             trust: vec![TrustState::first(&envelope, &origin).unwrap()],
@@ -213,6 +219,49 @@ impl Log {
         let index = self.size().next_index();
         self.push_changed(envelope, &record, false, self.admin, change);
         index
+    }
+
+    /// Appends the next trust document, which takes the tokens of an issuer, and lets its jobs record anything.
+    pub(crate) fn append_issuer(&mut self, issuer: Issuer, claim: (&str, &str)) {
+        let mut members = self.trust.last().unwrap().document().members().clone();
+        members.version += 1;
+        let values = vec![claim.1.to_owned()];
+        let claims = [(claim.0.to_owned(), values)].into();
+        let pattern = IdentityPattern { issuer: issuer.url.clone(), roots: Vec::new(), claims };
+        members.issuers.push(issuer);
+        members.writers.push(WriterRule {
+            name: "jobs".to_owned(),
+            keys: Vec::new(),
+            identities: vec![pattern],
+            ..WriterRule::anything("jobs", writer().id())
+        });
+        let document = TrustDocument::new(members).unwrap();
+        let envelope = Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap();
+        self.append(&envelope).unwrap();
+    }
+
+    /// Appends an entry of a job, with its token beside it; the record may say something else than the token.
+    pub(crate) fn append_as(
+        &mut self,
+        envelope: &Envelope,
+        credential: &Credential,
+        change: impl FnOnce(&mut AdmissionRecord),
+    ) -> LeafIndex {
+        self.now = self.now.plus_micros(1_000_000);
+        let trust = self.trust.last().unwrap();
+        let admission = admit_as(trust, &envelope.clone().into(), credential, self.now, [6; 32]).unwrap();
+        let mut record = admission.record().clone();
+        change(&mut record);
+        let digest = custody_log::BlobDigest::of(credential.token());
+        self.attachments.insert(digest.as_bytes().to_vec(), credential.token().to_vec());
+        let index = self.size().next_index();
+        self.push(envelope, &record.encode(), false, self.admin);
+        index
+    }
+
+    /// Returns the seconds since 1970 that the newest entry says.
+    pub(crate) fn seconds(&self) -> u64 {
+        self.now.as_seconds()
     }
 
     /// Appends a trust document without saying that it administers the log.

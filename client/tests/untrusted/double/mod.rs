@@ -92,6 +92,8 @@ pub(crate) enum Lie {
     WrongTag,
     /// All but one envelope of a bulk stream get no answer.
     SilentAnswers,
+    /// Asked for an attachment, other bytes come.
+    OtherAttachment,
 }
 
 /// A server on a port of its own.

@@ -76,6 +76,28 @@ impl Token {
         self.claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
+    /// Returns the claim `iat`, in seconds since 1970.
+    #[must_use]
+    pub fn issued(&self) -> Option<i64> {
+        self.claim("iat").and_then(Value::as_i64)
+    }
+
+    /// Returns the claim `exp`, in seconds since 1970.
+    #[must_use]
+    pub fn expires(&self) -> Option<i64> {
+        self.claim("exp").and_then(Value::as_i64)
+    }
+
+    /// Returns the texts of the claim `aud`: one, or those of a list.
+    #[must_use]
+    pub fn audiences(&self) -> Vec<&str> {
+        match self.claim("aud") {
+            Some(Value::String(one)) => vec![one],
+            Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Returns a claim, whatever it is.
     pub(super) fn claim(&self, name: &str) -> Option<&Value> {
         self.claims.get(name)

@@ -7,7 +7,7 @@ use custody_evidence::admission;
 use custody_evidence::dsse::EnvelopeError;
 use custody_evidence::statement::StatementError;
 use custody_evidence::trust::TrustError;
-use custody_log::{CheckpointError, EntryDigest, ProofError, ReceiptError};
+use custody_log::{BlobDigest, CheckpointError, EntryDigest, ProofError, ReceiptError};
 use custody_wire::convert::FieldError;
 
 use super::*;
@@ -66,6 +66,7 @@ fn every_answer_that_is_not_believed_has_its_words() {
         NotCovered { expected: size(8), found: size(7) },
         EnvelopeLength { index: index(7), expected: 624 },
         Truncated { size: size(8), next: index(7) },
+        Attachment { index: index(7), expected: BlobDigest::of(b"expected"), found: BlobDigest::of(b"found") },
     });
     let text = [
         texts("LedgerError", ledger, Failure::from),
