@@ -10,6 +10,7 @@
 
 mod administered;
 mod audit;
+mod authorisation;
 mod bad_input;
 mod bit_rot;
 mod budgets;
