@@ -12,6 +12,8 @@ use custody_tests::server::{Ended, Ledger, Server};
 use custody_tests::wire::Caller;
 use serde_json::{Value, json};
 
+use crate::readers::House;
+
 type Variables = Vec<(String, String)>;
 
 /// The audience that the trust document gives issuers whose jobs cannot choose one.
@@ -47,7 +49,7 @@ impl Desk {
             "name": "release", "identities": [{"issuer": issuer.url(), "claims": claims}], "predicates": ["*"],
             "about": "anything", "authority": "own",
         });
-        change_trust(&ledger, &server, |trust| {
+        change_trust(&ledger, &Caller::of(&server), |trust| {
             trust["issuers"] = json!([listed]);
             trust["writers"].as_array_mut().unwrap().push(rule);
         });
@@ -120,8 +122,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Variables {
 }
 
 /// Records the next trust document, changed.
-fn change_trust(ledger: &Ledger, server: &Server, change: impl FnOnce(&mut Value)) {
-    let caller = Caller::of(server);
+fn change_trust(ledger: &Ledger, caller: &Caller, change: impl FnOnce(&mut Value)) {
     let newest = (0..caller.tree().0)
         .map(|index| payload(&caller.envelope(index)))
         .rfind(|statement| statement["predicateType"] == "urn:custody:trust:v1");
@@ -331,7 +332,9 @@ fn buildkite_and_circleci_are_asked_by_their_programs() {
     let claims = json!({"source_repository_owner_uri": ["https://buildkite.com/acme"]});
     let desk = Desk::new("buildkite", &claims, false, true);
     // The program cannot sign, so the token for the audience it is called with is laid out: with a fixed audience.
-    change_trust(&desk.ledger, desk.server(), |trust| trust["issuers"][0]["audience"] = json!(FIXED));
+    change_trust(&desk.ledger, &Caller::of(desk.server()), |trust| {
+        trust["issuers"][0]["audience"] = json!(FIXED)
+    });
     let token = desk.issuer.token(&Job::of(System::Buildkite), FIXED);
     desk.user.file("token", &token);
     let path = program(&desk.user, "buildkite-agent", "echo \"$@\" >> \"$HOME/called\"; cat \"$HOME/token\"");
@@ -599,6 +602,40 @@ fn an_identity_by_first_use_is_never_called_verified() {
         "{identity}"
     );
     assert!(check(&shown, "identity").contains("used the token first"), "{}", check(&shown, "identity"));
+}
+
+#[test]
+fn a_job_that_may_not_read_the_log_records_all_the_same() {
+    let house = House::with_writers(1);
+    let issuer = Issuer::start(Algorithm::Rs256);
+    let server = house.serve(None, &[]);
+    let caller = house.caller(&server, None);
+    let pin = caller.pin();
+    let rule = json!({
+        "name": "release", "predicates": ["*"], "about": "anything", "authority": "own",
+        "identities": [{"issuer": issuer.url(), "claims": {"source_repository_identifier": ["123456"]}}],
+    });
+    change_trust(&house.ledger, &caller, |trust| {
+        trust["issuers"] = json!([{"url": issuer.url(), "kind": "github", "jwks": issuer.jwks()}]);
+        trust["writers"].as_array_mut().unwrap().push(rule);
+    });
+    server.stop();
+    let server = house.serve(Some("uri:spiffe://example.com/nobody\n"), &[]);
+    let user = User::new();
+    let ca = user.file("ca.crt", house.servers.pem()).display().to_string();
+    let settings = pairs(&[("CUSTODY_SERVER", &server.url()), ("CUSTODY_TRUST", &pin), ("CUSTODY_CA", &ca)]);
+    let job = [issuer.github_variables(&Job::of(System::GitHub)), settings].concat();
+    let job = [job, pairs(&[("CI", "true"), ("GITHUB_ACTIONS", "true")])].concat();
+    user.file("app.tar.gz", "the app");
+    user.file("p.json", "{}");
+    let words = ["record", "generic", "--type", "https://example.com/x/v1", "--predicate", "p.json"];
+    let words = [&words[..], &["--subject", "app.tar.gz", "--receipt", "app.tlog-proof"]].concat();
+    for done in ["recorded  ", "recorded already  "] {
+        let ended = user.custody_in(&job, &words);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stdout.starts_with(done) && ended.stdout.contains("release.yml@"), "{}", ended.stdout);
+        assert!(user.home().join("app.tlog-proof").exists());
+    }
 }
 
 /// Returns a block of shell lines of docs/identity.md.
