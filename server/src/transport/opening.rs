@@ -13,9 +13,9 @@ use tonic::body::Body;
 use super::arriving::{PREFIX_LEN, message_length};
 use super::portion::{Portion, Taken};
 
-/// The largest header of a stream: 4 KiB. It names the log, in at most 255 bytes, a digest and a length. Four of a
-/// connection may be half here: with 1,024 connections they are 16 MiB.
-const HEADER_MAX: usize = 4 << 10;
+/// The largest header of a stream: 20 KiB. It names the log, in at most 255 bytes, a digest and a length, and may hold an identity
+/// token of 16 KiB and a key. Four of a connection may be half here: with 1,024 connections they are 80 MiB.
+const HEADER_MAX: usize = 20 << 10;
 
 /// The body of a stream of requests. It takes a place among all streams with the last byte of its header, and keeps it, and
 /// its turn on its connection, until nobody reads it any more.

@@ -36,6 +36,10 @@ const ENTRIES_MEMORY: u64 = 9 << 20;
 /// its checkpoint is less than 16 KiB, as is an identity token.
 const ANSWER_MAX: usize = 256 << 10;
 
+/// The longest attachment that is sent: 128 KiB. An identity token has at most 16; what a redaction erased is the index's own, and
+/// of no use to others.
+const ATTACHMENT_MAX: u64 = 128 << 10;
+
 /// Returns what a call takes and gives.
 pub(super) fn shape(path: &str) -> Shape {
     match path {
@@ -296,6 +300,11 @@ fn attachment(
         Refusal::new(Reason::NoSuchAttachment, message)
     };
     let at = record.attachments.iter().position(|named| named.digest == *digest).ok_or_else(missing)?;
+    let length = record.attachments.get(at).map_or(0, |named| named.length);
+    if length > ATTACHMENT_MAX {
+        let message = format!("the attachment has {length} bytes, at most {ATTACHMENT_MAX} are sent");
+        return Err(Refusal::new(Reason::TooLarge, message).value("max", ATTACHMENT_MAX));
+    }
     if let Some(ends) = record.token.map(|proof| proof.ends()).filter(|ends| *ends > now) {
         let message = format!("the identity token of entry {index} ends at {ends}, and is not shown before");
         return Err(Refusal::new(Reason::NotYet, message).value("after_micros", ends.as_micros()));

@@ -1,20 +1,23 @@
 //! What a caller without a known key shows.
 
+use std::sync::Arc;
+
 use crate::key::PublicKey;
 
 /// An identity token, and the key whose signatures it is shown for. The token is a secret until it ends, so it is never
 /// shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credential {
-    token: Vec<u8>,
+    /// Shared: it goes with every envelope of a stream.
+    token: Arc<[u8]>,
     key: PublicKey,
 }
 
 impl Credential {
     /// Puts both together; nothing is checked.
     #[must_use]
-    pub const fn new(token: Vec<u8>, key: PublicKey) -> Self {
-        Self { token, key }
+    pub fn new(token: Vec<u8>, key: PublicKey) -> Self {
+        Self { token: token.into(), key }
     }
 
     /// Returns the token's bytes, to be verified, and to be kept beside the admission record.
