@@ -1,6 +1,6 @@
 //! The clock: where ledger time comes from, and when it may not be believed.
 //!
-//! Ledger time never goes back: an entry gets max(now, last + 1 us). A clock that trails the last entry by more
+//! Ledger time goes back only by a clock repair, an administrative entry: all others get max(now, last + 1 us). A clock that trails the last entry by more
 //! than [`TRAIL_MAX`], or that jumped against the time since boot by more than [`JUMP_MAX`], is not believed,
 //! and writes are refused until it is right again, or was steady for [`STEADY_AFTER`].
 
@@ -40,7 +40,9 @@ pub enum ClockError {
     #[error("the server's clock cannot be right: {0}")]
     Impossible(#[from] TimestampError),
     /// The clock is too far behind the last entry.
-    #[error("the server's clock shows {now}, but the last entry was made at {last}: set the clock right")]
+    #[error(
+        "the server's clock shows {now}, but the last entry was made at {last}: set the clock right, or if it is, repair the log's time (custody trust clock-repair)"
+    )]
     Trails {
         /// What the clock shows.
         now: Timestamp,
@@ -81,6 +83,26 @@ pub struct Steadiness {
 impl Steadiness {
     /// Returns the time of the next entry after one made at `last`.
     pub fn next_time(&mut self, reading: Reading, last: Option<Timestamp>) -> Result<Timestamp, ClockError> {
+        self.steady(reading)?;
+        let Some(last) = last else { return Ok(reading.wall) };
+        if trails(reading, last) {
+            return Err(ClockError::Trails { now: reading.wall, last });
+        }
+        Ok(reading.wall.max(last.plus_micros(1)))
+    }
+
+    /// Returns the time of a clock repair after an entry made at `last`: what the clock shows. None if the clock does not trail.
+    pub fn repair_time(
+        &mut self,
+        reading: Reading,
+        last: Timestamp,
+    ) -> Result<Option<Timestamp>, ClockError> {
+        self.steady(reading)?;
+        Ok(trails(reading, last).then_some(reading.wall))
+    }
+
+    /// Looks at the clock, and refuses while it jumped lately.
+    fn steady(&mut self, reading: Reading) -> Result<(), ClockError> {
         self.observe(reading);
         if let Some((since, jump)) = self.recovering {
             if reading.since_boot.saturating_sub(since) < STEADY_AFTER {
@@ -88,11 +110,7 @@ impl Steadiness {
             }
             self.recovering = None;
         }
-        let Some(last) = last else { return Ok(reading.wall) };
-        if micros_between(reading.wall, last).is_some_and(|behind| behind > TRAIL_MAX) {
-            return Err(ClockError::Trails { now: reading.wall, last });
-        }
-        Ok(reading.wall.max(last.plus_micros(1)))
+        Ok(())
     }
 
     fn observe(&mut self, reading: Reading) {
@@ -107,6 +125,11 @@ impl Steadiness {
             }
         }
     }
+}
+
+/// Whether the clock is too far behind the last entry.
+fn trails(reading: Reading, last: Timestamp) -> bool {
+    micros_between(reading.wall, last).is_some_and(|behind| behind > TRAIL_MAX)
 }
 
 /// Returns how far `earlier` is before `later`; none if it is not.

@@ -38,9 +38,9 @@ impl Chain {
             let found = format!("previous {}", or_none(entry.previous));
             findings.push(Finding::of(index, FindingKind::BrokenChain, expected, found));
         }
-        // A clock repair alone may step back, and no log admits one yet.
+        // A clock repair alone may step back, and all after it are later than it.
         match self.time {
-            Some(last) if entry.time <= last => {
+            Some(last) if entry.time <= last && !trust.repairs_clock(entry) => {
                 let expected = format!("a time after {last}");
                 findings.push(Finding::of(index, FindingKind::WrongTime, expected, entry.time));
             }

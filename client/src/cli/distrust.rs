@@ -152,7 +152,7 @@ fn target(text: &str) -> Result<Target, Failure> {
     node.and_then(Target::of_node).ok_or_else(|| wrong(format!("{text:?} cannot be distrusted")))
 }
 
-/// Returns the first entry at or after a time: times never step back in the log, so it is found by halves, and each entry
+/// Returns the first entry at or after a time: times step back in the log only by a clock repair, so it is found by halves, and each entry
 /// that is looked at was verified.
 async fn first_at(ledger: &mut Ledger, time: Timestamp) -> Result<LeafIndex, Failure> {
     let (mut low, mut high) = (0, ledger.checkpoint().checkpoint().size().get());

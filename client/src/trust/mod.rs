@@ -215,6 +215,12 @@ impl Trust {
         known.or(self.versions.first()).unwrap_or_else(|| self.current())
     }
 
+    /// Whether this entry repairs the clock: it alone may step back in time.
+    #[must_use]
+    pub fn repairs_clock(&self, entry: &Entry) -> bool {
+        entry.administrative && self.holds(entry) && self.current().state.repairs_clock(entry.index)
+    }
+
     /// Returns the redaction that erased what this entry held, as far as redactions are known here. Administrative entries are never
     /// erased.
     #[must_use]

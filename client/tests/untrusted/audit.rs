@@ -117,6 +117,23 @@ async fn a_broken_chain_is_found() {
 }
 
 #[tokio::test]
+async fn a_clock_repair_alone_steps_back_and_what_follows_is_later() {
+    let mut log = sample();
+    log.append_clock_repair();
+    log.append(&envelope("dave")).unwrap();
+    let (server, dir) = (Server::start(log).await, tempfile::tempdir().unwrap());
+    let report = audit_in(&server, dir.path()).await.unwrap();
+    assert!(report.complete() && report.findings.is_empty(), "{report:?}");
+    server
+        .log
+        .lock()
+        .unwrap()
+        .append_changed(&envelope("erin"), None, |entry| entry.time = entry.time.plus_micros(-60_000_000));
+    let report = audit_in(&server, dir.path()).await.unwrap();
+    assert_eq!(found(&report), [(Some(7), FindingKind::WrongTime)], "{report:?}");
+}
+
+#[tokio::test]
 async fn a_time_that_stands_still_is_found() {
     let report = audit_of(|log| {
         log.append_changed(&envelope("mallory"), None, |entry| {

@@ -170,6 +170,7 @@ async fn each_lie_is_refused_in_these_words() {
         (Lie::TooOldTree, "lie_too_old", vec!["find", "--at", SECOND]),
         (Lie::TooYoungTree, "lie_trace_too_young", vec!["trace", "app.tar.gz", "--at", SECOND]),
         (Lie::NotCovered, "lie_not_covered", vec!["find", "--environment", "prod"]),
+        (Lie::Redacted, "lie_redacted", vec!["trace", "app.tar.gz"]),
     ];
     for (lie, name, args) in lies {
         let server = Server::start(sample()).await;

@@ -25,8 +25,8 @@ use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
 use crate::oidc::Credential;
 use crate::trust::{
-    ALLOW_TYPE, Authority, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE, REDACTION_TYPE, TrustError,
-    TrustState, is_administrative, is_said_once,
+    ALLOW_TYPE, Authority, CLOCK_REPAIR_TYPE, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE,
+    REDACTION_TYPE, TrustError, TrustState, is_administrative, is_said_once,
 };
 pub use claims::SubmitterClaims;
 pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};
@@ -245,7 +245,15 @@ fn of_administrators(
     predicate_type: &str,
     now: Timestamp,
 ) -> Result<Vec<Signer>, Refusal> {
-    let supported = [PREDICATE_TYPE, DISTRUST_TYPE, ALLOW_TYPE, REDACTION_TYPE, POLICY_TYPE, JWKS_TYPE];
+    let supported = [
+        PREDICATE_TYPE,
+        DISTRUST_TYPE,
+        ALLOW_TYPE,
+        REDACTION_TYPE,
+        POLICY_TYPE,
+        CLOCK_REPAIR_TYPE,
+        JWKS_TYPE,
+    ];
     if !supported.contains(&predicate_type) {
         return Err(Refusal::NotYetSupported { predicate_type: predicate_type.to_owned() });
     }

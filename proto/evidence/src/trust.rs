@@ -9,6 +9,7 @@
 
 mod allow;
 mod check;
+mod clock_repair;
 mod distrust;
 mod document;
 mod error;
@@ -30,6 +31,7 @@ pub(crate) mod text;
 
 pub use allow::{ALLOW_FORMAT, ALLOW_TYPE, Allow};
 pub use check::MAX_ENTRIES;
+pub use clock_repair::{CLOCK_REPAIR_FORMAT, CLOCK_REPAIR_TYPE, ClockRepair};
 pub use distrust::{DISTRUST_FORMAT, DISTRUST_TYPE, Distrust, Distrusted, REASON_MAX, Target};
 pub use document::{FORMAT, TrustDocument, statement_of};
 pub use error::TrustError;
@@ -67,7 +69,7 @@ pub fn is_administrative(predicate_type: &str) -> bool {
 /// trust document or policy is the next one once, and an entry is erased once.
 #[must_use]
 pub fn is_said_once(predicate_type: &str) -> bool {
-    [PREDICATE_TYPE, POLICY_TYPE, REDACTION_TYPE].contains(&predicate_type)
+    [PREDICATE_TYPE, POLICY_TYPE, REDACTION_TYPE, CLOCK_REPAIR_TYPE].contains(&predicate_type)
 }
 
 /// Whether the envelope holds a statement that can be true once only ([`is_said_once`]), right or wrong.

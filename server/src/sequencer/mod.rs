@@ -18,14 +18,15 @@ use std::time::Duration;
 
 use custody_evidence::admission::{self as rules, Refusal};
 use custody_evidence::envelope::Envelope;
-use custody_log::{LeafIndex, NodeHash};
+use custody_evidence::trust::{CLOCK_REPAIR_TYPE, TrustError};
+use custody_log::{LeafIndex, NodeHash, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::batch::Draft;
 use self::tokens::Tokens;
 use crate::admission::Admitted;
-use crate::clock::{ClockError, Steadiness};
+use crate::clock::{ClockError, Reading, Steadiness};
 use crate::index::IndexError;
 use crate::journal::{self, AppendError, Batch, Journal, ReadError};
 use crate::ledger::{Head, Ledger, LedgerError, Position, Settings, keep, newest_admin};
@@ -308,9 +309,9 @@ impl Sequencer {
         let reading = self.settings.clock.read();
         for submission in self.gather(first, queue) {
             let last = draft.last().time;
-            match reading.clone().and_then(|now| self.steadiness.next_time(now, Some(last))) {
+            match self.time_of(&submission, reading.clone(), last) {
                 Ok(time) => draft.add(submission, time),
-                Err(error) => drop(submission.answer.send(Err(error.into()))),
+                Err(error) => drop(submission.answer.send(Err(error))),
             }
         }
         match draft.batch(&head.tree) {
@@ -320,6 +321,21 @@ impl Sequencer {
             }
             Some(batch) => self.position = self.commit(position.journal, &head, &batch, draft),
         }
+    }
+
+    /// Returns the time of the next entry: of a clock repair what the clock shows, though it trails the log.
+    fn time_of(
+        &mut self,
+        submission: &Submission,
+        reading: Result<Reading, ClockError>,
+        last: Timestamp,
+    ) -> Result<Timestamp, RecordError> {
+        let now = reading?;
+        if submission.admitted.admission.record().predicate_type != CLOCK_REPAIR_TYPE {
+            return Ok(self.steadiness.next_time(now, Some(last))?);
+        }
+        let time = self.steadiness.repair_time(now, last)?;
+        time.ok_or_else(|| Refusal::from(TrustError::ClockRight { now: now.wall, last }).into())
     }
 
     /// Takes what waits, up to the limits of a batch. An administrative entry ends the batch before it and is

@@ -5,7 +5,7 @@ use std::thread::JoinHandle;
 
 use custody_evidence::dsse::{self, IN_TOTO};
 use custody_evidence::key::SigningKey;
-use custody_evidence::trust::{LogKey, TrustDocument, WriterRule, statement_of};
+use custody_evidence::trust::{ClockRepair, LogKey, TrustDocument, WriterRule, statement_of};
 use custody_log::note::{Cosigner, NoteSigner};
 use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
 
@@ -527,6 +527,50 @@ async fn a_clock_that_trails_the_log_refuses_and_writes_nothing() {
     log.clock.set(101);
     assert_eq!(running.record(&envelope(2, &[WRITER])).await.unwrap(), at(2));
     running.stop().await;
+}
+
+/// A repair of the clock after this entry, signed by the administrator.
+fn clock_repair(running: &Running, after: u64) -> Envelope {
+    let said =
+        ClockRepair { after: LeafIndex::new(after).unwrap(), reason: "the clock was ahead".to_owned() };
+    let head = running.ledger.head();
+    let statement = said.statement(head.trust.document().origin().as_str());
+    dsse::Envelope::sign(IN_TOTO, &statement, &[&key(ADMIN)]).unwrap().into()
+}
+
+#[tokio::test]
+async fn a_clock_repair_steps_back_once_and_only_while_the_clock_trails() {
+    let log = Log::new();
+    log.clock.set(100);
+    let running = log.start();
+    running.record(&envelope(1, &[WRITER])).await.unwrap();
+    let early = running.record(&clock_repair(&running, 1)).await.unwrap_err();
+    assert!(
+        matches!(&early, RecordError::Refused(Refusal::Trust(TrustError::ClockRight { .. }))),
+        "nothing to repair: {early}"
+    );
+    log.clock.set(50);
+    assert!(running.record(&envelope(2, &[WRITER])).await.is_err());
+    let elsewhere = running.record(&clock_repair(&running, 0)).await.unwrap_err();
+    assert!(
+        matches!(&elsewhere, RecordError::Refused(Refusal::Trust(TrustError::RepairPlace { found: 0 }))),
+        "{elsewhere}"
+    );
+    let repair = clock_repair(&running, 1);
+    assert_eq!(running.record(&repair).await.unwrap(), at(2));
+    assert_eq!(running.record(&envelope(2, &[WRITER])).await.unwrap(), at(3), "its time is the new floor");
+    // Said again it is the entry there is, also when the clock trails again.
+    log.clock.set(20);
+    assert_eq!(running.record(&repair).await.unwrap(), duplicate(2));
+    assert!(running.record(&envelope(3, &[WRITER])).await.is_err());
+    running.stop().await;
+    let head = log.open().0.head();
+    let time =
+        |index| Entry::decode(&head.journal.entry(LeafIndex::new(index).unwrap()).unwrap()).unwrap().time;
+    assert_eq!(
+        [time(1), time(2), time(3)],
+        [reading(100).wall, reading(50).wall, reading(50).wall.plus_micros(1)]
+    );
 }
 
 #[tokio::test]

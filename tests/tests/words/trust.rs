@@ -112,6 +112,11 @@ fn every_error_of_a_trust_document_has_its_words() {
         PolicyName { found: "my policy".to_owned() },
         PolicyLength { max: 262_144, found: 0 },
         PolicyVersion { name: "release".to_owned(), expected: 3, found: 2 },
+        RepairPlace { found: 1042 },
+        ClockRight {
+            now: "2026-11-20T14:00:00.000000Z".parse().unwrap(),
+            last: "2026-11-20T13:59:59.000000Z".parse().unwrap(),
+        },
         NoSuchEntry { found: 1042 },
         OtherEntry {
             index: "7".parse().unwrap(),

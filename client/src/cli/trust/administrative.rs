@@ -9,8 +9,8 @@ use custody_client::sign::choose;
 use custody_evidence::dsse::{Envelope, IN_TOTO, SignatureVerdict, verify_signatures};
 use custody_evidence::statement::Statement;
 use custody_evidence::trust::{
-    ALLOW_TYPE, Allow, DISTRUST_TYPE, Distrust, POLICY_TYPE, Policy, REDACTION_TYPE, Redaction, RoleName,
-    TrustDocument,
+    ALLOW_TYPE, Allow, CLOCK_REPAIR_TYPE, ClockRepair, DISTRUST_TYPE, Distrust, POLICY_TYPE, Policy,
+    REDACTION_TYPE, Redaction, RoleName, TrustDocument,
 };
 use custody_log::LeafIndex;
 
@@ -114,6 +114,17 @@ impl Proposal {
                             "{verb} what {} finds with the fingerprint {}: {}",
                             said.rule, said.fingerprint, said.reason
                         );
+                        Self { role: RoleName::Rules, says }
+                    },
+                ))
+            }
+            CLOCK_REPAIR_TYPE => {
+                let named = statement.subjects().first().and_then(|subject| subject.name());
+                let origin = origin.or(named).unwrap_or_default();
+                Some(ClockRepair::from_statement(statement, origin).map_err(|error| error.to_string()).map(
+                    |said| {
+                        let says =
+                            format!("ledger time steps back after entry {}: {}", said.after, said.reason);
                         Self { role: RoleName::Rules, says }
                     },
                 ))

@@ -2,6 +2,7 @@
 
 pub(crate) mod administrative;
 mod allow;
+mod clock_repair;
 mod edit;
 mod issuers;
 mod lines;
@@ -33,6 +34,8 @@ enum Command {
     Sign(sign::Args),
     /// Let what the secret screen found pass, by rule and fingerprint.
     Allow(allow::Args),
+    /// Let ledger time step back to the server's clock, which was ahead before.
+    ClockRepair(clock_repair::Args),
     /// List all versions of the trust document, with entry, time and signers.
     Log(log::Args),
 }
@@ -44,6 +47,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Command::Propose(args) => Box::pin(propose::run(args, context)).await,
         Command::Sign(args) => sign::run(&args, context),
         Command::Allow(args) => Box::pin(allow::run(args, context)).await,
+        Command::ClockRepair(args) => Box::pin(clock_repair::run(args, context)).await,
         Command::Log(args) => log::run(args, context).await,
     }
 }

@@ -11,7 +11,8 @@ use custody_evidence::key::SigningKey;
 use custody_evidence::oidc::Credential;
 use custody_evidence::statement::{Statement, StatementBuilder};
 use custody_evidence::trust::{
-    Authority, IdentityPattern, Issuer, TrustDocument, TrustMembers, TrustState, WriterRule, statement_of,
+    Authority, ClockRepair, IdentityPattern, Issuer, TrustDocument, TrustMembers, TrustState, WriterRule,
+    statement_of,
 };
 use custody_log::checkpoint::{Checkpoint, SignedCheckpoint};
 use custody_log::note::{Cosigner, NoteSigner, Origin};
@@ -122,6 +123,15 @@ impl Log {
         let document = TrustDocument::new(members).unwrap();
         let envelope = Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap();
         self.append(&envelope).unwrap();
+    }
+
+    /// Steps back by an hour, with the entry that may.
+    pub(crate) fn append_clock_repair(&mut self) {
+        let after = self.size().last_index().unwrap();
+        let said = ClockRepair { after, reason: "the clock was ahead".to_owned() };
+        let statement = said.statement(self.origin.as_str());
+        self.now = self.now.plus_micros(-3_600_000_000);
+        self.append(&Envelope::sign(IN_TOTO, &statement, &[&administrator()]).unwrap()).unwrap();
     }
 
     /// Returns the first entry with the content of an envelope that adds nothing to those there are.

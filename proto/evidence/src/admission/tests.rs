@@ -206,7 +206,8 @@ fn one_change_to_a_good_statement_is_refused_for_its_reason() {
         (TYPE, "urn:custody:distrust:v1", "bad_trust_document"),
         (TYPE, "urn:custody:allow:v1", "bad_trust_document"),
         (TYPE, "urn:custody:policy:v2", "not_yet_supported"),
-        (TYPE, "urn:custody:clock-repair:v1", "not_yet_supported"),
+        (TYPE, "urn:custody:clock-repair:v2", "not_yet_supported"),
+        (TYPE, "urn:custody:clock-repair:v1", "bad_trust_document"),
         (TYPE, "urn:custody:trust:v2", "not_yet_supported"),
         (TYPE, "urn:custody:trust:v1", "bad_trust_document"),
     ] {

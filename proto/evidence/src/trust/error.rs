@@ -454,6 +454,22 @@ pub enum TrustError {
         /// What the statement says.
         found: u64,
     },
+    /// A clock repair for another place in the log.
+    #[error("the clock repair follows entry {found}, which is not the log's last: make it anew")]
+    RepairPlace {
+        /// The number of the entry that it names.
+        found: u64,
+    },
+    /// A clock repair while the clock does not trail the log.
+    #[error(
+        "the server's clock shows {now} and the last entry was made at {last}: there is nothing to repair"
+    )]
+    ClockRight {
+        /// What the clock shows.
+        now: Timestamp,
+        /// The last entry's time.
+        last: Timestamp,
+    },
     /// A redaction of an entry that the log does not have yet.
     #[error("there is no entry {found} yet: a redaction names an entry before its own")]
     NoSuchEntry {

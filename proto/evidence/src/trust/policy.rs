@@ -23,7 +23,7 @@ pub const POLICY_FORMAT: &str = "custody/policy/v1";
 pub const POLICY_BYTES_MAX: usize = 256 << 10;
 
 /// The longest name of a policy, in bytes.
-pub(super) const POLICY_NAME_MAX: usize = 100;
+const POLICY_NAME_MAX: usize = 100;
 
 /// One version of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use custody_log::{ContentDigest, LeafIndex, Origin, Timestamp, TreeSize, Verifie
 use super::PREDICATE_TYPE;
 use super::allow::{ALLOW_TYPE, Allow, Allowed};
 use super::check;
+use super::clock_repair::{CLOCK_REPAIR_TYPE, ClockRepair};
 use super::distrust::{DISTRUST_TYPE, Distrust, Distrusted, Target};
 use super::document::TrustDocument;
 use super::error::TrustError;
@@ -34,6 +35,7 @@ pub struct TrustState {
     allows: History<Allowed>,
     redactions: History<Redacted>,
     policies: History<PolicyVersion>,
+    repairs: History<LeafIndex>,
     /// What the log saw of the keys of issuers, the newest of each.
     key_sets: Arc<BTreeMap<String, Arc<SeenKeys>>>,
 }
@@ -76,17 +78,18 @@ impl TrustState {
             allows: History::default(),
             redactions: History::default(),
             policies: History::default(),
+            repairs: History::default(),
             key_sets: Arc::default(),
         })
     }
 
     /// Goes on past the next administrative entry: a trust document, a distrust or its undo, a permission for the secret screen,
-    /// a redaction, a policy, keys of an issuer. One of another type is refused: what it changes is not known here.
+    /// a redaction, a policy, a clock repair, keys of an issuer. One of another type is refused: what it changes is not known here.
     ///
     /// A trust document must be for the same log, exactly one version higher, and signed by the thresholds of the `root`
     /// role before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
     /// that exist already. Everything else is signed by the threshold of its role: `responder` for a distrust, `rules` for the
-    /// undo of one, for permissions, redactions and policies; keys of an issuer by the log's own key.
+    /// undo of one, for permissions, redactions, policies and clock repairs; keys of an issuer by the log's own key.
     pub fn next(&self, envelope: &Envelope, index: LeafIndex) -> Result<Self, TrustError> {
         if index <= self.newest {
             return Err(TrustError::Index { before: self.newest, found: index });
@@ -106,6 +109,10 @@ impl TrustState {
             POLICY_TYPE => {
                 let origin = self.document.origin().as_str();
                 next.after_policy(envelope, &Policy::from_statement(&statement, origin)?, index)
+            }
+            CLOCK_REPAIR_TYPE => {
+                let origin = self.document.origin().as_str();
+                next.after_clock_repair(envelope, &ClockRepair::from_statement(&statement, origin)?, index)
             }
             REDACTION_TYPE => next.after_redaction(envelope, Redaction::from_statement(&statement)?, index),
             PREDICATE_TYPE => {
@@ -201,6 +208,21 @@ impl TrustState {
         }
         let (name, version, digest) = (policy.name.clone(), policy.version, policy.digest());
         self.policies.push(PolicyVersion { name, version, digest, index });
+        Ok(self)
+    }
+
+    fn after_clock_repair(
+        mut self,
+        envelope: &Envelope,
+        repair: &ClockRepair,
+        index: LeafIndex,
+    ) -> Result<Self, TrustError> {
+        self.require(envelope, RoleName::Rules)?;
+        // Where it will stand is not known when it is admitted: then it is asked about the last place there is.
+        if repair.after >= index || (index != LeafIndex::LAST && repair.after.next() != index) {
+            return Err(TrustError::RepairPlace { found: repair.after.get() });
+        }
+        self.repairs.push(index);
         Ok(self)
     }
 
@@ -313,6 +335,12 @@ impl TrustState {
     /// Returns every version of every policy, the newest first.
     pub fn policies(&self) -> impl Iterator<Item = &PolicyVersion> {
         self.policies.newest_first()
+    }
+
+    /// Whether this entry repairs the clock: it alone may have a time that is not later than that of the entry before.
+    #[must_use]
+    pub fn repairs_clock(&self, index: LeafIndex) -> bool {
+        self.repairs.newest_first().any(|repair| *repair == index)
     }
 
     /// Returns every redaction, the newest first.

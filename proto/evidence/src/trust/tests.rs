@@ -1,3 +1,4 @@
+mod clock_repairs;
 mod distrusts;
 mod redactions;
 

@@ -1,0 +1,83 @@
+//! Clock repairs: ledger time was ahead, and steps back to the server's clock.
+//!
+//! A repair is the predicate of an administrative statement, signed by a threshold of the role `rules`. It names the entry it
+//! follows, so that it is good once and nowhere else. The JSON is drawn in `docs/format.md`, "Clock repair".
+
+use custody_log::LeafIndex;
+use serde::{Deserialize, Serialize};
+
+use super::check;
+use super::distrust::REASON_MAX;
+use super::error::TrustError;
+use crate::json;
+use crate::object::Object;
+use crate::statement::{Statement, StatementBuilder};
+use crate::subject_name::{NameKind, digest_of_name};
+
+/// The predicate type.
+pub const CLOCK_REPAIR_TYPE: &str = "urn:custody:clock-repair:v1";
+
+/// The value of the member `format`.
+pub const CLOCK_REPAIR_FORMAT: &str = "custody/clock-repair/v1";
+
+/// What an administrator says of the log's time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockRepair {
+    /// The entry that it follows: the last one with a time that is wrong.
+    pub after: LeafIndex,
+    /// Why.
+    pub reason: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Members {
+    format: String,
+    #[serde(default)]
+    crit: Vec<String>,
+    after: u64,
+    reason: String,
+}
+
+impl ClockRepair {
+    /// Reads a statement: one subject, which is the origin of the log.
+    pub fn from_statement(statement: &Statement<'_>, origin: &str) -> Result<Self, TrustError> {
+        let predicate = statement.predicate_bytes().ok_or(TrustError::NoPredicate)?;
+        let Object(members): Object<Members> = json::from_slice(predicate)?;
+        if members.format != CLOCK_REPAIR_FORMAT {
+            return Err(TrustError::Format { found: members.format.chars().take(80).collect() });
+        }
+        check::crit_of(&members.crit, &["format", "crit", "after", "reason"])?;
+        if members.reason.trim().is_empty() || members.reason.len() > REASON_MAX {
+            return Err(TrustError::Reason { max: REASON_MAX, found: members.reason.len() });
+        }
+        let place = |_| TrustError::RepairPlace { found: members.after };
+        let after = LeafIndex::new(members.after).map_err(place)?;
+        let expected = digest_of_name(NameKind::Origin, origin);
+        match statement.subjects() {
+            [subject] if subject.name() == Some(origin) && subject.digests().contains(&expected) => {
+                Ok(Self { after, reason: members.reason })
+            }
+            _ => Err(TrustError::Subject { origin: origin.to_owned(), expected }),
+        }
+    }
+
+    /// Returns the statement to sign, for the log of this name; the same repair gives the same bytes.
+    ///
+    /// # Panics
+    ///
+    /// Never: texts and numbers are always JSON.
+    #[must_use]
+    pub fn statement(&self, origin: &str) -> Vec<u8> {
+        let members = Members {
+            format: CLOCK_REPAIR_FORMAT.to_owned(),
+            crit: Vec::new(),
+            after: self.after.get(),
+            reason: self.reason.clone(),
+        };
+        let predicate = serde_json::to_vec(&members).expect("texts and numbers are always JSON");
+        StatementBuilder::new(CLOCK_REPAIR_TYPE)
+            .subject(origin, [digest_of_name(NameKind::Origin, origin)])
+            .predicate(&predicate)
+            .expect("texts and numbers make a statement")
+    }
+}
