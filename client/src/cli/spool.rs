@@ -228,16 +228,15 @@ impl Flushing<'_> {
         context: &Context,
     ) -> Result<(), Failure> {
         let digest = envelope.digest();
-        let recorded = match ledger {
-            Some(ledger) => ledger.record(envelope, Arc::new(|_| {})).await,
-            None => {
-                let opened =
-                    session::open_by_recording(context, session::patience(context), envelope, None).await?;
-                opened.map(|(opened, recorded)| {
-                    *ledger = Some(opened);
-                    recorded
-                })
-            }
+        let recorded = if let Some(ledger) = ledger {
+            ledger.record(envelope, Arc::new(|_| {})).await
+        } else {
+            let opened =
+                session::open_by_recording(context, session::patience(context), envelope, None).await?;
+            opened.map(|(opened, recorded)| {
+                *ledger = Some(opened);
+                recorded
+            })
         };
         match recorded {
             Ok(recorded) => {

@@ -47,13 +47,11 @@ fn resolved(
         let mut bytes = Vec::with_capacity(piece.len());
         let mut rest = piece;
         while let [first, behind @ ..] = rest {
-            rest = match escape(rest, &mut bytes) {
-                Some(length) => rest.get(length..).unwrap_or_default(),
-                None => {
-                    bytes.push(*first);
-                    behind
-                }
-            };
+            let escaped = escape(rest, &mut bytes).and_then(|length| rest.get(length..));
+            rest = escaped.unwrap_or_else(|| {
+                bytes.push(*first);
+                behind
+            });
         }
         bytes.len() == piece.len() || found(&bytes)
     })
