@@ -6,8 +6,8 @@ use std::fmt;
 
 use custody_log::Timestamp;
 use x509_cert::der::Decode as _;
-use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, SubjectAltName};
 use x509_cert::time::Time;
 
 /// The longest name that is taken from a certificate, in bytes: 2,048, the limit of SPIFFE IDs (SPIFFE-ID section 2.3).
@@ -64,6 +64,15 @@ pub enum CertificateError {
         /// How many there are.
         found: usize,
     },
+}
+
+/// Whether a certificate in DER says that its holder may issue others (RFC 5280 section 4.2.1.9). What is trusted to issue is not
+/// asked that by TLS: the certificate of a client in the place of an authority would let its holder name anybody.
+pub fn is_authority(der: &[u8]) -> Result<bool, CertificateError> {
+    let form = |why: &dyn fmt::Display| CertificateError::Form { why: why.to_string() };
+    let parsed = x509_cert::Certificate::from_der(der).map_err(|error| form(&error))?;
+    let found = parsed.tbs_certificate().get_extension::<BasicConstraints>().map_err(|error| form(&error))?;
+    Ok(found.is_some_and(|(_, constraints)| constraints.ca))
 }
 
 impl Certificate {
@@ -307,6 +316,20 @@ mod tests {
         assert_eq!((certificate.subject(), certificate.issuer()), ("CN=gate", "CN=gate"));
         assert_eq!(certificate.not_before().to_string(), "2026-01-02T00:00:00.000000Z");
         assert_eq!(certificate.not_after().to_string(), "2051-03-04T00:00:00.000000Z");
+    }
+
+    #[test]
+    fn only_an_authority_says_that_it_is_one() {
+        let issued = |is_ca| {
+            let mut params = CertificateParams::default();
+            params.is_ca = is_ca;
+            params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+        };
+        let constraints = rcgen::BasicConstraints::Unconstrained;
+        assert_eq!(is_authority(&issued(rcgen::IsCa::Ca(constraints))), Ok(true));
+        assert_eq!(is_authority(&issued(rcgen::IsCa::ExplicitNoCa)), Ok(false));
+        assert_eq!(is_authority(&issued(rcgen::IsCa::NoCa)), Ok(false));
+        assert!(is_authority(b"").is_err());
     }
 
     #[test]

@@ -86,6 +86,9 @@ fn what_cannot_be_used_is_refused_at_the_start() {
     let ca = home.join("ca.crt");
     fs::write(&ca, "").unwrap();
     refused(&["--client-ca", ca.to_str().unwrap()], "ca.crt: expected a certificate in PEM, found none");
+    // Whoever held the key of that one could issue certificates for any name.
+    fs::write(&ca, format!("{}{}", authority.pem(), good.cert)).unwrap();
+    refused(&["--client-ca", ca.to_str().unwrap()], "does not say that its holder may issue others (CA)");
     fs::write(&ca, authority.pem()).unwrap();
     let readers = home.join("readers");
     fs::write(&readers, "# nobody\n").unwrap();

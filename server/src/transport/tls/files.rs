@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use custody_log::Timestamp;
-use custody_wire::certificate::{Certificate, CertificateError};
+use custody_wire::certificate::{Certificate, CertificateError, is_authority};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -271,6 +271,13 @@ fn verifier(
     let refused = |why: String| TlsFileError::Authority { path: path.to_owned(), why };
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path, bytes)? {
+        let issues = is_authority(&certificate)
+            .map_err(|source| TlsFileError::Certificate { path: path.to_owned(), source })?;
+        if !issues {
+            return Err(refused(
+                "one of the certificates does not say that its holder may issue others (CA)".to_owned(),
+            ));
+        }
         roots.add(certificate).map_err(|why| refused(why.to_string()))?;
     }
     let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
