@@ -62,6 +62,65 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Capped<T, 
     }
 }
 
+/// A list as [`Capped`]; none if it is something else.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed<T, const MAX: usize>(pub(crate) Option<Capped<T, MAX>>);
+
+impl<T, const MAX: usize> Default for Listed<T, MAX> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+struct ListedVisitor<T, const MAX: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListedVisitor<T, MAX> {
+    type Value = Listed<T, MAX>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        ListVisitor(PhantomData).visit_seq(list).map(|list| Listed(Some(list)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Listed(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Listed(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Listed(None))
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for Listed<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListedVisitor(PhantomData))
+    }
+}
+
 struct MapVisitor<const MAX: usize>;
 
 impl<'de, const MAX: usize> Visitor<'de> for MapVisitor<MAX> {
@@ -103,6 +162,16 @@ mod tests {
         assert_eq!((list.items, list.total), (vec![1], 1));
         let map: CappedMap<1> = serde_json::from_str(r#"{"a":"b","c":[]}"#).unwrap();
         assert_eq!((map.members, map.total), (vec![("a".to_owned(), "b".to_owned())], 2));
+    }
+
+    #[test]
+    fn what_is_no_list_is_told_apart_from_one() {
+        let listed = |text: &str| serde_json::from_str::<Listed<u8, 2>>(text).unwrap().0;
+        assert_eq!(listed("[1,2,3]").map(|list| (list.items, list.total)), Some((vec![1, 2], 3)));
+        for text in [r#"{"a":[1]}"#, "\"a\"", "true", "1", "-1", "1.5", "null"] {
+            assert!(listed(text).is_none(), "{text}");
+        }
+        assert!(serde_json::from_str::<Listed<u8, 2>>("[1").is_err());
     }
 
     #[test]

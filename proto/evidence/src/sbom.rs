@@ -14,6 +14,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::capped::Listed;
 use crate::digest_set::{Digest, DigestError};
 use crate::json;
 use crate::object::Object;
@@ -154,6 +155,12 @@ struct Marks<'a> {
     context: Option<&'a RawValue>,
     #[serde(borrow, rename = "Data", default)]
     data: Option<&'a RawValue>,
+    /// What `CycloneDX` describes and lists, found on the way: documents have megabytes, and are not gone through a second time
+    /// for it.
+    #[serde(borrow, default)]
+    metadata: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    components: Listed<&'a RawValue, COMPONENTS_MAX>,
 }
 
 /// Reads a document's bytes.
@@ -164,19 +171,19 @@ pub fn components(bytes: &[u8]) -> Result<Components, SbomError> {
     match marks.data {
         Some(data) if marks.bom_format.is_none() && marks.spdx_version.is_none() => {
             match serde_json::from_str(data.get()) {
-                Ok(Text(Some(text))) => read(text.as_bytes(), &self::marks(text.as_bytes())?),
-                _ => read(data.get().as_bytes(), &self::marks(data.get().as_bytes())?),
+                Ok(Text(Some(text))) => read(text.as_bytes(), self::marks(text.as_bytes())?),
+                _ => read(data.get().as_bytes(), self::marks(data.get().as_bytes())?),
             }
         }
-        _ => read(bytes, &marks),
+        _ => read(bytes, marks),
     }
 }
 
-fn read(bytes: &[u8], marks: &Marks<'_>) -> Result<Components, SbomError> {
+fn read(bytes: &[u8], marks: Marks<'_>) -> Result<Components, SbomError> {
     if marks.bom_format.as_deref() == Some("CycloneDX") {
         return match marks.spec_version.as_deref() {
             Some(version @ ("1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7")) => {
-                cyclonedx::read(version, bytes)
+                cyclonedx::read(version, bytes, marks.metadata, marks.components)
             }
             other => Err(NotInterpreted::CycloneDxVersion { version: cut(other.unwrap_or_default()) }.into()),
         };

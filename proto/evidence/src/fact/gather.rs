@@ -1,5 +1,6 @@
 //! Gathers facts, within their limits.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use custody_log::Timestamp;
@@ -16,13 +17,57 @@ use crate::subject_name::{NameKind, digest_of_name};
 #[derive(Default)]
 pub(super) struct Gather {
     facts: Facts,
+    edges: Edges,
+    /// Of several names of a node the first counts.
+    labels: Vec<(Node, String)>,
+}
+
+/// Edges that are being gathered. So few that they cannot be too many are put in order at the end, all at once.
+enum Edges {
+    /// Fewer than [`EDGES_MAX`], each as often as it was added.
+    Listed(Vec<Edge>),
+    /// Each once.
+    Counted(BTreeSet<Edge>),
+}
+
+impl Default for Edges {
+    fn default() -> Self {
+        Self::Listed(Vec::new())
+    }
+}
+
+impl Edges {
+    fn add(&mut self, edge: Edge) {
+        match self {
+            Self::Counted(set) => {
+                set.insert(edge);
+            }
+            Self::Listed(list) => {
+                list.push(edge);
+                if list.len() >= EDGES_MAX {
+                    *self = Self::Counted(std::mem::take(list).into_iter().collect());
+                }
+            }
+        }
+    }
+
+    fn full(&self) -> bool {
+        matches!(self, Self::Counted(set) if set.len() >= EDGES_MAX)
+    }
+
+    fn in_order(self) -> BTreeSet<Edge> {
+        match self {
+            Self::Listed(list) => list.into_iter().collect(),
+            Self::Counted(set) => set,
+        }
+    }
 }
 
 impl Gather {
     /// Adds an edge, unless there are too many: then the first that is left out is a warning, and [`Self::full`] holds.
     pub(super) fn edge(&mut self, from: &Node, kind: EdgeKind, to: &Node) {
         if !self.full() {
-            self.facts.edges.insert(Edge { from: from.clone(), kind, to: to.clone() });
+            self.edges.add(Edge { from: from.clone(), kind, to: to.clone() });
             if self.full() {
                 self.warn("predicate", Problem::TooManyEdges);
             }
@@ -43,7 +88,7 @@ impl Gather {
 
     /// Whether no edge can be added any more.
     pub(super) fn full(&self) -> bool {
-        self.facts.edges.len() >= EDGES_MAX
+        self.edges.full()
     }
 
     pub(super) fn term(&mut self, term: Term) {
@@ -68,10 +113,10 @@ impl Gather {
 
     /// Names a node for people; the first name stays.
     pub(super) fn label(&mut self, node: &Node, text: &str) {
-        let spaced = |c: char| if c.is_control() || is_invisible(c) { ' ' } else { c };
-        let label: String = text.chars().take(LABEL_MAX).map(spaced).collect();
+        let plain = text.len() <= LABEL_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+        let label = if plain { Cow::Borrowed(text) } else { Cow::Owned(shown(text)) };
         if !label.trim().is_empty() {
-            self.facts.labels.entry(node.clone()).or_insert_with(|| label.trim().to_owned());
+            self.labels.push((node.clone(), label.trim().to_owned()));
         }
     }
 
@@ -194,13 +239,23 @@ impl Gather {
         }
     }
 
-    pub(super) fn done(mut self, interpreted: bool) -> Facts {
-        self.facts.interpreted = interpreted;
-        self.facts
+    pub(super) fn done(self, interpreted: bool) -> Facts {
+        let Self { facts, edges, mut labels } = self;
+        // In their order where they are equal, so that the first is kept.
+        labels.sort_by(|(one, _), (other, _)| one.cmp(other));
+        labels.dedup_by(|(later, _), (first, _)| later == first);
+        let labels = labels.into_iter().collect();
+        Facts { edges: edges.in_order(), labels, interpreted, ..facts }
     }
 }
 
 const WARNINGS_LAST: usize = WARNINGS_MAX - 1;
+
+/// The start of a text on one line, without what is not seen.
+fn shown(text: &str) -> String {
+    let spaced = |c: char| if c.is_control() || is_invisible(c) { ' ' } else { c };
+    text.chars().take(LABEL_MAX).map(spaced).collect()
+}
 
 /// Characters that change how the text around them is shown (Unicode's bidirectional and zero-width ones): with them, a
 /// name could look like another.

@@ -11,7 +11,7 @@ use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, LeftOut, SbomError, hashes, purl, shape,
     why,
 };
-use crate::capped::Capped;
+use crate::capped::{Capped, Listed};
 use crate::object::{self, Object};
 use crate::text::Text;
 
@@ -71,8 +71,24 @@ struct Reference {
 /// What is still to be read, last first, with its path.
 type Pending<'a> = Vec<(String, &'a RawValue)>;
 
-pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError> {
-    let Object(bom): Object<Bom<'_>> = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
+/// Reads a document of which metadata and components were found already. Without a list of components, and with metadata that
+/// are none, it is read again, to say what is wrong and where.
+pub(super) fn read(
+    version: &str,
+    bytes: &[u8],
+    metadata: Option<&RawValue>,
+    components: Listed<&RawValue, COMPONENTS_MAX>,
+) -> Result<Components, SbomError> {
+    let metadata = metadata.map(|raw| serde_json::from_str::<Option<Object<Metadata<'_>>>>(raw.get()));
+    let bom = match (metadata.transpose(), components) {
+        (Ok(metadata), Listed(components @ Some(_))) => {
+            Bom { metadata: metadata.flatten().map(|Object(metadata)| metadata), components }
+        }
+        _ => {
+            let Object(bom) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
+            bom
+        }
+    };
     let mut found = Components { format: format!("CycloneDX {version}"), ..Components::default() };
     let mut pending = Pending::new();
     push_all(&mut pending, "components", bom.components.unwrap_or_default(), 0)?;
