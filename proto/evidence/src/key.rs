@@ -308,7 +308,7 @@ impl PublicKey {
     ///
     /// Ed25519 is checked strictly: no small-order or non-canonical points, no scalar above the group order.
     /// ECDSA signatures may be DER (as Sigstore writes them) or r||s (as the DSSE vector is); RSA ones PKCS#1 v1.5 or
-    /// PSS with a salt of 32 bytes. Whoever has one ECDSA signature can make a second one that verifies, so signatures identify nothing.
+    /// PSS with a salt of 32 bytes or the longest. Whoever has one ECDSA signature can make a second one that verifies, so signatures identify nothing.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
         if self.made_over(message, || Sha256::digest(message).into(), signature) {
             Ok(())

@@ -346,8 +346,19 @@ fn what_witness_puts_into_a_signature_is_read() {
     let good = root(authorities, &chain);
     let bundle = custody_evidence::sigstore::certified(&envelope, 0).unwrap();
     assert!(good.concerns(&bundle));
-    // Its RSA-PSS signature has a salt of another length than the hash, which is not supported. All else holds.
-    let unverified = verify(&bundle, &good, &[], Artifact::Unknown).unwrap_err();
+    // Its RSA-PSS signature has the longest salt, as Go makes it unless told otherwise.
+    let verified = verify(&bundle, &good, &[], Artifact::Unknown).unwrap();
+    assert_eq!(verified.content(), envelope.content());
+    let Signer::Certificate { certificate, .. } = verified.signer() else { panic!("a certificate") };
+    assert_eq!(certificate.public_key().unwrap().algorithm().to_string(), "rsa-sha256");
+    // Another payload under the same signature: that check fails, and no other.
+    let changed = String::from_utf8(envelope.bytes().to_vec()).unwrap();
+    let at = changed.find("\"payload\":\"").unwrap() + 40;
+    let other = if changed.as_bytes()[at] == b'A' { "B" } else { "A" };
+    let changed = format!("{}{other}{}", &changed[..at], &changed[at + 1..]);
+    let changed = dsse::Envelope::parse(changed.as_bytes()).unwrap();
+    let changed = custody_evidence::sigstore::certified(&changed, 0).unwrap();
+    let unverified = verify(&changed, &good, &[], Artifact::Unknown).unwrap_err();
     let blockers: Vec<CheckName> =
         unverified.checks().iter().filter(|check| !check.allows()).map(|check| check.name).collect();
     assert_eq!(blockers, [CheckName::Signature]);

@@ -1,7 +1,9 @@
 //! RSA keys, which only verify here (RFC 8017): PKCS#1 v1.5 or PSS, both with SHA-256.
 
 use aws_lc_rs::digest::Digest;
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256};
+use aws_lc_rs::signature::{
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPssSaltLength,
+};
 use spki::der::asn1::{AnyRef, BitStringRef, UintRef};
 use spki::der::{Encode as _, Reader as _, SliceReader, Tag};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
@@ -14,11 +16,16 @@ pub const RSA_MIN_BITS: usize = 2048;
 /// The largest modulus, in bits: the cost of a check grows with its square.
 pub const RSA_MAX_BITS: usize = 8192;
 
+/// PSS with the longest salt that the key has room for: `crypto/rsa` of Go signs so unless it is told otherwise, and in-toto/witness
+/// with it.
+static PSS_LONGEST_SALT: RsaParameters = RSA_PSS_2048_8192_SHA256.with_pss_salt_length(RsaPssSaltLength::Max);
+
 /// A key of allowed size, parsed once for each padding.
 #[derive(Clone)]
 pub(super) struct RsaKey {
     pkcs1: ParsedPublicKey,
     pss: ParsedPublicKey,
+    pss_longest_salt: ParsedPublicKey,
 }
 
 /// `AlgorithmIdentifier` of rsaEncryption with its NULL (RFC 3279 section 2.3.1).
@@ -39,15 +46,22 @@ impl RsaKey {
         if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&found) {
             return Err(KeyError::RsaSize { min: RSA_MIN_BITS, max: RSA_MAX_BITS, found });
         }
-        let parse =
-            |padding| ParsedPublicKey::new(padding, key).map_err(|_| KeyError::Unusable { algorithm });
-        Ok(Self { pkcs1: parse(&RSA_PKCS1_2048_8192_SHA256)?, pss: parse(&RSA_PSS_2048_8192_SHA256)? })
+        let parse = |padding: &'static RsaParameters| {
+            ParsedPublicKey::new(padding, key).map_err(|_| KeyError::Unusable { algorithm })
+        };
+        Ok(Self {
+            pkcs1: parse(&RSA_PKCS1_2048_8192_SHA256)?,
+            pss: parse(&RSA_PSS_2048_8192_SHA256)?,
+            pss_longest_salt: parse(&PSS_LONGEST_SALT)?,
+        })
     }
 
     /// Whether the signature was made over this SHA-256, with either padding. The salt of PSS has 32 bytes, as long as
-    /// the hash (RFC 8017 section 9.1).
+    /// the hash (RFC 8017 section 9.1), or as many as the key has room for; the library finds no other length by itself.
     pub(super) fn made_over(&self, digest: &Digest, signature: &[u8]) -> bool {
-        self.made_pkcs1(digest, signature) || self.pss.verify_digest_sig(digest, signature).is_ok()
+        let pss = [&self.pss, &self.pss_longest_salt];
+        self.made_pkcs1(digest, signature)
+            || pss.into_iter().any(|key| key.verify_digest_sig(digest, signature).is_ok())
     }
 
     /// Whether the signature was made over this SHA-256 with the padding of PKCS#1 v1.5.

@@ -2,6 +2,8 @@ use aws_lc_rs::signature::EcdsaKeyPair;
 
 use super::*;
 
+mod pss;
+
 const ED25519: &str = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
 
 fn p256_pem() -> String {
