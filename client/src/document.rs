@@ -29,8 +29,10 @@ pub enum Kind {
     Pep740Provenance,
     /// The bundle that cosign 1 and 2 wrote beside a blob.
     CosignBundle,
-    /// What cosign signs of an image: its digest and reference, in a form that is no statement.
+    /// What cosign signs of an image, without the signature: its digest and reference, in a form that is no statement.
     SimpleSigning,
+    /// cosign's signature of an image, with what it signs, in the form in which it is recorded.
+    ImageSignature,
     /// A folder or archive of images, envelopes and statements.
     OciLayout,
     /// Google Cloud Build's printed provenance.
@@ -81,6 +83,7 @@ impl Kind {
             Self::Pep740Provenance => "pep740-provenance",
             Self::CosignBundle => "cosign-bundle",
             Self::SimpleSigning => "simple-signing",
+            Self::ImageSignature => "image-signature",
             Self::OciLayout => "oci-layout",
             Self::CloudBuild => "cloud-build",
             Self::Cose => "cose",
@@ -110,7 +113,8 @@ impl Kind {
             Self::Pep740 => "a PEP 740 attestation",
             Self::Pep740Provenance => "a PEP 740 provenance document",
             Self::CosignBundle => "a cosign bundle of the old form",
-            Self::SimpleSigning => "cosign's signature of an image in simple signing form",
+            Self::SimpleSigning => "what cosign signs of an image, without the signature",
+            Self::ImageSignature => "a signature of an image",
             Self::OciLayout => "an OCI image layout",
             Self::CloudBuild => "provenance that gcloud printed",
             Self::Cose => "a COSE message",
@@ -166,6 +170,8 @@ fn object(outline: &Outline<'_>) -> Kind {
         Kind::Dsse
     } else if has("verificationMaterial") || text("mediaType").contains("dev.sigstore.bundle") {
         Kind::SigstoreBundle
+    } else if has("simpleSigning") {
+        Kind::ImageSignature
     } else if has("attestation_bundles") {
         Kind::Pep740Provenance
     } else if has("verification_material") && has("envelope") {
@@ -233,6 +239,7 @@ fn damaged(text: &[u8]) -> Kind {
     let members = [
         ("\"verificationMaterial\"", Kind::SigstoreBundle),
         ("dev.sigstore.bundle", Kind::SigstoreBundle),
+        ("\"simpleSigning\"", Kind::ImageSignature),
         ("\"attestation_bundles\"", Kind::Pep740Provenance),
         ("\"verification_material\"", Kind::Pep740),
         ("\"provenance_summary\"", Kind::CloudBuild),

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use custody_evidence::registry::{BlobDigest, BlobKind, Descriptor, MAX_MANIFEST, Manifest, cosign_bundle};
+use custody_evidence::registry::{BlobDigest, BlobKind, Descriptor, MAX_MANIFEST, Manifest, cosign_envelope};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
@@ -218,7 +218,7 @@ impl Walk {
             }
         };
         // The same blob may stand beside other annotations that are right.
-        match cosign_bundle(&layer, descriptor.annotations()) {
+        match cosign_envelope(&layer, descriptor.annotations()) {
             Ok(None) => self.keep(place, exact(layer)),
             Ok(Some(bundle)) => {
                 let more = u64::try_from(bundle.len().saturating_sub(layer.len())).unwrap_or(u64::MAX);

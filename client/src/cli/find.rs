@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::{Checked, Ledger, LedgerError, Level};
-use custody_evidence::fact::Field;
+use custody_evidence::fact::{Doubt, Field};
 use custody_evidence::trust::TrustState;
 use custody_log::LeafIndex;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
@@ -25,6 +25,9 @@ use condition::{digest, subject};
 
 /// Lists over this many entries are `logged` by default: verifying fetches every envelope.
 pub(crate) const VERIFIED_BY_DEFAULT: usize = 50;
+
+/// The most packages that are told one by one as not comparable; `-o json` has all.
+const DOUBTS_SHOWN: usize = 10;
 
 /// The most questions that the subjects and predicate types of one search may make: each is a call.
 const QUESTIONS_MAX: usize = 64;
@@ -56,7 +59,8 @@ pub(crate) struct Args {
     /// Statements of this predicate type: its URI, or a short name such as `approval`.
     #[arg(long, value_name = "URI")]
     predicate: Vec<String>,
-    /// Statements that name this package, such as `pkg:npm/axios@1.14.1`; without a version, any version.
+    /// Statements that name this package: in one version (`pkg:npm/axios@1.14.1`), in a range (`pkg:npm/axios@>=1.14.1 <1.15`),
+    /// or in any. A version that cannot be compared with the range is listed, and told.
     #[arg(long, value_name = "PURL")]
     component: Vec<String>,
     /// Statements that name this vulnerability.
@@ -142,6 +146,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     for entry in &entries {
         check_any(&questions, entry)?;
     }
+    let doubts = doubts(&questions, &entries);
     let claimed: BTreeSet<&str> = questions.iter().flat_map(|question| question.claimed(level)).collect();
     let trust = &ledger.trust().as_of(found.as_of.size).state;
     if context.output.is_json() {
@@ -153,6 +158,9 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             "trust": session::trust_view(ledger.trust()),
             "complete": "claimed",
             "conditions_claimed": claimed,
+            "not_comparable": doubts.iter().map(|(entry, Doubt { package, why })| {
+                json!({ "entry": entry.get(), "component": package, "why": why.to_string() })
+            }).collect::<Vec<_>>(),
             "next": found.next,
         }))?;
     } else {
@@ -160,6 +168,15 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             return Err(LedgerError::Unsearched { below }.into());
         }
         context.output.print(table(&entries, trust))?;
+        for (entry, Doubt { package, why }) in doubts.iter().take(DOUBTS_SHOWN) {
+            let package = escape_line(package);
+            context
+                .output
+                .note(format!("entry {entry} is listed for {package}, which may be in the range: {why}"));
+        }
+        if let Some(more @ 1..) = doubts.len().checked_sub(DOUBTS_SHOWN) {
+            context.output.note(format!("{more} more may be in the range: -o json lists all"));
+        }
         let word = if level == Level::Verified { "verified" } else { "logged" };
         // The server claims nothing about what it did not search.
         let rest = found.next.map_or_else(
@@ -188,6 +205,20 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         // What was not searched may hold one.
         (true, Some(_)) => Outcome::Unknown,
     })
+}
+
+/// Returns the packages for which entries are listed though it cannot be said that they are in the range.
+fn doubts(questions: &[Query], entries: &[Checked]) -> Vec<(LeafIndex, Doubt)> {
+    // Every question asks for the same packages.
+    let conditions = questions.first().map(|question| question.conditions.as_slice()).unwrap_or_default();
+    let of = |entry: &Checked, condition: &Condition| {
+        let index = entry.entry().index;
+        condition.doubts(entry).into_iter().map(move |doubt| (index, doubt)).collect::<Vec<_>>()
+    };
+    entries
+        .iter()
+        .flat_map(|entry| conditions.iter().flat_map(move |condition| of(entry, condition)))
+        .collect()
 }
 
 /// Reads the conditions, but for `--subject`: of each, one must hold.

@@ -3,18 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use custody_client::document::{Item, Kind, items, kind};
-use custody_client::file_digest::FileDigests;
 use custody_client::inspect::{
-    Check, Expectations, ExpectedArtifact, ExpectedKey, NamedRoot, Report, Signer, Status, Verdict, inspect,
+    Check, Expectations, ExpectedKey, NamedRoot, Report, Signer, Status, Verdict, inspect,
 };
-use custody_evidence::digest_set::Digest;
 use custody_evidence::key::{KeyError, PublicKey};
 use custody_evidence::registry::npm_keys;
 use custody_evidence::sigstore::{MAX_ROOT, ProvenTime, TimeSource, TrustedRoot};
-use custody_evidence::thing::Thing;
 use serde_json::json;
 
 use super::Context;
+use super::artifact;
 use super::failure::{Failure, Outcome};
 use super::file::{self, Documents};
 use super::output::escape_line;
@@ -57,14 +55,11 @@ const FILE_MAX: u64 = 64 << 20;
 /// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB, npm's list of four keys has 2 KiB.
 const KEY_MAX: u64 = 64 << 10;
 
-/// Up to this size, an artifact is read whole: signatures over files by Ed25519 are checked over all of it.
-const ARTIFACT_READ_MAX: u64 = 64 << 20;
-
 /// Runs `custody inspect`.
 #[expect(clippy::unused_async, reason = "every command has this form")]
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let expected = Expectations {
-        artifact: args.artifact.as_deref().map(|text| artifact(text, context)).transpose()?,
+        artifact: args.artifact.as_deref().map(|text| artifact::read(text, context)).transpose()?,
         keys: args.keys.iter().map(|path| key(path)).collect::<Result<_, _>>()?,
         identity: args.identity,
         issuer: args.issuer,
@@ -114,40 +109,6 @@ fn roots(paths: &[PathBuf]) -> Result<Vec<NamedRoot>, Failure> {
         roots.extend(found.into_iter().map(|root| NamedRoot { name: name.clone(), root }));
     }
     Ok(roots)
-}
-
-fn artifact(text: &str, context: &Context) -> Result<ExpectedArtifact, Failure> {
-    let bad = |why: String| {
-        Failure::usage("bad_artifact", why)
-            .hint("give a file, or a whole digest such as sha256:<64 hex digits>")
-    };
-    let of = |digest| ExpectedArtifact { digests: vec![digest], bytes: None };
-    match Thing::parse(text).map_err(|error| bad(format!("--artifact {text}: {error}")))? {
-        Thing::Digest(digest) | Thing::Image { digest, .. } => Ok(of(digest)),
-        Thing::Commit { hex, .. } => {
-            Digest::read("gitCommit", &hex).map(of).map_err(|error| bad(error.to_string()))
-        }
-        Thing::Path(path) | Thing::Name(path) => {
-            let path = Path::new(&path);
-            let length = std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-            if length <= ARTIFACT_READ_MAX {
-                let bytes = file::read(path, ARTIFACT_READ_MAX).map_err(|failure| bad(failure.message))?;
-                let FileDigests { sha256, sha512, .. } = FileDigests::of_bytes(&bytes);
-                return Ok(ExpectedArtifact { digests: vec![sha256, sha512], bytes: Some(bytes) });
-            }
-            let bar = context.output.bytes_bar("hashing", length);
-            let digests = FileDigests::of(path, |read| bar.inc(read))
-                .map_err(|error| bad(format!("{error}: {}", error.source)))?;
-            bar.finish_and_clear();
-            Ok(ExpectedArtifact { digests: vec![digests.sha256, digests.sha512], bytes: None })
-        }
-        Thing::Prefix(_) => {
-            Err(bad(format!("--artifact {text}: the start of a digest could be of any artifact")))
-        }
-        Thing::Entry(_) | Thing::KeyId(_) | Thing::Purl(_) | Thing::Url(_) => {
-            Err(bad(format!("--artifact {text} is neither a file nor a digest")))
-        }
-    }
 }
 
 fn key(path: &Path) -> Result<ExpectedKey, Failure> {

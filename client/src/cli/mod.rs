@@ -1,5 +1,6 @@
 //! The command tree, and how one command is run. One file a command.
 
+mod artifact;
 mod audit;
 pub(crate) mod clock;
 mod completions;

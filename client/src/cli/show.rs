@@ -176,6 +176,7 @@ fn checks(verified: &Verified, token: Token) -> Vec<Row> {
             match verified.said() {
                 Said::Statement(_) => "is an in-toto statement with usable digests".to_owned(),
                 Said::Signed(_) => "is the signature of a file, by its digest".to_owned(),
+                Said::Image(_) => "is what cosign signs of an image, by its digest".to_owned(),
             },
         ),
         (
@@ -268,8 +269,8 @@ fn found_secrets(result: CheckResult, version: Option<&str>) -> Row {
 }
 
 fn statement(verified: &Verified) -> Value {
-    let signed = verified.envelope().signed();
-    signed.and_then(|envelope| serde_json::from_slice(envelope.payload()).ok()).unwrap_or(Value::Null)
+    let payload = verified.envelope().payload();
+    payload.and_then(|payload| serde_json::from_slice(payload).ok()).unwrap_or(Value::Null)
 }
 
 /// Says that it is no evidence any more, and who said so.
@@ -339,8 +340,20 @@ fn text(verified: &Verified, token: Token, trust: &Trust) -> String {
     if !verified.facts().interpreted {
         out += "           not interpreted: found by subject, type, signer and time\n";
     }
-    if let Said::Signed(file) = verified.said() {
-        let _ = writeln!(out, "subject    {file}  a file that was signed, without a statement");
+    match verified.said() {
+        Said::Statement(_) => {}
+        Said::Signed(file) => {
+            let _ = writeln!(out, "subject    {file}  a file that was signed, without a statement");
+        }
+        Said::Image(image) => {
+            let name = format!("{:?}", image.reference());
+            let _ = writeln!(
+                out,
+                "subject    {}  an image that the signer calls {}",
+                image.digest(),
+                escape_line(&name)
+            );
+        }
     }
     for subject in verified.statement().map(Statement::subjects).unwrap_or_default() {
         let name = subject.name().or_else(|| subject.uri()).unwrap_or("-");

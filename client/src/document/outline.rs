@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members that tell a kind.
-const MEMBERS: [&str; 23] = [
+const MEMBERS: [&str; 24] = [
     "@context",
     "_type",
     "attestation_bundles",
@@ -27,6 +27,7 @@ const MEMBERS: [&str; 23] = [
     "runs",
     "signatures",
     "signed",
+    "simpleSigning",
     "spdxVersion",
     "subject",
     "verificationMaterial",

@@ -30,7 +30,9 @@ pub fn inspect(item: &Item<'_>, expected: &Expectations) -> Report {
     let bytes = item.bytes;
     let report = match item.kind {
         Kind::Dsse => envelope::inspect(report, bytes, expected),
-        Kind::SigstoreBundle | Kind::Pep740 => bundle::inspect(report, bytes, expected),
+        Kind::SigstoreBundle | Kind::Pep740 | Kind::ImageSignature => {
+            bundle::inspect(report, bytes, expected)
+        }
         Kind::Statement => statement::inspect(report, bytes, expected),
         Kind::CycloneDx | Kind::Spdx | Kind::OtherSbom => sbom::inspect(report, bytes, expected),
         Kind::Receipt => receipt::inspect(report, bytes, expected),

@@ -2,29 +2,32 @@
 
 use std::fmt;
 
-use custody_evidence::fact::{Field, Node, Term, TermError};
+use custody_evidence::fact::{Doubt, Field, Node, Package, Term, TermError};
 use custody_evidence::purl::Purl;
 
 use crate::check::Checked;
 
 /// One condition that an entry must meet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     term: Term,
-    /// The package with its version, which the term lacks: it is what the server is asked for.
-    package: Option<Purl>,
+    value: String,
+    /// The package with the versions that are meant, which the term lacks: it is what the server is asked for.
+    package: Option<Package>,
 }
 
 impl From<Term> for Condition {
     fn from(term: Term) -> Self {
-        Self { term, package: None }
+        Self { value: term.value().to_owned(), term, package: None }
     }
 }
 
 impl Condition {
-    /// Returns the condition that a statement names this package: this version of it, or any if none is given.
-    pub fn component(purl: &Purl) -> Result<Self, TermError> {
-        Ok(Self { term: Term::parse(Field::Component, purl.as_str())?, package: Some(purl.clone()) })
+    /// Returns the condition that a statement names this package in a version that is meant, or in one of which that cannot be
+    /// said ([`Condition::doubts`]).
+    #[must_use]
+    pub fn component(package: Package) -> Self {
+        Self { term: package.term().clone(), value: package.to_string(), package: Some(package) }
     }
 
     /// Returns the condition that an entry is about a node: that the digest is a subject of it, or else that it names
@@ -32,7 +35,7 @@ impl Condition {
     pub fn about(node: &Node) -> Result<Self, TermError> {
         let field = Field::naming(node.kind());
         match node.id().parse::<Purl>() {
-            Ok(purl) if field == Field::Component => Self::component(&purl),
+            Ok(purl) if field == Field::Component => Package::of(&purl).map(Self::component),
             _ => Term::parse(field, node.id()).map(Self::from),
         }
     }
@@ -46,13 +49,24 @@ impl Condition {
     /// Returns the value that is asked for.
     #[must_use]
     pub fn value(&self) -> &str {
-        self.package.as_ref().map_or(self.term.value(), Purl::as_str)
+        &self.value
     }
 
     /// Whether the admission record alone says if an entry meets it; else its statement must be read.
     #[must_use]
     pub const fn is_in_record(&self) -> bool {
         matches!(self.field(), Field::Predicate | Field::Subject | Field::Signer | Field::Submitter)
+    }
+
+    /// Returns why it cannot be said whether the entry meets it, for each package of it that may be meant; nothing if it surely
+    /// does, or is logged only.
+    #[must_use]
+    pub fn doubts(&self, entry: &Checked) -> Vec<Doubt> {
+        let facts = entry.verified().map(|verified| verified.facts());
+        match (&self.package, facts) {
+            (Some(package), Some(facts)) => package.doubts(facts),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether the entry meets it; none if that cannot be known of an entry that is logged only, or erased.
@@ -62,7 +76,7 @@ impl Condition {
         let record = entry.record()?;
         let value = self.term.value();
         if let Some(package) = &self.package {
-            return Some(entry.verified()?.facts().name_package(package));
+            return Some(package.may_be_in(entry.verified()?.facts()));
         }
         Some(match self.field() {
             Field::Predicate => record.predicate_type == value,

@@ -5,6 +5,7 @@
 //! | DSSE envelope | `payload`, `payloadType`, `signatures` | the PAE of its payload |
 //! | Sigstore bundle | `verificationMaterial`, `messageSignature` | the PAE of the envelope in it, or a file by its digest |
 //! | PEP 740 attestation | `verification_material` | the PAE of its statement |
+//! | signature of an image | `simpleSigning` | the text in it |
 //!
 //! The kind is told from the bytes alone. Bytes that are a DSSE envelope are one, whatever other members they have:
 //! so every byte string is of one kind at most. Nothing is verified here: see [`crate::admission`].
@@ -18,7 +19,7 @@ use custody_log::{ContentDigest, EnvelopeDigest};
 use crate::dsse::{self, OtherKind};
 use crate::sigstore::{Bundle, BundleError, BundleVersion, Content};
 
-pub use said::{MESSAGE_SIGNATURE, Said, SaidError};
+pub use said::{IMAGE_SIGNATURE, MESSAGE_SIGNATURE, Said, SaidError};
 
 /// Signed bytes, of a kind whose shape was checked, and nothing else.
 #[derive(Debug, Clone)]
@@ -73,6 +74,9 @@ impl Envelope {
             dsse::EnvelopeError::OtherKind { kind: OtherKind::Pep740 } => {
                 Self::of_bundle(Bundle::pep740_from_vec(bytes)?)
             }
+            dsse::EnvelopeError::OtherKind { kind: OtherKind::ImageSignature } => {
+                Self::of_bundle(Bundle::image_signature_from_vec(bytes)?)
+            }
             error => Err(error.into()),
         }
     }
@@ -81,6 +85,7 @@ impl Envelope {
     pub fn of_bundle(bundle: Bundle) -> Result<Self, EnvelopeError> {
         let content = match bundle.content() {
             Content::Dsse(envelope) => envelope.content(),
+            Content::Image(image) => image.content(),
             Content::Message(message) => message.digest().ok_or(EnvelopeError::NoMessageDigest)?.content(),
         };
         Ok(Self(Form::Bundle(Box::new(bundle), content)))
@@ -113,8 +118,8 @@ impl Envelope {
         }
     }
 
-    /// Returns the digest of what was signed: SHA-256 of the PAE, or of a text that names the file's digest
-    /// ([`crate::sigstore::MessageDigest::content`]). The same statement has the same content in every kind of envelope.
+    /// Returns the digest of what was signed: SHA-256 of the PAE, of the text about an image, or of a text that names the
+    /// file's digest ([`crate::sigstore::MessageDigest::content`]). The same statement has the same content in every kind of envelope.
     #[must_use]
     pub fn content(&self) -> ContentDigest {
         match &self.0 {
@@ -150,27 +155,38 @@ impl Envelope {
         }
     }
 
-    /// Returns the DSSE envelope that it is or holds; none if it signs a file.
+    /// Returns the DSSE envelope that it is or holds; none if it signs a file or an image.
     #[must_use]
     pub fn signed(&self) -> Option<&dsse::Envelope> {
         match &self.0 {
             Form::Dsse(envelope) => Some(envelope),
             Form::Bundle(bundle, _) => match bundle.content() {
                 Content::Dsse(envelope) => Some(envelope),
-                Content::Message(_) => None,
+                Content::Message(_) | Content::Image(_) => None,
             },
         }
     }
 
-    /// Returns where the payload of [`Envelope::signed`] stands in the bytes: the names of the members on the way to it.
+    /// Returns what it says as it was signed: the payload of an envelope, or the text about an image; none if it signs a file,
+    /// which it does not hold.
+    #[must_use]
+    pub fn payload(&self) -> Option<&[u8]> {
+        match self.bundle().map(Bundle::content) {
+            Some(Content::Image(image)) => Some(image.payload()),
+            _ => self.signed().map(dsse::Envelope::payload),
+        }
+    }
+
+    /// Returns where [`Envelope::payload`] stands in the bytes: the names of the members on the way to it.
     pub(crate) fn payload_place(&self) -> Option<&'static [&'static str]> {
-        self.signed()?;
+        self.payload()?;
         Some(match self.bundle().map(Bundle::version) {
             None => &["payload"],
             Some(BundleVersion::V0_1 | BundleVersion::V0_2 | BundleVersion::V0_3) => {
                 &["dsseEnvelope", "payload"]
             }
             Some(BundleVersion::Pep740) => &["envelope", "statement"],
+            Some(BundleVersion::ImageSignature) => &["simpleSigning"],
         })
     }
 
@@ -180,6 +196,7 @@ impl Envelope {
             Form::Dsse(envelope) => said::statement_in(envelope),
             Form::Bundle(bundle, _) => match bundle.content() {
                 Content::Dsse(envelope) => said::statement_in(envelope),
+                Content::Image(image) => Ok(Said::Image(image.image().clone())),
                 Content::Message(message) => {
                     message.digest().cloned().map(Said::Signed).ok_or(SaidError::NoMessageDigest)
                 }

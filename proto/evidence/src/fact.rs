@@ -10,6 +10,7 @@ mod gather;
 mod inventory;
 mod judgement;
 mod node;
+mod package;
 mod provenance;
 mod read;
 mod release;
@@ -27,11 +28,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custody_log::Timestamp;
 
-use crate::purl::Purl;
-
 pub use edge::{Edge, EdgeKind};
 pub use node::{Node, NodeKind};
-pub use read::{read, signed};
+pub use package::{Doubt, Package, PackageError};
+pub use read::{read, signed, signed_image};
 pub use stage::Stage;
 pub use term::{Field, Term, TermError};
 pub use word::UnknownWord;
@@ -189,15 +189,6 @@ impl std::fmt::Display for Warning {
 }
 
 impl Facts {
-    /// Whether the statement names one of the packages that a package URL names, as [`Purl::includes`] says. The search
-    /// term of a package lacks the version, so who asks for one compares it here.
-    #[must_use]
-    pub fn name_package(&self, asked: &Purl) -> bool {
-        let nodes = self.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
-        let packages = nodes.filter(|node| node.kind() == NodeKind::Component);
-        packages.filter_map(|node| node.id().parse().ok()).any(|package| asked.includes(&package))
-    }
-
     /// Returns everything that the statement can be found by: subjects, nodes of edges, repository, predicate type.
     /// Signer and submitter are not in the statement; they come from the admission record.
     #[must_use]

@@ -15,7 +15,7 @@ mod tests;
 use crate::json::JsonError;
 
 pub use cloud_build::cloud_build_envelopes;
-pub use cosign::{CosignAnnotations, CosignError, cosign_bundle};
+pub use cosign::{CosignAnnotations, CosignError, cosign_envelope};
 pub use npm::{NpmAttestation, npm_attestations, npm_keys};
 pub use oci::{BlobDigest, BlobKind, Descriptor, MAX_DESCRIPTORS, MAX_MANIFEST, Manifest, ManifestError};
 pub use pypi::{pypi_attestation, pypi_provenance};

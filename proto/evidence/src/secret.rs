@@ -85,8 +85,8 @@ pub struct Screened {
 #[must_use]
 pub fn screen(envelope: &Envelope, origin: &str, allowed: Allowed<'_>) -> Screened {
     let mut screen = Screen::new(origin, allowed);
-    if let Some(signed) = envelope.signed() {
-        screen.look(Part::Payload, signed.payload(), None);
+    if let Some(payload) = envelope.payload() {
+        screen.look(Part::Payload, payload, None);
     }
     screen.look(Part::Envelope, envelope.bytes(), envelope.payload_place());
     screen.finish()

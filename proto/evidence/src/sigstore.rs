@@ -16,6 +16,7 @@ mod check;
 mod der;
 mod entry;
 mod identity;
+mod image;
 mod path;
 mod proto_json;
 mod root;
@@ -28,8 +29,8 @@ mod window;
 
 pub use body::BodyError;
 pub use bundle::{
-    Bundle, BundleError, BundleVersion, Content, MAX_BUNDLE, MAX_CERTIFICATES, MAX_DER, MAX_HINT, MAX_PROOFS,
-    Material, MessageDigest, MessageSignature,
+    Bundle, BundleError, BundleVersion, Content, IMAGE_SIGNATURE_FORMAT, MAX_BUNDLE, MAX_CERTIFICATES,
+    MAX_DER, MAX_HINT, MAX_PROOFS, Material, MessageDigest, MessageSignature,
 };
 pub use certificate::{Certificate, CertificateError};
 pub use certified::certified;
@@ -37,6 +38,7 @@ pub use check::{Check, CheckName, Failure, Need, NotChecked, Status};
 pub use der::DerError;
 pub use entry::LogError;
 pub use identity::{CertificateIdentity, IdentityProblem, SubjectAlternativeName};
+pub use image::{ImageSignature, MAX_SIMPLE_SIGNING, SignedImage, SimpleSigningError};
 pub use path::PathError;
 pub(crate) use proto_json::Bytes;
 pub use root::{MAX_CHAIN, MAX_LISTED, MAX_ROOT, TrustedRoot, TrustedRootError};

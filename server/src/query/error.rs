@@ -1,6 +1,6 @@
 //! Why a query has no answer.
 
-use custody_evidence::fact::{TermError, UnknownWord};
+use custody_evidence::fact::{PackageError, TermError, UnknownWord};
 use custody_log::TreeSize;
 
 use crate::index::IndexError;
@@ -20,12 +20,9 @@ pub enum QueryError {
         /// The text, cut to 80 characters.
         found: String,
     },
-    /// A range of versions, which cannot be searched for. The asker's fault.
-    #[error("expected one version or none, found the range {found:?}")]
-    VersionRange {
-        /// The text after `@`.
-        found: String,
-    },
+    /// The package of a condition is none, or its range of versions cannot be compared. The asker's fault.
+    #[error(transparent)]
+    Package(#[from] PackageError),
     /// The question is about a larger tree than there is. The asker's fault, or the server is behind.
     #[error("asked about tree size {asked}, the log has {committed} entries")]
     Beyond {

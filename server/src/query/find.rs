@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use custody_evidence::fact::{Field, Term, TermError};
-use custody_evidence::purl::Purl;
+use custody_evidence::fact::{Field, Package, Term};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::as_of::first_at;
@@ -30,11 +29,12 @@ const ENVELOPE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// 30 us in a log of a million entries: 1.2 seconds at worst. Where they run along, 64 entries come with one.
 const STEPS_MAX: usize = 40_000;
 
-/// One condition: an entry has this term, and for a package with a version also that version.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One condition: an entry has this term, and for a package also a version that is meant. All versions of a package have one
+/// term, so the cost of a range grows with the entries that name the package, and no faster.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     term: Term,
-    package: Option<Purl>,
+    package: Option<Package>,
 }
 
 /// A question.
@@ -74,12 +74,15 @@ impl Condition {
     /// Reads a condition as a person writes it.
     pub fn parse(field: &str, value: &str) -> Result<Self, QueryError> {
         let field: Field = field.parse()?;
-        let package = if field == Field::Component { versioned(value)? } else { None };
-        Ok(Self { term: Term::parse(field, value)?, package })
+        if field == Field::Component {
+            let package = Package::parse(value)?;
+            return Ok(Self { term: package.term().clone(), package: Some(package) });
+        }
+        Ok(Self { term: Term::parse(field, value)?, package: None })
     }
 
     fn holds(&self, reading: &Reading) -> bool {
-        let names = |package: &Purl| reading.facts.name_package(package);
+        let names = |package: &Package| package.may_be_in(&reading.facts);
         // Which version an erased entry named is not known any more: it is shown, as what it is.
         reading.has(&self.term) && (reading.erased.is_some() || self.package.as_ref().is_none_or(names))
     }
@@ -154,17 +157,6 @@ fn window<E: Evidence + ?Sized>(
 /// The size of the tree that ends before this entry.
 fn size_before(index: LeafIndex) -> TreeSize {
     TreeSize::new(index.get()).unwrap_or(TreeSize::ZERO)
-}
-
-/// The package that is searched, if it has a version: without one its term says enough. Ranges (`@>=1.2 <2`) have an
-/// order of versions, which is not known here.
-fn versioned(text: &str) -> Result<Option<Purl>, QueryError> {
-    let after = text.split(['?', '#']).next().and_then(|text| text.rsplit_once('@')).map(|(_, after)| after);
-    if let Some(found) = after.filter(|after| after.starts_with(['<', '>', '=', '^', '~', '!', '*'])) {
-        return Err(QueryError::VersionRange { found: found.chars().take(80).collect() });
-    }
-    let purl: Purl = text.trim().parse().map_err(TermError::from)?;
-    Ok(Some(purl).filter(|purl| purl.version().is_some()))
 }
 
 #[cfg(test)]

@@ -105,10 +105,9 @@ pub(super) fn ledger(error: &LedgerError) -> Refusal {
 /// A question without an answer.
 pub(super) fn query(error: &QueryError) -> Refusal {
     match error {
-        QueryError::Word(_)
-        | QueryError::Value(_)
-        | QueryError::Node { .. }
-        | QueryError::VersionRange { .. } => Refusal::new(Reason::InvalidField, error.to_string()),
+        QueryError::Word(_) | QueryError::Value(_) | QueryError::Node { .. } | QueryError::Package(_) => {
+            Refusal::new(Reason::InvalidField, error.to_string())
+        }
         QueryError::Beyond { committed, .. } => {
             Refusal::new(Reason::Behind, error.to_string()).value("size", committed)
         }

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use custody_log::BlobDigest;
 use custody_tests::server::{Ended, run};
 use custody_tests::tools::{COSIGN, CRANE};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::administered::Place;
@@ -240,17 +243,14 @@ fn what_cosign_keeps_beside_an_image_is_recorded_from_the_layout_that_it_saves()
     let traced = place.run(&["trace", &digest]);
     assert!(traced.contains("\n  build ") && traced.contains("by cosign"), "{traced}");
 
-    // The form before bundles: a layer without certificate is an envelope, a signature is named and not taken.
-    let old = ["--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false"];
+    // The form before bundles: a layer without certificate is an envelope, or a text about the image with its signature.
     let sbom = ["--type", "cyclonedx", "--predicate", "sbom.json"];
-    desk.cosign(&[&["attest"], &key[..], &sbom[..], &old[..], &[&image]].concat());
-    desk.cosign(&[&["sign"], &key[..], &old[..], &[&image]].concat());
+    desk.cosign(&[&["attest"], &key[..], &sbom[..], &OLD[..], &[&image]].concat());
+    desk.cosign(&[&["sign"], &key[..], &OLD[..], &[&image]].concat());
     desk.cosign(&["save", "--dir", "old", &image]);
-    let ended = place.administrator.custody(&["record", "envelope", text(&desk.path("old"))]);
-    assert_eq!(ended.code, Some(2), "{}{}", ended.stdout, ended.stderr);
-    assert_eq!(ended.stdout.matches(": recorded  ").count(), 1, "{}", ended.stdout);
-    assert_eq!(ended.stdout.matches(": recorded already").count(), 2, "{}", ended.stdout);
-    assert!(ended.stderr.contains("cosign attest signs a statement"), "{}", ended.stderr);
+    let said = place.run(&["record", "envelope", text(&desk.path("old"))]);
+    assert_eq!(said.matches(": recorded  ").count(), 2, "{said}");
+    assert_eq!(said.matches(": recorded already").count(), 2, "{said}");
 
     // One byte of a saved bundle, and it is no blob of the layout any more.
     let bundle = blob(&desk.path("saved"), b"https://slsa.dev/provenance/v1");
@@ -261,6 +261,158 @@ fn what_cosign_keeps_beside_an_image_is_recorded_from_the_layout_that_it_saves()
     let ended = place.administrator.custody(&["record", "envelope", text(&desk.path("saved"))]);
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
     assert!(ended.stderr.contains("holds other bytes"), "{}", ended.stderr);
+}
+
+/// How cosign writes what it wrote before it wrote bundles.
+const OLD: [&str; 3] = ["--new-bundle-format=false", "--use-signing-config=false", "--tlog-upload=false"];
+
+/// The predicate type of a signature of an image.
+const IMAGE_SIGNATURE: &str = "urn:custody:image-signature:v1";
+
+#[test]
+fn cosigns_signature_of_an_image_is_found_shown_traced_inspected_and_audited() {
+    let Some(desk) = Desk::new() else { return };
+    let place = desk.place();
+    let key = text(&desk.path("cosign.pub")).to_owned();
+    let registry = Registry::start(&desk);
+    let tag = registry.image("acme/api:1");
+    let layer = desk.file("layer.tar", &[0; 1024]);
+    desk.crane(&["append", "--new_layer", text(&layer), "--new_tag", &tag]);
+    let digest = desk.crane(&["digest", &tag]);
+    let image = registry.image(&format!("acme/api@{digest}"));
+    let annotated = ["--annotations", "stage=release"];
+    desk.cosign(&[&["sign", "--key", "cosign.key", "--yes"], &OLD[..], &annotated[..], &[&image]].concat());
+    desk.cosign(&[&["sign", "--key", "other.key", "--yes"], &OLD[..], &[&image]].concat());
+    desk.cosign(&["save", "--dir", "saved", &image]);
+
+    // Two signatures of one image, each in a layer of its own: one by the trusted key, one by a stranger.
+    let ended = place.administrator.custody(&["record", "envelope", text(&desk.path("saved"))]);
+    assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);
+    assert_eq!(ended.stdout.matches(": recorded  ").count(), 1, "{}", ended.stdout);
+    assert!(ended.stderr.contains("none of the") && ended.stderr.contains("known keys"), "{}", ended.stderr);
+
+    let (code, found) =
+        place.administrator.json(&["find", "--subject", &digest, "--predicate", IMAGE_SIGNATURE]);
+    assert_eq!((code, found["entries"].as_array().map(Vec::len)), (Some(0), Some(1)), "{found}");
+    let entry = format!("index:{}", found["entries"][0]["index"]);
+    let shown = place.run(&["show", &entry]);
+    let reference = registry.image("acme/api");
+    for part in [&digest, &reference, "an image that the signer calls", "\"stage\": \"release\"", "verified"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let traced = place.run(&["trace", &digest]);
+    assert!(traced.contains("by cosign"), "{traced}");
+    assert!(place.run(&["audit"]).starts_with("sound"));
+
+    // The same envelope offline.
+    let raw = desk.file("raw.json", place.run(&["show", "--raw", &entry]).as_bytes());
+    let inspect = |key: &str, artifact: &str| {
+        let key = desk.path(key);
+        place.administrator.custody(&["inspect", text(&raw), "--key", text(&key), "--artifact", artifact])
+    };
+    let good = inspect("cosign.pub", &digest);
+    assert_eq!(good.code, Some(0), "{}{}", good.stdout, good.stderr);
+    assert_eq!(inspect("other.pub", &digest).code, Some(1), "another key");
+    assert_eq!(inspect("cosign.pub", &format!("sha256:{}", "ab".repeat(32))).code, Some(1), "another image");
+    assert!(
+        place.run(&["record", "envelope", text(&raw)]).starts_with("recorded already"),
+        "from a file, too"
+    );
+
+    // The signature is over the text, byte by byte, and the text about one image.
+    let raw = desk.json("raw.json");
+    let signed = STANDARD.decode(raw["simpleSigning"].as_str().unwrap()).unwrap();
+    let signed = String::from_utf8(signed).unwrap();
+    for (what, changed) in [
+        ("another image", signed.replace(&digest[7..], &"ab".repeat(32))),
+        ("another name", signed.replace(&reference, "ghcr.io/acme/api")),
+        ("a space", signed.replacen(':', ": ", 1)),
+        ("a member more", signed.replacen('{', r#"{"more":1,"#, 1)),
+        (
+            "a digest twice",
+            signed.replacen(
+                r#""docker-manifest-digest""#,
+                r#""docker-manifest-digest":"x","docker-manifest-digest""#,
+                1,
+            ),
+        ),
+    ] {
+        assert_ne!(changed, signed, "{what}");
+        let mut envelope = raw.clone();
+        envelope["simpleSigning"] = STANDARD.encode(&changed).into();
+        envelope["bundle"]["messageSignature"]["messageDigest"]["digest"] =
+            STANDARD.encode(Sha256::digest(&changed)).into();
+        let file = desk.file("changed.json", envelope.to_string().as_bytes());
+        let ended = place.administrator.custody(&["record", "envelope", text(&file)]);
+        assert_eq!(ended.code, Some(1), "{what}: {}{}", ended.stdout, ended.stderr);
+        let ended = place.administrator.custody(&["inspect", text(&file), "--key", &key]);
+        assert_eq!(ended.code, Some(1), "{what}: {}{}", ended.stdout, ended.stderr);
+    }
+    // Without its signature the text is told by its name, with the way to record it.
+    let file = desk.file("payload.json", signed.as_bytes());
+    let ended = place.administrator.custody(&["record", "envelope", text(&file)]);
+    assert_eq!(ended.code, Some(2), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stderr.contains("cosign save"), "{}", ended.stderr);
+}
+
+#[test]
+fn a_bundle_that_does_not_say_which_file_it_signs_is_recorded_with_the_file() {
+    let Some(desk) = Desk::new() else { return };
+    let place = desk.place();
+    let sign = ["sign-blob", "--key", "cosign.key", "--signing-config", "alone.json", "--yes"];
+    desk.cosign(&[&sign[..], &["--bundle", "signature.bundle", "app"]].concat());
+    let mut bundle = desk.json("signature.bundle");
+    let known = desk.path("signature.bundle");
+    bundle["messageSignature"].as_object_mut().unwrap().remove("messageDigest").unwrap();
+    let nameless = desk.file("nameless.bundle", bundle.to_string().as_bytes());
+    let (app, other) = (desk.path("app"), desk.file("other", b"another application"));
+    let record = |bundle: &Path, artifact: &str| {
+        place.administrator.custody(&["record", "envelope", text(bundle), "--artifact", artifact])
+    };
+    let refused = |ended: &Ended, code: i32, word: &str| {
+        assert_eq!(ended.code, Some(code), "{}{}", ended.stdout, ended.stderr);
+        assert!(ended.stderr.contains(word), "{word}: {}", ended.stderr);
+    };
+
+    let ended = place.administrator.custody(&["record", "envelope", text(&nameless)]);
+    refused(&ended, 1, "--artifact FILE|DIGEST says it");
+    refused(&record(&nameless, text(&other)), 1, "is not verified");
+    refused(&record(&nameless, &format!("sha512:{}", "ab".repeat(64))), 1, "is not verified");
+    refused(&record(&nameless, &format!("gitCommit:{}", "ab".repeat(20))), 2, "signatures are not made over");
+    refused(&record(&nameless, "sha256:abab"), 2, "digest");
+    refused(&record(&known, text(&other)), 1, "among the subjects");
+    refused(&record(&desk.path("nowhere"), text(&app)), 2, "nowhere");
+
+    let ended = record(&nameless, text(&app));
+    assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+    assert!(ended.stdout.starts_with("recorded  "), "{}", ended.stdout);
+    // By the digest it is the same, and so is what cosign wrote with the digest in it: the same content.
+    let sum = format!("sha256:{}", hex(&Sha256::digest(b"an application")));
+    assert!(record(&nameless, &sum).stdout.starts_with("recorded already"));
+    assert!(record(&known, &sum).stdout.starts_with("recorded already"));
+    let (_, found) = place.administrator.json(&["find", "--subject", text(&app)]);
+    assert_eq!(found["entries"].as_array().map(Vec::len), Some(1), "{found}");
+    let entry = format!("index:{}", found["entries"][0]["index"]);
+    // Whoever has what is stored needs nothing else to check it.
+    let raw = desk.file("raw.json", place.run(&["show", "--raw", &entry]).as_bytes());
+    let key = desk.path("cosign.pub");
+    let inspected = place.run(&["inspect", text(&raw), "--key", text(&key), "--artifact", &sum]);
+    assert!(inspected.contains("verified: a signature holds"), "{inspected}");
+    desk.cosign(&[
+        "verify-blob",
+        "--key",
+        "cosign.pub",
+        "--bundle",
+        "raw.json",
+        "--insecure-ignore-tlog",
+        "app",
+    ]);
+    assert!(place.run(&["audit"]).starts_with("sound"));
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Returns the blob that holds a bundle whose statement has this predicate type.

@@ -3,10 +3,10 @@
 use custody_evidence::dsse::{Base64Error, EnvelopeError};
 use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::key::{Algorithm, HashAlgorithm, KeyError, KeyId, PrehashedError, SignatureError};
-use custody_evidence::registry::DocumentError;
+use custody_evidence::registry::{CosignError, DocumentError};
 use custody_evidence::sigstore::{
     BodyError, BundleError, CertificateError, CheckName, DerError, Failure, IdentityProblem, LogError,
-    NotChecked, PathError, SctError, TimestampProblem, TrustedRootError,
+    NotChecked, PathError, SctError, SimpleSigningError, TimestampProblem, TrustedRootError,
 };
 use custody_log::{NoteError, PositionError, ProofError, Timestamp, TimestampError};
 use custody_tests::every;
@@ -64,6 +64,25 @@ fn every_error_of_bundles_and_roots_has_its_words() {
         Proof { index: 0, problem: proof() },
         Position { index: 0, problem: PositionError::TooLarge { found: 1 << 63 } },
         ProofHash { index: 0, found: 20 },
+        ImageFormat { found: text("custody/image-signature/v2") },
+        ImageBundle { found: "a dsseEnvelope" },
+        SimpleSigning(SimpleSigningError::Json(json())),
+        OtherText,
+    });
+    let image = every!(SimpleSigningError {
+        TooLong { max: 65_536, found: 65_537 },
+        Json(json()),
+        Type { found: text("atomic container signature") },
+        Digest { found: text("sha1:00") },
+    });
+    let cosign = every!(CosignError {
+        Layer { problem: json() },
+        SimpleSigning { problem: SimpleSigningError::Type { found: text("atomic container signature") } },
+        Signature { problem: Base64Error::LastCharacter },
+        Pem { annotation: "dev.sigstore.cosign/certificate", expected: "one certificate" },
+        Json { annotation: "dev.sigstore.cosign/bundle", problem: json() },
+        LogId,
+        Entry { problem: json() },
     });
     let root = every!(TrustedRootError {
         TooLong { max: 1 << 20, found: (1 << 20) + 1 },
@@ -87,8 +106,13 @@ fn every_error_of_bundles_and_roots_has_its_words() {
         Window { index: 1, problem: bad_time() },
         Key { index: 1, problem: KeyError::Der },
     });
-    let text =
-        [lines("BundleError", &bundle), lines("TrustedRootError", &root), lines("DocumentError", &document)];
+    let text = [
+        lines("BundleError", &bundle),
+        lines("SimpleSigningError", &image),
+        lines("CosignError", &cosign),
+        lines("TrustedRootError", &root),
+        lines("DocumentError", &document),
+    ];
     super::hold("bundle_readers", &text.concat());
 }
 
@@ -191,6 +215,7 @@ fn every_failure_of_a_check_has_its_words() {
         NoKeyGiven { hint: text("SHA256:x") },
         BuildsOn { on: CheckName::Time },
         NoCheckpoint,
+        NotCosigned,
     });
     let prehashed = every!(PrehashedError {
         NeedsMessage,

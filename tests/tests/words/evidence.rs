@@ -7,7 +7,7 @@ use custody_evidence::admission::{RecordError, Refusal, RuleSummary};
 use custody_evidence::digest_set::DigestError;
 use custody_evidence::dsse::{Base64Error, EnvelopeError, Failure, NotChecked, OtherKind, ThresholdError};
 use custody_evidence::envelope::SaidError;
-use custody_evidence::fact::{Field, NodeKind, Problem, TermError};
+use custody_evidence::fact::{Field, NodeKind, PackageError, Problem, TermError};
 use custody_evidence::identity::IdentityError;
 use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::key::{Algorithm, KeyError, KeyId, KeyIdError, SignatureError, SigningKeyError};
@@ -282,6 +282,11 @@ fn every_error_of_statements_and_facts_has_its_words() {
         Statement(StatementError::NoType),
         Predicate { why: "expected value at line 1 column 1".to_owned() },
     });
+    let package = every!(PackageError {
+        Term(TermError::Purl(purl())),
+        Range(PurlRangeError::Form { found: "pkg:npm/axios".to_owned() }),
+        NotOrdered { package_type: "gem".to_owned(), range: ">=7.0".to_owned() },
+    });
     let not_read = every!(NotInterpreted {
         CycloneDxVersion { version: "1.1".to_owned() },
         SpdxVersion { version: "SPDX-2.1".to_owned() },
@@ -333,6 +338,7 @@ fn every_error_of_statements_and_facts_has_its_words() {
         lines("SbomError", &sbom),
         lines("LeftOut", &left_out),
         lines("Problem", &problem),
+        lines("PackageError", &package),
         lines("UsableDigestError", &usable),
     ];
     super::hold("evidence_statements", &text.concat());

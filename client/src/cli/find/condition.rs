@@ -4,11 +4,10 @@
 
 use custody_client::ledger::Condition;
 use custody_evidence::digest_set::Digest;
-use custody_evidence::fact::{Field, Node, NodeKind, Term, TermError};
+use custody_evidence::fact::{Field, Node, NodeKind, Package, PackageError, Term, TermError};
 use custody_evidence::identity::{Identity, IdentityError};
 use custody_evidence::key::KeyId;
 use custody_evidence::predicate::short_name::{SHORT_NAMES, types_of};
-use custody_evidence::purl::Purl;
 
 use crate::cli::failure::Failure;
 
@@ -25,13 +24,8 @@ pub(super) fn conditions(field: Field, value: &str) -> Result<Vec<Condition>, Fa
 }
 
 fn condition(field: Field, value: &str) -> Result<Condition, Failure> {
-    if field == Field::Component && value.contains(['<', '>']) {
-        // A range would be taken for a version that nothing has, and the answer would be a false "no record".
-        return Err(Failure::usage(
-            "bad_condition",
-            format!("--{field}: version ranges are not supported yet, found {value:?}"),
-        )
-        .hint("give one version, or none for any"));
+    if field == Field::Component {
+        return package(value);
     }
     let refused = |error: &dyn std::fmt::Display| {
         Failure::usage("bad_condition", format!("--{field}: {error}")).hint(EXACT)
@@ -40,11 +34,20 @@ fn condition(field: Field, value: &str) -> Result<Condition, Failure> {
         Field::Signer | Field::Submitter => identity(value).map_err(|error| refused(&error))?,
         _ => value.to_owned(),
     };
-    if field == Field::Component {
-        let purl = value.parse::<Purl>().map_err(|error| refused(&error))?;
-        return Condition::component(&purl).map_err(|error| refused(&error));
-    }
     Term::parse(field, &value).map(Condition::from).map_err(|error| refused(&error))
+}
+
+/// Reads a package: any version of it, one, or a range.
+fn package(value: &str) -> Result<Condition, Failure> {
+    let package = Package::parse(value).map_err(|error| {
+        let hint = match &error {
+            PackageError::Term(_) => EXACT,
+            PackageError::Range(_) => "a range is written as in 'pkg:npm/axios@>=1.14.1 <1.15', in quotes",
+            PackageError::NotOrdered { .. } => "leave the version out to find all, and compare what is found",
+        };
+        Failure::usage("bad_condition", format!("--component: {error}")).hint(hint)
+    })?;
+    Ok(Condition::component(package))
 }
 
 /// Reads `--subject` if it is a digest: of an artifact, or of a document that statements carry. None if it is some

@@ -17,7 +17,7 @@ use super::send::{self, Sent};
 use crate::cli::Context;
 use crate::cli::failure::{Exit, Failure, Outcome};
 use crate::cli::output::escape_line;
-use crate::cli::{session, spool};
+use crate::cli::{artifact, session, spool};
 
 /// Envelopes that were signed elsewhere: DSSE envelopes, Sigstore bundles, PEP 740 attestations.
 ///
@@ -29,6 +29,10 @@ pub(crate) struct Args {
     /// The files, and folders of OCI image layouts; `-` is standard input.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    /// The artifact that they are about. A bundle that signs a file and does not say which is told it: its digest is written into
+    /// what is recorded, and the signature must hold over it. What says that it is about another artifact is not recorded.
+    #[arg(long, value_name = "FILE|DIGEST")]
+    artifact: Option<String>,
     /// Send nothing: only say whether the files can be recorded.
     #[arg(long)]
     dry_run: bool,
@@ -38,7 +42,8 @@ pub(crate) struct Args {
 
 /// Runs `custody record envelope`.
 pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let mut found = found::read(&args.files);
+    let artifact = args.artifact.as_deref().map(|text| artifact::read(text, context)).transpose()?;
+    let mut found = found::read(&args.files, artifact.as_ref());
     for one in &mut found {
         one.screen(context, !args.dry_run).await;
     }

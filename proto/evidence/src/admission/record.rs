@@ -54,7 +54,8 @@ pub struct AdmissionRecord {
     pub salt: Salt,
     /// What the envelope is, such as `application/vnd.dsse.envelope.v1+json`.
     pub media_type: String,
-    /// The statement's predicate type; of a signature over a file [`crate::envelope::MESSAGE_SIGNATURE`].
+    /// The statement's predicate type; of a signature over a file [`crate::envelope::MESSAGE_SIGNATURE`], of an image
+    /// [`crate::envelope::IMAGE_SIGNATURE`].
     pub predicate_type: String,
     /// Every digest of every subject, `<algorithm>:<value>`, sorted, each once. A `sha1` beside a git URI is there
     /// as `gitCommit` too.

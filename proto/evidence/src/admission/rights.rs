@@ -58,9 +58,7 @@ impl Who<'_> {
         let (signer, rule_name) = (self.name(), rule.name.clone());
         match &rule.about {
             About::Namespace(namespace) => {
-                let subject_of = said.statement().and_then(|statement| statement.subjects().get(subject));
-                let found = subject_of.and_then(|subject| subject.uri().or(subject.name()));
-                let found = found.unwrap_or_default().chars().take(200).collect();
+                let found = said.subject_name(subject).unwrap_or_default().chars().take(200).collect();
                 Refusal::OutsideNamespace {
                     signer,
                     rule: rule_name,
@@ -117,12 +115,14 @@ impl Who<'_> {
     }
 }
 
-/// Returns the first subject that the rule is not about. A file that was signed has no name, so a namespace never holds it.
+/// Returns the first subject that the rule is not about. A file that was signed has no name, so a namespace never holds it; what
+/// the signer of an image calls it is a name like that of a subject.
 fn outside(rule: &WriterRule, said: &Said<'_>) -> Option<usize> {
     match said {
         Said::Statement(statement) => {
             statement.subjects().iter().position(|subject| !rule.about.covers(subject))
         }
         Said::Signed(_) => (rule.about != About::Anything).then_some(0),
+        Said::Image(image) => (!rule.about.covers_name(Some(image.reference()))).then_some(0),
     }
 }

@@ -1,3 +1,4 @@
+mod images;
 mod keyed_bundles;
 mod secrets;
 mod tokens;

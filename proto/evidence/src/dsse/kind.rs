@@ -16,6 +16,8 @@ pub enum OtherKind {
     Pep740Document,
     /// npm's document of several bundles.
     NpmDocument,
+    /// cosign's signature of an image, in the form in which it is recorded.
+    ImageSignature,
     /// An in-toto statement that nobody signed.
     Statement,
     /// A `CycloneDX` document that nobody signed.
@@ -32,6 +34,7 @@ impl std::fmt::Display for OtherKind {
             Self::Pep740 => "a PEP 740 attestation",
             Self::Pep740Document => "a PEP 740 provenance document of several attestations",
             Self::NpmDocument => "an npm attestation document of several bundles",
+            Self::ImageSignature => "a signature of an image",
             Self::Statement => "an in-toto statement without an envelope, so nobody signed it",
             Self::CycloneDx => "a CycloneDX document without an envelope, so nobody signed it",
             Self::Spdx => "an SPDX document without an envelope, so nobody signed it",
@@ -47,6 +50,7 @@ struct Outline {
     message_signature: Option<IgnoredAny>,
     #[serde(rename = "verification_material")]
     pep740_material: Option<IgnoredAny>,
+    simple_signing: Option<IgnoredAny>,
     attestations: Option<IgnoredAny>,
     #[serde(rename = "attestation_bundles")]
     attestation_bundles: Option<IgnoredAny>,
@@ -67,6 +71,7 @@ pub(super) fn of(bytes: &[u8]) -> Option<OtherKind> {
         (outline.message_signature, OtherKind::Bundle),
         (outline.verification_material, OtherKind::Bundle),
         (outline.pep740_material, OtherKind::Pep740),
+        (outline.simple_signing, OtherKind::ImageSignature),
         (outline.attestation_bundles, OtherKind::Pep740Document),
         (outline.attestations, OtherKind::NpmDocument),
         (outline.statement_type, OtherKind::Statement),

@@ -3,19 +3,24 @@
 use crate::digest_set::Digest;
 use crate::dsse::{Envelope, IN_TOTO};
 use crate::fact::{self, Facts};
-use crate::sigstore::MessageDigest;
+use crate::sigstore::{MessageDigest, SignedImage};
 use crate::statement::{Statement, StatementError};
 
 /// What a signature over a file is found by where statements have their predicate type. Nobody signed this text.
 pub const MESSAGE_SIGNATURE: &str = "urn:custody:message:v1";
 
-/// What an envelope says: a statement, or only that a file was signed.
+/// What cosign's signature of an image is found by where statements have their predicate type. Nobody signed this text.
+pub const IMAGE_SIGNATURE: &str = "urn:custody:image-signature:v1";
+
+/// What an envelope says: a statement, or only that a file or an image was signed.
 #[derive(Debug, Clone)]
 pub enum Said<'a> {
     /// A statement.
     Statement(Statement<'a>),
     /// That somebody signed the file with this digest.
     Signed(MessageDigest),
+    /// That somebody signed this image.
+    Image(SignedImage),
 }
 
 /// Why it is unknown what an envelope says.
@@ -30,8 +35,10 @@ pub enum SaidError {
     /// A bundle signs a file, and does not say which.
     #[error("the bundle signs a file and does not say which")]
     NoMessageDigest,
-    /// A statement under the type of signatures over files.
-    #[error("the predicate type {MESSAGE_SIGNATURE:?} is for signatures over files, and no statement's")]
+    /// A statement under the type of signatures over files, or of images.
+    #[error(
+        "the predicate types {MESSAGE_SIGNATURE:?} and {IMAGE_SIGNATURE:?} are for signatures without a statement"
+    )]
     Reserved,
     /// The payload is not a statement within its limits.
     #[error(transparent)]
@@ -39,21 +46,34 @@ pub enum SaidError {
 }
 
 impl<'a> Said<'a> {
-    /// Returns the predicate type; of a signature over a file [`MESSAGE_SIGNATURE`].
+    /// Returns the predicate type; of a signature over a file [`MESSAGE_SIGNATURE`], of an image [`IMAGE_SIGNATURE`].
     #[must_use]
     pub fn predicate_type(&self) -> &str {
         match self {
             Self::Statement(statement) => statement.predicate_type(),
             Self::Signed(_) => MESSAGE_SIGNATURE,
+            Self::Image(_) => IMAGE_SIGNATURE,
         }
     }
 
-    /// Returns the statement; none if a file was signed.
+    /// Returns the statement; none if a file or an image was signed.
     #[must_use]
     pub const fn statement(&self) -> Option<&Statement<'a>> {
         match self {
             Self::Statement(statement) => Some(statement),
+            Self::Signed(_) | Self::Image(_) => None,
+        }
+    }
+
+    /// Returns what the signer calls a subject: its URI or else its name, or the reference of an image. None if it has none.
+    #[must_use]
+    pub fn subject_name(&self, subject: usize) -> Option<&str> {
+        match self {
+            Self::Statement(statement) => {
+                statement.subjects().get(subject).and_then(|subject| subject.uri().or(subject.name()))
+            }
             Self::Signed(_) => None,
+            Self::Image(image) => Some(image.reference()),
         }
     }
 
@@ -68,6 +88,7 @@ impl<'a> Said<'a> {
                     .collect()
             }
             Self::Signed(digest) => digest.artifact().into_iter().collect(),
+            Self::Image(image) => vec![image.digest().clone()],
         }
     }
 
@@ -77,6 +98,7 @@ impl<'a> Said<'a> {
         match self {
             Self::Statement(statement) => fact::read(statement),
             Self::Signed(digest) => fact::signed(digest.artifact().as_ref()),
+            Self::Image(image) => fact::signed_image(image.digest(), image.text(), image.reference()),
         }
     }
 
@@ -86,6 +108,7 @@ impl<'a> Said<'a> {
         match self {
             Self::Statement(statement) => Said::Statement(statement.into_owned()),
             Self::Signed(digest) => Said::Signed(digest),
+            Self::Image(image) => Said::Image(image),
         }
     }
 }
@@ -96,8 +119,8 @@ pub(super) fn statement_in(envelope: &Envelope) -> Result<Said<'_>, SaidError> {
         return Err(SaidError::NotInToto { payload_type: payload_type.chars().take(200).collect() });
     }
     let statement = Statement::parse(envelope.payload())?;
-    // It would pass for a signature over a file, which has no predicate to look at.
-    if statement.predicate_type() == MESSAGE_SIGNATURE {
+    // It would pass for a signature over a file or of an image, which has no predicate to look at.
+    if [MESSAGE_SIGNATURE, IMAGE_SIGNATURE].contains(&statement.predicate_type()) {
         return Err(SaidError::Reserved);
     }
     Ok(Said::Statement(statement))

@@ -1,9 +1,11 @@
 //! From a statement to its facts: what every statement gives, then what its predicate says.
 
 use super::gather::Gather;
-use super::{Facts, Field, Node, Problem, Term, custody, inventory, provenance, run, vulnerability};
+use super::{
+    EdgeKind, Facts, Field, Node, Problem, Term, custody, inventory, provenance, run, vulnerability,
+};
 use crate::digest_set::Digest;
-use crate::envelope::MESSAGE_SIGNATURE;
+use crate::envelope::{IMAGE_SIGNATURE, MESSAGE_SIGNATURE};
 use crate::predicate::{
     Approval, CustodyPredicate as _, Deployment, Distribution, Exception, Expected, Promotion, Publication,
     Review, Run, Snapshot, Source, Tag, judgement, link, openvex, release, report, slsa_v1, slsa_v02,
@@ -44,6 +46,19 @@ pub fn signed(file: Option<&Digest>) -> Facts {
         gather.term(Term::of(Field::Subject, digest.to_string()));
         gather.term_all(Node::artifact(digest).terms());
     }
+    gather.done(true)
+}
+
+/// Returns what a signature of an image asserts: that the text that was signed is about the image. What the signer calls the image
+/// is a name for people.
+#[must_use]
+pub fn signed_image(image: &Digest, text: &Digest, name: &str) -> Facts {
+    let mut gather = Gather::default();
+    gather.term(Term::of(Field::Predicate, IMAGE_SIGNATURE.to_owned()));
+    gather.term(Term::of(Field::Subject, image.to_string()));
+    let (image, text) = (Node::artifact(image), Node::document(text));
+    gather.label(&image, name);
+    gather.edge(&image, EdgeKind::DescribedBy, &text);
     gather.done(true)
 }
 

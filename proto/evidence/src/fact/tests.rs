@@ -3,6 +3,7 @@
 mod goldens;
 mod not_subject;
 mod of_others;
+mod packages;
 mod table;
 mod vulnerabilities;
 

@@ -1,22 +1,29 @@
-//! The layers that cosign writes into a registry (sigstore/cosign, `specs/SIGNATURE_SPEC.md`): an envelope, and beside it, in
-//! the annotations of the layer, the certificate and what a log and a time stamp authority said about it.
+//! The layers that cosign writes into a registry (sigstore/cosign, `specs/SIGNATURE_SPEC.md`): an envelope, or a text about an
+//! image. Beside it, in the annotations of the layer, are the signature of such a text, the certificate, and what a log and a
+//! time stamp authority said about it.
 //!
 //! Such a layer is a Sigstore bundle of version 0.1 in other words. It is written as one, always in the same bytes, so the same
-//! layer with the same annotations is the same envelope (`docs/format.md`, "Bundles made of cosign's layers").
+//! layer with the same annotations is the same envelope (`docs/format.md`, "Bundles made of cosign's layers"). No bundle has room
+//! for a text about an image, so the two stand side by side there ("Signatures of images").
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::dsse::{Base64Error, decode_base64};
 use crate::json::{self, JsonError};
-use crate::key::pem_block;
+use crate::key::{HashAlgorithm, pem_block};
 use crate::object::Object;
-use crate::sigstore::{BundleVersion, Bytes, MAX_CERTIFICATES};
+use crate::sigstore::{
+    BundleVersion, Bytes, IMAGE_SIGNATURE_FORMAT, MAX_CERTIFICATES, SignedImage, SimpleSigningError,
+};
 
 /// What cosign notes beside a layer. Nobody signed it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct CosignAnnotations {
+    #[serde(default, rename = "dev.cosignproject.cosign/signature")]
+    signature: Option<String>,
     #[serde(default, rename = "dev.sigstore.cosign/certificate")]
     certificate: Option<String>,
     #[serde(default, rename = "dev.sigstore.cosign/chain")]
@@ -35,6 +42,18 @@ pub enum CosignError {
     Layer {
         /// What is wrong with it, at most 300 characters.
         problem: JsonError,
+    },
+    /// The layer is signed by itself, and is not the text that cosign signs of an image.
+    #[error("the layer is not what cosign signs of an image: {problem}")]
+    SimpleSigning {
+        /// What is wrong with it.
+        problem: SimpleSigningError,
+    },
+    /// A signature that cannot be read.
+    #[error("the annotation {SIGNATURE} is not base64: {problem}")]
+    Signature {
+        /// What is wrong with it.
+        problem: Base64Error,
     },
     /// A certificate that cannot be read.
     #[error("the annotation {annotation} is not {expected} in PEM")]
@@ -63,6 +82,7 @@ pub enum CosignError {
     },
 }
 
+const SIGNATURE: &str = "dev.cosignproject.cosign/signature";
 const CERTIFICATE: &str = "dev.sigstore.cosign/certificate";
 const CHAIN: &str = "dev.sigstore.cosign/chain";
 const BUNDLE: &str = "dev.sigstore.cosign/bundle";
@@ -103,17 +123,56 @@ struct TimestampJson {
 struct BundleOut<'a> {
     media_type: &'static str,
     verification_material: MaterialOut,
-    dsse_envelope: &'a RawValue,
+    #[serde(flatten)]
+    content: ContentOut<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum ContentOut<'a> {
+    DsseEnvelope(&'a RawValue),
+    MessageSignature(MessageOut),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct MessageOut {
+    message_digest: DigestOut,
+    signature: String,
+}
+
+#[derive(Serialize)]
+struct DigestOut {
+    algorithm: &'static str,
+    digest: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ImageSignatureOut<'a> {
+    format: &'static str,
+    simple_signing: String,
+    bundle: BundleOut<'a>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct MaterialOut {
-    x509_certificate_chain: ChainOut,
+    #[serde(flatten)]
+    verifier: VerifierOut,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tlog_entries: Vec<EntryOut>,
     #[serde(skip_serializing_if = "Option::is_none")]
     timestamp_verification_data: Option<TimestampsOut>,
+}
+
+#[derive(Serialize)]
+enum VerifierOut {
+    #[serde(rename = "x509CertificateChain")]
+    Chain(ChainOut),
+    /// A key that the verifier must know; a layer does not name it.
+    #[serde(rename = "publicKey")]
+    Key { hint: &'static str },
 }
 
 #[derive(Serialize)]
@@ -168,27 +227,65 @@ struct TimestampOut {
     signed_timestamp: String,
 }
 
-/// Returns the bundle that a layer and its annotations are in other words; none if there is no certificate among the
-/// annotations: then the layer is an envelope as it stands.
+/// Returns the bundle, or the signature of an image, that a layer and its annotations are in other words; none if there is neither
+/// signature nor certificate among the annotations: then the layer is an envelope as it stands.
 ///
-/// The envelope stands in the bundle as it stands in the layer. Nothing is verified, and what comes out is parsed like any
-/// bundle: a layer of two signatures is refused there.
-pub fn cosign_bundle(layer: &[u8], annotations: &CosignAnnotations) -> Result<Option<Vec<u8>>, CosignError> {
+/// An envelope stands in the bundle as it stands in the layer, and a text about an image keeps every byte. Nothing is verified,
+/// and what comes out is parsed like any envelope: a layer of two signatures is refused there.
+pub fn cosign_envelope(
+    layer: &[u8],
+    annotations: &CosignAnnotations,
+) -> Result<Option<Vec<u8>>, CosignError> {
+    if let Some(signature) = filled(annotations.signature.as_ref()) {
+        return image_signature(layer, signature, annotations).map(Some);
+    }
     let Some(certificate) = filled(annotations.certificate.as_ref()) else { return Ok(None) };
     // One JSON value, and nothing after it that could add to the bundle.
-    let dsse_envelope: &RawValue =
+    let envelope: &RawValue =
         json::from_unsigned_slice(layer).map_err(|problem| CosignError::Layer { problem })?;
-    let material = MaterialOut {
-        x509_certificate_chain: ChainOut { certificates: chain(certificate, annotations)? },
+    let verifier = VerifierOut::Chain(ChainOut { certificates: chain(certificate, annotations)? });
+    Ok(Some(written(&bundle(verifier, ContentOut::DsseEnvelope(envelope), annotations)?)))
+}
+
+/// Returns the text about an image beside the bundle that its signature is.
+fn image_signature(
+    layer: &[u8],
+    signature: &str,
+    annotations: &CosignAnnotations,
+) -> Result<Vec<u8>, CosignError> {
+    // Before it is written down: what is no such text is told as a layer, not as a part of what is made here.
+    SignedImage::read(layer).map_err(|problem| CosignError::SimpleSigning { problem })?;
+    let signature =
+        decode_base64(signature.as_bytes()).map_err(|problem| CosignError::Signature { problem })?;
+    let verifier = match filled(annotations.certificate.as_ref()) {
+        Some(certificate) => VerifierOut::Chain(ChainOut { certificates: chain(certificate, annotations)? }),
+        None => VerifierOut::Key { hint: "" },
+    };
+    let digest = STANDARD.encode(HashAlgorithm::Sha256.digest(layer));
+    let message_digest = DigestOut { algorithm: "SHA2_256", digest };
+    let message = MessageOut { message_digest, signature: STANDARD.encode(signature) };
+    Ok(written(&ImageSignatureOut {
+        format: IMAGE_SIGNATURE_FORMAT,
+        simple_signing: STANDARD.encode(layer),
+        bundle: bundle(verifier, ContentOut::MessageSignature(message), annotations)?,
+    }))
+}
+
+fn bundle<'a>(
+    verifier: VerifierOut,
+    content: ContentOut<'a>,
+    annotations: &CosignAnnotations,
+) -> Result<BundleOut<'a>, CosignError> {
+    let verification_material = MaterialOut {
+        verifier,
         tlog_entries: filled(annotations.bundle.as_ref()).map(entry).transpose()?.into_iter().collect(),
         timestamp_verification_data: filled(annotations.timestamp.as_ref()).map(timestamp).transpose()?,
     };
-    let media_type = BundleVersion::V0_1.media_type();
-    Ok(Some(written(&BundleOut { media_type, verification_material: material, dsse_envelope })))
+    Ok(BundleOut { media_type: BundleVersion::V0_1.media_type(), verification_material, content })
 }
 
-fn written(bundle: &BundleOut<'_>) -> Vec<u8> {
-    serde_json::to_vec(bundle).expect("strings are always JSON")
+fn written(document: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(document).expect("strings are always JSON")
 }
 
 /// An annotation that is empty says as much as one that is not there.

@@ -1,5 +1,6 @@
 //! Sigstore bundles, read and not believed (sigstore/protobuf-specs, `sigstore_bundle.proto`).
 
+mod named;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -8,6 +9,7 @@ use std::sync::OnceLock;
 
 use custody_log::{ContentDigest, EnvelopeDigest};
 
+use super::image::{ImageSignature, SimpleSigningError};
 use crate::digest_set::Digest;
 use crate::dsse::{Envelope, EnvelopeError, MAX_ENVELOPE};
 use crate::json::JsonError;
@@ -28,6 +30,9 @@ pub const MAX_CERTIFICATES: usize = 10;
 
 /// The largest certificate or time stamp, in bytes. Those of Fulcio have 2 KB; a time stamp carries a chain.
 pub const MAX_DER: usize = 64 * 1024;
+
+/// The value of the member `format` of an image's signature.
+pub const IMAGE_SIGNATURE_FORMAT: &str = "custody/image-signature/v1";
 
 /// The longest hint at a key.
 pub const MAX_HINT: usize = 1024;
@@ -166,6 +171,24 @@ pub enum BundleError {
         /// The length found.
         found: usize,
     },
+    /// An image's signature in another format.
+    #[error("format: expected {IMAGE_SIGNATURE_FORMAT:?}, found {found:?}")]
+    ImageFormat {
+        /// The format, cut to 80 characters.
+        found: String,
+    },
+    /// A bundle beside an image's signed text that is of another version, or holds no signature over a text.
+    #[error("bundle: expected a bundle of version 0.1 with a messageSignature, found {found}")]
+    ImageBundle {
+        /// What it is.
+        found: &'static str,
+    },
+    /// The text that cosign signs of an image.
+    #[error("simpleSigning: {0}")]
+    SimpleSigning(#[from] SimpleSigningError),
+    /// The bundle names another text than the one beside it.
+    #[error("bundle.messageSignature.messageDigest is not the SHA2_256 digest of simpleSigning")]
+    OtherText,
 }
 
 /// How a bundle is written, which decides what it must hold.
@@ -179,6 +202,8 @@ pub enum BundleVersion {
     V0_3,
     /// A PEP 740 attestation of version 1, which is a bundle of version 0.3 in other words.
     Pep740,
+    /// cosign's signature of an image: a bundle of version 0.1 beside the text that it signs.
+    ImageSignature,
 }
 
 /// What the signer is known by.
@@ -200,6 +225,8 @@ pub enum Content {
     Dsse(Envelope),
     /// A signature over a file.
     Message(MessageSignature),
+    /// A signature of an image, with the text that it is over.
+    Image(Box<ImageSignature>),
 }
 
 /// A signature over the bytes of a file.
@@ -237,11 +264,18 @@ impl BundleVersion {
             Self::V0_2 => "0.2",
             Self::V0_3 => "0.3",
             Self::Pep740 => "PEP 740",
+            Self::ImageSignature => "0.1, of an image",
         }
     }
 
-    /// Returns the media type: that of sigstore/protobuf-specs, and for a PEP 740 attestation, which has none of its own,
-    /// one that is made like that of `PyPI`'s document.
+    /// Whether the log's promise is enough.
+    #[must_use]
+    pub(super) const fn is_promised(self) -> bool {
+        matches!(self, Self::V0_1 | Self::ImageSignature)
+    }
+
+    /// Returns the media type: that of sigstore/protobuf-specs; for a PEP 740 attestation, which has none of its own,
+    /// one that is made like that of `PyPI`'s document; for an image's signature, whose form is ours, one of ours.
     #[must_use]
     pub const fn media_type(self) -> &'static str {
         match self {
@@ -249,6 +283,7 @@ impl BundleVersion {
             Self::V0_2 => "application/vnd.dev.sigstore.bundle+json;version=0.2",
             Self::V0_3 => "application/vnd.dev.sigstore.bundle.v0.3+json",
             Self::Pep740 => "application/vnd.pypi.attestation.v1+json",
+            Self::ImageSignature => "application/vnd.custody.image-signature.v1+json",
         }
     }
 
@@ -280,6 +315,15 @@ impl MessageSignature {
 }
 
 impl MessageDigest {
+    /// Takes the digest of an artifact; none if signatures are not made over such a digest.
+    #[must_use]
+    pub fn of_artifact(digest: &Digest) -> Option<Self> {
+        let hashes = [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
+        let algorithm = hashes.into_iter().find(|hash| hash.as_str() == digest.algorithm())?;
+        let bytes = hex::decode(digest.value()).ok()?;
+        (bytes.len() == algorithm.digest_len()).then_some(Self { algorithm, bytes })
+    }
+
     /// Returns the digest of these bytes.
     #[must_use]
     pub fn of(algorithm: HashAlgorithm, message: &[u8]) -> Self {
@@ -337,6 +381,11 @@ impl Bundle {
     /// Parses a PEP 740 attestation; the bytes are kept without a copy.
     pub fn pep740_from_vec(bytes: Vec<u8>) -> Result<Self, BundleError> {
         parse::pep740(bytes)
+    }
+
+    /// Parses cosign's signature of an image (`docs/format.md`, "Signatures of images"); the bytes are kept without a copy.
+    pub fn image_signature_from_vec(bytes: Vec<u8>) -> Result<Self, BundleError> {
+        parse::image_signature(bytes)
     }
 
     /// Gives the exact bytes that were parsed back, without a copy.

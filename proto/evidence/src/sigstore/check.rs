@@ -25,6 +25,8 @@ pub enum CheckName {
     Identity,
     /// The key of a keyed bundle is trusted at every proven time.
     KeyWindow,
+    /// A witness that is named cosigned the tree that a log entry is in.
+    LogCosignature,
     /// A log entry is of exactly this signing.
     LogEntry,
     /// A log entry is in the tree of a trusted log.
@@ -149,6 +151,9 @@ pub enum NotChecked {
     /// The root lists nobody to check it with.
     #[error("the trusted root lists nobody to check it with")]
     NotListed,
+    /// No line of the checkpoint is by a witness that is named.
+    #[error("none of the witnesses that are named cosigned the checkpoint")]
+    NotCosigned,
     /// By somebody of whom the root says nothing.
     #[error("{0}")]
     Stranger(TimestampProblem),
@@ -191,6 +196,7 @@ impl CheckName {
             Self::CertificateLog => "certificate_log",
             Self::Identity => "identity",
             Self::KeyWindow => "key_window",
+            Self::LogCosignature => "log_cosignature",
             Self::LogEntry => "log_entry",
             Self::LogInclusion => "log_inclusion",
             Self::LogPromise => "log_promise",

@@ -2,7 +2,8 @@
 //! `rekor-spec.md` and `rekor-v2-spec.md`).
 
 use custody_log::{
-    KeyAlgorithm, KeyHash, NodeHash, Note, NoteError, ProofError, RootHash, Timestamp, TreeSize,
+    KeyAlgorithm, KeyHash, NodeHash, Note, NoteError, ProofError, RootHash, SignedCheckpoint, Timestamp,
+    TreeSize, VerifierKey,
 };
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -157,6 +158,13 @@ pub(super) fn included(
         return Err(LogError::CheckpointTree);
     }
     Ok(proof.proof.verify(NodeHash::leaf(&entry.body), &root)?)
+}
+
+/// Whether one of these witnesses cosigned the checkpoint that the proof leads to.
+pub(super) fn is_cosigned(proof: &LogProof, witnesses: &[VerifierKey]) -> bool {
+    let checkpoint = proof.checkpoint.as_deref().unwrap_or_default();
+    let checkpoint = SignedCheckpoint::parse(checkpoint.as_bytes());
+    checkpoint.is_ok_and(|checkpoint| !checkpoint.cosignatures(witnesses).is_empty())
 }
 
 /// Returns size and root of a checkpoint that the log signed. Lines by others, and in its name by another key, are passed

@@ -7,6 +7,7 @@ mod tests;
 
 use std::borrow::Cow;
 
+use custody_log::VerifierKey;
 use serde::Deserialize;
 
 use super::certificate::{Certificate, CertificateError};
@@ -98,6 +99,8 @@ pub struct TrustedRoot {
     pub(super) ct_logs: Vec<Log>,
     pub(super) authorities: Vec<Authority>,
     pub(super) timestamp_authorities: Vec<Authority>,
+    /// Who cosigns the checkpoints of the logs.
+    pub(super) witnesses: Vec<VerifierKey>,
 }
 
 /// A log and its key. A key that is not supported is kept with its reason, so the rest of the root can be used.
@@ -197,6 +200,7 @@ impl TrustedRoot {
             ct_logs: items(json.ctlogs, "ctlogs", log)?,
             authorities: items(json.certificate_authorities, "certificateAuthorities", authority)?,
             timestamp_authorities: items(json.timestamp_authorities, "timestampAuthorities", authority)?,
+            witnesses: Vec::new(),
         };
         let empty = root.logs.is_empty() && root.authorities.is_empty();
         if empty && root.timestamp_authorities.is_empty() { Err(TrustedRootError::Empty) } else { Ok(root) }
@@ -210,7 +214,16 @@ impl TrustedRoot {
             ct_logs: Vec::new(),
             authorities: Vec::new(),
             timestamp_authorities: Vec::new(),
+            witnesses: Vec::new(),
         }
+    }
+
+    /// Looks for cosignatures by these witnesses (c2sp.org/tlog-cosignature) on the checkpoints of logs: the file of a root has no
+    /// place for them. Nothing depends on what is found, and it is told.
+    #[must_use]
+    pub fn with_witnesses(mut self, witnesses: &[VerifierKey]) -> Self {
+        self.witnesses = witnesses.to_vec();
+        self
     }
 
     /// Parses a `trusted_root.jsonl`: one root a line, as `gh attestation trusted-root` writes it. Empty lines are passed

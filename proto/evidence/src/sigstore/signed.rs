@@ -1,4 +1,4 @@
-//! What a bundle signs: an envelope or a file, its digests, and the artifact that it should be about.
+//! What a bundle signs: an envelope, a file or an image, its digests, and the artifact that it should be about.
 
 use custody_log::ContentDigest;
 
@@ -45,6 +45,7 @@ impl Artifact<'_> {
 pub(super) fn signature(content: &Content) -> Result<&[u8], Failure> {
     match content {
         Content::Message(message) => Ok(message.signature()),
+        Content::Image(image) => Ok(image.signature()),
         Content::Dsse(envelope) => {
             let signature = envelope.signatures().first().map(|signature| signature.bytes());
             signature.unwrap_or(Ok(&[])).map_err(Failure::Base64)
@@ -52,7 +53,7 @@ pub(super) fn signature(content: &Content) -> Result<&[u8], Failure> {
     }
 }
 
-/// Returns the digest of what was signed: of the PAE, or of the file. What the bundle says of the file counts: the signature
+/// Returns the digest of what was signed: of the PAE, of the text about an image, or of the file. What the bundle says of the file counts: the signature
 /// is checked over it. What it does not say comes from the artifact.
 pub(super) fn digest(content: &Content, artifact: Artifact<'_>, algorithm: HashAlgorithm) -> Option<Vec<u8>> {
     match content {
@@ -60,6 +61,7 @@ pub(super) fn digest(content: &Content, artifact: Artifact<'_>, algorithm: HashA
             Some(envelope.content().as_bytes().to_vec())
         }
         Content::Dsse(envelope) => Some(algorithm.digest(envelope.pae())),
+        Content::Image(image) => Some(algorithm.digest(image.payload())),
         Content::Message(message) => match message.digest() {
             Some(digest) if digest.algorithm() == algorithm => Some(digest.bytes().to_vec()),
             Some(_) | None => artifact.digest(algorithm),
@@ -74,13 +76,15 @@ pub(super) fn check_signature(
     key: &PublicKey,
     signature: &[u8],
 ) -> Status {
+    // The SHA-256 of what was signed is made once, whoever asks.
+    let over = |signed: &[u8], content: &dyn Fn() -> ContentDigest| {
+        let made = key.made_over(signed, || *content().as_bytes(), signature);
+        let failed = || SignatureError { algorithm: key.algorithm(), key: key.id() };
+        Status::of(made.then_some(()).ok_or_else(failed))
+    };
     let hash = match (content, artifact, key.hash()) {
-        // The envelope makes its SHA-256 once, whoever asks.
-        (Content::Dsse(envelope), ..) => {
-            let made = key.made_over(envelope.pae(), || *envelope.content().as_bytes(), signature);
-            let failed = || SignatureError { algorithm: key.algorithm(), key: key.id() };
-            return Status::of(made.then_some(()).ok_or_else(failed));
-        }
+        (Content::Dsse(envelope), ..) => return over(envelope.pae(), &|| envelope.content()),
+        (Content::Image(image), ..) => return over(image.payload(), &|| image.content()),
         (Content::Message(_), Artifact::Bytes(bytes), None) => {
             return Status::of(key.verify(bytes, signature));
         }
@@ -120,6 +124,18 @@ pub(super) fn check_artifact(content: &Content, artifact: Artifact<'_>) -> Statu
                 }
             },
         },
+        Content::Image(image) => {
+            let digest = image.image().digest();
+            let hash = HASHES.into_iter().find(|hash| hash.as_str() == digest.algorithm());
+            match hash.and_then(|hash| artifact.digest(hash)) {
+                Some(found) if hex::encode(&found) == digest.value() => Status::Verified,
+                Some(_) => Status::Failed(Failure::OtherArtifact),
+                None => {
+                    let algorithm = hash.map_or("sha256", HashAlgorithm::as_str);
+                    Status::NotChecked(NotChecked::OtherDigest { algorithm })
+                }
+            }
+        }
         Content::Dsse(envelope) => match Statement::parse(envelope.payload()) {
             Ok(statement) if is_about(&statement, artifact) => Status::Verified,
             Ok(_) => Status::Failed(Failure::OtherArtifact),
@@ -138,7 +154,8 @@ fn is_about(statement: &Statement<'_>, artifact: Artifact<'_>) -> bool {
     statement.subjects().iter().any(|subject| subject.digests().iter().any(has))
 }
 
-/// Returns the digest of what was said: SHA-256 of the PAE, or of a text that names the file's digest.
+/// Returns the digest of what was said: SHA-256 of the PAE or of the text about an image, or of a text that names the file's
+/// digest.
 pub(super) fn content_digest(
     content: &Content,
     artifact: Artifact<'_>,
@@ -146,6 +163,7 @@ pub(super) fn content_digest(
 ) -> Option<ContentDigest> {
     match content {
         Content::Dsse(envelope) => Some(envelope.content()),
+        Content::Image(image) => Some(image.content()),
         Content::Message(message) => {
             if let Some(digest) = message.digest() {
                 return Some(digest.content());

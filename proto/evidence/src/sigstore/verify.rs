@@ -11,7 +11,7 @@ use custody_log::{ContentDigest, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use super::body::{self, BodyError, Held, Verifier};
-use super::bundle::{Bundle, BundleVersion, Content, LogEntry, Material};
+use super::bundle::{Bundle, Content, LogEntry, Material};
 use super::check::{Check, CheckName, Failure, Need, NotChecked, Status};
 use super::entry::{self, LogError};
 use super::identity::CertificateIdentity;
@@ -85,23 +85,24 @@ impl<'a> VerifiedBundle<'a> {
         &self.signer
     }
 
-    /// Returns the digest of what was said: SHA-256 of the envelope's PAE, or of a text that names the file's digest.
+    /// Returns the digest of what was said: SHA-256 of the envelope's PAE, of the text that was signed of an image, or of a
+    /// text that names the file's digest.
     #[must_use]
     pub const fn content(&self) -> ContentDigest {
         self.content
     }
 
-    /// Returns the envelope that was signed; none for a signature over a file.
+    /// Returns the envelope that was signed; none for a signature over a file, or of an image.
     #[must_use]
     pub const fn envelope(&self) -> Option<&'a Envelope> {
         match self.bundle.content() {
             Content::Dsse(envelope) => Some(envelope),
-            Content::Message(_) => None,
+            Content::Message(_) | Content::Image(_) => None,
         }
     }
 
-    /// Reads the statement that was signed; none if what was signed is a file, or an envelope of another payload type than
-    /// that of in-toto. That a statement is signed does not mean that it can be read.
+    /// Reads the statement that was signed; none if what was signed is a file, an image, or an envelope of another payload
+    /// type than that of in-toto. That a statement is signed does not mean that it can be read.
     #[must_use]
     pub fn statement(&self) -> Option<Result<Statement<'a>, StatementError>> {
         let envelope = self.envelope().filter(|envelope| envelope.payload_type() == IN_TOTO)?;
@@ -218,7 +219,7 @@ impl<'a> Run<'a, '_> {
         }
         for (item, entry) in self.bundle.entries.iter().enumerate() {
             let status = self.check_promise(item, entry);
-            let first = self.bundle.version == BundleVersion::V0_1;
+            let first = self.bundle.version.is_promised();
             let need = if first && self.root.needs_log() { Need::Verified } else { Need::NotFailed };
             self.add(CheckName::LogPromise, Some(item), status, need);
         }
@@ -230,9 +231,10 @@ impl<'a> Run<'a, '_> {
             return Status::NotChecked(NotChecked::NotListed);
         }
         let Some(promise) = &entry.promise else {
-            return match self.bundle.version {
-                BundleVersion::V0_1 => Status::Failed(LogError::NoPromise.into()),
-                _ => Status::NotChecked(NotChecked::NotThere),
+            return if self.bundle.version.is_promised() {
+                Status::Failed(LogError::NoPromise.into())
+            } else {
+                Status::NotChecked(NotChecked::NotThere)
             };
         };
         let promised = || {
@@ -369,6 +371,7 @@ impl<'a> Run<'a, '_> {
         for (item, entry) in self.bundle.entries.iter().enumerate() {
             let (status, need) = self.check_inclusion(entry);
             self.add(CheckName::LogInclusion, Some(item), status, need);
+            self.look_for_witnesses(item, entry);
             let status = match signer {
                 None => Status::NotChecked(NotChecked::BuildsOn { on: CheckName::Signature }),
                 Some(_) if !self.holds(CheckName::Certificate, None) => {
@@ -385,6 +388,17 @@ impl<'a> Run<'a, '_> {
             let need = if self.root.needs_log() { Need::Verified } else { Need::NotFailed };
             self.add(CheckName::LogEntry, Some(item), status, need);
         }
+    }
+
+    /// Says whether a witness cosigned the tree that the entry is in, where witnesses are named.
+    fn look_for_witnesses(&mut self, item: usize, entry: &LogEntry) {
+        let Some(proof) = entry.proof.as_ref().filter(|_| !self.root.witnesses.is_empty()) else { return };
+        let status = if entry::is_cosigned(proof, &self.root.witnesses) {
+            Status::Verified
+        } else {
+            Status::NotChecked(NotChecked::NotCosigned)
+        };
+        self.add(CheckName::LogCosignature, Some(item), status, Need::Nothing);
     }
 
     /// Whether every check of this name, of this item, holds that was made.
@@ -408,7 +422,7 @@ impl<'a> Run<'a, '_> {
         if !self.root.needs_log() {
             return (Status::NotChecked(NotChecked::NotListed), Need::NotFailed);
         }
-        let first = self.bundle.version == BundleVersion::V0_1;
+        let first = self.bundle.version.is_promised();
         let need = if first { Need::NotFailed } else { Need::Verified };
         let proof = match &entry.proof {
             None if first => return (Status::NotChecked(NotChecked::NotThere), need),
@@ -429,7 +443,7 @@ impl<'a> Run<'a, '_> {
     fn check_body(&self, entry: &LogEntry, signer: &Signer, signature: &[u8]) -> Status {
         let envelope = match self.bundle.content() {
             Content::Dsse(envelope) => Some(envelope),
-            Content::Message(_) => None,
+            Content::Message(_) | Content::Image(_) => None,
         };
         let hashed = || {
             let payload = envelope.map_or(&[][..], Envelope::payload);

@@ -62,7 +62,8 @@ pub(super) fn members(members: &TrustMembers) -> Result<Held, TrustError> {
         check_role(name, role, &public_keys)?;
     }
     check_people(&members.people, &public_keys)?;
-    let roots = root::read(&members.trusted_roots, |id| public_keys.get(id).cloned())?;
+    let key = |id: &KeyId| public_keys.get(id).cloned();
+    let roots = root::read(&members.trusted_roots, &members.witnesses, key)?;
     let names: Vec<&str> = roots.iter().map(KnownRoot::name).collect();
     issuer::check(&members.issuers)?;
     check_writers(&members.writers, &public_keys, &names, &members.issuers)?;

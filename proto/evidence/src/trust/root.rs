@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use custody_log::{BlobDigest, Timestamp};
+use custody_log::{BlobDigest, Timestamp, VerifierKey};
 use serde::{Deserialize, Serialize};
 
 use super::error::TrustError;
@@ -87,9 +87,10 @@ impl KnownRoot {
     }
 }
 
-/// Reads the roots of a document whose keys are these.
+/// Reads the roots of a document whose keys and witnesses are these.
 pub(super) fn read(
     roots: &[TrustedRoot],
+    witnesses: &[VerifierKey],
     key: impl Fn(&KeyId) -> Option<PublicKey>,
 ) -> Result<Vec<KnownRoot>, TrustError> {
     if roots.len() > MAX_ROOTS {
@@ -99,7 +100,7 @@ pub(super) fn read(
     let mut known = Vec::new();
     for (position, root) in roots.iter().enumerate() {
         super::check::name(&format!("trusted_roots[{position}]"), &root.name, &mut names)?;
-        known.push(read_one(position, root, &key)?);
+        known.push(read_one(position, root, witnesses, &key)?);
     }
     Ok(known)
 }
@@ -107,6 +108,7 @@ pub(super) fn read(
 fn read_one(
     position: usize,
     root: &TrustedRoot,
+    witnesses: &[VerifierKey],
     key: impl Fn(&KeyId) -> Option<PublicKey>,
 ) -> Result<KnownRoot, TrustError> {
     let name = || root.name.clone();
@@ -136,5 +138,5 @@ fn read_one(
         let window = Window::From { start: listed.from, end: listed.until };
         keys.push(KnownKey::named(listed.hint.clone(), public, window));
     }
-    Ok(KnownRoot { name: name(), root: parsed, keys })
+    Ok(KnownRoot { name: name(), root: parsed.with_witnesses(witnesses), keys })
 }

@@ -94,12 +94,16 @@ impl About {
     /// Whether a statement about this subject is within the bounds. Own builds cannot be told yet.
     #[must_use]
     pub fn covers(&self, subject: &Subject) -> bool {
+        self.covers_name(subject.uri().or_else(|| subject.name()))
+    }
+
+    /// Whether something of this name is within the bounds; none if it has no name.
+    #[must_use]
+    pub fn covers_name(&self, name: Option<&str>) -> bool {
         match self {
             Self::Anything => true,
             Self::OwnBuilds => false,
-            Self::Namespace(namespace) => {
-                subject.uri().or_else(|| subject.name()).is_some_and(|text| within(namespace, text))
-            }
+            Self::Namespace(namespace) => name.is_some_and(|name| within(namespace, name)),
         }
     }
 }

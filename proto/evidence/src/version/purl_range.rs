@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Match, RangeError, VersionRange};
+use super::{Match, RangeError, Scheme, VersionRange};
 use crate::purl::{Purl, PurlError};
 
 /// A package, and a range of its versions.
@@ -54,6 +54,18 @@ impl PurlRange {
     #[must_use]
     pub const fn range(&self) -> &VersionRange {
         &self.range
+    }
+
+    /// Returns whether the range asks which of two versions comes first, and not only whether they are the same.
+    #[must_use]
+    pub fn needs_order(&self) -> bool {
+        self.range.needs_order()
+    }
+
+    /// Returns whether versions of the package's type have an order here.
+    #[must_use]
+    pub fn has_order(&self) -> bool {
+        Scheme::of_type(self.package.package_type()).is_some()
     }
 
     /// Returns whether a package is this one in a version of the range; qualifiers and subpath make no difference.

@@ -158,6 +158,14 @@ impl VersionRange {
         &self.text
     }
 
+    /// Whether it asks which of two versions comes first.
+    pub(super) fn needs_order(&self) -> bool {
+        match &self.set {
+            Set::All(comparators) => comparators.iter().any(Comparator::needs_order),
+            Set::Vers(intervals) => intervals.needs_order(),
+        }
+    }
+
     /// Returns whether a version is in the range.
     ///
     /// What can be compared decides first: a version that one comparator rules out is not in the range, whatever is
@@ -173,6 +181,13 @@ impl VersionRange {
             }
             Set::Vers(intervals) => intervals.hold(&candidate),
         }
+    }
+}
+
+impl Comparator {
+    /// Whether it asks which of two versions comes first.
+    pub(super) const fn needs_order(&self) -> bool {
+        !matches!(self.operator, Operator::Equal | Operator::NotEqual)
     }
 }
 

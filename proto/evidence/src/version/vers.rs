@@ -70,9 +70,7 @@ pub(super) fn parse(package_type: &str, text: &str) -> Result<Intervals, RangeEr
         all.push(read(scheme, constraint)?);
     }
     in_order(scheme, &all)?;
-    let is_end =
-        |comparator: &Comparator| !matches!(comparator.operator, Operator::Equal | Operator::NotEqual);
-    let (ends, named): (Vec<_>, Vec<_>) = all.into_iter().partition(is_end);
+    let (ends, named): (Vec<_>, Vec<_>) = all.into_iter().partition(Comparator::needs_order);
     in_turn(&ends)?;
     Ok(Intervals { named, ends })
 }
@@ -80,6 +78,11 @@ pub(super) fn parse(package_type: &str, text: &str) -> Result<Intervals, RangeEr
 impl Intervals {
     fn all() -> Self {
         Self { named: Vec::new(), ends: Vec::new() }
+    }
+
+    /// Whether there are ends of intervals.
+    pub(super) fn needs_order(&self) -> bool {
+        !self.ends.is_empty()
     }
 
     /// Whether the version is in the range.

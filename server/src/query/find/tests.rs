@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use custody_evidence::fact::{EdgeKind, NodeKind};
 use custody_evidence::thing::HexPrefix;
@@ -186,15 +187,59 @@ fn a_package_is_found_with_and_without_its_version() {
 }
 
 #[test]
-fn refuses_unknown_fields_wrong_values_and_version_ranges() {
+fn a_range_finds_the_versions_in_it_and_those_that_cannot_be_compared() {
+    let mut memory = Memory::new();
+    let versions =
+        ["@1.14.0", "@1.14.1", "@1.14.10", "@1.15.0-rc.1", "@1.15.0", "@latest", "", "@1.14.1?arch=x"];
+    for version in versions {
+        let component = node(NodeKind::Component, &format!("pkg:npm/axios{version}"));
+        memory.record(1, None, &[(artifact('a'), EdgeKind::Contains, component)], &[]);
+    }
+    let other = node(NodeKind::Component, "pkg:npm/axios-mock@1.14.5");
+    memory.record(1, None, &[(artifact('a'), EdgeKind::Contains, other)], &[]);
+    let size = u64::try_from(versions.len()).unwrap() + 1;
+    let at = |text: &str| found(&memory, &conditions(&[("component", text)]), size);
+    assert_eq!(at("pkg:npm/axios@>=1.14.1 <1.15"), [7, 6, 5, 3, 2, 1]);
+    assert_eq!(at("pkg:npm/axios@=1.14.1"), [7, 6, 5, 1]);
+    assert_eq!(at("pkg:npm/axios@vers:npm/>=1.14.1|<1.15.0"), [7, 6, 5, 3, 2, 1]);
+    assert_eq!(at("pkg:npm/axios@>=2"), [6, 5], "what has no place in the order may be anywhere");
+    assert_eq!(at("pkg:npm/axios@1.14.1"), [7, 1], "one version is compared as text");
+}
+
+#[test]
+fn a_range_costs_no_look_at_other_packages() {
+    let mut memory = Memory::new();
+    for at in 0..50 {
+        let other = node(NodeKind::Component, &format!("pkg:npm/other-{at}@1.0.0"));
+        memory.record(1, None, &[(artifact('a'), EdgeKind::Contains, other)], &[]);
+    }
+    let asked = node(NodeKind::Component, "pkg:npm/axios@1.0.0");
+    memory.record(1, None, &[(artifact('a'), EdgeKind::Contains, asked)], &[]);
+    assert_eq!(found(&memory, &conditions(&[("component", "pkg:npm/axios@>=1")]), 51), [50]);
+    assert_eq!(memory.read.load(Ordering::Relaxed), 1, "one entry names the package");
+}
+
+#[test]
+fn refuses_unknown_fields_wrong_values_and_version_ranges_that_nothing_can_compare() {
     let refused = |field: &str, value: &str| Condition::parse(field, value).unwrap_err();
     assert!(matches!(refused("colour", "red"), QueryError::Word(_)));
     assert!(matches!(refused("subject", "sha256:abc"), QueryError::Value(_)));
-    assert!(matches!(refused("component", "axios"), QueryError::Value(_)));
+    assert!(matches!(refused("component", "axios"), QueryError::Package(_)));
     assert!(matches!(refused("signer", ""), QueryError::Value(_)));
-    for range in ["pkg:npm/axios@>=1.14.1 <1.15", "pkg:npm/axios@^1", "pkg:npm/axios@*"] {
-        assert!(matches!(refused("component", range), QueryError::VersionRange { .. }), "{range}");
+    for range in [
+        "pkg:npm/axios@^1",
+        "pkg:npm/axios@*",
+        "pkg:npm/axios@>=one",
+        "pkg:npm/axios@<=1.15",
+        "pkg:npm/axios@>=1.14.1 <1.15?arch=x",
+        "axios@>=1",
+        "pkg:gem/rails@>=7.0",
+        "pkg:gem/rails@vers:gem/>=7.0",
+    ] {
+        assert!(matches!(refused("component", range), QueryError::Package(_)), "{range}");
     }
+    Condition::parse("component", "pkg:gem/rails@=7.0").unwrap();
+    Condition::parse("component", "pkg:gem/rails@!=7.0").unwrap();
     Condition::parse("subject", &sha256('a')).unwrap();
     Condition::parse("component", "pkg:npm/@angular/core").unwrap();
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use custody_evidence::dsse::EnvelopeError;
-use custody_evidence::fact::{NodeKind, TermError};
+use custody_evidence::fact::{NodeKind, Package, TermError};
 use custody_log::{CheckpointError, EntryError, LeafIndex, TreeSize};
 use custody_tests::every;
 use custody_tests::words::hold;
@@ -78,7 +78,7 @@ fn every_error_is_told_in_these_words() {
         Word("found".parse::<NodeKind>().unwrap_err()),
         Value(TermError::Commit { found: "found".to_owned() }),
         Node { found: "a\nb".to_owned() },
-        VersionRange { found: ">=1.14.1 <1.15".to_owned() },
+        Package(Package::parse("pkg:npm/axios@^1.14").unwrap_err()),
         Beyond { asked: size(8), committed: size(7) },
         Behind { asked: size(8), indexed_to: size(7) },
         TooMuch { entries: 1000, bytes: 64 << 20 },

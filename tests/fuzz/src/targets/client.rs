@@ -297,7 +297,7 @@ fn inspected_item(item: &Item<'_>, expected: &Expectations) -> Outcome {
             let pae = match Bundle::parse(item.bytes) {
                 Ok(bundle) => match bundle.content() {
                     Content::Dsse(envelope) => envelope.pae().to_vec(),
-                    Content::Message(_) => panic!("no key here signs files"),
+                    Content::Message(_) | Content::Image(_) => panic!("no key here signs files"),
                 },
                 Err(_) => Envelope::parse(item.bytes)
                     .expect("only envelopes are signed by such a key")

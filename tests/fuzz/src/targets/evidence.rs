@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use custody_evidence::admission::{AdmissionRecord, admit};
 use custody_evidence::dsse::{self, IN_TOTO};
-use custody_evidence::envelope::{Envelope, MESSAGE_SIGNATURE, Said};
+use custody_evidence::envelope::{Envelope, Said};
 use custody_evidence::key::SigningKey;
-use custody_evidence::registry::{CosignAnnotations, Manifest, cosign_bundle};
+use custody_evidence::registry::{CosignAnnotations, Manifest, cosign_envelope};
 use custody_evidence::sigstore::{Bundle, BundleVersion, certified};
 use custody_evidence::trust::{TrustDocument, TrustState, statement_of};
 use custody_log::{BlobDigest, ContentDigest, Timestamp};
@@ -36,9 +36,18 @@ const WORDS: &[&str] = &[
     "\"dsseEnvelope\":",
     "\"messageSignature\":",
     "\"verification_material\":",
+    "\"format\":\"custody/image-signature/v1\"",
+    "\"simpleSigning\":",
+    "\"bundle\":",
 ];
 
 const LAYER_WORDS: &[&str] = &[
+    "\"dev.cosignproject.cosign/signature\":",
+    "\"critical\":",
+    "\"docker-manifest-digest\":\"sha256:",
+    "\"docker-reference\":",
+    "\"type\":\"cosign container image signature\"",
+    "\"optional\":",
     "\"dev.sigstore.cosign/certificate\":",
     "\"dev.sigstore.cosign/chain\":",
     "\"dev.sigstore.cosign/bundle\":",
@@ -111,9 +120,10 @@ fn envelope(bytes: &[u8]) -> Outcome {
     };
     same_bytes("envelope", envelope.bytes(), bytes);
     assert_eq!(envelope.dsse().is_some(), envelope.bundle().is_none(), "of one kind");
-    let expected = match envelope.signed() {
-        Some(signed) => ContentDigest::of(signed.pae()),
-        None => said_digest(&envelope),
+    let expected = match (envelope.signed(), envelope.payload()) {
+        (Some(signed), _) => ContentDigest::of(signed.pae()),
+        (None, Some(text)) => ContentDigest::of(text),
+        (None, None) => said_digest(&envelope),
     };
     assert_eq!(envelope.content(), expected, "the content is what was signed, whatever is around it");
     let outcome = match envelope.said() {
@@ -136,7 +146,8 @@ fn said_digest(envelope: &Envelope) -> ContentDigest {
 }
 
 fn told(length: usize, said: &Said<'_>) {
-    assert_eq!(said.statement().is_none(), said.predicate_type() == MESSAGE_SIGNATURE);
+    let ours = ["urn:custody:message:v1", "urn:custody:image-signature:v1"];
+    assert_eq!(said.statement().is_none(), ours.contains(&said.predicate_type()));
     let facts = said.facts();
     // An edge names two nodes, and a node may be made of two texts of the statement.
     bounded(length, &facts.edges, 512, 64 << 10);
@@ -256,20 +267,24 @@ fn carried(bytes: &[u8]) -> Outcome {
     if found == 0 { Outcome::Refused("no certificate in it".to_owned()) } else { Outcome::Accepted }
 }
 
-/// The first line is the annotations, the rest the layer. What comes out holds the layer as it stands, and says the same.
+/// The first line is the annotations, the rest the layer. What comes out holds the layer as it stands, and says the same: an
+/// envelope in a bundle, or a text about an image beside one.
 fn layer(bytes: &[u8]) -> Outcome {
     let at = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(bytes.len());
     let (annotations, layer) = (&bytes[..at], bytes.get(at + 1..).unwrap_or_default());
     let Ok(annotations) = serde_json::from_slice::<CosignAnnotations>(annotations) else {
         return Outcome::Refused("no annotations".to_owned());
     };
-    let made = match cosign_bundle(layer, &annotations) {
+    let made = match cosign_envelope(layer, &annotations) {
         Ok(Some(made)) => made,
-        Ok(None) => return Outcome::Refused("no certificate beside it".to_owned()),
+        Ok(None) => return Outcome::Refused("no signature or certificate beside it".to_owned()),
         Err(error) => return refused(&error),
     };
-    assert!(made.len() <= 2 * bytes.len() + 1024, "{} bytes of {}", made.len(), bytes.len());
-    assert_eq!(cosign_bundle(layer, &annotations), Ok(Some(made.clone())), "the same layer, other bytes");
+    assert!(made.len() <= 3 * bytes.len() + 1024, "{} bytes of {}", made.len(), bytes.len());
+    assert_eq!(cosign_envelope(layer, &annotations), Ok(Some(made.clone())), "the same layer, other bytes");
+    if made.starts_with(br#"{"format":"#) {
+        return signed_image(&made, layer);
+    }
     let within = made.strip_suffix(b"}").is_some_and(|made| made.ends_with(layer.trim_ascii()));
     assert!(within, "the layer is not in it as it stands");
     let bundle = match Bundle::parse(&made) {
@@ -281,6 +296,20 @@ fn layer(bytes: &[u8]) -> Outcome {
     let bundle = Envelope::of_bundle(bundle).expect("an envelope is in it");
     assert_eq!(bundle.content(), alone.content());
     admitted(&bundle);
+    Outcome::Accepted
+}
+
+/// A text about an image that is taken at all is read again as exactly the bytes that were signed.
+fn signed_image(made: &[u8], layer: &[u8]) -> Outcome {
+    let envelope = match Envelope::parse(made) {
+        Ok(envelope) => envelope,
+        Err(error) => return refused(&error),
+    };
+    assert_eq!(envelope.payload(), Some(layer), "another text");
+    assert_eq!(envelope.content(), ContentDigest::of(layer));
+    let Ok(Said::Image(image)) = envelope.said() else { panic!("no image") };
+    assert!(image.digest().usable());
+    admitted(&envelope);
     Outcome::Accepted
 }
 
@@ -329,10 +358,17 @@ fn layers(_: &Corpus) -> Vec<Vec<u8>> {
         "dev.sigstore.cosign/rfc3161timestamp": r#"{"SignedRFC3161Timestamp":"MAA="}"#,
     });
     let envelope = String::from_utf8_lossy(example("envelope-1.json"));
-    [all, json!({ "dev.sigstore.cosign/certificate": pem }), json!({})]
-        .map(|annotations| format!("{annotations}\n{envelope}").into_bytes())
-        .to_vec()
+    let mut signed = all.clone();
+    signed["dev.cosignproject.cosign/signature"] = "AQID".into();
+    let keyed = json!({ "dev.cosignproject.cosign/signature": "AQID" });
+    let texts = [signed, keyed].map(|annotations| format!("{annotations}\n{IMAGE}").into_bytes());
+    let envelopes = [all, json!({ "dev.sigstore.cosign/certificate": pem }), json!({})]
+        .map(|annotations| format!("{annotations}\n{envelope}").into_bytes());
+    [envelopes.to_vec(), texts.to_vec()].concat()
 }
+
+/// What cosign signs of an image.
+const IMAGE: &str = r#"{"critical":{"identity":{"docker-reference":"ghcr.io/acme/api"},"image":{"docker-manifest-digest":"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"},"type":"cosign container image signature"},"optional":null}"#;
 
 fn manifests(corpus: &Corpus) -> Vec<Vec<u8>> {
     let digest = "a".repeat(64);

@@ -1,12 +1,15 @@
 //! What the files hold: envelopes, each with the place where it stands, and what is none, with what to do about it.
 
+mod about;
+
 use std::path::{Path, PathBuf};
 
 use custody_client::document::{Item, Kind, Place, Problem, items};
+use custody_client::inspect::ExpectedArtifact;
 use custody_client::layout::LayoutProblem;
 use custody_evidence::admission::Refusal;
 use custody_evidence::dsse::MAX_ENVELOPE;
-use custody_evidence::envelope::Envelope;
+use custody_evidence::envelope::{Envelope, EnvelopeError};
 
 use crate::cli::Context;
 use crate::cli::failure::Failure;
@@ -30,8 +33,8 @@ pub(super) struct Found {
 /// take at most 2.75 n.
 const FILES_MAX: u64 = 1 << 30;
 
-/// Reads the files and takes them apart.
-pub(super) fn read(files: &[PathBuf]) -> Vec<Found> {
+/// Reads the files and takes them apart; all of them are about the artifact, if one is given.
+pub(super) fn read(files: &[PathBuf], artifact: Option<&ExpectedArtifact>) -> Vec<Found> {
     let mut found = Vec::new();
     let mut left = FILES_MAX;
     for path in files {
@@ -40,13 +43,13 @@ pub(super) fn read(files: &[PathBuf]) -> Vec<Found> {
         match file::documents(path, left) {
             Ok(Documents::Bytes(bytes)) => {
                 left = left.saturating_sub(length(&bytes));
-                found.extend(items(&bytes).iter().map(|item| Found::of(item, &name)));
+                found.extend(items(&bytes).iter().map(|item| Found::of(item, &name, artifact)));
             }
             Ok(Documents::Layout(layout)) => {
                 for layer in layout.layers(left) {
                     let item = layer.item();
                     left = left.saturating_sub(length(item.bytes));
-                    found.push(Found::of(&item, &name));
+                    found.push(Found::of(&item, &name, artifact));
                 }
             }
             Err(failure) => {
@@ -60,10 +63,11 @@ pub(super) fn read(files: &[PathBuf]) -> Vec<Found> {
 }
 
 impl Found {
-    fn of(item: &Item<'_>, name: &str) -> Self {
-        let envelope = match &item.problem {
-            Some(problem) => Err(no_item(problem, item.kind)),
-            None => parse(item),
+    fn of(item: &Item<'_>, name: &str, artifact: Option<&ExpectedArtifact>) -> Self {
+        let envelope = match (&item.problem, artifact) {
+            (Some(problem), _) => Err(no_item(problem, item.kind)),
+            (None, None) => parse(item),
+            (None, Some(artifact)) => about::parse(item, artifact),
         };
         Self { place: item.named(name), kind: item.kind, envelope, inside: item.place != Place::default() }
     }
@@ -85,20 +89,34 @@ impl Found {
 }
 
 fn parse(item: &Item<'_>) -> Result<Envelope, Failure> {
+    check_kind(item)?;
+    Envelope::parse(item.bytes).map_err(refused)
+}
+
+/// Refuses what is no envelope by its kind or length, before it is read.
+fn check_kind(item: &Item<'_>) -> Result<(), Failure> {
     let found = item.bytes.len();
     match item.kind {
-        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 if found > MAX_ENVELOPE => Err(Failure::no(
-            "too_large",
-            format!("an envelope is at most {MAX_ENVELOPE} bytes, found {found}"),
-        )
-        .hint("split the statement, or name large documents by their digest")),
-        // The same rules with the same words as the server has, before anything is sent to it.
-        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 => Envelope::parse(item.bytes).map_err(|error| {
-            let refusal = Refusal::from(error);
-            Failure::no(refusal.word(), refusal.to_string()).hint("custody inspect FILE says more about it")
-        }),
+        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 | Kind::ImageSignature if found > MAX_ENVELOPE => {
+            Err(Failure::no(
+                "too_large",
+                format!("an envelope is at most {MAX_ENVELOPE} bytes, found {found}"),
+            )
+            .hint("split the statement, or name large documents by their digest"))
+        }
+        Kind::Dsse | Kind::SigstoreBundle | Kind::Pep740 | Kind::ImageSignature => Ok(()),
         kind => Err(no_envelope(kind)),
     }
+}
+
+/// The same rules with the same words as the server has, before anything is sent to it.
+fn refused(error: EnvelopeError) -> Failure {
+    let hint = match &error {
+        EnvelopeError::NoMessageDigest => "--artifact FILE|DIGEST says it",
+        _ => "custody inspect FILE says more about it",
+    };
+    let refusal = Refusal::from(error);
+    Failure::no(refusal.word(), refusal.to_string()).hint(hint)
 }
 
 /// Names what is no envelope, and the command that records it.
@@ -121,9 +139,9 @@ fn no_envelope(kind: Kind) -> Failure {
         Kind::OpenVex => unsigned(generic("https://openvex.dev/ns/v0.2.0")),
         Kind::Sarif => unsigned(generic("URI")),
         Kind::TrustDocument => unsigned("custody trust sign FILE signs it".to_owned()),
-        Kind::SimpleSigning => unsupported(
-            "nothing that is recorded has room for what it signs; cosign attest signs a statement, and cosign sign \
-             --new-bundle-format a bundle: record those",
+        Kind::SimpleSigning => unsigned(
+            "its signature stands beside it in the image's manifest: cosign save --dir DIR IMAGE, then custody record envelope DIR"
+                .to_owned(),
         ),
         Kind::CosignBundle => unsupported(
             "cosign sign-blob --new-bundle-format writes a Sigstore bundle, which is; or sign the statement again",

@@ -45,7 +45,7 @@ fn annotations(value: &Value) -> CosignAnnotations {
 }
 
 fn made(layer: &[u8], value: &Value) -> Result<Vec<u8>, CosignError> {
-    cosign_bundle(layer, &annotations(value)).map(Option::unwrap)
+    cosign_envelope(layer, &annotations(value)).map(Option::unwrap)
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn without_a_certificate_the_layer_is_an_envelope_as_it_stands() {
         json!({ "dev.sigstore.cosign/certificate": null, "other": [1] }),
         json!({ "dev.sigstore.cosign/bundle": rekor().to_string(), "dev.sigstore.cosign/chain": "x" }),
     ] {
-        assert_eq!(cosign_bundle(b"anything", &annotations(&value)), Ok(None), "{value}");
+        assert_eq!(cosign_envelope(b"anything", &annotations(&value)), Ok(None), "{value}");
     }
 }
 
@@ -127,6 +127,52 @@ fn annotations_that_are_not_what_cosign_writes_are_refused_by_their_name() {
         ("rfc3161timestamp cannot be read", change("rfc3161timestamp", "AQID".into())),
     ] {
         assert!(found.contains(why), "{why}: {found}");
+    }
+}
+
+const TEXT: &str = r#"{"critical":{"identity":{"docker-reference":"r"},"image":{"docker-manifest-digest":"sha256:e163b472f2e5d66e5a2a45e26e020c51a0d2da7dc8b567b31fc2ebfd33dbc33a"},"type":"cosign container image signature"},"optional":null}"#;
+
+#[test]
+fn a_text_about_an_image_stands_beside_the_bundle_that_its_signature_is() {
+    let mut all = annotated();
+    all["dev.cosignproject.cosign/signature"] = "BQYH".into();
+    let bytes = made(TEXT.as_bytes(), &all).unwrap();
+    let document: Value = serde_json::from_slice(&bytes).unwrap();
+    assert_eq!(document["simpleSigning"], STANDARD.encode(TEXT));
+    let envelope = Envelope::parse(&bytes).unwrap();
+    let bundle = envelope.bundle().unwrap();
+    assert_eq!(bundle.version(), BundleVersion::ImageSignature);
+    let chain = [b"leaf".to_vec(), b"middle".to_vec(), b"root".to_vec()].to_vec();
+    assert_eq!(*bundle.material(), Material::Certificates(chain));
+    assert_eq!((bundle.entry_count(), bundle.timestamp_count()), (1, 1));
+    assert_eq!(envelope.payload(), Some(TEXT.as_bytes()));
+    // Without a certificate a key signed.
+    all["dev.sigstore.cosign/certificate"] = "".into();
+    let bytes = made(TEXT.as_bytes(), &all).unwrap();
+    let envelope = Envelope::parse(&bytes).unwrap();
+    let hint = String::new();
+    assert_eq!(*envelope.bundle().unwrap().material(), Material::PublicKey { hint });
+}
+
+#[test]
+fn a_signed_layer_that_is_no_text_about_an_image_is_refused() {
+    let signed = |signature: &str| json!({ "dev.cosignproject.cosign/signature": signature });
+    for text in [String::from_utf8(layer()).unwrap(), String::new(), "{}".to_owned(), format!("{TEXT}{TEXT}")]
+    {
+        let error = made(text.as_bytes(), &signed("AAAA")).unwrap_err();
+        assert!(matches!(error, CosignError::SimpleSigning { .. }), "{text}: {error}");
+    }
+    for signature in ["AAA", "?", " "] {
+        let error = made(TEXT.as_bytes(), &signed(signature)).unwrap_err();
+        assert!(matches!(error, CosignError::Signature { .. }), "{signature}: {error}");
+    }
+    let with = |name: &str| {
+        let mut all = signed("AAAA");
+        all[format!("dev.sigstore.cosign/{name}")] = "x".into();
+        made(TEXT.as_bytes(), &all).unwrap_err().to_string()
+    };
+    for name in ["certificate", "bundle", "rfc3161timestamp"] {
+        assert!(with(name).contains(name));
     }
 }
 

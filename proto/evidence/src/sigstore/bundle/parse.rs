@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    Bundle, BundleError, BundleVersion, Content, MAX_BUNDLE, MAX_CERTIFICATES, MAX_DER, MAX_HINT, MAX_PROOFS,
-    Material, MessageDigest, MessageSignature,
+    Bundle, BundleError, BundleVersion, Content, IMAGE_SIGNATURE_FORMAT, ImageSignature, MAX_BUNDLE,
+    MAX_CERTIFICATES, MAX_DER, MAX_HINT, MAX_PROOFS, Material, MessageDigest, MessageSignature,
 };
 use crate::capped::Capped;
 use crate::dsse::{Envelope, IN_TOTO, Signature};
@@ -202,14 +202,30 @@ struct Pep740Envelope {
     signature: Bytes,
 }
 
+/// The form is ours, so there is one way to write it: a member more would be something that nobody reads.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ImageSignatureJson<'a> {
+    #[serde(borrow)]
+    format: Cow<'a, str>,
+    simple_signing: Bytes,
+    #[serde(borrow)]
+    bundle: &'a RawValue,
+}
+
 pub(super) fn bundle(bytes: Vec<u8>) -> Result<Bundle, BundleError> {
-    let Parts { version, material, content, entries, timestamps } = parts(&bytes)?;
-    Ok(Bundle { bytes, digest: OnceLock::new(), version, material, content, entries, timestamps })
+    let parts = parts(&bytes)?;
+    Ok(parts.of(bytes))
 }
 
 pub(super) fn pep740(bytes: Vec<u8>) -> Result<Bundle, BundleError> {
-    let Parts { version, material, content, entries, timestamps } = pep740_parts(&bytes)?;
-    Ok(Bundle { bytes, digest: OnceLock::new(), version, material, content, entries, timestamps })
+    let parts = pep740_parts(&bytes)?;
+    Ok(parts.of(bytes))
+}
+
+pub(super) fn image_signature(bytes: Vec<u8>) -> Result<Bundle, BundleError> {
+    let parts = image_parts(&bytes)?;
+    Ok(parts.of(bytes))
 }
 
 /// What is read from the bytes.
@@ -219,6 +235,13 @@ struct Parts {
     content: Content,
     entries: Vec<LogEntry>,
     timestamps: Vec<Vec<u8>>,
+}
+
+impl Parts {
+    fn of(self, bytes: Vec<u8>) -> Bundle {
+        let Self { version, material, content, entries, timestamps } = self;
+        Bundle { bytes, digest: OnceLock::new(), version, material, content, entries, timestamps }
+    }
 }
 
 fn parts(bytes: &[u8]) -> Result<Parts, BundleError> {
@@ -254,6 +277,27 @@ fn pep740_parts(bytes: &[u8]) -> Result<Parts, BundleError> {
         entries,
         timestamps: Vec::new(),
     })
+}
+
+fn image_parts(bytes: &[u8]) -> Result<Parts, BundleError> {
+    check_length(bytes)?;
+    let Object(outer): Object<ImageSignatureJson<'_>> = json::from_slice(bytes)?;
+    if outer.format != IMAGE_SIGNATURE_FORMAT {
+        return Err(BundleError::ImageFormat { found: outer.format.chars().take(80).collect() });
+    }
+    let payload = outer.simple_signing.0;
+    let Parts { version, material, content, entries, timestamps } = parts(outer.bundle.get().as_bytes())?;
+    let message = match (version, content) {
+        (BundleVersion::V0_1, Content::Message(message)) => message,
+        (BundleVersion::V0_1, _) => return Err(BundleError::ImageBundle { found: "a dsseEnvelope" }),
+        (other, _) => return Err(BundleError::ImageBundle { found: other.as_str() }),
+    };
+    if message.digest != Some(MessageDigest::of(HashAlgorithm::Sha256, &payload)) {
+        return Err(BundleError::OtherText);
+    }
+    let signature = ImageSignature::new(payload, message.signature)?;
+    let content = Content::Image(Box::new(signature));
+    Ok(Parts { version: BundleVersion::ImageSignature, material, content, entries, timestamps })
 }
 
 fn check_length(bytes: &[u8]) -> Result<(), BundleError> {

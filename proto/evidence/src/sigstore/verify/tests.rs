@@ -4,14 +4,14 @@ use aws_lc_rs::encoding::AsDer as _;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use custody_log::{NodeHash, NoteSigner, Origin, TreeSize};
+use custody_log::{Checkpoint, Cosigner, NodeHash, Note, NoteSigner, Origin, TreeSize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use spki::der::pem::{LineEnding, encode_string};
 
 use super::*;
 use crate::key::SigningKey;
-use crate::sigstore::{LogError, NotChecked, Window};
+use crate::sigstore::{LogError, MessageDigest, NotChecked, Window};
 
 const ORIGIN: &str = "log.example.com";
 
@@ -306,12 +306,7 @@ fn a_root_without_logs_asks_for_none_and_one_with_logs_for_one() {
     let bare = bundle(b"message", &signature, &[]);
     let found = verify(&bare, &log.root(&since_2020()), &known, Artifact::Unknown);
     assert_eq!(status(&found, CheckName::LogInclusion), Status::Failed(Failure::NoEntry));
-    let root = TrustedRoot {
-        logs: Vec::new(),
-        ct_logs: Vec::new(),
-        authorities: Vec::new(),
-        timestamp_authorities: Vec::new(),
-    };
+    let root = TrustedRoot::nobody();
     assert!(verify(&bare, &root, &known, Artifact::Unknown).is_ok());
     // Even then an entry that is there must be of this signing.
     let other = bundle(b"message", &signature, &[log.entry(&body(&key, b"massage", &signature))]);
@@ -397,4 +392,108 @@ fn a_promise_proves_a_time_inside_the_windows_of_log_and_key() {
         status(&zero, CheckName::LogPromise),
         Status::Failed(Failure::Log(LogError::PromisedTime { seconds: 0 }))
     );
+}
+
+/// A witness's line counts only for a witness that is named, over exactly this tree; and nothing depends on it.
+#[test]
+fn a_named_witness_that_cosigned_the_checkpoint_is_told_and_no_other() {
+    let (log, key) = (Log::new(), p256());
+    let signature = key.sign(b"message");
+    let entry = log.entry(&body(&key, b"message", &signature));
+    let known = [KnownKey::new(key.public().clone())];
+    let witness = |name: &str, seed| Cosigner::from_seed(name.parse().unwrap(), [seed; 32]);
+    let (named, stranger) = (witness("witness.example", 21), witness("other.example", 22));
+    let signed = entry["inclusionProof"]["checkpoint"]["envelope"].as_str().unwrap().to_owned();
+    let time = "2026-01-01T00:00:00.000000Z".parse().unwrap();
+    let cosigned = |by: &Cosigner, of: &str| {
+        let note = Note::parse(signed.as_bytes()).unwrap();
+        let line = by.cosign(&Checkpoint::parse(of).unwrap(), time);
+        let lines = [note.signatures().to_vec(), vec![line]].concat();
+        let mut entry = entry.clone();
+        let note = Note::new(note.text().to_owned(), lines).unwrap().encode();
+        entry["inclusionProof"]["checkpoint"]["envelope"] = String::from_utf8(note).unwrap().into();
+        bundle(b"message", &signature, &[entry])
+    };
+    let text = Note::parse(signed.as_bytes()).unwrap().text().to_owned();
+    let other_tree = text.replacen("\n1\n", "\n2\n", 1);
+    let root = log.root(&since_2020());
+    let with = root.clone().with_witnesses(&[named.verifier()]);
+    let none = Status::NotChecked(NotChecked::NotCosigned);
+    for (what, bundle, expected) in [
+        ("cosigned", cosigned(&named, &text), Status::Verified),
+        ("by a stranger", cosigned(&stranger, &text), none.clone()),
+        ("by a stranger under the name", cosigned(&witness("witness.example", 22), &text), none.clone()),
+        ("another tree", cosigned(&named, &other_tree), none.clone()),
+        ("not cosigned", bundle(b"message", &signature, std::slice::from_ref(&entry)), none),
+    ] {
+        let found = verify(&bundle, &with, &known, Artifact::Unknown);
+        assert_eq!(status(&found, CheckName::LogCosignature), expected, "{what}");
+        assert!(found.is_ok(), "{what}");
+        // Where nobody is named, nothing is asked and nothing told.
+        let found = verify(&bundle, &root, &known, Artifact::Unknown).unwrap();
+        assert!(found.checks().iter().all(|check| check.name != CheckName::LogCosignature), "{what}");
+    }
+    // A witness vouches for what it saw, and never stands in for the log.
+    let only = bundle(
+        b"message",
+        &signature,
+        &[{
+            let mut entry = entry.clone();
+            let line = named.cosign(&Checkpoint::parse(&text).unwrap(), time);
+            let note = Note::new(text.clone(), vec![line]).unwrap().encode();
+            entry["inclusionProof"]["checkpoint"]["envelope"] = String::from_utf8(note).unwrap().into();
+            entry
+        }],
+    );
+    let found = verify(&only, &with, &known, Artifact::Unknown);
+    assert_eq!(status(&found, CheckName::LogCosignature), Status::Verified);
+    let unsigned = Status::Failed(Failure::Log(LogError::CheckpointUnsigned));
+    assert_eq!(status(&found, CheckName::LogInclusion), unsigned);
+    assert!(found.is_err());
+}
+
+/// A bundle that signs this message and does not say so, in a spelling of its own.
+fn nameless(key: &SigningKey, message: &[u8]) -> Bundle {
+    let signature = b64(&key.sign(message));
+    let bundle = format!(
+        r#"{{ "mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json",
+ "messageSignature": {{"other":[1,"}}"], "signature" : "{signature}", "messageDigest":null }},
+ "verificationMaterial":{{"publicKey":{{"hint":"key"}}}} }}"#
+    );
+    Bundle::parse(bundle.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_bundle_that_does_not_say_which_file_it_signs_is_told_it_and_checked() {
+    let key = p256();
+    let nameless = nameless(&key, b"message");
+    assert!(nameless.is_nameless());
+    let digest = |text: &[u8]| MessageDigest::of(HashAlgorithm::Sha256, text);
+    let named = nameless.clone().naming(&digest(b"message")).unwrap();
+    assert!(!named.is_nameless());
+    let known = [KnownKey::new(key.public().clone())];
+    let verified = verify(&named, &TrustedRoot::nobody(), &known, Artifact::Unknown).unwrap();
+    assert_eq!(verified.content(), digest(b"message").content());
+    // Every byte around it stays, and a bundle that says it is left alone.
+    let text = String::from_utf8(named.bytes().to_vec()).unwrap();
+    let signature = b64(&match named.content() {
+        Content::Message(message) => message.signature().to_vec(),
+        _ => panic!("a message"),
+    });
+    let sum = b64(&Sha256::digest(b"message"));
+    let written = format!(
+        r#""messageSignature": {{"messageDigest":{{"algorithm":"SHA2_256","digest":"{sum}"}},"signature":"{signature}"}},"#
+    );
+    assert!(text.contains(&written), "{text}");
+    assert!(
+        text.starts_with(r#"{ "mediaType""#)
+            && text.ends_with(r#""verificationMaterial":{"publicKey":{"hint":"key"}} }"#)
+    );
+    let again = named.clone().naming(&digest(b"another")).unwrap();
+    assert_eq!(again.bytes(), named.bytes());
+    // The digest is a claim, and the signature decides.
+    for wrong in [digest(b"massage"), MessageDigest::of(HashAlgorithm::Sha512, b"message")] {
+        let named = nameless.clone().naming(&wrong).unwrap();
+        assert!(verify(&named, &TrustedRoot::nobody(), &known, Artifact::Unknown).is_err(), "{wrong}");
+    }
 }

@@ -1,0 +1,104 @@
+//! Packages as they are searched for.
+
+use super::*;
+use crate::fact::package::{Doubt, Package, PackageError};
+use crate::version::Incomparable;
+
+fn naming(purls: &[&str]) -> Facts {
+    let mut facts = Facts::default();
+    let image = Node::artifact(&format!("sha256:{}", "a".repeat(64)).parse().unwrap());
+    for purl in purls {
+        let to = Node::component(&purl.parse().unwrap());
+        facts.edges.insert(Edge { from: image.clone(), kind: EdgeKind::Contains, to });
+    }
+    facts
+}
+
+fn may_be_in(asked: &str, named: &[&str]) -> bool {
+    Package::parse(asked).unwrap().may_be_in(&naming(named))
+}
+
+#[test]
+fn a_range_holds_the_versions_between_its_ends_by_the_order_of_the_ecosystem() {
+    for (asked, inside, outside) in [
+        ("pkg:npm/axios@>=1.14.1 <1.15", "pkg:npm/axios@1.14.9", "pkg:npm/axios@1.15.0"),
+        ("pkg:npm/axios@>=1.9 <1.10", "pkg:npm/axios@1.9.10", "pkg:npm/axios@1.10.0"),
+        ("pkg:pypi/django@>=4.2rc1 <4.2", "pkg:pypi/django@4.2rc2", "pkg:pypi/django@4.2.0"),
+        (
+            "pkg:deb/debian/curl@<7.74.0-1.3",
+            "pkg:deb/debian/curl@7.74.0-1.3~deb11u1",
+            "pkg:deb/debian/curl@7.74.0-1.3%2Bb1",
+        ),
+        ("pkg:maven/a/b@<1.0", "pkg:maven/a/b@1.0-alpha-1", "pkg:maven/a/b@1.0-sp"),
+        (
+            "pkg:golang/a.test/b@<v1.0.0",
+            "pkg:golang/a.test/b@v0.0.0-20200101000000-abcdefabcdef",
+            "pkg:golang/a.test/b@v1.0.0",
+        ),
+    ] {
+        assert!(may_be_in(asked, &[outside, inside]), "{asked}: {inside}");
+        assert!(!may_be_in(asked, &[outside]), "{asked}: {outside}");
+        // Another package whose name starts like it.
+        let other = inside.replacen('@', "-other@", 1);
+        assert!(!may_be_in(asked, &[&other]), "{asked}: {other}");
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_may_be_meant_and_is_told_unless_another_surely_is() {
+    let package = Package::parse("pkg:npm/axios@>=1.14.1 <1.15").unwrap();
+    let doubts = |named: &[&str]| package.doubts(&naming(named));
+    let found = doubts(&["pkg:npm/axios@latest", "pkg:npm/axios", "pkg:npm/axios@2.0.0"]);
+    let doubt = |package: &str, why| Doubt { package: package.to_owned(), why };
+    assert_eq!(
+        found,
+        [
+            doubt("pkg:npm/axios", Incomparable::NoVersion),
+            doubt("pkg:npm/axios@latest", Incomparable::NotAVersion)
+        ]
+    );
+    assert!(package.may_be_in(&naming(&["pkg:npm/axios@latest"])));
+    assert!(doubts(&["pkg:npm/axios@latest", "pkg:npm/axios@1.14.1"]).is_empty(), "it surely is");
+    assert!(
+        doubts(&["pkg:npm/axios@2.0.0"]).is_empty() && !package.may_be_in(&naming(&["pkg:npm/axios@2.0.0"]))
+    );
+    assert!(doubts(&[]).is_empty() && !package.may_be_in(&naming(&[])));
+}
+
+#[test]
+fn without_an_order_versions_are_compared_for_equality_and_an_order_is_refused() {
+    assert!(may_be_in("pkg:gem/rails@=7.0", &["pkg:gem/rails@7.0"]));
+    assert!(!may_be_in("pkg:gem/rails@=7.0", &["pkg:gem/rails@7.0.0"]));
+    assert!(may_be_in("pkg:gem/rails@!=7.0", &["pkg:gem/rails@7.0.0"]));
+    for range in [">=7.0", "<7.0 !=6", "=7 >6", "vers:gem/>=7.0|<8.0"] {
+        let error = Package::parse(&format!("pkg:gem/rails@{range}")).unwrap_err();
+        assert!(
+            matches!(&error, PackageError::NotOrdered { package_type, .. } if package_type == "gem"),
+            "{error}"
+        );
+        assert!(error.to_string().contains("only = and != are compared"));
+    }
+}
+
+#[test]
+fn a_package_is_written_as_it_is_read() {
+    for (text, written) in [
+        ("pkg:npm/axios", "pkg:npm/axios"),
+        (" pkg:NPM/axios@1.14.1 ", "pkg:npm/axios@1.14.1"),
+        ("pkg:npm/axios@>= 1.14.1,<1.15", "pkg:npm/axios@>=1.14.1 <1.15"),
+        ("pkg:npm/%40angular/core@vers:npm/>=1.0.0", "pkg:npm/%40angular/core@vers:npm/>=1.0.0"),
+    ] {
+        let package = Package::parse(text).unwrap();
+        assert_eq!(package.to_string(), written);
+        assert_eq!(Package::parse(written), Ok(package.clone()));
+        assert_eq!(package.term().field(), Field::Component);
+        assert!(!package.term().value().contains("@1") && !package.term().value().contains('>'));
+    }
+    for text in
+        ["", "axios", "pkg:npm/axios@^1", "pkg:npm/axios@>=1 @2", "pkg:npm/axios@1@>=1", "pkg:npm/a@>=1\n<2"]
+    {
+        assert!(Package::parse(text).is_err(), "{text}");
+    }
+    let long = format!("pkg:npm/axios@>=1.0.0 !={}", "1".repeat(Node::ID_MAX));
+    assert!(matches!(Package::parse(&long), Err(PackageError::Term(_))));
+}
