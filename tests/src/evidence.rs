@@ -71,6 +71,16 @@ pub fn signed(payload: &[u8], keys: &[&SigningKey]) -> Vec<u8> {
     envelope_of(payload, &signatures)
 }
 
+/// Returns an envelope as the Sigstore bundle that it is in other words, for a key that the verifier knows.
+#[must_use]
+pub fn bundle_of(envelope: &[u8]) -> Vec<u8> {
+    let material = r#"{"publicKey":{"hint":""}}"#;
+    let head = format!(
+        r#"{{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{material},"dsseEnvelope":"#
+    );
+    [head.as_bytes(), envelope, b"}"].concat()
+}
+
 /// Returns the statement in an envelope.
 ///
 /// # Panics

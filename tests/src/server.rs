@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::binaries::Binaries;
 use crate::evidence::{envelope, payload};
+use crate::memory;
 use crate::wire::Caller;
 
 /// How long a server may take to answer after its start; far more than it needs, for busy machines.
@@ -35,6 +36,8 @@ pub struct Ended {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
+    /// The most memory that it had in use, in bytes, but for its last 5 ms; none where the system does not say.
+    pub peak: Option<u64>,
 }
 
 /// A log on disk with the keys that may write to it; no server runs yet.
@@ -343,11 +346,7 @@ impl Server {
     /// When the system does not say.
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
-        let path = format!("/proc/{}/status", self.process.id());
-        let status = fs::read_to_string(path).expect("the system says what a process uses");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident size");
-        let kilobytes = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB");
-        kilobytes * 1024
+        memory::resident(self.process.id()).expect("the system says what a process uses")
     }
 
     /// Asks the server to stop, as an operator does, without waiting.
@@ -432,7 +431,10 @@ pub fn run(mut command: Command) -> Ended {
     command.stdin(Stdio::null()).stdout(share(&out)).stderr(share(&err));
     let mut process = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let limit = Instant::now() + Duration::from_mins(2);
+    let mut peak = None;
     let status = loop {
+        // The most so far, so what is read last is the most of all but the last 5 ms.
+        peak = memory::peak(process.id()).or(peak);
         if let Some(status) = process.try_wait().expect("a child can be asked") {
             break status;
         }
@@ -445,7 +447,7 @@ pub fn run(mut command: Command) -> Ended {
     let read = |file: &tempfile::NamedTempFile| {
         String::from_utf8_lossy(&fs::read(file.path()).expect("what was printed can be read")).into_owned()
     };
-    Ended { code: status.code(), stdout: read(&out), stderr: read(&err) }
+    Ended { code: status.code(), stdout: read(&out), stderr: read(&err), peak }
 }
 
 /// Returns a port that nobody listens on at the moment, and that no other test of this process was given.
