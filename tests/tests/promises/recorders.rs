@@ -164,7 +164,7 @@ fn the_command_line_records_for_one_who_may_not_read_and_verifies_the_receipt() 
     let flushed = run(&["spool", "flush"]);
     assert_eq!(flushed.code, Some(0), "{flushed:?}");
     // Reading is still for readers.
-    for words in [&["show", "index:1"][..], &["find", "--predicate", "x"], &["audit"]] {
+    for words in [&["show", "index:1"][..], &["find", "--predicate", "scan"], &["audit"]] {
         let refused = run(words);
         assert_eq!(refused.code, Some(3), "{refused:?}");
         assert!(refused.stderr.contains("none was shown"), "{refused:?}");
