@@ -107,8 +107,8 @@ fn what_is_no_envelope_is_named_with_the_command_that_records_it() {
         (
             r#"{"critical":{"image":{"docker-manifest-digest":"sha256:ab"}},"optional":null}"#,
             2,
-            "simple signing form, which is not supported",
-            "cosign attest",
+            "what cosign signs of an image, without the signature",
+            "cosign save --dir DIR IMAGE",
         ),
         (
             r#"{"bomFormat":"CycloneDX"}"#,

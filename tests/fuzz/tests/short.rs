@@ -64,7 +64,7 @@ fn texts_hold() {
 
 #[test]
 fn json_and_envelopes_hold() {
-    holds(&["json", "envelope", "evidence", "key", "secret"]);
+    holds(&["json", "envelope", "evidence", "key", "oidc", "secret"]);
 }
 
 #[test]
