@@ -163,13 +163,16 @@ impl Journal for SegmentJournal {
     }
 
     fn erase(&mut self) -> Result<(), JournalFault> {
+        let redactions = self.shared.redactions().entries();
+        let mut due: Vec<LeafIndex> = redactions.into_iter().filter(|by| !self.erased.contains(by)).collect();
+        if due.is_empty() {
+            return Ok(());
+        }
+        // What is erased must be told from damage after a power loss, too.
         self.slots.sync()?;
         let covered = self.slots.size();
-        let redactions = self.shared.redactions().entries();
-        for by in redactions.into_iter().filter(|by| covered.contains(*by)) {
-            if self.erased.contains(&by) {
-                continue;
-            }
+        due.retain(|by| covered.contains(*by));
+        for by in due {
             for entry in self.shared.erased_by(by).map_err(ReadError::into_fault)? {
                 self.shared.erase(entry.index, by).map_err(ReadError::into_fault)?;
             }
