@@ -9,8 +9,10 @@
 
 use std::process::{Command, Output};
 
-const COMMANDS: [&str; 8] =
-    ["backup", "completions", "fsck", "init", "man", "rebuild-index", "restore", "run"];
+const COMMANDS: [&str; 9] =
+    ["backup", "completions", "fsck", "init", "log-key", "man", "rebuild-index", "restore", "run"];
+
+const LOG_KEY_COMMANDS: [&str; 4] = ["log-key-new", "log-key-show", "log-key-sign", "log-key-switch"];
 
 fn custodyd(arguments: &[&str]) -> Output {
     // Settings of the environment have no place in what is printed.
@@ -50,10 +52,11 @@ fn shells_read_their_completions_which_name_every_command() {
 fn every_command_has_a_page() {
     let dir = tempfile::tempdir().unwrap();
     printed(&["man", "--out", dir.path().to_str().unwrap()]);
-    for name in COMMANDS {
+    let commands: Vec<&str> = COMMANDS.into_iter().chain(LOG_KEY_COMMANDS).collect();
+    for name in &commands {
         let page = std::fs::read_to_string(dir.path().join(format!("custodyd-{name}.1"))).unwrap();
         assert!(page.contains(".TH ") && page.contains(".SH SYNOPSIS"), "{name}");
     }
-    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), COMMANDS.len() + 1, "and one of all");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), commands.len() + 1, "and one of all");
     assert!(printed(&["man"]).contains(".TH custodyd 1"));
 }
