@@ -242,8 +242,12 @@ impl House {
         caller.record(&envelope(&statement, &[&self.ledger.admin])).expect("a trust document");
     }
 
-    /// Distrusts the job that the rule is about, which is the last thing that happens to it.
+    /// Distrusts the job that the rule is about, once: it is the last thing that happens to it.
     fn distrust(&self, caller: &Caller, name: &str) {
+        let said = (0..caller.tree().0).map(|index| payload(&caller.envelope(index)));
+        if said.into_iter().any(|statement| statement["predicateType"] == "urn:custody:distrust:v1") {
+            return;
+        }
         let identity = format!(
             "{}#https://{}/acme/api/.github/workflows/release.yml@refs/heads/main",
             self.github.url(),
