@@ -6,7 +6,7 @@
 //! ([`callers`]), an issuer of identity tokens ([`issuer`]), certificates ([`certificates`]) and channels that show them ([`secure`]), things to record
 //! ([`evidence`]), real ones of others ([`corpus`]) and the programs that make them ([`tools`]), the worked example of the
 //! documents ([`example`]), a disk to break
-//! ([`disk`]), chance that can be repeated ([`dice`]), many trials at once ([`threads`]), and a second, naive
+//! ([`disk`]), what a process holds in memory ([`memory`]), chance that can be repeated ([`dice`]), many trials at once ([`threads`]), and a second, naive
 //! implementation of the log to compare with ([`oracle`]).
 
 #![allow(

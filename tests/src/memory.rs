@@ -21,7 +21,7 @@ pub fn forget_peak(process: u32) -> bool {
     fs::write(format!("/proc/{process}/clear_refs"), "5").is_ok()
 }
 
-/// Reads a line of proc_pid_status(5), in kB there.
+/// Reads a line of `proc_pid_status(5)`, in kB there.
 fn bytes(process: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let found = status.lines().find_map(|line| line.strip_prefix(name))?;

@@ -391,7 +391,7 @@ fn plain(rest: &[u8]) -> Option<usize> {
     let special = memchr::memchr2(b'"', b'\\', rest);
     let before = special.map_or(rest, |at| rest.get(..at).unwrap_or(rest));
     // All of them are looked at, and no branch is taken for each: eight to thirty-two at a time.
-    let control = before.iter().fold(false, |found, byte| found | (*byte < b' '));
+    let control = before.iter().fold(0, |found, byte| found | u8::from(*byte < b' ')) != 0;
     if control { before.iter().position(|byte| *byte < b' ') } else { special }
 }
 

@@ -80,14 +80,11 @@ pub(super) fn read(
     components: Listed<&RawValue, COMPONENTS_MAX>,
 ) -> Result<Components, SbomError> {
     let metadata = metadata.map(|raw| serde_json::from_str::<Option<Object<Metadata<'_>>>>(raw.get()));
-    let bom = match (metadata.transpose(), components) {
-        (Ok(metadata), Listed(components @ Some(_))) => {
-            Bom { metadata: metadata.flatten().map(|Object(metadata)| metadata), components }
-        }
-        _ => {
-            let Object(bom) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
-            bom
-        }
+    let bom = if let (Ok(metadata), Listed(components @ Some(_))) = (metadata.transpose(), components) {
+        Bom { metadata: metadata.flatten().map(|Object(metadata)| metadata), components }
+    } else {
+        let Object(bom) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
+        bom
     };
     let mut found = Components { format: format!("CycloneDX {version}"), ..Components::default() };
     let mut pending = Pending::new();

@@ -33,15 +33,15 @@ fn bytes(value: &Value) -> Vec<u8> {
 }
 
 /// What a layer with this text and a signature over those bytes is recorded as.
-fn recorded(layer: &[u8], signed: &[u8], signer: u8) -> Vec<u8> {
-    let signature = STANDARD.encode(key(signer).sign(signed));
+fn recorded(layer: &[u8], signed: &[u8], by: u8) -> Vec<u8> {
+    let signature = STANDARD.encode(key(by).sign(signed));
     let annotations = json!({ "dev.cosignproject.cosign/signature": signature });
     let annotations: CosignAnnotations = serde_json::from_value(annotations).unwrap();
     cosign_envelope(layer, &annotations).unwrap().unwrap()
 }
 
-fn good(signer: u8) -> AnyEnvelope {
-    AnyEnvelope::parse(&recorded(&bytes(&text()), &bytes(&text()), signer)).unwrap()
+fn good(by: u8) -> AnyEnvelope {
+    AnyEnvelope::parse(&recorded(&bytes(&text()), &bytes(&text()), by)).unwrap()
 }
 
 fn admitted(trust: &TrustState, envelope: &AnyEnvelope) -> Result<Admission, Refusal> {
@@ -64,7 +64,7 @@ fn a_signature_of_an_image_is_admitted_by_the_digest_that_it_names() {
     let content = hex::encode(Sha256::digest(bytes(&text())));
     assert_eq!(admission.content().to_string(), format!("sha256:{content}"), "of the text that was signed");
     let facts = admission.take_facts();
-    let edges: Vec<String> = facts.edges.iter().map(|edge| edge.to_string()).collect();
+    let edges: Vec<String> = facts.edges.iter().map(ToString::to_string).collect();
     assert_eq!(edges, [format!("artifact {} described-by document sha256:{content}", image())]);
     assert_eq!(facts.labels.values().collect::<Vec<_>>(), [REFERENCE]);
     // Another signer adds something, the same one nothing.

@@ -418,13 +418,13 @@ fn a_named_witness_that_cosigned_the_checkpoint_is_told_and_no_other() {
     let other_tree = text.replacen("\n1\n", "\n2\n", 1);
     let root = log.root(&since_2020());
     let with = root.clone().with_witnesses(&[named.verifier()]);
-    let none = Status::NotChecked(NotChecked::NotCosigned);
+    let by_nobody = Status::NotChecked(NotChecked::NotCosigned);
     for (what, bundle, expected) in [
         ("cosigned", cosigned(&named, &text), Status::Verified),
-        ("by a stranger", cosigned(&stranger, &text), none.clone()),
-        ("by a stranger under the name", cosigned(&witness("witness.example", 22), &text), none.clone()),
-        ("another tree", cosigned(&named, &other_tree), none.clone()),
-        ("not cosigned", bundle(b"message", &signature, std::slice::from_ref(&entry)), none),
+        ("by a stranger", cosigned(&stranger, &text), by_nobody.clone()),
+        ("by a stranger under the name", cosigned(&witness("witness.example", 22), &text), by_nobody.clone()),
+        ("another tree", cosigned(&named, &other_tree), by_nobody.clone()),
+        ("not cosigned", bundle(b"message", &signature, std::slice::from_ref(&entry)), by_nobody),
     ] {
         let found = verify(&bundle, &with, &known, Artifact::Unknown);
         assert_eq!(status(&found, CheckName::LogCosignature), expected, "{what}");
