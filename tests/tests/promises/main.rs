@@ -16,6 +16,7 @@ mod bit_rot;
 mod budgets;
 mod bulk;
 mod bundles;
+mod clock_repairs;
 mod cosign;
 mod crash;
 mod damage;
