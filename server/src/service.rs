@@ -104,7 +104,7 @@ impl Service {
         let clock = Arc::clone(&settings.clock);
         let (ledger, writer) = match newest::settle(&settings)? {
             Standing::Whole => {
-                let own = SigningKey::from_seed(&keys.log.seed());
+                let own = keys.signers().map(|key| SigningKey::from_seed(&key.seed())).collect();
                 let (ledger, position, publisher) = Ledger::open(&settings, keys, progress)?;
                 let (queue, submissions) = mpsc::channel(QUEUE_LENGTH);
                 let (stop, stopped) = oneshot::channel();

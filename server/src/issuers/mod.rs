@@ -94,8 +94,8 @@ pub struct Issuers {
     ledger: Arc<Ledger>,
     queue: mpsc::Sender<Submission>,
     clock: Arc<dyn Clock>,
-    /// The log's own key.
-    key: SigningKey,
+    /// The log's own keys: two while one takes the other's place.
+    keys: Vec<SigningKey>,
     client: fetch::Client,
     cadence: Cadence,
     /// For tokens that wait for a look: others are told to come again, so a slow issuer holds up few calls.
@@ -116,18 +116,18 @@ struct Look {
 }
 
 impl Issuers {
-    /// Starts without having looked. `key` is the log's own key.
+    /// Starts without having looked. `keys` are the log's own keys.
     #[must_use]
     pub fn new(
         ledger: Arc<Ledger>,
         queue: mpsc::Sender<Submission>,
         clock: Arc<dyn Clock>,
-        key: SigningKey,
+        keys: Vec<SigningKey>,
         cadence: Cadence,
     ) -> Arc<Self> {
         let client = fetch::Client::new(cadence.timeout);
         let waiting = Semaphore::new(WAITING_MAX);
-        Arc::new(Self { ledger, queue, clock, key, client, cadence, waiting, looks: Mutex::default() })
+        Arc::new(Self { ledger, queue, clock, keys, client, cadence, waiting, looks: Mutex::default() })
     }
 
     /// Waits until the log knows the key that a token says it is signed with, or nothing more can be done about it. Whether the
@@ -238,8 +238,8 @@ impl Issuers {
         let fetched = before.map_or(now, |before: Timestamp| now.max(before.plus_micros(1)));
         let statement = IssuerKeys { issuer: issuer.url.clone(), fetched, keys };
         let statement = statement.statement(self.ledger.origin().as_str());
-        let envelope =
-            dsse::Envelope::sign(IN_TOTO, &statement, &[&self.key]).map_err(|_| LookError::Envelope)?;
+        let own: Vec<&SigningKey> = self.keys.iter().collect();
+        let envelope = dsse::Envelope::sign(IN_TOTO, &statement, &own).map_err(|_| LookError::Envelope)?;
         let failed = |error| LookError::Record(Box::new(error));
         let envelope = envelope.into();
         let admitted = admission::admit(&head, &envelope, None, now).map_err(failed)?;

@@ -27,7 +27,7 @@ impl LogKeys {
     }
 
     /// Returns what signs checkpoints, each in its window.
-    pub(super) fn signers(&self) -> impl Iterator<Item = &NoteSigner> {
+    pub(crate) fn signers(&self) -> impl Iterator<Item = &NoteSigner> {
         std::iter::once(&self.log).chain(&self.next)
     }
 }

@@ -130,7 +130,7 @@ async fn start(log: &Log, http: &Http, cadence: Cadence, jwks_url: Option<&str>)
 
 fn look_after(log: &Log, running: &mut Running, cadence: Cadence) {
     let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&log.clock);
-    let own = SigningKey::from_seed(&log_keys().log.seed());
+    let own = vec![SigningKey::from_seed(&log_keys().log.seed())];
     let issuers = Issuers::new(Arc::clone(&running.ledger), running.queue.clone(), clock, own, cadence);
     running.recording = running.recording.clone().with_issuers(issuers);
 }

@@ -7,7 +7,7 @@ use crate::admission::{BoundBy, TOKEN_MEDIA_TYPE, TokenCheck, admit_again, admit
 use crate::identity::OidcIdentity;
 use crate::oidc::tests::{ISSUER, claims, header, issuer, job_key};
 use crate::oidc::{Credential, KeySet, TokenAlgorithm};
-use crate::trust::{IdentityPattern, Issuer, IssuerKeys};
+use crate::trust::{IdentityPattern, Issuer, IssuerKeys, LogKey};
 
 /// 2026-11-20T14:01:00Z: while the token of [`claims`] holds.
 const THEN: &str = "2026-11-20T14:01:00Z";
@@ -263,6 +263,37 @@ fn keys_of_an_issuer_are_written_by_the_log_alone_and_never_go_back() {
         "token_key_unknown",
         "a key that is gone"
     );
+}
+
+/// While one log key takes the place of another, what the log saw is signed by one that signs the tree which ends with it.
+#[test]
+fn keys_of_an_issuer_are_signed_by_a_log_key_of_their_tree() {
+    const NEXT: u8 = 4;
+    let size = |size| custody_log::TreeSize::new(size).unwrap();
+    let members = listing(|members| {
+        members.issuers[0].jwks = None;
+        let name = members.origin.key_name().clone();
+        let next = *key(NEXT).public().ed25519_bytes().unwrap();
+        let vkey = VerifierKey::new(name, KeyAlgorithm::Ed25519, &next).unwrap();
+        members.log_keys[0].until_size = Some(size(100));
+        members.log_keys.push(LogKey { vkey, from_size: size(50), until_size: None });
+    });
+    let first = sign(&statement_of(&TrustDocument::new(members).unwrap()), &[ADMIN, LOG, NEXT]);
+    let trust = TrustState::first_of_any(&first).unwrap();
+    let seen = |signers: &[u8]| keys_seen(issuer().keys(), "2026-11-20T14:00:00Z", signers);
+    for (signers, of_old, of_both, of_new) in
+        [(&[LOG][..], true, true, false), (&[NEXT], false, true, true), (&[LOG, NEXT], true, true, true)]
+    {
+        let seen = seen(signers);
+        let admitted = crate::admission::admit(&trust, &seen.clone().into(), time(THEN), SALT);
+        assert!(admitted.is_ok(), "{signers:?}: where it will stand is not known yet");
+        for (index, good) in [(7, of_old), (70, of_both), (170, of_new)] {
+            let next = trust.next(&seen, LeafIndex::new(index).unwrap());
+            assert_eq!(next.is_ok(), good, "{signers:?} at {index}");
+        }
+    }
+    let refusal = crate::admission::admit(&trust, &seen(&[ADMIN]).into(), time(THEN), SALT).unwrap_err();
+    assert_eq!(refusal.word(), "trust_threshold");
 }
 
 /// Keys that were fetched from one place are not those of another.
