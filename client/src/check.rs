@@ -4,13 +4,18 @@
 //! to. A [`Verified`] entry was admitted again here, by the code that the server runs: envelope digest,
 //! signatures, the signer's right to say it, statement, and the same admission record byte for byte.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use custody_evidence::admission::{
-    self, Admission, AdmissionRecord, Check, CheckName, CheckResult, Mark, RecordError,
+    self, Admission, AdmissionRecord, Builds, Check, CheckName, CheckResult, Mark, RecordError,
 };
 use custody_evidence::envelope::{Envelope, EnvelopeError, Said, SaidError};
 use custody_evidence::fact::Facts;
+use custody_evidence::identity::Identity;
 use custody_evidence::statement::Statement;
-use custody_evidence::trust::{Distrusted, ERASED_KEYS_TYPE, REDACTION_TYPE, Redacted, TrustState};
+use custody_evidence::trust::{
+    Distrusted, ERASED_KEYS_TYPE, FirstSigned, REDACTION_TYPE, Redacted, TrustState,
+};
 use custody_log::receipt::VerifiedReceipt;
 use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
 
@@ -22,6 +27,7 @@ pub struct Logged {
     receipt: VerifiedReceipt,
     record: AdmissionRecord,
     record_bytes: Vec<u8>,
+    first_signed: FirstSigned,
 }
 
 /// An entry whose envelope and admission were checked here.
@@ -31,6 +37,8 @@ pub struct Verified {
     envelope: Envelope,
     said: Said<'static>,
     facts: Facts,
+    /// The entries that it rests on.
+    rests_on: Known,
 }
 
 /// An entry that is in the log, and of which a redaction erased all else: envelope, admission record and facts.
@@ -39,6 +47,9 @@ pub struct Erased {
     receipt: VerifiedReceipt,
     redacted: Redacted,
 }
+
+/// Entries that others may rest on, by the admission records that are believed of them.
+pub type Known = BTreeMap<LeafIndex, AdmissionRecord>;
 
 /// Why an entry is not what it should be. All of these are the log's fault, or that of whoever carried the
 /// bytes.
@@ -145,6 +156,16 @@ pub enum CheckError {
         /// Why.
         refusal: Box<admission::Refusal>,
     },
+    /// The entry rests on another one, which is not known here.
+    #[error(
+        "entry {index} is about builds that entry {on} says are its signer's own, and that one is not at hand"
+    )]
+    RestsOn {
+        /// The entry.
+        index: LeafIndex,
+        /// The one that it rests on.
+        on: u64,
+    },
     /// Admission gives another record here than the log keeps.
     #[error("entry {index}: its admission record says something else than its envelope: {member}")]
     AdmissionDiffers {
@@ -159,7 +180,7 @@ impl Logged {
     /// Checks that the admission record is the one that the entry commits to.
     pub fn new(receipt: VerifiedReceipt, record_bytes: Vec<u8>) -> Result<Self, CheckError> {
         let record = record_of(receipt.entry(), &record_bytes)?;
-        Ok(Self { receipt, record, record_bytes })
+        Ok(Self { receipt, record, record_bytes, first_signed: FirstSigned::new() })
     }
 
     /// Returns the entry.
@@ -186,25 +207,33 @@ impl Logged {
         &self.record_bytes
     }
 
+    /// Notes that a signer's signature on the same content was verified in an earlier entry.
+    pub(crate) fn signed_before(&mut self, signer: Identity, index: LeafIndex) {
+        self.first_signed.insert(signer, index);
+    }
+
     /// Checks the envelope's bytes against the entry, and nothing else.
     pub fn envelope(&self, bytes: &[u8]) -> Result<Envelope, CheckError> {
         envelope_of(self.entry(), bytes)
     }
 
-    /// Checks everything that the log checked when the entry was admitted, under the trust document that held
-    /// then.
-    pub fn verify(self, envelope: &[u8], trust: &Trust) -> Result<Verified, CheckError> {
+    /// Checks everything that the log checked when the entry was admitted, under the trust document that held then. `known` has the
+    /// entries that it rests on ([`AdmissionRecord::builds`]), verified before.
+    pub fn verify(self, envelope: &[u8], trust: &Trust, known: &Known) -> Result<Verified, CheckError> {
         let index = self.entry().index;
         let envelope = self.envelope(envelope)?;
         let said = envelope.said().map_err(|source| CheckError::Statement { index, source })?;
         if let Some((expected, found)) = wrong_admin(self.entry(), trust) {
             return Err(CheckError::WrongAdmin { index, expected, found });
         }
-        let admission = admit_again(self.entry(), &envelope, Some(&self.record), trust)?;
+        let admission = admit_again(self.entry(), &envelope, Some(&self.record), trust, known)?;
         same_admission(self.entry(), &admission, &self.record)?;
         let facts = said.facts();
         let said = said.into_owned();
-        Ok(Verified { logged: self, envelope, said, facts })
+        let named = self.record.builds();
+        let rests_on = known.iter().filter(|(index, _)| named.contains(&index.get()));
+        let rests_on = rests_on.map(|(index, record)| (*index, record.clone())).collect();
+        Ok(Verified { logged: self, envelope, said, facts, rests_on })
     }
 }
 
@@ -278,15 +307,19 @@ pub(crate) fn admit_again(
     envelope: &Envelope,
     record: Option<&AdmissionRecord>,
     trust: &Trust,
+    known: &Known,
 ) -> Result<Admission, CheckError> {
     /// No verdict depends on the salt.
     const SALT: [u8; 32] = [0; 32];
     let (index, time) = (entry.index, entry.time);
     let admission = match trust.before(entry) {
-        Some(version) => match record {
-            Some(record) => admission::admit_again(&version.state, envelope, time, record),
-            None => admission::admit(&version.state, envelope, time, SALT),
-        },
+        Some(version) => {
+            let builds = builds(entry, envelope, record, &version.state, known)?;
+            match record {
+                Some(record) => admission::admit_again(&version.state, envelope, &builds, time, record),
+                None => admission::admit_knowing(&version.state, envelope, &builds, time, SALT),
+            }
+        }
         // Entry 0 is the pinned one: its replay in `trust` began with its digest.
         None if trust.holds(entry) => match record {
             Some(record) => admission::admit_first_again(envelope, time, record),
@@ -295,6 +328,31 @@ pub(crate) fn admit_again(
         None => return Err(CheckError::UnknownTrust { index, known: trust.complete_to() }),
     };
     admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })
+}
+
+/// Returns what is known of the builds of an entry's subjects from before it. All that its record names must be known.
+fn builds(
+    entry: &Entry,
+    envelope: &Envelope,
+    record: Option<&AdmissionRecord>,
+    trust: &TrustState,
+    known: &Known,
+) -> Result<Builds, CheckError> {
+    let (index, mut builds) = (entry.index, Builds::default());
+    let is_known = |on: u64| on < index.get() && LeafIndex::new(on).is_ok_and(|on| known.contains_key(&on));
+    let named = record.map(AdmissionRecord::builds).unwrap_or_default();
+    if let Some(on) = named.into_iter().find(|on| !is_known(*on)) {
+        return Err(CheckError::RestsOn { index, on });
+    }
+    if known.is_empty() {
+        return Ok(builds);
+    }
+    let said = envelope.said().map_err(|source| CheckError::Statement { index, source })?;
+    let about: BTreeSet<String> = said.usable().iter().flatten().map(ToString::to_string).collect();
+    for (before, record) in known.range(..index) {
+        builds.add(trust, *before, record, &about);
+    }
+    Ok(builds)
 }
 
 /// Checks that an entry and its admission record say what admission gives here.
@@ -372,7 +430,9 @@ impl Verified {
         let index = entry.index;
         let unknown = || CheckError::UnknownTrust { index, known: trust.complete_to() };
         let state = &trust.before(entry).ok_or_else(unknown)?.state;
-        let admission = admission::admit_again_with(state, &self.envelope, entry.time, record, token);
+        let builds = builds(entry, &self.envelope, Some(record), state, &self.rests_on)?;
+        let admission =
+            admission::admit_again_with(state, &self.envelope, &builds, entry.time, record, token);
         let admission =
             admission.map_err(|refusal| CheckError::NotAdmissible { index, refusal: Box::new(refusal) })?;
         same_admission(entry, &admission, record)
@@ -467,7 +527,16 @@ impl Checked {
     #[must_use]
     pub fn distrust<'a>(&self, state: &'a TrustState) -> Option<&'a Distrusted> {
         let logged = self.logged()?;
-        state.distrust_of(logged.record(), self.verified().map(Verified::facts), logged.entry().index)
+        let facts = self.verified().map(Verified::facts);
+        state.distrust_of(logged.record(), facts, logged.entry().index, &logged.first_signed)
+    }
+
+    pub(crate) const fn logged_mut(&mut self) -> Option<&mut Logged> {
+        match self {
+            Self::Logged(logged) => Some(logged),
+            Self::Verified(verified) => Some(&mut verified.logged),
+            Self::Redacted(_) => None,
+        }
     }
 
     /// Returns the word for how far it was checked.

@@ -10,6 +10,7 @@ mod find;
 mod query;
 mod record;
 mod send;
+mod standing;
 mod sync;
 
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ use custody_log::checkpoint::{CheckpointError, SignedCheckpoint, VerifiedCheckpo
 use custody_log::{BlobDigest, LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::FieldError;
 
-use crate::check::CheckError;
+use crate::check::{CheckError, Known};
 use crate::connection::{AddressError, CallError, Connection, OnRetry, Patience};
 use crate::memory::{Memory, MemoryError};
 use crate::pin::Pin;
@@ -72,6 +73,8 @@ pub struct Ledger {
     newest: VerifiedCheckpoint,
     /// The trees that are known to be part of the newest one.
     compared: BTreeSet<Tree>,
+    /// What was verified of entries that others rest on; a few.
+    builds: Known,
     warnings: Vec<String>,
 }
 

@@ -98,6 +98,12 @@ impl Memory {
         self.dir.join("audit-contents")
     }
 
+    /// Returns the path of the builds that audits have seen, whether or not it exists.
+    #[must_use]
+    pub fn audit_builds_path(&self) -> PathBuf {
+        self.dir.join("audit-builds")
+    }
+
     /// Returns the path of the file that a running audit holds.
     #[must_use]
     pub fn audit_lock_path(&self) -> PathBuf {

@@ -23,7 +23,7 @@ use custody_evidence::fact::{Field, Term};
 use custody_log::{
     ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, RecordDigest, Timestamp, TreeSize,
 };
-use custody_server::index::{FactRows, Index, IndexedEntry, Scrubbed, Source, SourceError, Stored, read};
+use custody_server::index::{EntryKeys, FactRows, Index, Scrubbed, Source, SourceError, Stored, read};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::json;
 
@@ -46,6 +46,10 @@ impl Source for Made {
 
     fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
         Ok(entry(index, EnvelopeDigest::of(&index.get().to_be_bytes())).encode())
+    }
+
+    fn record(&self, _index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(None)
     }
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
@@ -162,7 +166,8 @@ fn recorded(dir: &Path, entries: u64) -> Index {
             timed(&mut made, || indexes.map(|at| (at, source.stored(at).unwrap())).collect());
         let readings: Vec<_> =
             timed(&mut parsed, || stored.into_iter().map(|(at, stored)| read(at, stored).unwrap()).collect());
-        let applied: Vec<IndexedEntry> = readings.iter().map(|reading| reading.entry).collect();
+        let applied: Vec<EntryKeys> =
+            readings.iter().map(|reading| EntryKeys::of(&reading.entry, reading.build.as_ref())).collect();
         let facts: Vec<FactRows> = timed(&mut collected, || readings.iter().map(FactRows::of).collect());
         timed(&mut entry_rows, || index.apply_entries(&applied).unwrap());
         if first == 1 {

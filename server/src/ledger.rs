@@ -401,6 +401,10 @@ impl Source for CurrentJournal {
         Source::entry(&self.reader(), index)
     }
 
+    fn record(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError> {
+        Source::record(&self.reader(), index)
+    }
+
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
         Source::stored(&self.reader(), index)
     }

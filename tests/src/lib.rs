@@ -27,6 +27,7 @@ pub mod disk;
 pub mod evidence;
 pub mod example;
 pub mod issuer;
+pub mod jobs;
 pub mod memory;
 pub mod oracle;
 pub mod peer;

@@ -203,3 +203,45 @@ fn what_the_readme_says_to_run_is_what_is_run_before_a_change_is_accepted() {
     assert!(script.contains("tests=$(readme_test_command)") && script.contains("bash -c \"$tests\""));
     assert!(readme.contains("```sh\ncargo run -p custody-examples --bin quickstart\n```"));
 }
+
+/// The rows of the tables of a document, each as its cells.
+fn rows(text: &str) -> Vec<Vec<String>> {
+    let cells = |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    text.lines().filter(|line| line.starts_with("| ")).map(cells).collect()
+}
+
+/// Every name in the last column that is in the form of a test's: lower-case words in backticks.
+fn tests_named(row: &[String]) -> Vec<String> {
+    let last = row.last().map(String::as_str).unwrap_or_default();
+    let quoted = last.split('`').skip(1).step_by(2);
+    quoted
+        .filter(|name| name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn every_threat_that_is_met_names_tests_that_are_there() {
+    let text = std::fs::read_to_string(workspace::root().join("SECURITY.md")).unwrap();
+    let (threats, shown) = text.split_once("\n## Which test shows it\n").unwrap();
+    let shown = rows(shown.split("\n## ").next().unwrap());
+    let tests: BTreeSet<String> = workspace::rust_sources()
+        .iter()
+        .flat_map(|(_, source)| source.lines())
+        .filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "))
+        .filter_map(|rest| rest.split('(').next().map(str::to_owned))
+        .collect();
+    let is_heading = |row: &[String]| row.first().is_some_and(|cell| cell == "threat");
+    let mut missing = Vec::new();
+    for row in shown.iter().filter(|row| !is_heading(row)) {
+        let named = tests_named(row);
+        assert!(!named.is_empty(), "no test: {row:?}");
+        missing.extend(named.into_iter().filter(|name| !tests.contains(name)));
+    }
+    assert!(missing.is_empty(), "tests that are not there: {missing:?}");
+    let met: BTreeSet<&String> = shown.iter().filter_map(|row| row.first()).collect();
+    let threats = rows(threats);
+    let unmet: Vec<&Vec<String>> =
+        threats.iter().filter(|row| row.first().is_some_and(|threat| !met.contains(threat))).collect();
+    assert!(threats.len() > 30 && unmet.is_empty(), "threats without a test: {unmet:?}");
+}

@@ -105,7 +105,8 @@ impl Contents {
     }
 }
 
-fn append_at(path: &Path, at: u64, bytes: &[u8]) -> std::io::Result<()> {
+/// Writes behind the first `at` bytes of a file; what was there is cut.
+pub(super) fn append_at(path: &Path, at: u64, bytes: &[u8]) -> std::io::Result<()> {
     let mut file = File::options().create(true).truncate(false).read(true).write(true).open(path)?;
     file.set_len(at)?;
     std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(at))?;

@@ -1,11 +1,14 @@
 //! What can be checked in one entry without the others: this is the work that runs on all cores.
 
+use std::collections::BTreeSet;
+
 use custody_evidence::admission::AdmissionRecord;
+use custody_evidence::envelope::Envelope;
 use custody_log::{Entry, EntryDigest, LeafIndex, NodeHash};
 use prost::bytes::Bytes;
 
 use super::{Finding, FindingKind};
-use crate::check::{admit_again, envelope_of, record_of, same_admission};
+use crate::check::{Known, admit_again, envelope_of, record_of, same_admission};
 use crate::trust::Trust;
 
 /// One entry as it came. Nothing in it has been checked.
@@ -28,10 +31,24 @@ pub(super) struct Examined {
     pub(super) leaf: NodeHash,
     /// None if it is erased or not the one of the entry.
     pub(super) record: Option<AdmissionRecord>,
+    /// What is still to be checked, since earlier entries decide.
+    pub(super) about_builds: Option<AboutBuilds>,
     /// How many of record and envelope are erased.
     pub(super) erased: u64,
     pub(super) findings: Vec<Finding>,
 }
+
+/// An entry of a type that a rule allows about own builds only.
+#[derive(Debug)]
+pub(super) struct AboutBuilds {
+    /// The digests that it is about.
+    pub(super) artifacts: BTreeSet<String>,
+    /// Its envelope, unless it is so large that it is fetched again.
+    pub(super) envelope: Option<Bytes>,
+}
+
+/// The largest envelope that waits until it is checked in order: 1 MiB. A scan of own builds has a few kilobytes.
+const WAITS_MAX: usize = 1 << 20;
 
 /// Examines entries that follow each other.
 pub(super) fn batch(first: LeafIndex, raws: &[Raw], trust: &Trust) -> Vec<Examined> {
@@ -51,6 +68,7 @@ fn one(index: LeafIndex, raw: &Raw, trust: &Trust) -> Examined {
         digest: EntryDigest::of(&raw.entry),
         leaf: NodeHash::leaf(&raw.entry),
         record: None,
+        about_builds: None,
         erased: 0,
         findings: Vec::new(),
     };
@@ -104,7 +122,12 @@ fn check(entry: &Entry, raw: &Raw, trust: &Trust, examined: &mut Examined) {
         Ok(envelope) => envelope,
         Err(error) => return examined.findings.push(Finding::of_check(index, error)),
     };
-    let admitted = admit_again(entry, &envelope, examined.record.as_ref(), trust);
+    examined.about_builds = about_builds(entry, &envelope, trust);
+    if let Some(about) = &mut examined.about_builds {
+        about.envelope = Some(&raw.envelope).filter(|bytes| bytes.len() <= WAITS_MAX).cloned();
+        return;
+    }
+    let admitted = admit_again(entry, &envelope, examined.record.as_ref(), trust, &Known::new());
     let same = admitted.and_then(|ours| match &examined.record {
         Some(theirs) => same_admission(entry, &ours, theirs),
         None => Ok(()),
@@ -112,4 +135,12 @@ fn check(entry: &Entry, raw: &Raw, trust: &Trust, examined: &mut Examined) {
     if let Err(error) = same {
         examined.findings.push(Finding::of_check(index, error));
     }
+}
+
+/// Returns what an entry is about, if the rules that held let in statements of its type about own builds.
+fn about_builds(entry: &Entry, envelope: &Envelope, trust: &Trust) -> Option<AboutBuilds> {
+    let said = envelope.said().ok()?;
+    let asked = trust.before(entry)?.state.document().asks_for_builds(said.predicate_type());
+    let artifacts = || said.usable().iter().flatten().map(ToString::to_string).collect();
+    asked.then(|| AboutBuilds { artifacts: artifacts(), envelope: None })
 }

@@ -188,6 +188,10 @@ impl Finding {
             CheckError::NotAdmissible { refusal, .. } => {
                 Self::of(entry, Kind::NotAdmissible, "a refusal", format!("an entry, though {refusal}"))
             }
+            CheckError::RestsOn { on, .. } => {
+                let expected = format!("a provenance at entry {on} that is bound to its job");
+                Self::of(entry, Kind::NotAdmissible, expected, "none")
+            }
             CheckError::AdmissionDiffers { member, .. } => {
                 let expected = format!("the `{member}` that follows from its envelope");
                 Self::of(entry, Kind::AdmissionDiffers, expected, "another one")

@@ -6,11 +6,13 @@
 //!        -> chain     in order: previous, index, time, administrative entries
 //!        -> tree      tiles compared with those of the server, roots with every checkpoint seen
 //!        -> contents  nothing said twice without need
+//!        -> builds    what is said of own builds is said of own builds
 //! ```
 //!
 //! Nothing the server concluded is used. What is wrong is a [`Finding`]; the audit goes on behind it. Every
 //! [`SAVE_EVERY`] entries the state is saved, so that an audit that was stopped, or the next one, goes on from there.
 
+mod builds;
 mod chain;
 mod contents;
 mod examine;
@@ -67,7 +69,7 @@ pub struct Report {
     pub administrative: u64,
     /// How many admission records and envelopes up to `to` are erased, so that they cannot be checked.
     pub erased: u64,
-    /// How many entries could not be compared with earlier ones of the same content.
+    /// How many entries could not be compared with earlier ones: of the same content, or of the builds they are about.
     pub undecided: u64,
     /// How many tiles of the server were compared in this audit.
     pub tiles: u64,

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use custody_evidence::admission::AdmissionRecord;
+use custody_evidence::admission::{AdmissionRecord, Build};
 use custody_log::checkpoint::VerifiedCheckpoint;
 use custody_log::{HashTile, TreeSize};
 use custody_wire::Reason;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::examine::{self, Examined};
+use super::examine::{self, AboutBuilds, Examined};
 use super::seen::Seen;
 use super::state::State;
 use super::stream::{self, Batch, Batches};
@@ -146,11 +146,33 @@ impl Audit<'_> {
             self.state.found(finding);
         }
         self.state.erased += examined.erased;
+        self.check_builds(&mut examined).await?;
         for tile in self.state.tree.append(examined.leaf) {
             self.compare_tile(tile).await?;
         }
         self.seen.compare(self.ledger, &self.target, &mut self.state);
         self.check_duplicate(&examined).await
+    }
+
+    /// Looks at what the entries before say of the builds that an entry is about, and keeps what it says of builds itself.
+    async fn check_builds(&mut self, examined: &mut Examined) -> Result<(), AuditError> {
+        let index = examined.index;
+        if let Some(AboutBuilds { artifacts, envelope }) = examined.about_builds.take() {
+            match self.state.builds.about(&artifacts) {
+                Some(before) => match self.ledger.admitted_knowing(index, envelope, before).await {
+                    Ok(true) => {}
+                    Ok(false) => self.state.undecided += 1,
+                    Err(LedgerError::Check(error)) => self.state.found(Finding::of_check(index, error)),
+                    Err(error) => return Err(error.into()),
+                },
+                None => self.state.undecided += 1,
+            }
+        }
+        let build = examined.record.as_ref().and_then(|record| Build::of(index, record));
+        if let Some(build) = build {
+            self.state.builds.add(index, &build);
+        }
+        Ok(())
     }
 
     /// Looks at the earlier entries with the same content, of which there are hardly ever any.

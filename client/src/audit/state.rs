@@ -6,6 +6,7 @@ use custody_evidence::json;
 use custody_log::{EntryDigest, Frontier, LeafIndex, NodeHash, TreeSize};
 use serde::{Deserialize, Serialize};
 
+use super::builds::Builds;
 use super::chain::Chain;
 use super::contents::Contents;
 use super::tree::Tree;
@@ -21,6 +22,7 @@ pub(super) struct State {
     pub(super) chain: Chain,
     pub(super) tree: Tree,
     pub(super) contents: Contents,
+    pub(super) builds: Builds,
     pub(super) erased: u64,
     pub(super) undecided: u64,
     pub(super) findings: Vec<Finding>,
@@ -41,6 +43,9 @@ struct Document {
     /// The right edge, largest first; and the hashes of the last tile of each level. As hex.
     frontier: Vec<String>,
     tiles: Vec<String>,
+    /// How many pairs the file of builds has. An audit before there was one knew of none.
+    #[serde(default)]
+    builds: Option<u64>,
     erased: u64,
     undecided: u64,
     findings: Vec<Finding>,
@@ -55,6 +60,7 @@ impl State {
             chain: Chain::default(),
             tree: Tree::empty(),
             contents: Contents::empty(memory.audit_contents_path()),
+            builds: Builds::empty(memory.audit_builds_path()),
             erased: 0,
             undecided: 0,
             findings: Vec::new(),
@@ -77,7 +83,7 @@ impl State {
         if document.pin != pin.to_string() {
             return Ok(None);
         }
-        let size = document.size;
+        let (size, builds) = (document.size, document.builds);
         let Some(mut state) = Self::of(document, memory) else {
             return Err(unusable("its parts do not fit together".to_owned()));
         };
@@ -87,6 +93,15 @@ impl State {
             unusable(format!("{} does not reach to tree size {size}", file.display()))
         };
         state.contents = contents.ok_or_else(missing)?;
+        let builds = match builds {
+            Some(pairs) => Builds::load(memory.audit_builds_path(), pairs, state.tree.size())?,
+            None => None,
+        };
+        let missing = || {
+            let file = memory.audit_builds_path();
+            unusable(format!("{} does not fit to tree size {size}", file.display()))
+        };
+        state.builds = builds.ok_or_else(missing)?;
         Ok(Some(state))
     }
 
@@ -119,6 +134,7 @@ impl State {
     /// Writes it so that a crash leaves the old state or the new one.
     pub(super) fn save(&mut self, memory: &Memory, pin: &Pin) -> Result<(), AuditError> {
         self.contents.save()?;
+        self.builds.save()?;
         let joined =
             |hashes: &Vec<NodeHash>| hashes.iter().map(|hash| hex::encode(hash.as_bytes())).collect();
         let frontier = self.tree.frontier();
@@ -132,6 +148,7 @@ impl State {
             administrative: self.chain.administrative,
             frontier: frontier.nodes().iter().map(|hash| hex::encode(hash.as_bytes())).collect(),
             tiles: self.tree.partial().iter().map(joined).collect(),
+            builds: Some(self.builds.known()),
             erased: self.erased,
             undecided: self.undecided,
             findings: self.findings.clone(),

@@ -72,6 +72,7 @@ pub(crate) fn signers(record: &AdmissionRecord) -> Vec<Value> {
             "identity": signer.identity().map(|identity| identity.to_string()),
             "proof": signer.proof.as_deref().map(proof),
             "rule": signer.rule,
+            "builds": signer.builds,
             "why": signer.why,
         })
     };
@@ -155,7 +156,7 @@ pub(crate) fn predicate_name(predicate: &str) -> String {
     predicate.trim_start_matches("https://").trim_start_matches("http://").to_owned()
 }
 
-/// Returns the word of a binding.
+/// Returns the word for how what a statement says of its job compares with what an issuer says of it.
 pub(crate) const fn binding(binding: Binding) -> &'static str {
     match binding {
         Binding::Bound => "bound",
@@ -181,6 +182,7 @@ mod tests {
             hint: String::new(),
             why: None,
             identity: None,
+            builds: Vec::new(),
             proof: Some(Box::new(BundleProof {
                 root: root.map(str::to_owned),
                 certificate: None,

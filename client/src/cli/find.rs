@@ -15,7 +15,7 @@ use serde_json::json;
 mod condition;
 
 use super::Context;
-use super::entry_view::{EntryView, predicate_name, short, signers_text, word};
+use super::entry_view::{EntryView, binding, predicate_name, short, signers_text, word};
 use super::failure::{Failure, Outcome};
 use super::output::{counted, escape_line};
 use super::session;
@@ -133,7 +133,9 @@ pub(crate) async fn check(
         checked = ledger.entries(indexes, level, &tell).await;
     }
     bar.finish_and_clear();
-    Ok((checked?, level))
+    let mut checked = checked?;
+    ledger.find_first_signed(&mut checked).await?;
+    Ok((checked, level))
 }
 
 /// Finds entries.
@@ -321,12 +323,13 @@ fn table(entries: &[Checked], trust: &TrustState) -> String {
         let more = if more == 0 { String::new() } else { format!(" +{more}") };
         let _ = writeln!(
             text,
-            "{:>8}  {}  {:<10}  {}  {subject}{more}  {}",
+            "{:>8}  {}  {:<10}  {}  {subject}{more}  {}{}",
             logged.entry().index,
             &short_time(&logged.entry().time.to_string()),
             word(entry, trust),
             escape_line(&predicate_name(&record.predicate_type)),
             escape_line(&signers_text(logged)),
+            record.binding.map(|found| format!("  {}", binding(found))).unwrap_or_default(),
         );
     }
     text

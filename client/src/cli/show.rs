@@ -8,7 +8,7 @@ use custody_client::ledger::{Condition, Kept, Query, check_any};
 use custody_client::memory::replace;
 use custody_client::{Checked, Ledger, LedgerError, Trust, Verified};
 use custody_evidence::admission::{
-    AdmissionRecord, Binding, BundleCheck, BundleProof, CheckName, CheckResult, TOKEN_MEDIA_TYPE,
+    AdmissionRecord, Binding, BundleCheck, BundleProof, CheckName, CheckResult, Mark, TOKEN_MEDIA_TYPE,
 };
 use custody_evidence::envelope::Said;
 use custody_evidence::fact::Node;
@@ -49,7 +49,9 @@ const CANDIDATES: u32 = 20;
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut ledger = session::open(context).await?;
     let (index, questions) = find_entry(&mut ledger, &args.thing, context).await?;
-    let entry = ledger.entry(index).await?;
+    let mut entry = [ledger.entry(index).await?];
+    ledger.find_first_signed(&mut entry).await?;
+    let [entry] = entry;
     check_any(&questions, &entry)?;
     let verified = match entry {
         Checked::Verified(verified) => verified,
@@ -206,6 +208,7 @@ fn checks(verified: &Verified, token: Token) -> Vec<Row> {
         rows.push(("binding", binding(found), compared(found).to_owned()));
     }
     rows.extend(claimed_checks(record));
+    rows.extend(record.marks.iter().filter_map(unknown_mark));
     rows
 }
 
@@ -218,6 +221,13 @@ const fn compared(binding: Binding) -> &'static str {
             "the statement names no repository, commit or run to compare with the submitter's"
         }
     }
+}
+
+/// A mark of a later version than this one: that there is something is all that is known.
+fn unknown_mark(mark: &Mark) -> Option<Row> {
+    matches!(mark, Mark::Unknown(_)).then(|| {
+        ("mark", "unknown", format!("{mark}: the log noted something that this version does not know"))
+    })
 }
 
 /// What a bundle proved of its signature: checked again here, with the same results.
@@ -242,13 +252,7 @@ fn claimed_checks(record: &AdmissionRecord) -> Vec<Row> {
             (CheckName::Time, CheckResult::Marked) => {
                 rows.push(("time", "marked", "a claimed time lies ahead of ledger time".to_owned()));
             }
-            (CheckName::Binding, CheckResult::NotChecked) => {
-                rows.push((
-                    "binding",
-                    "not_checked",
-                    "the submitter has no identity to compare claims with".to_owned(),
-                ));
-            }
+            (CheckName::Binding, _) => rows.push(bound(record.binding)),
             (CheckName::Secrets, CheckResult::NotChecked) => {
                 rows.push(("secrets", "not_checked", "the log did not look for secrets".to_owned()));
             }
@@ -257,6 +261,21 @@ fn claimed_checks(record: &AdmissionRecord) -> Vec<Row> {
         }
     }
     rows
+}
+
+/// How what the statement says of its job compares with what issuers say: found again here.
+fn bound(binding: Option<Binding>) -> Row {
+    let (status, detail) = match binding {
+        Some(Binding::Bound) => ("verified", "the statement says of its job what the issuer says"),
+        Some(Binding::Conflict) => {
+            ("marked", "the statement says another repository, commit or run than the issuer says of the job")
+        }
+        Some(Binding::Unbound) => {
+            ("not_checked", "the statement and the issuer do not both say a repository")
+        }
+        None => ("not_checked", "the submitter has no identity to compare claims with"),
+    };
+    ("binding", status, detail.to_owned())
 }
 
 /// What the secret screen found: the same here, if this version has the rules that the log had.
@@ -316,6 +335,8 @@ fn document(verified: &Verified, token: Token, trust: &Trust) -> Value {
         "identity": Submitter::of(record, token).map(|submitter| submitter.json()),
         "binding": record.binding.map(binding),
         "authority": record.authority.as_str(),
+        "submitter": record.submitter,
+        "binding": record.binding.map(binding),
         "check": word,
         "checks": checks,
         "interpreted": verified.facts().interpreted,

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::failure::{Exit, Failure, Outcome};
 use super::output::escape_line;
-use super::record::send;
+use super::record::{secrets, send};
 use super::session;
 
 /// List and record what `custody record --spool` kept while the server was away.
@@ -228,6 +228,12 @@ impl Flushing<'_> {
         context: &Context,
     ) -> Result<(), Failure> {
         let digest = envelope.digest();
+        let state = ledger.as_ref().map(|ledger| &ledger.trust().current().state);
+        if let Err(failure) = secrets::in_kept(envelope, state, context) {
+            self.refused += 1;
+            self.fates.push((digest, Fate::Refused(why(&failure))));
+            return refuse(&digest, &failure, context);
+        }
         let recorded = if let Some(ledger) = ledger {
             ledger.record(envelope, Arc::new(|_| {})).await
         } else {

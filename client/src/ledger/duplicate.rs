@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use custody_evidence::admission::{self, Addition, AdmissionRecord, Refusal};
+use custody_evidence::admission::{self, Addition, AdmissionRecord, Builds, Refusal};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::oidc::{Credential, Token};
@@ -37,6 +37,14 @@ impl Ledger {
         first: &Entry,
     ) -> Result<Vec<LeafIndex>, RecordError> {
         let named = self.entry(first.index).await?;
+        // Of builds, what the first entry rests on is enough: the same content is about the same ones.
+        let mut builds = Builds::default();
+        if let Some(record) = named.record() {
+            let about = record.subjects.iter().cloned().collect();
+            for (index, known) in self.rests_on(first.index, record).await?.unwrap_or_default() {
+                builds.add(&self.trust.current().state, index, &known, &about);
+            }
+        }
         let state = &self.trust.current().state;
         let refused = |refusal: Refusal| RecordError::Refused {
             word: refusal.word().to_owned(),
@@ -50,11 +58,11 @@ impl Ledger {
             of_first.ok_or(LedgerError::Check(CheckError::RecordMissing { index: first.index }))?;
         // The content was admitted at this time once, so its claimed times are not what is refused here; nor are secrets in it.
         let admission = match credential {
-            None => admission::admit_duplicate(state, envelope, first.time, of_first),
+            None => admission::admit_duplicate(state, envelope, &builds, first.time, of_first),
             // The log has just taken the token; that it is good now is not what is asked here.
             Some(credential) => {
                 let now = good_at(credential).unwrap_or(first.time);
-                admission::admit_duplicate_as(state, envelope, credential, now, of_first)
+                admission::admit_duplicate_as(state, envelope, credential, &builds, now, of_first)
             }
         };
         let admission = admission.map_err(refused)?;

@@ -1,13 +1,18 @@
 //! Fetching entries and checking them, one by one.
 
+use std::collections::BTreeSet;
+
+use custody_evidence::admission::{AdmissionRecord, BUILDS_MAX};
 use custody_log::receipt::VerifiedReceipt;
 use custody_log::{Entry, LeafIndex};
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use custody_wire::v1::{EntryEvidence, GetEntriesRequest, GetEnvelopeRequest, GetReceiptRequest};
 
+use prost::bytes::Bytes;
+
 use super::answer::{AtMost, EntriesAnswer, receipt_of};
 use super::{Ledger, LedgerError, ProtocolError};
-use crate::check::{Checked, Erased, Level, Logged, Verified};
+use crate::check::{Checked, Erased, Known, Level, Logged, Verified};
 use crate::connection::request;
 
 /// How many entries are asked for at once without envelopes: each comes with an admission record of at most
@@ -27,6 +32,9 @@ const ENVELOPE_TIMES: u64 = 3;
 
 /// How often the bytes of an admission record are: as they came, and read.
 const RECORD_TIMES: u64 = 2;
+
+/// How many entries that others rest on are held: 16, each with a record of at most 1 MiB, as read.
+const BUILDS_HELD: usize = 16;
 
 /// What an edge of a statement takes: two nodes that share their texts with others (56), and the texts.
 const EDGE_BYTES: u64 = 128;
@@ -67,9 +75,11 @@ impl Ledger {
                 checked.push(match level {
                     Level::Logged => Checked::Logged(Box::new(logged)),
                     Level::Verified => {
-                        let verified = self.verified(logged, envelope).await?;
-                        held = with_facts(held, &verified);
-                        Checked::Verified(Box::new(verified))
+                        let checked = self.verified(logged, envelope).await?;
+                        if let Some(verified) = checked.verified() {
+                            held = with_facts(held, verified);
+                        }
+                        checked
                     }
                 });
                 progress(checked.len());
@@ -78,14 +88,13 @@ impl Ledger {
         Ok(checked)
     }
 
-    /// Fetches one entry and checks everything that can be checked in it: it is verified, or redacted.
+    /// Fetches one entry and checks everything that can be checked in it: it is verified, or redacted; or logged, where what it rests
+    /// on was redacted.
     pub async fn entry(&mut self, index: LeafIndex) -> Result<Checked, LedgerError> {
         let fetched = self.fetch(&[index], true).await?.pop();
         match fetched.ok_or(ProtocolError::Ended { expected: "the entry that was asked for" })? {
             Fetched::Erased(erased) => Ok(Checked::Redacted(erased)),
-            Fetched::Logged(logged, envelope) => {
-                Ok(Checked::Verified(Box::new(self.verified(*logged, envelope).await?)))
-            }
+            Fetched::Logged(logged, envelope) => self.verified(*logged, envelope).await,
         }
     }
 
@@ -141,14 +150,94 @@ impl Ledger {
         proven.into_iter().map(check).collect()
     }
 
-    async fn verified(&mut self, logged: Logged, envelope: Vec<u8>) -> Result<Verified, LedgerError> {
+    /// Checks everything in an entry. Where a provenance that it rests on was redacted, whose builds it is about cannot be decided
+    /// again: then it is logged.
+    async fn verified(&mut self, logged: Logged, envelope: Vec<u8>) -> Result<Checked, LedgerError> {
         let index = logged.entry().index;
         let envelope = if envelope.is_empty() {
             self.envelope(index, logged.entry().envelope.length).await?
         } else {
             envelope
         };
-        Ok(logged.verify(&envelope, &self.trust)?)
+        // Rare, and large as a future.
+        let Some(known) = Box::pin(self.rests_on(index, logged.record())).await? else {
+            return Ok(Checked::Logged(Box::new(logged)));
+        };
+        Ok(Checked::Verified(Box::new(logged.verify(&envelope, &self.trust, &known)?)))
+    }
+
+    /// Fetches and verifies the entries that one rests on: the provenance by which its subjects are its signer's own builds. These
+    /// rest on none. None if one of them was redacted.
+    pub(super) async fn rests_on(
+        &mut self,
+        index: LeafIndex,
+        record: &AdmissionRecord,
+    ) -> Result<Option<Known>, LedgerError> {
+        let builds = record.builds();
+        if builds.len() > BUILDS_MAX {
+            return Err(ProtocolError::Unexpected { found: "an entry that rests on more than it may" }.into());
+        }
+        let mut known = Known::new();
+        for on in builds.into_iter().filter(|on| *on < index.get()) {
+            let Ok(on) = LeafIndex::new(on) else { continue };
+            let Some(record) = self.build(on).await? else { return Ok(None) };
+            known.insert(on, record);
+        }
+        Ok(Some(known))
+    }
+
+    /// Checks that an entry was admitted by the rules, with all that these entries before it say of builds. False if that cannot be
+    /// decided, since one that it rests on was redacted.
+    pub(crate) async fn admitted_knowing(
+        &mut self,
+        index: LeafIndex,
+        envelope: Option<Bytes>,
+        before: BTreeSet<LeafIndex>,
+    ) -> Result<bool, LedgerError> {
+        let mut known = Known::new();
+        for on in before {
+            // Of what is not believed of an entry itself the audit told when it was replayed.
+            match self.build(on).await {
+                Ok(record) => known.extend(record.map(|record| (on, record))),
+                Err(LedgerError::Check(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let fetched = self.fetch(&[index], envelope.is_none()).await?.pop();
+        let Some(Fetched::Logged(logged, fetched)) = fetched else { return Ok(true) };
+        if self.rests_on(index, logged.record()).await?.is_none() {
+            return Ok(false);
+        }
+        let envelope = match envelope {
+            Some(envelope) => envelope,
+            None if fetched.is_empty() => self.envelope(index, logged.entry().envelope.length).await?.into(),
+            None => fetched.into(),
+        };
+        logged.verify(&envelope, &self.trust, &known)?;
+        Ok(true)
+    }
+
+    /// Fetches and verifies an entry that others rest on; none if it was redacted.
+    async fn build(&mut self, index: LeafIndex) -> Result<Option<AdmissionRecord>, LedgerError> {
+        if let Some(record) = self.builds.get(&index) {
+            return Ok(Some(record.clone()));
+        }
+        let fetched = self.fetch(&[index], true).await?.pop();
+        let fetched = fetched.ok_or(ProtocolError::Ended { expected: "the entry that another rests on" })?;
+        let Fetched::Logged(logged, envelope) = fetched else { return Ok(None) };
+        let envelope = if envelope.is_empty() {
+            self.envelope(index, logged.entry().envelope.length).await?
+        } else {
+            envelope
+        };
+        let verified = logged.verify(&envelope, &self.trust, &Known::new())?;
+        let record = verified.logged().record().clone();
+        // A release has several statements about one build; more than a few builds at a time are rare.
+        if self.builds.len() >= BUILDS_HELD {
+            self.builds.clear();
+        }
+        self.builds.insert(index, record.clone());
+        Ok(Some(record))
     }
 
     /// Fetches the bytes of an envelope; more than the entry says are refused as they come.

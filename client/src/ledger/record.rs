@@ -165,7 +165,9 @@ impl Ledger {
         let logged = Logged::new(receipt, response.record.to_vec()).map_err(LedgerError::Check)?;
         let also = if sent == found {
             // The envelope is at hand: that the log admitted it by the rules, and nothing else, costs no call.
-            logged.clone().verify(envelope.bytes(), &self.trust).map_err(LedgerError::Check)?;
+            let known =
+                Box::pin(self.rests_on(logged.entry().index, logged.record())).await?.unwrap_or_default();
+            logged.clone().verify(envelope.bytes(), &self.trust, &known).map_err(LedgerError::Check)?;
             Vec::new()
         } else {
             // Rare, and large as a future.

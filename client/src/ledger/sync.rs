@@ -15,6 +15,7 @@ use custody_wire::{Reason, Refusal};
 
 use super::answer::{AtMost, EntriesAnswer};
 use super::{Ledger, LedgerError, Options, ProtocolError, Tree, log, parse_checkpoint};
+use crate::check::Known;
 use crate::connection::{CallError, Connection, Patience, request};
 use crate::memory::Memory;
 use crate::pin::{Pin, PinError};
@@ -88,7 +89,8 @@ impl Ledger {
             }
         }
         let newest = trust.newest().checkpoint().clone();
-        let mut ledger = Self { connection, memory, trust, newest, compared, warnings: Vec::new() };
+        let mut ledger =
+            Self { connection, memory, trust, newest, compared, builds: Known::new(), warnings: Vec::new() };
         ledger.remember().await?;
         Ok(ledger)
     }

@@ -124,6 +124,27 @@ async fn notices_a_withheld_administrative_entry() {
     );
 }
 
+/// A log that is told of a stolen key, and keeps it to itself, cannot answer any more.
+#[tokio::test]
+async fn notices_a_withheld_distrust() {
+    let server = Server::start(log()).await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ledger = server.open(dir.path()).await.unwrap();
+    let distrust = server.log.lock().unwrap().append_distrust(index(1));
+    server.lie(Lie::WithheldAdmin);
+    let answer = ledger.find(&Query { limit: 10, ..Query::default() }).await;
+    assert!(
+        matches!(&answer, Err(LedgerError::Replay(ReplayError::Withheld { expected, found, .. }))
+            if (*expected, found.get()) == (distrust, 3)),
+        "{answer:?}"
+    );
+    // Told of it, the same client finds the entry distrusted.
+    server.honest();
+    let entries = ledger.entries(&[index(1)], Level::Verified, &|_| {}).await.unwrap();
+    assert_eq!(ledger.trust().current().entry.index, distrust);
+    assert!(entries[0].distrust(&ledger.trust().current().state).is_some());
+}
+
 /// Whoever stands between client and log can show an old checkpoint, and cannot make it pass for a newer one.
 #[tokio::test]
 async fn an_old_checkpoint_hides_a_trust_document_from_no_answer() {

@@ -3,9 +3,11 @@
 //! [`admit`] is pure: clock and salt come in, so a client can run the same rules over the same bytes and compare.
 //! The rules, the record and the reason words are in `docs/format.md`, "Admission record".
 
-mod binding;
+mod builds;
 mod bundle;
 mod claims;
+mod job;
+mod mark;
 mod proof;
 mod record;
 mod refusal;
@@ -25,17 +27,21 @@ use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
 use crate::oidc::Credential;
 use crate::trust::{
-    ALLOW_TYPE, Authority, CLOCK_REPAIR_TYPE, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE,
-    REDACTION_TYPE, TrustError, TrustState, is_administrative, is_said_once,
+    ALLOW_TYPE, CLOCK_REPAIR_TYPE, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE, REDACTION_TYPE,
+    TrustError, TrustState, is_administrative, is_said_once,
 };
+pub use builds::{BUILDS_MAX, Build, Builds, SourceRepository};
 pub use claims::SubmitterClaims;
+pub use mark::{Mark, UnknownMark};
 pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};
 pub use record::{
-    Addition, AdmissionRecord, Attachment, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark,
-    RECORD_FORMAT, RecordError, Salt, Signer, SignerStatus, TrustReference,
+    Addition, AdmissionRecord, Attachment, Binding, Check, CheckName, CheckResult, MAX_RECORD, RECORD_FORMAT,
+    RecordError, Salt, Signer, SignerStatus, TrustReference,
 };
 pub use refusal::{Refusal, RuleSummary, WORDS};
+use rights::Asked;
 use screening::Screening;
+use signers::Signed;
 use token::Caller;
 pub use token::{BoundBy, TOKEN_MEDIA_TYPE, TokenCheck, TokenProof};
 
@@ -115,47 +121,64 @@ impl Admission {
 /// ([`crate::secret`]); the payload is an in-toto statement with at least one subject, each with a usable digest, or a file was signed; a signature holds, of a
 /// bundle under a trusted root; who made it may record this type about these subjects (an administrative type: the role's
 /// threshold is met); no claimed time lies too far ahead.
+///
+/// Of a log without any builds: see [`admit_knowing`].
 pub fn admit(
     trust: &TrustState,
     envelope: &Envelope,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
-    check_redacted(trust, envelope)?;
-    let screening = Screening::of(envelope, trust)?;
-    admit_screened(trust, envelope, screening, None, now, salt)
+    admit_knowing(trust, envelope, &Builds::default(), now, salt)
 }
 
-/// Admits an envelope of a caller who shows an identity token: what [`admit`] does, and before the signatures are looked at, the
-/// token is verified ([`crate::oidc`]). The key that it is shown for must have signed the envelope, and then counts by the writer
-/// rules for the token's identity.
+/// The same, with what the log has recorded of builds of the subjects; needed only where
+/// [`crate::trust::TrustDocument::asks_for_builds`].
+pub fn admit_knowing(
+    trust: &TrustState,
+    envelope: &Envelope,
+    builds: &Builds,
+    now: Timestamp,
+    salt: [u8; 32],
+) -> Result<Admission, Refusal> {
+    check_redacted(trust, envelope)?;
+    let screening = Screening::of(envelope, trust)?;
+    admit_screened(trust, envelope, builds, screening, None, now, salt)
+}
+
+/// Admits an envelope of a caller who shows an identity token: what [`admit_knowing`] does, and before the signatures are looked
+/// at, the token is verified ([`crate::oidc`]). The key that it is shown for must have signed the envelope, and then counts by the
+/// writer rules for the token's identity.
 ///
 /// Whether the token belongs to another key, where its audience does not say, is not known here: see [`BoundBy::FirstUse`].
 pub fn admit_as(
     trust: &TrustState,
     envelope: &Envelope,
     credential: &Credential,
+    builds: &Builds,
     now: Timestamp,
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
     check_redacted(trust, envelope)?;
     let screening = Screening::of(envelope, trust)?;
     let caller = Caller::of(trust, credential, now)?;
-    admit_screened(trust, envelope, screening, Some(&caller), now, salt)
+    admit_screened(trust, envelope, builds, screening, Some(&caller), now, salt)
 }
 
 /// Admits an envelope that is in a log, as its admission record says.
 ///
-/// It is what [`admit`] does if the record names the same version of the secret screen. What another version found cannot be
-/// found again: then the record's own result for secrets is taken over. Of who showed a token the record's word is taken too, as
-/// far as only the token says it; [`admit_again_with`] checks the token. Nothing else of the record is believed.
+/// It is what [`admit_knowing`] does if the record names the same version of the secret screen. What another version found cannot
+/// be found again: then the record's own result for secrets is taken over. Of who showed a token the record's word is taken too, as
+/// far as only the token says it; [`admit_again_with`] checks the token. Nothing else of the record is believed. `builds` are those
+/// of the entries that the record says it rests on ([`AdmissionRecord::builds`]), or all that the log had before.
 pub fn admit_again(
     trust: &TrustState,
     envelope: &Envelope,
+    builds: &Builds,
     now: Timestamp,
     record: &AdmissionRecord,
 ) -> Result<Admission, Refusal> {
-    again(trust, envelope, now, record, None)
+    again(trust, envelope, builds, now, record, None)
 }
 
 /// The same with the token that is kept beside the record, which is verified with the keys that the trust document or the log has
@@ -163,16 +186,18 @@ pub fn admit_again(
 pub fn admit_again_with(
     trust: &TrustState,
     envelope: &Envelope,
+    builds: &Builds,
     now: Timestamp,
     record: &AdmissionRecord,
     token: &[u8],
 ) -> Result<Admission, Refusal> {
-    again(trust, envelope, now, record, Some(token))
+    again(trust, envelope, builds, now, record, Some(token))
 }
 
 fn again(
     trust: &TrustState,
     envelope: &Envelope,
+    builds: &Builds,
     now: Timestamp,
     record: &AdmissionRecord,
     token: Option<&[u8]>,
@@ -180,7 +205,7 @@ fn again(
     check_redacted(trust, envelope)?;
     let screening = Screening::again(record, || Screening::of(envelope, trust))?;
     let caller = Caller::again(trust, record, token, now)?;
-    admit_screened(trust, envelope, screening, caller.as_ref(), now, *record.salt.as_bytes())
+    admit_screened(trust, envelope, builds, screening, caller.as_ref(), now, *record.salt.as_bytes())
 }
 
 /// Admits an envelope whose content is in a log already, with this admission record, to see what it would add.
@@ -190,11 +215,13 @@ fn again(
 pub fn admit_duplicate(
     trust: &TrustState,
     envelope: &Envelope,
+    builds: &Builds,
     now: Timestamp,
     record: &AdmissionRecord,
 ) -> Result<Admission, Refusal> {
     check_redacted(trust, envelope)?;
-    admit_screened(trust, envelope, Screening::as_recorded(record), None, now, *record.salt.as_bytes())
+    let screening = Screening::as_recorded(record);
+    admit_screened(trust, envelope, builds, screening, None, now, *record.salt.as_bytes())
 }
 
 /// The same for a caller who shows an identity token.
@@ -202,13 +229,14 @@ pub fn admit_duplicate_as(
     trust: &TrustState,
     envelope: &Envelope,
     credential: &Credential,
+    builds: &Builds,
     now: Timestamp,
     record: &AdmissionRecord,
 ) -> Result<Admission, Refusal> {
     check_redacted(trust, envelope)?;
     let caller = Caller::of(trust, credential, now)?;
     let screening = Screening::as_recorded(record);
-    admit_screened(trust, envelope, screening, Some(&caller), now, *record.salt.as_bytes())
+    admit_screened(trust, envelope, builds, screening, Some(&caller), now, *record.salt.as_bytes())
 }
 
 /// What was erased stays erased: its content is known by its digest alone.
@@ -219,6 +247,7 @@ fn check_redacted(trust: &TrustState, envelope: &Envelope) -> Result<(), Refusal
 fn admit_screened(
     trust: &TrustState,
     envelope: &Envelope,
+    builds: &Builds,
     screening: Screening,
     caller: Option<&Caller>,
     now: Timestamp,
@@ -227,15 +256,16 @@ fn admit_screened(
     let said = said_in(envelope)?;
     let reference = TrustReference { index: trust.index().get(), version: trust.document().version() };
     let predicate_type = said.predicate_type();
-    let (signers, authority) = if is_administrative(predicate_type) {
+    let signed = if is_administrative(predicate_type) {
         if let Some(caller) = caller {
             return Err(Refusal::TokenNotBound { key: caller.key.id() });
         }
-        (of_administrators(trust, plain(envelope, predicate_type)?, predicate_type, now)?, Authority::Own)
+        let envelope = plain(envelope, predicate_type)?;
+        Signed::by_roles(of_administrators(trust, envelope, predicate_type, now)?)
     } else {
-        signers::of_writers(envelope, &said, trust, caller)?
+        signers::of_writers(envelope, &Asked::new(&said, builds), trust, caller)?
     };
-    finish(envelope, &said, signers, authority, reference, screening, caller, now, salt)
+    finish(envelope, &said, signed, reference, screening, caller, now, salt)
 }
 
 /// Returns the signers of an administrative statement that follows from the trust there is.
@@ -300,7 +330,7 @@ fn admit_first_screened(
     check_expiry(&state, now)?;
     let signers = signers::of_trust_document(first, &[state.document()]);
     let reference = TrustReference { index: LeafIndex::ZERO.get(), version: state.document().version() };
-    finish(envelope, &said, signers, Authority::Own, reference, screening, None, now, salt)
+    finish(envelope, &said, Signed::by_roles(signers), reference, screening, None, now, salt)
 }
 
 fn said_in(envelope: &Envelope) -> Result<Said<'_>, Refusal> {
@@ -330,12 +360,10 @@ fn check_expiry(state: &TrustState, now: Timestamp) -> Result<(), TrustError> {
     Ok(())
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is a part of the record, and has a type of its own")]
 fn finish(
     envelope: &Envelope,
     said: &Said<'_>,
-    signers: Vec<Signer>,
-    authority: Authority,
+    signed: Signed,
     trust: TrustReference,
     screening: Screening,
     caller: Option<&Caller>,
@@ -343,10 +371,10 @@ fn finish(
     salt: [u8; 32],
 ) -> Result<Admission, Refusal> {
     let facts = said.facts();
-    let binding = caller.map(|caller| binding::compare(&facts, &caller.claims));
     let mut marks = check_times(&facts, now)?;
     marks.extend(screening.marks);
     let subjects: BTreeSet<String> = said.digests().iter().map(ToString::to_string).collect();
+    let Signed { signers, authority, binding } = signed;
     let record = AdmissionRecord {
         salt: Salt::from_bytes(salt),
         media_type: envelope.media_type().to_owned(),
@@ -357,7 +385,7 @@ fn finish(
         binding,
         token: caller.map(|caller| caller.proof.clone()),
         authority,
-        checks: Check::all(&marks, screening.result, binding),
+        checks: Check::all(&marks, binding, screening.result),
         trust,
         reader: fact::READER_VERSION.to_owned(),
         screen: screening.version,

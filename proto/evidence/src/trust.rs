@@ -33,7 +33,7 @@ pub use allow::{ALLOW_FORMAT, ALLOW_TYPE, Allow};
 pub use check::MAX_ENTRIES;
 pub use clock_repair::{CLOCK_REPAIR_FORMAT, CLOCK_REPAIR_TYPE, ClockRepair};
 pub use distrust::{DISTRUST_FORMAT, DISTRUST_TYPE, Distrust, Distrusted, REASON_MAX, Target};
-pub use document::{FORMAT, TrustDocument, statement_of};
+pub use document::{FORMAT, QuorumError, TrustDocument, statement_of};
 pub use error::TrustError;
 pub use issuer::{Issuer, MAX_ISSUERS, MAX_REQUIRED, is_fetchable};
 pub use jwks::{IssuerKeys, JWKS_FORMAT, JWKS_TYPE, KeySetInUse};
@@ -44,6 +44,7 @@ pub use policy::{POLICY_BYTES_MAX, POLICY_FORMAT, POLICY_TYPE, Policy, PolicyVer
 pub use redaction::{ERASED_KEYS_TYPE, REDACTION_FORMAT, REDACTION_TYPE, Redacted, Redaction};
 pub use root::{KnownRoot, MAX_ROOT_KEYS, MAX_ROOTS, RootKey, TrustedRoot};
 pub use rule::{About, Authority, WriterRule};
+pub use standing::FirstSigned;
 pub use state::TrustState;
 
 pub(crate) use text::base64::encode as base64;

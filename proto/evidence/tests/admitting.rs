@@ -87,6 +87,7 @@ fn rule(identities: Vec<IdentityPattern>) -> WriterRule {
         identities,
         predicates: vec!["*".to_owned()],
         about: About::Anything,
+        bound: false,
         // What others signed; of GitHub's jobs the name alone does not say whose they are.
         authority: Authority::Imported,
     }
@@ -149,6 +150,54 @@ fn every_valid_bundle_is_admitted_under_its_root_and_under_no_other() {
     assert!(admitted >= 30, "only {admitted} bundles were admitted");
 }
 
+#[test]
+fn provenance_that_real_jobs_signed_is_bound_to_them() {
+    use custody_evidence::admission::{Binding, Build};
+    if corpus::folder().is_none() {
+        return;
+    }
+    let (mut bound, mut unbound, mut unlike) = (0, 0, Vec::new());
+    for row in rows() {
+        let (file, bytes) = (row["file"].as_str().unwrap(), read(row["file"].as_str().unwrap()));
+        let Ok(bundle) = Bundle::parse(&bytes) else { continue };
+        if bundle_needs_its_artifact(&bundle) {
+            continue;
+        }
+        let mut members = trusting(&row, &bundle);
+        let Ok(admission) = admit(members.clone(), &bytes) else { continue };
+        let record = admission.record();
+        let claims = record.claims_of_signers().next();
+        let repository = claims.and_then(|claims| claims.source_repository_uri.clone());
+        let provenance = record.predicate_type.starts_with("https://slsa.dev/provenance/");
+        println!("{file}: {:?} {repository:?} {}", record.binding, record.predicate_type);
+        assert_eq!(record.binding.is_some(), record.signers[0].key.is_none(), "{file}: a key has no issuer");
+        if !provenance || repository.is_none() {
+            unbound += usize::from(record.binding == Some(Binding::Unbound));
+            assert_ne!(record.binding, Some(Binding::Bound), "{file}: nothing is compared");
+            continue;
+        }
+        if record.binding != Some(Binding::Bound) {
+            unlike.push(file.to_owned());
+            continue;
+        }
+        bound += 1;
+        let index = custody_log::LeafIndex::new(7).unwrap();
+        assert_eq!(Build::of(index, record), None, "{file}: the evidence of others");
+        let claim = "source_repository_uri".to_owned();
+        members.writers[0].authority = Authority::Own;
+        members.writers[0].identities[0].claims.insert(claim, vec![repository.unwrap()]);
+        let own = admit(members, &bytes).unwrap();
+        let identified =
+            own.record().claims_of_signers().any(|claims| claims.source_repository_identifier.is_some());
+        assert_eq!(Build::of(index, own.record()).is_some(), identified, "{file}");
+    }
+    println!("{bound} bound, {unbound} unbound, {unlike:?} otherwise");
+    assert!(bound >= 5 && unbound >= 5, "{bound} bound, {unbound} unbound");
+    // What the conformance suite signs is made up: its jobs say another source than the one they run for.
+    let made_up = ["happy-path-intoto-in-dsse-v3.sigstore.json", "rekor2-dsse-happy-path.sigstore.json"];
+    assert_eq!(unlike, made_up.map(|file| format!("bundles/conformance/{file}")));
+}
+
 fn bundle_needs_its_artifact(bundle: &Bundle) -> bool {
     matches!(bundle.content(), custody_evidence::sigstore::Content::Message(message) if message.digest().is_none())
 }
@@ -197,7 +246,15 @@ fn refused_after_one_change(file: &str, members: &TrustMembers, bytes: &[u8]) {
         "outside_namespace",
         "{file}"
     );
-    assert_eq!(with(&|m| m.writers[0].about = About::OwnBuilds), "own_builds_undecided", "{file}");
+    // Nobody gave a key a repository; of one that is given, this log has no build.
+    let own_builds = with(&|m| m.writers[0].about = About::OwnBuilds);
+    assert!(["own_builds_undecided", "not_own_build"].contains(&own_builds), "{file}: {own_builds}");
+    assert!(!of_key || own_builds == "own_builds_undecided", "{file}");
+    let bound = with(&|m| {
+        m.crit.push("bound".to_owned());
+        m.writers[0].bound = true;
+    });
+    assert!(bound == "admitted" && !of_key || bound == "not_bound", "{file}: {bound}");
     if of_key {
         return;
     }

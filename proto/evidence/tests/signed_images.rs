@@ -70,6 +70,7 @@ fn members() -> TrustMembers {
         identities: vec![pattern],
         predicates: vec![IMAGE_SIGNATURE.to_owned()],
         about: About::Anything,
+        bound: false,
         authority: Authority::Imported,
     });
     members

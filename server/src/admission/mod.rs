@@ -2,6 +2,7 @@
 //!
 //! The rules themselves are pure and live in `custody_evidence::admission`, so that a client can run them again.
 
+mod builds;
 mod earlier;
 mod pace;
 mod share;
@@ -14,17 +15,18 @@ use custody_evidence::admission::{self as rules, Admission, AdmissionRecord, Ref
 use custody_evidence::envelope::Envelope;
 use custody_evidence::oidc::Credential;
 use custody_evidence::trust::holds_said_once;
-use custody_log::{EnvelopeDigest, LeafIndex, Timestamp};
+use custody_log::{EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
 use crate::clock::Clock;
-use crate::index::Findable;
+use crate::index::{Findable, Index};
 use crate::issuers::Issuers;
 use crate::journal::ReadError;
 use crate::ledger::{Head, Ledger};
 use crate::sequencer::{Answered, RecordError, Recorded, Submission};
 
+pub(crate) use builds::moved;
 pub use earlier::Earlier;
 pub use pace::{Behind, FACTS_LAG_MAX};
 pub use share::Share;
@@ -184,7 +186,7 @@ impl Recording {
         let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
         let head = self.ledger.head();
         let now = self.clock.read()?.wall;
-        match admit(&head, &envelope, credential, now) {
+        match admit(&head, index, &envelope, credential, &[], now) {
             Ok(admitted) => match same {
                 // A retry must find its entry also while nothing can be written.
                 Some(index) if self.adds_nothing(&admitted.admission, &head)? => Ok(Looked::There(index)),
@@ -240,26 +242,33 @@ pub struct Admitted {
     pub at: LeafIndex,
     /// What the log had of it.
     pub earlier: Earlier,
+    /// How much of the log was looked at for builds.
+    pub builds_to: TreeSize,
     /// What its sender showed.
     pub credential: Option<Credential>,
 }
 
-/// Runs the rules that hold, with a fresh salt. What the log has of the envelope is not looked at.
+/// Runs the rules that hold, with a fresh salt; `brought` is what a batch has of builds that the log has not yet. What the log has
+/// of the envelope itself is not looked at.
 pub(crate) fn admit(
     head: &Head,
+    index: &Index,
     envelope: &Envelope,
     credential: Option<Credential>,
+    brought: &[(LeafIndex, &AdmissionRecord)],
     now: Timestamp,
 ) -> Result<Admitted, RecordError> {
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|_| RecordError::NoRandomness)?;
+    let builds = builds::look(head, index, envelope, brought)?;
     let mut admission = match &credential {
-        Some(credential) => rules::admit_as(&head.trust, envelope, credential, now, salt)?,
-        None => rules::admit(&head.trust, envelope, now, salt)?,
+        Some(credential) => rules::admit_as(&head.trust, envelope, credential, &builds, now, salt)?,
+        None => rules::admit_knowing(&head.trust, envelope, &builds, now, salt)?,
     };
     // The facts can be much larger than the statement, and do not wait with it.
     let findable = Findable::of(&admission.take_facts(), admission.record());
-    Ok(Admitted { admission, findable, at: head.admin, earlier: Earlier::UNKNOWN, credential })
+    let (at, earlier, builds_to) = (head.admin, Earlier::UNKNOWN, head.size);
+    Ok(Admitted { admission, findable, at, earlier, builds_to, credential })
 }
 
 /// Returns the admission record of an entry.

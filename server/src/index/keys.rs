@@ -3,12 +3,14 @@
 //! ```text
 //! C content(12)  index(8)       entry index: an entry with this content
 //! V envelope(12) index(8)       entry index: an entry with this envelope
+//! B build(12)    index(8)       entry index: a provenance that says whose build this artifact is
 //! D leading(12)  index(8)       facts index: an entry that names a digest with these leading bytes
 //! a-z hash(12)   index(8)       facts index: an entry that can be found by this term; the letter is its field
 //! ```
 //!
 //! `content`, `envelope` and `leading` are the first 12 bytes of a digest, so that the digits which a person types
-//! are a range. `hash` is the first 12 bytes of the SHA-256 of the term's canonical value (of a package: without its
+//! are a range. `build` is the first 12 bytes of the SHA-256 of `<algorithm>:<value>`, of what an admission record says
+//! (`custody_evidence::admission::Build`). `hash` is the first 12 bytes of the SHA-256 of the term's canonical value (of a package: without its
 //! version). `index` is the leaf index, big endian, always last: "as of tree size N" is a bound on a scan. What comes
 //! before it is a [`Prefix`]: all rows with one prefix answer one question.
 //!
@@ -52,6 +54,11 @@ impl Prefix {
 
     pub(crate) fn envelope(digest: &EnvelopeDigest) -> Self {
         Self::new(b'V', leading_of(digest.as_bytes()))
+    }
+
+    /// By what an artifact's digest is written as.
+    pub(crate) fn build(artifact: &str) -> Self {
+        Self::new(b'B', leading_of(&Sha256::digest(artifact.as_bytes()).into()))
     }
 
     pub(crate) fn term(term: &Term) -> Self {
@@ -205,7 +212,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// What an index must say about itself to be used at all.
 ///
 /// ```text
-/// custody/index/v3
+/// custody/index/v4
 /// reader 1
 /// runs 8 4
 /// first sha256:<64 hex>
@@ -214,7 +221,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// `runs` has the fanout and the level of the base runs: of other ones the runs would not fit together.
 pub(crate) fn header(reader: &str, shape: Shape, first: &EntryDigest) -> Vec<u8> {
     let (fanout, base) = (shape.fanout(), shape.base_level());
-    format!("custody/index/v3\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
+    format!("custody/index/v4\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -244,6 +251,7 @@ mod tests {
         for prefix in [
             Prefix::content(&ContentDigest::of(b"x")),
             Prefix::envelope(&EnvelopeDigest::of(b"x")),
+            Prefix::build("sha256:x"),
             Prefix::term(&Term::parse(Field::Run, "r").unwrap()),
             Prefix::leading([7; SHORT_LEN]),
         ] {
@@ -274,6 +282,7 @@ mod tests {
         let kinds = [
             Prefix::content(&ContentDigest::from_bytes(digest)),
             Prefix::envelope(&EnvelopeDigest::from_bytes(digest)),
+            Prefix::build("sha256:x"),
             Prefix::leading([7; SHORT_LEN]),
         ]
         .map(|prefix| prefix.0[0]);

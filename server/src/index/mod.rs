@@ -6,7 +6,7 @@
 //!
 //! There are two indexes, kept apart in the same way:
 //!
-//! - the **entry index** (contents, envelopes) is what writing needs. The sequencer applies it before a receipt leaves;
+//! - the **entry index** (contents, envelopes, whose builds artifacts are) is what writing needs. The sequencer applies it before a receipt leaves;
 //! - the **facts index** (terms, leading bytes of digests) is what queries need. The [`Follower`] applies it behind, in
 //!   small batches; [`Index::indexed_to`] says how far it is.
 //!
@@ -32,7 +32,8 @@
 //! starts again from its first row.
 //!
 //! On an open the runs are compared with the journal, by the digest of the entry that the last one ends with, and what is
-//! newer is read from the journal again: for the entry index at once (from the entries alone), for the facts index behind. A
+//! newer is read from the journal again: for the entry index at once (from the entries, and the
+//! records of those that may say whose build an artifact is), for the facts index behind. A
 //! clean close seals what is in memory.
 //!
 //! # Why a lost or torn row cannot lie
@@ -96,7 +97,7 @@ pub(crate) use keys::{Prefix, leading_range};
 
 pub use error::IndexError;
 pub use follower::Follower;
-pub use reading::{FactRows, Findable, IndexedEntry, Reading, read};
+pub use reading::{EntryKeys, FactRows, Findable, IndexedEntry, Reading, read};
 pub use scrub::Scrubbed;
 pub use source::{Source, SourceError, Stored};
 pub use span::Shape;

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use custody_evidence::admission::AdmissionRecord;
+use custody_evidence::admission::{AdmissionRecord, Build};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Facts, Field, Term};
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp};
 
 use super::error::IndexError;
 use super::keys::{self, PREFIX_LEN, Prefix, Row, SHORT_LEN};
-use super::source::Stored;
+use super::source::{Source, Stored};
 
 /// What the entry index needs of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub struct Reading {
     pub entry: IndexedEntry,
     /// The facts of its statement; empty where the envelope was erased or cannot be read.
     pub facts: Facts,
+    /// Whose build its subjects are, if it says that.
+    pub build: Option<Build>,
     /// Everything that it can be found by.
     pub terms: BTreeSet<Term>,
     /// Leading bytes of every digest that it names, so that the first digits find it.
@@ -66,12 +68,38 @@ impl IndexedEntry {
             administrative: entry.administrative,
         }
     }
+}
 
-    /// The rows that the entry index has of it.
-    pub(super) fn rows(&self) -> [Row; 2] {
-        [Prefix::content(&self.content), Prefix::envelope(&self.envelope)]
-            .map(|prefix| prefix.row(self.index))
+/// What the entry index finds one entry by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EntryKeys {
+    pub(super) index: LeafIndex,
+    pub(super) rows: Vec<Row>,
+}
+
+impl EntryKeys {
+    /// Works them out from an entry, and what its admission record says of builds.
+    #[must_use]
+    pub fn of(entry: &IndexedEntry, build: Option<&Build>) -> Self {
+        let builds = build.into_iter().flat_map(|build| build.artifacts().map(Prefix::build));
+        let own = [Prefix::content(&entry.content), Prefix::envelope(&entry.envelope)];
+        let rows = own.into_iter().chain(builds).map(|prefix| prefix.row(entry.index)).collect();
+        Self { index: entry.index, rows }
     }
+
+    /// Reads an entry of a journal, and its record where that may say something of builds; one that was erased says nothing.
+    pub(crate) fn read(source: &dyn Source, index: LeafIndex) -> Result<Self, IndexError> {
+        let entry = IndexedEntry::decode(index, &source.entry(index)?)?;
+        let record = source.record(index)?.filter(|record| may_be_build(record));
+        let record = record.and_then(|record| AdmissionRecord::decode(&record).ok());
+        Ok(Self::of(&entry, record.and_then(|record| Build::of(index, &record)).as_ref()))
+    }
+}
+
+/// Whether it is worth while to read a record as JSON for what it says of builds: hardly any is. The server writes records without
+/// white space.
+fn may_be_build(record: &[u8]) -> bool {
+    std::str::from_utf8(record).is_ok_and(|text| text.contains(r#""binding":"bound""#))
 }
 
 /// The rows that the facts index has of one entry. They may come from whoever has read the entry already.
@@ -163,7 +191,8 @@ impl Reading {
     #[must_use]
     pub fn new(entry: IndexedEntry, facts: Facts, record: Option<&AdmissionRecord>) -> Self {
         let (terms, leading) = found_by(&facts, record);
-        Self { entry, facts, terms, leading, erased: None }
+        let build = record.and_then(|record| Build::of(entry.index, record));
+        Self { entry, facts, build, terms, leading, erased: None }
     }
 
     /// Whether it can be found by this term. Of an erased entry the hash says so: nothing is left to compare.
@@ -258,7 +287,6 @@ fn leading_of(term: &Term) -> Option<[u8; SHORT_LEN]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Source as _;
     use super::*;
     use crate::index::tests::written::{Written, index};
 
@@ -281,6 +309,13 @@ mod tests {
 
     fn has(reading: &Reading, field: Field, value: &str) -> bool {
         reading.terms.contains(&Term::parse(field, value).unwrap())
+    }
+
+    #[test]
+    fn a_record_is_read_for_builds_only_where_it_may_say_some() {
+        assert!(may_be_build(&record()), "as the server writes it");
+        let unbound = String::from_utf8(record()).unwrap().replace("\"bound\"", "\"unbound\"");
+        assert!(!may_be_build(unbound.as_bytes()) && !may_be_build(b"\xff"));
     }
 
     #[test]

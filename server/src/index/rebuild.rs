@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use custody_log::{LeafIndex, TreeSize};
 
 use super::error::IndexError;
-use super::reading::{self, FactRows, IndexedEntry};
+use super::reading::{self, EntryKeys, FactRows};
 use super::source::Source;
 
 /// A chunk ends after this many entries, so that a bar moves.
@@ -21,7 +21,7 @@ const AHEAD: usize = 2;
 
 /// Consecutive entries, read.
 pub(super) struct Chunk {
-    pub(super) entries: Vec<IndexedEntry>,
+    pub(super) entries: Vec<EntryKeys>,
     pub(super) facts: Vec<FactRows>,
 }
 
@@ -55,8 +55,9 @@ fn chunk(source: &dyn Source, next: &mut LeafIndex) -> Result<Chunk, IndexError>
     while entries.len() < CHUNK_ENTRIES && rows < CHUNK_ROWS && size.contains(*next) {
         let reading = reading::read(*next, source.stored(*next)?)?;
         let of_facts = FactRows::of(&reading);
-        rows = rows.saturating_add(of_facts.rows.len());
-        entries.push(reading.entry);
+        let keys = EntryKeys::of(&reading.entry, reading.build.as_ref());
+        rows = rows.saturating_add(of_facts.rows.len()).saturating_add(keys.rows.len());
+        entries.push(keys);
         facts.push(of_facts);
         *next = next.next();
     }

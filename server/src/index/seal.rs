@@ -7,7 +7,7 @@ use super::error::IndexError;
 use super::keys::Row;
 use super::manifest::{Part, Record};
 use super::memory::Segment;
-use super::reading::{FactRows, IndexedEntry};
+use super::reading::{EntryKeys, FactRows};
 use super::source::Source;
 use super::span::{Shape, Span};
 use super::writer::RunWriter;
@@ -33,7 +33,7 @@ impl Works<'_> {
     /// Returns the rows that the journal says one entry has.
     pub(crate) fn rows(self, part: Part, index: LeafIndex) -> Result<Vec<Row>, IndexError> {
         match part {
-            Part::Entries => Ok(IndexedEntry::decode(index, &self.source.entry(index)?)?.rows().to_vec()),
+            Part::Entries => Ok(EntryKeys::read(self.source, index)?.rows),
             Part::Facts => Ok(FactRows::read(index, self.source.stored(index)?)?.rows),
         }
     }

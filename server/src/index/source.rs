@@ -46,6 +46,10 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// Returns the exact bytes of one entry below [`Source::size`].
     fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError>;
 
+    /// Returns the admission record of one entry below [`Source::size`], verified against the digest in the entry; none when it
+    /// was erased.
+    fn record(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError>;
+
     /// Returns one entry below [`Source::size`] with its admission record and envelope, verified against the
     /// digests in the entry.
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError>;
@@ -70,6 +74,14 @@ impl Source for journal::Reader {
 
     fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
         Self::entry(self, index).map_err(|source| SourceError { index, source: Box::new(source) })
+    }
+
+    fn record(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError> {
+        match Self::record(self, index) {
+            Ok(record) => Ok(Some(record)),
+            Err(ReadError::Redacted { .. }) => Ok(None),
+            Err(source) => Err(SourceError { index, source: Box::new(source) }),
+        }
     }
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {

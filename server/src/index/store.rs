@@ -16,7 +16,7 @@ use super::keys::{self, Prefix};
 use super::manifest::Part;
 use super::offered::Offered;
 use super::open::{self, Opened};
-use super::reading::{FactRows, IndexedEntry};
+use super::reading::{EntryKeys, FactRows};
 use super::rebuild;
 use super::reopen::Doubt;
 use super::rows::{EntryRows, Rows};
@@ -203,10 +203,9 @@ impl Index {
 
     /// Applies committed entries to the entry index: consecutive ones, of which the first is at most the next
     /// one that is missing. Applying an entry again changes nothing. Only memory is touched.
-    pub fn apply_entries(&self, entries: &[IndexedEntry]) -> Result<(), IndexError> {
-        let rows: Vec<_> = entries.iter().map(|entry| (entry.index, entry.rows())).collect();
-        self.applied.fetch_add(rows.iter().map(|(_, rows)| rows.len()).sum(), Ordering::Relaxed);
-        let entries = rows.iter().map(|(index, rows)| EntryRows { index: *index, rows });
+    pub fn apply_entries(&self, entries: &[EntryKeys]) -> Result<(), IndexError> {
+        self.applied.fetch_add(entries.iter().map(|entry| entry.rows.len()).sum(), Ordering::Relaxed);
+        let entries = entries.iter().map(|entry| EntryRows { index: entry.index, rows: &entry.rows });
         self.entries.apply(entries).map(drop)
     }
 
@@ -298,6 +297,12 @@ impl Index {
         same.find_map(Result::transpose).transpose()
     }
 
+    /// Returns the entries that may say whose build this artifact is (`<algorithm>:<value>`), oldest first, of those that a log of
+    /// size `since` does not have yet. The caller reads their admission records: a row has but a part of a hash.
+    pub fn by_build(&self, artifact: &str, since: TreeSize) -> Result<Vec<LeafIndex>, IndexError> {
+        self.candidates(&Prefix::build(artifact), since)
+    }
+
     /// Returns at most `limit` candidates below `below` for a term, newest first. A candidate has the term's hash:
     /// the caller compares its facts. `below` is at most [`Index::indexed_to`].
     pub fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, IndexError> {
@@ -373,7 +378,7 @@ impl Index {
         let (done, total) = (self.covered(), self.source.size());
         progress(Progress { stage: Stage::Entries, done, total });
         let chunk = range(done, total, CHUNK_ENTRIES)
-            .map(|index| IndexedEntry::decode(index, &self.source.entry(index)?))
+            .map(|index| EntryKeys::read(self.source.as_ref(), index))
             .collect::<Result<Vec<_>, _>>()?;
         self.apply_entries(&chunk)?;
         Ok(!chunk.is_empty())

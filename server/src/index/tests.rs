@@ -14,7 +14,7 @@ use std::sync::Arc;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
-use custody_log::{ContentDigest, EnvelopeDigest, RootHash};
+use custody_log::{ContentDigest, EnvelopeDigest, LeafIndex, RootHash};
 use tokio::sync::watch;
 
 use self::written::{Written, busy, index, size};
@@ -339,4 +339,34 @@ async fn the_follower_indexes_what_is_committed_and_stops_when_told() {
     written.record("https://a.test/p", &["after"], false);
     committed.send_replace(written.size());
     assert_eq!(index.indexed_to(), size(301));
+}
+
+#[test]
+fn builds_are_found_by_their_artifact_also_when_the_index_is_made_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let written = busy(40);
+    let artifact = format!("sha256:{}", "ab".repeat(32));
+    let bound = format!(
+        r#"{{"format":"custody/record/v1","crit":[],"salt":"{}","media_type":"x","predicate_type":"https://slsa.dev/provenance/v1",
+        "subjects":["{artifact}"],"signers":[],"submitter":{{"issuer":"https://token.test","source_repository_identifier":"42"}},
+        "binding":"bound","authority":"own","checks":[],"trust":{{"index":0,"version":1}},"reader":"3","attachments":[],"marks":[]}}"#,
+        "00".repeat(32)
+    );
+    for at in [7, 30] {
+        written.entries.lock().unwrap()[at].record = Some(bound.clone().into_bytes());
+    }
+    let source: Arc<dyn Source> = Arc::<Written>::clone(&written);
+    let found = |index: &Index, since| {
+        let found = index.by_build(&artifact, size(since)).unwrap();
+        assert!(index.by_build("sha256:other", size(0)).unwrap().is_empty());
+        found.into_iter().map(LeafIndex::get).collect::<Vec<_>>()
+    };
+    let opened = Index::open(dir.path(), Arc::clone(&source), &mut |_| {}).unwrap();
+    assert_eq!((found(&opened, 0), found(&opened, 8), found(&opened, 31)), (vec![7, 30], vec![30], vec![]));
+    opened.close().unwrap();
+    let again = Index::open(dir.path(), Arc::clone(&source), &mut |_| {}).unwrap();
+    assert_eq!(found(&again, 0), [7, 30], "from its runs");
+    again.close().unwrap();
+    let rebuilt = Index::rebuild(dir.path(), source, &mut |_| {}).unwrap();
+    assert_eq!(found(&rebuilt, 0), [7, 30]);
 }

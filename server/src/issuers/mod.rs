@@ -242,7 +242,8 @@ impl Issuers {
         let envelope = dsse::Envelope::sign(IN_TOTO, &statement, &own).map_err(|_| LookError::Envelope)?;
         let failed = |error| LookError::Record(Box::new(error));
         let envelope = envelope.into();
-        let admitted = admission::admit(&head, &envelope, None, now).map_err(failed)?;
+        let admitted =
+            admission::admit(&head, self.ledger.index(), &envelope, None, &[], now).map_err(failed)?;
         let (answer, answered) = oneshot::channel();
         let sent = self.queue.send(Submission { envelope, admitted, answer }).await;
         sent.map_err(|_| failed(RecordError::ShuttingDown))?;

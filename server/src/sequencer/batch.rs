@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custody_evidence::admission::{Admission, AdmissionRecord, Attachment, Refusal, TokenProof};
+use custody_evidence::admission::{Admission, AdmissionRecord, Attachment, Build, Refusal, TokenProof};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::oidc::Credential;
 use custody_evidence::trust::{ERASED_KEYS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState};
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::tokens::Tokens;
 use super::{Answered, RecordError, Recorded, Submission, Written};
 use crate::admission::{self, Admitted};
-use crate::index::{FactRows, Findable, IndexError, IndexedEntry};
+use crate::index::{EntryKeys, FactRows, Findable, IndexError, IndexedEntry};
 use crate::journal::{Batch, Erased, Journal, Staged, encode_erased};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
 use crate::publish::{LogVerifiers, Tree};
@@ -114,8 +114,13 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns what the entry index needs.
-    pub(super) fn indexed(&self) -> Result<Vec<IndexedEntry>, IndexError> {
-        self.placed.iter().map(|placed| IndexedEntry::decode(placed.entry.index, &placed.bytes)).collect()
+    pub(super) fn indexed(&self) -> Result<Vec<EntryKeys>, IndexError> {
+        let keys = |placed: &Placed| {
+            let index = placed.entry.index;
+            let build = Build::of(index, placed.admission.record());
+            Ok(EntryKeys::of(&IndexedEntry::decode(index, &placed.bytes)?, build.as_ref()))
+        };
+        self.placed.iter().map(keys).collect()
     }
 
     /// Returns what the new entries can be found by, where that is known.
@@ -239,24 +244,34 @@ impl<'a> Draft<'a> {
         erased.collect()
     }
 
-    /// Returns the admission under the rules that hold now, of which one asks what only the sequencer knows: which key used a token
-    /// first.
+    /// Returns the admission under the rules that hold now, and of the builds that are there now: another repository may have
+    /// claimed one since. One rule asks what only the sequencer knows: which key used a token first.
     fn admitted_now(
         &mut self,
         admitted: Admitted,
         envelope: &Envelope,
         time: Timestamp,
     ) -> Result<Admitted, RecordError> {
-        let admitted = if admitted.at == self.head.admin {
+        let (index, brought) = (self.ledger.index(), self.builds());
+        let stands = admitted.at == self.head.admin
+            && !admission::moved(index, &admitted.admission, admitted.builds_to, &brought)?;
+        let admitted = if stands {
             admitted
         } else {
             let earlier = admitted.earlier;
-            Admitted { earlier, ..admission::admit(self.head, envelope, admitted.credential, time)? }
+            let again = admission::admit(self.head, index, envelope, admitted.credential, &brought, time)?;
+            Admitted { earlier, ..again }
         };
         if let Some(proof) = &admitted.admission.record().token {
             self.tokens.check(proof, self.head, new_tokens(&self.placed), time)?;
         }
         Ok(admitted)
+    }
+
+    /// Returns what this batch has of builds.
+    fn builds(&self) -> Vec<(LeafIndex, &AdmissionRecord)> {
+        let placed = self.placed.iter().map(|placed| (placed.entry.index, placed.admission.record()));
+        placed.filter(|(index, record)| Build::of(*index, record).is_some()).collect()
     }
 
     /// Returns the entry of exactly these bytes, which someone else may have recorded since they were admitted.

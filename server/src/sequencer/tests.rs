@@ -21,7 +21,7 @@ use super::*;
 use crate::admission::{self, Recording};
 use crate::clock::{Clock, Reading};
 use crate::genesis::{self, Founders};
-use crate::index::IndexedEntry;
+use crate::index::{EntryKeys, IndexedEntry};
 use crate::journal::{DiskFiles, File, Files, OpenOptions};
 use crate::publish::LogKeys;
 
@@ -347,7 +347,7 @@ async fn the_same_content_twice_in_one_batch_is_one_entry() {
     let mut answers = Vec::new();
     for number in [1, 1, 2, 1] {
         let envelope = envelope(number, &[WRITER]);
-        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
+        let admitted = admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -394,7 +394,8 @@ async fn a_journal_that_lost_what_is_indexed_ends_the_writer_and_the_next_start_
     let bytes = ledger.head().journal.entry(recorded.index).unwrap();
     let next = recorded.index.next();
     let lost = [next, next.next()].map(|index| Entry { index, ..Entry::decode(&bytes).unwrap() });
-    ledger.index().apply_entries(&lost.map(|entry| IndexedEntry::of(&entry, EntryDigest::of(b"")))).unwrap();
+    let keys = |entry: Entry| EntryKeys::of(&IndexedEntry::of(&entry, EntryDigest::of(b"")), None);
+    ledger.index().apply_entries(&lost.map(keys)).unwrap();
     log.disk.broken.store(true, Ordering::SeqCst);
     running.record(&envelope(2, &[WRITER])).await.unwrap_err();
     log.disk.broken.store(false, Ordering::SeqCst);
@@ -440,7 +441,7 @@ async fn stopped_on(fail: impl Fn(&FailingSync)) -> Vec<RecordError> {
     let mut answers = Vec::new();
     for _ in 0..200 {
         let envelope = next_document(head.trust.document(), |_| {});
-        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
+        let admitted = admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -490,7 +491,7 @@ async fn an_administrative_entry_is_alone_in_its_batch() {
     let (queue, submissions) = mpsc::channel(64);
     let mut answers = Vec::new();
     for envelope in [envelope(1, &[WRITER]), document, envelope(2, &[WRITER])] {
-        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
+        let admitted = admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -619,7 +620,7 @@ async fn a_stop_takes_what_waits_and_nothing_after_it() {
     let mut answers = Vec::new();
     for number in 1..=3 {
         let envelope = envelope(number, &[WRITER]);
-        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
+        let admitted = admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);

@@ -1,7 +1,7 @@
 //! A log whose administrator changes its trust document at the command line.
 
 use custody_tests::client::User;
-use custody_tests::server::{Ledger, Server};
+use custody_tests::server::{Ledger, Server, custodyd};
 use custody_tests::wire::Caller;
 
 /// A log with one writer, and its administrator at the command line.
@@ -20,6 +20,17 @@ impl Place {
         let pin = Caller::of(&server).pin();
         let administrator = User::of(&server.url(), &pin, &ledger.home().join("admin.key"));
         Self { ledger, server, administrator, proposed: 1 }
+    }
+
+    /// Stops the server, throws its index away, and serves the log again where its administrator expects it.
+    pub(crate) fn with_a_new_index(self) -> Self {
+        let Self { ledger, server, administrator, proposed } = self;
+        let port = server.port();
+        server.stop();
+        let ended = custodyd(&["rebuild-index".as_ref(), "--data".as_ref(), ledger.data().as_os_str()]);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        let server = Server::start_at(&ledger.data(), port);
+        Self { ledger, server, administrator, proposed }
     }
 
     /// Changes the trust document as the flags say: proposes, signs, records.

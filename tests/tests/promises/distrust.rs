@@ -1,9 +1,15 @@
 //! What is distrusted is no evidence any more, for whoever asks, from the moment that the log has it.
 
+use std::time::Instant;
+
+use custody_evidence::key::SigningKey;
 use custody_tests::client::User;
-use custody_tests::evidence::{envelope, statement};
+use custody_tests::evidence::{artifact_hex, envelope, envelope_of, signature, statement};
 use custody_tests::server::{Ledger, Server};
 use custody_tests::wire::Caller;
+use serde_json::{Value, json};
+
+use super::administered;
 
 /// A log with two writers, and its administrator, who holds all roles.
 struct Place {
@@ -215,4 +221,132 @@ fn distrust_is_for_its_role_and_for_whole_names() {
     assert!(said.contains("1 of the 1 signatures that the role responder needs"), "{said}");
     place.run(&["record", "envelope", file]);
     assert_eq!(place.check_of(1, &[]), "distrusted");
+}
+
+#[test]
+fn a_trace_shows_what_is_distrusted_as_no_evidence() {
+    let place = Place::new();
+    let app = artifact_hex("app");
+    let build = |run: u64, writer: usize| {
+        let run = format!("https://builder.example/runs/{run}");
+        let statement = json!({
+            "_type": "https://in-toto.io/Statement/v1",
+            "subject": [{ "name": "app", "digest": { "sha256": app } }],
+            "predicateType": "https://slsa.dev/provenance/v1",
+            "predicate": {
+                "buildDefinition": { "buildType": "https://builder.example/type" },
+                "runDetails": { "builder": { "id": "https://builder.example" }, "metadata": { "invocationId": run } },
+            },
+        });
+        let envelope = envelope(&statement, &[&place.ledger.writers[writer]]);
+        Caller::of(&place.server).record(&envelope).unwrap().index
+    };
+    let (before, after, other) = (build(1, 0), build(2, 0), build(3, 1));
+    let app = format!("sha256:{app}");
+    let statuses = || {
+        let (code, traced) = place.administrator.json(&["trace", &app]);
+        assert_eq!(code, Some(0), "{traced}");
+        let edges = traced["edges"].as_array().unwrap().clone();
+        let built = edges.iter().filter(|edge| edge["kind"] == "built-by");
+        let of =
+            |edge: &Value| (edge["entry"].as_u64().unwrap(), edge["status"].clone(), edge["check"].clone());
+        let statuses: Vec<_> = built.map(of).collect();
+        (statuses, traced["missing"].as_array().unwrap().clone())
+    };
+    let verified = |entry| (entry, json!("verified"), json!("verified"));
+    let (found, missing) = statuses();
+    assert_eq!(found, [verified(before), verified(after), verified(other)]);
+    assert!(!missing.contains(&json!("build")));
+    let drawn = place.run(&["trace", &app]);
+    assert!(!drawn.contains("DISTRUSTED") && !drawn.contains("no evidence"), "{drawn}");
+
+    place.run(&["distrust", &place.writer(0), "--since", &format!("index:{after}"), "--reason", "it leaked"]);
+    // How far an entry was checked, and whether it counts, are two things.
+    let distrusted = (after, json!("distrusted"), json!("verified"));
+    assert_eq!(statuses().0, [verified(before), distrusted.clone(), verified(other)]);
+    let drawn = place.run(&["trace", &app]);
+    let line = |entry: u64| {
+        let ends = |line: &&str| line.trim_end().ends_with(&format!(" {entry}"));
+        drawn.lines().find(ends).unwrap_or_else(|| panic!("{entry}: {drawn}"))
+    };
+    assert!(line(after).contains("DISTRUSTED") && !line(before).contains("DISTRUSTED"), "{drawn}");
+    assert!(drawn.contains("authentic records from a distrusted period, and no evidence: "), "{drawn}");
+    assert!(!statuses().1.contains(&json!("build")), "others say how it was built");
+    // As of the tree before it was said nothing was distrusted.
+    let (_, past) = place.administrator.json(&["trace", &app, "--at", &(other + 1).to_string()]);
+    assert!(past["edges"].as_array().unwrap().iter().all(|edge| edge["status"] == "verified"), "{past}");
+
+    // Where nothing that is left says how it was built, that is missing.
+    for writer in [place.writer(0), place.writer(1)] {
+        place.run(&["distrust", &writer, "--since", "unknown", "--reason", "it leaked earlier"]);
+    }
+    let (found, missing) = statuses();
+    assert!(found.iter().all(|(_, status, _)| status == "distrusted"), "{found:?}");
+    assert!(missing.contains(&json!("build")), "{missing:?}");
+}
+
+#[test]
+fn a_signature_that_was_there_before_counts_also_where_it_is_recorded_again() {
+    let mut place = administered::Place::new();
+    let key = place.ledger.home().join("writer.pem");
+    std::fs::write(&key, place.ledger.writers[0].public().to_pem()).unwrap();
+    let writer = SigningKey::from_seed(&[1; 32]);
+    let (_, shown) = place.administrator.json(&["trust", "show"]);
+    let first = shown["document"]["writers"][0]["name"].as_str().unwrap().to_owned();
+    let again = format!("ci={}", key.to_str().unwrap());
+    // What it says counts as a report first, and as its own word later: then the same is recorded again.
+    place.trust(&["--remove-writer", &first, "--add-writer", &again, "--authority", "relayed"]);
+    let record = |place: &administered::Place, name: &str| {
+        let recorded = Caller::of(&place.server).record(&envelope(&statement(name), &[&writer])).unwrap();
+        assert!(!recorded.duplicate, "{name}");
+        recorded.index
+    };
+    let early = record(&place, "early");
+    place.trust(&["--remove-writer", "ci", "--add-writer", &again]);
+    let stolen = record(&place, "after the theft");
+    let spaced = envelope_of(
+        statement("early").to_string().as_bytes(),
+        &[signature(statement("early").to_string().as_bytes(), &writer)],
+    );
+    let mut spaced = spaced;
+    spaced.insert(1, b' ');
+    let repeated = Caller::of(&place.server).record(&spaced).unwrap();
+    assert!(!repeated.duplicate && repeated.index > stolen, "it has more authority");
+    let id = format!("key:{}", writer.public().id());
+    let since = format!("index:{stolen}");
+    place.run(&["distrust", &id, "--since", &since, "--reason", "the laptop was stolen"]);
+    let check = |index: u64| {
+        let (code, shown) = place.administrator.json(&["show", &format!("index:{index}")]);
+        assert_eq!(code, Some(0), "{shown}");
+        let (_, found) = place.administrator.json(&[
+            "find",
+            "--recorded-since",
+            &format!("index:{index}"),
+            "--limit",
+            "100",
+        ]);
+        let entries = found["entries"].as_array().unwrap();
+        let listed = entries.iter().find(|entry| entry["index"] == index).unwrap();
+        assert_eq!(listed["check"], shown["check"], "one word for both");
+        shown["check"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(check(early), "verified");
+    assert_eq!(check(stolen), "distrusted");
+    assert_eq!(check(repeated.index), "verified", "signed before the theft, and recorded again since");
+}
+
+#[test]
+fn a_distrust_has_its_effect_when_the_command_ends() {
+    let place = Place::new();
+    let entry = place.record("app", 0);
+    let key = place.writer(0);
+    let begin = Instant::now();
+    place.run(&["distrust", &key, "--since", "unknown", "--reason", "the laptop was stolen"]);
+    let ended = begin.elapsed();
+    // At once: no cache, no index that is behind, nobody to be told.
+    let refused =
+        Caller::of(&place.server).record(&envelope(&statement("more"), &[&place.ledger.writers[0]]));
+    assert_eq!(custody_tests::wire::word(&refused.unwrap_err()), "distrusted");
+    assert_eq!(place.check_of(entry, &[]), "distrusted");
+    println!("command to effect: {ended:?}; with a refusal and a search: {:?}", begin.elapsed());
 }

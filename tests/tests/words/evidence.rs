@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use custody_evidence::Digest;
-use custody_evidence::admission::{RecordError, Refusal, RuleSummary};
+use custody_evidence::admission::{Binding, RecordError, Refusal, RuleSummary};
 use custody_evidence::digest_set::DigestError;
 use custody_evidence::dsse::{Base64Error, EnvelopeError, Failure, NotChecked, OtherKind, ThresholdError};
 use custody_evidence::envelope::SaidError;
@@ -462,7 +462,18 @@ fn every_refusal_of_admission_has_its_words() {
             subject: 1,
             found: "https://github.com/other/api".to_owned(),
         },
+        NotBound { signer: identity(), rule: "ci".to_owned(), binding: Some(Binding::Conflict) },
         OwnBuildsUndecided { signer: identity(), rule: "ci".to_owned() },
+        NotOwnBuild { signer: identity(), rule: "ci".to_owned(), subject: 1, digest: "sha256:00".to_owned() },
+        DisputedBuild {
+            rule: "ci".to_owned(),
+            subject: 1,
+            digest: "sha256:00".to_owned(),
+            own: "7".parse().unwrap(),
+            other: "9".parse().unwrap(),
+            repository: "https://issuer.example#43".to_owned(),
+        },
+        TooManyBuilds { rule: "ci".to_owned(), max: 64, found: 65 },
         FutureTime {
             path: "predicate.at".to_owned(),
             claimed: at("2026-11-22T14:00:00.000000Z"),

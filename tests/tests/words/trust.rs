@@ -7,7 +7,7 @@ use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::key::{KeyError, KeyId};
 use custody_evidence::sigstore::TrustedRootError;
 use custody_evidence::statement::StatementError;
-use custody_evidence::trust::{RoleName, TrustError, WindowError};
+use custody_evidence::trust::{QuorumError, RoleName, TrustError, WindowError};
 use custody_log::{BlobDigest, ContentDigest, EntryDigest, LeafIndex, Timestamp, TreeSize};
 use custody_tests::every;
 use custody_tests::words::lines;
@@ -26,6 +26,10 @@ fn key(byte: u8) -> KeyId {
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
+}
+
+fn too_few_people() -> QuorumError {
+    QuorumError { needed: 2, people: 1, signed: BTreeSet::from([key(1), key(2)]), verdicts: Vec::new() }
 }
 
 fn too_few() -> ThresholdError {
@@ -64,7 +68,8 @@ fn every_error_of_a_trust_document_has_its_words() {
         KeyIdMismatch { named: key(1), computed: key(2) },
         UnknownKey { place: "roles.root".to_owned(), key: key(1) },
         DuplicateKey { place: "roles.root".to_owned(), key: key(1) },
-        ThresholdRange { role: RoleName::Root, threshold: 3, keys: 2 },
+        ThresholdRange { role: RoleName::Root, threshold: 3, keys: 2, people: 1 },
+        BoundNotCritical { rule: "ci".to_owned() },
         TooManyRoleKeys { role: RoleName::Root, max: 16, found: 17 },
         Windows(WindowError::None),
         WindowsPast { from: size(7), size: size(8) },
@@ -130,8 +135,8 @@ fn every_error_of_a_trust_document_has_its_words() {
         },
         NeverErased { index: "7".parse().unwrap() },
         ErasedAlready { index: "7".parse().unwrap(), by: "9".parse().unwrap() },
-        Role { role: RoleName::Responder, source: Box::new(too_few()) },
-        Root { whose: "the new", source: Box::new(too_few()) },
+        Role { role: RoleName::Responder, source: Box::new(too_few_people()) },
+        Root { whose: "the new", source: Box::new(too_few_people()) },
         LogKey { vkey: vkey(), source: Box::new(too_few()) },
         Expired { expires: time("2026-11-20T14:00:00.000000Z"), now: time("2026-11-21T14:00:00.000000Z") },
         Missing,

@@ -15,7 +15,7 @@ mod review;
 mod run;
 mod sbom;
 mod scan;
-mod secrets;
+pub(crate) mod secrets;
 pub(super) mod send;
 mod signer;
 mod snapshot;

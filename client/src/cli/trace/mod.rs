@@ -7,14 +7,14 @@ use std::ffi::OsString;
 
 use custody_client::ledger::{At, Traced, TracedEdge};
 use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
-use custody_evidence::admission::SignerStatus;
-use custody_evidence::fact::{Edge, Node, Stage};
+use custody_evidence::admission::{Build, SignerStatus};
+use custody_evidence::fact::{Edge, EdgeKind, Node, Stage};
 use custody_evidence::trust::TrustState;
 use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::entry_view::redacted as redacted_json;
+use super::entry_view::{binding, redacted as redacted_json};
 use super::failure::{Failure, Outcome};
 use super::find::{self, Verify};
 use super::output::counted;
@@ -83,7 +83,7 @@ struct CheckedEdge {
     distrusted: bool,
     /// Whether its entry was erased, so that nobody can tell any more whether it said so.
     redacted: bool,
-    /// Whether the server says that other evidence contradicts it.
+    /// Whether other evidence contradicts it: of two digests the server says so, whose build it is was found here.
     conflict: bool,
     /// The places of the starts in whose chains it is.
     starts: BTreeSet<usize>,
@@ -209,8 +209,12 @@ async fn check(
     let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
     let redacted = redacted(ledger, &answer.redacted).await?;
     let trust = &ledger.trust().as_of(answer.as_of.size).state;
+    let disputed = Disputed::among(&entries, trust);
     let mut edges = Vec::with_capacity(claimed.len());
-    for (edge, starts) in claimed {
+    for (mut edge, starts) in claimed {
+        if matches!(edge.edge.kind, EdgeKind::BuiltBy | EdgeKind::BuiltFrom) {
+            edge.conflict = disputed.has(&edge);
+        }
         if let Some(entry) = entries.get(&edge.entry) {
             edges.push(check_edge(edge, starts, entry, trust)?);
         }
@@ -226,6 +230,27 @@ async fn redacted(ledger: &mut Ledger, indexes: &[LeafIndex]) -> Result<Vec<Chec
     match checked.iter().find(|entry| entry.redacted().is_none()) {
         None => Ok(checked),
         Some(entry) => Err(LedgerError::NotRedacted { entry: entry.entry().index }.into()),
+    }
+}
+
+/// Artifacts that two repositories say they built, and the entries that say so. What is distrusted says nothing. It follows from the
+/// admission records of what was answered, so the server's word is not taken.
+struct Disputed {
+    builds: Vec<Build>,
+}
+
+impl Disputed {
+    fn among(entries: &BTreeMap<LeafIndex, Checked>, trust: &TrustState) -> Self {
+        let counts = entries.iter().filter(|(_, entry)| entry.distrust(trust).is_none());
+        let build = |(index, entry): (&LeafIndex, &Checked)| Build::of(*index, entry.logged()?.record());
+        Self { builds: counts.filter_map(build).collect() }
+    }
+
+    fn has(&self, traced: &TracedEdge) -> bool {
+        let artifact = traced.edge.from.id();
+        let said = || self.builds.iter().filter(|build| build.names(artifact));
+        let repositories: BTreeSet<_> = said().map(Build::repository).collect();
+        repositories.len() > 1 && said().any(|build| build.index() == traced.entry)
     }
 }
 
@@ -361,11 +386,12 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
     } else if edge.distrusted {
         "distrusted"
     } else if edge.conflict {
-        // A conflict is the server's word, and does not hide how far the edge itself was checked.
+        // A conflict does not hide how far the edge itself was checked.
         "conflict"
     } else {
         check
     };
+    let bound = chain.entries.get(&edge.entry).and_then(|entry| entry.logged()?.record().binding);
     json!({
         "from": edge.edge.from.id(),
         "to": edge.edge.to.id(),
@@ -376,6 +402,7 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
         "status": status,
         "check": check,
         "signer": signer,
+        "binding": bound.map(binding),
         "time": edge.time.to_string(),
     })
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use custody_client::freshness::Freshness;
 use custody_client::{Ledger, Level};
-use custody_evidence::admission::SignerStatus;
+use custody_evidence::admission::{Binding, SignerStatus};
 use custody_evidence::fact::{EdgeKind, Node, NodeKind, Stage};
 use custody_log::{LeafIndex, Timestamp};
 
@@ -87,7 +87,7 @@ struct Line {
     entries: BTreeSet<LeafIndex>,
     /// The places of the starts in whose chains it is.
     starts: BTreeSet<usize>,
-    conflict: bool,
+    conflict: Option<&'static str>,
     /// Whether nothing of it is evidence.
     distrusted: bool,
     /// Whether all of it was erased.
@@ -102,7 +102,7 @@ impl Line {
             who,
             entries: edges.iter().map(|edge| edge.entry).collect(),
             starts: edges.iter().flat_map(|edge| edge.starts.iter().copied()).collect(),
-            conflict: edges.iter().any(|edge| edge.conflict),
+            conflict: conflict(edges),
             distrusted: !edges.is_empty() && edges.iter().all(|edge| edge.distrusted),
             redacted: !edges.is_empty() && edges.iter().all(|edge| edge.redacted),
             live: false,
@@ -124,12 +124,12 @@ fn draw_stage(out: &mut String, name: &str, lines: &[Line], chain: &Chain) {
             "REDACTED".to_owned()
         } else if line.distrusted {
             "DISTRUSTED".to_owned()
-        } else if line.conflict {
-            "CONFLICT (claimed)".to_owned()
+        } else if let Some(conflict) = line.conflict {
+            conflict.to_owned()
         } else {
             fit(&line.who, WHO)
         };
-        let style = if line.conflict || line.distrusted || line.redacted {
+        let style = if line.conflict.is_some() || line.distrusted || line.redacted {
             red
         } else if line.live {
             green
@@ -146,6 +146,18 @@ fn draw_stage(out: &mut String, name: &str, lines: &[Line], chain: &Chain) {
     }
     if lines.len() > LINES_MAX {
         let _ = writeln!(out, "           and {} more (-o json has all)", lines.len() - LINES_MAX);
+    }
+}
+
+/// Says that other evidence contradicts it: whose build it is was found here, that digests are paired with others is the server's
+/// word.
+fn conflict(edges: &[&CheckedEdge]) -> Option<&'static str> {
+    let claimed = |edge: &&CheckedEdge| edge.edge.kind == EdgeKind::SameAs;
+    let found: Vec<&CheckedEdge> = edges.iter().copied().filter(|edge| edge.conflict).collect();
+    match found.as_slice() {
+        [] => None,
+        found if found.iter().all(claimed) => Some("CONFLICT (claimed)"),
+        _ => Some("CONFLICT"),
     }
 }
 
@@ -291,9 +303,13 @@ fn builds(chain: &Chain) -> Vec<Line> {
         let of_run = |edge: &&CheckedEdge| edge.edge.from == run && edge.edge.kind == EdgeKind::RanOn;
         let label = chain.labels.get(&run).map_or_else(String::new, |label| format!("{label} "));
         let what = format!("{label}{}", node_text(&run));
-        let who = edges.first().map_or_else(String::new, |edge| signer(chain, edge.entry));
+        let who = edges.first().map_or_else(String::new, |edge| {
+            format!("{}{}", signer(chain, edge.entry), bound(chain, edge.entry))
+        });
+        // Where the run ran is said of other artifacts of it, too: what counts is what is said of this one.
+        let distrusted = edges.iter().all(|edge| edge.distrusted);
         edges.extend(chain.edges.iter().filter(of_run));
-        Line::new(what, who, &edges)
+        Line { distrusted, ..Line::new(what, who, &edges) }
     };
     groups(chain, built, |edge| edge.edge.to.clone()).into_iter().map(line).collect()
 }
@@ -378,6 +394,15 @@ fn signer(chain: &Chain, entry: LeafIndex) -> String {
     let signers = chain.entries.get(&entry).and_then(|entry| Some(entry.record()?.signers.as_slice()));
     let counts = signers.unwrap_or_default().iter().find(|signer| signer.status == SignerStatus::Verified);
     counts.and_then(|signer| signer.rule.clone()).map_or_else(String::new, |rule| format!("by {rule}"))
+}
+
+/// Says whether the statement of an entry is bound to the job that signed it; nothing where there was nothing to compare.
+fn bound(chain: &Chain, entry: LeafIndex) -> &'static str {
+    match chain.entries.get(&entry).and_then(|entry| entry.logged()?.record().binding) {
+        Some(Binding::Bound) => ", bound",
+        Some(Binding::Conflict) => ", not its job",
+        Some(Binding::Unbound) | None => "",
+    }
 }
 
 /// A node in few characters: a repository by its last two parts, a digest by its first eight digits.

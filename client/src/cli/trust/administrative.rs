@@ -17,6 +17,7 @@ use custody_log::LeafIndex;
 use crate::cli::Context;
 use crate::cli::failure::Failure;
 use crate::cli::key::{failure as key_failure, store, variable};
+use crate::cli::record::secrets;
 
 /// How a statement is signed.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,7 @@ pub(crate) async fn settle(
     signing: &Signing,
     context: &Context,
 ) -> Result<Settled, Failure> {
+    secrets::in_administration(statement, Some(&ledger.trust().current().state), context)?;
     if let Some(path) = &signing.out {
         replace(path, statement).map_err(|error| Failure::unwritable(error.to_string()))?;
         return Ok(Settled::Written(path.clone()));
@@ -156,6 +158,6 @@ impl Proposal {
         let verdicts = verify_signatures(envelope, &document.role_keys(self.role));
         let signers: std::collections::BTreeSet<_> =
             verdicts.iter().filter_map(SignatureVerdict::signer).collect();
-        (signers.len(), document.role(self.role).threshold)
+        (document.people_behind(&signers), document.role(self.role).threshold)
     }
 }

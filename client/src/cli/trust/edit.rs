@@ -11,6 +11,7 @@ use custody_evidence::trust::{
 };
 use custody_log::{TreeSize, VerifierKey};
 
+use super::people::{self, PeopleEdits};
 use crate::cli::failure::Failure;
 use crate::cli::file;
 
@@ -41,6 +42,14 @@ pub(super) struct Edits {
     /// What the added writers may record about: subjects whose URI, or name, is this or lies in it [default: anything].
     #[arg(long, value_name = "NAMESPACE")]
     about: Option<String>,
+    /// Let the added writers record about their own builds only: what an earlier provenance lists that is bound to a job of the same
+    /// repository.
+    #[arg(long, conflicts_with = "about")]
+    own_builds: bool,
+    /// Let the added writers record only what is bound to their job: the statement says the repository, commit and run that the
+    /// issuer says.
+    #[arg(long)]
+    bound: bool,
     /// Believe the certificate authorities and logs in FILE, a Sigstore `trusted_root.json` (or `.jsonl`: one root a line,
     /// named NAME, NAME-2, ...). A root of this name is replaced. Repeatable.
     #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
@@ -67,6 +76,8 @@ pub(super) struct Edits {
     /// Remove the writer rule of this name. Repeatable.
     #[arg(long, value_name = "NAME")]
     remove_writer: Vec<String>,
+    #[command(flatten)]
+    people: PeopleEdits,
 }
 
 /// The largest key file: a PEM of an RSA key of 16,384 bits has less than 4 KiB.
@@ -97,6 +108,7 @@ pub(super) fn apply(members: &mut TrustMembers, edits: &Edits, size: TreeSize) -
     for (root, path) in &edits.add_root_keys {
         add_root_keys(members, root, path)?;
     }
+    people::apply(members, &edits.people)?;
     let after = windowed(members);
     take_out(members, &before.difference(&after).copied().collect());
     check_about_writers(edits)?;
@@ -107,6 +119,9 @@ pub(super) fn apply(members: &mut TrustMembers, edits: &Edits, size: TreeSize) -
     for (name, root) in &edits.add_root_writer {
         let keys = keys_of(members, root)?;
         members.writers.push(with_flags(rule(name, keys, Vec::new()), edits));
+    }
+    if edits.bound && !members.crit.iter().any(|name| name == "bound") {
+        members.crit.push("bound".to_owned());
     }
     if let Some((name, issuer)) = &edits.add_identity {
         check_known(members, issuer, edits)?;
@@ -150,7 +165,8 @@ fn take_out(members: &mut TrustMembers, lost: &BTreeSet<KeyId>) {
     members.writers.retain(|rule| !rule.keys.is_empty() || !rule.identities.is_empty());
 }
 
-fn remove<T>(
+/// Removes the item of this name from a list.
+pub(super) fn remove<T>(
     list: &mut Vec<T>,
     name: &str,
     name_of: impl Fn(&T) -> &String,
@@ -170,8 +186,14 @@ fn there_are<T: AsRef<str>>(names: &[T]) -> String {
     if names.is_empty() { "there are none".to_owned() } else { format!("there are: {}", names.join(", ")) }
 }
 
-fn no_such(what: &str) -> &'static str {
-    if what == "trusted root" { "no_such_root" } else { "no_such_writer" }
+/// Returns the word for a thing that there is not.
+pub(super) fn no_such(what: &str) -> &'static str {
+    match what {
+        "trusted root" => "no_such_root",
+        "person" => "no_such_person",
+        "key" => "no_such_key",
+        _ => "no_such_writer",
+    }
 }
 
 /// Flags that say more about added writers need one.
@@ -182,6 +204,8 @@ fn check_about_writers(edits: &Edits) -> Result<(), Failure> {
         ("--writer-predicate", !edits.writer_predicate.is_empty()),
         ("--authority", edits.authority.is_some()),
         ("--about", edits.about.is_some()),
+        ("--own-builds", edits.own_builds),
+        ("--bound", edits.bound),
     ];
     match about.into_iter().find(|(_, given)| *given) {
         Some((flag, _)) if !adds => Err(Failure::usage(
@@ -212,6 +236,7 @@ fn rule(name: &str, keys: Vec<KeyId>, identities: Vec<IdentityPattern>) -> Write
         identities,
         predicates: vec!["*".to_owned()],
         about: About::Anything,
+        bound: false,
         authority: Authority::Own,
     }
 }
@@ -226,6 +251,10 @@ fn with_flags(mut rule: WriterRule, edits: &Edits) -> WriterRule {
     if let Some(namespace) = &edits.about {
         rule.about = About::Namespace(namespace.clone());
     }
+    if edits.own_builds {
+        rule.about = About::OwnBuilds;
+    }
+    rule.bound = edits.bound;
     rule
 }
 
@@ -308,7 +337,8 @@ fn root_mut<'a>(members: &'a mut TrustMembers, name: &str) -> Result<&'a mut Tru
     })
 }
 
-fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+/// Reads a public key in PEM.
+pub(super) fn public_key(path: &Path) -> Result<PublicKey, Failure> {
     let bytes = file::read(path, KEY_BYTES_MAX)?;
     let text = String::from_utf8_lossy(&bytes);
     PublicKey::from_pem(&text).map_err(|error| {

@@ -183,7 +183,8 @@ fn writer(rule: &WriterRule) -> String {
     let mut who = keys(&rule.keys);
     who.extend(rule.identities.iter().map(identities));
     let (name, predicates, who) = (word(&rule.name), predicates.join(" "), who.join(" "));
-    format!("{name}  {predicates}  about {about}, {}  {who}", rule.authority)
+    let bound = if rule.bound { ", bound" } else { "" };
+    format!("{name}  {predicates}  about {about}, {}{bound}  {who}", rule.authority)
 }
 
 fn identities(pattern: &IdentityPattern) -> String {

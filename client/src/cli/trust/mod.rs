@@ -7,6 +7,7 @@ mod edit;
 mod issuers;
 mod lines;
 mod log;
+mod people;
 mod propose;
 mod show;
 mod sign;

@@ -21,6 +21,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::file;
 use crate::cli::key::{failure as key_failure, store, variable};
 use crate::cli::output::escape_line;
+use crate::cli::record::secrets;
 use crate::cli::session::{self, Anchor};
 
 #[derive(Debug, clap::Args)]
@@ -43,9 +44,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         return Ok(signed);
     }
     let proposed = Proposed::read(&bytes, &args.file)?;
+    let before = remembered(&proposed.document, context);
+    let state = before.as_ref().map(|trust| &trust.current().state);
+    secrets::in_administration(&proposed.unsigned.statement, state, context)?;
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;
-    let before = remembered(&proposed.document, context);
     let before = before.as_ref().map(|trust| trust.current().state.document());
     check_role(&proposed.document, before, &chosen.key, context)?;
     confirm(args, &described(&proposed.document, before), context)?;
@@ -87,6 +90,7 @@ fn sign_statement(bytes: &[u8], args: &Args, context: &Context) -> Result<Option
         Failure::usage("bad_statement", format!("{}: {why}", args.file.display()))
             .hint("`custody distrust`, `custody redact` and `custody trust allow` write with --out FILE what can be signed here")
     })?;
+    secrets::in_administration(&statement, Some(&trust.current().state), context)?;
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;
     administrative::check_role(document, proposal.role, chosen.key.id())?;
@@ -107,7 +111,7 @@ fn sign_statement(bytes: &[u8], args: &Args, context: &Context) -> Result<Option
     Ok(Some(Outcome::Yes))
 }
 
-/// How many of a root role's keys signed, of how many that must.
+/// How many people of a root role signed, of how many that must.
 struct Signed {
     signed: usize,
     threshold: usize,
@@ -117,7 +121,7 @@ impl Signed {
     fn by_root_of(document: &TrustDocument, envelope: &Envelope) -> Self {
         let verdicts = verify_signatures(envelope, &document.role_keys(RoleName::Root));
         let signers: BTreeSet<_> = verdicts.iter().filter_map(SignatureVerdict::signer).collect();
-        Self { signed: signers.len(), threshold: document.role(RoleName::Root).threshold }
+        Self { signed: document.people_behind(&signers), threshold: document.role(RoleName::Root).threshold }
     }
 }
 

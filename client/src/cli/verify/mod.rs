@@ -6,10 +6,10 @@ mod report;
 
 use std::path::PathBuf;
 
-use custody_client::check::{CheckError, Erased};
+use custody_client::check::{CheckError, Erased, Known};
 use custody_client::memory::Memory;
 use custody_client::{Checked, Level, Logged, Trust, Verified};
-use custody_evidence::admission::AdmissionRecord;
+use custody_evidence::admission::{AdmissionRecord, Build};
 use custody_evidence::digest_set::Digest;
 use custody_log::checkpoint::SignedCheckpoint;
 use custody_log::receipt::{Receipt, VerifiedReceipt};
@@ -91,15 +91,9 @@ fn seen(context: &Context, trust: &Trust) -> Option<SignedCheckpoint> {
 fn check(given: &[Given], trust: &Trust, seen: Option<&SignedCheckpoint>) -> Report {
     let mut report = Report::default();
     let mut receipts: Vec<Checking> = Vec::new();
-    for file in given {
-        if let Content::Receipt(receipt) = &file.content {
-            let checking = match check_receipt(receipt, trust, seen) {
-                Ok(verified) => check_entry(verified, given, trust),
-                Err(why) => Checking::failed(receipt, None, why),
-            };
-            report.add(file, checking.verdict, checking.index, checking.detail.clone());
-            receipts.push(checking);
-        }
+    for (file, checking) in check_receipts(given, trust, seen) {
+        report.add(file, checking.verdict, checking.index, checking.detail.clone());
+        receipts.push(checking);
     }
     for file in given {
         match &file.content {
@@ -111,6 +105,38 @@ fn check(given: &[Given], trust: &Trust, seen: Option<&SignedCheckpoint>) -> Rep
         }
     }
     report
+}
+
+/// Checks each receipt with what was given of its entry, the older entries first: a younger one may rest on them. Returns them in the
+/// order of the files.
+fn check_receipts<'a>(
+    given: &'a [Given],
+    trust: &Trust,
+    seen: Option<&SignedCheckpoint>,
+) -> Vec<(&'a Given, Checking)> {
+    let receipts = given.iter().enumerate().filter_map(|(place, file)| match &file.content {
+        Content::Receipt(receipt) => Some((place, file, receipt)),
+        Content::Record(_) | Content::Envelope(_) | Content::Token(_) | Content::Artifact(_) => None,
+    });
+    let mut receipts: Vec<_> = receipts.collect();
+    receipts.sort_by_key(|(_, _, receipt)| receipt.unverified_entry().index);
+    let mut known = Known::new();
+    let mut checked = Vec::new();
+    for (place, file, receipt) in receipts {
+        let checking = match check_receipt(receipt, trust, seen) {
+            Ok(verified) => check_entry(verified, given, trust, &known),
+            Err(why) => Checking::failed(receipt, None, why),
+        };
+        if let Some(Checked::Verified(verified)) = &checking.checked {
+            let (index, record) = (verified.logged().entry().index, verified.logged().record());
+            if Build::of(index, record).is_some() {
+                known.insert(index, record.clone());
+            }
+        }
+        checked.push((place, file, checking));
+    }
+    checked.sort_by_key(|(place, ..)| *place);
+    checked.into_iter().map(|(_, file, checking)| (file, checking)).collect()
 }
 
 fn check_receipt(
@@ -137,7 +163,7 @@ fn check_receipt(
 }
 
 /// Checks what was given of the entry of a receipt, as far as it goes.
-fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Checking {
+fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust, known: &Known) -> Checking {
     let entry = receipt.entry().clone();
     let record = given.iter().find_map(|other| match &other.content {
         Content::Record(bytes) if RecordDigest::of(bytes) == entry.record.digest => Some(bytes),
@@ -184,7 +210,7 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Chec
         let checked = Some(Checked::Logged(Box::new(logged)));
         return Checking { checked, ..checking(Verdict::Is(Level::Logged), detail) };
     };
-    match logged.verify(envelope, trust) {
+    match logged.verify(envelope, trust, known) {
         Ok(verified) => {
             let erased = trust.redaction_of(&entry).map_or_else(String::new, |said| {
                 format!("; the log erased it since, by entry {}: {}", said.by, said.redaction.reason)
@@ -200,6 +226,10 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust) -> Chec
         }
         Err(error @ CheckError::UnknownTrust { .. }) => {
             checking(Verdict::NotChecked, format!("{error}: the trust file is too old"))
+        }
+        Err(error @ CheckError::RestsOn { on, .. }) => {
+            let hint = format!("give receipt, record and envelope of entry {on} too");
+            checking(Verdict::NotChecked, format!("{error}: {hint}"))
         }
         Err(error) => checking(Verdict::Failed, error.to_string()),
     }

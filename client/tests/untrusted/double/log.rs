@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use custody_client::Pin;
-use custody_evidence::admission::{AdmissionRecord, admit, admit_as, admit_first};
+use custody_evidence::admission::{AdmissionRecord, Builds, admit, admit_as, admit_first};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::fact::{Facts, read};
+use custody_evidence::identity::Identity;
 use custody_evidence::key::SigningKey;
 use custody_evidence::oidc::Credential;
 use custody_evidence::statement::{Statement, StatementBuilder};
 use custody_evidence::trust::{
-    Authority, ClockRepair, IdentityPattern, Issuer, TrustDocument, TrustMembers, TrustState, WriterRule,
-    statement_of,
+    Authority, ClockRepair, Distrust, IdentityPattern, Issuer, Target, TrustDocument, TrustMembers,
+    TrustState, WriterRule, statement_of,
 };
 use custody_log::checkpoint::{Checkpoint, SignedCheckpoint};
 use custody_log::note::{Cosigner, NoteSigner, Origin};
@@ -102,6 +103,15 @@ impl Log {
         members.writers[0].name = writer_name.to_owned();
         let document = TrustDocument::new(members).unwrap();
         Envelope::sign(IN_TOTO, &statement_of(&document), &[&administrator()]).unwrap()
+    }
+
+    /// Appends the distrust of the writer's key since an entry.
+    pub(crate) fn append_distrust(&mut self, since: LeafIndex) -> LeafIndex {
+        let target = Target::Signer(Identity::Key(writer().public().id()));
+        let said =
+            Distrust { target, since, reason: "the key leaked".to_owned(), follows: None, undo: false };
+        let envelope = Envelope::sign(IN_TOTO, &said.statement(), &[&administrator()]).unwrap();
+        self.append(&envelope).unwrap()
     }
 
     /// Appends the next trust document, in which another key may record anything.
@@ -259,7 +269,9 @@ impl Log {
     ) -> LeafIndex {
         self.now = self.now.plus_micros(1_000_000);
         let trust = self.trust.last().unwrap();
-        let admission = admit_as(trust, &envelope.clone().into(), credential, self.now, [6; 32]).unwrap();
+        let admission =
+            admit_as(trust, &envelope.clone().into(), credential, &Builds::default(), self.now, [6; 32])
+                .unwrap();
         let mut record = admission.record().clone();
         change(&mut record);
         let digest = custody_log::BlobDigest::of(credential.token());

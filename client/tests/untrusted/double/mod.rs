@@ -124,6 +124,11 @@ impl Server {
         self.lies.lock().unwrap().push(lie);
     }
 
+    /// Makes the server tell the truth from now on.
+    pub(crate) fn honest(&self) {
+        self.lies.lock().unwrap().clear();
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }

@@ -1,28 +1,25 @@
 //! Who signed a bundle, under the trusted roots of the trust document, and what gives them the right to say this.
 
+use custody_log::LeafIndex;
+
 use super::proof::BundleProof;
 use super::record::{Signer, SignerStatus};
 use super::refusal::Refusal;
-use super::rights::Who;
-use super::signers::{candidates, why_none};
+use super::rights::{Allowed, Asked, Who};
+use super::signers::{Counted, candidates, why_none};
 use crate::dsse::{MAX_KEYS_TRIED, SignatureVerdict, verify_signatures};
-use crate::envelope::Said;
 use crate::key::PublicKey;
 use crate::sigstore::{
     self, Artifact, Bundle, Content, KnownKey, Material, TrustedRoot, VerifiedBundle, verify,
 };
-use crate::trust::{Authority, KnownRoot, TrustDocument, TrustState};
+use crate::trust::{KnownRoot, TrustDocument, TrustState};
 
 /// Verifies a bundle under each trusted root in the order of the document, until the signer may say this. Returns the signer
-/// and what the statement counts as.
+/// and what comes of it.
 ///
 /// A key that is trusted at all times needs no root: what it signed in a bundle is worth what it signed in a bare envelope.
-pub(super) fn signer(
-    bundle: &Bundle,
-    said: &Said<'_>,
-    trust: &TrustState,
-) -> Result<(Signer, Authority), Refusal> {
-    let keys = keys(bundle, said, trust)?;
+pub(super) fn signer(bundle: &Bundle, asked: &Asked<'_>, trust: &TrustState) -> Result<Counted, Refusal> {
+    let keys = keys(bundle, asked, trust)?;
     let all = trust.document().members().keys.len();
     let nobody = TrustedRoot::nobody();
     let roots = concerned(bundle, &keys, trust.document()).into_iter().map(|root| (Some(root), root.root()));
@@ -32,7 +29,7 @@ pub(super) fn signer(
     for (known, root) in roots.chain(without) {
         let name = known.map(KnownRoot::name);
         match verify(bundle, root, &known_keys(known, &keys, trust.document()), Artifact::Unknown) {
-            Ok(verified) => match counted(&verified, name, said, trust) {
+            Ok(verified) => match counted(&verified, name, asked, trust) {
                 Ok(counted) => return Ok(counted),
                 Err(refusal) => not_allowed = not_allowed.or(Some(refusal)),
             },
@@ -62,10 +59,14 @@ fn concerned<'a>(bundle: &Bundle, keys: &[&PublicKey], document: &'a TrustDocume
 }
 
 /// Returns the keys that may have made the signature of a bundle that names a key; none for a certificate.
-fn keys<'a>(bundle: &Bundle, said: &Said<'_>, trust: &'a TrustState) -> Result<Vec<&'a PublicKey>, Refusal> {
+fn keys<'a>(
+    bundle: &Bundle,
+    asked: &Asked<'_>,
+    trust: &'a TrustState,
+) -> Result<Vec<&'a PublicKey>, Refusal> {
     let document = trust.document();
     let Material::PublicKey { hint } = bundle.material() else { return Ok(Vec::new()) };
-    let candidates = candidates(document, said.predicate_type(), true);
+    let candidates = candidates(document, asked.said().predicate_type(), true);
     match bundle.content() {
         // The one that made it, found within the limits that hold for bare envelopes.
         Content::Dsse(envelope) => {
@@ -73,7 +74,7 @@ fn keys<'a>(bundle: &Bundle, said: &Said<'_>, trust: &'a TrustState) -> Result<V
             let signer = verdicts.iter().find_map(SignatureVerdict::signer);
             match signer.and_then(|id| document.public_key(&id)) {
                 Some(key) => Ok(vec![key]),
-                None => Err(why_none(envelope, said, trust, &verdicts, candidates.len())),
+                None => Err(why_none(envelope, asked, trust, &verdicts, candidates.len())),
             }
         }
         // Checked over a digest, or over a text of 64 KiB: 64 checks are some milliseconds. Those that the hint names come first.
@@ -103,16 +104,16 @@ fn known_keys(root: Option<&KnownRoot>, keys: &[&PublicKey], document: &TrustDoc
 fn counted(
     verified: &VerifiedBundle<'_>,
     root: Option<&str>,
-    said: &Said<'_>,
+    asked: &Asked<'_>,
     trust: &TrustState,
-) -> Result<(Signer, Authority), Refusal> {
+) -> Result<Counted, Refusal> {
     let (who, key) = match verified.signer() {
         sigstore::Signer::Key(known) => (Who::Key(known.key().id()), Some(known.key())),
         sigstore::Signer::Certificate { identity, .. } => {
             (Who::Holder { root: root.unwrap_or_default(), identity }, None)
         }
     };
-    let rule = who.allowed(trust, said).ok_or_else(|| who.why_not(trust, said))?;
+    let Allowed { rule, builds } = who.allowed(trust, asked).ok_or_else(|| who.why_not(trust, asked))?;
     let hint = match verified.bundle().material() {
         Material::PublicKey { hint } => hint.chars().take(200).collect(),
         Material::Certificates(_) => String::new(),
@@ -126,9 +127,10 @@ fn counted(
         hint,
         why: None,
         identity: None,
+        builds: builds.into_iter().map(LeafIndex::get).collect(),
         proof: Some(Box::new(BundleProof::of(verified, root))),
     };
-    Ok((signer, rule.authority))
+    Ok(Counted { signer, authority: rule.authority, binding: who.binding(asked) })
 }
 
 /// Tells of the root under which most checks hold: of several that of the bundle's own authority.

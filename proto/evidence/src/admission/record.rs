@@ -7,6 +7,7 @@ use custody_log::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::claims::SubmitterClaims;
+use super::mark::Mark;
 use super::proof::BundleProof;
 use super::token::TokenProof;
 use crate::identity::Identity;
@@ -64,7 +65,8 @@ pub struct AdmissionRecord {
     pub signers: Vec<Signer>,
     /// Who submitted it; none without an identity.
     pub submitter: Option<SubmitterClaims>,
-    /// How the statement's claims compare with the submitter's; none without an identity.
+    /// How what the statement says of its job compares with what issuers say of those whose signatures count, and of the
+    /// submitter; none without an identity.
     pub binding: Option<Binding>,
     /// How the submitter's identity was checked; none without one, and then the member is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,6 +113,10 @@ pub struct Signer {
     /// By whose token it counts; none, and then the member is not written, if it counts by its key or certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
+    /// The entries by which its subjects are builds of the signer's own repository, where the rule asks for that; in order.
+    /// Empty otherwise, and then the member is not written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub builds: Vec<u64>,
     /// What the bundle proves of it; none for a signature of a DSSE envelope. Then the member is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Box<BundleProof>>,
@@ -126,15 +132,15 @@ pub enum SignerStatus {
     Verified,
 }
 
-/// How a statement's claims (repository, commit, run) compare with those of the submitter.
+/// How what a statement says of its job (repository, commit, run) compares with what an issuer says of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Binding {
-    /// The same.
+    /// The repository is the same, and so is all else that both say.
     Bound,
     /// They contradict each other.
     Conflict,
-    /// There is nothing to compare.
+    /// There is no repository to compare, and nothing contradicts.
     Unbound,
 }
 
@@ -163,7 +169,8 @@ pub enum CheckName {
     Right,
     /// No claimed time is too far ahead.
     Time,
-    /// The claims are compared with the submitter's.
+    /// What the statement says of its job is what an issuer says of it: `passed` is [`Binding::Bound`], `marked` is
+    /// [`Binding::Conflict`], everything else was not compared.
     Binding,
     /// No secret is in the envelope, by the rules of the version in `screen`.
     Secrets,
@@ -200,18 +207,6 @@ pub struct Attachment {
     pub length: u64,
     /// What they are.
     pub media_type: String,
-}
-
-/// Something unusual.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mark {
-    /// A claimed time lies 10 minutes to 24 hours ahead of ledger time.
-    FutureTime,
-    /// A value has the name of a secret and looks random, or a token lacks only its checksum.
-    PossibleSecret,
-    /// More was encoded in it than is looked into ([`crate::secret::DECODED_MAX`]).
-    EncodedTooMuch,
 }
 
 /// What a further envelope of the same content adds to a log; written as what the envelope does.
@@ -324,6 +319,20 @@ impl AdmissionRecord {
         self.verified_signers().filter_map(Signer::identity).collect()
     }
 
+    /// Returns what issuers say of those whose signatures count, by a certificate or by the submitter's token.
+    pub fn claims_of_signers(&self) -> impl Iterator<Item = &SubmitterClaims> {
+        self.verified_signers().filter_map(|signer| {
+            let by_token = signer.identity.as_ref().and(self.submitter.as_ref());
+            signer.proof.as_ref().and_then(|proof| proof.claims.as_ref()).or(by_token)
+        })
+    }
+
+    /// Returns the entries that it rests on: those by which its subjects are builds of a signer's own repository.
+    #[must_use]
+    pub fn builds(&self) -> BTreeSet<u64> {
+        self.verified_signers().flat_map(|signer| signer.builds.iter().copied()).collect()
+    }
+
     /// Returns the earliest time at which a signature that counts is proven to have been there.
     #[must_use]
     pub fn proven_time(&self) -> Option<Timestamp> {
@@ -370,15 +379,15 @@ impl Signer {
 }
 
 impl Check {
-    /// Returns all checks of an envelope that was admitted with these marks, this result for secrets, and this binding.
-    pub(super) fn all(marks: &[Mark], secrets: CheckResult, binding: Option<Binding>) -> Vec<Self> {
+    /// Returns all checks of an envelope that was admitted with these marks and this binding, and with this result for secrets.
+    pub(super) fn all(marks: &[Mark], binding: Option<Binding>, secrets: CheckResult) -> Vec<Self> {
+        let binding = match binding {
+            Some(Binding::Bound) => CheckResult::Passed,
+            Some(Binding::Conflict) => CheckResult::Marked,
+            Some(Binding::Unbound) | None => CheckResult::NotChecked,
+        };
         let time = if marks.contains(&Mark::FutureTime) { CheckResult::Marked } else { CheckResult::Passed };
         let passed = CheckResult::Passed;
-        let compared = match binding {
-            None => CheckResult::NotChecked,
-            Some(Binding::Conflict) => CheckResult::Marked,
-            Some(Binding::Bound | Binding::Unbound) => CheckResult::Passed,
-        };
         [
             (CheckName::Envelope, passed),
             (CheckName::Statement, passed),
@@ -386,7 +395,7 @@ impl Check {
             (CheckName::Signature, passed),
             (CheckName::Right, passed),
             (CheckName::Time, time),
-            (CheckName::Binding, compared),
+            (CheckName::Binding, binding),
             (CheckName::Secrets, secrets),
         ]
         .into_iter()

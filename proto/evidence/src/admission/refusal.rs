@@ -2,6 +2,7 @@
 
 use custody_log::{LeafIndex, Timestamp};
 
+use super::record::Binding;
 use crate::dsse::{self, Failure};
 use crate::envelope::{EnvelopeError, SaidError};
 use crate::json::{JsonError, JsonFault};
@@ -220,16 +221,75 @@ pub enum Refusal {
         /// The subject's `uri`, or `name`, cut to 200 characters.
         found: String,
     },
+    /// The rule asks that the statement is bound to the job that signed it, and it is not.
+    #[error(
+        "{signer} may record this type only of its own job (rule {rule:?}), and {}",
+        binding_text(*.binding)
+    )]
+    NotBound {
+        /// Whose signature holds: `key <hex>`, or an identity.
+        signer: String,
+        /// The rule.
+        rule: String,
+        /// What was compared; none of a key, of which no issuer says anything.
+        binding: Option<Binding>,
+    },
     /// The rule is about own builds, and which those are is not known.
     #[error(
-        "{signer} may record this type only about its own builds (rule {rule:?}), and which builds are its own \
-         cannot be told: let the rule be about \"anything\" or a namespace"
+        "{signer} may record this type only about its own builds (rule {rule:?}), and which builds are its own cannot be told: \
+         no issuer says the id of a repository; sign as a job of one, or let the rule be about \"anything\" or a namespace"
     )]
     OwnBuildsUndecided {
         /// Whose signature holds: `key <hex>`, or an identity.
         signer: String,
         /// The rule.
         rule: String,
+    },
+    /// The rule is about own builds, and this is none.
+    #[error(
+        "{signer} may record this type only about its own builds (rule {rule:?}), and the log has no provenance of subject[{subject}] \
+         ({digest}) that is bound to a job of its repository: record the provenance of the build first"
+    )]
+    NotOwnBuild {
+        /// Whose signature holds: `key <hex>`, or an identity.
+        signer: String,
+        /// The rule.
+        rule: String,
+        /// Position of the subject, 0-based.
+        subject: usize,
+        /// The digest.
+        digest: String,
+    },
+    /// Two repositories say that they built it.
+    #[error(
+        "subject[{subject}] ({digest}): entry {own} says that it is a build of the signer's repository, and entry {other} that it is one \
+         of {repository}, so it is nobody's own (rule {rule:?}): an administrator can distrust who signed the false one"
+    )]
+    DisputedBuild {
+        /// The rule.
+        rule: String,
+        /// Position of the subject, 0-based.
+        subject: usize,
+        /// The digest.
+        digest: String,
+        /// The first provenance of the signer's repository.
+        own: LeafIndex,
+        /// The first provenance of another one.
+        other: LeafIndex,
+        /// The other repository: `<issuer>#<id>`, cut to 200 characters.
+        repository: String,
+    },
+    /// The statement would rest on too many entries.
+    #[error(
+        "its subjects are builds by {found} entries, and a statement about own builds may rest on {max} (rule {rule:?}): split it"
+    )]
+    TooManyBuilds {
+        /// The rule.
+        rule: String,
+        /// [`super::BUILDS_MAX`].
+        max: usize,
+        /// How many it would be.
+        found: usize,
     },
     /// A claimed time lies too far ahead.
     #[error("{path} is {claimed}, more than 24 h ahead of ledger time {now}: is a clock wrong?")]
@@ -270,7 +330,7 @@ pub struct RuleSummary {
 }
 
 /// Every reason word with its meaning, in the order in which things are checked.
-pub const WORDS: [(&str, &str); 61] = [
+pub const WORDS: [(&str, &str); 65] = [
     ("envelope_too_large", "the envelope is longer than 64 MiB"),
     (
         "unsupported_envelope",
@@ -327,7 +387,14 @@ pub const WORDS: [(&str, &str); 61] = [
     ("identity_not_allowed", "the holder of the certificate or token may not record statements of this type"),
     ("key_not_allowed", "the key may not record statements of this type"),
     ("outside_namespace", "the key may not record this about that subject"),
+    (
+        "not_bound",
+        "the signer may record this only of its own job, and the statement says another one, or none",
+    ),
     ("own_builds_undecided", "the key may record this only about its own builds, which cannot be told"),
+    ("not_own_build", "a subject that is no build of the signer's repository"),
+    ("disputed_build", "a subject that is a build of two repositories, by what the log has"),
+    ("too_many_builds", "a statement about own builds that would rest on more than 64 entries"),
     ("administration_in_bundle", "a statement that administers the ledger, in a bundle"),
     ("future_time", "a claimed time more than 24 hours ahead"),
     ("not_yet_supported", "administration that this version does not do"),
@@ -369,7 +436,11 @@ impl Refusal {
             Self::Administration { .. } => "administration_in_bundle",
             Self::KeyNotAllowed { .. } => "key_not_allowed",
             Self::OutsideNamespace { .. } => "outside_namespace",
+            Self::NotBound { .. } => "not_bound",
             Self::OwnBuildsUndecided { .. } => "own_builds_undecided",
+            Self::NotOwnBuild { .. } => "not_own_build",
+            Self::DisputedBuild { .. } => "disputed_build",
+            Self::TooManyBuilds { .. } => "too_many_builds",
             Self::FutureTime { .. } => "future_time",
             Self::NotYetSupported { .. } => "not_yet_supported",
             Self::Trust(error) => error.word(),
@@ -391,7 +462,10 @@ impl Refusal {
             | Self::Distrusted { .. }
             | Self::NoTrustedRoot
             | Self::OutsideNamespace { .. }
+            | Self::NotBound { .. }
             | Self::OwnBuildsUndecided { .. }
+            | Self::NotOwnBuild { .. }
+            | Self::DisputedBuild { .. }
             | Self::TooManyKeys { .. }
             | Self::TooMuchToHash { .. }
             | Self::Trust(TrustError::Root { .. } | TrustError::LogKey { .. }) => true,
@@ -408,6 +482,7 @@ impl Refusal {
             | Self::FutureTime { .. }
             | Self::NotYetSupported { .. }
             | Self::Trust(_)
+            | Self::TooManyBuilds { .. }
             | Self::RecordTooLarge { .. } => false,
         }
     }
@@ -485,6 +560,18 @@ fn listed(texts: &[String]) -> String {
         return "none".to_owned();
     }
     texts.iter().map(|text| format!("{text:?}")).collect::<Vec<_>>().join(", ")
+}
+
+const fn binding_text(binding: Option<Binding>) -> &'static str {
+    match binding {
+        Some(Binding::Conflict) => {
+            "the statement says another repository, commit or run than the issuer says of the job: make it in the job that it is about"
+        }
+        Some(Binding::Bound | Binding::Unbound) => {
+            "the statement does not say the repository that the issuer says of the job: let it name its source"
+        }
+        None => "no issuer says anything of a key: sign as a job",
+    }
 }
 
 fn others_text(others: usize) -> String {

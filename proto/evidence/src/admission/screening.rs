@@ -1,6 +1,7 @@
 //! Whether a secret is in an envelope, as an admission record tells it.
 
-use super::record::{AdmissionRecord, CheckName, CheckResult, Mark};
+use super::mark::Mark;
+use super::record::{AdmissionRecord, CheckName, CheckResult};
 use super::refusal::Refusal;
 use crate::envelope::Envelope;
 use crate::secret::{self, Allowed};

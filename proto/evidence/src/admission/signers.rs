@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use custody_log::LeafIndex;
+
 use super::bundle;
-use super::record::{Signer, SignerStatus};
+use super::job::together;
+use super::record::{Binding, Signer, SignerStatus};
 use super::refusal::Refusal;
-use super::rights::Who;
+use super::rights::{Allowed, Asked, Who};
 use super::token::Caller;
 use crate::dsse::{self, Failure, NotChecked, SignatureVerdict, verify_signatures};
-use crate::envelope::{Envelope, Said};
+use crate::envelope::Envelope;
 use crate::identity::Identity;
 use crate::key::{KeyId, PublicKey};
 use crate::sigstore::certified;
@@ -17,22 +20,47 @@ use crate::trust::{Authority, RoleName, TrustDocument, TrustState};
 /// A reason word for a signature that holds, by a key that no rule lets record this.
 const NOT_ALLOWED: &str = "not_allowed";
 
-/// Checks the signatures of a writer's envelope. At least one must hold, by someone whom a rule lets say this. Returns one
-/// signer a signature, and the strongest authority.
+/// Who signed, and what comes of it.
+pub(super) struct Signed {
+    /// One signer a signature.
+    pub(super) signers: Vec<Signer>,
+    /// The strongest of those that count.
+    pub(super) authority: Authority,
+    /// Of those that count, all together.
+    pub(super) binding: Option<Binding>,
+}
+
+/// One signer that counts.
+pub(super) struct Counted {
+    pub(super) signer: Signer,
+    pub(super) authority: Authority,
+    /// None of a key.
+    pub(super) binding: Option<Binding>,
+}
+
+impl Signed {
+    /// Of those who administer: no issuer says anything of them.
+    pub(super) const fn by_roles(signers: Vec<Signer>) -> Self {
+        Self { signers, authority: Authority::Own, binding: None }
+    }
+}
+
+/// Checks the signatures of a writer's envelope. At least one must hold, by someone whom a rule lets say this.
 pub(super) fn of_writers(
     envelope: &Envelope,
-    said: &Said<'_>,
+    asked: &Asked<'_>,
     trust: &TrustState,
     caller: Option<&Caller>,
-) -> Result<(Vec<Signer>, Authority), Refusal> {
+) -> Result<Signed, Refusal> {
     // What a bundle is signed with is used once, so nobody could show a token for it.
     if let Some(caller) = caller.filter(|_| envelope.dsse().is_none()) {
         return Err(Refusal::TokenNotBound { key: caller.key.id() });
     }
     match (envelope.dsse(), envelope.bundle()) {
-        (Some(envelope), _) => of_dsse(envelope, said, trust, caller),
+        (Some(envelope), _) => of_dsse(envelope, asked, trust, caller),
         (None, Some(bundle)) => {
-            bundle::signer(bundle, said, trust).map(|(signer, authority)| (vec![signer], authority))
+            let Counted { signer, authority, binding } = bundle::signer(bundle, asked, trust)?;
+            Ok(Signed { signers: vec![signer], authority, binding })
         }
         // Unreachable: an envelope is one of them.
         (None, None) => Err(Refusal::NoTrustedRoot),
@@ -41,12 +69,12 @@ pub(super) fn of_writers(
 
 fn of_dsse(
     envelope: &dsse::Envelope,
-    said: &Said<'_>,
+    asked: &Asked<'_>,
     trust: &TrustState,
     caller: Option<&Caller>,
-) -> Result<(Vec<Signer>, Authority), Refusal> {
+) -> Result<Signed, Refusal> {
     let document = trust.document();
-    let mut keys = candidates(document, said.predicate_type(), false);
+    let mut keys = candidates(document, asked.said().predicate_type(), false);
     if let Some(caller) = caller {
         // First, so that it is tried whatever the envelope calls it.
         keys.retain(|key| key.id() != caller.key.id());
@@ -54,7 +82,7 @@ fn of_dsse(
     }
     let verdicts = verify_signatures(envelope, &keys);
     let mut strongest: Option<Authority> = None;
-    let mut signers = Vec::new();
+    let (mut signers, mut bindings) = (Vec::new(), Vec::new());
     let mut certified = Certified { left: CERTIFIED_MAX, refusal: None };
     let mut bound = false;
     for (signature, verdict) in verdicts.iter().enumerate() {
@@ -64,27 +92,40 @@ fn of_dsse(
             name_key(&mut signer, shown.map(|caller| &caller.key).or_else(|| document.public_key(key)));
             signer.why = Some(NOT_ALLOWED.to_owned());
             bound |= shown.is_some();
-            let by_token = shown.and_then(|caller| Some((caller, Who::Caller(caller).allowed(trust, said)?)));
-            if let Some((caller, rule)) = by_token {
+            let by_token =
+                shown.and_then(|caller| Some((caller, Who::Caller(caller).allowed(trust, asked)?)));
+            if let Some((caller, Allowed { rule, builds })) = by_token {
                 count(&mut signer, &rule.name);
                 signer.identity = Some(Identity::Oidc(caller.identity.clone()));
+                signer.builds = builds.into_iter().map(LeafIndex::get).collect();
                 strongest = strongest.max(Some(rule.authority));
-            } else if let Some(rule) = by_key(*key, document).and_then(|who| who.allowed(trust, said)) {
+                bindings.extend(Who::Caller(caller).binding(asked));
+            } else if let Some(Allowed { rule, .. }) =
+                by_key(*key, document).and_then(|who| who.allowed(trust, asked))
+            {
                 count(&mut signer, &rule.name);
                 strongest = strongest.max(Some(rule.authority));
             }
-        } else if let Some(authority) = certified.look(envelope, said, trust, &mut signer) {
-            strongest = strongest.max(Some(authority));
+        } else if let Some(counted) = certified.look(envelope, asked, trust, &mut signer) {
+            strongest = strongest.max(Some(counted.authority));
+            bindings.extend(counted.binding);
+            signer = counted.signer;
         }
         signers.push(signer);
     }
     if let Some(caller) = caller.filter(|_| !bound) {
         return Err(Refusal::TokenNotBound { key: caller.key.id() });
     }
+    if let Some(found) = caller.and_then(|caller| Who::Caller(caller).binding(asked)) {
+        // A token that gives no right here does not bind what others say.
+        if bindings.is_empty() || found == Binding::Conflict {
+            bindings.push(found);
+        }
+    }
     match (strongest, caller) {
-        (Some(authority), _) => Ok((signers, authority)),
-        (None, Some(caller)) => Err(Who::Caller(caller).why_not(trust, said)),
-        (None, None) => Err(match why_none(envelope, said, trust, &verdicts, keys.len()) {
+        (Some(authority), _) => Ok(Signed { signers, authority, binding: together(bindings) }),
+        (None, Some(caller)) => Err(Who::Caller(caller).why_not(trust, asked)),
+        (None, None) => Err(match why_none(envelope, asked, trust, &verdicts, keys.len()) {
             unsupported @ Refusal::UnsupportedSignature { .. } => certified.refusal.unwrap_or(unsupported),
             other => other,
         }),
@@ -108,24 +149,23 @@ struct Certified {
 }
 
 impl Certified {
-    /// Fills in the signer if its certificate lets it say this, and returns as what it counts.
+    /// Returns what counts instead of a signer whose certificate lets it say this; of any other it fills in why not.
     fn look(
         &mut self,
         envelope: &dsse::Envelope,
-        said: &Said<'_>,
+        asked: &Asked<'_>,
         trust: &TrustState,
         signer: &mut Signer,
-    ) -> Option<Authority> {
+    ) -> Option<Counted> {
         if self.left == 0 {
             return None;
         }
         let bundle = certified(envelope, signer.signature)?;
         self.left -= 1;
-        match bundle::signer(&bundle, said, trust) {
-            Ok((found, authority)) => {
+        match bundle::signer(&bundle, asked, trust) {
+            Ok(found) => {
                 let (signature, hint) = (signer.signature, std::mem::take(&mut signer.hint));
-                *signer = Signer { signature, hint, ..found };
-                Some(authority)
+                Some(Counted { signer: Signer { signature, hint, ..found.signer }, ..found })
             }
             Err(refusal) => {
                 signer.why = Some(refusal.word().to_owned());
@@ -223,6 +263,7 @@ fn unverified(envelope: &dsse::Envelope, signature: usize, verdict: &SignatureVe
         hint: hint.chars().take(200).collect(),
         why: why(verdict),
         identity: None,
+        builds: Vec::new(),
         proof: None,
     }
 }
@@ -253,13 +294,13 @@ fn count(signer: &mut Signer, rule: &str) {
 /// Says why no signature counts: the reason that is nearest to being admitted comes first.
 pub(super) fn why_none(
     envelope: &dsse::Envelope,
-    said: &Said<'_>,
+    asked: &Asked<'_>,
     trust: &TrustState,
     verdicts: &[SignatureVerdict],
     tried: usize,
 ) -> Refusal {
     let refusals = verdicts.iter().filter_map(SignatureVerdict::signer);
-    let refusals = refusals.map(|key| Who::Key(key).why_not(trust, said));
+    let refusals = refusals.map(|key| Who::Key(key).why_not(trust, asked));
     let near = |refusal: &Refusal| !matches!(refusal, Refusal::KeyNotAllowed { .. });
     let mut refusals: Vec<Refusal> = refusals.collect();
     if let Some(nearest) = refusals.iter().position(near).or((!refusals.is_empty()).then_some(0)) {

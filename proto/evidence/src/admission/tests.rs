@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use custody_log::{KeyAlgorithm, LeafIndex, Origin, Timestamp, VerifierKey};
 
 use super::{
-    Admission, AdmissionRecord, Authority, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark,
-    RecordError, Refusal, SignerStatus, TrustState, WORDS, check_times,
+    Admission, AdmissionRecord, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark, RecordError,
+    Refusal, SignerStatus, TrustState, WORDS, check_times,
 };
 use crate::dsse::{Envelope, Failure, IN_TOTO};
 use crate::envelope;
 use crate::fact::{self, Facts};
 use crate::identity::Identity;
 use crate::key::SigningKey;
-use crate::trust::{About, TrustDocument, TrustMembers, WriterRule, statement_of};
+use crate::trust::{About, Authority, TrustDocument, TrustMembers, WriterRule, statement_of};
 
 const NOW: &str = "2026-11-23T12:00:00.000000Z";
 const SALT: [u8; 32] = [7; 32];
@@ -163,6 +163,9 @@ fn record_is_refused_with_an_unknown_critical_member_only() {
         AdmissionRecord::decode(changed.as_bytes())
     };
     assert!(changed(r#""marks":[]"#, r#""marks":[],"new":1"#).is_ok());
+    let marked = changed(r#""marks":[]"#, r#""marks":["seen_twice","future_time"]"#).unwrap();
+    assert!(matches!(marked.marks.as_slice(), [Mark::Unknown(_), Mark::FutureTime]), "{:?}", marked.marks);
+    assert!(String::from_utf8(marked.encode()).unwrap().contains(r#""marks":["seen_twice","future_time"]"#));
     assert!(changed(r#""crit":[]"#, r#""crit":["binding"]"#).is_ok());
     assert_eq!(
         changed(r#""crit":[]"#, r#""crit":["new"]"#),
@@ -387,7 +390,7 @@ fn claimed_times_may_be_ten_minutes_ahead_and_are_marked_up_to_a_day() {
     let refusal = at("2026-11-24T12:00:00.000001Z").unwrap_err();
     assert_eq!(refusal.word(), "future_time");
     assert!(refusal.to_string().contains("predicate.metadata.finishedOn"));
-    let marked = Check::all(&[Mark::FutureTime], CheckResult::Passed, None);
+    let marked = Check::all(&[Mark::FutureTime], None, CheckResult::Passed);
     assert!(marked.contains(&Check { check: CheckName::Time, result: CheckResult::Marked }));
 }
 

@@ -92,6 +92,18 @@ impl<'a> Said<'a> {
         }
     }
 
+    /// Returns the digests that carry evidence, of each subject.
+    #[must_use]
+    pub fn usable(&self) -> Vec<Vec<Digest>> {
+        match self {
+            Self::Statement(statement) => {
+                statement.subjects().iter().map(|subject| subject.usable().collect()).collect()
+            }
+            Self::Signed(digest) => vec![digest.artifact().into_iter().filter(Digest::usable).collect()],
+            Self::Image(image) => vec![[image.digest().clone()].into_iter().filter(Digest::usable).collect()],
+        }
+    }
+
     /// Returns what it asserts.
     #[must_use]
     pub fn facts(&self) -> Facts {

@@ -74,7 +74,8 @@ pub fn step(node: &Node, role: Role, edge: &Edge) -> Step {
 }
 
 /// Returns the first of these edges that no walk from `start` over at most `depth` edges reaches; none if all belong
-/// to its chain. With each edge goes whether it is in conflict with others: such an edge is not walked through.
+/// to its chain. With each edge goes whether it is in conflict with others: a `same-as` that is is not walked through. Whose build
+/// something is may be in conflict, too; then each side's origin is shown.
 ///
 /// A path alone is not enough: everything meets in an environment. Each step must be one that [`step`] allows.
 pub fn unreached<'e>(
@@ -103,7 +104,8 @@ pub fn unreached<'e>(
             if !matches!(step, Step::Skip | Step::Count) {
                 missing.remove(edge);
             }
-            if let (Step::Walk(role), false) = (step, conflict) {
+            let parted = *conflict && edge.kind == EdgeKind::SameAs;
+            if let (Step::Walk(role), false) = (step, parted) {
                 let other = if edge.from == *node { &edge.to } else { &edge.from };
                 queue.push_back((other, role, depth.saturating_sub(1)));
             }

@@ -27,6 +27,9 @@ pub struct Provenance {
     pub entry_point: Option<String>,
     /// The repository that the workflow is in, as written.
     pub repository: Option<String>,
+    /// The repositories that parameters call the source by their names alone, as written: those of GitLab's build type and of
+    /// Custody's own.
+    pub sources: Vec<String>,
     /// Where the build definition came from, with the path of the member: a repository, or a file with a digest.
     pub config: Option<(String, Descriptor)>,
     /// What went into the build, with the path of each member. The source repository is among it.
@@ -55,6 +58,13 @@ impl Provenance {
             Some(builder) => format!("{builder}#{id}"),
             None => id.to_owned(),
         })
+    }
+
+    /// Returns the URL of the run; none if the provenance does not name it by one.
+    #[must_use]
+    pub fn run_url(&self) -> Option<String> {
+        let id = self.invocation.as_deref().map(str::trim)?;
+        if id.contains("://") { Some(one_run(id).to_owned()) } else { self.github_run(id) }
     }
 
     fn github_run(&self, id: &str) -> Option<String> {

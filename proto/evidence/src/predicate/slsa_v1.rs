@@ -76,6 +76,19 @@ struct SourceParameters {
     config_source: Option<RawDescriptor>,
 }
 
+/// GitLab's runner writes the repository's URL; Custody writes it as a member.
+#[derive(Deserialize)]
+struct NamedSource {
+    source: Name,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Name {
+    Url(String),
+    Repository { repository: String },
+}
+
 /// Reads the exact bytes of a predicate.
 pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
     let Object(predicate): Object<Predicate> = json::from_slice(bytes)?;
@@ -103,6 +116,10 @@ fn parameters_of(provenance: &mut Provenance, json: &str) {
     if let Ok(Object(GitHubParameters { workflow: Object(workflow) })) = serde_json::from_str(json) {
         provenance.repository = workflow.repository;
         provenance.entry_point = workflow.path.filter(|path| !path.is_empty());
+    }
+    if let Ok(Object(NamedSource { source })) = serde_json::from_str(json) {
+        let (Name::Url(named) | Name::Repository { repository: named }) = source;
+        provenance.sources.push(named);
     }
     if let Ok(Object(SourceParameters { source, config_source })) = serde_json::from_str(json) {
         let path = "predicate.buildDefinition.externalParameters";

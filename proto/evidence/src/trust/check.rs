@@ -8,7 +8,7 @@ use super::error::TrustError;
 use super::is_administrative;
 use super::issuer::{self, Issuer};
 use super::log_key::check_windows;
-use super::members::{Person, Role, RoleName, TrustMembers};
+use super::members::{Person, Role, RoleName, TrustMembers, people_behind};
 use super::root::{self, KnownRoot};
 use super::rule::{About, WriterRule};
 use super::text;
@@ -19,8 +19,9 @@ use crate::key::{KeyId, PublicKey};
 /// The most keys, people, rules, and items of every other list: 1,024 keys of P-256 in base64 are 200 KB.
 pub const MAX_ENTRIES: usize = 1024;
 
-/// The members that `crit` may name.
-const MEMBERS: [&str; 16] = [
+/// The members that `crit` may name; `bound` is one of a writer rule, and a reader that passes over it would let in too much.
+const MEMBERS: [&str; 17] = [
+    "bound",
     "crit",
     "expires",
     "format",
@@ -54,19 +55,20 @@ pub(super) fn members(members: &TrustMembers) -> Result<Held, TrustError> {
     let public_keys = check_keys(&members.keys)?;
     check_lists(members)?;
     check_log_keys(members, &public_keys)?;
+    // A key belongs to one person: thresholds count them.
+    check_people(&members.people, &public_keys)?;
     for (role, name) in [
         (&members.roles.root, RoleName::Root),
         (&members.roles.rules, RoleName::Rules),
         (&members.roles.responder, RoleName::Responder),
     ] {
-        check_role(name, role, &public_keys)?;
+        check_role(name, role, &members.people, &public_keys)?;
     }
-    check_people(&members.people, &public_keys)?;
     let key = |id: &KeyId| public_keys.get(id).cloned();
     let roots = root::read(&members.trusted_roots, &members.witnesses, key)?;
     let names: Vec<&str> = roots.iter().map(KnownRoot::name).collect();
     issuer::check(&members.issuers)?;
-    check_writers(&members.writers, &public_keys, &names, &members.issuers)?;
+    check_writers(&members.crit, &members.writers, &public_keys, &names, &members.issuers)?;
     Ok(Held { public_keys, roots })
 }
 
@@ -144,10 +146,16 @@ fn check_log_keys(members: &TrustMembers, keys: &BTreeMap<KeyId, PublicKey>) -> 
     Ok(())
 }
 
-fn check_role(name: RoleName, role: &Role, keys: &BTreeMap<KeyId, PublicKey>) -> Result<(), TrustError> {
-    let found = role.keys.len();
-    if role.threshold == 0 || role.threshold > found {
-        return Err(TrustError::ThresholdRange { role: name, threshold: role.threshold, keys: found });
+fn check_role(
+    name: RoleName,
+    role: &Role,
+    people: &[Person],
+    keys: &BTreeMap<KeyId, PublicKey>,
+) -> Result<(), TrustError> {
+    let (found, holders) = (role.keys.len(), people_behind(people, &role.keys));
+    if role.threshold == 0 || role.threshold > holders {
+        let threshold = role.threshold;
+        return Err(TrustError::ThresholdRange { role: name, threshold, keys: found, people: holders });
     }
     if found > MAX_KEYS_TRIED {
         return Err(TrustError::TooManyRoleKeys { role: name, max: MAX_KEYS_TRIED, found });
@@ -187,6 +195,7 @@ fn check_people(people: &[Person], keys: &BTreeMap<KeyId, PublicKey>) -> Result<
 }
 
 fn check_writers(
+    crit: &[String],
     writers: &[WriterRule],
     keys: &BTreeMap<KeyId, PublicKey>,
     roots: &[&str],
@@ -195,6 +204,9 @@ fn check_writers(
     let mut names = BTreeSet::new();
     for (position, rule) in writers.iter().enumerate() {
         let place = format!("writers[{position}]");
+        if rule.bound && !crit.iter().any(|name| name == "bound") {
+            return Err(TrustError::BoundNotCritical { rule: rule.name.clone() });
+        }
         name(&place, &rule.name, &mut names)?;
         check_ids(&place, &rule.keys, keys)?;
         if rule.keys.len() > MAX_ENTRIES || rule.identities.len() > MAX_ENTRIES {

@@ -1,6 +1,6 @@
 //! One version of the trust document.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use custody_log::Origin;
@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TrustError;
 use super::issuer::Issuer;
-use super::members::{Role, RoleName, TrustMembers};
+use super::members::{self, Role, RoleName, TrustMembers};
 use super::root::KnownRoot;
-use super::rule::WriterRule;
+use super::rule::{About, WriterRule};
 use super::{PREDICATE_TYPE, check};
+use crate::dsse::{Envelope, SignatureVerdict, verify_signatures};
 use crate::json;
 use crate::key::{KeyId, PublicKey};
 use crate::object::Object;
@@ -38,6 +39,24 @@ impl PartialEq for TrustDocument {
 }
 
 impl Eq for TrustDocument {}
+
+/// Fewer people of a role signed than it needs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected signatures by {needed} of its people, found {people}{}", keys_of_one(*.people, .signed.len()))]
+pub struct QuorumError {
+    /// How many must sign.
+    pub needed: usize,
+    /// How many did.
+    pub people: usize,
+    /// The keys that did.
+    pub signed: BTreeSet<KeyId>,
+    /// What came out for each signature, in the envelope's order.
+    pub verdicts: Vec<SignatureVerdict>,
+}
+
+fn keys_of_one(people: usize, keys: usize) -> String {
+    if keys > people { format!(" ({keys} keys signed, and some are one person's)") } else { String::new() }
+}
 
 #[derive(Deserialize)]
 struct Header<'a> {
@@ -134,6 +153,20 @@ impl TrustDocument {
         self.role(name).keys.iter().filter_map(|id| self.public_keys.get(id)).cloned().collect()
     }
 
+    /// Returns how many people hold these keys. One whom nobody listed is the holder of one key.
+    #[must_use]
+    pub fn people_behind<'a>(&self, keys: impl IntoIterator<Item = &'a KeyId>) -> usize {
+        members::people_behind(&self.members.people, keys)
+    }
+
+    /// Proves that as many people of a role as it needs signed an envelope. Two keys of one person are one signature.
+    pub fn require(&self, envelope: &Envelope, name: RoleName) -> Result<(), QuorumError> {
+        let verdicts = verify_signatures(envelope, &self.role_keys(name));
+        let signed: BTreeSet<KeyId> = verdicts.iter().filter_map(SignatureVerdict::signer).collect();
+        let (needed, people) = (self.role(name).threshold, self.people_behind(&signed));
+        if people < needed { Err(QuorumError { needed, people, signed, verdicts }) } else { Ok(()) }
+    }
+
     /// Returns the public key with this id, if the document holds it.
     #[must_use]
     pub fn public_key(&self, id: &KeyId) -> Option<&PublicKey> {
@@ -161,6 +194,13 @@ impl TrustDocument {
     #[must_use]
     pub fn issuer(&self, url: &str) -> Option<&Issuer> {
         self.members.issuers.iter().find(|issuer| issuer.url == url)
+    }
+
+    /// Whether a rule about own builds allows this type: then what the log has of them decides.
+    #[must_use]
+    pub fn asks_for_builds(&self, predicate_type: &str) -> bool {
+        let mut rules = self.members.writers.iter().filter(|rule| rule.about == About::OwnBuilds);
+        rules.any(|rule| rule.allows(predicate_type))
     }
 
     /// Returns the writer rules.

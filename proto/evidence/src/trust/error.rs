@@ -3,7 +3,7 @@
 use custody_log::{BlobDigest, ContentDigest, EntryDigest, LeafIndex, Timestamp, TreeSize};
 
 use super::log_key::WindowError;
-use super::{RoleName, Target};
+use super::{QuorumError, RoleName, Target};
 use crate::admission::SubmitterClaims;
 use crate::digest_set::Digest;
 use crate::dsse::ThresholdError;
@@ -134,7 +134,8 @@ pub enum TrustError {
     },
     /// A threshold that nobody or everybody meets.
     #[error(
-        "roles.{role} has the threshold {threshold} of {keys} keys: it must be at least 1, and at most that many"
+        "roles.{role} has the threshold {threshold} of {people} people with {keys} keys: it must be at least 1, and at most as many \
+         as there are people"
     )]
     ThresholdRange {
         /// The role.
@@ -143,6 +144,8 @@ pub enum TrustError {
         threshold: usize,
         /// How many keys it has.
         keys: usize,
+        /// How many people hold them.
+        people: usize,
     },
     /// More keys in a role than are tried for one signature.
     #[error("roles.{role} may have at most {max} keys, found {found}")]
@@ -218,6 +221,14 @@ pub enum TrustError {
         rule: String,
         /// The member.
         member: &'static str,
+    },
+    /// A rule whose demand an older reader would pass over.
+    #[error(
+        "the writer rule {rule:?} asks for `bound`, and `crit` does not name it: a reader that does not know it would let in more"
+    )]
+    BoundNotCritical {
+        /// The rule's name.
+        rule: String,
     },
     /// A rule that would let a writer administer.
     #[error("the writer rule {rule:?} names {found:?}: administration is for roles, never for writers")]
@@ -510,21 +521,21 @@ pub enum TrustError {
         /// The redaction before.
         by: LeafIndex,
     },
-    /// Too few keys of the role that a statement needs signed it.
+    /// Too few people of the role that a statement needs signed it.
     #[error("it needs the role {role}: {source}")]
     Role {
         /// The role.
         role: RoleName,
         /// Who did sign.
-        source: Box<ThresholdError>,
+        source: Box<QuorumError>,
     },
-    /// Too few keys of the root role signed.
+    /// Too few people of the root role signed.
     #[error("the root role of {whose} document: {source}; let more administrators run `custody trust sign`")]
     Root {
         /// `this` or `the previous`.
         whose: &'static str,
         /// Who did sign.
-        source: Box<ThresholdError>,
+        source: Box<QuorumError>,
     },
     /// A log key that comes with this document did not sign it.
     #[error("the log key {vkey} did not sign the document: the server that holds it must")]

@@ -1,6 +1,6 @@
 //! The members of a trust document, as they stand in its JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use custody_log::{Origin, RootHash, Timestamp, TreeSize, VerifierKey};
 use serde::{Deserialize, Serialize};
@@ -71,12 +71,12 @@ pub struct Roles {
     pub responder: Role,
 }
 
-/// Keys, and how many of them must sign.
+/// Keys, and how many people must sign with them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Role {
     /// Ids of distinct keys, at most [`crate::dsse::MAX_KEYS_TRIED`].
     pub keys: Vec<KeyId>,
-    /// At least 1, at most the number of keys.
+    /// At least 1, at most the number of people who hold the keys.
     pub threshold: usize,
 }
 
@@ -91,7 +91,7 @@ pub enum RoleName {
     Rules,
 }
 
-/// One person, so that policies count people and not keys.
+/// One person, so that thresholds and policies count people and not keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The person's name, unique in the document.
@@ -142,6 +142,15 @@ impl std::fmt::Display for RoleName {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Returns how many people hold these keys: each key belongs to one person, and one that nobody lists to a person of its own.
+pub(super) fn people_behind<'a>(people: &[Person], keys: impl IntoIterator<Item = &'a KeyId>) -> usize {
+    let owner = |key: &'a KeyId| match people.iter().position(|person| person.keys.contains(key)) {
+        Some(person) => (Some(person), None),
+        None => (None, Some(key)),
+    };
+    keys.into_iter().map(owner).collect::<BTreeSet<_>>().len()
 }
 
 impl TrustMembers {

@@ -21,6 +21,10 @@ pub struct WriterRule {
     pub predicates: Vec<String>,
     /// What the statements may be about.
     pub about: About,
+    /// Whether what a statement says of the job that it comes from must be what the job's issuer says of it
+    /// ([`crate::admission::Binding::Bound`]).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound: bool,
     /// What such a statement counts as.
     pub authority: Authority,
 }
@@ -31,8 +35,8 @@ pub struct WriterRule {
 pub enum About {
     /// Any subject.
     Anything,
-    /// Digests that an earlier provenance of the same repository lists. This needs identities, so a rule with it
-    /// admits nothing yet.
+    /// Digests that an earlier provenance lists which is bound to a job of the same repository, by its immutable id
+    /// ([`crate::admission::Builds`]). A key has no repository, so it needs an identity.
     OwnBuilds,
     /// Subjects whose `uri`, or without one whose `name`, is this text or starts with it at a boundary.
     Namespace(String),
@@ -78,6 +82,7 @@ impl WriterRule {
             identities: Vec::new(),
             predicates: vec!["*".to_owned()],
             about: About::Anything,
+            bound: false,
             authority: Authority::Own,
         }
     }
@@ -91,7 +96,7 @@ impl WriterRule {
 }
 
 impl About {
-    /// Whether a statement about this subject is within the bounds. Own builds cannot be told yet.
+    /// Whether the subject's name is within the bounds; of own builds its digests decide.
     #[must_use]
     pub fn covers(&self, subject: &Subject) -> bool {
         self.covers_name(subject.uri().or_else(|| subject.name()))
@@ -101,8 +106,7 @@ impl About {
     #[must_use]
     pub fn covers_name(&self, name: Option<&str>) -> bool {
         match self {
-            Self::Anything => true,
-            Self::OwnBuilds => false,
+            Self::Anything | Self::OwnBuilds => true,
             Self::Namespace(namespace) => name.is_some_and(|name| within(namespace, name)),
         }
     }

@@ -1,5 +1,7 @@
 //! Whether an entry is evidence, by what administrators said up to now.
 
+use std::collections::BTreeMap;
+
 use custody_log::LeafIndex;
 
 use super::distrust::{Distrusted, Target};
@@ -7,32 +9,49 @@ use super::is_administrative;
 use super::state::TrustState;
 use crate::admission::AdmissionRecord;
 use crate::fact::{Facts, NodeKind};
+use crate::identity::Identity;
+
+/// For each signer of a content the first entry in which their signature on it was verified.
+///
+/// A signature that was there before a key was stolen is as good as it was, also where the same content is recorded again later.
+pub type FirstSigned = BTreeMap<Identity, LeafIndex>;
 
 impl TrustState {
     /// Returns the distrust by which an entry is no evidence; none if it is.
     ///
-    /// It is none if everybody whose signature counts in it is distrusted since this entry or before; or if it is about an
-    /// artifact or a commit, or names a builder, that is. Without `facts` nothing is known of builders. Administrative entries
-    /// are not touched: who administers is changed by a trust document.
+    /// It is none if everybody whose signature counts in it is distrusted since the first entry in which their signature on this
+    /// content was verified, or before; or if it is about an artifact or a commit, or names a builder, that is since this entry.
+    /// `earlier` has those first entries where they are not this one. Without `facts` nothing is known of builders. Administrative
+    /// entries are not touched: who administers is changed by a trust document.
     #[must_use]
     pub fn distrust_of(
         &self,
         record: &AdmissionRecord,
         facts: Option<&Facts>,
         index: LeafIndex,
+        earlier: &FirstSigned,
     ) -> Option<&Distrusted> {
         if is_administrative(&record.predicate_type) {
             return None;
         }
-        let mut by_signer = None;
-        let mut all = true;
-        for signer in record.verified_identities() {
-            match self.distrusted_signer(&signer, index) {
-                Some(found) => by_signer = by_signer.or(Some(found)),
-                None => all = false,
-            }
-        }
-        by_signer.filter(|_| all).or_else(|| self.distrust_of_what(record, facts, index))
+        self.distrust_of_signers(record, index, earlier)
+            .or_else(|| self.distrust_of_what(record, facts, index))
+    }
+
+    /// Returns the distrust of one signer where everybody whose signature counts in an entry is distrusted since the first one that
+    /// they signed the same in, or before; none if somebody is not.
+    #[must_use]
+    pub fn distrust_of_signers(
+        &self,
+        record: &AdmissionRecord,
+        index: LeafIndex,
+        earlier: &FirstSigned,
+    ) -> Option<&Distrusted> {
+        let signers = record.verified_identities();
+        let first = |signer| earlier.get(signer).copied().unwrap_or(index).min(index);
+        let found: Option<Vec<_>> =
+            signers.iter().map(|signer| self.distrusted_signer(signer, first(signer))).collect();
+        found?.into_iter().next()
     }
 
     /// Looks through the distrusts of things, of which there are few, and not through the facts, which may be many.

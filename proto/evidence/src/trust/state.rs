@@ -268,9 +268,9 @@ impl TrustState {
     }
 
     fn require(&self, envelope: &Envelope, role: RoleName) -> Result<(), TrustError> {
-        let threshold = self.document.role(role).threshold;
-        let signed = envelope.require(&self.document.role_keys(role), threshold).map(drop);
-        signed.map_err(|source| TrustError::Role { role, source: Box::new(source) })
+        self.document
+            .require(envelope, role)
+            .map_err(|source| TrustError::Role { role, source: Box::new(source) })
     }
 
     /// Returns the distrust of a target that holds. Looks at what was said newest first: some nanoseconds for each.
@@ -443,10 +443,9 @@ fn require_root(
     document: &TrustDocument,
     whose: &'static str,
 ) -> Result<(), TrustError> {
-    let threshold = document.role(RoleName::Root).threshold;
-    envelope
-        .require(&document.role_keys(RoleName::Root), threshold)
-        .map(drop)
+    // Who is one person is told by the document whose threshold it is: a new one cannot make two of one for the old.
+    document
+        .require(envelope, RoleName::Root)
         .map_err(|source| TrustError::Root { whose, source: Box::new(source) })
 }
 

@@ -1,5 +1,6 @@
 mod clock_repairs;
 mod distrusts;
+mod people;
 mod redactions;
 
 use custody_log::{KeyAlgorithm, LeafIndex, Origin, Timestamp, TreeSize, VerifierKey};
@@ -84,6 +85,7 @@ fn reads_back_what_it_writes() {
             }],
             predicates: vec!["https://slsa.dev/provenance/v1".into()],
             about: About::Namespace("pkg:npm/acme".into()),
+            bound: false,
             authority: Authority::Imported,
         });
         members.people.push(Person {
@@ -283,10 +285,30 @@ fn refuses_windows_that_leave_a_gap_or_pile_up() {
 fn refuses_thresholds_that_nobody_or_everybody_meets() {
     for (threshold, keys) in [(0, 3), (4, 3)] {
         let error = refused(|members| members.roles.root.threshold = threshold);
-        assert_eq!(error, TrustError::ThresholdRange { role: RoleName::Root, threshold, keys });
+        assert_eq!(error, TrustError::ThresholdRange { role: RoleName::Root, threshold, keys, people: keys });
     }
     let error = refused(|members| members.roles.responder.keys.clear());
-    assert_eq!(error, TrustError::ThresholdRange { role: RoleName::Responder, threshold: 1, keys: 0 });
+    assert_eq!(
+        error,
+        TrustError::ThresholdRange { role: RoleName::Responder, threshold: 1, keys: 0, people: 0 }
+    );
+}
+
+#[test]
+fn a_rule_that_asks_for_more_is_named_as_critical() {
+    let bound = |crit: &[&str]| {
+        with(|members| {
+            let id = members.add_key(key(9).public());
+            members.crit = crit.iter().map(ToString::to_string).collect();
+            members.writers.push(WriterRule { bound: true, ..WriterRule::anything("ci", id) });
+        })
+    };
+    let error = TrustDocument::new(bound(&[])).unwrap_err();
+    assert_eq!(error, TrustError::BoundNotCritical { rule: "ci".to_owned() });
+    let document = TrustDocument::new(bound(&["bound"])).unwrap();
+    assert_eq!(TrustDocument::parse(&document.encode()).unwrap(), document);
+    // A document without such a rule has the bytes that it had before there was one.
+    assert!(!String::from_utf8(TrustDocument::new(members()).unwrap().encode()).unwrap().contains("bound"));
 }
 
 #[test]
@@ -435,7 +457,8 @@ fn namespaces_end_at_a_boundary() {
         assert!(!acme.covers(&subject(json)), "{json}");
     }
     assert!(About::Namespace("pkg:npm/@acme/".into()).covers(&subject(r#"{"name":"pkg:npm/@acme/app@1"}"#)));
-    assert!(About::Anything.covers(&subject("{}")) && !About::OwnBuilds.covers(&subject("{}")));
+    // A name says nothing of whose build it is: of these the digests decide.
+    assert!(About::Anything.covers(&subject("{}")) && About::OwnBuilds.covers(&subject("{}")));
 }
 
 #[test]

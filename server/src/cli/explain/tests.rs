@@ -171,8 +171,9 @@ fn every_reason_not_to_make_a_log_has_its_words() {
         Trust(TrustError::NoPredicate),
         Trust(TrustError::Root {
             whose: "the new",
-            source: Box::new(custody_evidence::dsse::ThresholdError {
+            source: Box::new(custody_evidence::trust::QuorumError {
                 needed: 2,
+                people: 0,
                 signed: [].into(),
                 verdicts: Vec::new(),
             }),

@@ -35,7 +35,7 @@ fn fail(index: &Index, error: IndexError) {
 
 /// Whether what is asked is refused, and in the way that is tried again.
 fn refused(index: &Index, written: &Written) -> bool {
-    let content = written.indexed(self::index(1)).content;
+    let content = written.reading(self::index(1)).entry.content;
     match index.by_content(&content) {
         Ok(found) => {
             assert!(found.contains(&self::index(1)));
@@ -491,6 +491,10 @@ impl Source for Panicking {
 
     fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
         self.0.entry(index)
+    }
+
+    fn record(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError> {
+        Source::record(self.0.as_ref(), index)
     }
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {

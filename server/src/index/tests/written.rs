@@ -10,7 +10,7 @@ use custody_log::{
     ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, RecordDigest, Timestamp, TreeSize,
 };
 
-use crate::index::{FactRows, IndexedEntry, Reading, Source, SourceError, Stored, read};
+use crate::index::{EntryKeys, FactRows, Reading, Source, SourceError, Stored, read};
 
 /// A journal in memory.
 #[derive(Debug, Default)]
@@ -27,6 +27,10 @@ impl Source for Written {
 
     fn entry(&self, index: LeafIndex) -> Result<Vec<u8>, SourceError> {
         Ok(self.stored(index)?.entry)
+    }
+
+    fn record(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError> {
+        Ok(self.stored(index)?.record)
     }
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
@@ -87,6 +91,11 @@ impl Source for Rotten {
             return Err(SourceError { index, source: "rotten".into() });
         }
         self.refuse(index).and_then(|()| self.written.entry(index))
+    }
+
+    fn record(&self, index: LeafIndex) -> Result<Option<Vec<u8>>, SourceError> {
+        self.refuse(index)?;
+        Ok(self.written.stored(index)?.record)
     }
 
     fn stored(&self, index: LeafIndex) -> Result<Stored, SourceError> {
@@ -168,8 +177,8 @@ impl Written {
         (kept.record, kept.envelope, kept.erased) = (None, None, Some(keys));
     }
 
-    pub(crate) fn indexed(&self, at: LeafIndex) -> IndexedEntry {
-        IndexedEntry::decode(at, &self.entry(at).unwrap()).unwrap()
+    pub(crate) fn indexed(&self, at: LeafIndex) -> EntryKeys {
+        EntryKeys::read(self, at).unwrap()
     }
 
     pub(crate) fn reading(&self, at: LeafIndex) -> Reading {

@@ -76,7 +76,14 @@ impl Memory {
         };
         let mut terms = facts.terms();
         terms.extend(more.iter().map(|(field, value)| Term::parse(*field, value).unwrap()));
-        self.readings.push(Arc::new(Reading { entry, facts, terms, leading: BTreeSet::new(), erased: None }));
+        self.readings.push(Arc::new(Reading {
+            entry,
+            facts,
+            build: None,
+            terms,
+            leading: BTreeSet::new(),
+            erased: None,
+        }));
         self.indexed_to = position.size_through();
         position
     }

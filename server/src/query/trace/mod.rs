@@ -76,8 +76,8 @@ pub struct TracedEdge {
 pub enum Status {
     /// A statement says so.
     Claimed,
-    /// A statement says so, and another pairs the digest with a different one of the same algorithm. Neither is
-    /// walked through.
+    /// A statement says so, and another contradicts it: it pairs the digest with a different one of the same algorithm, and then
+    /// neither is walked through; or it is a build of another repository, each bound to a job of its own.
     Conflict,
 }
 

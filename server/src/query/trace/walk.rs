@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use custody_evidence::admission::SourceRepository;
 use custody_evidence::fact::chain::{Role, Step, step};
 use custody_evidence::fact::{Edge, EdgeKind, Field, Node, Stage, Term};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
@@ -108,6 +109,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     fn visit(&mut self, node: &Node, role: Role, depth: u32) -> Result<(), QueryError> {
         let said = self.said(node, role)?;
         let conflicts = self.conflicts(node, role, &said)?;
+        let disputed = is_disputed(&said);
         let mut shown: BTreeMap<(EdgeKind, bool), usize> = BTreeMap::new();
         for (said, (edge, step)) in
             said.iter().flat_map(|said| said.edges.iter().map(move |edge| (said, edge)))
@@ -117,14 +119,15 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                 self.truncated = true;
                 continue;
             }
-            let conflict = edge.kind == EdgeKind::SameAs && conflicts.contains(other(edge, node));
+            let parted = edge.kind == EdgeKind::SameAs && conflicts.contains(other(edge, node));
+            let conflict = parted || disputed && said.builder.is_some() && is_built(edge);
             if !self.keep(said, edge, if conflict { Status::Conflict } else { Status::Claimed }) {
                 self.truncated = true;
                 continue;
             }
             *count = count.saturating_add(1);
             self.label(said, edge);
-            if let (Step::Walk(role), false) = (step, conflict) {
+            if let (Step::Walk(role), false) = (step, parted) {
                 self.queue.push_back((other(edge, node).clone(), *role, depth));
             }
         }
@@ -238,6 +241,8 @@ struct Said {
     components: Option<usize>,
     edges: Vec<(Edge, Step)>,
     labels: BTreeMap<Node, String>,
+    /// Whose build the node is, by a provenance that is bound to a job.
+    builder: Option<SourceRepository>,
 }
 
 impl Said {
@@ -261,8 +266,29 @@ impl Said {
         let predicate_type = predicate_type.map(|term| term.value().to_owned()).unwrap_or_default();
         let Reading { entry, .. } = reading;
         let (entry, claimed, components) = (entry.index, facts.happened, facts.components);
-        (!edges.is_empty()).then_some(Self { entry, claimed, predicate_type, components, edges, labels })
+        let build = reading.build.as_ref().filter(|build| build.names(node.id()));
+        let builder = build.map(|build| build.repository().clone());
+        (!edges.is_empty()).then_some(Self {
+            entry,
+            claimed,
+            predicate_type,
+            components,
+            edges,
+            labels,
+            builder,
+        })
     }
+}
+
+/// Whether two repositories say that something is their build.
+fn is_disputed(said: &[Said]) -> bool {
+    let builders: BTreeSet<&SourceRepository> =
+        said.iter().filter_map(|said| said.builder.as_ref()).collect();
+    builders.len() > 1
+}
+
+const fn is_built(edge: &Edge) -> bool {
+    matches!(edge.kind, EdgeKind::BuiltBy | EdgeKind::BuiltFrom)
 }
 
 fn edge_bytes(edge: &Edge) -> usize {

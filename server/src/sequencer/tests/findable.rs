@@ -34,7 +34,8 @@ fn what_admission_hands_over_is_what_the_journal_says() {
     for (index, statement) in (1..).zip(statements()) {
         let index = LeafIndex::new(index).unwrap();
         let envelope = sign(statement.as_bytes(), &[&key(WRITER), &key(SECOND_WRITER)]);
-        let Admitted { admission, findable, .. } = admission::admit(&head, &envelope, None, now).unwrap();
+        let Admitted { admission, findable, .. } =
+            admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
         let entry = Entry {
             index,
             time: now,
@@ -68,5 +69,6 @@ fn what_can_be_found_by_too_much_is_left_to_the_journal() {
     let document = document.replace(listed, &components.join(","));
     let envelope = sign(document.as_bytes(), &[&key(WRITER)]);
     let now = log.clock.read().unwrap().wall;
-    assert_eq!(admission::admit(&ledger.head(), &envelope, None, now).unwrap().findable, None);
+    let admitted = admission::admit(&ledger.head(), ledger.index(), &envelope, None, &[], now).unwrap();
+    assert_eq!(admitted.findable, None);
 }

@@ -190,7 +190,7 @@ async fn of_two_keys_in_one_batch_the_first_has_the_token() {
     for (number, own) in [(1, &first), (2, &second), (3, &first), (4, &second)] {
         let envelope = by(number, own);
         let shown = Job::of(FIXED, "a", own).shown_for(own);
-        let admitted = admission::admit(&head, &envelope, Some(shown), now).unwrap();
+        let admitted = admission::admit(&head, ledger.index(), &envelope, Some(shown), &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -243,7 +243,8 @@ async fn an_envelope_with_a_token_is_admitted_again_when_trust_changed_before_it
     let waiting = |issuer: &str, number| {
         let envelope = by(number, &own);
         let shown = Job::of(issuer, "a", &own).shown_for(&own);
-        let admitted = admission::admit(&head, &envelope, Some(shown), now).unwrap();
+        let admitted =
+            admission::admit(&head, running.ledger.index(), &envelope, Some(shown), &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         (Submission { envelope, admitted, answer }, answered)
     };
@@ -268,7 +269,9 @@ async fn a_token_that_ends_while_its_envelope_waits_lets_nothing_in() {
     let own = key(50);
     let (head, envelope) = (running.ledger.head(), by(1, &own));
     let shown = Job::of(CHOSEN, "a", &own).shown_for(&own);
-    let admitted = admission::admit(&head, &envelope, Some(shown), reading(600).wall).unwrap();
+    let admitted =
+        admission::admit(&head, running.ledger.index(), &envelope, Some(shown), &[], reading(600).wall)
+            .unwrap();
     log.clock.set(630);
     let (answer, answered) = oneshot::channel();
     running.queue.send(Submission { envelope, admitted, answer }).await.unwrap();

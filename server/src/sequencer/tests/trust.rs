@@ -17,7 +17,8 @@ async fn what_was_admitted_under_older_trust_is_admitted_again() {
     let running = log.start();
     let old = running.ledger.head();
     let late = envelope(7, &[WRITER]);
-    let admitted = admission::admit(&old, &late, None, log.clock.read().unwrap().wall).unwrap();
+    let now = log.clock.read().unwrap().wall;
+    let admitted = admission::admit(&old, running.ledger.index(), &late, None, &[], now).unwrap();
     let document = next_document(old.trust.document(), |writers| {
         writers.retain(|rule| !rule.keys.contains(&key(WRITER).public().id()));
     });
@@ -50,7 +51,7 @@ async fn a_trust_document_recorded_again_gets_its_entry_also_when_they_race() {
     let document = next_document(head.trust.document(), |_| {});
     let mut answers = Vec::new();
     for envelope in [document.clone(), document.clone(), spaced(&document)] {
-        let admitted = admission::admit(&head, &envelope, None, now).unwrap();
+        let admitted = admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
@@ -77,7 +78,8 @@ async fn what_is_recorded_stays_recorded_when_the_rule_that_let_it_in_is_gone() 
     let running = log.start();
     let old = running.ledger.head();
     let kept = envelope(7, &[WRITER]);
-    let admitted = admission::admit(&old, &kept, None, log.clock.read().unwrap().wall).unwrap();
+    let now = log.clock.read().unwrap().wall;
+    let admitted = admission::admit(&old, running.ledger.index(), &kept, None, &[], now).unwrap();
     assert_eq!(running.record(&kept).await.unwrap(), at(1));
     let document = next_document(old.trust.document(), |writers| {
         writers.retain(|rule| !rule.keys.contains(&key(WRITER).public().id()));

@@ -93,6 +93,7 @@ fn every_entry_that_is_not_believed_has_its_words() {
         Administrative { index: at(), expected: true },
         Administrative { index: at(), expected: false },
         NotAdmissible { index: at(), refusal: Box::new(admission::Refusal::NoSubject) },
+        RestsOn { index: at(), on: 3 },
         AdmissionDiffers { index: at(), member: "signers" },
     });
     let replay = every!(ReplayError {

@@ -4,7 +4,7 @@ use super::{
     Admission, AdmissionRecord, CheckName, CheckResult, IN_TOTO, Mark, NOW, Refusal, SALT, WRITER, admitted,
     first_envelope, good, sign, time, trust,
 };
-use crate::admission::{admit_again, admit_first_again};
+use crate::admission::{Builds, admit_again, admit_first_again};
 use crate::dsse::Envelope;
 use crate::key::SigningKey;
 
@@ -90,7 +90,7 @@ fn a_duplicate_is_admitted_with_what_its_entry_says_of_secrets() {
     let record = admitted(&good(), &[WRITER]).unwrap().record().clone();
     let duplicate = |payload: &str, seed: u8| {
         let envelope = sign(payload.as_bytes(), &[seed]).into();
-        crate::admission::admit_duplicate(&trust(), &envelope, time(NOW), &record)
+        crate::admission::admit_duplicate(&trust(), &envelope, &Builds::default(), time(NOW), &record)
     };
     let bad = with_predicate(&format!(r#"{{"a":"{}"}}"#, token()));
     assert_eq!(admitted(&bad, &[WRITER]).unwrap_err().word(), "secret");
@@ -111,7 +111,7 @@ fn what_another_version_of_the_screen_admitted_is_admitted_again_with_its_result
             }
         }
         let envelope = sign(payload.as_bytes(), &[WRITER]).into();
-        admit_again(&trust(), &envelope, time(NOW), &record)
+        admit_again(&trust(), &envelope, &Builds::default(), time(NOW), &record)
     };
     let bad = with_predicate(&format!(r#"{{"a":"{}"}}"#, token()));
     let found = |admission: Result<Admission, Refusal>| {

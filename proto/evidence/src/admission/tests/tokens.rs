@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::admission::{BoundBy, TOKEN_MEDIA_TYPE, TokenCheck, admit_again, admit_again_with, admit_as};
+use crate::admission::{
+    BoundBy, Builds, TOKEN_MEDIA_TYPE, TokenCheck, admit_again, admit_again_with, admit_as,
+};
 use crate::identity::OidcIdentity;
 use crate::oidc::tests::{ISSUER, claims, header, issuer, job_key};
 use crate::oidc::{Credential, KeySet, TokenAlgorithm};
@@ -34,6 +36,7 @@ fn listing(change: impl FnOnce(&mut TrustMembers)) -> TrustMembers {
         ])],
         predicates: vec![TYPE.to_owned()],
         about: About::Namespace("github.com/acme".into()),
+        bound: false,
         authority: Authority::Own,
     });
     change(&mut members);
@@ -74,7 +77,7 @@ fn by_job(payload: &str) -> envelope::Envelope {
 }
 
 fn admitted_as(trust: &TrustState, payload: &str, credential: &Credential) -> Result<Admission, Refusal> {
-    admit_as(trust, &by_job(payload), credential, time(THEN), SALT)
+    admit_as(trust, &by_job(payload), credential, &Builds::default(), time(THEN), SALT)
 }
 
 fn word_as(trust: &TrustState, payload: &str, credential: &Credential) -> &'static str {
@@ -108,7 +111,7 @@ fn a_job_records_with_a_key_of_its_own_and_its_identity_is_written_down() {
     let audience = crate::oidc::audience(&"example.com/log".parse().unwrap(), &other.id());
     let again = Credential::new(token(|claims| claims["aud"] = json!(audience)), other.public().clone());
     let envelope = Envelope::sign(IN_TOTO, good().as_bytes(), &[&other]).unwrap().into();
-    let again = admit_as(&pinned(), &envelope, &again, time(THEN), SALT).unwrap();
+    let again = admit_as(&pinned(), &envelope, &again, &Builds::default(), time(THEN), SALT).unwrap();
     assert!(!again.record().adds_to(&[record]));
 }
 
@@ -135,10 +138,12 @@ fn one_change_and_the_job_records_nothing() {
     let stranger = Credential::new(token(|_| ()), key(STRANGER).public().clone());
     assert_eq!(word_as(&trust, &good(), &stranger), "token_audience", "stolen, and shown for another key");
     let by_stranger = sign(good().as_bytes(), &[STRANGER]).into();
-    let refusal = admit_as(&trust, &by_stranger, &good_token(), time(THEN), SALT).unwrap_err();
+    let refusal =
+        admit_as(&trust, &by_stranger, &good_token(), &Builds::default(), time(THEN), SALT).unwrap_err();
     assert_eq!(refusal.word(), "token_not_bound", "stolen, and sent with an envelope of another key");
     let by_writer = sign(good().as_bytes(), &[WRITER]).into();
-    let refusal = admit_as(&trust, &by_writer, &good_token(), time(THEN), SALT).unwrap_err();
+    let refusal =
+        admit_as(&trust, &by_writer, &good_token(), &Builds::default(), time(THEN), SALT).unwrap_err();
     assert_eq!(refusal.word(), "token_not_bound", "nobody is made the submitter of what others signed");
     assert_eq!(
         crate::admission::admit(&trust, &by_job(&good()), time(THEN), SALT).unwrap_err().word(),
@@ -172,7 +177,8 @@ fn one_change_and_the_job_records_nothing() {
     for (at, expected) in
         [("2026-11-20T14:05:30Z", "token_expired"), ("2026-11-20T13:59:29Z", "token_not_yet")]
     {
-        let refusal = admit_as(&trust, &by_job(&good()), &good_token(), time(at), SALT).unwrap_err();
+        let refusal = admit_as(&trust, &by_job(&good()), &good_token(), &Builds::default(), time(at), SALT)
+            .unwrap_err();
         assert_eq!(refusal.word(), expected);
     }
 }
@@ -181,7 +187,8 @@ fn one_change_and_the_job_records_nothing() {
 fn administration_and_bundles_are_recorded_without_a_token() {
     let document = TrustDocument::new(listing(|members| members.version = 2)).unwrap();
     let next = sign(&statement_of(&document), &[ADMIN]).into();
-    let refusal = admit_as(&pinned(), &next, &shown(token(|_| ())), time(THEN), SALT).unwrap_err();
+    let refusal =
+        admit_as(&pinned(), &next, &shown(token(|_| ())), &Builds::default(), time(THEN), SALT).unwrap_err();
     assert_eq!(refusal.word(), "token_not_bound");
 }
 
@@ -321,11 +328,13 @@ fn a_document_that_names_another_place_or_pins_keys_ends_what_was_seen() {
 fn who_reads_the_log_admits_again_with_the_token_or_by_the_ledgers_word() {
     let bytes = token(|_| ());
     let (trust, envelope) = (pinned(), by_job(&good()));
-    let record =
-        admit_as(&trust, &envelope, &shown(bytes.clone()), time(THEN), SALT).unwrap().record().clone();
-    let again = admit_again(&trust, &envelope, time(THEN), &record).unwrap();
+    let record = admit_as(&trust, &envelope, &shown(bytes.clone()), &Builds::default(), time(THEN), SALT)
+        .unwrap()
+        .record()
+        .clone();
+    let again = admit_again(&trust, &envelope, &Builds::default(), time(THEN), &record).unwrap();
     assert_eq!(again.record(), &record);
-    let with = admit_again_with(&trust, &envelope, time(THEN), &record, &bytes).unwrap();
+    let with = admit_again_with(&trust, &envelope, &Builds::default(), time(THEN), &record, &bytes).unwrap();
     assert_eq!(with.record(), &record);
     // With the token, what a record says that the token does not comes out differently.
     let lies: [fn(&mut AdmissionRecord); 4] = [
@@ -337,11 +346,12 @@ fn who_reads_the_log_admits_again_with_the_token_or_by_the_ledgers_word() {
     for (at, lie) in lies.into_iter().enumerate() {
         let mut claimed = record.clone();
         lie(&mut claimed);
-        let with = admit_again_with(&trust, &envelope, time(THEN), &claimed, &bytes).unwrap();
+        let with =
+            admit_again_with(&trust, &envelope, &Builds::default(), time(THEN), &claimed, &bytes).unwrap();
         assert_eq!(with.record() == &claimed, at == 0, "{at}");
     }
     let other = token(|claims| claims["repository_id"] = json!("75"));
-    assert!(admit_again_with(&trust, &envelope, time(THEN), &record, &other).is_err());
+    assert!(admit_again_with(&trust, &envelope, &Builds::default(), time(THEN), &record, &other).is_err());
     // Without it, what cannot be is refused all the same.
     let impossible: [fn(&mut AdmissionRecord); 8] = [
         |record| record.token.as_mut().unwrap().check = TokenCheck::Asserted,
@@ -356,11 +366,11 @@ fn who_reads_the_log_admits_again_with_the_token_or_by_the_ledgers_word() {
     for (at, lie) in impossible.into_iter().enumerate() {
         let mut claimed = record.clone();
         lie(&mut claimed);
-        assert!(admit_again(&trust, &envelope, time(THEN), &claimed).is_err(), "{at}");
+        assert!(admit_again(&trust, &envelope, &Builds::default(), time(THEN), &claimed).is_err(), "{at}");
     }
     let mut unlisted = record.clone();
     unlisted.submitter.as_mut().unwrap().source_repository_identifier = Some("75".into());
-    let refusal = admit_again(&trust, &envelope, time(THEN), &unlisted).unwrap_err();
+    let refusal = admit_again(&trust, &envelope, &Builds::default(), time(THEN), &unlisted).unwrap_err();
     assert_eq!(refusal.word(), "identity_not_allowed", "the rule is asked, whoever the record says it was");
 }
 
@@ -369,7 +379,7 @@ const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 fn provenance(repository: &str, commit: &str, run: &str) -> String {
     format!(
         r#"{{"_type":"https://in-toto.io/Statement/v1","subject":[{}],"predicateType":"{PROVENANCE}","predicate":{{
-            "buildDefinition":{{"buildType":"https://example.com/t","externalParameters":{{}},"resolvedDependencies":[
+            "buildDefinition":{{"buildType":"https://example.com/t","externalParameters":{{"source":{{"repository":"{repository}"}}}},"resolvedDependencies":[
                 {{"uri":"git+{repository}@refs/heads/main","digest":{{"gitCommit":"{commit}"}}}},
                 {{"uri":"git+https://github.com/dep/lib@refs/tags/v1","digest":{{"gitCommit":"{}"}}}}]}},
             "runDetails":{{"builder":{{"id":"https://example.com/b"}},"metadata":{{"invocationId":"{run}"}}}}}}}}"#,

@@ -203,20 +203,51 @@ fn evidence_counts_up_to_the_entry_before_the_distrust() {
     let both = admitted(&state, &[WRITER, SECOND]).unwrap().record().clone();
     let by_key = next(&state, &distrust(writer(), 3, false), &[RESPONDER], 7).unwrap();
     for (at, counts) in [(2, true), (3, false), (6, false)] {
-        assert_eq!(by_key.distrust_of(&record, None, index(at)).is_none(), counts, "entry {at}");
-        assert!(by_key.distrust_of(&both, None, index(at)).is_none(), "somebody else vouches for entry {at}");
+        assert_eq!(
+            by_key.distrust_of(&record, None, index(at), &FirstSigned::new()).is_none(),
+            counts,
+            "entry {at}"
+        );
+        assert!(
+            by_key.distrust_of(&both, None, index(at), &FirstSigned::new()).is_none(),
+            "somebody else vouches for entry {at}"
+        );
     }
     let other =
         Target::of_node(Node::named(NodeKind::Artifact, &format!("sha256:{}", "cd".repeat(32))).unwrap());
     let same = Target::of_node(Node::named(NodeKind::Artifact, &record.subjects[0]).unwrap());
     let of =
         |target: Option<Target>| next(&state, &distrust(target.unwrap(), 0, false), &[RESPONDER], 7).unwrap();
-    assert!(of(other).distrust_of(&both, None, index(2)).is_none());
-    assert!(of(same).distrust_of(&both, None, index(2)).is_some(), "what is said of it, whoever says it");
+    assert!(of(other).distrust_of(&both, None, index(2), &FirstSigned::new()).is_none());
+    assert!(
+        of(same).distrust_of(&both, None, index(2), &FirstSigned::new()).is_some(),
+        "what is said of it, whoever says it"
+    );
     // What administrators signed stays what it is.
     let mut administrative = record;
     administrative.predicate_type = PREDICATE_TYPE.to_owned();
-    assert!(by_key.distrust_of(&administrative, None, index(6)).is_none());
+    assert!(by_key.distrust_of(&administrative, None, index(6), &FirstSigned::new()).is_none());
+}
+
+#[test]
+fn a_signature_that_was_there_before_counts_also_where_it_is_recorded_again() {
+    let state = trust();
+    let record = admitted(&state, &[WRITER]).unwrap().record().clone();
+    let by_key = next(&state, &distrust(writer(), 3, false), &[RESPONDER], 7).unwrap();
+    let (who, other) = (Identity::Key(key(WRITER).public().id()), Identity::Key(key(SECOND).public().id()));
+    let at = |at: u64, earlier: &[(&Identity, u64)]| {
+        let earlier = earlier.iter().map(|(who, at)| ((*who).clone(), index(*at))).collect();
+        by_key.distrust_of(&record, None, index(at), &earlier).is_none()
+    };
+    assert!(at(5, &[(&who, 2)]), "first signed before");
+    for (what, earlier) in [
+        ("nothing is known of before", &[][..]),
+        ("first signed since", &[(&who, 3)]),
+        ("somebody else signed before", &[(&other, 2)]),
+    ] {
+        assert!(!at(5, earlier), "{what}");
+    }
+    assert!(at(2, &[(&who, 5)]), "what came later takes nothing away");
 }
 
 #[test]

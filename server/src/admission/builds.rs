@@ -1,0 +1,72 @@
+//! What the log has recorded of the builds of a statement's subjects, where a rule asks for it.
+
+use std::collections::BTreeSet;
+
+use custody_evidence::admission::{Admission, AdmissionRecord, Builds, Refusal};
+use custody_evidence::envelope::Envelope;
+use custody_log::{LeafIndex, TreeSize};
+
+use super::record_of;
+use crate::index::{Index, IndexError};
+use crate::ledger::Head;
+use crate::sequencer::RecordError;
+
+/// Looks up the builds of an envelope's subjects, as of a state of the log; with those that a batch brings behind it. Nothing is
+/// looked at where no rule asks.
+pub(super) fn look(
+    head: &Head,
+    index: &Index,
+    envelope: &Envelope,
+    brought: &[(LeafIndex, &AdmissionRecord)],
+) -> Result<Builds, RecordError> {
+    let mut builds = Builds::default();
+    let Ok(said) = envelope.said() else { return Ok(builds) };
+    if !head.trust.document().asks_for_builds(said.predicate_type()) {
+        return Ok(builds);
+    }
+    let about: BTreeSet<String> = said.usable().iter().flatten().map(ToString::to_string).collect();
+    let mut found = BTreeSet::new();
+    for artifact in &about {
+        found.extend(index.by_build(artifact, TreeSize::ZERO).map_err(failed)?);
+    }
+    // One after the other: a record may have a mebibyte.
+    for at in found.into_iter().filter(|at| head.size.contains(*at)) {
+        match record_of(head, at) {
+            Ok(record) => builds.add(&head.trust, at, &record, &about),
+            // What was erased says nothing any more.
+            Err(RecordError::Refused(Refusal::Redacted { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    for (at, record) in brought {
+        builds.add(&head.trust, *at, record, &about);
+    }
+    Ok(builds)
+}
+
+/// Whether somebody said something of the builds that an admission rests on since the log had `size` entries. What rests on none is
+/// not touched by any.
+pub(crate) fn moved(
+    index: &Index,
+    admission: &Admission,
+    size: TreeSize,
+    brought: &[(LeafIndex, &AdmissionRecord)],
+) -> Result<bool, RecordError> {
+    let record = admission.record();
+    if record.builds().is_empty() {
+        return Ok(false);
+    }
+    if !brought.is_empty() {
+        return Ok(true);
+    }
+    for artifact in &record.subjects {
+        if !index.by_build(artifact, size).map_err(failed)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn failed(error: IndexError) -> RecordError {
+    RecordError::Index(std::sync::Arc::new(error))
+}
