@@ -24,7 +24,10 @@
 //! })
 //! .await?;
 //! let entry = ledger.entry("1042".parse()?).await?;
-//! println!("{} is verified", entry.said().predicate_type());
+//! match entry.verified() {
+//!     Some(verified) => println!("{} is verified", verified.said().predicate_type()),
+//!     None => println!("administrators had it erased"),
+//! }
 //! # Ok(())
 //! # }
 //! ```

@@ -120,7 +120,7 @@ fn journal(ledger: &Ledger, pace: &Pace, data: &str) {
                         tracing::error!(entry = %index, redaction = %by, "DAMAGED: what a redaction erased is there again; a restart of the server erases it, and so does custodyd fsck --data {data} --repair");
                     }
                     Err(error) => {
-                        tracing::error!(%error, entry = %index, "the scrub cannot read an erased entry")
+                        tracing::error!(%error, entry = %index, "the scrub cannot read an erased entry");
                     }
                 }
                 DAMAGED_COST

@@ -187,14 +187,14 @@ impl Signatory {
 
     /// An entry of the log, with its promise.
     fn entry(&self, payload: &[u8], signature: &[u8], certificate: &str) -> Value {
-        let hash: String = sha256(payload).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash: String = hex(&sha256(payload));
         let signer =
             json!({ "signature": STANDARD.encode(signature), "verifier": STANDARD.encode(certificate) });
         let spec = json!({ "payloadHash": { "algorithm": "sha256", "value": hash }, "signatures": [signer] });
         let body = json!({ "apiVersion": "0.0.1", "kind": "dsse", "spec": spec }).to_string();
         let body = STANDARD.encode(body);
         let time = seconds();
-        let log_id: String = self.log_id().iter().map(|byte| format!("{byte:02x}")).collect();
+        let log_id: String = hex(&self.log_id());
         // The members in the order of their names, as RFC 8785 has them.
         let promised =
             format!(r#"{{"body":"{body}","integratedTime":{time},"logID":"{log_id}","logIndex":7}}"#);
@@ -229,7 +229,7 @@ fn seconds() -> u64 {
 /// Valid for an hour around now.
 fn validity(mut params: CertificateParams) -> CertificateParams {
     let half = Duration::from_mins(30);
-    params.not_before = date_time_ymd(1970, 1, 1) + (since_1970() - half);
+    params.not_before = date_time_ymd(1970, 1, 1) + since_1970().checked_sub(half).expect("it is after 1970");
     params.not_after = date_time_ymd(1970, 1, 1) + (since_1970() + half);
     params
 }
@@ -247,4 +247,8 @@ fn utf8_string(text: &str) -> Vec<u8> {
     let head =
         if (128..256).contains(&length) { vec![0x0c, 0x81, u8::try_from(length).unwrap_or(0)] } else { head };
     [head, text.as_bytes().to_vec()].concat()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

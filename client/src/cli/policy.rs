@@ -135,7 +135,9 @@ fn show(ledger: &Ledger, asked: &str, context: &Context) -> Result<Outcome, Fail
         policy.ok_or_else(|| Failure::no("bad_policy", format!("entry {} holds no policy", found.index)))?;
     if context.output.is_json() {
         let mut document = view(found);
-        document["text"] = Value::String(policy.text);
+        if let Some(members) = document.as_object_mut() {
+            members.insert("text".to_owned(), Value::String(policy.text));
+        }
         context.output.print_json(&document)?;
     } else {
         context.output.print_bytes(policy.text.as_bytes())?;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 mod erased;
 
 use super::Context;
-use super::entry_view::{binding, bundle_result, signer_status, signers};
+use super::entry_view::{binding as binding_word, bundle_result, signer_status, signers};
 use super::failure::{Failure, Outcome};
 use super::identity::{Submitter, Token};
 use super::output::{escape, escape_line};
@@ -204,23 +204,9 @@ fn checks(verified: &Verified, token: Token) -> Vec<Row> {
     if let Some(submitter) = Submitter::of(record, token) {
         rows.push(("identity", submitter.word(), submitter.text()));
     }
-    if let Some(found) = record.binding {
-        rows.push(("binding", binding(found), compared(found).to_owned()));
-    }
     rows.extend(claimed_checks(record));
     rows.extend(record.marks.iter().filter_map(unknown_mark));
     rows
-}
-
-/// Says what a binding means. It was worked out here too, from the statement and what the record says of the submitter.
-const fn compared(binding: Binding) -> &'static str {
-    match binding {
-        Binding::Bound => "repository, commit and run of the statement are those of the submitter",
-        Binding::Conflict => "the statement names another repository, commit or run than the submitter has",
-        Binding::Unbound => {
-            "the statement names no repository, commit or run to compare with the submitter's"
-        }
-    }
 }
 
 /// A mark of a later version than this one: that there is something is all that is known.
@@ -266,12 +252,15 @@ fn claimed_checks(record: &AdmissionRecord) -> Vec<Row> {
 /// How what the statement says of its job compares with what issuers say: found again here.
 fn bound(binding: Option<Binding>) -> Row {
     let (status, detail) = match binding {
-        Some(Binding::Bound) => ("verified", "the statement says of its job what the issuer says"),
-        Some(Binding::Conflict) => {
-            ("marked", "the statement says another repository, commit or run than the issuer says of the job")
+        Some(found @ Binding::Bound) => {
+            (binding_word(found), "the statement says of its job what the issuer says")
         }
-        Some(Binding::Unbound) => {
-            ("not_checked", "the statement and the issuer do not both say a repository")
+        Some(found @ Binding::Conflict) => (
+            binding_word(found),
+            "the statement says another repository, commit or run than the issuer says of the job",
+        ),
+        Some(found @ Binding::Unbound) => {
+            (binding_word(found), "the statement and the issuer do not both say a repository")
         }
         None => ("not_checked", "the submitter has no identity to compare claims with"),
     };
@@ -333,10 +322,8 @@ fn document(verified: &Verified, token: Token, trust: &Trust) -> Value {
         "signers": signers(record),
         "submitter": record.submitter,
         "identity": Submitter::of(record, token).map(|submitter| submitter.json()),
-        "binding": record.binding.map(binding),
+        "binding": record.binding.map(binding_word),
         "authority": record.authority.as_str(),
-        "submitter": record.submitter,
-        "binding": record.binding.map(binding),
         "check": word,
         "checks": checks,
         "interpreted": verified.facts().interpreted,

@@ -5,7 +5,7 @@ use std::fmt;
 use custody_evidence::fact::{Doubt, Field, Node, Package, Term, TermError};
 use custody_evidence::purl::Purl;
 
-use crate::check::Checked;
+use crate::check::{Checked, Verified};
 
 /// One condition that an entry must meet.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,7 +62,7 @@ impl Condition {
     /// does, or is logged only.
     #[must_use]
     pub fn doubts(&self, entry: &Checked) -> Vec<Doubt> {
-        let facts = entry.verified().map(|verified| verified.facts());
+        let facts = entry.verified().map(Verified::facts);
         match (&self.package, facts) {
             (Some(package), Some(facts)) => package.doubts(facts),
             _ => Vec::new(),

@@ -84,9 +84,9 @@ impl Ledger {
         }
         let Some(first) = same.first() else { return Ok(before) };
         // The server's record is not enough: a signature that never verified would make later ones count.
-        let verified = self.entry(*first).await?;
-        let record = verified.verified().map(|verified| verified.logged().record());
-        let signed = record.is_some_and(|record| record.verified_identities().contains(signer));
-        Ok(if signed { *first } else { before })
+        let checked = self.entry(*first).await?;
+        let record = checked.verified().map(|verified| verified.logged().record());
+        let has_signed = record.is_some_and(|record| record.verified_identities().contains(signer));
+        Ok(if has_signed { *first } else { before })
     }
 }

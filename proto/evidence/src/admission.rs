@@ -360,6 +360,10 @@ fn check_expiry(state: &TrustState, now: Timestamp) -> Result<(), TrustError> {
     Ok(())
 }
 
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is one member of the record, or decides some; a struct would be named and read once"
+)]
 fn finish(
     envelope: &Envelope,
     said: &Said<'_>,

@@ -1,7 +1,13 @@
 //! Real signatures of images by cosign (containers/image keeps them as fixtures): with a key, and with a certificate of Fulcio
 //! and an entry of Rekor. Admitted under a trust document that knows them, and refused after one change.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at what it does not expect")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test stops at what it does not expect"
+)]
 
 #[allow(dead_code, reason = "each test uses its own part of it")]
 mod corpus;

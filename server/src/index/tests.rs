@@ -348,7 +348,9 @@ fn builds_are_found_by_their_artifact_also_when_the_index_is_made_again() {
     let artifact = format!("sha256:{}", "ab".repeat(32));
     let bound = format!(
         r#"{{"format":"custody/record/v1","crit":[],"salt":"{}","media_type":"x","predicate_type":"https://slsa.dev/provenance/v1",
-        "subjects":["{artifact}"],"signers":[],"submitter":{{"issuer":"https://token.test","source_repository_identifier":"42"}},
+        "subjects":["{artifact}"],"signers":[{{"signature":0,"status":"verified","key":null,"spki":null,"rule":"ci","hint":"","why":null,
+        "identity":"https://token.test#job"}}],
+        "submitter":{{"issuer":"https://token.test","token_subject":"","source_repository_identifier":"42"}},
         "binding":"bound","authority":"own","checks":[],"trust":{{"index":0,"version":1}},"reader":"3","attachments":[],"marks":[]}}"#,
         "00".repeat(32)
     );

@@ -201,7 +201,7 @@ impl<'a> Draft<'a> {
         self.previous = EntryDigest::of(&bytes);
         // What was signed is not needed any more: up to 48 MiB.
         let envelope = envelope.into_bytes();
-        self.placed.push(Placed { entry, bytes, envelope, attachments, admission, findable });
+        self.placed.push(Placed { entry, bytes, envelope, admission, findable, attachments });
         Ok(Recorded { index, duplicate: false })
     }
 

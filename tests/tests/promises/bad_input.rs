@@ -159,9 +159,9 @@ fn statements(key: &SigningKey) -> Vec<Bad> {
         },
         Bad {
             name: "administration",
-            bytes: changed(&|statement| statement["predicateType"] = json!("urn:custody:policy:v1")),
+            bytes: changed(&|statement| statement["predicateType"] = json!("urn:custody:policy:v2")),
             word: "not_yet_supported",
-            names: "urn:custody:policy:v1",
+            names: "urn:custody:policy:v2",
         },
     ]
 }

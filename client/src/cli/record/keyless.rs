@@ -37,15 +37,12 @@ pub(super) async fn statement(
     }
     send::check_receipt(delivery)?;
     let patience = delivery.patience(context);
-    let recorded = match session::open_to_record(context, patience).await? {
-        Some(mut ledger) => {
-            let (envelope, credential) = Job::of(source, ledger.trust(), context).await?.signs(made)?;
-            send::envelope_to(&mut ledger, &envelope, Some(&credential), context).await?
-        }
-        None => {
-            let (envelope, credential) = Job::of_a_stranger(source, context).await?.signs(made)?;
-            session::open_by_recording(context, patience, &envelope, Some(&credential)).await??.1
-        }
+    let recorded = if let Some(mut ledger) = session::open_to_record(context, patience).await? {
+        let (envelope, credential) = Job::of(source, ledger.trust(), context).await?.signs(made)?;
+        send::envelope_to(&mut ledger, &envelope, Some(&credential), context).await?
+    } else {
+        let (envelope, credential) = Job::of_a_stranger(source, context).await?.signs(made)?;
+        session::open_by_recording(context, patience, &envelope, Some(&credential)).await??.1
     };
     if let Some(path) = &delivery.receipt {
         send::write_receipt(path, &recorded)?;

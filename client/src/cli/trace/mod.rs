@@ -74,6 +74,10 @@ impl Chain {
 }
 
 /// An edge, with what is known about it.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, and any combination is possible"
+)]
 struct CheckedEdge {
     edge: Edge,
     entry: LeafIndex,

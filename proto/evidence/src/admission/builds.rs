@@ -188,6 +188,8 @@ mod tests {
         AdmissionRecord::decode(record.to_string().as_bytes()).unwrap()
     }
 
+    type Change<'c> = &'c dyn Fn(&mut Value);
+
     fn of(change: impl FnOnce(&mut Value)) -> Option<Build> {
         let mut record = record("42");
         change(&mut record);
@@ -221,7 +223,6 @@ mod tests {
             record["submitter"] = claims.clone();
         });
         assert_eq!(by_key, None, "a key counts, and the token beside it gives no right");
-        type Change<'c> = &'c dyn Fn(&mut Value);
         let changes: [(&str, Change<'_>); 10] = [
             ("another type", &|record| record["predicate_type"] = "https://example.com/x".into()),
             ("unbound", &|record| record["binding"] = "unbound".into()),
@@ -231,10 +232,10 @@ mod tests {
             ("let in because of another", &|record| record["signers"][0]["builds"] = json!([1])),
             ("a signer who does not count", &|record| record["signers"][0]["status"] = "unverified".into()),
             ("no id", &|record| {
-                record["signers"][0]["proof"]["claims"]["source_repository_identifier"] = Value::Null
+                record["signers"][0]["proof"]["claims"]["source_repository_identifier"] = Value::Null;
             }),
             ("an empty id", &|record| {
-                record["signers"][0]["proof"]["claims"]["source_repository_identifier"] = "".into()
+                record["signers"][0]["proof"]["claims"]["source_repository_identifier"] = "".into();
             }),
             ("two repositories", &|record| second(record, "43")),
         ];

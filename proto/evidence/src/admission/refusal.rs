@@ -116,7 +116,8 @@ pub enum Refusal {
     Token(#[from] TokenError),
     /// The token is shown for a key that did not sign.
     #[error(
-        "the identity token is shown for key {key}, which made no signature of this envelope: with a token, a DSSE envelope          is signed by that key; administration and bundles are recorded without one"
+        "the identity token is shown for key {key}, which made no signature of this envelope: with a token, a DSSE envelope \
+         is signed by that key; administration and bundles are recorded without one"
     )]
     TokenNotBound {
         /// The key.
@@ -124,7 +125,8 @@ pub enum Refusal {
     },
     /// The token belongs to another key.
     #[error(
-        "the identity token was used with another key before, and belongs to that one until {until}: sign everything of one          job with one key, or ask for a token of your own"
+        "the identity token was used with another key before, and belongs to that one until {until}: sign everything of one \
+         job with one key, or ask for a token of your own"
     )]
     TokenReused {
         /// When it ends.

@@ -30,10 +30,9 @@ fn told<E>(title: &str, listed: Vec<(&str, E)>, refusal: impl Fn(&E) -> Refusal)
     listed.into_iter().map(each).collect::<String>() + "\n"
 }
 
-#[test]
-fn every_error_is_told_in_these_words() {
+fn record_errors() -> Vec<(&'static str, RecordError)> {
     let (issuer, retry) = (|| "https://token.example".to_owned(), std::time::Duration::from_mins(1));
-    let record_errors = every!(RecordError {
+    every!(RecordError {
         Refused(custody_evidence::admission::Refusal::NoSubject),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
         Journal(Refused::Empty),
@@ -54,7 +53,11 @@ fn every_error_is_told_in_these_words() {
         Internal,
         ReadOnly,
         ShuttingDown,
-    });
+    })
+}
+
+#[test]
+fn every_error_is_told_in_these_words() {
     let refused = every!(Refused {
         DiskFull { available: 1024, needed: 4096, reserve: 1 << 28 },
         Empty,
@@ -127,7 +130,7 @@ fn every_error_is_told_in_these_words() {
         Proof(custody_log::ProofError::FromEmptyTree),
     });
     let text = [
-        told("RecordError", record_errors, record),
+        told("RecordError", record_errors(), record),
         told("RecordError::Journal", refused, journal),
         told("ReadError", read_errors, read),
         told("QueryError", queries, query),
