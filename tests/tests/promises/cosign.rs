@@ -412,7 +412,7 @@ fn a_bundle_that_does_not_say_which_file_it_signs_is_recorded_with_the_file() {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Returns the blob that holds a bundle whose statement has this predicate type.

@@ -247,10 +247,10 @@ fn a_trace_shows_what_is_distrusted_as_no_evidence() {
         let (code, traced) = place.administrator.json(&["trace", &app]);
         assert_eq!(code, Some(0), "{traced}");
         let edges = traced["edges"].as_array().unwrap().clone();
-        let built = edges.iter().filter(|edge| edge["kind"] == "built-by");
+        let by_runs = edges.iter().filter(|edge| edge["kind"] == "built-by");
         let of =
             |edge: &Value| (edge["entry"].as_u64().unwrap(), edge["status"].clone(), edge["check"].clone());
-        let statuses: Vec<_> = built.map(of).collect();
+        let statuses: Vec<_> = by_runs.map(of).collect();
         (statuses, traced["missing"].as_array().unwrap().clone())
     };
     let verified = |entry| (entry, json!("verified"), json!("verified"));

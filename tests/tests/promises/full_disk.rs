@@ -20,7 +20,6 @@ use serde_json::Value;
 const RESERVE: u64 = 4 << 20;
 
 /// Returns a disk of so many megabytes; none where there can be none, and says so.
-#[expect(clippy::print_stdout, reason = "a test says what it did not try")]
 fn disk(megabytes: u64) -> Option<Disk> {
     match Disk::new(megabytes) {
         Ok(disk) => Some(disk),

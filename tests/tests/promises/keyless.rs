@@ -333,7 +333,7 @@ fn buildkite_and_circleci_are_asked_by_their_programs() {
     let desk = Desk::new("buildkite", &claims, false, true);
     // The program cannot sign, so the token for the audience it is called with is laid out: with a fixed audience.
     change_trust(&desk.ledger, &Caller::of(desk.server()), |trust| {
-        trust["issuers"][0]["audience"] = json!(FIXED)
+        trust["issuers"][0]["audience"] = json!(FIXED);
     });
     let token = desk.issuer.token(&Job::of(System::Buildkite), FIXED);
     desk.user.file("token", &token);

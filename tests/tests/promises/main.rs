@@ -7,6 +7,10 @@
     clippy::unwrap_used,
     reason = "a test that meets the unexpected has failed, and a panic says so"
 )]
+#![allow(
+    clippy::print_stdout,
+    reason = "a test says what it tries, what it measured and what it did not try"
+)]
 
 mod administered;
 mod audit;

@@ -37,6 +37,7 @@ fn too_few() -> ThresholdError {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one line a variant, and all of them are in one list")]
 fn every_error_of_a_trust_document_has_its_words() {
     let json = JsonError {
         fault: JsonFault::Duplicate { name: "keys".to_owned() },
