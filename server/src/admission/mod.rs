@@ -16,6 +16,7 @@ use custody_evidence::envelope::Envelope;
 use custody_evidence::oidc::Credential;
 use custody_evidence::trust::holds_said_once;
 use custody_log::{EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
@@ -72,6 +73,14 @@ enum Looked {
     There(LeafIndex),
     /// It is admitted.
     Admitted(Box<(Envelope, Admitted)>),
+}
+
+/// What became of an envelope that was looked at.
+enum Handed {
+    /// It is in the log, and adds nothing to it.
+    There(LeafIndex),
+    /// The sequencer has it, or will have it when there is room; the answer comes here.
+    Admitted { waiting: Option<Box<Submission>>, answered: oneshot::Receiver<Result<Answered, RecordError>> },
 }
 
 impl Recording {
@@ -140,20 +149,20 @@ impl Recording {
         let Ok(Some(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let this = self.clone();
-        let looked = tokio::task::spawn_blocking(move || {
-            let looked = this.look(bytes, credential);
+        let handed = tokio::task::spawn_blocking(move || {
+            let handed = this.look(bytes, credential).and_then(|looked| this.hand_on(looked));
             drop(place);
-            looked
+            handed
         });
-        let (envelope, admitted) = match looked.await.map_err(|_| RecordError::Internal)?? {
-            Looked::There(index) => return Ok(Recorded { index, duplicate: true }.into()),
-            Looked::Admitted(new) => *new,
+        let (waiting, answered) = match handed.await.map_err(|_| RecordError::Internal)?? {
+            Handed::There(index) => return Ok(Recorded { index, duplicate: true }.into()),
+            Handed::Admitted { waiting, answered } => (waiting, answered),
         };
-        let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;
-        self.pace.wait_a_while().await?;
-        let (answer, answered) = oneshot::channel();
-        let submission = Submission { envelope, admitted, answer };
-        queue.send(submission).await.map_err(|_| RecordError::ShuttingDown)?;
+        if let Some(submission) = waiting {
+            self.pace.wait_a_while().await?;
+            let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;
+            queue.send(*submission).await.map_err(|_| RecordError::ShuttingDown)?;
+        }
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
     }
 
@@ -201,6 +210,28 @@ impl Recording {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Gives what is admitted to the sequencer, if it need not wait: from this thread, since to wake one that serves, which wakes
+    /// the sequencer, costs a lone caller a twentieth of his time.
+    fn hand_on(&self, looked: Looked) -> Result<Handed, RecordError> {
+        let (envelope, admitted) = match looked {
+            Looked::There(index) => return Ok(Handed::There(index)),
+            Looked::Admitted(new) => *new,
+        };
+        let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;
+        let (answer, answered) = oneshot::channel();
+        let submission = Submission { envelope, admitted, answer };
+        let waiting = if self.pace.lets_in() {
+            match queue.try_send(submission) {
+                Ok(()) => None,
+                Err(TrySendError::Full(submission)) => Some(Box::new(submission)),
+                Err(TrySendError::Closed(_)) => return Err(RecordError::ShuttingDown),
+            }
+        } else {
+            Some(Box::new(submission))
+        };
+        Ok(Handed::Admitted { waiting, answered })
     }
 
     /// Says whether what is recorded of the content leaves nothing to add. What a recovery found that is not over is the

@@ -58,6 +58,11 @@ impl Pace {
         Self { ledger, allowance: Arc::new(Allowance::new(max)) }
     }
 
+    /// Says whether the index has caught up far enough.
+    pub(super) fn lets_in(&self) -> bool {
+        self.allowance.lets_in(self.lag(self.ledger.index().indexed_to()))
+    }
+
     /// Waits until the index has caught up far enough, for as long as it takes.
     pub(super) async fn wait(&self) {
         let mut indexed_to = self.ledger.index().watch_indexed_to();

@@ -481,6 +481,34 @@ fn next_document(before: &TrustDocument, change: impl Fn(&mut Vec<WriterRule>)) 
     sign(&statement_of(&document), &[&key(ADMIN)])
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_finds_no_room_in_the_queue_waits_for_it_and_is_recorded() {
+    let log = Log::new();
+    let (ledger, sequencer, _stop) = log.open();
+    let (queue, submissions) = mpsc::channel(1);
+    let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&log.clock);
+    let recording = Recording::new(Arc::clone(&ledger), Some(queue.clone()), clock);
+    let sent = (1..=8).map(|number| {
+        let recording = recording.clone();
+        tokio::spawn(async move { recording.record(envelope(number, &[WRITER]).bytes().to_vec()).await })
+    });
+    let sent: Vec<_> = sent.collect();
+    while queue.capacity() > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let runtime = tokio::runtime::Handle::current();
+    let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+    let mut indexes = Vec::new();
+    for sent in sent {
+        indexes.push(sent.await.unwrap().unwrap().recorded.index.get());
+    }
+    indexes.sort_unstable();
+    assert_eq!(indexes, [1, 2, 3, 4, 5, 6, 7, 8]);
+    drop((queue, recording));
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+    check_whole(&ledger);
+}
+
 #[tokio::test]
 async fn an_administrative_entry_is_alone_in_its_batch() {
     let log = Log::new();
