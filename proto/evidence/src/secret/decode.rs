@@ -5,6 +5,8 @@
 mod escapes;
 mod lines;
 
+use memchr::memchr;
+
 /// The fewest characters that are decoded: 24, 18 bytes in base64. The shortest token has 20 bytes.
 pub(super) const SHORTEST: usize = 24;
 
@@ -14,6 +16,13 @@ const PIECE: usize = 64 * 1024;
 /// How much of a piece is decoded again with the next one: 4 KiB of characters, 3 KiB in base64. What identifies a token of any
 /// rule is shorter.
 const OVERLAP: usize = 4 * 1024;
+
+/// Whether the text may hold something that is encoded, but for escapes of JSON: most do not, and are not read again.
+pub(super) fn may_hold(text: &[u8]) -> bool {
+    text.len() >= SHORTEST
+        && (memchr(b'%', text).is_some()
+            || text.split(|byte| !encoded(*byte)).any(|run| run.len() >= SHORTEST))
+}
 
 /// Decodes all that the text holds, and gives each result to `found`. It ends early when that returns false.
 pub(super) fn all(text: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) {
@@ -81,11 +90,12 @@ fn readable(bytes: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     if has_text(bytes) {
         return found(bytes);
     }
-    let narrow: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
-    if narrow.len() > bytes.len() / 4 * 3 || !has_text(&narrow) {
+    let zeros = bytes.iter().filter(|byte| **byte == 0).count();
+    if bytes.len() - zeros > bytes.len() / 4 * 3 {
         return true;
     }
-    found(&narrow)
+    let narrow: Vec<u8> = bytes.iter().copied().filter(|byte| *byte != 0).collect();
+    !has_text(&narrow) || found(&narrow)
 }
 
 fn has_text(bytes: &[u8]) -> bool {
@@ -130,13 +140,15 @@ const fn digit(byte: u8) -> Option<u8> {
 
 /// Decodes characters of either alphabet; one or none of the last four stand for no whole byte, and are left.
 fn base64_bytes(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
-    for four in text.chunks(4) {
+    let three = |four: &[u8]| {
         let bits = four.iter().fold(0_u32, |bits, byte| bits << 6 | sextet(*byte));
         let [_, first, second, third] = (bits << (6 * (4 - four.len()))).to_be_bytes();
-        let three = [first, second, third];
-        bytes.extend_from_slice(three.get(..four.len().saturating_sub(1)).unwrap_or_default());
-    }
+        [first, second, third]
+    };
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let (whole, rest) = text.as_chunks::<4>();
+    bytes.extend(whole.iter().flat_map(|four| three(four)));
+    bytes.extend(three(rest).into_iter().take(rest.len().saturating_sub(1)));
     bytes
 }
 

@@ -29,6 +29,45 @@ pub(super) enum Class {
     Between,
 }
 
+const ALL: [Class; 12] = [
+    Class::Digit,
+    Class::Hex,
+    Class::AnyHex,
+    Class::Base32,
+    Class::Letter,
+    Class::Lower,
+    Class::Upper,
+    Class::Alnum,
+    Class::Token,
+    Class::Base64,
+    Class::Unreserved,
+    Class::Between,
+];
+
+/// For each byte the classes that hold it, each a bit.
+const CLASSES: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0_u8;
+    #[allow(
+        clippy::as_conversions,
+        clippy::indexing_slicing,
+        reason = "made when this is compiled, where it would fail"
+    )]
+    loop {
+        let mut class = 0;
+        while class < ALL.len() {
+            if ALL[class].defines(byte) {
+                table[byte as usize] |= ALL[class].bit();
+            }
+            class += 1;
+        }
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
 /// A part of a token.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part {
@@ -52,7 +91,17 @@ pub(super) struct Shape {
 }
 
 impl Class {
-    pub(super) const fn holds(self, byte: u8) -> bool {
+    /// One look into a table: it is asked for each byte of what may be a token, thousands of them for the longest.
+    pub(super) fn holds(self, byte: u8) -> bool {
+        CLASSES.get(usize::from(byte)).is_some_and(|classes| classes & self.bit() != 0)
+    }
+
+    #[allow(clippy::as_conversions, reason = "the place of a variant, of which there are fewer than 16")]
+    const fn bit(self) -> u16 {
+        1 << self as u16
+    }
+
+    const fn defines(self, byte: u8) -> bool {
         match self {
             Self::Digit => byte.is_ascii_digit(),
             Self::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),

@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use memchr::memchr2;
+
 use super::decode;
 use crate::json::MAX_DEPTH;
 
@@ -148,21 +150,13 @@ impl<'a> Walk<'a> {
             });
         }
         let mut escaped = false;
-        let mut longest = 0;
         let end = loop {
-            let run = self.text.get(self.at..)?.iter().position(|byte| !decode::encoded(*byte))?;
-            longest = longest.max(run);
-            self.at += run;
-            match self.text.get(self.at)? {
-                b'"' => break self.at,
-                b'\\' => {
-                    escaped = true;
-                    self.at += 1;
-                }
-                b'%' => longest = usize::MAX,
-                _ => {}
+            self.at += memchr2(b'"', b'\\', self.text.get(self.at..)?)?;
+            if self.text.get(self.at) == Some(&b'"') {
+                break self.at;
             }
-            self.at += 1;
+            escaped = true;
+            self.at += 2;
         };
         self.at += 1;
         let value = self.text.get(start..end)?;
@@ -173,9 +167,9 @@ impl<'a> Walk<'a> {
             frame.skipped = SKIPPED.contains(&value);
         }
         let skipped = !name && self.open.last().is_some_and(|frame| frame.skipped || frame.inside_skipped);
-        let skipped = skipped && (is_encoded(value, longest) || is_certificates(value));
+        let skipped = skipped && (is_encoded(value) || is_certificates(value));
         let skipped = skipped || !name && is_integrity(value);
-        Some(Text { at: start..end, escaped, name, long_run: longest >= decode::SHORTEST, skipped })
+        Some(Text { at: start..end, escaped, name, long_run: decode::may_hold(value), skipped })
     }
 
     /// Returns where the payload ends, if its text starts here. One with an escape is read like any other text.
@@ -246,10 +240,10 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether the text is hex or base64 from end to end; `run` is its longest run of such characters.
-fn is_encoded(text: &[u8], run: usize) -> bool {
+/// Whether the text is hex or base64 from end to end.
+fn is_encoded(text: &[u8]) -> bool {
     let padding = text.iter().rev().take(2).take_while(|byte| **byte == b'=').count();
-    run.saturating_add(padding) == text.len()
+    text.iter().take(text.len() - padding).all(|byte| decode::encoded(*byte))
 }
 
 /// Whether the text is PEM that begins with a certificate, and holds no key: servers take both from one file.
