@@ -49,7 +49,7 @@ impl Job {
         let compared = [repository, self.same_commit(claims), self.same_run(claims)];
         if compared.contains(&Some(false)) {
             Binding::Conflict
-        } else if repository == Some(true) {
+        } else if repository == Some(true) && !self.names_other_commits(claims) {
             Binding::Bound
         } else {
             // A commit or a run without its repository is somebody else's as well.
@@ -117,6 +117,13 @@ impl Job {
     fn same_commit(&self, claims: &SubmitterClaims) -> Option<bool> {
         let issued = claims.source_repository_digest.as_deref()?.to_ascii_lowercase();
         (!self.commits.is_empty()).then(|| self.commits.contains(&issued))
+    }
+
+    /// Whether the statement names further commits of its repository beside the job's: then nothing says which one was built, and
+    /// a job at a commit that nobody reviewed could pass for one at a reviewed commit.
+    fn names_other_commits(&self, claims: &SubmitterClaims) -> bool {
+        let issued = claims.source_repository_digest.as_deref().map(str::to_ascii_lowercase);
+        issued.is_some_and(|issued| self.commits.iter().any(|named| *named != issued))
     }
 
     /// Whether both name the same run. A run on another host is one of another system, and says nothing of this job.
@@ -279,6 +286,19 @@ mod tests {
             ("the one that was resolved", slsa_v1::TYPE, v1(json!({}), json!([git])), Binding::Bound),
             ("one of two", slsa_v1::TYPE, v1(json!({}), json!([git, other])), Binding::Unbound),
             ("none", slsa_v1::TYPE, v1(json!({}), json!([])), Binding::Unbound),
+            (
+                "another commit of it beside the job's",
+                slsa_v1::TYPE,
+                v1(json!({ "source": git }), json!([git, stale])),
+                Binding::Unbound,
+            ),
+            (
+                "the same, where the other one is called the source",
+                slsa_v1::TYPE,
+                v1(json!({ "source": stale }), json!([git])),
+                Binding::Unbound,
+            ),
+            ("two of v0.2", slsa_v02::TYPE, v02(git.clone(), json!([git, stale])), Binding::Unbound),
             ("v0.2", slsa_v02::TYPE, v02(git.clone(), json!([git])), Binding::Bound),
             ("v0.2 of another", slsa_v02::TYPE, v02(other, json!([git])), Binding::Conflict),
             ("v0.2 of another commit", slsa_v02::TYPE, v02(stale, json!([])), Binding::Conflict),

@@ -570,7 +570,8 @@ const fn binding_text(binding: Option<Binding>) -> &'static str {
             "the statement says another repository, commit or run than the issuer says of the job: make it in the job that it is about"
         }
         Some(Binding::Bound | Binding::Unbound) => {
-            "the statement does not say the repository that the issuer says of the job: let it name its source"
+            "the statement does not say the repository that the issuer says of the job, or names other commits of it beside the job's: \
+             let it name its source, at one commit"
         }
         None => "no issuer says anything of a key: sign as a job",
     }

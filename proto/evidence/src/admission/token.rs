@@ -152,8 +152,7 @@ impl Caller {
             ..proof.clone()
         });
         let [attachment] = record.attachments.as_slice() else { return Err(unfit()) };
-        let lived = proof.expires > proof.issued && proof.ends() > now;
-        if again != *proof || !lived || attachment.media_type != TOKEN_MEDIA_TYPE {
+        if again != *proof || !fits(proof, issuer, now) || attachment.media_type != TOKEN_MEDIA_TYPE {
             return Err(unfit());
         }
         let Identity::Oidc(identity) = proof.identity.clone() else { return Err(unfit()) };
@@ -162,6 +161,15 @@ impl Caller {
         }
         Ok(Some(Self { key, identity, claims, proof: again, attachment: attachment.clone() }))
     }
+}
+
+/// Whether a token with these times and this algorithm is one that is taken of the issuer at this time.
+fn fits(proof: &TokenProof, issuer: &Issuer, now: Timestamp) -> bool {
+    let lifetime = proof.expires.as_micros().saturating_sub(proof.issued.as_micros());
+    let longest = issuer.longest_lifetime_seconds.saturating_mul(1_000_000);
+    let lives = u64::try_from(lifetime).is_ok_and(|lifetime| lifetime > 0 && lifetime <= longest);
+    let holds = proof.ends() > now && proof.issued <= now.plus_micros(LEEWAY_MICROS);
+    lives && holds && issuer.algorithms.contains(&proof.algorithm)
 }
 
 /// Returns the one audience that a token must have.

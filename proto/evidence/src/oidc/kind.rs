@@ -59,7 +59,7 @@ impl IssuerKind {
             let rest = url.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host));
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        if is("token.actions.githubusercontent.com") {
+        if is("token.actions.githubusercontent.com") || is_ghe(url) {
             Self::GitHub
         } else if is("gitlab.com") {
             Self::GitLab
@@ -77,6 +77,15 @@ impl IssuerKind {
     pub const fn shares_names(self) -> bool {
         matches!(self, Self::GitHub)
     }
+}
+
+/// Whether it is the issuer of an enterprise at ghe.com: `https://token.actions.<NAME>.ghe.com`.
+fn is_ghe(url: &str) -> bool {
+    let host = url.strip_prefix("https://").and_then(|rest| rest.split('/').next()).unwrap_or_default();
+    let name = host.strip_prefix("token.actions.").and_then(|rest| rest.strip_suffix(".ghe.com"));
+    name.is_some_and(|name| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    })
 }
 
 impl std::fmt::Display for IssuerKind {

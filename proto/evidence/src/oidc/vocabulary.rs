@@ -24,6 +24,10 @@ pub(super) struct Said {
 /// Reads who the token says it is, as tokens of this kind do.
 pub(super) fn read(token: &Token, kind: IssuerKind) -> Result<Said, TokenError> {
     let reader = Reader { token };
+    // Whatever the issuer is listed as: others name their events as GitHub does.
+    if token.text_claim("event_name") == Some(STRANGERS_TRIGGER) {
+        return Err(TokenError::Trigger { found: STRANGERS_TRIGGER.to_owned() });
+    }
     let issuer = reader.must("iss")?;
     let subject = reader.must("sub")?;
     let (name, claims) = match kind {
@@ -59,9 +63,6 @@ impl Reader<'_> {
         let host = github_host(issuer);
         let url = |path: &str| format!("https://{host}/{path}");
         let trigger = self.must("event_name")?;
-        if trigger == STRANGERS_TRIGGER {
-            return Err(TokenError::Trigger { found: trigger });
-        }
         let repository = self.must("repository")?;
         let (run, attempt) = (self.must("run_id")?, self.must("run_attempt")?);
         let signer = url(&self.must("job_workflow_ref")?);

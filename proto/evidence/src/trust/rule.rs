@@ -112,10 +112,26 @@ impl About {
     }
 }
 
-/// Whether the text is the namespace or lies in it: `github.com/acme` holds `github.com/acme/app`, and not
-/// `github.com/acme-evil/app`.
+/// Whether the text is the namespace or lies in it: `github.com/acme` holds `github.com/acme/app`, and neither
+/// `github.com/acme-evil/app` nor `github.com/acme/../evil/app`.
 fn within(namespace: &str, text: &str) -> bool {
     let boundary = |c: char| matches!(c, '/' | ':' | '@' | '#' | '?');
-    text.strip_prefix(namespace)
-        .is_some_and(|rest| rest.is_empty() || namespace.ends_with(boundary) || rest.starts_with(boundary))
+    text.strip_prefix(namespace).is_some_and(|rest| {
+        let behind = rest.is_empty() || namespace.ends_with(boundary) || rest.starts_with(boundary);
+        // Behind a bare host `@` and `:` make a user, a password or a port of it, and another host may follow.
+        let authority = is_bare_host(namespace) && rest.starts_with(['@', ':']);
+        behind && !authority && !climbs(rest)
+    })
+}
+
+/// Whether it is a URL that ends with its host.
+fn is_bare_host(namespace: &str) -> bool {
+    let host = namespace.split_once("://").map(|(_, rest)| rest);
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '?', '#']))
+}
+
+/// Whether a path goes up: whoever resolves it (RFC 3986 section 5.2.4) is outside of where it began. A browser takes `\` for
+/// `/` (URL Standard), and `%2e` is a dot.
+fn climbs(path: &str) -> bool {
+    path.to_ascii_lowercase().replace("%2e", ".").split(['/', '\\']).any(|segment| segment == "..")
 }

@@ -451,11 +451,37 @@ fn namespaces_end_at_a_boundary() {
         r#"{"name":"github.com/acme-evil/app"}"#,
         r#"{"name":"github.com/acm"}"#,
         r#"{"name":"github.com/acme/app","uri":"github.com/evil"}"#,
+        r#"{"name":"github.com/Acme/app"}"#,
+        r#"{"name":" github.com/acme/app"}"#,
+        r#"{"name":"github.com/acme/../evil/app"}"#,
+        r#"{"name":"github.com/acme/.."}"#,
+        r#"{"name":"github.com/acme/%2E%2e/evil"}"#,
+        r#"{"name":"github.com/acme/.%2e/evil"}"#,
+        r#"{"name":"github.com/acme/a\\..\\..\\evil"}"#,
         r#"{"name":""}"#,
         "{}",
     ] {
         assert!(!acme.covers(&subject(json)), "{json}");
     }
+    for name in
+        ["github.com/acme/a..b", "github.com/acme/.../x", "github.com/acme/./x", "github.com/acme:1..2"]
+    {
+        assert!(acme.covers_name(Some(name)), "{name}");
+    }
+    let host = About::Namespace("https://github.com".into());
+    for name in
+        ["https://github.com", "https://github.com/acme", "https://github.com?x", "https://github.com#x"]
+    {
+        assert!(host.covers_name(Some(name)), "{name}");
+    }
+    for name in
+        ["https://github.com@evil.example/", "https://github.com:x@evil.example/", "https://github.com:8443/"]
+    {
+        assert!(!host.covers_name(Some(name)), "{name}");
+    }
+    assert!(
+        About::Namespace("https://github.com/acme".into()).covers_name(Some("https://github.com/acme@v1"))
+    );
     assert!(About::Namespace("pkg:npm/@acme/".into()).covers(&subject(r#"{"name":"pkg:npm/@acme/app@1"}"#)));
     // A name says nothing of whose build it is: of these the digests decide.
     assert!(About::Anything.covers(&subject("{}")) && About::OwnBuilds.covers(&subject("{}")));

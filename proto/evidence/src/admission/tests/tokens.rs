@@ -353,7 +353,11 @@ fn who_reads_the_log_admits_again_with_the_token_or_by_the_ledgers_word() {
     let other = token(|claims| claims["repository_id"] = json!("75"));
     assert!(admit_again_with(&trust, &envelope, &Builds::default(), time(THEN), &record, &other).is_err());
     // Without it, what cannot be is refused all the same.
-    let impossible: [fn(&mut AdmissionRecord); 8] = [
+    let impossible: [fn(&mut AdmissionRecord); 12] = [
+        |record| record.token.as_mut().unwrap().algorithm = TokenAlgorithm::Es256,
+        |record| record.token.as_mut().unwrap().issued = time("2026-11-20T14:02:00Z"),
+        |record| record.token.as_mut().unwrap().issued = time("2026-11-20T12:59:00Z"),
+        |record| record.token.as_mut().unwrap().expires = time("2026-11-21T14:05:00Z"),
         |record| record.token.as_mut().unwrap().check = TokenCheck::Asserted,
         |record| record.token.as_mut().unwrap().bound_by = BoundBy::FirstUse,
         |record| record.token.as_mut().unwrap().jwks = Some(7),

@@ -137,6 +137,12 @@ fn the_url_of_a_public_issuer_says_what_it_is_and_nothing_that_looks_like_it() {
         ("https://gitlab.com", IssuerKind::GitLab),
         ("https://agent.buildkite.com", IssuerKind::Buildkite),
         ("https://oidc.circleci.com/org/1111", IssuerKind::CircleCi),
+        ("https://token.actions.acme.ghe.com", IssuerKind::GitHub),
+        ("https://token.actions.acme.ghe.com/x", IssuerKind::GitHub),
+        ("https://token.actions.ghe.com", IssuerKind::Generic),
+        ("https://token.actions.a.b.ghe.com", IssuerKind::Generic),
+        ("https://token.actions.acme.ghe.com.evil.example", IssuerKind::Generic),
+        ("https://token.actions.acme.ghe.com:8443", IssuerKind::Generic),
         ("https://gitlab.com.evil.example", IssuerKind::Generic),
         ("https://gitlab.example.com", IssuerKind::Generic),
         ("http://gitlab.com", IssuerKind::Generic),
@@ -146,6 +152,18 @@ fn the_url_of_a_public_issuer_says_what_it_is_and_nothing_that_looks_like_it() {
     for kind in IssuerKind::ALL {
         assert_eq!(serde_json::to_value(kind).unwrap(), json!(kind.as_str()));
     }
+}
+
+#[test]
+fn a_job_for_a_strangers_change_is_nobody_whatever_its_issuer_is_listed_as() {
+    let mut claims = claims();
+    claims["event_name"] = json!("pull_request_target");
+    claims["kubernetes.io"] = json!({"namespace": "ci", "serviceaccount": {"name": "builder"}});
+    for kind in IssuerKind::ALL {
+        assert!(matches!(said(kind, &claims), Err(TokenError::Trigger { .. })), "{kind}");
+    }
+    claims["event_name"] = json!("push");
+    assert!(said(IssuerKind::Generic, &claims).is_ok());
 }
 
 /// Claims of real tokens, and of the vendors' documentation.
