@@ -280,6 +280,7 @@ impl Connection {
                 | Reason::OutcomeUnknown
                 | Reason::ClockUnsteady
                 | Reason::IssuerUnreachable
+                | Reason::TokenKeyNotSeen
                 | Reason::OverBudget => Some(self.longest()),
                 _ => None,
             },

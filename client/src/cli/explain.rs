@@ -238,6 +238,10 @@ fn refused(refusal: &Refusal) -> Failure {
         Reason::IssuerUnreachable => Failure::unknown(word, message).hint(
             "nothing was recorded; recording again is safe. If it stays so, the log's operator must look at its way to the issuer",
         ),
+        Reason::TokenKeyNotSeen => Failure::unknown(word, message).hint(
+            "nothing was recorded; recording again in a minute is safe: an issuer that has just changed its keys is asked again. If it stays \
+             so, another issuer made the token",
+        ),
         Reason::Busy
         | Reason::NotWriting
         | Reason::ShuttingDown

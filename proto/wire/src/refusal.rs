@@ -35,6 +35,9 @@ pub enum Reason {
     NotYet,
     /// The keys of the token's issuer are not known, and could not be fetched. Try again.
     IssuerUnreachable,
+    /// The token's issuer was asked a moment ago, and did not publish the key that the token names. Metadata: `retry_ms`. Try again
+    /// after that: an issuer may just have changed its keys.
+    TokenKeyNotSeen,
     /// What was asked for was erased by redaction.
     Redacted,
     /// The server stopped writing after a failed write whose outcome is unknown; it recovers on its own. The
@@ -77,7 +80,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in no order.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Behind,
         Self::Damaged,
         Self::InvalidField,
@@ -87,6 +90,7 @@ impl Reason {
         Self::NoSuchAttachment,
         Self::NotYet,
         Self::IssuerUnreachable,
+        Self::TokenKeyNotSeen,
         Self::Redacted,
         Self::OutcomeUnknown,
         Self::DiskFull,
@@ -120,6 +124,7 @@ impl Reason {
             Self::NoSuchAttachment => "no_such_attachment",
             Self::NotYet => "not_yet",
             Self::IssuerUnreachable => "issuer_unreachable",
+            Self::TokenKeyNotSeen => "token_key_not_seen",
             Self::Redacted => "redacted",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::DiskFull => "disk_full",
@@ -157,6 +162,7 @@ impl Reason {
             | Self::ShuttingDown
             | Self::Stalled
             | Self::IssuerUnreachable
+            | Self::TokenKeyNotSeen
             | Self::ClockUnsteady => Code::Unavailable,
             Self::Damaged => Code::DataLoss,
             Self::InvalidField | Self::TooLarge | Self::DigestMismatch | Self::StreamOrder => {

@@ -84,6 +84,9 @@ pub enum LookError {
     /// The keys could not be written into the log.
     #[error("the keys could not be written into the log: {0}")]
     Record(Box<RecordError>),
+    /// The trust document means other keys since they were asked for.
+    #[error("the trust document names another place for the keys since they were asked for")]
+    Moved,
     /// The log's own key cannot sign, or the clock gives no time: a fault of this server.
     #[error("the keys could not be put into an envelope")]
     Envelope,
@@ -145,7 +148,7 @@ impl Issuers {
             return Ok(());
         }
         let Ok(_place) = self.waiting.try_acquire() else {
-            return Err(RecordError::KeyNotSeen { issuer: issuer.url, retry: WAITED_FOR });
+            return Err(RecordError::KeysAwaited { issuer: issuer.url, retry: WAITED_FOR });
         };
         let outcome = self.begin(issuer.clone(), Arc::clone(&look), asked).await;
         outcome.map_err(|_| RecordError::Internal)?;
@@ -217,6 +220,10 @@ impl Issuers {
             match written {
                 Ok(()) => (look.good, look.failed) = (Some(began), None),
                 Err(error) => {
+                    if matches!(error, LookError::Moved) {
+                        // Nobody looked at the new place yet.
+                        look.began = None;
+                    }
                     let issuer = &issuer.url;
                     tracing::warn!(%issuer, %error, "the keys of an issuer could not be had; those that the log knows go on being used");
                     look.failed = Some(error);
@@ -225,9 +232,14 @@ impl Issuers {
         })
     }
 
-    /// Writes the keys into the log, if it does not have the same.
+    /// Writes the keys into the log, if it does not have the same. They are those of the place that `issuer` names: if the document
+    /// names another one since, they are nobody's, whoever had the old place.
     async fn write(&self, issuer: &Issuer, keys: KeySet) -> Result<(), LookError> {
         let head = self.ledger.head();
+        let listed = head.trust.document().issuer(&issuer.url);
+        if listed.is_none_or(|listed| (&listed.jwks_url, &listed.jwks) != (&issuer.jwks_url, &issuer.jwks)) {
+            return Err(LookError::Moved);
+        }
         let known = head.trust.key_set(&issuer.url);
         if known.is_some_and(|known| known.keys == &keys) {
             return Ok(());

@@ -63,7 +63,7 @@ pub use chain::ChainError;
 pub use create::{CreateError, create};
 pub use damage::{Damage, DamageKind};
 pub use directory::DirectoryError;
-pub use erased::{Erased, KEY_LEN, decode_erased, encode_erased};
+pub use erased::{Erased, FirstUse, KEY_LEN, decode_erased, encode_erased};
 pub use files::{DiskFiles, File, Files};
 pub use fsck::{FsckError, FsckReport, Progress, UnfinishedTail, fsck};
 pub use manifest::ManifestError;

@@ -74,7 +74,11 @@ impl Log {
         let entries = self.stored.iter().map(|staged| Entry::decode(&staged.entry).unwrap());
         let same = entries.filter(|other| other.content == entry.content && !other.administrative);
         let erased: Vec<Erased> = same
-            .map(|other| Erased { index: other.index, keys: vec![[b's'; KEY_LEN], [b'x'; KEY_LEN]] })
+            .map(|other| Erased {
+                index: other.index,
+                keys: vec![[b's'; KEY_LEN], [b'x'; KEY_LEN]],
+                first_use: None,
+            })
             .collect();
         let attachment = encode_erased(&erased).unwrap();
         let record = redaction_record(&attachment).encode();

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use custody_evidence::admission::{Admission, AdmissionRecord, Attachment, Build, Refusal, TokenProof};
+use custody_evidence::admission::{
+    Admission, AdmissionRecord, Attachment, BoundBy, Build, Refusal, TokenProof,
+};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::oidc::Credential;
-use custody_evidence::trust::{ERASED_KEYS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState};
+use custody_evidence::trust::{
+    ERASED_KEYS_TYPE, JWKS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState,
+};
 use custody_log::{BlobDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
 use tokio::sync::oneshot;
 
@@ -13,7 +17,7 @@ use super::tokens::Tokens;
 use super::{Answered, RecordError, Recorded, Submission, Written};
 use crate::admission::{self, Admitted};
 use crate::index::{EntryKeys, FactRows, Findable, IndexError, IndexedEntry};
-use crate::journal::{Batch, Erased, Journal, Staged, encode_erased};
+use crate::journal::{Batch, Erased, FirstUse, Journal, Staged, Stored, encode_erased};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
 use crate::publish::{LogVerifiers, Tree};
 
@@ -186,7 +190,7 @@ impl<'a> Draft<'a> {
                 return there(index);
             }
         }
-        let (admission, attachments) = self.attached(admission, &envelope, credential)?;
+        let (admission, attachments) = self.attached(admission, &envelope, credential, time)?;
         let entry = self.entry(&envelope, &admission, time);
         let index = entry.index;
         if admission.administrative() {
@@ -211,12 +215,13 @@ impl<'a> Draft<'a> {
         admission: Admission,
         envelope: &Envelope,
         credential: Option<Credential>,
+        time: Timestamp,
     ) -> Result<(Admission, Vec<Vec<u8>>), RecordError> {
         if admission.record().predicate_type != REDACTION_TYPE {
             return Ok((admission, credential.map(|shown| shown.token().to_vec()).into_iter().collect()));
         }
         let redaction = Redaction::in_envelope(envelope.bytes()).ok_or(RecordError::Internal)?;
-        let bytes = encode_erased(&self.erased(&redaction)?).ok_or(RecordError::Internal)?;
+        let bytes = encode_erased(&self.erased(&redaction, time)?).ok_or(RecordError::Internal)?;
         let attachment = Attachment {
             digest: BlobDigest::of(&bytes),
             length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
@@ -225,8 +230,8 @@ impl<'a> Draft<'a> {
         Ok((admission.with_attachment(attachment)?, vec![bytes]))
     }
 
-    /// Looks for every entry with the content that is redacted: all of them are erased.
-    fn erased(&self, redaction: &Redaction) -> Result<Vec<Erased>, RecordError> {
+    /// Looks for every entry with the content that is redacted: all of them are erased at this time.
+    fn erased(&self, redaction: &Redaction, time: Timestamp) -> Result<Vec<Erased>, RecordError> {
         let index = redaction.index;
         if !self.head.size.contains(index) {
             return Err(Refusal::from(TrustError::NoSuchEntry { found: index.get() }).into());
@@ -239,7 +244,12 @@ impl<'a> Draft<'a> {
         let same = self.ledger.index().by_content(&redaction.content).map_err(failed)?;
         let erased = same.into_iter().map(|index| {
             let stored = self.head.journal.stored(index).map_err(unread)?;
-            Ok(Erased { index, keys: FactRows::read(index, stored.into()).map_err(failed)?.keys() })
+            let first_use = first_use(index, &stored, time)?;
+            Ok(Erased {
+                index,
+                keys: FactRows::read(index, stored.into()).map_err(failed)?.keys(),
+                first_use,
+            })
         });
         erased.collect()
     }
@@ -253,6 +263,11 @@ impl<'a> Draft<'a> {
         time: Timestamp,
     ) -> Result<Admitted, RecordError> {
         let (index, brought) = (self.ledger.index(), self.builds());
+        // A statement about keys does not say where they were fetched: a newer document may mean another place.
+        let keys = admitted.admission.record().predicate_type == JWKS_TYPE;
+        if keys && self.head.trust.index() > admitted.at {
+            return Err(RecordError::KeysMoved);
+        }
         let stands = admitted.at == self.head.admin
             && !admission::moved(index, &admitted.admission, admitted.builds_to, &brought)?;
         let admitted = if stands {
@@ -309,6 +324,14 @@ impl<'a> Draft<'a> {
             record: Measured { digest: RecordDigest::of(record), length: length(record) },
         }
     }
+}
+
+/// Returns which key used a token, as long as another one could: an erased entry must not make the token anybody's.
+fn first_use(index: LeafIndex, stored: &Stored, time: Timestamp) -> Result<Option<FirstUse>, RecordError> {
+    let record = AdmissionRecord::decode(&stored.record)
+        .map_err(|source| RecordError::DamagedRecord { index, source: Arc::new(source) })?;
+    let proof = record.token.filter(|proof| proof.bound_by == BoundBy::FirstUse && proof.ends() > time);
+    Ok(proof.map(|proof| FirstUse { token: proof.id, key: proof.key, ends: proof.ends() }))
 }
 
 /// Returns the tokens that came with new entries.

@@ -149,6 +149,19 @@ pub enum RecordError {
         /// When it is asked again.
         retry: Duration,
     },
+    /// The trust document changed after keys of an issuer were admitted, and may mean other ones.
+    #[error("the trust document changed while the keys of an issuer were on their way into the log")]
+    KeysMoved,
+    /// As many tokens wait for keys of their issuers as may.
+    #[error(
+        "the keys of the issuer {issuer} are not known yet, and too many identity tokens wait for keys already"
+    )]
+    KeysAwaited {
+        /// The issuer.
+        issuer: String,
+        /// When to come again.
+        retry: Duration,
+    },
     /// Recovery after a failed write has not succeeded yet; nothing was written. It is tried again by itself.
     #[error("the disk failed and the server has not recovered yet; nothing was written")]
     NotWriting,

@@ -15,7 +15,7 @@ use custody_log::{Entry, LeafIndex, Timestamp};
 
 use super::RecordError;
 use crate::admission::record_of;
-use crate::journal::ReadError;
+use crate::journal::{FirstUse, ReadError};
 use crate::ledger::Head;
 
 /// How many bindings there are before those that ended are taken out: 4,096 of about 100 bytes.
@@ -85,8 +85,15 @@ impl Tokens {
                 break;
             }
             let record = match head.journal.record(index) {
-                // What it said of a token is gone with it.
-                Err(ReadError::Redacted { .. }) => Vec::new(),
+                // What it said is gone, but for this: the token is no more anybody's than before.
+                Err(ReadError::Redacted { by, .. }) => {
+                    let mut erased = head.journal.erased_by(by).map_err(damaged)?.into_iter();
+                    let erased = erased.find(|erased| erased.index == index);
+                    if let Some(FirstUse { token, key, ends }) = erased.and_then(|erased| erased.first_use) {
+                        self.bound.insert(token, (key, ends));
+                    }
+                    Vec::new()
+                }
                 record => record.map_err(damaged)?,
             };
             if record.windows(FIRST_USE.len()).any(|bytes| bytes == FIRST_USE) {

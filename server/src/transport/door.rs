@@ -190,6 +190,7 @@ const fn is_ours(reason: Reason) -> bool {
         | Reason::Redacted
         | Reason::Stalled
         | Reason::StreamOrder
+        | Reason::TokenKeyNotSeen
         | Reason::TooLarge
         | Reason::TooMuch
         | Reason::WrongOrigin => false,

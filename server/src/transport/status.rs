@@ -1,5 +1,7 @@
 //! Every error of the layers below, as a refusal. The detail of a fault of ours goes to the log, not to the caller.
 
+use std::time::Duration;
+
 use custody_log::TreeSize;
 use custody_wire::convert::FieldError;
 use custody_wire::{Reason, Refusal};
@@ -28,7 +30,9 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         }
         RecordError::Clock(error) => Refusal::new(Reason::ClockUnsteady, error.to_string()),
         RecordError::Journal(refused) => journal(refused),
-        RecordError::Busy | RecordError::IndexBehind(_) => Refusal::new(Reason::Busy, error.to_string()),
+        RecordError::Busy | RecordError::IndexBehind(_) | RecordError::KeysMoved => {
+            Refusal::new(Reason::Busy, error.to_string())
+        }
         RecordError::OutcomeUnknown => Refusal::new(Reason::OutcomeUnknown, error.to_string()),
         RecordError::Damaged(error) => read(error),
         RecordError::DamagedRecord { .. } => damaged(error),
@@ -36,14 +40,17 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         RecordError::NoRandomness | RecordError::Internal => fault(error),
         RecordError::NotWriting => Refusal::new(Reason::NotWriting, error.to_string()),
         RecordError::KeysNotHeld { .. } => Refusal::new(Reason::KeysNotHeld, error.to_string()),
-        RecordError::IssuerUnreachable { retry, .. } | RecordError::KeyNotSeen { retry, .. } => {
-            // A second at least: a look may be under way.
-            let retry_ms = retry.as_millis().max(1_000);
-            Refusal::new(Reason::IssuerUnreachable, error.to_string()).value(Refusal::RETRY_MS, retry_ms)
-        }
+        RecordError::IssuerUnreachable { retry, .. } => later(Reason::IssuerUnreachable, error, *retry),
+        RecordError::KeyNotSeen { retry, .. } => later(Reason::TokenKeyNotSeen, error, *retry),
+        RecordError::KeysAwaited { retry, .. } => later(Reason::Busy, error, *retry),
         RecordError::ReadOnly => Refusal::new(Reason::ReadOnly, error.to_string()),
         RecordError::ShuttingDown => Refusal::new(Reason::ShuttingDown, error.to_string()),
     }
+}
+
+/// What may be another answer then. A second at least: a look at the keys of an issuer may be under way.
+fn later(reason: Reason, error: &RecordError, retry: Duration) -> Refusal {
+    Refusal::new(reason, error.to_string()).value(Refusal::RETRY_MS, retry.as_millis().max(1_000))
 }
 
 /// An upload that cannot be kept.

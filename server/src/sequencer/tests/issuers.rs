@@ -2,8 +2,11 @@
 
 use std::sync::atomic::AtomicUsize;
 
+use custody_evidence::oidc::KeySet;
+use custody_evidence::trust::IssuerKeys;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::tokens::{Job, by, jwks, listing, word};
 use super::*;
@@ -23,6 +26,8 @@ enum Answer {
     Huge(usize),
     /// Takes the question, and says nothing.
     Nothing,
+    /// This JSON, once somebody says so.
+    Held(Arc<Notify>, String),
 }
 
 /// An HTTP server on this machine.
@@ -48,6 +53,9 @@ impl Http {
                     let mut request = vec![0; 4096];
                     let read = stream.read(&mut request).await.unwrap_or(0);
                     let request = String::from_utf8_lossy(&request[..read]).into_owned();
+                    if let Answer::Held(gate, _) = &answer {
+                        gate.notified().await;
+                    }
                     for piece in pieces(&answer, &request) {
                         if stream.write_all(&piece).await.is_err() {
                             return;
@@ -84,7 +92,7 @@ fn pieces(answer: &Answer, request: &str) -> Vec<Vec<u8>> {
         vec![format!("{head}content-length: {}\r\n\r\n{body}", body.len()).into_bytes()]
     };
     match answer {
-        Answer::Json(body) => json(body),
+        Answer::Json(body) | Answer::Held(_, body) => json(body),
         Answer::Discovery { issuer, jwks } => {
             if request.starts_with("GET /.well-known/openid-configuration ") {
                 json(&format!(r#"{{"issuer":"{issuer}","jwks_uri":"{issuer}/keys"}}"#))
@@ -117,6 +125,13 @@ const LAZY: Cadence = Cadence { cooldown: HOUR, ..EAGER };
 /// A log that lists the issuer, and fetches its keys.
 async fn start(log: &Log, http: &Http, cadence: Cadence, jwks_url: Option<&str>) -> Running {
     let mut running = log.start();
+    place(&running, http, jwks_url).await;
+    look_after(log, &mut running, cadence);
+    running
+}
+
+/// Lists the issuer with its keys at this path; without one, where its discovery document says that they are.
+async fn place(running: &Running, http: &Http, jwks_url: Option<&str>) {
     let next = listing(&running.ledger.head(), |members| {
         members.issuers.truncate(1);
         members.issuers[0].url.clone_from(&http.url);
@@ -124,8 +139,6 @@ async fn start(log: &Log, http: &Http, cadence: Cadence, jwks_url: Option<&str>)
         members.issuers[0].jwks_url = jwks_url.map(|path| format!("{}{path}", http.url));
     });
     running.record(&next).await.unwrap();
-    look_after(log, &mut running, cadence);
-    running
 }
 
 fn look_after(log: &Log, running: &mut Running, cadence: Cadence) {
@@ -293,6 +306,58 @@ async fn an_issuer_that_is_slow_holds_up_only_those_who_wait_for_it() {
         "{answer:?}"
     );
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_tokens_than_may_wait_for_a_look_are_told_so_and_not_that_their_key_is_unknown() {
+    let (log, http) = (Log::new(), Http::start(Answer::Nothing).await);
+    let patient = Cadence { timeout: HOUR, ..EAGER };
+    let running = Arc::new(start(&log, &http, patient, Some("/keys")).await);
+    let http = Arc::new(http);
+    let mut waiting = tokio::task::JoinSet::new();
+    for number in 0..33 {
+        let (running, http) = (Arc::clone(&running), Arc::clone(&http));
+        waiting.spawn(async move { word(&record(&running, &http, number, 0).await) });
+    }
+    assert_eq!(waiting.join_next().await.unwrap().unwrap(), "awaited");
+    waiting.shutdown().await;
+    Arc::into_inner(running).unwrap().stop().await;
+}
+
+/// Who had the old place could be a thief: that is why the document names another one.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_a_place_that_the_document_has_left_are_not_written() {
+    let gate = Arc::new(Notify::new());
+    let http = Http::start(Answer::Held(Arc::clone(&gate), jwks(&[9]))).await;
+    let log = Log::new();
+    let running = Arc::new(start(&log, &http, LAZY, Some("/old")).await);
+    let http = Arc::new(http);
+    let head = running.ledger.head();
+    let stolen = {
+        let (running, http) = (Arc::clone(&running), Arc::clone(&http));
+        tokio::spawn(async move { word(&record(&running, &http, 1, 9).await) })
+    };
+    while http.asked() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    place(&running, &http, Some("/new")).await;
+    http.set(Answer::Json(jwks(&[0])));
+    gate.notify_one();
+    assert_eq!(stolen.await.unwrap(), "unreachable");
+    assert!(running.ledger.head().trust.key_set(&http.url).is_none(), "nothing was written");
+    // Nor where the document changes once they are admitted.
+    let now = log.clock.read().unwrap().wall;
+    let keys = KeySet::read(jwks(&[9]).as_bytes()).unwrap();
+    let statement = IssuerKeys { issuer: http.url.clone(), fetched: now, keys }.statement("example.com/log");
+    let envelope = sign(&statement, &[&SigningKey::from_seed(&log_keys().log.seed())]);
+    let admitted = admission::admit(&head, running.ledger.index(), &envelope, None, &[], now).unwrap();
+    let (answer, answered) = oneshot::channel();
+    running.queue.send(Submission { envelope, admitted, answer }).await.unwrap();
+    let answered = answered.await.unwrap();
+    assert!(matches!(&answered, Err(RecordError::KeysMoved)), "{answered:?}");
+    // The new place is asked at once, though there was a look a moment ago.
+    assert_eq!(word(&record(&running, &http, 2, 0).await), "recorded");
+    Arc::into_inner(running).unwrap().stop().await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use custody_evidence::admission::{AdmissionRecord, BoundBy, TOKEN_MEDIA_TYPE};
 use custody_evidence::key::SigningKey;
 use custody_evidence::oidc::{self, Credential, KeySet, TokenAlgorithm};
-use custody_evidence::trust::{IdentityPattern, Issuer, TrustMembers};
+use custody_evidence::trust::{IdentityPattern, Issuer, Redaction, TrustMembers};
 
 use super::*;
 
@@ -120,6 +120,7 @@ pub(super) fn word(answer: &Result<Recorded, RecordError>) -> &'static str {
         Err(RecordError::Refused(refusal)) => refusal.word(),
         Err(RecordError::IssuerUnreachable { .. }) => "unreachable",
         Err(RecordError::KeyNotSeen { .. }) => "not seen",
+        Err(RecordError::KeysAwaited { .. }) => "awaited",
         Err(error) => panic!("{error}"),
     }
 }
@@ -230,6 +231,41 @@ async fn who_used_a_token_first_is_known_after_a_restart_and_a_failed_disk() {
     assert_eq!(word(&running.record_as(&by(6, &other), another.shown_for(&other)).await), "recorded");
     let record = running.record_of(running.record_as(&by(3, &own), job.shown_for(&own)).await.unwrap());
     assert_eq!(record.token.unwrap().bound_by, BoundBy::FirstUse);
+    running.stop().await;
+}
+
+/// Erases an entry.
+async fn redact(running: &Running, entry: Recorded) -> LeafIndex {
+    let bytes = running.ledger.head().journal.entry(entry.index).unwrap();
+    let redaction = Redaction::of(&Entry::decode(&bytes).unwrap(), &bytes, "a password is in it".to_owned());
+    running.record(&sign(&redaction.statement(), &[&key(ADMIN)])).await.unwrap().index
+}
+
+#[tokio::test]
+async fn a_token_is_nobody_elses_when_the_entry_of_its_first_use_is_erased() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    let (own, other) = (key(50), key(51));
+    let job = Job::of(FIXED, "a", &own);
+    let first = running.record_as(&by(1, &own), job.shown_for(&own)).await.unwrap();
+    let by_audience = Job::of(CHOSEN, "b", &own).shown_for(&own);
+    let second = running.record_as(&by(2, &own), by_audience).await.unwrap();
+    let redactions = [redact(&running, first).await, redact(&running, second).await];
+    running.stop().await;
+    let running = log.start();
+    let reused = running.record_as(&by(3, &other), job.shown_for(&other)).await;
+    assert_eq!(word(&reused), "token_reused");
+    assert_eq!(word(&running.record_as(&by(4, &own), job.shown_for(&own)).await), "recorded");
+    let kept = |running: &Running, redaction: LeafIndex| {
+        let erased = running.ledger.head().journal.erased_by(redaction).unwrap();
+        erased.into_iter().map(|erased| erased.first_use.map(|used| used.key)).collect::<Vec<_>>()
+    };
+    assert_eq!(redactions.map(|by| kept(&running, by)), [vec![Some(own.public().id())], vec![None]]);
+    // Of a token that has ended nothing needs to stay.
+    log.clock.set(700);
+    let ended = redact(&running, at(redactions[1].get() + 1)).await;
+    assert_eq!(kept(&running, ended), [None]);
     running.stop().await;
 }
 

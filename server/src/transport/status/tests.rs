@@ -31,7 +31,7 @@ fn told<E>(title: &str, listed: Vec<(&str, E)>, refusal: impl Fn(&E) -> Refusal)
 }
 
 fn record_errors() -> Vec<(&'static str, RecordError)> {
-    let (issuer, retry) = (|| "https://token.example".to_owned(), std::time::Duration::from_mins(1));
+    let (issuer, retry) = (|| "https://token.example".to_owned(), Duration::from_mins(1));
     every!(RecordError {
         Refused(custody_evidence::admission::Refusal::NoSubject),
         Clock(ClockError::Jumped { by_seconds: 3600 }),
@@ -48,6 +48,8 @@ fn record_errors() -> Vec<(&'static str, RecordError)> {
         Busy,
         IssuerUnreachable { issuer: issuer(), why: "nothing came within 5 s".to_owned(), retry },
         KeyNotSeen { issuer: issuer(), retry },
+        KeysAwaited { issuer: issuer(), retry },
+        KeysMoved,
         KeysNotHeld { role: "freshness" },
         IndexBehind(crate::admission::Behind { lag: 70_000 }),
         Internal,
