@@ -61,6 +61,8 @@ pub enum Kind {
     AdmissionRecord,
     /// A trust document without its envelope.
     TrustDocument,
+    /// An identity token: a JWT (RFC 7519).
+    IdentityToken,
     /// A signed note, such as a checkpoint.
     SignedNote,
     /// Several JSON documents, one a line.
@@ -96,6 +98,7 @@ impl Kind {
             Self::Entry => "entry",
             Self::AdmissionRecord => "admission-record",
             Self::TrustDocument => "trust-document",
+            Self::IdentityToken => "identity-token",
             Self::SignedNote => "signed-note",
             Self::JsonLines => "jsonl",
             Self::OtherJson => "json",
@@ -129,6 +132,7 @@ impl Kind {
             Self::Entry => "an entry of a log",
             Self::AdmissionRecord => "an admission record",
             Self::TrustDocument => "a trust document without its envelope",
+            Self::IdentityToken => "an identity token",
             Self::SignedNote => "a signed note",
             Self::JsonLines => "several JSON documents, one a line",
             Self::OtherJson => "JSON of no known kind",
@@ -153,6 +157,9 @@ pub fn kind(bytes: &[u8]) -> Kind {
     }
     if is_cose(bytes) {
         return Kind::Cose;
+    }
+    if is_token(text) {
+        return Kind::IdentityToken;
     }
     match serde_json::from_slice::<Outline<'_>>(text) {
         Ok(outline) => object(&outline),
@@ -218,6 +225,14 @@ fn is_lines(text: &[u8]) -> bool {
 
 fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<&RawValue>(text).is_ok()
+}
+
+/// Three parts in base64url, the first of which begins like a JSON object with a member.
+fn is_token(text: &[u8]) -> bool {
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    text.starts_with(b"eyJ")
+        && text.iter().filter(|byte| **byte == b'.').count() == 2
+        && text.iter().all(|byte| *byte == b'.' || part(byte))
 }
 
 /// The first byte of a tagged `COSE_Sign1` or `COSE_Sign` (RFC 9052: tags 18 and 98), and the array of four behind it.

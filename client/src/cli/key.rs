@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use custody_client::sign::{KeyName, KeyStore, KeyStoreError, StoredKey, choose, public_path, write_key};
+use custody_client::sign::{
+    KeyName, KeyStore, KeyStoreError, SignError, StoredKey, choose, private_key, public_path, write_key,
+};
 use custody_evidence::key::{PublicKey, SigningKey};
 use serde_json::json;
 use zeroize::Zeroizing;
@@ -70,9 +72,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Command::Show { key, pem } => show(context, &store, key.as_deref(), pem),
         Command::Import { file, name } => {
             let path = if file.starts_with("env://") { file } else { as_path(file) };
-            let chosen = choose(Some(&path), &store, |name| variable(context, name));
-            let stored =
-                chosen.and_then(|chosen| store.add(&name, &chosen.key)).map_err(|error| failure(&error))?;
+            let key = private_key(&path, |name| variable(context, name));
+            let stored = key.and_then(|key| store.add(&name, &key)).map_err(|error| failure(&error))?;
             added(context, &stored)
         }
     }
@@ -96,6 +97,17 @@ pub(crate) fn failure(error: &KeyStoreError) -> Failure {
         _ => error.to_string(),
     };
     Failure::usage(error.word(), message).hint(error.hint())
+}
+
+/// Says why something was not signed; `word` is for what makes no envelope.
+pub(crate) fn unsigned(error: &SignError, word: &'static str) -> Failure {
+    match error {
+        SignError::Store(error) => failure(error),
+        SignError::NotItsSignature { .. } => Failure::usage("bad_key", error.to_string())
+            .hint("check which key the store holds: what it signs is checked here before anything is sent"),
+        SignError::Envelope(error) => Failure::usage(word, error.to_string())
+            .hint("name large documents by their digest; custody inspect FILE says more about a statement"),
+    }
 }
 
 fn new_key() -> Result<SigningKey, Failure> {

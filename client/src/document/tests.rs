@@ -42,6 +42,11 @@ fn the_shape_tells_the_kind() {
         (r#"{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","#, Kind::SigstoreBundle),
         (r#"{"attestation_bundles":["#, Kind::Pep740Provenance),
         ("log\n1\nAA==\n\n\u{2014} log AAAA\n", Kind::SignedNote),
+        ("eyJhbGciOiJSUzI1NiJ9.e30.c2ln\n", Kind::IdentityToken),
+        ("eyJ..", Kind::IdentityToken),
+        ("eyJhbGciOiJSUzI1NiJ9.e30", Kind::Unknown),
+        ("eyJhbGciOiJSUzI1NiJ9.e30.c2ln.x.y", Kind::Unknown),
+        ("eyJhbGciOiJSUzI1NiJ9.e30.c2 ln", Kind::Unknown),
         ("hello", Kind::Unknown),
         ("", Kind::Unknown),
     ] {

@@ -13,6 +13,7 @@ mod record;
 mod report;
 mod sbom;
 mod statement;
+mod token;
 
 use crate::document::{Item, Kind, Problem};
 use crate::layout::LayoutProblem;
@@ -39,6 +40,7 @@ pub fn inspect(item: &Item<'_>, expected: &Expectations) -> Report {
         Kind::Entry => receipt::inspect_entry(report, bytes),
         Kind::AdmissionRecord => record::inspect(report, bytes, expected),
         Kind::TrustDocument => record::inspect_trust(report, bytes),
+        Kind::IdentityToken => token::inspect(report, bytes, expected),
         Kind::Unknown => report.malformed("nothing in it says what it is"),
         Kind::OtherJson => unsupported(report, "it is JSON, and nothing in it says what it is".to_owned()),
         other => unsupported(report, format!("{} is recognised, but not read yet", other.name())),

@@ -1,3 +1,5 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use custody_evidence::dsse::{Envelope, IN_TOTO};
 use custody_evidence::key::SigningKey;
 
@@ -200,4 +202,55 @@ fn a_statement_without_usable_digest_is_verified_but_not_recordable() {
     let report = inspect(&signed(&weak, &[&key(1)]), &by(&key(1)));
     assert_eq!((report.verdict(), report.admissible), (Verdict::Holds, false));
     assert!(report.why.unwrap().contains("subject 0"));
+}
+
+#[test]
+fn a_token_is_told_by_what_it_says_and_no_part_of_it_is_shown() {
+    let text = |json: &str| URL_SAFE_NO_PAD.encode(json);
+    let token =
+        |header: &str, claims: &str| format!("{}.{}.{}", text(header), text(claims), text("signature"));
+    let header = r#"{"alg":"RS256","kid":"k1"}"#;
+    let claims = r#"{"iss":"https://token.example","sub":"repo:acme/api","aud":["a","b","c","d","e"],"iat":1795183200,"exp":1795183500,"jti":"1f"}"#;
+    let good = token(header, claims);
+    let report = inspect(format!("{good}\n").as_bytes(), &by(&key(1)));
+    assert_eq!(
+        (report.kind, report.verdict(), report.admissible),
+        (Kind::IdentityToken, Verdict::Undecided, false)
+    );
+    assert!(report.checks.iter().all(|check| check.status == Status::NotChecked), "{report:?}");
+    let told = format!("{report:?}");
+    for said in [
+        "https://token.example",
+        "repo:acme/api",
+        "a, b, c, d, and 1 more",
+        "from 2026-11-20T14:00:00.000000Z until 2026-11-20T14:05:00.000000Z",
+        "RS256",
+        "k1",
+    ] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+    let bare =
+        inspect(token(r#"{"alg":"none"}"#, r#"{"iss":7,"exp":-1e99}"#).as_bytes(), &Expectations::default());
+    assert_eq!(bare.verdict(), Verdict::Undecided);
+    let mut shown = told + &format!("{bare:?}");
+    let long = format!(r#"{{"sub":"{}"}}"#, "s".repeat(12_000));
+    let cut = format!("{:?}", inspect(token(header, &long).as_bytes(), &Expectations::default()));
+    assert!(cut.len() < 3_000, "{cut}");
+    for malformed in [
+        token(r#"{"alg":"RS256","jwk":{}}"#, claims),
+        token(r#"{"alg":"RS256","alg":"RS256"}"#, claims),
+        token(r#"{"kid":"k1"}"#, claims),
+        token(header, "[]"),
+        format!("{good}="),
+        token(header, &format!(r#"{{"sub":"{}"}}"#, "s".repeat(20_000))),
+    ] {
+        if !malformed.ends_with('=') {
+            let report = inspect(malformed.as_bytes(), &Expectations::default());
+            assert_eq!((report.kind, report.verdict()), (Kind::IdentityToken, Verdict::Fails), "{report:?}");
+        }
+        shown += &format!("{:?}", inspect(malformed.as_bytes(), &Expectations::default()));
+    }
+    for part in good.split('.') {
+        assert!(!shown.contains(part), "{part} is shown: {shown}");
+    }
 }

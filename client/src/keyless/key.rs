@@ -1,8 +1,8 @@
 //! One-time keys: made when they are needed, and of no use once the token that goes with them has ended.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use custody_evidence::key::SigningKey;
@@ -68,6 +68,8 @@ impl OneTimeKeys {
             move |source| KeyStoreError::Io { doing, path, source }
         };
         DirBuilder::new().recursive(true).mode(0o700).create(&self.dir).map_err(io("create", &self.dir))?;
+        // Who else may write here could lay another key in the place of one that is about to be read.
+        fs::set_permissions(&self.dir, Permissions::from_mode(0o700)).map_err(io("close", &self.dir))?;
         self.remove_ended(now);
         let digest = hex::encode(Sha256::digest(token.reveal().as_bytes()));
         let path = self.dir.join(format!("{expires}-{digest}.pem"));

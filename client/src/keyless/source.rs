@@ -66,6 +66,12 @@ impl Source {
         }
     }
 
+    /// Whether somebody named the token for this program: with a flag, or in [`VARIABLE`].
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        matches!(self, Self::File(_)) || matches!(self, Self::Variable(name, _) if *name == VARIABLE)
+    }
+
     /// Whether the job chooses the audience, and can have a token for each key.
     #[must_use]
     pub const fn asks(&self) -> bool {

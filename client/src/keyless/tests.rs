@@ -209,6 +209,19 @@ fn commands_at_the_same_time_agree_on_one_key() {
 }
 
 #[test]
+fn a_folder_that_others_may_write_is_closed_before_a_key_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let keys = OneTimeKeys::below(dir.path());
+    let token = IdToken::parse(FORM).unwrap();
+    let folder = keys.of(&token, 1_000, 500).unwrap().path.parent().unwrap().to_owned();
+    for open in [0o777, 0o1777, 0o770, 0o755] {
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(open)).unwrap();
+        assert!(keys.of(&token, 1_000, 600).unwrap().used_before);
+        assert_eq!(mode(&folder), 0o700, "{open:o}");
+    }
+}
+
+#[test]
 fn a_key_that_others_can_read_is_not_used() {
     let dir = tempfile::tempdir().unwrap();
     let keys = OneTimeKeys::below(dir.path());

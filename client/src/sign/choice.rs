@@ -1,16 +1,16 @@
-//! Which key signs.
+//! Which key signs. A key that another kind of store keeps is chosen here, too: by a name that says so, as `env://` does.
 
 use std::path::Path;
 
 use custody_evidence::key::{KeyId, SigningKey};
 
-use super::{KeyName, KeyStore, KeyStoreError, load_private_key};
+use super::{KeyName, KeyStore, KeyStoreError, Signer, load_private_key};
 
 /// The key that was chosen, and where it was found.
 #[derive(Debug)]
 pub struct Choice {
     /// The key.
-    pub key: SigningKey,
+    pub key: Box<dyn Signer>,
     /// The file, name or variable, as the user would write it.
     pub from: String,
 }
@@ -25,15 +25,8 @@ pub fn choose(
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Choice, KeyStoreError> {
     let Some(asked) = asked else { return only(store) };
-    if let Some(name) = asked.strip_prefix("env://") {
-        let text = variable(name).ok_or_else(|| KeyStoreError::NoVariable { name: name.to_owned() })?;
-        let key = SigningKey::from_pem(&text)
-            .map_err(|source| KeyStoreError::Key { from: asked.to_owned(), source })?;
-        return Ok(Choice { key, from: asked.to_owned() });
-    }
-    let path = Path::new(asked);
-    if asked.contains('/') || path.is_file() {
-        return Ok(Choice { key: load_private_key(path)?, from: asked.to_owned() });
+    if asked.contains('/') || Path::new(asked).is_file() {
+        return Ok(chosen(private_key(asked, variable)?, asked));
     }
     let hex = asked.strip_prefix("key:").unwrap_or(asked);
     if let Ok(id) = hex.parse::<KeyId>() {
@@ -41,16 +34,30 @@ pub fn choose(
     }
     let stored = store.names()?;
     match asked.parse::<KeyName>() {
-        Ok(name) if stored.contains(&name) => Ok(Choice { key: store.load(&name)?, from: name.to_string() }),
+        Ok(name) if stored.contains(&name) => Ok(chosen(store.load(&name)?, name.as_str())),
         Ok(_) | Err(_) => {
             Err(KeyStoreError::NotFound { asked: asked.to_owned(), dir: store.dir().to_owned(), stored })
         }
     }
 }
 
+/// Returns the private key in `env://VARIABLE` (the PEM text itself) or in a file.
+pub fn private_key(
+    from: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<SigningKey, KeyStoreError> {
+    let Some(name) = from.strip_prefix("env://") else { return load_private_key(Path::new(from)) };
+    let text = variable(name).ok_or_else(|| KeyStoreError::NoVariable { name: name.to_owned() })?;
+    SigningKey::from_pem(&text).map_err(|source| KeyStoreError::Key { from: from.to_owned(), source })
+}
+
+fn chosen(key: SigningKey, from: &str) -> Choice {
+    Choice { key: Box::new(key), from: from.to_owned() }
+}
+
 fn only(store: &KeyStore) -> Result<Choice, KeyStoreError> {
     let stored = store.names()?;
-    let chosen = match stored.as_slice() {
+    let name = match stored.as_slice() {
         [] => return Err(KeyStoreError::None { dir: store.dir().to_owned() }),
         [only] => only,
         several => match several.iter().find(|name| name.as_str() == "default") {
@@ -58,14 +65,14 @@ fn only(store: &KeyStore) -> Result<Choice, KeyStoreError> {
             None => return Err(KeyStoreError::Several { stored }),
         },
     };
-    Ok(Choice { key: store.load(chosen)?, from: chosen.to_string() })
+    Ok(chosen(store.load(name)?, name.as_str()))
 }
 
 /// A key that cannot be read is passed over: the id may be that of another one.
 fn by_id(id: &KeyId, store: &KeyStore) -> Result<Choice, KeyStoreError> {
     for name in store.names()? {
         match store.load(&name) {
-            Ok(key) if key.id() == *id => return Ok(Choice { key, from: name.to_string() }),
+            Ok(key) if key.id() == *id => return Ok(chosen(key, name.as_str())),
             Ok(_) | Err(_) => {}
         }
     }

@@ -12,7 +12,7 @@ pub enum KeyStoreError {
     /// A file or folder could not be read or written.
     #[error("cannot {doing} {}", path.display())]
     Io {
-        /// `read`, `write`, `list`, `create`.
+        /// `read`, `write`, `list`, `create`, `close`.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Keys that sign: a folder of private keys, and how a key is chosen.
+//! Keys that sign: what a key does ([`Signer`]), a folder of private keys, and how a key is chosen.
 //!
 //! ```text
 //! <config>/keys/            mode 0700
@@ -12,11 +12,13 @@
 mod choice;
 mod error;
 mod name;
+mod signer;
 mod store;
 
-pub use choice::{Choice, choose};
+pub use choice::{Choice, choose, private_key};
 pub use error::KeyStoreError;
 pub use name::{KeyName, KeyNameError};
+pub use signer::{SignError, Signer, add_signature, sign_statement};
 pub use store::{KeyStore, StoredKey, load_private_key, public_path, write_key};
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use custody_evidence::key::SigningKey;
+use custody_evidence::dsse::{Envelope, IN_TOTO};
+use custody_evidence::key::{PublicKey, SigningKey};
 
 use super::*;
 
@@ -150,5 +151,46 @@ fn a_key_in_a_file_of_its_own_is_private_and_never_overwritten() {
         let again = write_key(&path, &SigningKey::from_seed(&[2; 32])).unwrap_err();
         assert!(matches!(again, KeyStoreError::FileExists { .. }), "{again}");
         assert_eq!(load_private_key(&path).unwrap().id(), key.id());
+    }
+}
+
+/// A store that keeps the key to itself, and does what it is told: as one on another machine may.
+#[derive(Debug)]
+struct Elsewhere {
+    public: PublicKey,
+    signs_with: Option<u8>,
+}
+
+impl Signer for Elsewhere {
+    fn public(&self) -> &PublicKey {
+        &self.public
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyStoreError> {
+        let seed = self.signs_with.ok_or(KeyStoreError::NoSuchId { id: self.public.id() })?;
+        Ok(SigningKey::from_seed(&[seed; 32]).sign(message))
+    }
+}
+
+#[test]
+fn a_key_that_another_store_keeps_signs_what_a_file_signs_and_nothing_else_leaves() {
+    let (here, statement) = (SigningKey::from_seed(&[1; 32]), br#"{"a":1}"#);
+    let elsewhere = |signs_with| Elsewhere { public: here.public().clone(), signs_with };
+    let signed = sign_statement(statement, &here).unwrap();
+    assert_eq!(sign_statement(statement, &elsewhere(Some(1))).unwrap().bytes(), signed.bytes());
+    assert_eq!(signed.bytes(), Envelope::sign(IN_TOTO, statement, &[&here]).unwrap().bytes());
+    let second = SigningKey::from_seed(&[2; 32]);
+    let both = Envelope::sign(IN_TOTO, statement, &[&second]).unwrap();
+    let added = add_signature(&both, &elsewhere(Some(1))).unwrap();
+    assert_eq!(added.bytes(), both.add_signature(&here).unwrap().bytes());
+    // A store that is away, and one that signs with another key than it says.
+    for (signs_with, expected) in [(None, "no stored key has the id"), (Some(2), "no signature by that key")]
+    {
+        for error in [
+            sign_statement(statement, &elsewhere(signs_with)).unwrap_err(),
+            add_signature(&both, &elsewhere(signs_with)).unwrap_err(),
+        ] {
+            assert!(error.to_string().contains(expected), "{error}");
+        }
     }
 }

@@ -213,6 +213,12 @@ impl Envelope {
         Self::from_parts(payload_type, payload, &made)
     }
 
+    /// Returns what a key signs of a payload, for keys that are elsewhere: its PAE.
+    #[must_use]
+    pub fn to_be_signed(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+        Pae::of(payload_type, payload).bytes().to_vec()
+    }
+
     /// Writes the envelope of a payload and signatures (`keyid`, bytes) made elsewhere.
     pub fn from_parts(
         payload_type: &str,
@@ -224,10 +230,15 @@ impl Envelope {
 
     /// Adds a signature by one more key; the payload stays as it is. Signatures that cannot be read are left out.
     pub fn add_signature(&self, key: &SigningKey) -> Result<Self, EnvelopeError> {
+        self.with_signature(key.id().to_string(), key.sign(self.pae()))
+    }
+
+    /// The same with a signature (`keyid`, bytes) that was made elsewhere, over [`Envelope::pae`].
+    pub fn with_signature(&self, keyid: String, bytes: Vec<u8>) -> Result<Self, EnvelopeError> {
         let readable =
             |signature: &Signature| Some((signature.keyid.clone(), signature.bytes().ok()?.to_vec()));
         let mut signatures: Vec<_> = self.signatures.iter().filter_map(readable).collect();
-        signatures.push((key.id().to_string(), key.sign(self.pae())));
+        signatures.push((keyid, bytes));
         Self::from_parts(&self.payload_type, self.payload(), &signatures)
     }
 

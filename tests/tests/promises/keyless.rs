@@ -429,6 +429,23 @@ fn a_token_is_in_no_output_no_file_and_no_command_line() {
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         said += &(ended.stdout + &ended.stderr);
     }
+    // In a file that the search below must not find.
+    let elsewhere = User::new();
+    let held = elsewhere.file("held.jwt", &token).display().to_string();
+    let inspected = desk.user.custody(&["inspect", &held]);
+    assert!(
+        inspected.code == Some(3) && inspected.stdout.contains("project_path:acme/api"),
+        "{}",
+        inspected.stdout
+    );
+    said += &(inspected.stdout + &inspected.stderr);
+    let sent = desk.user.custody(&["record", "envelope", &held]);
+    assert!(
+        sent.code == Some(2) && sent.stderr.contains("an identity token, not an envelope"),
+        "{}",
+        sent.stderr
+    );
+    said += &(sent.stdout + &sent.stderr);
     for words in [&["config"][..], &["find", "--subject", "app-a"], &["audit"]] {
         let ended = desk.user.custody_in(&job, words);
         said += &(ended.stdout + &ended.stderr);
@@ -636,6 +653,53 @@ fn a_job_that_may_not_read_the_log_records_all_the_same() {
         assert!(ended.stdout.starts_with(done) && ended.stdout.contains("release.yml@"), "{}", ended.stdout);
         assert!(user.home().join("app.tlog-proof").exists());
     }
+}
+
+/// `CircleCI` gives each job a token that clouds take too. A log that nobody here may read does not say that it takes it.
+#[test]
+fn a_token_for_every_purpose_goes_to_no_log_that_does_not_say_it_takes_it() {
+    let house = House::with_writers(1);
+    let issuer = Issuer::start(Algorithm::Rs256);
+    let organisation = "7ce1ab3b-6b8c-4b1c-9a2b-1b2c3d4e5f60";
+    let server = house.serve(None, &[]);
+    let caller = house.caller(&server, None);
+    let pin = caller.pin();
+    let project = "1cd2bc4c-7c9d-4c2d-8b3c-2c3d4e5f6071";
+    let rule = json!({
+        "name": "release", "predicates": ["*"], "about": "anything", "authority": "own",
+        "identities": [{"issuer": issuer.url(), "claims": {"source_repository_identifier": [project]}}],
+    });
+    change_trust(&house.ledger, &caller, |trust| {
+        trust["issuers"] = json!([{"url": issuer.url(), "kind": "circleci", "audience": organisation, "jwks": issuer.jwks()}]);
+        trust["writers"].as_array_mut().unwrap().push(rule);
+    });
+    server.stop();
+    let server = house.serve(Some("uri:spiffe://example.com/nobody\n"), &[]);
+    let user = User::new();
+    let ca = user.file("ca.crt", house.servers.pem()).display().to_string();
+    let token = issuer.token(&Job::of(System::CircleCi), organisation);
+    let job = pairs(&[
+        ("CUSTODY_SERVER", &server.url()),
+        ("CUSTODY_TRUST", &pin),
+        ("CUSTODY_CA", &ca),
+        ("CI", "true"),
+        ("CIRCLECI", "true"),
+        ("CIRCLE_OIDC_TOKEN_V2", &token),
+    ]);
+    user.file("app.tar.gz", "the app");
+    user.file("p.json", "{}");
+    let words = ["record", "generic", "--type", "https://example.com/x/v1", "--predicate", "p.json"];
+    let words = [&words[..], &["--subject", "app.tar.gz"]].concat();
+    let kept = user.custody_in(&job, &words);
+    assert_eq!(kept.code, Some(1), "{}{}", kept.stdout, kept.stderr);
+    for part in [organisation, "may not read which one the log takes", "nothing was sent", "CUSTODY_ID_TOKEN"]
+    {
+        assert!(kept.stderr.contains(part), "{part}: {}", kept.stderr);
+    }
+    let named = [job, pairs(&[("CUSTODY_ID_TOKEN", &token)])].concat();
+    let sent = user.custody_in(&named, &words);
+    assert_eq!(sent.code, Some(0), "{}{}", sent.stdout, sent.stderr);
+    assert!(sent.stdout.starts_with("recorded  "), "it was not there before: {}", sent.stdout);
 }
 
 /// Returns a block of shell lines of docs/identity.md.

@@ -1,10 +1,9 @@
 //! Recording as a job: its identity token, and the one-time key that it is shown for.
 
 use custody_client::Trust;
-use custody_client::keyless::{IdToken, NoToken, OneTimeKeys, Source, one_time_key};
+use custody_client::keyless::{IdToken, NoToken, OneTimeKeys, Source, VARIABLE, one_time_key};
 use custody_client::make::Made;
-use custody_client::sign::KeyStoreError;
-use custody_evidence::dsse::{self, IN_TOTO};
+use custody_client::sign::{KeyStoreError, sign_statement};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::key::SigningKey;
 use custody_evidence::oidc::{Credential, Token, audience};
@@ -66,8 +65,8 @@ pub(super) fn dry_run(made: &Made, context: &Context) -> Result<Outcome, Failure
 }
 
 fn signed(made: &Made, key: &SigningKey) -> Result<Envelope, Failure> {
-    let envelope = dsse::Envelope::sign(IN_TOTO, &made.payload, &[key]);
-    Ok(envelope.map_err(|error| Failure::usage("bad_statement", error.to_string()))?.into())
+    let envelope = sign_statement(&made.payload, key);
+    Ok(envelope.map_err(|error| key::unsigned(&error, "bad_statement"))?.into())
 }
 
 impl Job {
@@ -105,8 +104,12 @@ impl Job {
         let own = audience(&anchor.pin().origin, &key.id());
         let token = get(source, &own).await?;
         let read = read(&token, source)?;
+        let names_log = read.audiences() == [own.as_str()];
+        if !names_log && !source.is_named() {
+            return Err(not_asked_for(&read, &own, source));
+        }
         tell(&read, source, context);
-        let key = if read.audiences() == [own.as_str()] { key } else { shared(key, &token, &read, context)? };
+        let key = if names_log { key } else { shared(key, &token, &read, context)? };
         Ok(Self { token, key })
     }
 
@@ -198,6 +201,20 @@ fn wrong_audience(read: &Token, issuer: &Issuer, own: &str, source: &Source) -> 
     };
     let message = format!("the token from {source}: expected the audience {expected:?} alone, found {found}");
     Failure::no("token_audience", message).hint(format!("nothing was sent; {hint}"))
+}
+
+/// A token that was at hand may be good elsewhere, as `CircleCI`'s is with clouds, and nothing that this job can read says that the
+/// log takes it.
+fn not_asked_for(read: &Token, own: &str, source: &Source) -> Failure {
+    let found: Vec<String> = read.audiences().iter().take(4).map(|text| format!("{text:?}")).collect();
+    let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+    Failure::no(
+        "token_audience",
+        format!("the token from {source}: expected the audience {own:?} alone, found {found}, and this job may not read which one the log takes"),
+    )
+    .hint(format!(
+        "nothing was sent; if the log's administrator gave the issuer that audience, say so by naming the token: put it into {VARIABLE}"
+    ))
 }
 
 fn no_issuers(source: &Source) -> Failure {

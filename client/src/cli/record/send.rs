@@ -6,8 +6,8 @@ use std::sync::Arc;
 use custody_client::ledger::Progress;
 use custody_client::make::Made;
 use custody_client::memory::{replace, writable};
+use custody_client::sign::sign_statement;
 use custody_client::{Ledger, Logged, Recorded};
-use custody_evidence::dsse::{self, IN_TOTO};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::key::KeyId;
 use custody_evidence::oidc::Credential;
@@ -21,7 +21,7 @@ use crate::cli::entry_view::binding;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::identity::{Submitter, Token};
 use crate::cli::output::{counted, escape_line};
-use crate::cli::{session, spool};
+use crate::cli::{key, session, spool};
 
 /// Signs the statement and records it; with `--dry-run`, prints it.
 pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context) -> Result<Outcome, Failure> {
@@ -41,8 +41,8 @@ pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context)
         }
         Signer::Key(chosen) => chosen,
     };
-    let envelope = dsse::Envelope::sign(IN_TOTO, &made.payload, &[&chosen.key])
-        .map_err(|error| Failure::usage("bad_statement", error.to_string()))?;
+    let envelope = sign_statement(&made.payload, chosen.key.as_ref())
+        .map_err(|error| key::unsigned(&error, "bad_statement"))?;
     let envelope = Envelope::from(envelope);
     if sending.dry_run {
         let mut line = envelope.bytes().to_vec();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use custody_client::Ledger;
 use custody_client::memory::replace;
-use custody_client::sign::choose;
-use custody_evidence::dsse::{Envelope, IN_TOTO, SignatureVerdict, verify_signatures};
+use custody_client::sign::{choose, sign_statement};
+use custody_evidence::dsse::{Envelope, SignatureVerdict, verify_signatures};
 use custody_evidence::statement::Statement;
 use custody_evidence::trust::{
     ALLOW_TYPE, Allow, CLOCK_REPAIR_TYPE, ClockRepair, DISTRUST_TYPE, Distrust, POLICY_TYPE, Policy,
@@ -16,7 +16,7 @@ use custody_log::LeafIndex;
 
 use crate::cli::Context;
 use crate::cli::failure::Failure;
-use crate::cli::key::{failure as key_failure, store, variable};
+use crate::cli::key::{failure as key_failure, store, unsigned, variable};
 use crate::cli::record::secrets;
 
 /// How a statement is signed.
@@ -62,8 +62,8 @@ pub(crate) async fn settle(
         return Err(Failure::usage("several_signatures", message)
             .hint("write the statement with --out FILE, let each administrator run `custody trust sign FILE`, then `custody record envelope FILE`"));
     }
-    let envelope = Envelope::sign(IN_TOTO, statement, &[&chosen.key])
-        .map_err(|error| Failure::usage("bad_statement", error.to_string()))?;
+    let envelope =
+        sign_statement(statement, chosen.key.as_ref()).map_err(|error| unsigned(&error, "bad_statement"))?;
     let recorded = ledger.record(&envelope.into(), Arc::new(|_| {})).await?;
     Ok(Settled::Recorded(recorded.logged.entry().index))
 }

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 
 use custody_client::Trust;
 use custody_client::memory::{Memory, replace};
-use custody_client::sign::choose;
+use custody_client::sign::{Signer, add_signature, choose, sign_statement as sign_first};
 use custody_evidence::dsse::{Envelope, IN_TOTO, SignatureVerdict, verify_signatures};
-use custody_evidence::key::SigningKey;
 use custody_evidence::statement::Statement;
 use custody_evidence::trust::{RoleName, TrustDocument};
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
@@ -19,7 +18,7 @@ use super::lines::{changes, summary};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::file;
-use crate::cli::key::{failure as key_failure, store, variable};
+use crate::cli::key::{failure as key_failure, store, unsigned, variable};
 use crate::cli::output::escape_line;
 use crate::cli::record::secrets;
 use crate::cli::session::{self, Anchor};
@@ -50,9 +49,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;
     let before = before.as_ref().map(|trust| trust.current().state.document());
-    check_role(&proposed.document, before, &chosen.key, context)?;
+    check_role(&proposed.document, before, chosen.key.as_ref(), context)?;
     confirm(args, &described(&proposed.document, before), context)?;
-    let envelope = proposed.unsigned.sign(&chosen.key)?;
+    let envelope = proposed.unsigned.sign(chosen.key.as_ref())?;
     let own = Signed::by_root_of(&proposed.document, &envelope);
     // While the root role stays the same, both thresholds are one.
     let previous =
@@ -95,7 +94,7 @@ fn sign_statement(bytes: &[u8], args: &Args, context: &Context) -> Result<Option
         .map_err(|error| key_failure(&error))?;
     administrative::check_role(document, proposal.role, chosen.key.id())?;
     confirm(args, &proposal.says, context)?;
-    let envelope = Unsigned { statement, envelope }.sign(&chosen.key)?;
+    let envelope = Unsigned { statement, envelope }.sign(chosen.key.as_ref())?;
     let (signed, threshold) = proposal.signed(document, &envelope);
     replace(&args.file, envelope.bytes()).map_err(|error| Failure::unwritable(error.to_string()))?;
     let id = chosen.key.id();
@@ -185,20 +184,20 @@ impl Proposed {
 }
 
 impl Unsigned {
-    fn sign(&self, key: &SigningKey) -> Result<Envelope, Failure> {
+    fn sign(&self, key: &dyn Signer) -> Result<Envelope, Failure> {
         let signed = match &self.envelope {
             Some(envelope) if signed_by(envelope, key) => {
                 return Err(Failure::no("already_signed", format!("key:{} has signed it already", key.id()))
                     .hint("the signatures of distinct keys count: let another administrator sign"));
             }
-            Some(envelope) => envelope.add_signature(key),
-            None => Envelope::sign(IN_TOTO, &self.statement, &[key]),
+            Some(envelope) => add_signature(envelope, key),
+            None => sign_first(&self.statement, key),
         };
-        signed.map_err(|error| Failure::usage("bad_trust_document", error.to_string()))
+        signed.map_err(|error| unsigned(&error, "bad_trust_document"))
     }
 }
 
-fn signed_by(envelope: &Envelope, key: &SigningKey) -> bool {
+fn signed_by(envelope: &Envelope, key: &dyn Signer) -> bool {
     verify_signatures(envelope, &[key.public().clone()]).iter().any(|verdict| verdict.signer().is_some())
 }
 
@@ -207,7 +206,7 @@ fn signed_by(envelope: &Envelope, key: &SigningKey) -> bool {
 fn check_role(
     document: &TrustDocument,
     before: Option<&TrustDocument>,
-    key: &SigningKey,
+    key: &dyn Signer,
     context: &Context,
 ) -> Result<(), Failure> {
     let id = key.id();

@@ -103,13 +103,15 @@ impl Token {
         self.claims.get(name)
     }
 
-    /// Returns the header's `alg`.
-    pub(super) fn algorithm(&self) -> &str {
+    /// Returns the header's `alg`, cut to 40 characters.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
         &self.algorithm
     }
 
-    /// Returns the header's `kid`.
-    pub(super) fn kid(&self) -> Option<&str> {
+    /// Returns the header's `kid`, if it has one.
+    #[must_use]
+    pub fn kid(&self) -> Option<&str> {
         self.kid.as_deref()
     }
 

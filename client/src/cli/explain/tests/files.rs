@@ -1,7 +1,8 @@
 //! Files of the client: the trust file, the pin, keys.
 
-use custody_client::sign::{KeyName, KeyStoreError};
+use custody_client::sign::{KeyName, KeyStoreError, SignError};
 use custody_client::trust::ReplayError;
+use custody_evidence::dsse;
 use custody_evidence::key::{KeyId, SigningKeyError};
 use custody_log::{DigestError, ReceiptError};
 
@@ -57,5 +58,15 @@ fn every_key_that_cannot_be_used_has_its_words() {
         Several { stored: vec![name("ci"), name("release")] },
         NoSuchId { id: KeyId::from_bytes([1; 32]) },
     });
-    golden("keys", &texts("KeyStoreError", errors, |error| key::failure(&error)));
+    let envelope = dsse::Envelope::parse(b"{}").expect_err("that is no envelope");
+    let unsigned = every!(SignError {
+        Store(KeyStoreError::None { dir: dir() }),
+        NotItsSignature { key: KeyId::from_bytes([1; 32]) },
+        Envelope(envelope),
+    });
+    let text = [
+        texts("KeyStoreError", errors, |error| key::failure(&error)),
+        texts("SignError", unsigned, |error| key::unsigned(&error, "bad_statement")),
+    ];
+    golden("keys", &text.concat());
 }

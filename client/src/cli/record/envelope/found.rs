@@ -149,6 +149,9 @@ fn no_envelope(kind: Kind) -> Failure {
         Kind::Cose | Kind::Metablock => {
             unsupported("DSSE envelopes, Sigstore bundles and PEP 740 attestations are; sign what it says again")
         }
+        Kind::IdentityToken => not_an_envelope(name).hint(
+            "it says who records: name its file with --id-token-file beside what is to be recorded; others must not read it until it ends",
+        ),
         Kind::Receipt | Kind::Entry | Kind::AdmissionRecord => {
             not_an_envelope(name).hint("it comes from a log: custody verify FILE checks it")
         }
