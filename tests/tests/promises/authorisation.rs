@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use custody_evidence::key::SigningKey;
 use custody_tests::certificates::{Authority, Issued, Wanted};
@@ -38,18 +40,23 @@ struct House {
     github: Issuer,
     /// Its jobs have one audience.
     gitlab: Issuer,
+    /// As the first one, with other algorithms; their keys are fetched.
+    es256: Issuer,
+    eddsa: Issuer,
     stranger: Issuer,
 }
 
 type Make = fn(&House, &Caller, &str) -> Attempt;
 
 /// Every kind of caller who wants something recorded, in the order of the table. The last ones change what holds.
-const CALLERS: [(&str, Make); 25] = [
+const CALLERS: [(&str, Make); 30] = [
     ("nobody: no signature by a known key, no token", |_, _, name| plain(name, &[&key_of("nobody")])),
     ("writer: a key that a rule names", |house, _, name| plain(name, &[&house.ledger.writers[0]])),
     ("writer, about what its rule does not hold", |house, _, name| plain(name, &[&house.ledger.writers[1]])),
     ("administrator, an ordinary statement", |house, _, name| plain(name, &[&house.ledger.admin])),
     ("job: the rule's repository and branch", |house, _, name| house.job(name, &job())),
+    ("job of an issuer that signs with ES256", |house, _, name| job_of(&house.es256, name)),
+    ("job of an issuer that signs with EdDSA", |house, _, name| job_of(&house.eddsa, name)),
     ("job with one audience for all (GitLab)", |house, _, name| {
         let key = key_of(name);
         let token = house.gitlab.token(&Job::of(System::GitLab), FIXED);
@@ -67,6 +74,14 @@ const CALLERS: [(&str, Make); 25] = [
         let first = with_token(&format!("{name} first"), &token, &key_of("the job"));
         caller.record_through("Record", &first.envelope, first.credential).expect("the first use");
         with_token(name, &token, &key_of(name))
+    }),
+    ("job, no token but a text", |_, _, name| with_token(name, "no.token", &key_of(name))),
+    ("job, token that is not valid yet", |house, _, name| {
+        house.changed(name, |claims| {
+            for claim in ["iat", "nbf", "exp"] {
+                claims[claim] = json!(claims[claim].as_u64().unwrap() + 3600);
+            }
+        })
     }),
     ("job, token expired", |house, _, name| {
         house.changed(name, |claims| {
@@ -107,6 +122,11 @@ const CALLERS: [(&str, Make); 25] = [
         let key = key_of(name);
         let claims = house.github.claims(&job(), &audience(&key));
         with_token(name, &house.stranger.sign(&claims), &key)
+    }),
+    ("job, token signed in a way that is not listed for its issuer", |house, _, name| {
+        let key = key_of(name);
+        let claims = house.github.claims(&job(), &audience(&key));
+        with_token(name, &house.eddsa.sign(&claims), &key)
     }),
     ("job, token with a signature that does not hold", |house, _, name| {
         let key = key_of(name);
@@ -150,6 +170,11 @@ fn job() -> Job {
     Job::of(System::GitHub)
 }
 
+fn job_of(issuer: &Issuer, name: &str) -> Attempt {
+    let key = key_of(name);
+    with_token(name, &issuer.token(&job(), &audience(&key)), &key)
+}
+
 fn plain(name: &str, keys: &[&SigningKey]) -> Attempt {
     Attempt { envelope: envelope(&statement(name), keys), credential: None }
 }
@@ -187,6 +212,8 @@ impl House {
             clients: Authority::new("clients"),
             github: Issuer::start(Algorithm::Rs256),
             gitlab: Issuer::start(Algorithm::Rs256),
+            es256: Issuer::start(Algorithm::Es256),
+            eddsa: Issuer::start(Algorithm::EdDsa),
             stranger: Issuer::start(Algorithm::Rs256),
         }
     }
@@ -220,6 +247,8 @@ impl House {
         trust["issuers"] = json!([
             {"url": self.github.url(), "kind": "github", "jwks": self.github.jwks()},
             {"url": self.gitlab.url(), "kind": "gitlab", "audience": FIXED},
+            {"url": self.es256.url(), "kind": "github", "algorithms": ["ES256"]},
+            {"url": self.eddsa.url(), "kind": "github", "algorithms": ["EdDSA"], "jwks_url": self.eddsa.jwks_url()},
         ]);
         trust["writers"][1]["about"] = json!({"namespace": "github.com/acme"});
         let pipeline =
@@ -227,19 +256,70 @@ impl House {
         let pipeline = json!({
             "name": "pipeline", "identities": [pipeline], "predicates": ["*"], "about": "anything", "authority": "own",
         });
-        trust["writers"].as_array_mut().unwrap().extend([self.rule(), pipeline]);
+        let others = [&self.es256, &self.eddsa].map(
+            |issuer| json!({"issuer": issuer.url(), "claims": {"source_repository_identifier": ["123456"]}}),
+        );
+        let others = json!({
+            "name": "others", "identities": others, "predicates": ["*"], "about": "anything", "authority": "own",
+        });
+        trust["writers"].as_array_mut().unwrap().extend([self.rule(), pipeline, others]);
         caller.record(&envelope(&statement, &[&self.ledger.admin])).expect("a trust document");
     }
 
     /// Puts the rule for the job into the trust document, or takes it out.
     fn set_rule(&self, caller: &Caller, there: bool) {
+        caller.record(&self.rules(caller, there)).expect("a trust document");
+    }
+
+    /// The next trust document, with the rule for the job or without it.
+    fn rules(&self, caller: &Caller, there: bool) -> Vec<u8> {
         let mut statement = newest_trust(caller);
         let writers = statement["predicate"]["writers"].as_array_mut().unwrap();
         writers.retain(|rule| rule["name"] != "release");
         if there {
             writers.push(self.rule());
         }
-        caller.record(&envelope(&statement, &[&self.ledger.admin])).expect("a trust document");
+        envelope(&statement, &[&self.ledger.admin])
+    }
+
+    /// Takes the rule away while several callers record one after the other with it, some of them between admission and their place
+    /// in the log. What they were answered, all the same: what came before that entry is recorded, and nothing behind it.
+    fn race(&self, server: &Server, caller: &Caller, method: &str) -> String {
+        const CALLERS: usize = 4;
+        let without = self.rules(caller, false);
+        let recorded: [AtomicUsize; CALLERS] = Default::default();
+        std::thread::scope(|scope| {
+            let racing = recorded.iter().enumerate().map(|(number, recorded)| {
+                scope.spawn(move || {
+                    let caller = self.caller(server, None);
+                    let mut last = 0;
+                    loop {
+                        let count = recorded.load(Ordering::SeqCst);
+                        let attempt = self.job(&format!("race {method} {number} {count}"), &job());
+                        match caller.record_through(method, &attempt.envelope, attempt.credential) {
+                            Ok(answer) => last = answer.index,
+                            Err(refusal) => break (last, refusal.word().to_owned()),
+                        }
+                        recorded.fetch_add(1, Ordering::SeqCst);
+                    }
+                })
+            });
+            let racing: Vec<_> = racing.collect();
+            while recorded.iter().any(|recorded| recorded.load(Ordering::SeqCst) == 0) {
+                assert!(
+                    !racing.iter().any(std::thread::ScopedJoinHandle::is_finished),
+                    "a first record is refused"
+                );
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let taken_away = caller.record(&without).expect("a trust document").index;
+            let outcomes: Vec<(u64, String)> = racing.into_iter().map(|one| one.join().unwrap()).collect();
+            let word = outcomes[0].1.clone();
+            for (last, found) in &outcomes {
+                assert!(*last < taken_away && *found == word, "{taken_away}: {outcomes:?}");
+            }
+            format!("yes, then `{word}`")
+        })
     }
 
     /// Distrusts the job that the rule is about, once: it is the last thing that happens to it.
@@ -344,10 +424,17 @@ fn table(first: &str, answers: &BTreeMap<String, Rows>) -> String {
 }
 
 /// Who may have something recorded: each caller through each method.
-fn recording(house: &House, caller: &Caller) -> String {
+fn recording(house: &House, server: &Server, caller: &Caller) -> String {
     let mut answers: BTreeMap<String, Rows> = BTreeMap::new();
+    let methods = || methods().into_iter().filter(|(service, _)| records(service));
+    let column = |service: &str, method: &str| format!("{}.{method}", service.rsplit('.').next().unwrap());
+    let mut raced = Vec::new();
+    for (service, method) in methods() {
+        raced.push((column(&service, &method), house.race(server, caller, &method)));
+        house.set_rule(caller, true);
+    }
     for (who, make) in CALLERS {
-        for (service, method) in methods().into_iter().filter(|(service, _)| records(service)) {
+        for (service, method) in methods() {
             let attempt = make(house, caller, &format!("{who} through {method}"));
             let answer = match caller.record_through(&method, &attempt.envelope, attempt.credential) {
                 Ok(recorded) => {
@@ -356,9 +443,14 @@ fn recording(house: &House, caller: &Caller) -> String {
                 }
                 Err(refusal) => format!("`{}`", refusal.word()),
             };
-            let name = format!("{}.{method}", service.rsplit('.').next().unwrap());
-            answers.entry(name).or_default().push((who.to_owned(), answer));
+            answers.entry(column(&service, &method)).or_default().push((who.to_owned(), answer));
         }
+    }
+    for (column, answer) in raced {
+        answers
+            .entry(column)
+            .or_default()
+            .push(("job whose rule is taken away while it records".to_owned(), answer));
     }
     table("who sends it", &answers)
 }
@@ -407,7 +499,7 @@ fn every_method_says_to_every_caller_what_the_document_says() {
     let server = house.serve(false);
     let caller = house.caller(&server, None);
     house.set_up(&caller);
-    let recording = recording(&house, &caller);
+    let recording = recording(&house, &server, &caller);
     let open = asking(&house, &server);
     server.stop();
     let server = house.serve(true);

@@ -30,6 +30,7 @@ mod duplicates;
 mod end_to_end;
 mod foreign_parts;
 mod full_disk;
+mod job_rights;
 mod keyless;
 mod kinds;
 mod large;
