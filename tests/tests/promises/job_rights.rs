@@ -242,6 +242,26 @@ fn nobodys_laptop_may_record_builds_whatever_token_it_has() {
     company.is_sound();
 }
 
+/// A file that both run gives both one name.
+#[test]
+fn who_says_first_what_another_repository_is_about_to_say_takes_its_entry_from_nobody() {
+    let mut company = Company::new();
+    company.allow("scans", SCAN, &[("source_repository_owner_identifier", "654321")], &[]);
+    let shared = "acme/shared/.github/workflows/scan.yml@refs/heads/main";
+    let (a, b) = (Job::release("acme/api", "42"), Job::release("acme/web", "43"));
+    let said = |job: &Job| {
+        let key = company.one_time_key();
+        let audience = format!("custody:{ORIGIN}:{}", key.id());
+        let token = company.issuer.token(&claims(job).with("job_workflow_ref", shared), &audience);
+        company.show(&envelope(&scan_of(&["web"]), &[&key]), &token, &key).unwrap()
+    };
+    let (first, second, again) = (said(&a), said(&b), said(&b));
+    assert_eq!((first.duplicate, second.duplicate, again.duplicate), (false, false, true));
+    let of = |index: u64| company.shown(index)["record"]["submitter"]["source_repository_identifier"].clone();
+    assert_eq!((of(first.index), of(second.index)), (json!("42"), json!("43")));
+    company.is_sound();
+}
+
 #[test]
 fn a_team_cannot_attach_a_clean_scan_to_the_image_of_another_with_its_token() {
     let mut company = Company::new();

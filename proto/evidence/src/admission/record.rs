@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use custody_log::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::builds::SourceRepository;
 use super::claims::SubmitterClaims;
 use super::mark::Mark;
 use super::proof::BundleProof;
@@ -321,10 +322,20 @@ impl AdmissionRecord {
 
     /// Returns what issuers say of those whose signatures count, by a certificate or by the submitter's token.
     pub fn claims_of_signers(&self) -> impl Iterator<Item = &SubmitterClaims> {
-        self.verified_signers().filter_map(|signer| {
-            let by_token = signer.identity.as_ref().and(self.submitter.as_ref());
-            signer.proof.as_ref().and_then(|proof| proof.claims.as_ref()).or(by_token)
-        })
+        self.verified_signers().filter_map(|signer| self.claims_of(signer))
+    }
+
+    /// Returns what an issuer says of a signer; none of a key.
+    fn claims_of<'a>(&'a self, signer: &'a Signer) -> Option<&'a SubmitterClaims> {
+        let by_token = || signer.identity.as_ref().and(self.submitter.as_ref());
+        signer.certified().or_else(by_token)
+    }
+
+    /// Returns who signed it, each with its repository: a name that is a file's which many repositories run is one signer for each
+    /// of them, so that none of them can say first, and in its own name, what another one is about to say.
+    fn signed_by(&self) -> BTreeSet<(Identity, Option<SourceRepository>)> {
+        let repository = |signer| self.claims_of(signer).and_then(SourceRepository::of);
+        self.verified_signers().filter_map(|signer| Some((signer.identity()?, repository(signer)))).collect()
     }
 
     /// Returns the entries that it rests on: those by which its subjects are builds of a signer's own repository.
@@ -341,13 +352,12 @@ impl AdmissionRecord {
 
     /// Returns what an envelope with this record adds to entries with the same content; none if nothing.
     ///
-    /// That is a verified signer that none of them has, an earlier proof of time than all of them, a stronger authority
+    /// That is a verified signer that none of them has (of jobs with one name: of a repository that none of them has), an earlier proof of time than all of them, a stronger authority
     /// than all of them, or the first that is bound to its submitter. Without earlier entries everything is new.
     #[must_use]
     pub fn addition(&self, earlier: &[&Self]) -> Option<Addition> {
-        let known: BTreeSet<Identity> =
-            earlier.iter().flat_map(|record| record.verified_identities()).collect();
-        if let Some(signer) = self.verified_identities().difference(&known).next() {
+        let known: BTreeSet<_> = earlier.iter().flat_map(|record| record.signed_by()).collect();
+        if let Some((signer, _)) = self.signed_by().difference(&known).next() {
             return Some(Addition::Signer(signer.clone()));
         }
         let strongest = earlier.iter().map(|record| record.authority).max();
@@ -375,6 +385,11 @@ impl Signer {
     pub fn identity(&self) -> Option<Identity> {
         let holder = self.proof.as_ref().and_then(|proof| proof.identity.clone());
         self.identity.clone().or(holder).or(self.key.map(Identity::Key))
+    }
+
+    /// Returns what its certificate says of its holder.
+    fn certified(&self) -> Option<&SubmitterClaims> {
+        self.proof.as_ref().and_then(|proof| proof.claims.as_ref())
     }
 }
 

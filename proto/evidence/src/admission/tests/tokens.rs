@@ -184,6 +184,27 @@ fn one_change_and_the_job_records_nothing() {
 }
 
 #[test]
+fn jobs_of_two_repositories_that_run_one_file_are_two_signers() {
+    let trust = state(listing(|members| {
+        members.writers.last_mut().unwrap().identities =
+            vec![pattern(&[("source_repository_owner_identifier", "65")])];
+    }));
+    let by = |repository: &'static str, id: &'static str| {
+        let token = token(|claims| {
+            claims["repository"] = json!(repository);
+            claims["repository_id"] = json!(id);
+        });
+        admitted_as(&trust, &good(), &shown(token)).unwrap()
+    };
+    let (first, second, again) = (by("acme/web", "75"), by("acme/api", "74"), by("acme/renamed", "74"));
+    let records = [&first, &second, &again].map(Admission::record);
+    let names: Vec<_> = records.iter().map(|record| record.verified_identities()).collect();
+    assert!(names.iter().all(|name| *name == names[0]), "one name: {names:?}");
+    assert!(records[1].adds_to(&[records[0]]), "who says it first takes it from nobody");
+    assert!(!records[1].adds_to(&[records[0], records[1]]) && !records[2].adds_to(&[records[1]]));
+}
+
+#[test]
 fn administration_and_bundles_are_recorded_without_a_token() {
     let document = TrustDocument::new(listing(|members| members.version = 2)).unwrap();
     let next = sign(&statement_of(&document), &[ADMIN]).into();
