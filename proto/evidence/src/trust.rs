@@ -28,6 +28,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+mod timeline;
 
 pub use allow::{ALLOW_FORMAT, ALLOW_TYPE, Allow};
 pub use check::MAX_ENTRIES;
@@ -46,6 +47,7 @@ pub use root::{KnownRoot, MAX_ROOT_KEYS, MAX_ROOTS, RootKey, TrustedRoot};
 pub use rule::{About, Authority, WriterRule};
 pub use standing::FirstSigned;
 pub use state::TrustState;
+pub use timeline::Timeline;
 
 pub(crate) use text::base64::encode as base64;
 

@@ -24,8 +24,7 @@ pub enum ChainError {
         /// In the entry.
         found: Option<EntryDigest>,
     },
-    /// The time is not later than that of the entry before; only an administrative entry (a clock repair)
-    /// may step back.
+    /// The time is not later than that of the entry before; a clock repair alone may step back.
     #[error("expected a time after {previous}, found {found}")]
     Time {
         /// Time of the entry before.
@@ -82,16 +81,24 @@ impl Chain {
         self.next
     }
 
+    /// Whether only a clock repair could be the next entry: it is not later than the one before. Of an entry that administers
+    /// nothing nobody needs to look what it holds.
+    pub(super) fn needs_repair(&self, bytes: &[u8]) -> bool {
+        let last = self.last.as_ref();
+        Entry::decode(bytes)
+            .is_ok_and(|entry| entry.administrative && last.is_some_and(|last| entry.time <= last.time))
+    }
+
     /// Decodes the next entry, one of `batch` that share a frame, and steps over it. If it does not fit, the
-    /// chain stays where it is.
-    pub(super) fn follow(&mut self, bytes: &[u8], batch: usize) -> Result<Entry, DamageKind> {
+    /// chain stays where it is. `repairs` says whether the entry repairs the clock; it is asked where [`Chain::needs_repair`].
+    pub(super) fn follow(&mut self, bytes: &[u8], batch: usize, repairs: bool) -> Result<Entry, DamageKind> {
         let entry = Entry::decode(bytes).map_err(DamageKind::Entry)?;
-        self.check(&entry, batch).map_err(DamageKind::Chain)?;
+        self.check(&entry, batch, repairs).map_err(DamageKind::Chain)?;
         *self = Self::after(&entry, bytes);
         Ok(entry)
     }
 
-    fn check(&self, entry: &Entry, batch: usize) -> Result<(), ChainError> {
+    fn check(&self, entry: &Entry, batch: usize, repairs: bool) -> Result<(), ChainError> {
         if entry.index != self.next {
             return Err(ChainError::Index { expected: self.next, found: entry.index });
         }
@@ -101,7 +108,7 @@ impl Chain {
         }
         if let Some(last) = &self.last
             && entry.time <= last.time
-            && !entry.administrative
+            && !(entry.administrative && repairs)
         {
             return Err(ChainError::Time { previous: last.time, found: entry.time });
         }

@@ -233,7 +233,8 @@ impl<'a> Scanner<'a> {
         for (index, (parts, bytes)) in (frame.head.first.get()..).zip(frame.entries()) {
             let index = LeafIndex::new(index).unwrap_or(frame.head.first);
             let offset = frame.offset + parts.entry;
-            self.follow(segment, frame.head.count, index, offset, bytes);
+            let envelope = parts.envelope.map(|at| frame.offset + at);
+            self.follow(segment, frame.head.count, index, (offset, envelope), bytes)?;
         }
         self.after_frame(segment, frame);
         self.check_root(segment, frame);
@@ -246,10 +247,26 @@ impl<'a> Scanner<'a> {
         Ok(Some(frame.end()))
     }
 
-    fn follow(&mut self, segment: &Segment, batch: usize, index: LeafIndex, offset: u64, bytes: &[u8]) {
+    fn follow(
+        &mut self,
+        segment: &Segment,
+        batch: usize,
+        index: LeafIndex,
+        (offset, envelope): (u64, Option<u64>),
+        bytes: &[u8],
+    ) -> Result<(), JournalFault> {
         let taken_as_it_is = |entry: &Entry| Chain::after(entry, bytes);
+        let repairs = match self.chain.as_ref().is_some_and(|chain| chain.needs_repair(bytes)) {
+            false => false,
+            true => match segment.file.repairs_clock(envelope, bytes) {
+                Ok(repairs) => repairs,
+                // What is wrong with the envelope is found where it is looked at.
+                Err(Broken::Damage(_)) => true,
+                Err(Broken::Fault(fault)) => return Err(fault),
+            },
+        };
         let result = match &mut self.chain {
-            Some(chain) => chain.follow(bytes, batch),
+            Some(chain) => chain.follow(bytes, batch, repairs),
             None => Entry::decode(bytes).map_err(DamageKind::Entry),
         };
         if let Err(kind) = result {
@@ -265,6 +282,7 @@ impl<'a> Scanner<'a> {
         if let Some(frontier) = &mut self.frontier {
             frontier.append(NodeHash::leaf(bytes));
         }
+        Ok(())
     }
 
     fn after_frame(&mut self, segment: &mut Segment, frame: &Scanned) {

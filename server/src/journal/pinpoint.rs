@@ -23,7 +23,8 @@ pub(super) fn pinpoint(
     for (position, (parts, bytes)) in entries.iter().enumerate() {
         let index = chain.next();
         frontier.append(NodeHash::leaf(bytes));
-        match chain.follow(bytes, entries.len()) {
+        // Which one is broken is asked, and not whether it may step back.
+        match chain.follow(bytes, entries.len(), true) {
             Ok(_) => before = Some((parts.entry, index)),
             Err(DamageKind::Chain(_)) => {
                 // Either this entry is broken, or the one before, whose digest it names. The next one tells

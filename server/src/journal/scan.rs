@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use custody_evidence::admission::AdmissionRecord;
+use custody_evidence::trust::ClockRepair;
 use custody_log::{BlobDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest};
 
 use super::damage::{Damage, DamageKind};
@@ -345,6 +346,14 @@ impl SegmentFile {
         }
         self.file.read_exact_at(&mut bytes, offset).map_err(fault("read", &self.path))?;
         Ok(bytes == segment::table_start(self.mark()))
+    }
+
+    /// Whether an administrative entry repairs the clock, by its envelope at this offset. Nothing is known of one in a file: what has
+    /// 64 KiB is hardly a repair, and replaying the trust tells.
+    pub(super) fn repairs_clock(&self, envelope: Option<u64>, bytes: &[u8]) -> Result<bool, Broken> {
+        let (Some(offset), Ok(entry)) = (envelope, Entry::decode(bytes)) else { return Ok(true) };
+        let envelope = self.inline_envelope(offset, &entry)?;
+        Ok(ClockRepair::in_envelope(&envelope).is_some_and(|repair| repair.is_at(entry.index)))
     }
 
     /// Checks record, inline envelope and attachments of an entry in a frame at `frame`, and that the lengths of the frame

@@ -21,7 +21,7 @@ pub(crate) mod traced;
 
 use custody_evidence::admission::{AdmissionRecord, Attachment, Salt, TrustReference};
 use custody_evidence::dsse::{Envelope, IN_TOTO};
-use custody_evidence::trust::{Authority, ERASED_KEYS_TYPE, REDACTION_TYPE, Redaction};
+use custody_evidence::trust::{Authority, ClockRepair, ERASED_KEYS_TYPE, REDACTION_TYPE, Redaction};
 use custody_log::tree::Frontier;
 use custody_log::{
     BlobDigest, Checkpoint, ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, NodeHash,
@@ -84,6 +84,23 @@ impl Log {
         let record = redaction_record(&attachment).encode();
         let staged = self.stage_as(true, &record, envelope.bytes(), vec![attachment]);
         self.redactions.push((entry.content, first));
+        Batch { entries: vec![staged], first, size: self.size(), root: self.root() }
+    }
+
+    /// Makes the next entry, which administers the log and steps back in time, with this envelope.
+    pub(super) fn step_back(&mut self, envelope: &[u8]) -> Batch {
+        let first = self.size().next_index();
+        let staged = self.stage_as(true, b"{}", envelope, Vec::new());
+        let mut entry = Entry::decode(&staged.entry).unwrap();
+        entry.time = Timestamp::from_micros(5).unwrap();
+        let staged = Staged { entry: entry.encode(), ..staged };
+        self.stored.pop();
+        self.stored.push(staged.clone());
+        self.frontier = Frontier::empty();
+        for stored in &self.stored {
+            self.frontier.append(NodeHash::leaf(&stored.entry));
+        }
+        *self.roots.last_mut().unwrap() = self.frontier.root();
         Batch { entries: vec![staged], first, size: self.size(), root: self.root() }
     }
 
@@ -185,6 +202,13 @@ impl Log {
         assert!(size <= self.size());
         assert!(matches!(reader.entry(size.next_index()), Err(ReadError::Beyond { .. })));
     }
+}
+
+/// A repair of the clock after this entry, in an envelope.
+fn clock_repair(after: u64) -> Vec<u8> {
+    let said = ClockRepair { after: LeafIndex::new(after).unwrap(), reason: "it was ahead".to_owned() };
+    let signatures = [("k".to_owned(), vec![7; 64])];
+    Envelope::from_parts(IN_TOTO, &said.statement("example.com/test"), &signatures).unwrap().bytes().to_vec()
 }
 
 fn redaction_record(attachment: &[u8]) -> AdmissionRecord {

@@ -66,9 +66,11 @@ impl Verifier {
         let mut passed = self.clone();
         for (parts, bytes) in frame.entries() {
             let index = passed.chain.next();
+            let repairs = passed.chain.needs_repair(bytes)
+                && file.repairs_clock(parts.envelope.map(|at| offset + at), bytes)?;
             let entry = passed
                 .chain
-                .follow(bytes, frame.head.count)
+                .follow(bytes, frame.head.count, repairs)
                 .map_err(|kind| file.damage(offset + parts.entry, index, kind))?;
             file.check_blobs(offset, parts, &entry, &passed.redactions)?;
             passed.frontier.append(NodeHash::leaf(bytes));

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use custody_evidence::admission::AdmissionRecord;
+use custody_evidence::trust::ClockRepair;
 use custody_log::{BlobDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, RootHash, TreeSize};
 
 use super::chain::Chain;
@@ -315,7 +316,9 @@ pub(super) fn check_staged(staged: &Staged, chain: &mut Chain, batch: usize) -> 
         return Err(Refused::RecordTooLarge { index, bytes: staged.record.len(), max: MAX_RECORD_BYTES });
     }
     let refused = |kind| Refused::Entry { index, kind };
-    let entry = chain.follow(&staged.entry, batch).map_err(refused)?;
+    let repair = || ClockRepair::in_envelope(&staged.envelope).is_some_and(|repair| repair.is_at(index));
+    let repairs = chain.needs_repair(&staged.entry) && repair();
+    let entry = chain.follow(&staged.entry, batch, repairs).map_err(refused)?;
     if !staged.erased {
         check_kept(staged, &entry).map_err(refused)?;
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::check;
 use super::distrust::REASON_MAX;
 use super::error::TrustError;
+use crate::dsse::{Envelope, IN_TOTO};
 use crate::json;
 use crate::object::Object;
 use crate::statement::{Statement, StatementBuilder};
@@ -59,6 +60,24 @@ impl ClockRepair {
             }
             _ => Err(TrustError::Subject { origin: origin.to_owned(), expected }),
         }
+    }
+
+    /// Reads the clock repair in an envelope that is in a log as an administrative entry; none if it holds none. Its signatures are
+    /// not looked at: the log let it in.
+    #[must_use]
+    pub fn in_envelope(bytes: &[u8]) -> Option<Self> {
+        let envelope = Envelope::parse(bytes).ok().filter(|envelope| envelope.payload_type() == IN_TOTO)?;
+        let statement = Statement::parse(envelope.payload()).ok()?;
+        let origin = statement.subjects().first().and_then(|subject| subject.name())?;
+        (statement.predicate_type() == CLOCK_REPAIR_TYPE)
+            .then(|| Self::from_statement(&statement, origin).ok())
+            .flatten()
+    }
+
+    /// Whether it is for the entry at this index: it follows the one that the repair names.
+    #[must_use]
+    pub fn is_at(&self, index: LeafIndex) -> bool {
+        self.after < index && self.after.next() == index
     }
 
     /// Returns the statement to sign, for the log of this name; the same repair gives the same bytes.

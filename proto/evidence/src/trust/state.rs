@@ -219,7 +219,7 @@ impl TrustState {
     ) -> Result<Self, TrustError> {
         self.require(envelope, RoleName::Rules)?;
         // Where it will stand is not known when it is admitted: then it is asked about the last place there is.
-        if repair.after >= index || (index != LeafIndex::LAST && repair.after.next() != index) {
+        if repair.after >= index || (index != LeafIndex::LAST && !repair.is_at(index)) {
             return Err(TrustError::RepairPlace { found: repair.after.get() });
         }
         self.repairs.push(index);
@@ -341,6 +341,14 @@ impl TrustState {
     #[must_use]
     pub fn repairs_clock(&self, index: LeafIndex) -> bool {
         self.repairs.newest_first().any(|repair| *repair == index)
+    }
+
+    /// Returns the entries that repair the clock, in order: with their times they make a [`super::Timeline`].
+    #[must_use]
+    pub fn clock_repairs(&self) -> Vec<LeafIndex> {
+        let mut repairs: Vec<LeafIndex> = self.repairs.newest_first().copied().collect();
+        repairs.reverse();
+        repairs
     }
 
     /// Returns every redaction, the newest first.

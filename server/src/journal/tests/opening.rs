@@ -255,6 +255,59 @@ fn a_batch_that_does_not_fit_the_log_is_refused_and_the_journal_goes_on() {
     ));
 }
 
+/// A clock repair alone steps back: an entry that administers something else is refused by the writer, and where it stands on disk it is
+/// damage to the open and to the check.
+#[test]
+fn an_administrative_entry_steps_back_in_time_only_if_it_repairs_the_clock() {
+    let told = |kind: &DamageKind| matches!(kind, DamageKind::Chain(ChainError::Time { .. }));
+    let cases =
+        [("a repair", clock_repair(2)), ("one for another place", clock_repair(1)), ("none", b"{}".to_vec())];
+    for (what, envelope) in cases {
+        for sealed in [false, true] {
+            let (dir, mut log) = created();
+            let mut journal = reopen(&dir).journal;
+            journal = journal.append(&log.batch(&[vec![1; 10], vec![2; 10]])).unwrap();
+            if sealed {
+                journal.seal().unwrap();
+                journal = reopen(&dir).journal;
+            }
+            let batch = log.step_back(&envelope);
+            match (journal.append(&batch), what) {
+                (Ok(journal), "a repair") => {
+                    let behind = log.batch(&[vec![3; 10]]);
+                    let journal = journal.append(&behind).unwrap();
+                    if sealed {
+                        journal.seal().unwrap()
+                    } else {
+                        drop(journal)
+                    }
+                    log.check(&reopen(&dir).reader, log.size());
+                    assert!(fsck(dir.path(), &options().files, &mut |_| {}).unwrap().findings.is_empty());
+                    continue;
+                }
+                (Err(AppendError::Refused { journal, why: Refused::Entry { kind, .. } }), _) => {
+                    assert!(told(&kind), "{what}: {kind}");
+                    drop(journal);
+                }
+                (other, _) => panic!("{what}: {other:?}"),
+            }
+            // The same on the disk, as a server that does not look would have written it.
+            let segments = fs::read_dir(dir.path().join("journal/segments")).unwrap();
+            let path = segments.map(|segment| segment.unwrap().path()).max().unwrap();
+            let mut bytes = fs::read(&path).unwrap();
+            let mark = segment::Mark(bytes[24..32].try_into().unwrap());
+            bytes.extend(frame::encode(&batch, mark, 64 << 10).unwrap().bytes);
+            fs::write(&path, bytes).unwrap();
+            match open(dir.path(), &options()) {
+                Err(OpenError::Damaged { damage, .. }) => assert!(told(&damage.kind), "{what}: {damage}"),
+                other => panic!("{what}: {other:?}"),
+            }
+            let report = fsck(dir.path(), &options().files, &mut |_| {}).unwrap();
+            assert!(report.findings.iter().any(|damage| told(&damage.kind)), "{what}: {:?}", report.findings);
+        }
+    }
+}
+
 #[test]
 fn a_batch_above_the_limit_is_refused() {
     let (dir, mut log) = created();
