@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use custody_evidence::dsse::{Envelope, EnvelopeError};
-use custody_evidence::trust::{TrustError, TrustState};
+use custody_evidence::trust::{Timeline, TrustError, TrustState};
 use custody_log::{
     CheckpointError, ConsistencyProof, ContentDigest, Entry, EntryBundle, EntryDigest, EntryError, HashTile,
     InclusionProof, LeafIndex, NodeHash, Origin, Receipt, RootHash, SignedCheckpoint, TileKind, TilePath,
@@ -527,6 +527,13 @@ impl Head {
         let entries = indexes.map(|index| self.journal.entry(index)).collect::<Result<Vec<_>, _>>()?;
         // No entry is longer than 512 bytes.
         Ok(EntryBundle::new(entries).ok().map(|bundle| bundle.encode()))
+    }
+
+    /// Returns by which times entries are looked up: the log's clock repairs, each read from the journal.
+    pub fn timeline(&self) -> Result<Timeline, LedgerError> {
+        let repairs = self.trust.clock_repairs().into_iter();
+        let timed = repairs.map(|index| Ok((index, read_entry(&self.journal, index)?.time)));
+        Ok(Timeline::of(timed.collect::<Result<Vec<_>, LedgerError>>()?))
     }
 
     /// Returns the administrative entries from `since` on, in order.

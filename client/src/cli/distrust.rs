@@ -1,6 +1,6 @@
 //! `custody distrust`: from an entry on, something is no evidence any more; and the undo of that.
 
-use custody_client::Ledger;
+use custody_client::{Checked, Ledger, Level};
 use custody_evidence::fact::{Node, NodeKind};
 use custody_evidence::identity::Identity;
 use custody_evidence::thing::Thing;
@@ -152,14 +152,17 @@ fn target(text: &str) -> Result<Target, Failure> {
     node.and_then(Target::of_node).ok_or_else(|| wrong(format!("{text:?} cannot be distrusted")))
 }
 
-/// Returns the first entry at or after a time: times step back in the log only by a clock repair, so it is found by halves, and each entry
-/// that is looked at was verified.
+/// Returns the first entry at or after a time, by the times that entries are looked up by: these never step back, so it is found by
+/// halves, and each entry that is looked at is proven.
 async fn first_at(ledger: &mut Ledger, time: Timestamp) -> Result<LeafIndex, Failure> {
-    let (mut low, mut high) = (0, ledger.checkpoint().checkpoint().size().get());
+    let size = ledger.checkpoint().checkpoint().size();
+    let (mut low, mut high) = (0, size.get());
     while low < high {
         let middle = low + (high - low) / 2;
         let index = LeafIndex::new(middle).map_err(|error| Failure::usage("bad_index", error.to_string()))?;
-        if ledger.entry(index).await?.entry().time < time {
+        let checked = ledger.entries(&[index], Level::Logged, &|_| {}).await?;
+        let earlier = |entry| ledger.trust().looked_up_by(entry, size) < time;
+        if checked.first().map(Checked::entry).is_some_and(earlier) {
             low = middle + 1;
         } else {
             high = middle;

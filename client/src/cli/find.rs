@@ -146,7 +146,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let found = ledger.find_any(&questions).await?;
     let (entries, level) = check(&mut ledger, &found.indexes, args.verify, context).await?;
     for entry in &entries {
-        check_any(&questions, entry)?;
+        let recorded = ledger.trust().looked_up_by(entry.entry(), found.as_of.size);
+        check_any(&questions, entry, recorded)?;
     }
     let doubts = doubts(&questions, &entries);
     let claimed: BTreeSet<&str> = questions.iter().flat_map(|question| question.claimed(level)).collect();

@@ -52,7 +52,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let mut entry = [ledger.entry(index).await?];
     ledger.find_first_signed(&mut entry).await?;
     let [entry] = entry;
-    check_any(&questions, &entry)?;
+    check_any(&questions, &entry, entry.entry().time)?;
     let verified = match entry {
         Checked::Verified(verified) => verified,
         Checked::Redacted(erased) => return erased::show(&erased, &args, context),

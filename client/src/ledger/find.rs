@@ -113,7 +113,7 @@ impl Ledger {
         let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();
         let as_of = self.check_as_of(answer.as_of, question.at).await?;
-        self.check_time(question.at, as_of.size).await?;
+        self.check_time(question.at, &as_of).await?;
         let most = usize::try_from(question.limit).unwrap_or(usize::MAX);
         too_many("indexes", answer.indexes.len(), most)?;
         let indexes = answer.indexes.iter().map(|index| leaf_index("indexes", *index));
@@ -187,11 +187,12 @@ impl Found {
     }
 }
 
-/// Checks that an entry meets one of the questions; without a question nothing is asked of it.
-pub fn check_any(questions: &[Query], entry: &Checked) -> Result<(), LedgerError> {
+/// Checks that an entry meets one of the questions; without a question nothing is asked of it. `recorded` is the time by which it is
+/// looked up in the tree of the answer ([`crate::trust::Trust::looked_up_by`]).
+pub fn check_any(questions: &[Query], entry: &Checked, recorded: Timestamp) -> Result<(), LedgerError> {
     let mut refused = None;
     for question in questions {
-        match question.check(entry) {
+        match question.check(entry, recorded) {
             Ok(()) => return Ok(()),
             Err(error) => refused = refused.or(Some(error)),
         }
@@ -206,10 +207,10 @@ impl Query {
     }
 
     /// Checks what can be checked of the server's claim that an entry meets the conditions: all of a verified entry;
-    /// of one that is logged only, what its admission record says.
-    pub fn check(&self, entry: &Checked) -> Result<(), LedgerError> {
+    /// of one that is logged only, what its admission record says. `recorded` is as in [`check_any`].
+    pub fn check(&self, entry: &Checked, recorded: Timestamp) -> Result<(), LedgerError> {
         let missed = self.conditions.iter().find(|condition| condition.is_met_by(entry) == Some(false));
-        let condition = missed.map(ToString::to_string).or_else(|| self.missed_bound(entry));
+        let condition = missed.map(ToString::to_string).or_else(|| self.missed_bound(entry, recorded));
         match condition {
             Some(condition) => Err(LedgerError::NotAsked { entry: entry.entry().index, condition }),
             None => Ok(()),
@@ -232,20 +233,20 @@ impl Query {
 
     /// Returns the bound in time that an entry does not keep. When something happened is known of verified entries;
     /// of the others, that it was not later than the ledger learned it.
-    fn missed_bound(&self, checked: &Checked) -> Option<String> {
-        let entry = checked.entry();
+    fn missed_bound(&self, checked: &Checked, recorded: Timestamp) -> Option<String> {
+        let index = checked.entry().index;
         let claimed = checked.verified().map(|verified| verified.facts().happened);
-        let happened = claimed.map(|claimed| claimed.map_or(entry.time, |time| time.min(entry.time)));
+        let happened = claimed.map(|claimed| claimed.map_or(recorded, |time| time.min(recorded)));
         let not_before = |moment| match moment {
-            Moment::Index(index) => entry.index >= index,
-            Moment::Time(time) => entry.time >= time,
+            Moment::Index(first) => index >= first,
+            Moment::Time(time) => recorded >= time,
         };
         let bounds = [
-            ("since", self.since.is_none_or(|since| happened.unwrap_or(entry.time) >= since)),
+            ("since", self.since.is_none_or(|since| happened.unwrap_or(recorded) >= since)),
             ("until", self.until.is_none_or(|until| happened.is_none_or(|happened| happened < until))),
             ("recorded-since", self.recorded_since.is_none_or(not_before)),
             ("recorded-until", self.recorded_until.is_none_or(|until| !not_before(until))),
-            ("at", !matches!(self.at, At::Time(time) if entry.time > time)),
+            ("at", !matches!(self.at, At::Time(time) if recorded > time)),
         ];
         bounds.into_iter().find(|(_, kept)| !kept).map(|(bound, _)| format!("--{bound}"))
     }

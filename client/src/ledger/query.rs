@@ -21,7 +21,8 @@ pub enum At {
     Newest,
     /// The tree of this size.
     Size(TreeSize),
-    /// The largest tree whose entries are not later than this ledger time.
+    /// The largest tree whose entries are not later than this, by the times they are looked up by
+    /// ([`custody_evidence::trust::Timeline`]).
     Time(Timestamp),
 }
 
@@ -34,6 +35,8 @@ pub struct AsOf {
     pub root: RootHash,
     /// The version of the reader that made the facts; text from outside.
     pub reader: String,
+    /// The size of the signed tree that the server had when it answered.
+    pub signed: TreeSize,
 }
 
 /// The nodes that a text stands for.
@@ -124,7 +127,7 @@ impl Ledger {
         let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();
         let as_of = self.check_as_of(answer.as_of, at).await?;
-        self.check_time(at, as_of.size).await?;
+        self.check_time(at, &as_of).await?;
         let resolved = answer.resolved.ok_or(FieldError::Missing { field: "resolved" });
         let resolved = resolved.and_then(|node| labelled("resolved", node)).map_err(ProtocolError::Field)?;
         let nodes = answer.nodes.into_iter().map(|node| labelled("nodes", node)).collect::<Result<_, _>>();
@@ -165,16 +168,19 @@ impl Ledger {
         if asked > newest { Err(LedgerError::NoSuchTree { asked, newest }) } else { Ok(()) }
     }
 
-    /// Checks that a tree is the one of the time asked about: its last entry is not later, and the entry behind it is.
-    pub(super) async fn check_time(&mut self, at: At, size: TreeSize) -> Result<(), LedgerError> {
+    /// Checks that a tree is the one of the time asked about: its last entry is not later, and the entry behind it is, by the times
+    /// that they are looked up by in the tree which the server had.
+    pub(super) async fn check_time(&mut self, at: At, as_of: &AsOf) -> Result<(), LedgerError> {
         let At::Time(time) = at else { return Ok(()) };
+        let (size, signed) = (as_of.size, as_of.signed);
         let last = size.last_index();
-        let behind = Some(size.next_index()).filter(|index| self.newest.checkpoint().size().contains(*index));
+        let behind = Some(size.next_index()).filter(|index| signed.contains(*index));
         let indexes: Vec<LeafIndex> = last.into_iter().chain(behind).collect();
         for checked in self.entries(&indexes, Level::Logged, &|_| {}).await? {
             let entry = checked.entry();
-            if (entry.time <= time) != size.contains(entry.index) {
-                let (asked, index, found) = (time, entry.index, entry.time);
+            let looked_up = self.trust.looked_up_by(entry, signed);
+            if (looked_up <= time) != size.contains(entry.index) {
+                let (asked, index, found) = (time, entry.index, looked_up);
                 return Err(ProtocolError::WrongTime { asked, size, index, found }.into());
             }
         }
@@ -216,7 +222,7 @@ impl Ledger {
         if found < size {
             return Err(ProtocolError::NotCovered { expected: size, found }.into());
         }
-        Ok(AsOf { size, root, reader: as_of.reader })
+        Ok(AsOf { size, root, reader: as_of.reader, signed: signed.size() })
     }
 }
 

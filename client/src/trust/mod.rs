@@ -7,10 +7,12 @@
 mod file;
 
 use custody_evidence::dsse::{Envelope, EnvelopeError};
-use custody_evidence::trust::{Redacted, TrustError, TrustState};
+use custody_evidence::trust::{Redacted, Timeline, TrustError, TrustState};
 use custody_log::note::VerifierKey;
 use custody_log::receipt::{Receipt, ReceiptError, VerifiedReceipt};
-use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest, TreeSize};
+use custody_log::{
+    ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, RecordDigest, Timestamp, TreeSize,
+};
 
 use crate::pin::Pin;
 
@@ -219,6 +221,15 @@ impl Trust {
     #[must_use]
     pub fn repairs_clock(&self, entry: &Entry) -> bool {
         entry.administrative && self.holds(entry) && self.current().state.repairs_clock(entry.index)
+    }
+
+    /// Returns the time by which an entry is looked up in a tree: its own, unless a clock repair stepped back over it.
+    #[must_use]
+    pub fn looked_up_by(&self, entry: &Entry, tree: TreeSize) -> Timestamp {
+        let repairs = self.current().state.clock_repairs();
+        let repairs = self.versions.iter().filter(|version| repairs.contains(&version.entry.index));
+        let timeline = Timeline::of(repairs.map(|version| (version.entry.index, version.entry.time)));
+        timeline.looked_up_by(entry.index, entry.time, tree)
     }
 
     /// Returns the redaction that erased what this entry held, as far as redactions are known here. Administrative entries are never

@@ -63,6 +63,29 @@ fn indexes(found: &Value) -> Vec<u64> {
     found["entries"].as_array().unwrap().iter().map(|entry| entry["index"].as_u64().unwrap()).collect()
 }
 
+/// Ledger times of the sample are 14:02 to 14:09; a repair steps back to 13:10, and one more entry follows.
+#[tokio::test]
+async fn a_time_that_a_clock_repair_stepped_over_names_the_tree_of_the_repaired_clock() {
+    let mut log = sample();
+    log.append_clock_repair();
+    log.append_about(DEPLOYMENT, &[sha256()], &deployed("api", "stop", 4));
+    let (server, dir) = start(log).await;
+    for (time, size) in [("13:10:30", 9), ("14:05:30", 10)] {
+        let at = format!("2026-11-20T{time}Z");
+        let found = json(&server, &dir, &["find", "--at", &at]).await;
+        assert_eq!(found["at"]["size"], size, "{time}: {found}");
+        let key = format!("key:{}", crate::double::log::writer().public().id());
+        let distrust = ["distrust", &key, "--since", &at, "--reason", "x", "--out", "distrust.json"];
+        assert_eq!(json(&server, &dir, &distrust).await["since"], size, "{time}");
+    }
+    for (lie, time) in [(Lie::TooYoungTree, "13:10:30"), (Lie::TooOldTree, "14:05:30")] {
+        server.lies.lock().unwrap().clear();
+        server.lie(lie);
+        let run = server.custody(dir.path(), &["find", "--at", &format!("2026-11-20T{time}Z")]).await;
+        assert_eq!(run.code, 1, "{lie:?}: {run:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_is_known_of_a_file_by_either_digest_reads_as_written_here() {
     let (server, dir) = start(sample()).await;

@@ -12,7 +12,7 @@ pub enum At {
     Newest,
     /// Exactly this size.
     Size(TreeSize),
-    /// The largest tree whose entries are not later than this ledger time.
+    /// The largest tree whose entries are not later than this, by the times they are looked up by.
     Time(Timestamp),
 }
 
@@ -45,8 +45,8 @@ pub fn size_at<E: Evidence + ?Sized>(evidence: &E, at: At, published: TreeSize) 
     Ok(AsOf { size, indexed_to })
 }
 
-/// Returns how many entries below `below` come before the first one whose time fits. Ledger times grow with the
-/// index, so `fits` is false and then true: a binary search, about 20 reads for a million entries.
+/// Returns how many entries below `below` come before the first one whose time fits. The times that entries are looked up by grow
+/// with the index, so `fits` is false and then true: a binary search, about 20 reads for a million entries.
 pub(super) fn first_at<E: Evidence + ?Sized>(
     evidence: &E,
     below: TreeSize,
@@ -56,7 +56,7 @@ pub(super) fn first_at<E: Evidence + ?Sized>(
     while low < high {
         let middle = low.midpoint(high);
         let Ok(index) = LeafIndex::new(middle) else { break };
-        if fits(evidence.time(index)?) {
+        if fits(evidence.looked_up_by(index, evidence.time(index)?, below)) {
             high = middle;
         } else {
             low = middle.saturating_add(1);
@@ -72,9 +72,11 @@ mod tests {
 
     use custody_evidence::fact::Term;
     use custody_evidence::thing::HexPrefix;
+    use custody_evidence::trust::Timeline;
 
     use super::*;
     use crate::index::Reading;
+    use crate::query::Attended;
     use crate::query::tests::memory::{Memory, size, time};
 
     #[test]
@@ -87,6 +89,23 @@ mod tests {
                 "{micros}"
             );
         }
+    }
+
+    #[test]
+    fn a_time_that_a_clock_repair_stepped_over_is_the_tree_of_the_clock_that_was_repaired() {
+        let memory = Memory::with_times(&[10, 90, 95, 30, 40, 92, 99]);
+        let repair =
+            |at: u64| (LeafIndex::new(at).unwrap(), memory.time(LeafIndex::new(at).unwrap()).unwrap());
+        let (left, timeline) = (std::sync::atomic::AtomicBool::new(false), Timeline::of([repair(3)]));
+        let repaired = Attended::new(&memory, &left, timeline);
+        for (micros, expected) in
+            [(9, 0), (10, 1), (29, 1), (30, 4), (39, 4), (40, 5), (91, 5), (92, 6), (99, 7)]
+        {
+            let at = At::Time(time(micros));
+            assert_eq!(size_at(&repaired, at, size(7)).unwrap().size, size(expected), "{micros}");
+        }
+        // Before it was repaired, the log said what it said.
+        assert_eq!(size_at(&repaired, At::Time(time(90)), size(3)).unwrap().size, size(2));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use custody_evidence::fact::Term;
 use custody_evidence::thing::HexPrefix;
+use custody_evidence::trust::Timeline;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
@@ -17,12 +18,13 @@ use crate::index::Reading;
 pub struct Attended<'a, E: ?Sized> {
     evidence: &'a E,
     left: &'a AtomicBool,
+    timeline: Timeline,
 }
 
 impl<'a, E: Evidence + ?Sized> Attended<'a, E> {
-    /// Passes evidence on until `left` is set.
-    pub const fn new(evidence: &'a E, left: &'a AtomicBool) -> Self {
-        Self { evidence, left }
+    /// Passes evidence on until `left` is set; entries are looked up by the times of this timeline.
+    pub const fn new(evidence: &'a E, left: &'a AtomicBool, timeline: Timeline) -> Self {
+        Self { evidence, left, timeline }
     }
 
     fn look(&self) -> Result<&'a E, QueryError> {
@@ -58,6 +60,10 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
 
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
         self.look()?.time(index)
+    }
+
+    fn looked_up_by(&self, index: LeafIndex, time: Timestamp, tree: TreeSize) -> Timestamp {
+        self.timeline.looked_up_by(index, time, tree)
     }
 }
 
@@ -138,7 +144,7 @@ mod tests {
             assert!(leaving.looks.get() > 3, "{name} has more to look at");
             left.store(false, Ordering::Relaxed);
             leaving.looks.set(0);
-            let refused = query(&Attended::new(&leaving, &left)).unwrap_err();
+            let refused = query(&Attended::new(&leaving, &left, Timeline::default())).unwrap_err();
             assert!(matches!(refused, QueryError::Abandoned), "{name}: {refused}");
             assert_eq!(leaving.looks.get(), 3, "{name}");
         }

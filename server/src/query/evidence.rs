@@ -35,6 +35,12 @@ pub trait Evidence {
     /// Returns what an entry says.
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError>;
 
-    /// Returns an entry's ledger time. Times grow with the index.
+    /// Returns an entry's ledger time.
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError>;
+
+    /// Returns the time by which an entry with this ledger time is looked up in a tree: it grows with the index, also where a
+    /// clock repair stepped back.
+    fn looked_up_by(&self, _index: LeafIndex, time: Timestamp, _tree: TreeSize) -> Timestamp {
+        time
+    }
 }

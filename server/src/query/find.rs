@@ -118,7 +118,7 @@ pub fn find<E: Evidence + ?Sized>(
         }
         let reading = evidence.reading(index)?;
         envelope_bytes = envelope_bytes.saturating_add(reading.entry.envelope_bytes);
-        if question.holds(&reading) {
+        if question.holds(&reading, evidence.looked_up_by(index, reading.entry.time, size)) {
             indexes.push(index);
         }
         below = size_before(index);
@@ -127,8 +127,8 @@ pub fn find<E: Evidence + ?Sized>(
 }
 
 impl Find {
-    fn holds(&self, reading: &Reading) -> bool {
-        let happened = reading.happened();
+    fn holds(&self, reading: &Reading, recorded: Timestamp) -> bool {
+        let happened = reading.happened().min(recorded);
         self.since.is_none_or(|since| happened >= since)
             && self.until.is_none_or(|until| happened < until)
             && self.conditions.iter().all(|condition| condition.holds(reading))

@@ -8,7 +8,7 @@ use custody_evidence::admission::{
 use custody_evidence::envelope::Envelope;
 use custody_evidence::oidc::Credential;
 use custody_evidence::trust::{
-    ERASED_KEYS_TYPE, JWKS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState,
+    CLOCK_REPAIR_TYPE, ERASED_KEYS_TYPE, JWKS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState,
 };
 use custody_log::{BlobDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
 use tokio::sync::oneshot;
@@ -140,7 +140,8 @@ impl<'a> Draft<'a> {
     /// Tells everyone where their envelope is. Returns which keys used which tokens first, after this batch.
     pub(super) fn succeed(mut self) -> Tokens {
         let mut tokens = std::mem::take(&mut self.tokens);
-        tokens.add(new_tokens(&self.placed), self.last());
+        let repaired = self.placed.iter().any(Placed::repairs_clock);
+        tokens.add(new_tokens(&self.placed), self.last(), repaired);
         // In the order of the entries, one for each outcome that is no duplicate.
         let mut written = self.placed.into_iter().map(|Placed { bytes, admission, .. }| Written {
             entry: bytes,
@@ -332,6 +333,12 @@ fn first_use(index: LeafIndex, stored: &Stored, time: Timestamp) -> Result<Optio
         .map_err(|source| RecordError::DamagedRecord { index, source: Arc::new(source) })?;
     let proof = record.token.filter(|proof| proof.bound_by == BoundBy::FirstUse && proof.ends() > time);
     Ok(proof.map(|proof| FirstUse { token: proof.id, key: proof.key, ends: proof.ends() }))
+}
+
+impl Placed {
+    fn repairs_clock(&self) -> bool {
+        self.admission.record().predicate_type == CLOCK_REPAIR_TYPE
+    }
 }
 
 /// Returns the tokens that came with new entries.

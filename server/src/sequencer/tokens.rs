@@ -57,8 +57,18 @@ impl Tokens {
         }
     }
 
-    /// Adds what a batch brought into the log. Called once it is committed.
-    pub(super) fn add<'a>(&mut self, new: impl Iterator<Item = &'a TokenProof>, last: &Entry) {
+    /// Adds what a batch brought into the log. Called once it is committed. Behind a clock repair tokens are good again that had
+    /// ended by the clock before, and were forgotten: all is read again.
+    pub(super) fn add<'a>(
+        &mut self,
+        new: impl Iterator<Item = &'a TokenProof>,
+        last: &Entry,
+        repaired: bool,
+    ) {
+        if repaired {
+            *self = Self::default();
+            return;
+        }
         for proof in new {
             self.bind(proof);
         }

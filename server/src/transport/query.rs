@@ -72,7 +72,8 @@ impl QueryService {
         let place = Arc::clone(&self.places).acquire_owned().await;
         attended(move |left| {
             let _place = place;
-            let evidence = Attended::new(evidence.as_ref(), left);
+            let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
+            let evidence = Attended::new(evidence.as_ref(), left, timeline);
             let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
             let answer = question(&evidence, tree.size)?;
             Ok((answer, as_of(&head, tree)?))

@@ -1,5 +1,5 @@
 //! A clock repair is for a clock that trails the log, and for nothing else. That one steps back is tried where a test sets the
-//! clock: `server/src/sequencer/tests.rs`.
+//! clock: `server/tests/clock.rs`.
 
 use custody_tests::client::User;
 use custody_tests::server::Ledger;

@@ -344,7 +344,10 @@ impl Log {
     /// Returns the size of the largest tree without entries later than this.
     pub(crate) fn size_at(&self, micros: i64) -> u64 {
         let times = self.stored.iter().map(|stored| Entry::decode(&stored.entry).unwrap().time.as_micros());
-        times.take_while(|time| *time <= micros).count() as u64
+        let times: Vec<i64> = times.collect();
+        // What a clock repair stepped over is looked up by the repair.
+        let later = (0..times.len()).map(|from| times[from..].iter().min().unwrap());
+        later.take_while(|time| **time <= micros).count() as u64
     }
 
     pub(crate) fn pin(&self) -> Pin {
