@@ -212,28 +212,38 @@ impl Logged {
         self.first_signed.insert(signer, index);
     }
 
-    /// Checks the envelope's bytes against the entry, and nothing else.
-    pub fn envelope(&self, bytes: &[u8]) -> Result<Envelope, CheckError> {
-        envelope_of(self.entry(), bytes)
-    }
-
     /// Checks everything that the log checked when the entry was admitted, under the trust document that held then. `known` has the
-    /// entries that it rests on ([`AdmissionRecord::builds`]), verified before.
-    pub fn verify(self, envelope: &[u8], trust: &Trust, known: &Known) -> Result<Verified, CheckError> {
+    /// entries that it rests on ([`AdmissionRecord::builds`]), verified before. The envelope's bytes are kept without a copy.
+    pub fn verify(self, envelope: Vec<u8>, trust: &Trust, known: &Known) -> Result<Verified, CheckError> {
         let index = self.entry().index;
-        let envelope = self.envelope(envelope)?;
-        let said = envelope.said().map_err(|source| CheckError::Statement { index, source })?;
-        if let Some((expected, found)) = wrong_admin(self.entry(), trust) {
-            return Err(CheckError::WrongAdmin { index, expected, found });
-        }
-        let admission = admit_again(self.entry(), &envelope, Some(&self.record), trust, known)?;
-        same_admission(self.entry(), &admission, &self.record)?;
-        let facts = said.facts();
-        let said = said.into_owned();
+        check_bytes(self.entry(), EnvelopeDigest::of(&envelope))?;
+        let envelope =
+            Envelope::from_vec(envelope).map_err(|source| CheckError::Envelope { index, source })?;
+        let facts = self.admitted(&envelope, trust, known)?.take_facts();
+        let said = envelope.said().map_err(|source| CheckError::Statement { index, source })?.into_owned();
         let named = self.record.builds();
         let rests_on = known.iter().filter(|(index, _)| named.contains(&index.get()));
         let rests_on = rests_on.map(|(index, record)| (*index, record.clone())).collect();
         Ok(Verified { logged: self, envelope, said, facts, rests_on })
+    }
+
+    /// Checks of an envelope at hand what [`Logged::verify`] does, and keeps and copies nothing of it.
+    pub fn check(&self, envelope: &Envelope, trust: &Trust, known: &Known) -> Result<(), CheckError> {
+        check_bytes(self.entry(), envelope.digest())?;
+        self.admitted(envelope, trust, known).map(drop)
+    }
+
+    /// Admits an envelope again whose bytes are those of the entry, and compares all that comes out.
+    fn admitted(&self, envelope: &Envelope, trust: &Trust, known: &Known) -> Result<Admission, CheckError> {
+        let (entry, index) = (self.entry(), self.entry().index);
+        check_content(entry, envelope)?;
+        envelope.said().map_err(|source| CheckError::Statement { index, source })?;
+        if let Some((expected, found)) = wrong_admin(entry, trust) {
+            return Err(CheckError::WrongAdmin { index, expected, found });
+        }
+        let admission = admit_again(entry, envelope, Some(&self.record), trust, known)?;
+        same_admission(entry, &admission, &self.record)?;
+        Ok(admission)
     }
 }
 
@@ -281,16 +291,22 @@ pub(crate) fn record_of(entry: &Entry, bytes: &[u8]) -> Result<AdmissionRecord, 
 /// Reads an envelope, if it is the one that the entry commits to, with the content it commits to.
 pub(crate) fn envelope_of(entry: &Entry, bytes: &[u8]) -> Result<Envelope, CheckError> {
     let index = entry.index;
-    let found = EnvelopeDigest::of(bytes);
-    if found != entry.envelope.digest {
-        return Err(CheckError::EnvelopeDigest { index, expected: entry.envelope.digest, found });
-    }
+    check_bytes(entry, EnvelopeDigest::of(bytes))?;
     let envelope = Envelope::parse(bytes).map_err(|source| CheckError::Envelope { index, source })?;
-    let content = envelope.content();
-    if content != entry.content {
-        return Err(CheckError::Content { index, expected: entry.content, found: content });
-    }
+    check_content(entry, &envelope)?;
     Ok(envelope)
+}
+
+/// Checks the digest of an envelope's bytes.
+fn check_bytes(entry: &Entry, found: EnvelopeDigest) -> Result<(), CheckError> {
+    let (index, expected) = (entry.index, entry.envelope.digest);
+    if found == expected { Ok(()) } else { Err(CheckError::EnvelopeDigest { index, expected, found }) }
+}
+
+/// Checks what an envelope says.
+fn check_content(entry: &Entry, envelope: &Envelope) -> Result<(), CheckError> {
+    let (index, expected, found) = (entry.index, entry.content, envelope.content());
+    if found == expected { Ok(()) } else { Err(CheckError::Content { index, expected, found }) }
 }
 
 /// Returns the administrative entry that this one should name, and the one it does, when they differ. A log must not

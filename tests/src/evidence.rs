@@ -100,8 +100,18 @@ pub fn payload(envelope: &[u8]) -> Value {
 /// When the length is too small to hold a statement, or cannot be met.
 #[must_use]
 pub fn envelope_of_length(name: &str, length: usize, key: &SigningKey) -> Vec<u8> {
+    envelope_saying(&statement(name), length, key)
+}
+
+/// Returns an envelope of exactly `length` bytes with this statement, signed by the key: its predicate has a filler.
+///
+/// # Panics
+///
+/// When the length is too small to hold the statement, or cannot be met.
+#[must_use]
+pub fn envelope_saying(statement: &Value, length: usize, key: &SigningKey) -> Vec<u8> {
     let with_filler = |filler: usize| {
-        let mut statement = statement(name);
+        let mut statement = statement.clone();
         statement["predicate"]["filler"] = Value::String("x".repeat(filler));
         envelope(&statement, &[key])
     };

@@ -53,6 +53,7 @@ fn starts_as_archive(path: &Path) -> bool {
 pub(crate) fn read(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
     let failed = |error: std::io::Error| unreadable(path, &error);
     let mut bytes = Vec::new();
+    // What grows as it is read may have room for twice as much in the end.
     if path == Path::new("-") {
         std::io::stdin().lock().take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     } else {
@@ -62,6 +63,7 @@ pub(crate) fn read(path: &Path, max: u64) -> Result<Vec<u8>, Failure> {
         if length > max {
             return Err(too_large(path, max));
         }
+        bytes.reserve_exact(usize::try_from(length.saturating_add(1)).unwrap_or_default());
         file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
     }
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > max {

@@ -163,7 +163,7 @@ impl Ledger {
         let Some(known) = Box::pin(self.rests_on(index, logged.record())).await? else {
             return Ok(Checked::Logged(Box::new(logged)));
         };
-        Ok(Checked::Verified(Box::new(logged.verify(&envelope, &self.trust, &known)?)))
+        Ok(Checked::Verified(Box::new(logged.verify(envelope, &self.trust, &known)?)))
     }
 
     /// Fetches and verifies the entries that one rests on: the provenance by which its subjects are its signer's own builds. These
@@ -209,11 +209,11 @@ impl Ledger {
             return Ok(false);
         }
         let envelope = match envelope {
-            Some(envelope) => envelope,
-            None if fetched.is_empty() => self.envelope(index, logged.entry().envelope.length).await?.into(),
-            None => fetched.into(),
+            Some(envelope) => envelope.into(),
+            None if fetched.is_empty() => self.envelope(index, logged.entry().envelope.length).await?,
+            None => fetched,
         };
-        logged.verify(&envelope, &self.trust, &known)?;
+        logged.verify(envelope, &self.trust, &known)?;
         Ok(true)
     }
 
@@ -230,7 +230,7 @@ impl Ledger {
         } else {
             envelope
         };
-        let verified = logged.verify(&envelope, &self.trust, &Known::new())?;
+        let verified = logged.verify(envelope, &self.trust, &Known::new())?;
         let record = verified.logged().record().clone();
         // A release has several statements about one build; more than a few builds at a time are rare.
         if self.builds.len() >= BUILDS_HELD {

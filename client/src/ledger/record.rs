@@ -167,7 +167,7 @@ impl Ledger {
             // The envelope is at hand: that the log admitted it by the rules, and nothing else, costs no call.
             let known =
                 Box::pin(self.rests_on(logged.entry().index, logged.record())).await?.unwrap_or_default();
-            logged.clone().verify(envelope.bytes(), &self.trust, &known).map_err(LedgerError::Check)?;
+            logged.check(envelope, &self.trust, &known).map_err(LedgerError::Check)?;
             Vec::new()
         } else {
             // Rare, and large as a future.

@@ -4,12 +4,13 @@
 //! The size is that of everyday runs; with `CUSTODY_TEST_LARGEST=1` it is the largest there is, 64 MiB.
 
 use custody_tests::client::User;
-use custody_tests::evidence::{bundle_of, envelope_of_length};
+use custody_tests::evidence::{artifact_hex, bundle_of, envelope_saying, statement};
 use custody_tests::memory;
 use custody_tests::oracle::digest_text;
 use custody_tests::server::{Ledger, Server};
 use custody_tests::wire::Caller;
 use custody_wire::limits::ENVELOPE_BYTES_MAX;
+use serde_json::{Value, json};
 
 const MIB: u64 = 1 << 20;
 
@@ -19,9 +20,10 @@ const USUAL: u64 = 16 * MIB;
 /// What a program takes beside the envelope: its code, its threads and, of the server, its caches.
 const BESIDE: u64 = 64 * MIB;
 
-/// How often the client may hold the envelope. To send it: the file, its bytes and what was signed while it is read, and pieces of it on
-/// their way. To give it back: what came, and as that is checked.
-const CLIENT: [(&str, u64); 2] = [("record", 5), ("show", 5)];
+/// How often the client may hold the envelope. To send it: as it was read, and what was signed (1.75). To give it back or to say
+/// what is in it: as it came, what was signed, and the statement in that (2.5).
+const RECORDS: u64 = 2;
+const READS: u64 = 3;
 
 /// How often the server may hold it: as received and as signed, at worst 176 MiB of 64 (docs/limits.md).
 const SERVER: u64 = 3;
@@ -50,6 +52,17 @@ fn check(what: &str, found: Option<u64>, times: u64, length: usize) {
     assert!(found <= most, "{what}: {} MiB, at most {} are allowed", found / MIB, most / MIB);
 }
 
+/// A statement that a trace shows, about an artifact of this name.
+fn provenance(name: &str) -> Value {
+    let mut statement = statement(name);
+    statement["predicateType"] = json!("https://slsa.dev/provenance/v1");
+    statement["predicate"] = json!({
+        "buildDefinition": {"buildType": "https://example.com/build/v1", "externalParameters": {}},
+        "runDetails": {"builder": {"id": "https://example.com/builder"}},
+    });
+    statement
+}
+
 #[test]
 fn large_envelopes_and_bundles_are_recorded_and_given_back_in_bounded_memory() {
     let ledger = Ledger::new(1);
@@ -57,8 +70,8 @@ fn large_envelopes_and_bundles_are_recorded_and_given_back_in_bounded_memory() {
     let caller = Caller::of(&server);
     let user = User::of(&server.url(), &caller.pin(), &ledger.writer_key_file(0));
     let around = bundle_of(b"").len();
-    let envelope = envelope_of_length("envelope", size(), &ledger.writers[0]);
-    let bundle = bundle_of(&envelope_of_length("bundle", size() - around, &ledger.writers[0]));
+    let envelope = envelope_saying(&provenance("envelope"), size(), &ledger.writers[0]);
+    let bundle = bundle_of(&envelope_saying(&provenance("bundle"), size() - around, &ledger.writers[0]));
     for (number, (kind, bytes)) in [("envelope", envelope), ("bundle", bundle)].into_iter().enumerate() {
         assert_eq!(bytes.len(), size(), "{kind}");
         let index = number + 1;
@@ -77,15 +90,31 @@ fn large_envelopes_and_bundles_are_recorded_and_given_back_in_bounded_memory() {
             client = ended.peak;
         });
         check(&format!("{kind}: the server records it"), recorded, SERVER, size());
-        check(&format!("{kind}: custody record"), client, CLIENT[0].1, size());
-        let given = more_of(&server, || {
-            let ended = user.custody(&["show", "--raw", &format!("index:{index}")]);
-            assert_eq!(ended.code, Some(0), "{kind}: {}", ended.stderr);
-            assert_eq!(digest_text(ended.stdout.as_bytes()), digest, "{kind}: every byte came back");
-            client = ended.peak;
-        });
-        check(&format!("{kind}: the server gives it back"), given, SERVER, size());
-        check(&format!("{kind}: custody show"), client, CLIENT[1].1, size());
+        check(&format!("{kind}: custody record"), client, RECORDS, size());
+        let (entry, subject) = (format!("index:{index}"), format!("sha256:{}", artifact_hex(kind)));
+        let reads: [&[&str]; 3] = [
+            &["show", "--raw", &entry],
+            &["trace", &subject, "--verify", "full"],
+            &["find", "--subject", &subject],
+        ];
+        for arguments in reads {
+            let mut said = String::new();
+            let given = more_of(&server, || {
+                let ended = user.custody(arguments);
+                assert_eq!(ended.code, Some(0), "{kind}: {arguments:?}: {}", ended.stderr);
+                (client, said) = (ended.peak, ended.stdout);
+            });
+            match arguments {
+                ["show", ..] => {
+                    assert_eq!(digest_text(said.as_bytes()), digest, "{kind}: every byte came back")
+                }
+                _ => {
+                    assert!(said.contains("verified") || said.contains(&index.to_string()), "{kind}: {said}")
+                }
+            }
+            check(&format!("{kind}: the server, for {arguments:?}"), given, SERVER, size());
+            check(&format!("{kind}: custody {arguments:?}"), client, READS, size());
+        }
     }
     server.stop();
     // What a start reads of the journal does not grow with an envelope either.

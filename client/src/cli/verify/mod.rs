@@ -210,7 +210,7 @@ fn check_entry(receipt: VerifiedReceipt, given: &[Given], trust: &Trust, known: 
         let checked = Some(Checked::Logged(Box::new(logged)));
         return Checking { checked, ..checking(Verdict::Is(Level::Logged), detail) };
     };
-    match logged.verify(envelope, trust, known) {
+    match logged.verify(envelope.clone(), trust, known) {
         Ok(verified) => {
             let erased = trust.redaction_of(&entry).map_or_else(String::new, |said| {
                 format!("; the log erased it since, by entry {}: {}", said.by, said.redaction.reason)

@@ -1,26 +1,25 @@
 //! Envelopes that must be about an artifact (`--artifact`).
 
-use custody_client::document::{Item, Kind};
+use custody_client::document::Kind;
 use custody_client::inspect::ExpectedArtifact;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::envelope::Envelope;
 use custody_evidence::key::HashAlgorithm;
 use custody_evidence::sigstore::{Bundle, MessageDigest};
 
-use super::{check_kind, refused};
+use super::refused;
 use crate::cli::failure::Failure;
 
 /// Reads the envelope, and refuses one that is about something else. A bundle that signs a file and does not say which is told
 /// that it is the artifact: whether it is, its signature says.
-pub(super) fn parse(item: &Item<'_>, artifact: &ExpectedArtifact) -> Result<Envelope, Failure> {
-    check_kind(item)?;
-    let envelope = match item.kind {
+pub(super) fn parse(kind: Kind, bytes: Vec<u8>, artifact: &ExpectedArtifact) -> Result<Envelope, Failure> {
+    let envelope = match kind {
         Kind::SigstoreBundle => {
-            let bundle = Bundle::parse(item.bytes).map_err(|error| refused(error.into()))?;
+            let bundle = Bundle::from_vec(bytes).map_err(|error| refused(error.into()))?;
             let bundle = if bundle.is_nameless() { named(bundle, artifact)? } else { bundle };
             Envelope::of_bundle(bundle)
         }
-        _ => Envelope::parse(item.bytes),
+        _ => Envelope::from_vec(bytes),
     };
     let envelope = envelope.map_err(refused)?;
     // What cannot be read is refused by the server, with its reason.
