@@ -4,12 +4,14 @@
 //! several lines. So the shape decides, and a kind that is not read yet is named, never called malformed.
 
 mod items;
+mod list;
 mod outline;
 #[cfg(test)]
 mod tests;
 
 use serde_json::value::RawValue;
 
+use custody_evidence::json::without_mark;
 use outline::Outline;
 
 pub use items::{ITEMS_MAX, Item, Place, Problem, items};
@@ -144,7 +146,7 @@ impl Kind {
 /// Tells the kind. Nothing is verified, and a document of a kind can still be malformed.
 #[must_use]
 pub fn kind(bytes: &[u8]) -> Kind {
-    let text = bytes.trim_ascii();
+    let text = without_mark(bytes).trim_ascii();
     let starts = |prefix: &str| text.starts_with(prefix.as_bytes());
     if starts("c2sp.org/tlog-proof@") {
         return Kind::Receipt;
@@ -201,7 +203,11 @@ fn object(outline: &Outline<'_>) -> Kind {
         Kind::TrustDocument
     } else if has("bomFormat") {
         Kind::CycloneDx
-    } else if has("spdxVersion") || text("@context").contains("spdx.org/rdf/3") {
+    } else if has("spdxVersion")
+        || text("@context").contains("spdx.org/rdf/3")
+        || text("sbom").contains("\"spdxVersion\"")
+    {
+        // GitHub's dependency graph answers with the document in a member.
         Kind::Spdx
     } else if text("@context").contains("openvex.dev") {
         Kind::OpenVex

@@ -224,6 +224,24 @@ fn the_key_that_signs_is_no_expectation_of_what_is_inspected() {
     assert_eq!(after.stdout, before.stdout);
 }
 
+/// What `record build` made has a flag of the same name, which can be set for all builds of a job.
+#[test]
+fn what_was_built_is_not_what_an_envelope_must_be_about() {
+    let desk = Desk::new();
+    std::fs::write(desk.work.path().join("app"), "built").unwrap();
+    std::fs::write(desk.work.path().join("other"), "other").unwrap();
+    let set = [("CUSTODY_ARTIFACT", "other")];
+    let built = desk.custody(&["record", "build", "--dry-run"], &[GITHUB, &set].concat());
+    assert!(String::from_utf8_lossy(&built.stdout).contains("\"other\""), "{}", stderr(&built));
+    let signed = desk.bytes(&["record", "build", "--artifact", "app", "--dry-run", "-o", "json"], GITHUB);
+    std::fs::write(desk.work.path().join("app.json"), signed).unwrap();
+    let envelope = ["record", "envelope", "app.json", "--dry-run"];
+    let tried = desk.custody(&envelope, &set);
+    assert!(tried.status.success(), "{}", stderr(&tried));
+    let given = desk.custody(&[&envelope[..], &["--artifact", "other"]].concat(), &[]);
+    assert!(!given.status.success() && stderr(&given).contains("among the subjects"), "{}", stderr(&given));
+}
+
 #[test]
 fn where_one_result_goes_cannot_be_set_for_all() {
     let desk = Desk::new();

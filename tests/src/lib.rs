@@ -4,7 +4,7 @@
 //! binaries: where the sources are ([`source`], [`workspace`]), the binaries themselves ([`binaries`]), a running
 //! server ([`server`]), its services ([`wire`]), the command line ([`client`]), callers who remember what they were told
 //! ([`callers`]), an issuer of identity tokens ([`issuer`]), certificates ([`certificates`]) and channels that show them ([`secure`]), things to record
-//! ([`evidence`]), real ones of others ([`corpus`]) and the programs that make them ([`tools`]), the worked example of the
+//! ([`evidence`]), an authority that stamps them ([`stamps`]), real ones of others ([`corpus`]) and the programs that make them ([`tools`]), the worked example of the
 //! documents ([`example`]), a disk to break
 //! ([`disk`]), what a process holds in memory ([`memory`]), chance that can be repeated ([`dice`]), many trials at once ([`threads`]), and a second, naive
 //! implementation of the log to compare with ([`oracle`]).
@@ -34,6 +34,7 @@ pub mod peer;
 pub mod secure;
 pub mod server;
 pub mod source;
+pub mod stamps;
 pub mod threads;
 pub mod tools;
 pub mod wire;

@@ -24,8 +24,8 @@ const COMMAND_LINE_ONLY: [&str; 7] =
 
 /// Flags that belong to one call, by command: what is expected of a file, where results go, which entries are asked
 /// for. They share their names with flags of other commands that mean something else, so a setting for those must
-/// not change what these check, find or write.
-const PER_CALL: [(&str, &[&str]); 12] = [
+/// not change what these check, find or write. A command and the one behind it have flags of their own beside those of the command.
+const PER_CALL: [(&str, &[&str]); 13] = [
     ("audit", &["checkpoint", "from-scratch"]),
     ("distrust", &["out", "reason", "since", "undo"]),
     ("policy", &["name", "out"]),
@@ -36,6 +36,8 @@ const PER_CALL: [(&str, &[&str]); 12] = [
     ("man", &["out"]),
     ("receipt", &["out"]),
     ("record", &["partial", "predicate", "receipt", "statement", "type"]),
+    // What `record build` made is told by a flag of this name, and a bundle that names no file would be told it too.
+    ("record envelope", &["artifact"]),
     ("spool", &["receipts", "refused"]),
     (
         "trust",
@@ -142,14 +144,14 @@ impl Layers {
         self.apply_to(command, "")
     }
 
-    /// `first` is the command behind `custody`; empty for `custody` itself.
-    fn apply_to(&self, command: Command, first: &str) -> Command {
+    /// `path` is the commands behind `custody`, at most two; empty for `custody` itself.
+    fn apply_to(&self, command: Command, path: &str) -> Command {
         let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
         let with_flags =
-            command.mut_args(|arg| if per_call(first, &arg) { arg } else { self.set_default(arg) });
+            command.mut_args(|arg| if per_call(path, &arg) { arg } else { self.set_default(arg) });
         names.into_iter().fold(with_flags, |command, name| {
-            let first = if first.is_empty() { name.clone() } else { first.to_owned() };
-            command.mut_subcommand(name, |sub| self.apply_to(sub, &first))
+            let path = behind(path, &name);
+            command.mut_subcommand(name, |sub| self.apply_to(sub, &path))
         })
     }
 
@@ -284,19 +286,28 @@ fn early_short(arguments: &[OsString], flag: char) -> Option<String> {
     found
 }
 
-fn per_call(first: &str, arg: &Arg) -> bool {
-    let of_command = PER_CALL.iter().filter(|(command, _)| *command == first);
+/// Returns the path to a command behind others: two of them are told apart.
+fn behind(path: &str, name: &str) -> String {
+    match path {
+        "" => name.to_owned(),
+        two if two.contains(' ') => two.to_owned(),
+        one => format!("{one} {name}"),
+    }
+}
+
+fn per_call(path: &str, arg: &Arg) -> bool {
+    let first = path.split(' ').next();
+    let of_command = PER_CALL.iter().filter(|(command, _)| Some(*command) == first || *command == path);
     of_command.flat_map(|(_, flags)| *flags).any(|flag| arg.get_long() == Some(flag))
 }
 
 /// Returns the flags that environment and file can set.
-fn long_flags(command: &Command, first: &str) -> BTreeMap<String, ArgAction> {
-    let own = command.get_arguments().filter(|arg| !per_call(first, arg));
+fn long_flags(command: &Command, path: &str) -> BTreeMap<String, ArgAction> {
+    let own = command.get_arguments().filter(|arg| !per_call(path, arg));
     let own = own.filter_map(|arg| Some((arg.get_long()?.to_owned(), arg.get_action().clone())));
     let mut flags: BTreeMap<String, ArgAction> = own.collect();
     for sub in command.get_subcommands() {
-        let first = if first.is_empty() { sub.get_name() } else { first };
-        flags.extend(long_flags(sub, first));
+        flags.extend(long_flags(sub, &behind(path, sub.get_name())));
     }
     flags
 }

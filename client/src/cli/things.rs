@@ -13,6 +13,7 @@ use custody_client::file_digest::FileDigests;
 use custody_client::ledger::Labelled;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
+use custody_evidence::json;
 use custody_evidence::purl::Purl;
 use custody_evidence::thing::Thing;
 use custody_log::{LeafIndex, TreeSize};
@@ -102,7 +103,7 @@ fn asked(thing: Thing, text: String, file: Option<PathBuf>, context: &Context) -
     Ok(Asked { thing, texts, trimmed, file })
 }
 
-/// Hashes a file: SHA-256 and SHA-512, and SHA-256 without white space around it where that differs.
+/// Hashes a file: SHA-256 and SHA-512, and SHA-256 without white space and a byte order mark around it where that differs.
 fn hash(path: &Path, context: &Context) -> Result<(Vec<String>, Option<String>), Failure> {
     let unreadable = |why: &dyn std::fmt::Display| {
         Failure::usage("unreadable", format!("cannot read {}: {why}", path.display())).hint(
@@ -120,7 +121,7 @@ fn hash(path: &Path, context: &Context) -> Result<(Vec<String>, Option<String>),
     let digests = FileDigests::of_reader(&start, &mut file, &mut |read| bar.inc(read));
     let digests = digests.map_err(|error| unreadable(&error))?;
     bar.finish_and_clear();
-    let trimmed = start.trim_ascii();
+    let trimmed = json::without_mark(&start).trim_ascii();
     let document =
         digests.length <= DOCUMENT_BYTES_MAX && trimmed.len() != start.len() && !trimmed.is_empty();
     let without = document.then(|| Digest::sha256_of(trimmed).to_string());

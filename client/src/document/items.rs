@@ -9,7 +9,7 @@
 
 use custody_evidence::registry::{DocumentError, cloud_build_envelopes, npm_attestations, pypi_provenance};
 
-use super::{Kind, kind};
+use super::{Kind, kind, list};
 use crate::layout::LayoutProblem;
 
 /// The most items of a file: one for each entry of a large `.jsonl`. An item is 120 bytes: 120 MiB together.
@@ -60,14 +60,19 @@ pub enum Problem {
     NoEnvelope,
 }
 
-/// Takes a file apart: a single document is one item, a `.jsonl` one a line, and a document of a registry one an
-/// attestation, alone or on a line. There is at least one item, and
+/// Takes a file apart: a single document is one item, a `.jsonl` one a line, a document of a registry one an
+/// attestation, alone or on a line, and a list that holds envelopes one an element. There is at least one item, and
 /// at most one more than [`ITEMS_MAX`], which says so.
 ///
 /// Of a DSSE envelope one newline at the end of the file is no part. Every other byte is.
 #[must_use]
 pub fn items(bytes: &[u8]) -> Vec<Item<'_>> {
     let found = kind(bytes);
+    if found == Kind::OtherJson
+        && let Some(items) = list::items(bytes)
+    {
+        return items;
+    }
     if found != Kind::JsonLines {
         let whole = if found == Kind::Dsse { bytes.strip_suffix(b"\n").unwrap_or(bytes) } else { bytes };
         return parts(None, found, whole);

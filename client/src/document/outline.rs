@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members that tell a kind.
-const MEMBERS: [&str; 24] = [
+const MEMBERS: [&str; 25] = [
     "@context",
     "_type",
     "attestation_bundles",
@@ -25,6 +25,7 @@ const MEMBERS: [&str; 24] = [
     "predicateType",
     "provenance_summary",
     "runs",
+    "sbom",
     "signatures",
     "signed",
     "simpleSigning",

@@ -22,6 +22,9 @@ fn the_shape_tells_the_kind() {
         (r#"{"format":"custody/record/v1"}"#, Kind::AdmissionRecord),
         (r#"{"bomFormat":"CycloneDX"}"#, Kind::CycloneDx),
         (r#"{"spdxVersion":2}"#, Kind::Spdx),
+        ("\u{feff}{\"spdxVersion\":\"SPDX-2.3\"}", Kind::Spdx),
+        (r#"{"sbom":{"SPDXID":"SPDXRef-DOCUMENT","spdxVersion":"SPDX-2.3"}}"#, Kind::Spdx),
+        (r#"{"sbom":{}}"#, Kind::OtherJson),
         (r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld"}"#, Kind::Spdx),
         (r#"{"@context":"https://openvex.dev/ns/v0.2.0"}"#, Kind::OpenVex),
         (r#"{"version":"2.1.0","runs":[]}"#, Kind::Sarif),
@@ -127,6 +130,28 @@ fn each_line_is_of_its_own_kind_and_documents_on_lines_are_taken_apart() {
     ];
     assert_eq!(found(&text), expected);
     assert_eq!(found(&npm)[1].0, "f attestations[1]");
+}
+
+#[test]
+fn a_list_of_envelopes_is_taken_apart_and_a_list_of_other_things_is_not() {
+    let at = |place: &str, kind, bytes| (place.to_owned(), kind, bytes);
+    // As RubyGems gives them, printed over lines or not.
+    let gems = format!("[\n  {BUNDLE},\n  {BUNDLE}\n]\n");
+    let two = [at("f [0]", Kind::SigstoreBundle, BUNDLE), at("f [1]", Kind::SigstoreBundle, BUNDLE)];
+    assert_eq!(found(&gems), two);
+    // As gh prints what it verified.
+    let gh = format!(
+        r#"[{{"attestation":{{"bundle":{BUNDLE},"bundle_url":""}},"verificationResult":{{"mediaType":"x"}}}}]"#
+    );
+    assert_eq!(found(&gh), [at("f [0].attestation.bundle", Kind::SigstoreBundle, BUNDLE)]);
+    // What is no envelope is named in its place.
+    let mixed = format!("[{DSSE},7]");
+    assert_eq!(found(&mixed), [at("f [0]", Kind::Dsse, DSSE), at("f [1]", Kind::OtherJson, "7")]);
+    for other in ["[]", "[1]", "[{}]", r#"[{"attestation":{"bundle":null}}]"#] {
+        assert_eq!(found(other), [at("f", Kind::OtherJson, other)]);
+    }
+    let damaged = format!("[{BUNDLE}");
+    assert_eq!(found(&damaged), [at("f", Kind::Unknown, damaged.as_str())]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! SBOM documents: CycloneDX and SPDX, embedded byte by byte.
 
-use custody_evidence::json;
+use custody_evidence::{json, sbom};
 use serde::Deserialize;
 
 use super::{Made, MakeError, Subject, statement};
@@ -16,7 +16,7 @@ pub enum SbomKind {
     Spdx3,
 }
 
-/// An SBOM document.
+/// An SBOM document. Of an answer of GitHub's dependency graph it is the document in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sbom<'a> {
     kind: SbomKind,
@@ -60,6 +60,7 @@ impl<'a> Sbom<'a> {
     /// Tells the standard from the document, never from the file's name.
     pub fn detect(bytes: &'a [u8]) -> Result<Self, MakeError> {
         let not = |why: &str| MakeError::NotAnSbom { why: why.to_owned() };
+        let bytes = json::without_mark(bytes);
         let text = bytes.trim_ascii_start();
         if text.starts_with(b"<") {
             return Err(not(
@@ -70,6 +71,7 @@ impl<'a> Sbom<'a> {
             return Err(not("it is SPDX tag-value; convert it to JSON"));
         }
         json::check(bytes)?;
+        let bytes = sbom::in_answer(bytes).unwrap_or(bytes);
         let marks: Marks<'_> =
             serde_json::from_slice(bytes).map_err(|_| not("it has no bomFormat, spdxVersion or @context"))?;
         let spdx3 =
@@ -89,6 +91,12 @@ impl<'a> Sbom<'a> {
     #[must_use]
     pub const fn kind(&self) -> SbomKind {
         self.kind
+    }
+
+    /// Returns the length of the document in bytes, without white space around it.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.bytes.trim_ascii().len()
     }
 
     /// Makes the statement about the subjects that the SBOM describes.

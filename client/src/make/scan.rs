@@ -33,6 +33,7 @@ impl<'a> Report<'a> {
     /// Tells the format from the document, never from the file's name.
     pub fn detect(bytes: &'a [u8]) -> Result<Self, MakeError> {
         let not = |why: &str| MakeError::NotAScan { why: why.to_owned() };
+        let bytes = json::without_mark(bytes);
         if bytes.trim_ascii_start().starts_with(b"<") {
             return Err(not("it is XML; `custody record test` records results of tests in JUnit XML"));
         }
@@ -41,7 +42,7 @@ impl<'a> Report<'a> {
         let marks: Marks<'_> = serde_json::from_slice(bytes).map_err(|_| not("it is no JSON object"))?;
         if marks.bom_format.is_some() {
             return Err(not(
-                "it is CycloneDX, which `custody record sbom` records; the vulnerabilities in it are not read",
+                "it is CycloneDX, which `custody record sbom` records, with the vulnerabilities in it",
             ));
         }
         if let Some(context) =

@@ -9,6 +9,7 @@ mod edge;
 mod gather;
 mod inventory;
 mod judgement;
+mod known_vulnerabilities;
 mod node;
 mod package;
 mod provenance;
@@ -115,6 +116,12 @@ pub enum Problem {
     /// A component that is not of the shape of its format.
     #[error("not a component: {why}")]
     Component {
+        /// What the reader says.
+        why: String,
+    },
+    /// A vulnerability of a bill of materials that cannot be read, or all of them.
+    #[error("not a vulnerability that can be read: {why}")]
+    Vulnerability {
         /// What the reader says.
         why: String,
     },

@@ -89,6 +89,13 @@ pub enum JsonFault {
     },
 }
 
+/// Returns the bytes of a file without the byte order mark that some programs write in front of JSON, above all on Windows. A reader of
+/// files may pass over it (RFC 8259 section 8.1); it is no part of a document, and what is signed has none.
+#[must_use]
+pub fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
 /// Checks that the bytes are one strict JSON value with no member named twice.
 pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
     Scanner::new(bytes, Duplicates::Refused)?.run()

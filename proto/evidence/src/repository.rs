@@ -144,17 +144,21 @@ impl fmt::Display for Repository {
 }
 
 impl GitUri {
-    /// Reads `[git+]<URL>[@<reference or commit>]`; none if it has no scheme of a repository, or is a package URL.
+    /// Reads `[git+]<URL>[@<reference or commit>]`, or `<URL>.git#<reference or commit>` as `BuildKit` and npm write it; none if it has no
+    /// scheme of a repository, or is a package URL.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let git = ["git+", "git:", "git@"].iter().any(|scheme| strip_ignoring_case(text, scheme).is_some());
+        let scheme =
+            ["git+", "git:", "git@"].iter().any(|scheme| strip_ignoring_case(text, scheme).is_some());
+        let (plain, fragment) = text.split_once('#').unwrap_or((text, ""));
+        let git = scheme || plain.ends_with(".git");
         let bare = strip_ignoring_case(text, "git+").unwrap_or(text);
         let (_, path) = authority_and_path(bare)?;
         let path_start = bare.len() - path.len();
         let (url, reference) = match path.find('@') {
             Some(at) => (bare.get(..path_start + at)?, path.get(at + 1..)),
-            None => (bare, None),
+            None => (bare, in_fragment(fragment).filter(|_| git)),
         };
         let reference =
             reference.and_then(|text| text.split(['#', '?']).next()).filter(|text| is_reference(text));
@@ -182,11 +186,19 @@ impl GitUri {
         self.commit.as_deref()
     }
 
-    /// Whether the scheme itself says git (`git+https:`, `git:`), so that a sha1 beside it is a commit.
+    /// Whether the URI itself says git, by its scheme (`git+https:`, `git:`) or by the end of its path (`.git`), so that a sha1 beside it is
+    /// a commit.
     #[must_use]
     pub fn names_git(&self) -> bool {
         self.git
     }
+}
+
+/// Returns the reference in a fragment: a whole one (`refs/heads/main`), or a commit, with the folder behind a colon cut off. Any other
+/// fragment may be a path within the repository.
+fn in_fragment(fragment: &str) -> Option<&str> {
+    let reference = fragment.split(':').next().unwrap_or_default();
+    (reference.starts_with("refs/") || is_commit(reference)).then_some(reference)
 }
 
 /// Whether the text is a whole git object id: 40 (SHA-1) or 64 (SHA-256) hex digits.
@@ -319,6 +331,7 @@ mod tests {
     #[test]
     fn a_git_uri_gives_repository_and_reference_or_commit() {
         let commit = "c".repeat(40);
+        let fragment = format!("https://github.com/acme/api.git#{commit}");
         let upper = format!("git+https://github.com/acme/api@{}", commit.to_uppercase());
         for (text, reference, hex, git) in [
             ("git+https://github.com/acme/api@refs/heads/main", Some("refs/heads/main"), None, true),
@@ -329,6 +342,14 @@ mod tests {
             ("git://github.com/acme/api", None, None, true),
             ("git@github.com:acme/api.git", None, None, true),
             ("https://github.com/acme/api", None, None, false),
+            // As BuildKit writes them.
+            ("https://github.com/acme/api.git", None, None, true),
+            ("https://github.com/acme/api.git#refs/heads/main", Some("refs/heads/main"), None, true),
+            ("https://github.com/acme/api.git#refs/tags/v1:docker", Some("refs/tags/v1"), None, true),
+            (fragment.as_str(), None, Some(commit.as_str()), true),
+            // A path within the repository, and a page.
+            ("git+https://github.com/acme/api.git#src/main.c", None, None, true),
+            ("https://github.com/acme/api#refs/heads/main", None, None, false),
         ] {
             let uri = GitUri::parse(text).unwrap();
             assert_eq!(uri.repository().as_str(), "https://github.com/acme/api", "{text}");

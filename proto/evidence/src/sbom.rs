@@ -8,6 +8,7 @@ mod cyclonedx;
 mod spdx2;
 #[cfg(test)]
 mod tests;
+mod vulnerabilities;
 
 use std::borrow::Cow;
 
@@ -20,6 +21,8 @@ use crate::json;
 use crate::object::Object;
 use crate::purl::{Purl, PurlError};
 use crate::text::Text;
+
+pub use vulnerabilities::{Impact, Vulnerability};
 
 /// The most components of a document. Images of whole operating systems have some thousand; at this number the facts
 /// of one entry still fit [`crate::fact::EDGES_MAX`].
@@ -99,6 +102,10 @@ pub struct Components {
     pub described: Vec<Component>,
     /// Every component (CycloneDX, nested ones too) or package (SPDX), in the document's order.
     pub components: Vec<Component>,
+    /// What a CycloneDX document says of vulnerabilities, in its order.
+    pub vulnerabilities: Vec<Vulnerability>,
+    /// What the document calls itself: the URN of a CycloneDX document, by which others link to what is in it.
+    pub serial_number: Option<String>,
     /// When the document says it was made: the path of the member, and its text.
     pub created: Option<(String, String)>,
     /// What was left out, and where.
@@ -111,6 +118,12 @@ pub enum LeftOut {
     /// A component that is not of the shape of its format.
     #[error("not a component: {why}")]
     Component {
+        /// What the reader says.
+        why: String,
+    },
+    /// A vulnerability that cannot be read, or all of them.
+    #[error("not a vulnerability that can be read: {why}")]
+    Vulnerability {
         /// What the reader says.
         why: String,
     },
@@ -127,6 +140,8 @@ pub enum LeftOut {
 pub struct Component {
     /// Where it stands: `components[3].components[0]`.
     pub path: String,
+    /// What a CycloneDX document calls it (`bom-ref`); none if it does not, and in SPDX.
+    pub reference: Option<String>,
     /// The name with its group; may be empty.
     pub name: String,
     /// The version, as written; none if it is missing or empty.
@@ -155,20 +170,36 @@ struct Marks<'a> {
     context: Option<&'a RawValue>,
     #[serde(borrow, rename = "Data", default)]
     data: Option<&'a RawValue>,
-    /// What `CycloneDX` describes and lists, found on the way: documents have megabytes, and are not gone through a second time
+    #[serde(borrow, default)]
+    sbom: Option<&'a RawValue>,
+    /// What `CycloneDX` and SPDX describe and list, found on the way: documents have megabytes, and are not gone through a second time
     /// for it.
     #[serde(borrow, default)]
     metadata: Option<&'a RawValue>,
     #[serde(borrow, default)]
+    packages: Listed<&'a RawValue, COMPONENTS_MAX>,
+    #[serde(borrow, default)]
+    creation_info: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    document_describes: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    relationships: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     components: Listed<&'a RawValue, COMPONENTS_MAX>,
+    #[serde(borrow, default)]
+    vulnerabilities: Option<&'a RawValue>,
+    #[serde(rename = "serialNumber", default)]
+    serial_number: Text,
 }
 
 /// Reads a document's bytes.
 ///
-/// cosign's old wrapper `{"Data": .., "Timestamp": ..}` is seen through: its `Data` is the document, or text of it.
+/// cosign's old wrapper `{"Data": .., "Timestamp": ..}` is seen through: its `Data` is the document, or text of it. So is that of
+/// GitHub's dependency graph, `{"sbom": ..}` ([`in_answer`]).
 pub fn components(bytes: &[u8]) -> Result<Components, SbomError> {
+    let bytes = json::without_mark(bytes);
     let marks = marks(bytes)?;
-    match marks.data {
+    match marks.data.or(marks.sbom) {
         Some(data) if marks.bom_format.is_none() && marks.spdx_version.is_none() => {
             match serde_json::from_str(data.get()) {
                 Ok(Text(Some(text))) => read(text.as_bytes(), self::marks(text.as_bytes())?),
@@ -179,11 +210,25 @@ pub fn components(bytes: &[u8]) -> Result<Components, SbomError> {
     }
 }
 
+/// Returns the document in an answer of GitHub's dependency graph (`GET /repos/OWNER/REPO/dependency-graph/sbom`), as it stands there; none
+/// if the bytes are something else, above all a document.
+#[must_use]
+pub fn in_answer(bytes: &[u8]) -> Option<&[u8]> {
+    let Object(marks): Object<Marks<'_>> = serde_json::from_slice(json::without_mark(bytes)).ok()?;
+    let alone = marks.bom_format.is_none() && marks.spdx_version.is_none();
+    marks.sbom.filter(|_| alone).map(|raw| raw.get().as_bytes()).filter(|text| text.starts_with(b"{"))
+}
+
 fn read(bytes: &[u8], marks: Marks<'_>) -> Result<Components, SbomError> {
     if marks.bom_format.as_deref() == Some("CycloneDX") {
         return match marks.spec_version.as_deref() {
             Some(version @ ("1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7")) => {
-                cyclonedx::read(version, bytes, marks.metadata, marks.components)
+                let mut found = cyclonedx::read(version, bytes, marks.metadata, marks.components)?;
+                if let Some(raw) = marks.vulnerabilities {
+                    found.vulnerabilities = vulnerabilities::read(raw, &mut found.left_out);
+                    found.serial_number = marks.serial_number.filled();
+                }
+                Ok(found)
             }
             other => Err(NotInterpreted::CycloneDxVersion { version: cut(other.unwrap_or_default()) }.into()),
         };
@@ -191,7 +236,15 @@ fn read(bytes: &[u8], marks: Marks<'_>) -> Result<Components, SbomError> {
     if let Some(version) = marks.spdx_version {
         let version = serde_json::from_str::<Text>(version.get()).unwrap_or_default();
         return match version.as_deref() {
-            Some(version @ ("SPDX-2.2" | "SPDX-2.3")) => spdx2::read(version, bytes),
+            Some(version @ ("SPDX-2.2" | "SPDX-2.3")) => {
+                let parts = spdx2::Parts {
+                    packages: marks.packages,
+                    creation_info: marks.creation_info,
+                    describes: marks.document_describes,
+                    relationships: marks.relationships,
+                };
+                spdx2::read(version, bytes, parts)
+            }
             other => Err(NotInterpreted::SpdxVersion { version: cut(other.unwrap_or_default()) }.into()),
         };
     }
@@ -203,7 +256,6 @@ fn read(bytes: &[u8], marks: Marks<'_>) -> Result<Components, SbomError> {
 
 fn marks(bytes: &[u8]) -> Result<Marks<'_>, SbomError> {
     let start = bytes.trim_ascii_start();
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
     if start.starts_with(b"<") {
         return Err(NotInterpreted::Xml.into());
     }

@@ -34,7 +34,7 @@ pub const FIXED_IN_MAX: usize = 64;
 pub struct Scan {
     /// The format, with its version where it has one: `SARIF 2.1.0`, `grype`, `trivy`.
     pub format: String,
-    /// The digest of the document's bytes.
+    /// The digest of the document's bytes, without a byte order mark.
     pub document: Digest,
     /// What scanned, one for each run.
     pub tools: Vec<Tool>,
@@ -153,6 +153,7 @@ struct Marks {
 
 /// Reads the bytes of a report.
 pub fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
+    let bytes = json::without_mark(bytes);
     let Object(marks): Object<Marks> = json::from_unsigned_slice(bytes)?;
     if marks.runs.is_some() {
         return match marks.version.as_deref() {

@@ -60,5 +60,6 @@ mod slow_peers;
 mod spool;
 mod starts;
 mod still_peers;
+mod time_stamps;
 mod tls;
 mod tls_files;

@@ -302,6 +302,7 @@ fn every_error_of_statements_and_facts_has_its_words() {
     });
     let left_out = every!(LeftOut {
         Component { why: "missing field `name`".to_owned() },
+        Vulnerability { why: "it has no id".to_owned() },
         Digest(digest()),
         Purl(purl()),
     });
@@ -318,6 +319,7 @@ fn every_error_of_statements_and_facts_has_its_words() {
         Predicate(json()),
         Sbom(SbomError::NotInterpreted(NotInterpreted::Xml)),
         Component { why: "missing field `name`".to_owned() },
+        Vulnerability { why: "it has no id".to_owned() },
         TooManyDependencies { max: 1000 },
         CommitNotSubject { named: "16d9990".to_owned() },
         NotSubject { named: "the run https://ci.example/7".to_owned() },

@@ -21,7 +21,7 @@ use crate::cli::{artifact, session, spool};
 
 /// Envelopes that were signed elsewhere: DSSE envelopes, Sigstore bundles, PEP 740 attestations.
 ///
-/// One a file or one a line of a .jsonl; documents of npm and PyPI, and what gcloud prints of an image, are taken apart into what
+/// One a file, one a line of a .jsonl, or one an element of a JSON list; documents of npm and PyPI, and what gcloud prints of an image, are taken apart into what
 /// was signed. Of an OCI image layout, a folder or a tar archive, the attestations are taken that cosign and others keep beside an
 /// image. The kind is told from the bytes. All files together have at most 1 GiB.
 #[derive(Debug, clap::Args)]

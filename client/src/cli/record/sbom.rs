@@ -30,12 +30,7 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         (Some(path), _) | (None, Some(path)) => {
             let bytes = read_document(path)?;
             let sbom = Sbom::detect(&bytes).map_err(|error| unmade(&error, Some(path)))?;
-            context.output.note(format!(
-                "{}: {}, {} bytes",
-                path.display(),
-                sbom.kind(),
-                bytes.trim_ascii().len()
-            ));
+            context.output.note(format!("{}: {}, {} bytes", path.display(), sbom.kind(), sbom.length()));
             let made = sbom.make(&subjects).map_err(|error| match error {
                 custody_client::make::MakeError::NoSubject => unmade(&error, None),
                 other => unmade(&other, Some(path)),

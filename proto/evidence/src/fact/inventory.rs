@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gather::Gather;
+use super::known_vulnerabilities;
 use super::{EdgeKind, Node, NodeKind, Problem};
 use crate::digest_set::{Digest, Standing};
 use crate::sbom::{self, Component, LeftOut};
@@ -14,13 +15,13 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
     let mut artifacts = gather.subjects(statement, None);
     gather.edges(&artifacts, EdgeKind::DescribedBy, &BTreeSet::from([document.clone()]));
 
-    let sbom = sbom::components(predicate)?;
+    let mut sbom = sbom::components(predicate)?;
     gather.components(sbom.components.len());
     gather.label(&document, &sbom.format);
     let created =
         sbom.created.as_ref().and_then(|(path, text)| gather.time(&format!("predicate.{path}"), text));
     gather.happened(created);
-    for (path, left_out) in sbom.left_out {
+    for (path, left_out) in std::mem::take(&mut sbom.left_out) {
         gather.warn(&format!("predicate.{path}"), left_out);
     }
 
@@ -47,6 +48,9 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
             gather.term_all(node.terms());
         }
         part.origin(gather);
+    }
+    if !sbom.vulnerabilities.is_empty() {
+        known_vulnerabilities::read(&sbom, &artifacts, gather);
     }
     Ok(())
 }
@@ -101,6 +105,7 @@ impl From<LeftOut> for Problem {
     fn from(left_out: LeftOut) -> Self {
         match left_out {
             LeftOut::Component { why } => Self::Component { why },
+            LeftOut::Vulnerability { why } => Self::Vulnerability { why },
             LeftOut::Digest(error) => error.into(),
             LeftOut::Purl(error) => error.into(),
         }

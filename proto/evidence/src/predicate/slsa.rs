@@ -43,15 +43,15 @@ pub struct Provenance {
 impl Provenance {
     /// Returns the text that identifies the run; none if the provenance does not name it.
     ///
-    /// A URL stands as it is. GitHub's `<run>-<attempt>` of SLSA v0.2 becomes the URL that v1 writes for the same run.
-    /// Any other id is unique only for its builder, so it becomes `<builder>#<id>`.
+    /// A URL stands as it is. GitHub's `<run>-<attempt>` of SLSA v0.2 becomes the URL that v1 writes for the same run, and the number of
+    /// GitLab's runner that of the job. Any other id is unique only for its builder, so it becomes `<builder>#<id>`.
     #[must_use]
     pub fn run_id(&self) -> Option<String> {
         let id = self.invocation.as_deref().map(str::trim).filter(|id| !id.is_empty())?;
         if id.contains("://") {
             return Some(one_run(id).to_owned());
         }
-        if let Some(url) = self.github_run(id) {
+        if let Some(url) = self.github_run(id).or_else(|| self.gitlab_job(id)) {
             return Some(url);
         }
         Some(match self.builder.as_deref() {
@@ -64,18 +64,31 @@ impl Provenance {
     #[must_use]
     pub fn run_url(&self) -> Option<String> {
         let id = self.invocation.as_deref().map(str::trim)?;
-        if id.contains("://") { Some(one_run(id).to_owned()) } else { self.github_run(id) }
+        if id.contains("://") {
+            return Some(one_run(id).to_owned());
+        }
+        self.github_run(id).or_else(|| self.gitlab_job(id))
     }
 
     fn github_run(&self, id: &str) -> Option<String> {
         let (run, attempt) = id.split_once('-')?;
-        let decimal = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let on_github = self.builder.as_deref()?.starts_with("https://github.com/");
-        if !(on_github && decimal(run) && decimal(attempt)) {
+        if !(on_github && is_decimal(run) && is_decimal(attempt)) {
             return None;
         }
         let repository = self.config.as_ref().and_then(|(_, config)| config.git_uri())?.repository().clone();
         repository.is_on("github.com").then(|| format!("{repository}/actions/runs/{run}/attempts/{attempt}"))
+    }
+
+    /// The URL of a job of GitLab, as the job itself has it in `CI_JOB_URL`.
+    fn gitlab_job(&self, id: &str) -> Option<String> {
+        let source = self.sources.first().filter(|_| self.is_of_gitlab() && is_decimal(id))?;
+        source.starts_with("https://").then(|| format!("{}/-/jobs/{id}", source.trim_end_matches('/')))
+    }
+
+    fn is_of_gitlab(&self) -> bool {
+        let build_type = self.build_type.as_deref().unwrap_or_default();
+        build_type.starts_with("https://gitlab.com/gitlab-org/gitlab-runner/")
     }
 
     /// Returns the git URI of the source: of the configuration, or else of the first dependency that has one.
@@ -87,6 +100,7 @@ impl Provenance {
 
     pub(super) fn descriptor(&mut self, path: &str, raw: RawDescriptor) -> (String, Descriptor) {
         let descriptor = raw.tolerant(|error| self.dropped.push((format!("{path}.digest"), error)));
+        let descriptor = if self.is_of_gitlab() { descriptor.with_commit_of_gitlab() } else { descriptor };
         (path.to_owned(), descriptor)
     }
 
@@ -99,6 +113,10 @@ impl Provenance {
     }
 }
 
+fn is_decimal(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// Returns the one form of a run's id: that of a URL has no slash at its end.
 pub(crate) fn one_run(id: &str) -> &str {
     if id.contains("://") { id.trim_end_matches('/') } else { id }
@@ -107,10 +125,18 @@ pub(crate) fn one_run(id: &str) -> &str {
 #[derive(Deserialize, Default)]
 pub(super) struct Builder {
     #[serde(default)]
-    pub(super) id: Option<String>,
+    id: Option<String>,
 }
 
-/// A time with the path of its member, if it is there and not empty.
+impl Builder {
+    /// The id; none if it is empty, as `BuildKit` writes it where nobody gave it one.
+    pub(super) fn named(self) -> Option<String> {
+        self.id.filter(|id| !id.trim().is_empty())
+    }
+}
+
+/// A time with the path of its member, if it is there and says something: Go writes a time that was never set as year 1.
 pub(super) fn time(path: &str, text: Option<String>) -> Option<(String, String)> {
-    text.filter(|text| !text.is_empty()).map(|text| (path.to_owned(), text))
+    let said = |text: &String| !text.is_empty() && !text.starts_with("0001-01-01T00:00:00");
+    text.filter(said).map(|text| (path.to_owned(), text))
 }

@@ -58,7 +58,7 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
     let metadata = predicate.metadata.unwrap_or_default();
     let mut provenance = Provenance {
         build_type: predicate.build_type,
-        builder: predicate.builder.unwrap_or_default().id,
+        builder: predicate.builder.unwrap_or_default().named(),
         invocation: metadata.invocation_id,
         started: time("predicate.metadata.buildStartedOn", metadata.started_on),
         finished: time("predicate.metadata.buildFinishedOn", metadata.finished_on),

@@ -1,5 +1,5 @@
-//! SLSA provenance v1 (<https://slsa.dev/spec/v1.0/provenance>), with the parameters of the build types that GitHub and
-//! slsa-github-generator write.
+//! SLSA provenance v1 (<https://slsa.dev/spec/v1.0/provenance>), with the parameters of the build types that GitHub, GitLab, Google,
+//! `BuildKit` and slsa-github-generator write.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -53,9 +53,11 @@ struct Metadata {
     finished_on: Option<String>,
 }
 
-/// `https://actions.github.io/buildtypes/workflow/v1` and its older name under `slsa-framework.github.io`.
+/// `https://actions.github.io/buildtypes/workflow/v1` and its older name under `slsa-framework.github.io`; Google Cloud Build calls the same
+/// `buildConfigSource`.
 #[derive(Deserialize)]
-struct GitHubParameters {
+struct WorkflowParameters {
+    #[serde(alias = "buildConfigSource")]
     workflow: Object<Workflow>,
 }
 
@@ -97,7 +99,7 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
     let metadata = details.metadata.unwrap_or_default();
     let mut provenance = Provenance {
         build_type: definition.build_type,
-        builder: details.builder.unwrap_or_default().id,
+        builder: details.builder.unwrap_or_default().named(),
         invocation: metadata.invocation_id,
         started: time("predicate.runDetails.metadata.startedOn", metadata.started_on),
         finished: time("predicate.runDetails.metadata.finishedOn", metadata.finished_on),
@@ -113,7 +115,7 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
 
 /// What parameters mean is up to each build type, so parameters of another shape say nothing here.
 fn parameters_of(provenance: &mut Provenance, json: &str) {
-    if let Ok(Object(GitHubParameters { workflow: Object(workflow) })) = serde_json::from_str(json) {
+    if let Ok(Object(WorkflowParameters { workflow: Object(workflow) })) = serde_json::from_str(json) {
         provenance.repository = workflow.repository;
         provenance.entry_point = workflow.path.filter(|path| !path.is_empty());
     }

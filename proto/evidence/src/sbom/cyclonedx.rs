@@ -34,6 +34,8 @@ struct Metadata<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawComponent<'a> {
+    #[serde(rename = "bom-ref", default)]
+    reference: Text,
     #[serde(default)]
     group: Text,
     #[serde(default)]
@@ -132,6 +134,7 @@ fn component<'a>(
         hash_list.iter().filter_map(|Object(hash)| Some((hash.alg.as_deref()?, hash.content.as_deref()?)));
     Ok(Some(Component {
         path: path.to_owned(),
+        reference: raw.reference.filled(),
         name: match raw.group.filled() {
             Some(group) => format!("{group}/{name}"),
             None => name,

@@ -12,7 +12,7 @@ use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, DESCRIBED_MAX, LeftOut, SbomError, hashes,
     purl, shape, why,
 };
-use crate::capped::Capped;
+use crate::capped::{Capped, Listed};
 use crate::object::{self, Object};
 use crate::text::Text;
 
@@ -73,6 +73,14 @@ struct ExternalRef {
     reference_locator: Text,
 }
 
+impl ExternalRef {
+    /// The type is a name of the list in the specification (annex F), or its URI, as RDF has it.
+    fn is_purl(&self) -> bool {
+        let kind = self.reference_type.as_deref().unwrap_or_default();
+        kind == "purl" || kind.ends_with("spdx.org/rdf/references/purl")
+    }
+}
+
 /// The ids that relationships say the document describes. Documents have many relationships and few of this kind, so
 /// they are looked at one by one and not kept.
 #[derive(Default)]
@@ -89,9 +97,41 @@ struct Relationship<'a> {
     related_spdx_element: Cow<'a, str>,
 }
 
-pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError> {
-    let Object(document): Object<Document<'_>> =
-        serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
+/// The members of a document that were found already.
+pub(super) struct Parts<'a> {
+    pub(super) packages: Listed<&'a RawValue, COMPONENTS_MAX>,
+    pub(super) creation_info: Option<&'a RawValue>,
+    pub(super) describes: Option<&'a RawValue>,
+    pub(super) relationships: Option<&'a RawValue>,
+}
+
+impl<'a> Parts<'a> {
+    /// Reads them; none without a list of packages, or where one of the others has another shape.
+    fn document(self) -> Option<Document<'a>> {
+        Some(Document {
+            packages: Some(self.packages.0?),
+            creation_info: part::<Object<CreationInfo>>(self.creation_info)?.map(|Object(info)| info),
+            describes: part(self.describes)?,
+            relationships: part(self.relationships)?,
+        })
+    }
+}
+
+/// Reads a member that may be absent or null; none if it has another shape.
+fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<Option<T>> {
+    raw.map_or(Some(None), |raw| serde_json::from_str::<Option<T>>(raw.get()).ok())
+}
+
+/// Reads a document of which the members were found already. Where one has another shape it is read again, to say what is wrong and
+/// where.
+pub(super) fn read(version: &str, bytes: &[u8], parts: Parts<'_>) -> Result<Components, SbomError> {
+    let document = match parts.document() {
+        Some(document) => document,
+        None => {
+            let Object(document) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
+            document
+        }
+    };
     let packages = document.packages.unwrap_or_default();
     if packages.total > COMPONENTS_MAX {
         return Err(SbomError::TooManyComponents { max: COMPONENTS_MAX, found: packages.total });
@@ -123,9 +163,10 @@ pub(super) fn read(version: &str, bytes: &[u8]) -> Result<Components, SbomError>
 
 fn component(path: &str, package: Package, left_out: &mut Vec<(String, LeftOut)>) -> Component {
     let refs = package.external_refs.unwrap_or_default().items;
-    let is_purl = |reference: &&Object<ExternalRef>| reference.0.reference_type.as_deref() == Some("purl");
-    let locator =
-        refs.iter().find(is_purl).and_then(|Object(reference)| reference.reference_locator.as_deref());
+    let locator = refs
+        .iter()
+        .find(|Object(reference)| reference.is_purl())
+        .and_then(|Object(reference)| reference.reference_locator.as_deref());
     let checksums = package.checksums.unwrap_or_default().items;
     let pairs = checksums
         .iter()
@@ -135,6 +176,7 @@ fn component(path: &str, package: Package, left_out: &mut Vec<(String, LeftOut)>
         package.download_location.filled().filter(|text| !matches!(text.as_str(), "NOASSERTION" | "NONE"));
     Component {
         path: path.to_owned(),
+        reference: None,
         name: package.name.0.unwrap_or_default(),
         version: package.version_info.filled(),
         purl: purl(path, locator, left_out),

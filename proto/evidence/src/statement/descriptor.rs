@@ -74,6 +74,17 @@ impl Descriptor {
         found.into_iter()
     }
 
+    /// Takes a `sha256` of 40 digits for the commit that it is: so writes GitLab's runner, beside the plain URL of the repository. The
+    /// caller has seen that GitLab's runner wrote it.
+    pub(crate) fn with_commit_of_gitlab(mut self) -> Self {
+        let commit = |digest: &Digest| {
+            let is_commit = digest.algorithm() == "sha256" && digest.value().len() == 40;
+            is_commit.then(|| digest.value().parse().ok()).flatten().map(|id| Digest::git_commit(&id))
+        };
+        self.digests = self.digests.into_iter().map(|digest| commit(&digest).unwrap_or(digest)).collect();
+        self
+    }
+
     /// Returns the repository and reference that the URI, or else the name, gives. Any other URL is none, unless a
     /// `gitCommit` beside it says that it is a repository.
     #[must_use]

@@ -158,8 +158,9 @@ fn no_envelope(kind: Kind) -> Failure {
         Kind::OtherSbom => unsigned(
             "write it as JSON, and custody record sbom FILE --subject THING signs and records it".to_owned(),
         ),
-        Kind::OpenVex => unsigned(generic("https://openvex.dev/ns/v0.2.0")),
-        Kind::Sarif => unsigned(generic("URI")),
+        Kind::OpenVex | Kind::Sarif => {
+            unsigned("custody record scan FILE --subject THING signs and records it".to_owned())
+        }
         Kind::TrustDocument => unsigned("custody trust sign FILE signs it".to_owned()),
         Kind::SimpleSigning => unsigned(
             "its signature stands beside it in the image's manifest: cosign save --dir DIR IMAGE, then custody record envelope DIR"
@@ -185,12 +186,6 @@ fn no_envelope(kind: Kind) -> Failure {
 
 fn not_an_envelope(name: &str) -> Failure {
     Failure::usage("not_an_envelope", format!("this is {name}, not an envelope"))
-}
-
-fn generic(predicate_type: &str) -> String {
-    format!(
-        "custody record generic --type {predicate_type} --predicate FILE --subject THING signs and records it"
-    )
 }
 
 fn no_item(problem: &Problem, kind: Kind) -> Failure {

@@ -85,10 +85,15 @@ fn finding_rows() -> Vec<Row> {
         {"vulnerability": "CVE-2", "status": "not_affected", "products": ["pkg:npm/a@1"]},
     ]});
     let lib = json!({
-        "name": "a", "purl": "pkg:npm/a@1", "hashes": [{"alg": "SHA-256", "content": "c".repeat(64)}],
+        "bom-ref": "a", "name": "a", "purl": "pkg:npm/a@1", "hashes": [{"alg": "SHA-256", "content": "c".repeat(64)}],
         "externalReferences": [{"type": "distribution", "url": "https://x/a.tgz"}],
     });
-    let cyclonedx = json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [lib]});
+    let cyclonedx = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6", "components": [lib],
+        "vulnerabilities": [
+            {"id": "CVE-1", "affects": [{"ref": "a"}]}, {"id": "CVE-2", "analysis": {"state": "not_affected"}},
+        ],
+    });
     let spdx = json!({"spdxVersion": "SPDX-2.3", "packages": [{
         "SPDXID": "SPDXRef-a", "name": "a", "downloadLocation": "https://x/a.tgz",
         "checksums": [{"algorithm": "SHA256", "checksumValue": "c".repeat(64)}],
