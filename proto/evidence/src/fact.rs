@@ -3,6 +3,7 @@
 //! The reader is pure and total: whatever a statement holds, it gives facts, and what it cannot read is a warning. A
 //! change of what it reads is a new [`READER_VERSION`]: indexes are rebuilt, and answers name the version.
 
+mod called;
 pub mod chain;
 mod custody;
 mod edge;
@@ -22,19 +23,22 @@ mod stage;
 mod term;
 #[cfg(test)]
 mod tests;
+mod told;
 mod vulnerability;
-mod word;
+pub(crate) mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_log::Timestamp;
 
+pub use called::Called;
 pub use edge::{Edge, EdgeKind};
 pub use node::{Node, NodeKind};
 pub use package::{Doubt, Package, PackageError};
 pub use read::{read, signed, signed_image};
 pub use stage::Stage;
 pub use term::{Field, Term, TermError};
+pub use told::{Conclusion, ExpectedTold, Meant, RunTold, RunnerTold, Series, TOLD_MAX, Told, is_request};
 pub use word::UnknownWord;
 
 /// The version of this reader, as answers and admission records name it.
@@ -71,6 +75,8 @@ pub struct Facts {
     pub warnings: Vec<Warning>,
     /// How many components a software bill of materials lists; none if it is no such document.
     pub components: Option<usize>,
+    /// What it tells beside the edges: names, what references meant, how a run went.
+    pub told: Told,
     terms: BTreeSet<Term>,
 }
 
@@ -196,6 +202,14 @@ impl std::fmt::Display for Warning {
 }
 
 impl Facts {
+    /// Returns the predicate type of the statement; none if it is not known.
+    #[must_use]
+    pub fn predicate_type(&self) -> Option<&str> {
+        let first = Term::of(Field::Predicate, String::new());
+        let found = self.terms.range(first..).next()?;
+        (found.field() == Field::Predicate).then(|| found.value())
+    }
+
     /// Returns everything that the statement can be found by: subjects, nodes of edges, repository, predicate type.
     /// Signer and submitter are not in the statement; they come from the admission record.
     #[must_use]

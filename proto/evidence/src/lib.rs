@@ -11,6 +11,7 @@ pub mod digest_set;
 pub mod dsse;
 pub mod envelope;
 pub mod fact;
+pub mod finding;
 pub mod identity;
 pub mod json;
 pub mod key;

@@ -32,6 +32,13 @@ pub const FIND_LIMIT_MAX: u32 = 1_000;
 /// How many entries `Find` gives when the request does not say: 100.
 pub const FIND_LIMIT_DEFAULT: u32 = 100;
 
+/// The most findings in one answer to `Findings`: 512. A page is full with 256, and the entry that fills it may show 256. With ids of 2 KiB
+/// and 64 entries each these are 1.4 MB.
+pub const FINDINGS_MAX: usize = 512;
+
+/// The most entries that show one finding: 64, as many as a rule compares with.
+pub const FINDING_ENTRIES_MAX: usize = 64;
+
 /// The most edges in one answer to `Trace`: 2,048. With ids of 100 bytes and as many nodes these are 0.9 MB.
 pub const TRACE_EDGES_MAX: usize = 2_048;
 

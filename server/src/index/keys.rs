@@ -172,6 +172,7 @@ const fn field_byte(field: Field) -> u8 {
         Field::Document => b'd',
         Field::Environment => b'e',
         Field::Identity => b'i',
+        Field::Name => b'n',
         Field::Policy => b'y',
         Field::Predicate => b'p',
         Field::Ref => b'f',
@@ -212,7 +213,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// What an index must say about itself to be used at all.
 ///
 /// ```text
-/// custody/index/v4
+/// custody/index/v5
 /// reader 1
 /// runs 8 4
 /// first sha256:<64 hex>
@@ -221,7 +222,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// `runs` has the fanout and the level of the base runs: of other ones the runs would not fit together.
 pub(crate) fn header(reader: &str, shape: Shape, first: &EntryDigest) -> Vec<u8> {
     let (fanout, base) = (shape.fanout(), shape.base_level());
-    format!("custody/index/v4\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
+    format!("custody/index/v5\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
 }
 
 #[cfg(test)]

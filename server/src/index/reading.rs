@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use custody_evidence::admission::{AdmissionRecord, Build};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Facts, Field, Term};
+use custody_evidence::finding::SaidBy;
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp};
 
 use super::error::IndexError;
@@ -40,6 +41,8 @@ pub struct Reading {
     pub facts: Facts,
     /// Whose build its subjects are, if it says that.
     pub build: Option<Build>,
+    /// Who says it; nobody where that was erased.
+    pub said_by: SaidBy,
     /// Everything that it can be found by.
     pub terms: BTreeSet<Term>,
     /// Leading bytes of every digest that it names, so that the first digits find it.
@@ -192,7 +195,8 @@ impl Reading {
     pub fn new(entry: IndexedEntry, facts: Facts, record: Option<&AdmissionRecord>) -> Self {
         let (terms, leading) = found_by(&facts, record);
         let build = record.and_then(|record| Build::of(entry.index, record));
-        Self { entry, facts, build, terms, leading, erased: None }
+        let said_by = record.map(SaidBy::of).unwrap_or_default();
+        Self { entry, facts, build, said_by, terms, leading, erased: None }
     }
 
     /// Whether it can be found by this term. Of an erased entry the hash says so: nothing is left to compare.
@@ -274,6 +278,7 @@ fn leading_of(term: &Term) -> Option<[u8; SHORT_LEN]> {
         Field::Builder
         | Field::Component
         | Field::Environment
+        | Field::Name
         | Field::Policy
         | Field::Predicate
         | Field::Ref

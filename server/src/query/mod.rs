@@ -6,6 +6,7 @@
 //! answer would depend on who asked before. What an index proposes is compared with what the entry says: a collision of hashes finds nothing.
 
 pub mod find;
+pub mod findings;
 pub mod ledger;
 pub mod resolve;
 pub mod trace;
@@ -26,6 +27,7 @@ pub use attended::Attended;
 pub use error::QueryError;
 pub use evidence::Evidence;
 pub use find::{Condition, Find, Found, find};
+pub use findings::{Findings, FindingsPage, findings};
 pub use ledger::Ledger;
 pub use resolve::resolve;
 pub use trace::{Status, Trace, TracedEdge, TracedNode, trace};

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use custody_evidence::fact::READER_VERSION;
+use custody_evidence::finding;
+use custody_evidence::finding::bounds::FOUND_MAX;
 use custody_evidence::thing::Thing;
-use custody_log::{Timestamp, TreeSize};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::{hashes_to_wire, leaf_index, node, node_to_wire, optional_size};
-use custody_wire::limits::{FIND_LIMIT_MAX, MESSAGE_BYTES_MAX, TRACE_EDGES_MAX};
+use custody_wire::limits::{FIND_LIMIT_MAX, FINDINGS_MAX, MESSAGE_BYTES_MAX, TRACE_EDGES_MAX};
 use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
@@ -19,14 +21,19 @@ use super::places::Desk;
 use super::{PATIENCE, attended, behind, head, status};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
+use crate::query::findings::FINDINGS_MAX as PAGE_FULL;
 use crate::query::resolve::THINGS_MAX;
 use crate::query::trace::{ANSWER_BYTES_MAX, EDGES_MAX};
-use crate::query::{self, At, Attended, Condition, Find, Trace, find, resolve, size_at, trace};
+use crate::query::{
+    self, At, Attended, Condition, Find, Findings, Trace, find, findings, resolve, size_at, trace,
+};
 
 // Beside the nodes and edges of a trace there is room for the checkpoint and the proof of the tree.
 const _: () = assert!(ANSWER_BYTES_MAX < MESSAGE_BYTES_MAX / 2);
 // A client counts the edges before it reads them.
 const _: () = assert!(EDGES_MAX == TRACE_EDGES_MAX);
+// A page is full before the last entry that it looks at, in which as many as in one are found.
+const _: () = assert!(PAGE_FULL + FOUND_MAX <= FINDINGS_MAX);
 
 /// Returns what a call takes and gives. The largest answer is a trace.
 pub(super) const fn shape(_path: &str) -> Shape {
@@ -135,6 +142,25 @@ impl Query for QueryService {
         let ((traced, start), as_of) = self.answer(request.log.as_ref(), at, ask).await?;
         Ok(Response::new(from_trace(&traced, &start, as_of)))
     }
+
+    async fn findings(
+        &self,
+        request: Request<v1::FindingsRequest>,
+    ) -> Result<Response<v1::FindingsResponse>, Status> {
+        let request = request.into_inner();
+        let at = at(request.at, request.at_micros)?;
+        let index = |field, value| leaf_index(field, value).map_err(status::field);
+        let question = Findings {
+            since: request.since_index.map(|value| index("since_index", value)).transpose()?,
+            since_time: request.since_micros.map(|micros| time("since_micros", micros)).transpose()?,
+            next: Some(index("next", request.next)?),
+        };
+        let ask = move |evidence: &Evidence<'_>, size| {
+            findings(evidence, &question, size).map_err(|error| status::query(&error))
+        };
+        let (page, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
+        Ok(Response::new(from_findings(&page, as_of)))
+    }
 }
 
 /// What is indexed so far may answer, and says how far that is, unless the asker knows a larger tree. That the log has
@@ -222,6 +248,21 @@ fn from_trace(traced: &Trace, start: &custody_evidence::Node, as_of: v1::AsOf) -
         as_of: Some(as_of),
         truncated: traced.truncated,
         redacted: traced.redacted.iter().map(|index| index.get()).collect(),
+    }
+}
+
+fn from_findings(page: &query::FindingsPage, as_of: v1::AsOf) -> v1::FindingsResponse {
+    let one = |(found, counted): &(finding::Finding, Option<finding::Counted>)| v1::Finding {
+        kind: found.kind.as_str().to_owned(),
+        thing: Some(node_to_wire(&found.thing, None)),
+        entries: found.entries.iter().map(|index| index.get()).collect(),
+        counted: counted.map(|counted| counted.records),
+    };
+    v1::FindingsResponse {
+        findings: page.findings.iter().map(one).collect(),
+        as_of: Some(as_of),
+        next: page.next.map_or(0, LeafIndex::get),
+        uncounted: page.uncounted.iter().map(|index| index.get()).collect(),
     }
 }
 

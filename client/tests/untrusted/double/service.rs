@@ -406,6 +406,17 @@ impl query_server::Query for Service {
             redacted: if self.lies(Lie::Redacted) { vec![1] } else { Vec::new() },
         }))
     }
+
+    /// Nothing is wrong in this log.
+    async fn findings(
+        &self,
+        request: Request<FindingsRequest>,
+    ) -> Result<Response<FindingsResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let as_of = Some(self.as_of_time(&log, request.at, request.at_micros));
+        Ok(Response::new(FindingsResponse { findings: Vec::new(), as_of, next: 0, uncounted: Vec::new() }))
+    }
 }
 
 type Shown<'f> = BTreeSet<(usize, &'f fact::Edge)>;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::called::named as split;
 use super::gather::Gather;
-use super::{EdgeKind, Field, Node, NodeKind, Problem, Term};
+use super::{Called, EdgeKind, ExpectedTold, Field, Node, NodeKind, Problem, Term};
 use crate::predicate::{
     Action, Approval, Deployment, Distribution, Exception, Expected, Name, Promotion, Publication, Review,
     Snapshot, Source, Tag,
@@ -48,6 +49,7 @@ pub(super) fn promotion(statement: &Statement<'_>, promotion: &Promotion, gather
     let subjects = gather.subjects(statement, None);
     named(&subjects, EdgeKind::Promoted, NodeKind::Environment, [&promotion.to], gather);
     gather.term(Term::of(Field::Environment, promotion.from.to_string()));
+    gather.called_by_subjects(statement, None);
     for reference in [&promotion.ref_before, &promotion.ref_after].into_iter().flatten() {
         gather.term(Term::of(Field::Ref, reference.to_string()));
     }
@@ -62,6 +64,10 @@ pub(super) fn deployment(statement: &Statement<'_>, deployment: &Deployment, gat
         Action::Stop => EdgeKind::StoppedIn,
     };
     named(&subjects, kind, NodeKind::Environment, [&deployment.environment], gather);
+    gather.called_by_subjects(statement, None);
+    if let Some(workload) = &deployment.workload {
+        gather.called(Called::workload(workload.as_str(), subjects));
+    }
     gather.claimed("predicate.at", deployment.at);
     gather.happened(Some(deployment.at));
 }
@@ -72,7 +78,11 @@ pub(super) fn snapshot(statement: &Statement<'_>, snapshot: &Snapshot, gather: &
     let mut running = BTreeSet::new();
     for (position, runs) in snapshot.running.iter().enumerate() {
         let path = format!("predicate.running[{position}].digest");
-        running.extend(gather.subjects_with(statement, &path, runs.digest.digest()));
+        let artifacts = gather.subjects_with(statement, &path, runs.digest.digest());
+        if let Some(workload) = &runs.workload {
+            gather.called(Called::workload(workload.as_str(), artifacts.clone()));
+        }
+        running.extend(artifacts);
     }
     named(&running, EdgeKind::RunsIn, NodeKind::Environment, [&snapshot.environment], gather);
     gather.claimed("predicate.at", snapshot.at);
@@ -83,8 +93,13 @@ pub(super) fn tag(statement: &Statement<'_>, tag: &Tag, gather: &mut Gather) {
     let artifacts = gather.subjects_with(statement, "predicate.digest", tag.digest.digest());
     if let Some(reference) = gather.named("predicate.tag", NodeKind::Ref, &tag.reference()) {
         gather.term_all(reference.terms());
+        if !artifacts.is_empty() {
+            gather.meant(&reference, tag.digest.digest());
+        }
         gather.edges(&BTreeSet::from([reference]), EdgeKind::PointsTo, &artifacts);
     }
+    let version = Some(tag.tag.to_string());
+    gather.called(Called::of(tag.repository.as_str(), version, artifacts));
     gather.claimed("predicate.observed_at", tag.observed_at);
     gather.happened(Some(tag.observed_at));
 }
@@ -95,6 +110,16 @@ pub(super) fn publication(statement: &Statement<'_>, publication: &Publication, 
     let reference = publication.reference.as_ref().unwrap_or(&publication.repository);
     named(&subjects, EdgeKind::Published, NodeKind::Ref, [reference], gather);
     named(&subjects, EdgeKind::Published, NodeKind::Identity, [&publication.actor], gather);
+    // Several subjects under one reference are files of it, each of which it does not mean.
+    if let ([subject], Some(pushed)) = (statement.subjects(), &publication.reference)
+        && let Some(pushed) = Node::named(NodeKind::Ref, pushed.as_str())
+    {
+        for digest in subject.usable() {
+            gather.meant(&pushed, &digest);
+        }
+    }
+    gather.called_by_subjects(statement, None);
+    gather.called(Called::of(&published_as(publication), version_of(publication), subjects));
     gather.claimed("predicate.at", publication.at);
     gather.happened(Some(publication.at));
 }
@@ -111,6 +136,8 @@ pub(super) fn expected(statement: &Statement<'_>, expected: &Expected, gather: &
     let source = expected.source.as_str();
     if gather.is_subject(statement, "predicate.source", NameKind::Identity, source) {
         gather.term(Term::of(Field::Identity, source.to_owned()));
+        let (source, period) = (source.to_owned(), expected.period);
+        gather.told().expected = Some(ExpectedTold { source, period, count: expected.count });
     }
 }
 
@@ -120,6 +147,9 @@ pub(super) fn exception(statement: &Statement<'_>, exception: &Exception, gather
     if !gather.subjects_with(statement, "predicate.subject", subject).is_empty() {
         gather.term(Term::of(Field::Policy, exception.policy.to_string()));
         gather.term(Term::of(Field::Identity, exception.owner.to_string()));
+        if exception.rule.as_str() == "*" {
+            gather.told().waived = Some(exception.policy.to_string());
+        }
     }
     gather.claimed("predicate.at", exception.at);
     gather.happened(Some(exception.at));
@@ -139,6 +169,21 @@ fn commits(
         gather.warn("predicate.commit", Problem::CommitNotSubject { named: commit.to_string() });
     }
     nodes
+}
+
+/// Returns the name that stays over versions: with the registry where the repository does not begin with it.
+fn published_as(publication: &Publication) -> String {
+    let registry = publication.registry.as_str();
+    let host = registry.split_once("://").map_or(registry, |(_, host)| host).trim_end_matches('/');
+    let repository = publication.repository.as_str();
+    if repository.starts_with(host) { repository.to_owned() } else { format!("{host}/{repository}") }
+}
+
+fn version_of(publication: &Publication) -> Option<String> {
+    let reference = publication.reference.as_ref()?.as_str();
+    let (_, version) = split(reference)?;
+    // A package is written with an `@` before its version.
+    version.or_else(|| reference.rsplit_once('@').map(|(_, version)| version.to_owned()))
 }
 
 fn named<'a>(

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use custody_log::Timestamp;
 
 use super::{
-    EDGES_MAX, Edge, EdgeKind, Facts, LABEL_MAX, Node, NodeKind, Problem, Term, WARNINGS_MAX, Warning,
+    Called, EDGES_MAX, Edge, EdgeKind, Facts, Field, LABEL_MAX, Meant, Node, NodeKind, Problem, TOLD_MAX,
+    Term, Told, WARNINGS_MAX, Warning,
 };
 use crate::digest_set::{Digest, Standing};
 use crate::repository::Repository;
@@ -155,6 +156,34 @@ impl Gather {
     /// Whether it is said when it happened.
     pub(super) fn has_happened(&self) -> bool {
         self.facts.happened.is_some()
+    }
+
+    /// Returns what is told beside the edges.
+    pub(super) const fn told(&mut self) -> &mut Told {
+        &mut self.facts.told
+    }
+
+    /// Says what some bytes are called; the entry is found by the name.
+    pub(super) fn called(&mut self, called: Option<Called>) {
+        let Some(called) = called.filter(|_| self.facts.told.called.len() < TOLD_MAX) else { return };
+        self.term(Term::of(Field::Name, called.name.clone()));
+        self.facts.told.called.push(called);
+    }
+
+    /// Says what each subject is called, by its own name.
+    pub(super) fn called_by_subjects(&mut self, statement: &Statement<'_>, repository: Option<&str>) {
+        for subject in statement.subjects() {
+            let name = subject.name().unwrap_or_default();
+            self.called(Called::subject(name, repository, self.nodes(subject, None)));
+        }
+    }
+
+    /// Says what a reference meant. A commit is one whatever its repository is called.
+    pub(super) fn meant(&mut self, reference: &Node, digest: &Digest) {
+        if self.facts.told.meant.len() < TOLD_MAX {
+            let bytes = Node::of_digest(digest, None);
+            self.facts.told.meant.insert(Meant { reference: reference.clone(), bytes });
+        }
     }
 
     pub(super) fn components(&mut self, count: usize) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gather::Gather;
-use super::{EdgeKind, Field, Node, NodeKind, Problem, Term, report};
+use super::{EdgeKind, Field, Node, NodeKind, Problem, RunTold, Series, Term, is_request, report};
 use crate::predicate::{DEPENDENCIES_MAX, Provenance};
 use crate::purl::Purl;
 use crate::repository::Repository;
@@ -41,8 +41,23 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
     for (path, dependency) in &provenance.dependencies {
         commits.extend(resolved(&run, path, dependency, gather));
     }
-    let built: BTreeSet<Node> = artifacts.into_iter().chain([run]).collect();
+    let built: BTreeSet<Node> = artifacts.into_iter().chain([run.clone()]).collect();
     gather.edges(&built, EdgeKind::BuiltFrom, &commits);
+    told(statement, provenance, run, gather);
+}
+
+/// What findings compare: what started the run, and what its subjects are called.
+fn told(statement: &Statement<'_>, provenance: &Provenance, run: Node, gather: &mut Gather) {
+    let trigger = provenance.trigger.clone();
+    let by_request = trigger.as_deref().is_some_and(is_request);
+    let series = Series::of(run.id());
+    let told = RunTold { run, outcome: None, by_request, trigger, runner: None, series };
+    let named = provenance.repository.as_deref().and_then(Repository::parse);
+    let repository = named.or_else(|| provenance.source().map(|uri| uri.repository().clone()));
+    let repository = repository.map(|repository| repository.to_string());
+    gather.called_by_subjects(statement, repository.as_deref());
+    let facts = gather.told();
+    (facts.run, facts.repository) = (Some(told), repository);
 }
 
 /// Returns the run's node. A run that is not named, or by a text that cannot be a name, is named by the digest of its
@@ -94,6 +109,9 @@ fn reference(run: &Node, path: &str, descriptor: &Descriptor, gather: &mut Gathe
         (None, None) => None,
     };
     if let Some(node) = node {
+        for digest in descriptor.usable() {
+            gather.meant(&node, &digest);
+        }
         gather.edge(run, EdgeKind::Resolved, &node);
     }
 }

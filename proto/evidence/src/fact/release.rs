@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gather::Gather;
-use super::{EdgeKind, Field, Node, NodeKind, Problem, Term};
+use super::{Called, EdgeKind, Field, Node, NodeKind, Problem, Term};
 use crate::predicate::Release;
 use crate::purl::Purl;
 use crate::statement::Statement;
@@ -16,12 +16,14 @@ pub(super) fn read(statement: &Statement<'_>, release: &Release, gather: &mut Ga
             let subjects = gather.subjects(statement, None);
             gather.term_all(component.terms());
             gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &subjects);
+            gather.called(Called::subject(text, None, subjects));
         }
         None => {
             for subject in statement.subjects() {
                 let component = version(subject.name().unwrap_or_default())?;
                 let bytes = gather.nodes(subject, None);
                 gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &bytes);
+                gather.called(Called::subject(subject.name().unwrap_or_default(), None, bytes));
             }
         }
     }

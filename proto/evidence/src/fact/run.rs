@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gather::Gather;
-use super::{EdgeKind, Node, NodeKind};
+use super::{Conclusion, EdgeKind, Field, Node, NodeKind, RunTold, RunnerTold, Series, Term, is_request};
 use crate::predicate::{ResolvedRef, Run, one_run};
 use crate::purl::Purl;
 use crate::statement::Statement;
@@ -21,6 +21,7 @@ pub(super) fn read(statement: &Statement<'_>, run: &Run, gather: &mut Gather) {
     }
     let Some(node) = gather.named("predicate.run", NodeKind::Run, one_run(name)) else { return };
     gather.term_all(node.terms());
+    went(&node, run, gather);
     if let Some(runner) = &run.runner
         && let Some(runner) = gather.named("predicate.runner.name", NodeKind::Builder, runner.name.as_str())
     {
@@ -35,6 +36,25 @@ pub(super) fn read(statement: &Statement<'_>, run: &Run, gather: &mut Gather) {
             gather.edge(&node, EdgeKind::CouldRead, &secret);
         }
     }
+}
+
+/// How it went, and the pipeline that it is a run of: all of those are found together.
+fn went(node: &Node, run: &Run, gather: &mut Gather) {
+    let trigger = run.trigger.as_ref().map(ToString::to_string);
+    let runner = run.runner.as_ref();
+    let told = RunTold {
+        run: node.clone(),
+        outcome: run.conclusion.as_ref().and_then(|word| Conclusion::read(word.as_str())),
+        by_request: trigger.as_deref().is_some_and(is_request),
+        trigger,
+        runner: runner
+            .map(|runner| RunnerTold { name: runner.name.to_string(), hosted: runner.hosted == Some(true) }),
+        series: Series::of(node.id()),
+    };
+    if let Some(series) = &told.series {
+        gather.term(Term::of(Field::Name, series.name.clone()));
+    }
+    gather.told().run = Some(told);
 }
 
 fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
@@ -54,6 +74,9 @@ fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
             Err(error) => gather.warn(&path, error),
         }
     } else if let Some(reference) = gather.named(&path, NodeKind::Ref, reference) {
+        if let Some(digest) = &used.digest {
+            gather.meant(&reference, digest.digest());
+        }
         gather.edge(run, EdgeKind::Resolved, &reference);
     }
     for node in &bytes {

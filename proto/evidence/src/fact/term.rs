@@ -9,7 +9,7 @@ use crate::purl::{Purl, PurlError};
 use crate::repository::{Repository, is_commit};
 
 words! {
-    /// What a search names: each is a condition of `custody find`, but for `artifact` and `document`.
+    /// What a search names: each is a condition of `custody find`, but for `artifact`, `document` and `name`.
     pub enum Field {
         /// A digest that an edge leads to or from, subject or not: what `trace` and `impact` follow.
         Artifact = "artifact",
@@ -25,6 +25,8 @@ words! {
         Environment = "environment",
         /// A person or service that a statement names.
         Identity = "identity",
+        /// What artifacts are called over their versions: what findings compare.
+        Name = "name",
         /// A policy.
         Policy = "policy",
         /// The predicate type.
@@ -118,6 +120,7 @@ impl Term {
             Field::Builder
             | Field::Environment
             | Field::Identity
+            | Field::Name
             | Field::Policy
             | Field::Predicate
             | Field::Ref
@@ -149,7 +152,7 @@ impl Term {
     }
 
     /// A value that is canonical already.
-    pub(super) const fn of(field: Field, value: String) -> Self {
+    pub(crate) const fn of(field: Field, value: String) -> Self {
         Self { field, value }
     }
 }

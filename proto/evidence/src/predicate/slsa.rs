@@ -25,6 +25,8 @@ pub struct Provenance {
     pub finished: Option<(String, String)>,
     /// The workflow or build definition file, as a path or URL.
     pub entry_point: Option<String>,
+    /// What started the run, as the CI system calls it: `push`, `pull_request`.
+    pub trigger: Option<String>,
     /// The repository that the workflow is in, as written.
     pub repository: Option<String>,
     /// The repositories that parameters call the source by their names alone, as written: those of GitLab's build type and of

@@ -13,6 +13,9 @@ use crate::statement::RawDescriptor;
 /// The predicate type.
 pub const TYPE: &str = "https://slsa.dev/provenance/v1";
 
+/// The longest word for what started a run: far longer than GitHub's longest, `pull_request_review_comment`.
+const TRIGGER_MAX: usize = 64;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Predicate {
@@ -29,6 +32,8 @@ struct BuildDefinition {
     build_type: Option<String>,
     #[serde(default)]
     external_parameters: Option<Box<RawValue>>,
+    #[serde(default)]
+    internal_parameters: Option<Box<RawValue>>,
     #[serde(default)]
     resolved_dependencies: Option<Capped<Object<RawDescriptor>, DEPENDENCIES_MAX>>,
 }
@@ -69,6 +74,17 @@ struct Workflow {
     path: Option<String>,
 }
 
+/// What GitHub's build types say beside the parameters.
+#[derive(Deserialize)]
+struct GitHubInternals {
+    github: Object<GitHubEvent>,
+}
+
+#[derive(Deserialize)]
+struct GitHubEvent {
+    event_name: String,
+}
+
 /// `source` is slsa-github-generator's container-based build, `configSource` is BuildKit's.
 #[derive(Deserialize)]
 struct SourceParameters {
@@ -107,6 +123,11 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
     };
     if let Some(parameters) = definition.external_parameters {
         parameters_of(&mut provenance, parameters.get());
+    }
+    if let Some(internals) = definition.internal_parameters
+        && let Ok(Object(GitHubInternals { github: Object(event) })) = serde_json::from_str(internals.get())
+    {
+        provenance.trigger = Some(event.event_name).filter(|name| name.len() <= TRIGGER_MAX);
     }
     let dependencies = definition.resolved_dependencies.unwrap_or_default();
     provenance.dependencies("predicate.buildDefinition.resolvedDependencies", dependencies);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use custody_evidence::fact::{Edge, EdgeKind, Facts, Field, Node, NodeKind, Term};
+use custody_evidence::finding::SaidBy;
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
 
@@ -80,6 +81,7 @@ impl Memory {
             entry,
             facts,
             build: None,
+            said_by: SaidBy::default(),
             terms,
             leading: BTreeSet::new(),
             erased: None,

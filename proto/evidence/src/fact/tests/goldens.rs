@@ -62,6 +62,7 @@ fn github_provenance_v1() {
             format!("commit {COMMIT}"),
             format!("commit {REPO}@{COMMIT}"),
             "component pkg:npm/axios".to_owned(),
+            format!("name {REPO} app.tar.gz"),
             format!("predicate {}", slsa_v1::TYPE),
             "ref alpine:latest".to_owned(),
             format!("ref {REPO}@refs/heads/main"),

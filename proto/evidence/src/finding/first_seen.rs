@@ -1,0 +1,105 @@
+//! First seen: a builder in a repository, a machine in a pipeline.
+//!
+//! Where every run has another machine (runners that live for one job), nothing is new about a new one. Machines of the CI system
+//! are one: which of them a run gets says nothing.
+
+use std::collections::BTreeSet;
+
+use super::bounds::{HISTORY_MIN, LOOK_BACK, SHOWN};
+use super::need::{Need, term};
+use super::seen::{Kind, Known, Seen, lasting};
+use super::{Finding, FindingKind, finding};
+use crate::fact::{EdgeKind, Field, Node, NodeKind};
+use crate::predicate::{slsa_v1, slsa_v02};
+
+pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    let Some(own) = Used::by(new).filter(|_| !new.is_history()) else { return };
+    let same = term(Field::Builder, own.builder.id());
+    for place in own.places() {
+        if own.exact {
+            needs.insert(Need::before([same.clone()].into_iter().chain(place.clone()), 1));
+        }
+        let settled = own.exact && known.before(new).iter().any(|seen| own.same(seen));
+        if !settled {
+            needs.insert(Need::before(place, LOOK_BACK));
+        }
+    }
+}
+
+pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
+    let Some(own) = Used::by(new).filter(|_| !new.is_history()) else { return Vec::new() };
+    let before = known.before(new);
+    let history: Vec<(&Seen<'_>, Used<'_>)> = before
+        .into_iter()
+        .filter_map(|seen| Some((seen, Used::by(seen)?)))
+        .filter(|(_, used)| used.kind == own.kind && used.name == own.name)
+        .collect();
+    let names: BTreeSet<&str> = history.iter().map(|(_, used)| used.what).collect();
+    let changes = names.len().saturating_mul(2) > history.len() && names.len() > 1;
+    if history.len() < HISTORY_MIN || names.contains(own.what) || changes {
+        return Vec::new();
+    }
+    let (kind, used) = match own.kind {
+        Kind::Run => (FindingKind::NewRunner, "ran on"),
+        _ => (FindingKind::NewBuilder, "was built by"),
+    };
+    let message =
+        format!("{} {used} {} for the first time, before by {}", own.name, own.what, listed(&names));
+    let shown: Vec<&Seen<'_>> = history.iter().take(HISTORY_MIN.max(SHOWN)).map(|(seen, _)| *seen).collect();
+    vec![finding(kind, own.builder.clone(), new, shown, message)]
+}
+
+/// A builder or machine, and where it was used.
+struct Used<'a> {
+    kind: Kind,
+    /// The repository or pipeline.
+    name: &'a str,
+    builder: &'a Node,
+    /// What does not change with each run.
+    what: &'a str,
+    /// Whether it is found by its own text.
+    exact: bool,
+}
+
+impl<'a> Used<'a> {
+    fn by(seen: &Seen<'a>) -> Option<Self> {
+        let told = seen.facts.told.run.as_ref()?;
+        let builder = seen.ends(&told.run, EdgeKind::RanOn).find(|node| node.kind() == NodeKind::Builder)?;
+        let (kind, exact) = (seen.kind(), true);
+        match kind {
+            Kind::Provenance => {
+                let name = seen.facts.told.repository.as_deref()?;
+                Some(Self { kind, name, builder, what: lasting(builder.id()), exact })
+            }
+            Kind::Run => {
+                let name = told.series.as_ref()?.name.as_str();
+                let hosted = told.runner.as_ref()?.hosted;
+                let what = if hosted { "the CI system's machines" } else { builder.id() };
+                Some(Self { kind, name, builder, what, exact: !hosted })
+            }
+            _ => None,
+        }
+    }
+
+    /// The terms of the entries that it is compared with.
+    fn places(&self) -> Vec<Vec<crate::fact::Term>> {
+        if self.kind == Kind::Run {
+            return vec![vec![term(Field::Name, self.name)]];
+        }
+        let of =
+            |predicate_type| vec![term(Field::Repository, self.name), term(Field::Predicate, predicate_type)];
+        vec![of(slsa_v1::TYPE), of(slsa_v02::TYPE)]
+    }
+
+    fn same(&self, seen: &Seen<'_>) -> bool {
+        Used::by(seen)
+            .is_some_and(|used| used.kind == self.kind && used.name == self.name && used.what == self.what)
+    }
+}
+
+fn listed(names: &BTreeSet<&str>) -> String {
+    let first: Vec<&str> = names.iter().take(SHOWN).copied().collect();
+    let more = names.len().saturating_sub(first.len());
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    format!("{}{more}", first.join(", "))
+}

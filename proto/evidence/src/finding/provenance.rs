@@ -1,0 +1,173 @@
+//! Provenance regression: an artifact went out without provenance, though earlier ones of its name had it.
+//! Untagged release: its provenance names no tag, though those of earlier versions did.
+
+use std::collections::BTreeSet;
+
+use super::bounds::{ABOUT_ARTIFACT, ARTIFACTS_LOOKED_AT, HISTORY_MIN, LOOK_BACK, SHOWN};
+use super::need::{Need, term};
+use super::release::Line;
+use super::seen::{Kind, Known, Seen};
+use super::{Finding, FindingKind, finding};
+use crate::fact::{Called, EdgeKind, Field, Node, NodeKind, Term};
+use crate::predicate::{slsa_v1, slsa_v02};
+
+pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    if new.is_history() {
+        return;
+    }
+    if new.goes_out() {
+        regression_needs(new, known, needs);
+    }
+    for called in new.called().iter().filter(|called| lacks_tag(new, called)) {
+        for predicate_type in [slsa_v1::TYPE, slsa_v02::TYPE] {
+            let terms = [term(Field::Name, &called.name), term(Field::Predicate, predicate_type)];
+            needs.insert(Need::before(terms, LOOK_BACK));
+        }
+        let commits = commits(new).flat_map(Node::terms).filter(|term| term.field() == Field::Commit);
+        needs.extend(commits.map(|commit| Need::anywhere([commit], LOOK_BACK)));
+    }
+}
+
+pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
+    if new.is_history() {
+        return Vec::new();
+    }
+    let mut found: Vec<Finding> = Vec::new();
+    for called in new.called() {
+        let one = regression(new, called, known).or_else(|| untagged(new, called, known));
+        // Two names of the same bytes are told once.
+        found.extend(one.filter(|one| found.iter().all(|other| other.thing != one.thing)));
+    }
+    found
+}
+
+/// What else went out under the name, and what there is about this artifact and about those.
+fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    for called in new.called() {
+        needs.extend(subjects(&called.artifacts).map(|subject| Need::anywhere([subject], LOOK_BACK)));
+        if known.entries.is_empty()
+            || has_provenance(&called.artifacts, known)
+            || went_before(new, called, known)
+        {
+            continue;
+        }
+        needs.insert(Need::before([term(Field::Name, &called.name)], LOOK_BACK));
+        for earlier in others(new, called, known).into_iter().take(ARTIFACTS_LOOKED_AT) {
+            needs.extend(subjects(&earlier.artifacts).map(|subject| Need::before([subject], ABOUT_ARTIFACT)));
+        }
+    }
+}
+
+fn regression(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> Option<Finding> {
+    if !new.goes_out() || has_provenance(&called.artifacts, known) || went_before(new, called, known) {
+        return None;
+    }
+    let others = others(new, called, known);
+    let before = known.before(new);
+    let mut shown = BTreeSet::new();
+    let mut had = 0_usize;
+    for other in &others {
+        let Some(builds) = before.iter().find(|seen| seen.builds_any(&other.artifacts)) else { continue };
+        had = had.saturating_add(1);
+        let names = before.iter().find(|seen| seen.called().contains(other));
+        if had <= SHOWN {
+            shown.extend([builds.index].into_iter().chain(names.map(|seen| seen.index)));
+        }
+    }
+    let shown = shown.iter().filter_map(|index| known.entries.get(index));
+    let message = format!(
+        "{} went out without provenance, which {had} earlier of {} had",
+        version_or_digest(called),
+        called.name
+    );
+    let thing = called.artifacts.first()?.clone();
+    (had > 0).then(|| finding(FindingKind::ProvenanceRegression, thing, new, shown, message))
+}
+
+/// Other bytes of the same name that an earlier entry names, the newest first, each once.
+fn others<'a>(new: &Seen<'_>, called: &Called, known: &Known<'a>) -> Vec<&'a Called> {
+    let mut others: Vec<&Called> = Vec::new();
+    for seen in known.before(new) {
+        for other in seen.called().iter().filter(|other| other.name == called.name) {
+            let same = |one: &&Called| !one.artifacts.is_disjoint(&other.artifacts);
+            if other.artifacts.is_disjoint(&called.artifacts) && !others.iter().any(same) {
+                others.push(other);
+            }
+        }
+    }
+    others
+}
+
+fn has_provenance(artifacts: &BTreeSet<Node>, known: &Known<'_>) -> bool {
+    known.entries.values().any(|seen| seen.builds_any(artifacts))
+}
+
+/// Whether an earlier entry told that it went out: the finding is told once.
+fn went_before(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> bool {
+    let mut earlier = known.entries.range(..new.index).map(|(_, seen)| seen).filter(|seen| seen.goes_out());
+    earlier.any(|seen| seen.called().iter().any(|other| !other.artifacts.is_disjoint(&called.artifacts)))
+}
+
+fn subjects(artifacts: &BTreeSet<Node>) -> impl Iterator<Item = Term> + '_ {
+    artifacts.iter().map(|node| term(Field::Subject, node.id()))
+}
+
+/// Whether an entry is the provenance of a version, and names no tag.
+fn lacks_tag(seen: &Seen<'_>, called: &Called) -> bool {
+    seen.kind() == Kind::Provenance && is_version(called) && !names_tag(seen)
+}
+
+fn untagged(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> Option<Finding> {
+    if !lacks_tag(new, called) {
+        return None;
+    }
+    let commits: BTreeSet<&Node> = commits(new).collect();
+    let tagged = |seen: &&Seen<'_>| {
+        let mut edges = seen.facts.edges.iter();
+        edges.any(|edge| edge.kind == EdgeKind::OnRef && commits.contains(&edge.from) && is_tag(&edge.to))
+    };
+    if commits.is_empty() || known.entries.values().any(|seen| tagged(&seen)) {
+        return None;
+    }
+    let other = |seen: &&Seen<'_>| {
+        let mut names = seen.called().iter();
+        seen.kind() == Kind::Provenance
+            && names.any(|other| {
+                other.name == called.name && other.version != called.version && is_version(other)
+            })
+    };
+    let before = known.before(new);
+    let earlier: Vec<&Seen<'_>> = before.into_iter().filter(other).take(HISTORY_MIN).collect();
+    if earlier.len() < HISTORY_MIN || !earlier.iter().all(|seen| names_tag(seen)) {
+        return None;
+    }
+    let message = format!(
+        "{} of {} was built from no tag, which the {HISTORY_MIN} versions before it were",
+        version_or_digest(called),
+        called.name
+    );
+    let thing = called.artifacts.first()?.clone();
+    Some(finding(FindingKind::UntaggedRelease, thing, new, earlier, message))
+}
+
+fn is_version(called: &Called) -> bool {
+    called.version.as_deref().is_some_and(|version| Line::of(version).is_some())
+}
+
+fn commits<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a Node> + use<'a> {
+    let edges = seen.facts.edges.iter().filter(|edge| edge.kind == EdgeKind::BuiltFrom);
+    edges.map(|edge| &edge.to).filter(|node| node.kind() == NodeKind::Commit)
+}
+
+fn names_tag(seen: &Seen<'_>) -> bool {
+    seen.facts.edges.iter().any(|edge| edge.kind == EdgeKind::Resolved && is_tag(&edge.to))
+}
+
+fn is_tag(reference: &Node) -> bool {
+    reference.kind() == NodeKind::Ref && reference.id().contains("@refs/tags/")
+}
+
+fn version_or_digest(called: &Called) -> &str {
+    let digest = || called.artifacts.first().map_or("", Node::id);
+    called.version.as_deref().unwrap_or_else(digest)
+}

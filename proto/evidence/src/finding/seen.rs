@@ -1,0 +1,170 @@
+//! An entry as rules see it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use custody_log::{ContentDigest, LeafIndex, Timestamp};
+
+use super::bounds::HISTORY_AGE_MICROS;
+use super::need::Counted;
+use crate::admission::AdmissionRecord;
+use crate::fact::{Called, EdgeKind, Facts, Node};
+use crate::predicate::{
+    CustodyPredicate as _, Deployment, Promotion, Publication, Run, Snapshot, Tag, link, release, slsa_v1,
+    slsa_v02,
+};
+use crate::trust::Authority;
+
+/// One entry: where it stands, what it says, and who says it.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// Its place.
+    pub index: LeafIndex,
+    /// Ledger time.
+    pub time: Timestamp,
+    /// What was signed: the same twice is one statement.
+    pub content: ContentDigest,
+    /// What it says.
+    pub facts: &'a Facts,
+    /// Who says it.
+    pub by: &'a SaidBy,
+}
+
+/// Who says what an entry says, from its admission record.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SaidBy {
+    /// The signers that count, as they are written.
+    pub signers: BTreeSet<String>,
+    /// The rules of the trust document by which they may.
+    pub rules: BTreeSet<String>,
+    /// Who submitted it.
+    pub submitter: Option<String>,
+    /// Whether it is evidence of others, that somebody brought in.
+    pub imported: bool,
+    /// Whether somebody else proves when it was signed.
+    pub proven: bool,
+}
+
+/// The entries that are known beside the one that is looked at.
+#[derive(Debug, Clone, Default)]
+pub struct Known<'a> {
+    /// By their place.
+    pub entries: BTreeMap<LeafIndex, Seen<'a>>,
+    /// How many records there are, if the entry says how many there should be.
+    pub counted: Option<Counted>,
+}
+
+/// What a statement is, where rules make a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Deployment,
+    Other,
+    Promotion,
+    Provenance,
+    Publication,
+    Release,
+    Run,
+    Snapshot,
+    Tag,
+}
+
+impl SaidBy {
+    /// Takes what rules compare from an admission record.
+    #[must_use]
+    pub fn of(record: &AdmissionRecord) -> Self {
+        let claims = record.submitter.as_ref();
+        Self {
+            signers: record.verified_identities().iter().map(ToString::to_string).collect(),
+            rules: record.verified_signers().filter_map(|signer| signer.rule.clone()).collect(),
+            submitter: claims.map(|claims| format!("{}#{}", claims.issuer, claims.token_subject)),
+            imported: record.authority != Authority::Own,
+            proven: record.proven_time().is_some(),
+        }
+    }
+
+    /// Returns the signers without what changes with each of their runs.
+    pub(super) fn lasting(&self) -> BTreeSet<&str> {
+        self.signers.iter().map(|signer| lasting(signer)).collect()
+    }
+}
+
+/// A signer without what changes with each of its runs: the branch or tag behind a workflow, or in a token's subject.
+pub(super) fn lasting(identity: &str) -> &str {
+    let cut = identity.split_once("@refs/").map_or(identity, |(before, _)| before);
+    cut.split_once(":ref:refs/").map_or(cut, |(before, _)| before)
+}
+
+impl<'a> Seen<'a> {
+    /// Returns when it happened: as claimed, but never later than the ledger learned of it.
+    #[must_use]
+    pub fn happened(&self) -> Timestamp {
+        self.facts.happened.map_or(self.time, |claimed| claimed.min(self.time))
+    }
+
+    /// Whether it was recorded so long after it happened that it is history, and cannot be new.
+    pub(super) fn is_history(&self) -> bool {
+        micros_between(self.happened(), self.time) > HISTORY_AGE_MICROS
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        let Some(predicate_type) = self.facts.predicate_type() else { return Kind::Other };
+        match predicate_type {
+            slsa_v1::TYPE | slsa_v02::TYPE => Kind::Provenance,
+            Deployment::TYPE => Kind::Deployment,
+            Promotion::TYPE => Kind::Promotion,
+            Publication::TYPE => Kind::Publication,
+            Run::TYPE => Kind::Run,
+            Snapshot::TYPE => Kind::Snapshot,
+            Tag::TYPE => Kind::Tag,
+            release::NPM_PUBLISH_TYPE => Kind::Release,
+            other if release::RELEASE_TYPES.contains(&other) => Kind::Release,
+            other if link::TYPES.contains(&other) => Kind::Provenance,
+            _ => Kind::Other,
+        }
+    }
+
+    /// What it calls the bytes that it is about.
+    pub(super) fn called(&self) -> &'a [Called] {
+        &self.facts.told.called
+    }
+
+    /// The ends of its edges of this kind that start at a node.
+    pub(super) fn ends(&self, from: &'a Node, kind: EdgeKind) -> impl Iterator<Item = &'a Node> + use<'a> {
+        let edges = self.facts.edges.iter();
+        edges.filter(move |edge| edge.kind == kind && edge.from == *from).map(|edge| &edge.to)
+    }
+
+    /// Whether it is the provenance of any of these.
+    pub(super) fn builds_any(&self, artifacts: &BTreeSet<Node>) -> bool {
+        self.kind() == Kind::Provenance
+            && self
+                .facts
+                .edges
+                .iter()
+                .any(|edge| edge.kind == EdgeKind::BuiltBy && artifacts.contains(&edge.from))
+    }
+
+    /// Whether it says that what it is about went out: was released, published, tagged, promoted or deployed.
+    pub(super) fn goes_out(&self) -> bool {
+        match self.kind() {
+            Kind::Deployment => self.facts.edges.iter().any(|edge| edge.kind == EdgeKind::RunsIn),
+            Kind::Promotion | Kind::Publication | Kind::Release | Kind::Snapshot | Kind::Tag => true,
+            Kind::Other | Kind::Provenance | Kind::Run => false,
+        }
+    }
+}
+
+impl<'a> Known<'a> {
+    /// Returns what came before an entry, by the ledger and as claimed; the newest claim first.
+    pub(super) fn before(&self, new: &Seen<'_>) -> Vec<&Seen<'a>> {
+        let happened = new.happened();
+        let earlier = self.entries.range(..new.index).map(|(_, seen)| seen);
+        let mut before: Vec<_> = earlier.filter(|seen| seen.happened() <= happened).collect();
+        before.sort_by_key(|seen| std::cmp::Reverse((seen.happened(), seen.index)));
+        before
+    }
+}
+
+/// Returns the time from one moment to another, in microseconds; below zero if it is later.
+pub(super) const fn micros_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_micros().saturating_sub(from.as_micros())
+}

@@ -1,0 +1,91 @@
+//! Signer change: a build, release or publication under a name is signed or published by somebody else than all before.
+
+use std::collections::BTreeSet;
+
+use super::bounds::{HISTORY_MIN, LOOK_BACK, SHOWN};
+use super::need::{Need, term};
+use super::seen::{Kind, Known, Seen, lasting};
+use super::{Finding, FindingKind, finding};
+use crate::fact::{Called, EdgeKind, Field, Node, NodeKind};
+
+pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    let Some(predicate_type) = compared(new) else { return };
+    for called in new.called() {
+        let (name, kind) = (term(Field::Name, &called.name), term(Field::Predicate, predicate_type));
+        for signer in &new.by.signers {
+            let signer = term(Field::Signer, signer);
+            needs.insert(Need::before([name.clone(), kind.clone(), signer], 1));
+        }
+        let settled = known.before(new).iter().any(|seen| same_name(seen, new, called) && shares(seen, new));
+        // Who published is no signer, and is found in the history alone.
+        if !settled || new.kind() == Kind::Publication {
+            needs.insert(Need::before([name, kind], LOOK_BACK));
+        }
+    }
+}
+
+pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
+    if compared(new).is_none() {
+        return Vec::new();
+    }
+    let before = known.before(new);
+    let mut found: Vec<Finding> = Vec::new();
+    for called in new.called() {
+        let history: Vec<&Seen<'_>> =
+            before.iter().copied().filter(|seen| same_name(seen, new, called)).collect();
+        let one = change(new, called, &history, signers_of, "signed")
+            .or_else(|| change(new, called, &history, actors_of, "published"));
+        found.extend(one.filter(|one| found.iter().all(|other| other.thing != one.thing)));
+    }
+    found
+}
+
+/// The predicate type of an entry whose signer is compared.
+fn compared<'a>(new: &Seen<'a>) -> Option<&'a str> {
+    let kinds = [Kind::Provenance, Kind::Publication, Kind::Release];
+    new.facts.predicate_type().filter(|_| kinds.contains(&new.kind()) && !new.is_history())
+}
+
+fn same_name(seen: &Seen<'_>, new: &Seen<'_>, called: &Called) -> bool {
+    seen.facts.predicate_type() == new.facts.predicate_type()
+        && seen.called().iter().any(|other| other.name == called.name)
+}
+
+fn shares(one: &Seen<'_>, other: &Seen<'_>) -> bool {
+    !signers_of(one).is_disjoint(&signers_of(other))
+}
+
+fn signers_of<'a>(seen: &Seen<'a>) -> BTreeSet<&'a str> {
+    seen.by.lasting()
+}
+
+/// Who pushed it, as a publication says.
+fn actors_of<'a>(seen: &Seen<'a>) -> BTreeSet<&'a str> {
+    let published = seen.facts.edges.iter().filter(|edge| edge.kind == EdgeKind::Published);
+    let actors = published.map(|edge| &edge.to).filter(|node| node.kind() == NodeKind::Identity);
+    actors.map(|actor| lasting(actor.id())).collect()
+}
+
+fn change(
+    new: &Seen<'_>,
+    called: &Called,
+    history: &[&Seen<'_>],
+    of: for<'a> fn(&Seen<'a>) -> BTreeSet<&'a str>,
+    what: &str,
+) -> Option<Finding> {
+    let now = of(new);
+    let with: Vec<&Seen<'_>> = history.iter().copied().filter(|seen| !of(seen).is_empty()).collect();
+    let all: BTreeSet<&str> = with.iter().flat_map(|seen| of(seen)).collect();
+    // Where it is somebody else each time, nothing differs.
+    let changes = all.len().saturating_mul(2) > with.len() && all.len() > 1;
+    if now.is_empty() || with.len() < HISTORY_MIN || !now.is_disjoint(&all) || changes {
+        return None;
+    }
+    let list = |names: &BTreeSet<&str>| names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let version = called.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
+    let message =
+        format!("{}{version} was {what} by {}, all before it by {}", called.name, list(&now), list(&all));
+    let shown: Vec<&Seen<'_>> = with.iter().take(HISTORY_MIN).copied().collect();
+    let thing: Node = called.artifacts.first()?.clone();
+    Some(finding(FindingKind::SignerChange, thing, new, shown, message))
+}

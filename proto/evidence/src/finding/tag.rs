@@ -1,0 +1,124 @@
+//! Tag moved: a name for one version means something else than before.
+//!
+//! Branches, `latest` and the like move by design. A tag of a repository that begins with a number is for one version, and one of
+//! an image if it has three numbers: `node:20` is built again each week.
+
+use std::collections::BTreeSet;
+
+use super::bounds::{HISTORY_MIN, PAIRS_LOOKED_AT};
+use super::need::{Need, term};
+use super::seen::{Known, Seen};
+use super::{Finding, FindingKind, finding};
+use crate::fact::{Field, Meant, Node, Term};
+
+pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    for meant in fixed(new) {
+        let reference = term(Field::Ref, meant.reference.id());
+        let bytes = bytes_term(&meant.bytes);
+        needs.extend(bytes.map(|bytes| Need::before([reference.clone(), bytes], 1)));
+        if !known.entries.range(..new.index).any(|(_, seen)| seen.facts.told.meant.contains(meant)) {
+            needs.insert(Need::before([reference], HISTORY_MIN));
+        }
+    }
+}
+
+pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
+    let before = known.before(new);
+    let of = |meant: &Meant| {
+        // What it meant once it may mean again: the other entry tells that it moved.
+        if known.entries.range(..new.index).any(|(_, seen)| seen.facts.told.meant.contains(meant)) {
+            return None;
+        }
+        let other = |seen: &&Seen<'_>| {
+            let mut all = seen.facts.told.meant.iter();
+            let found = all.find(|other| other.reference == meant.reference && comparable(other, meant));
+            found.map(|other| other.bytes.clone())
+        };
+        let (seen, bytes) = before.iter().find_map(|seen| Some((*seen, other(seen)?)))?;
+        let message = format!(
+            "{} meant {} until {}, and {} at {}",
+            meant.reference.id(),
+            bytes.id(),
+            seen.happened(),
+            meant.bytes.id(),
+            new.happened()
+        );
+        Some(finding(FindingKind::TagMoved, meant.reference.clone(), new, [seen], message))
+    };
+    let mut found: Vec<Finding> = fixed(new).filter_map(of).collect();
+    found.dedup_by(|one, other| one.thing == other.thing);
+    found
+}
+
+/// The references of an entry that are for one version.
+fn fixed<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a Meant> + use<'a> {
+    let meant = seen.facts.told.meant.iter().filter(|meant| is_fixed(meant.reference.id()));
+    meant.take(PAIRS_LOOKED_AT)
+}
+
+/// Whether two digests are of one algorithm, so that they say something of each other.
+fn comparable(one: &Meant, other: &Meant) -> bool {
+    let algorithm = |node: &Node| node.id().split_once(':').map(|(algorithm, _)| algorithm.to_owned());
+    algorithm(&one.bytes) == algorithm(&other.bytes) && one.bytes.id().len() == other.bytes.id().len()
+}
+
+fn bytes_term(bytes: &Node) -> Option<Term> {
+    bytes.terms().into_iter().next()
+}
+
+/// Whether a reference names one version: `acme/action@v4`, `<repository>@refs/tags/v1.2.0`, `ghcr.io/acme/api:1.2.0`.
+fn is_fixed(reference: &str) -> bool {
+    if let Some((_, tag)) = reference.rsplit_once('@') {
+        let name = tag.strip_prefix("refs/tags/").unwrap_or(tag);
+        return !name.starts_with("refs/") && starts_with_number(name) && !is_commit(name);
+    }
+    let Some((_, tag)) = reference.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) else {
+        return false;
+    };
+    let version = tag.split(['-', '+']).next().unwrap_or_default();
+    let numbers = version.strip_prefix(['v', 'V']).unwrap_or(version).split('.');
+    let numbers: Vec<bool> = numbers.map(|part| part.parse::<u64>().is_ok()).collect();
+    numbers.len() >= 3 && numbers.into_iter().all(|number| number)
+}
+
+fn starts_with_number(name: &str) -> bool {
+    name.strip_prefix(['v', 'V']).unwrap_or(name).starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A commit's digits may begin with a number too.
+fn is_commit(name: &str) -> bool {
+    name.len() >= 7 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) && !name.contains('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_fixed;
+
+    #[test]
+    fn only_a_name_for_one_version_must_not_move() {
+        for fixed in [
+            "actions/checkout@v4",
+            "tj-actions/changed-files@v45.0.7",
+            "https://github.com/acme/api@refs/tags/v1.2.0",
+            "ghcr.io/acme/api:1.2.0",
+            "ghcr.io/acme/api:v1.2.0-alpine",
+        ] {
+            assert!(is_fixed(fixed), "{fixed}");
+        }
+        for moves in [
+            "actions/checkout@main",
+            "https://github.com/acme/api@refs/heads/main",
+            "https://github.com/acme/api@refs/heads/1.x",
+            "https://github.com/acme/api@refs/tags/latest",
+            "actions/checkout@16d9990a7c1b6a3f1e9d2c4b5a69788f9e0d1c2b",
+            "alpine:latest",
+            "node:20",
+            "node:20.11",
+            "alpine",
+            "localhost:5000/api",
+            "https://a.test:8443/x",
+        ] {
+            assert!(!is_fixed(moves), "{moves}");
+        }
+    }
+}

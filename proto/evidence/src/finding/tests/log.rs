@@ -1,0 +1,238 @@
+//! A log in memory: the naive model, which looks at every entry for what a rule needs.
+
+use std::collections::BTreeSet;
+
+use custody_log::{ContentDigest, LeafIndex, Timestamp};
+use serde_json::{Value, json};
+
+use crate::digest_set::Digest;
+use crate::fact::{Facts, Field, Term, read};
+use crate::finding::{Counted, FindingKind, Known, Need, ROUNDS_MAX, SaidBy, Seen, Side, needs, of, shown};
+use crate::statement::Statement;
+use crate::subject_name::{NameKind, digest_of_name};
+
+pub(super) const MINUTE: i64 = 60;
+pub(super) const HOUR: i64 = 60 * MINUTE;
+pub(super) const DAY: i64 = 24 * HOUR;
+
+/// What a finding is told by: kind, thing, entries.
+pub(super) type Told = (FindingKind, String, Vec<u64>);
+
+#[derive(Default)]
+pub(super) struct Log {
+    entries: Vec<(Timestamp, ContentDigest, Facts, SaidBy)>,
+    /// Seconds that the ledger's clock shows.
+    pub(super) now: i64,
+}
+
+/// A time of the tests, `seconds` after their beginning.
+pub(super) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros((1_790_000_000 + seconds) * 1_000_000).unwrap()
+}
+
+pub(super) fn digest(text: &str) -> String {
+    Digest::sha256_of(text.as_bytes()).value().to_owned()
+}
+
+pub(super) fn key(name: &str) -> String {
+    format!("key:{}", digest(name))
+}
+
+impl Log {
+    /// Records a statement now. Returns its index.
+    pub(super) fn say(
+        &mut self,
+        signer: &str,
+        predicate_type: &str,
+        subjects: &Value,
+        predicate: &Value,
+    ) -> u64 {
+        let json = json!({
+            "_type": "https://in-toto.io/Statement/v1", "subject": subjects,
+            "predicateType": predicate_type, "predicate": predicate,
+        });
+        let statement = Statement::parse(json.to_string().as_bytes()).unwrap().into_owned();
+        let facts = read(&statement);
+        assert!(facts.interpreted, "{:?}", facts.warnings);
+        let by = SaidBy {
+            signers: BTreeSet::from([key(signer)]),
+            rules: BTreeSet::from([signer.to_owned()]),
+            ..SaidBy::default()
+        };
+        let content = ContentDigest::of(json.to_string().as_bytes());
+        self.entries.push((at(self.now), content, facts, by));
+        self.now += 1;
+        u64::try_from(self.entries.len()).unwrap() - 1
+    }
+
+    /// Changes who said the newest entry.
+    pub(super) fn by(&mut self, change: impl FnOnce(&mut SaidBy)) {
+        change(&mut self.entries.last_mut().unwrap().3);
+    }
+
+    pub(super) fn build(&mut self, signer: &str, service: &str, version: &str, run: u64) -> u64 {
+        let finished = self.now;
+        self.build_at(signer, service, version, run, finished)
+    }
+
+    pub(super) fn build_at(
+        &mut self,
+        signer: &str,
+        service: &str,
+        version: &str,
+        run: u64,
+        finished: i64,
+    ) -> u64 {
+        let predicate = provenance(service, run, "refs/heads/main", "ci", at(finished));
+        self.say(signer, "https://slsa.dev/provenance/v1", &image(service, version), &predicate)
+    }
+
+    pub(super) fn publish(&mut self, signer: &str, service: &str, version: &str) -> u64 {
+        let pushed = self.now;
+        self.publish_at(signer, service, version, pushed)
+    }
+
+    pub(super) fn publish_at(&mut self, signer: &str, service: &str, version: &str, pushed: i64) -> u64 {
+        let predicate = json!({
+            "registry": "ghcr.io", "repository": format!("ghcr.io/acme/{service}"),
+            "ref": format!("ghcr.io/acme/{service}:{version}"), "actor": "https://github.com/bot",
+            "at": at(pushed).to_string(),
+        });
+        self.say(signer, "urn:custody:publication:v1", &image(service, version), &predicate)
+    }
+
+    pub(super) fn run(&mut self, signer: &str, service: &str, run: u64, more: &Value) -> u64 {
+        let name = run_name(service, run);
+        let digest = digest_of_name(NameKind::Run, &name);
+        let mut predicate = json!({ "run": name, "conclusion": "success", "trigger": "push", "at": at(self.now).to_string() });
+        for (member, value) in more.as_object().unwrap() {
+            predicate[member] = value.clone();
+        }
+        let subjects = json!([{ "name": name, "digest": { "sha256": digest.value() } }]);
+        self.say(signer, "urn:custody:run:v1", &subjects, &predicate)
+    }
+
+    /// Looks at every entry that came before the size.
+    pub(super) fn findings_at(&self, size: usize) -> Vec<Told> {
+        let found = (0..size).flat_map(|index| self.findings_in(index, size));
+        found.map(|(told, _)| told).collect()
+    }
+
+    pub(super) fn findings(&self) -> Vec<Told> {
+        self.findings_at(self.entries.len())
+    }
+
+    /// The words of what is found.
+    pub(super) fn messages(&self) -> Vec<String> {
+        let size = self.entries.len();
+        (0..size).flat_map(|index| self.findings_in(index, size)).map(|(_, message)| message).collect()
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn findings_in(&self, index: usize, size: usize) -> Vec<(Told, String)> {
+        let new = self.seen(index);
+        let mut known = Known { counted: self.counted(index, size), ..Known::default() };
+        for _ in 0..ROUNDS_MAX {
+            for need in needs(&new, &known) {
+                for found in self.having(&need, index, size) {
+                    known.entries.insert(self.seen(found).index, self.seen(found));
+                }
+            }
+        }
+        let found = of(&new, &known);
+        for finding in &found {
+            // The entries that show it are enough.
+            let mut alone = Known { counted: known.counted, ..Known::default() };
+            for shown in finding.entries.iter().filter(|shown| **shown != new.index) {
+                alone.entries.insert(*shown, known.entries[shown]);
+            }
+            assert_eq!(
+                shown(finding.kind, &finding.thing, &new, &alone).map(|again| again.entries),
+                Some(finding.entries.clone()),
+                "{finding:?}"
+            );
+        }
+        let told = |finding: &crate::finding::Finding| {
+            let entries = finding.entries.iter().map(|index| index.get()).collect();
+            ((finding.kind, finding.thing.id().to_owned(), entries), finding.message.clone())
+        };
+        found.iter().map(told).collect()
+    }
+
+    fn having(&self, need: &Need, index: usize, size: usize) -> Vec<usize> {
+        let below = if need.side == Side::All { size } else { index };
+        let has = |at: &usize| {
+            let (_, _, facts, by) = &self.entries[*at];
+            let mut terms: BTreeSet<Term> = facts.terms();
+            terms.extend(by.signers.iter().map(|signer| Term::of_identity(Field::Signer, signer)));
+            need.terms.iter().all(|term| terms.contains(term))
+        };
+        (0..below).rev().filter(has).take(need.limit).collect()
+    }
+
+    fn counted(&self, index: usize, size: usize) -> Option<Counted> {
+        let expected = self.entries[index].2.told.expected.as_ref()?;
+        let terms = expected.terms();
+        let of = |at: &usize| {
+            let (_, _, facts, by) = &self.entries[*at];
+            let happened = self.seen(*at).happened();
+            let named = if terms.is_empty() {
+                by.rules.contains(&expected.source)
+            } else {
+                terms.iter().any(|term| facts.terms().contains(term) || by.signers.contains(term.value()))
+            };
+            named && happened >= expected.period.from() && happened < expected.period.to()
+        };
+        let expects = |at: &usize| self.entries[*at].2.told.expected.is_some();
+        let records = (0..size).filter(|at| !expects(at)).filter(of).count();
+        Some(Counted { records: u64::try_from(records).unwrap() })
+    }
+
+    fn seen(&self, index: usize) -> Seen<'_> {
+        let (time, content, facts, by) = &self.entries[index];
+        let index = LeafIndex::new(u64::try_from(index).unwrap()).unwrap();
+        Seen { index, time: *time, content: *content, facts, by }
+    }
+}
+
+pub(super) fn run_name(service: &str, run: u64) -> String {
+    format!("https://ci.test/{service}/builds/{run}")
+}
+
+pub(super) fn image(service: &str, version: &str) -> Value {
+    json!([{
+        "name": format!("ghcr.io/acme/{service}:{version}"),
+        "digest": { "sha256": digest(&format!("{service} {version}")) },
+    }])
+}
+
+pub(super) fn artifact(service: &str, version: &str) -> String {
+    format!("sha256:{}", digest(&format!("{service} {version}")))
+}
+
+pub(super) fn provenance(
+    service: &str,
+    run: u64,
+    reference: &str,
+    builder: &str,
+    finished: Timestamp,
+) -> Value {
+    let commit = digest(&format!("{service} {run}"));
+    json!({
+        "buildDefinition": {
+            "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+            "externalParameters": { "workflow": { "repository": format!("https://github.com/acme/{service}"), "path": "w.yml" } },
+            "internalParameters": { "github": { "event_name": "push" } },
+            "resolvedDependencies": [
+                { "uri": format!("git+https://github.com/acme/{service}@{reference}"), "digest": { "gitCommit": commit[..40] } },
+            ],
+        },
+        "runDetails": {
+            "builder": { "id": format!("https://builder.test/{builder}@{reference}") },
+            "metadata": { "invocationId": run_name(service, run), "finishedOn": finished.to_string() },
+        },
+    })
+}

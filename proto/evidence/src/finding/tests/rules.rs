@@ -1,0 +1,538 @@
+//! What each rule finds, and what is so near that it must not be found.
+
+use serde_json::{Value, json};
+
+use super::log::{DAY, HOUR, Log, MINUTE, artifact, at, digest, image, key, provenance, run_name};
+use crate::finding::FindingKind;
+use crate::subject_name::{NameKind, digest_of_name};
+
+fn kinds(log: &Log) -> Vec<FindingKind> {
+    log.findings().into_iter().map(|(kind, ..)| kind).collect()
+}
+
+/// A service with so many releases, each built and published, an hour apart.
+fn history(releases: u64) -> Log {
+    let mut log = Log::default();
+    more(&mut log, "api", 0..releases);
+    log
+}
+
+fn more(log: &mut Log, service: &str, releases: std::ops::Range<u64>) {
+    for release in releases {
+        let version = format!("1.{release}.0");
+        log.build("ci", service, &version, release);
+        log.publish("ci", service, &version);
+        log.now += HOUR;
+    }
+}
+
+#[test]
+fn a_release_without_provenance_is_found_where_it_went_out_first() {
+    let mut log = history(3);
+    assert_eq!(log.findings(), []);
+    let published = log.publish("ci", "api", "1.3.0");
+    log.publish("ci", "api", "1.3.0");
+    let (kind, thing, entries) = log.findings().remove(0);
+    assert_eq!((kind, thing), (FindingKind::ProvenanceRegression, artifact("api", "1.3.0")));
+    assert!(entries.contains(&published) && entries.len() > 1, "{entries:?}");
+    assert_eq!(log.findings().len(), 1, "the second publication tells it no more");
+    assert_eq!(
+        log.messages(),
+        ["1.3.0 went out without provenance, which 3 earlier of ghcr.io/acme/api had"]
+    );
+    // As of later its provenance is there.
+    log.build("ci", "api", "1.3.0", 3);
+    assert_eq!(log.findings(), []);
+    assert_eq!(log.findings_at(log.size() - 1).len(), 1, "as of before, the answer stays");
+}
+
+#[test]
+fn what_never_had_provenance_or_had_none_yet_regresses_in_nothing() {
+    let mut log = Log::default();
+    for version in ["1.0.0", "1.1.0", "1.2.0"] {
+        log.publish("ci", "api", version);
+        log.now += HOUR;
+    }
+    log.build("ci", "api", "1.3.0", 1);
+    log.publish("ci", "api", "1.3.0");
+    more(&mut log, "web", 0..3);
+    assert_eq!(log.findings(), []);
+    // An old release that is recorded late happened before there was any provenance.
+    log.publish_at("ci", "api", "0.9.0", -DAY / 2);
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_deployment_of_what_has_no_provenance_is_found_though_no_subject_has_a_name() {
+    let mut log = Log::default();
+    let deploy = |log: &mut Log, of: &str| {
+        let at = at(log.now).to_string();
+        let deployed = json!({ "environment": "prod", "workload": "api", "action": "start", "at": at });
+        log.say(
+            "cd",
+            "urn:custody:deployment:v1",
+            &json!([{ "digest": { "sha256": digest(of) } }]),
+            &deployed,
+        )
+    };
+    let build = |log: &mut Log, of: &str, run| {
+        let predicate = provenance("api", run, "refs/heads/main", "ci", at(log.now));
+        let subjects = json!([{ "digest": { "sha256": digest(of) } }]);
+        log.say("ci", "https://slsa.dev/provenance/v1", &subjects, &predicate)
+    };
+    for (run, of) in [(0, "one"), (1, "two")] {
+        build(&mut log, of, run);
+        deploy(&mut log, of);
+    }
+    assert_eq!(log.findings(), []);
+    let deployed = deploy(&mut log, "three");
+    let found = log.findings();
+    assert_eq!((found.len(), found[0].0), (1, FindingKind::ProvenanceRegression));
+    assert_eq!(found[0].2.last(), Some(&deployed));
+}
+
+#[test]
+fn another_signer_is_found_once_and_only_where_one_signed_all_before() {
+    let mut log = history(3);
+    log.build("thief", "api", "1.3.0", 3);
+    let found = log.findings();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].0, FindingKind::SignerChange);
+    assert!(log.messages()[0].contains(&key("thief")) && log.messages()[0].contains(&key("ci")));
+    log.now += HOUR;
+    log.build("thief", "api", "1.4.0", 4);
+    assert_eq!(log.findings().len(), 1, "told once");
+    // Too little history, and a name that somebody else signs each time.
+    for releases in 0..3 {
+        let mut log = history(releases);
+        log.build("thief", "api", "1.3.0", 3);
+        assert_eq!(log.findings(), [], "{releases}");
+    }
+    let mut log = Log::default();
+    for signer in 0..12 {
+        log.build(&format!("signer {signer}"), "api", &format!("1.{signer}.0"), signer);
+        log.now += HOUR;
+    }
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_workflow_is_one_signer_whatever_branch_or_tag_it_ran_on() {
+    let mut log = Log::default();
+    let signer = |reference: &str| {
+        format!("https://issuer.test#https://github.com/acme/api/.github/workflows/release.yml@{reference}")
+    };
+    for version in 0..4 {
+        log.build("ci", "api", &format!("1.{version}.0"), version);
+        log.by(|by| by.signers = [signer(&format!("refs/tags/v1.{version}.0"))].into());
+        log.now += HOUR;
+    }
+    assert_eq!(log.findings(), []);
+    log.build("ci", "api", "1.4.0", 4);
+    log.by(|by| by.signers = [signer("refs/heads/main").replace("release", "other")].into());
+    assert_eq!(kinds(&log), [FindingKind::SignerChange]);
+}
+
+#[test]
+fn another_account_that_publishes_is_found_though_the_signer_is_the_same() {
+    let mut log = history(3);
+    log.build("ci", "api", "1.3.0", 3);
+    let predicate = json!({
+        "registry": "ghcr.io", "repository": "ghcr.io/acme/api", "actor": "https://github.com/mallory",
+        "at": at(log.now).to_string(),
+    });
+    log.say("ci", "urn:custody:publication:v1", &image("api", "1.3.0"), &predicate);
+    assert_eq!(kinds(&log), [FindingKind::SignerChange]);
+    assert!(log.messages()[0].contains("published by https://github.com/mallory"), "{:?}", log.messages());
+}
+
+#[test]
+fn the_output_of_a_run_that_went_wrong_is_found_whichever_is_recorded_first() {
+    for (member, word, kind) in [
+        ("conclusion", "failure", FindingKind::FailedRun),
+        ("conclusion", "timed_out", FindingKind::FailedRun),
+        ("conclusion", "cancelled", FindingKind::FailedRun),
+        ("trigger", "pull_request", FindingKind::ForkRun),
+        ("trigger", "pull_request_target", FindingKind::ForkRun),
+        ("trigger", "merge_request_event", FindingKind::ForkRun),
+    ] {
+        for run_first in [true, false] {
+            let mut log = Log::default();
+            if run_first {
+                log.run("ci", "api", 7, &json!({ member: word }));
+            }
+            log.build("ci", "api", "1.0.0", 7);
+            if !run_first {
+                log.run("ci", "api", 7, &json!({ member: word }));
+            }
+            assert_eq!(log.findings(), [(kind, artifact("api", "1.0.0"), vec![0, 1])], "{word} {run_first}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_went_well_or_has_no_output_or_was_repeated_is_not_found() {
+    let mut log = Log::default();
+    log.run("ci", "api", 1, &json!({ "conclusion": "failure" }));
+    log.run("ci", "api", 2, &json!({ "conclusion": "skipped", "trigger": "schedule" }));
+    log.build("ci", "api", "1.0.0", 2);
+    log.run("ci", "api", 3, &json!({ "conclusion": "failure" }));
+    log.run("ci", "api", 3, &json!({ "conclusion": "success" }));
+    log.build("ci", "api", "1.1.0", 3);
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_provenance_that_names_the_pull_request_itself_is_found() {
+    let mut log = Log::default();
+    let mut predicate = provenance("api", 1, "refs/heads/main", "ci", at(0));
+    predicate["buildDefinition"]["internalParameters"]["github"]["event_name"] = json!("pull_request");
+    log.say("ci", "https://slsa.dev/provenance/v1", &image("api", "1.0.0"), &predicate);
+    assert_eq!(kinds(&log), [FindingKind::ForkRun]);
+}
+
+#[test]
+fn a_burst_is_found_once_and_only_if_the_name_never_had_one() {
+    let burst = |log: &mut Log, from: u64, count: u64, apart: i64| {
+        for release in from..from + count {
+            log.build("ci", "api", &format!("1.{release}.0"), release);
+            log.publish("ci", "api", &format!("1.{release}.0"));
+            log.now += apart;
+        }
+    };
+    let mut log = history(3);
+    log.now += HOUR;
+    burst(&mut log, 3, 10, 2 * MINUTE);
+    assert_eq!(kinds(&log), [FindingKind::Burst]);
+    log.now += DAY;
+    burst(&mut log, 13, 10, 2 * MINUTE);
+    assert_eq!(kinds(&log), [FindingKind::Burst], "it is usual by now");
+    let mut log = history(3);
+    burst(&mut log, 3, 10, 16 * MINUTE);
+    assert_eq!(log.findings(), [], "four in an hour");
+    let mut log = Log::default();
+    burst(&mut log, 0, 10, MINUTE);
+    assert_eq!(log.findings(), [], "nothing to differ from");
+}
+
+#[test]
+fn what_is_built_often_without_a_version_is_no_burst() {
+    let mut log = history(4);
+    for build in 0..20 {
+        log.build("ci", "api", &format!("main-{build}"), 100 + build);
+        log.publish("ci", "api", &format!("main-{build}"));
+    }
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_release_on_a_line_that_was_left_is_found() {
+    let release = |log: &mut Log, version: &str, run| {
+        log.build("ci", "api", version, run);
+        log.publish("ci", "api", version);
+        log.now += DAY;
+    };
+    let mut log = Log::default();
+    for minor in 0..5 {
+        release(&mut log, &format!("2.{minor}.0"), minor);
+    }
+    assert_eq!(log.findings(), []);
+    release(&mut log, "1.9.9", 6);
+    assert_eq!(kinds(&log), [FindingKind::OldLine]);
+    // A line that is still cared for, and one with too few releases since.
+    let mut log = Log::default();
+    for minor in 0..5 {
+        release(&mut log, &format!("1.{minor}.0"), minor);
+        release(&mut log, &format!("2.{minor}.0"), 10 + minor);
+    }
+    for minor in 5..10 {
+        release(&mut log, &format!("2.{minor}.0"), 10 + minor);
+    }
+    release(&mut log, "1.5.0", 30);
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_claim_before_the_ledger_and_the_signers_own_claims_is_found() {
+    let mut log = history(2);
+    log.now += 5 * DAY;
+    log.build("ci", "web", "1.0.0", 1);
+    let old = log.build_at("ci", "shop", "1.0.0", 1, DAY);
+    let found = log.findings();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].1.as_str()), (FindingKind::Backdated, key("ci").as_str()));
+    assert_eq!(found[0].2.last(), Some(&old));
+}
+
+#[test]
+fn a_spool_an_import_and_what_others_claim_are_not_back_dated() {
+    // A spool that waited for three days: everything of the signer is late.
+    let mut log = history(1);
+    log.now += 3 * DAY;
+    log.build_at("ci", "web", "1.0.0", 1, 2 * HOUR);
+    log.build_at("ci", "web", "1.1.0", 2, 3 * HOUR);
+    assert_eq!(log.findings(), []);
+    // An import of a year, by a signer of its own, in the order of the time.
+    let mut log = history(3);
+    for month in 1..13 {
+        log.build_at(
+            "importer",
+            "shop",
+            &format!("0.{month}.0"),
+            month,
+            -400 * DAY + i64::try_from(month).unwrap() * 30 * DAY,
+        );
+    }
+    assert_eq!(log.findings(), []);
+    // Within a day, proven by somebody else, and brought in.
+    let mut log = history(1);
+    log.now += 5 * DAY;
+    log.build("ci", "web", "1.0.0", 1);
+    log.build_at("ci", "web", "1.1.0", 2, log.now - DAY + MINUTE);
+    log.build_at("ci", "web", "1.2.0", 3, DAY);
+    log.by(|by| by.proven = true);
+    log.build_at("ci", "web", "1.3.0", 4, DAY);
+    log.by(|by| by.imported = true);
+    assert_eq!(log.findings(), []);
+    // An author wrote the commit when they wrote it.
+    let commit = digest("commit")[..40].to_owned();
+    let source = json!({
+        "repo": "https://github.com/acme/api", "commit": commit, "author": "Alice", "author_date": at(0).to_string(),
+    });
+    log.say("ci", "urn:custody:source:v1", &json!([{ "digest": { "gitCommit": commit } }]), &source);
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_machine_that_never_ran_the_pipeline_is_found() {
+    let on = |name: &str, hosted: bool| json!({ "runner": { "name": name, "hosted": hosted } });
+    let mut log = Log::default();
+    for run in 0..4 {
+        log.run("ci", "api", 1_000 * run, &on(&format!("Hosted {run}"), true));
+    }
+    assert_eq!(log.findings(), [], "which of the CI system's machines it is says nothing");
+    log.run("ci", "api", 9_000, &on("evil", false));
+    assert_eq!(kinds(&log), [FindingKind::NewRunner]);
+    assert_eq!(log.findings()[0].1, "evil");
+    log.run("ci", "api", 9_500, &on("evil", false));
+    assert_eq!(log.findings().len(), 1, "told once");
+    // Runners that live for one job.
+    let mut log = Log::default();
+    for run in 0..9 {
+        log.run("ci", "api", 1_000 * run, &on(&format!("arc-{run}"), false));
+    }
+    assert_eq!(log.findings(), []);
+    // A history of two.
+    let mut log = Log::default();
+    for (run, name) in [(0, "a"), (1, "a"), (2, "b")] {
+        log.run("ci", "api", 1_000 * run, &on(name, false));
+    }
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_builder_that_never_built_the_repository_is_found_whatever_ref_it_ran_at() {
+    let build = |log: &mut Log, run: u64, reference: &str, builder: &str| {
+        let predicate = provenance("api", run, reference, builder, at(log.now));
+        log.say("ci", "https://slsa.dev/provenance/v1", &image("api", &format!("b{run}")), &predicate);
+    };
+    let mut log = Log::default();
+    for run in 0..4 {
+        build(&mut log, run, &format!("refs/heads/branch-{run}"), "ci");
+    }
+    assert_eq!(log.findings(), []);
+    build(&mut log, 9, "refs/heads/main", "laptop");
+    assert_eq!(kinds(&log), [FindingKind::NewBuilder]);
+}
+
+#[test]
+fn a_tag_that_moved_is_found_where_it_was_first_seen_elsewhere() {
+    let uses = |log: &mut Log, run: u64, reference: &str, of: &str| {
+        let resolved = json!({ "resolved": [{ "ref": reference, "digest": format!("gitCommit:{}", &digest(of)[..40]) }] });
+        log.run("ci", "api", 1_000 * run, &resolved)
+    };
+    let mut log = Log::default();
+    let first = uses(&mut log, 1, "acme/deploy@v4", "good");
+    let second = uses(&mut log, 2, "acme/deploy@v4", "good");
+    let moved = uses(&mut log, 3, "acme/deploy@v4", "bad");
+    uses(&mut log, 4, "acme/deploy@v4", "bad");
+    log.now += 13 * HOUR;
+    uses(&mut log, 5, "acme/deploy@v4", "good");
+    assert!(first < second);
+    let expected = (FindingKind::TagMoved, "acme/deploy@v4".to_owned(), vec![second, moved]);
+    assert_eq!(log.findings(), [expected]);
+    // Names that move by design.
+    let mut log = Log::default();
+    for (run, of) in [(1, "one"), (2, "two")] {
+        for reference in ["acme/deploy@main", "alpine:latest", "node:20"] {
+            uses(&mut log, run, reference, of);
+        }
+    }
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn an_image_that_is_pushed_again_under_its_version_is_found() {
+    let mut log = Log::default();
+    log.publish("ci", "api", "1.0.0");
+    log.publish("ci", "api", "1.0.0");
+    assert_eq!(log.findings(), []);
+    let predicate = json!({
+        "registry": "ghcr.io", "repository": "ghcr.io/acme/api", "ref": "ghcr.io/acme/api:1.0.0",
+        "actor": "https://github.com/bot", "at": at(log.now).to_string(),
+    });
+    log.say("ci", "urn:custody:publication:v1", &image("api", "1.0.0-other"), &predicate);
+    assert_eq!(kinds(&log), [FindingKind::TagMoved]);
+}
+
+fn release(log: &mut Log, purl: &str, of: &str) -> u64 {
+    let subjects = json!([{ "name": "x.tgz", "digest": { "sha512": digest(of).repeat(2) } }]);
+    log.say("registry", "https://in-toto.io/attestation/release/v0.2", &subjects, &json!({ "purl": purl }))
+}
+
+fn sbom(log: &mut Log, purl: &str, of: &str) -> u64 {
+    let document = json!({
+        "bomFormat": "CycloneDX", "specVersion": "1.6",
+        "components": [{ "type": "library", "name": "x", "purl": purl, "hashes": [{ "alg": "SHA-512", "content": digest(of).repeat(2) }] }],
+    });
+    log.say("ci", "https://cyclonedx.org/bom", &image("api", "1.0.0"), &document)
+}
+
+#[test]
+fn one_version_with_two_bytes_is_a_conflict_among_releases_and_a_mismatch_in_a_document() {
+    let mut log = Log::default();
+    let first = release(&mut log, "pkg:npm/axios@1.14.1", "upstream");
+    release(&mut log, "pkg:npm/axios@1.14.2", "another version");
+    sbom(&mut log, "pkg:npm/axios@1.14.1", "upstream");
+    assert_eq!(log.findings(), []);
+    let shipped = sbom(&mut log, "pkg:npm/axios@1.14.1", "patched");
+    let mismatch = (FindingKind::BytesMismatch, "pkg:npm/axios@1.14.1".to_owned(), vec![first, shipped]);
+    assert_eq!(log.findings(), std::slice::from_ref(&mismatch));
+    let again = release(&mut log, "pkg:npm/axios@1.14.1", "again");
+    let thing = mismatch.1.clone();
+    let both = [
+        mismatch,
+        (FindingKind::BytesMismatch, thing.clone(), vec![shipped, again]),
+        (FindingKind::DigestConflict, thing, vec![first, again]),
+    ];
+    assert_eq!(log.findings(), both);
+    // What is recorded first does not matter.
+    let mut log = Log::default();
+    sbom(&mut log, "pkg:npm/axios@1.14.1", "patched");
+    release(&mut log, "pkg:npm/axios@1.14.1", "upstream");
+    assert_eq!(kinds(&log), [FindingKind::BytesMismatch]);
+}
+
+#[test]
+fn packages_of_several_files_and_other_algorithms_do_not_contradict() {
+    let mut log = Log::default();
+    release(&mut log, "pkg:pypi/requests@2.0", "wheel");
+    release(&mut log, "pkg:pypi/requests@2.0", "sdist");
+    release(&mut log, "pkg:npm/axios@1.14.1", "upstream");
+    let subjects = json!([{ "name": "x.tgz", "digest": { "sha256": digest("upstream") } }]);
+    let purl = json!({ "purl": "pkg:npm/axios@1.14.1" });
+    log.say("registry", "https://in-toto.io/attestation/release/v0.2", &subjects, &purl);
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn one_digest_that_is_paired_with_two_others_is_a_conflict_told_once() {
+    let say = |log: &mut Log, sha512: &str| {
+        let subjects = json!([{ "name": "ghcr.io/acme/api", "digest": { "sha256": digest("a"), "sha512": digest(sha512).repeat(2) } }]);
+        let approval = json!({ "for": "prod", "approver": "alice", "at": at(log.now).to_string() });
+        log.say("ci", "urn:custody:approval:v1", &subjects, &approval)
+    };
+    let mut log = Log::default();
+    say(&mut log, "a");
+    say(&mut log, "a");
+    assert_eq!(log.findings(), []);
+    say(&mut log, "b");
+    say(&mut log, "b");
+    let found = log.findings();
+    assert_eq!(found, [(FindingKind::DigestConflict, format!("sha256:{}", digest("a")), vec![1, 2])]);
+}
+
+#[test]
+fn a_run_that_is_not_recorded_among_those_that_are_is_found_when_later_ones_are() {
+    let numbered = |missing: &[u64], last: u64| {
+        let mut log = Log::default();
+        for run in (100..=last).filter(|run| !missing.contains(run)) {
+            log.run("ci", "api", run, &json!({}));
+        }
+        log
+    };
+    assert_eq!(numbered(&[120], 127).findings(), [], "it may be under way");
+    let found = numbered(&[120], 140).findings();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].1.clone()), (FindingKind::CountGap, run_name("api", 120)));
+    assert_eq!(numbered(&[120, 121], 140).findings().len(), 2);
+    // Ids of a whole site, and runs in another order.
+    let mut log = Log::default();
+    for run in 0..40 {
+        log.run("ci", "api", 5_000 + 37 * run, &json!({}));
+    }
+    assert_eq!(log.findings(), []);
+    let mut log = numbered(&[120], 140);
+    log.run("ci", "api", 120, &json!({}));
+    assert_eq!(log.findings(), [], "it came late");
+}
+
+#[test]
+fn fewer_records_than_expected_are_found_by_rule_key_and_pipeline() {
+    let expect = |log: &mut Log, source: &str, count: u64| {
+        let predicate = json!({ "source": source, "count": count, "period": { "from": at(-HOUR).to_string(), "to": at(DAY).to_string() } });
+        let name = digest_of_name(NameKind::Identity, source);
+        let subjects = json!([{ "name": source, "digest": { "sha256": name.value() } }]);
+        log.say("auditor", "urn:custody:expected:v1", &subjects, &predicate)
+    };
+    for source in ["ci".to_owned(), key("ci"), "https://github.com/acme/api".to_owned()] {
+        for (count, gaps) in [(2, 0), (3, 0), (4, 1), (0, 1)] {
+            let mut log = Log::default();
+            for run in 0..3 {
+                log.build("ci", "api", &format!("b{run}"), run);
+            }
+            expect(&mut log, &source, count);
+            assert_eq!(kinds(&log), vec![FindingKind::CountGap; gaps], "{source} {count}");
+        }
+    }
+}
+
+#[test]
+fn a_version_from_no_tag_is_found_if_those_before_it_had_one() {
+    let build = |log: &mut Log, version: &str, run: u64, reference: &str| {
+        let predicate = provenance("api", run, reference, "ci", at(log.now));
+        log.now += HOUR;
+        log.say("ci", "https://slsa.dev/provenance/v1", &image("api", version), &predicate)
+    };
+    let mut log = Log::default();
+    for minor in 0..3 {
+        build(&mut log, &format!("1.{minor}.0"), minor, &format!("refs/tags/v1.{minor}.0"));
+    }
+    build(&mut log, "main-7", 7, "refs/heads/main");
+    assert_eq!(log.findings(), []);
+    build(&mut log, "1.3.0", 8, "refs/heads/main");
+    assert_eq!(kinds(&log), [FindingKind::UntaggedRelease]);
+    // The commit has a tag, as somebody else says.
+    let commit = digest("api 8")[..40].to_owned();
+    let source = json!({
+        "repo": "https://github.com/acme/api", "commit": commit, "ref": "refs/tags/v1.3.0", "author": "Alice",
+        "author_date": at(log.now).to_string(),
+    });
+    log.say("ci", "urn:custody:source:v1", &json!([{ "digest": { "gitCommit": commit } }]), &source);
+    assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn an_exception_from_every_rule_is_always_told() {
+    let exception = |rule: &str| -> Value {
+        json!({
+            "policy": "release", "rule": rule, "subject": artifact("api", "1.0.0"), "owner": "alice", "reason": "outage",
+            "at": at(0).to_string(), "until": at(HOUR).to_string(),
+        })
+    };
+    let mut log = Log::default();
+    log.say("ops", "urn:custody:exception:v1", &image("api", "1.0.0"), &exception("scan.fresh"));
+    assert_eq!(log.findings(), []);
+    log.say("ops", "urn:custody:exception:v1", &image("api", "1.0.0"), &exception("*"));
+    assert_eq!(log.findings(), [(FindingKind::Breakglass, "release".to_owned(), vec![1])]);
+}

@@ -1,0 +1,232 @@
+//! `findings`: what looks wrong in the entries of a window, the oldest first.
+//!
+//! Each entry is read once, and what the rules need to see besides it is looked up by the index ([`needs`]): the work grows with the
+//! entries that are asked about, and not with the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use custody_evidence::fact::ExpectedTold;
+use custody_evidence::finding::bounds::COUNTED_MAX;
+use custody_evidence::finding::{self, Counted, Finding, Known, Need, ROUNDS_MAX, Seen, Side, needs};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+
+use super::as_of::first_at;
+use super::error::QueryError;
+use super::evidence::Evidence;
+use super::postings::{Common, Search};
+use crate::index::Reading;
+
+/// The most findings in one answer.
+pub const FINDINGS_MAX: usize = 256;
+/// Entries that one question may read before it ends with the place to go on from: at about 20 us each, half a second.
+const READS_MAX: usize = 20_000;
+/// Bytes of envelopes that one question may read, as in `find`.
+const ENVELOPE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Looks at the lists of terms that one question may take, as in `find`.
+const STEPS_MAX: usize = 40_000;
+/// Entries that are read to compare one entry with: the needs of an entry with a hundred names have room, and a document whose 4,096
+/// components all have releases is compared with the first of them.
+const READS_OF_ONE_MAX: usize = 5_000;
+/// Looks at the lists of terms for one entry: each component of a document is one.
+const STEPS_OF_ONE_MAX: usize = 20_000;
+
+/// A question.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Findings {
+    /// The first entry that is looked at.
+    pub since: Option<LeafIndex>,
+    /// The first ledger time that is looked at.
+    pub since_time: Option<Timestamp>,
+    /// [`FindingsPage::next`] of the answer before.
+    pub next: Option<LeafIndex>,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FindingsPage {
+    /// By the entry that they were found in, each with what was counted for it.
+    pub findings: Vec<(Finding, Option<Counted>)>,
+    /// Where to go on; none: all was looked at.
+    pub next: Option<LeafIndex>,
+    /// Entries for which there was too much to count.
+    pub uncounted: Vec<LeafIndex>,
+}
+
+/// Returns what looks wrong in entries below `size`, compared with all below it.
+pub fn findings<E: Evidence + ?Sized>(
+    evidence: &E,
+    question: &Findings,
+    size: TreeSize,
+) -> Result<FindingsPage, QueryError> {
+    let mut page = FindingsPage::default();
+    let mut work = Work::new(evidence, size);
+    for number in first(evidence, question, size)?..size.get() {
+        let Ok(index) = LeafIndex::new(number) else { break };
+        if work.is_spent() || page.findings.len() >= FINDINGS_MAX || page.uncounted.len() >= FINDINGS_MAX {
+            page.next = Some(index);
+            return Ok(page);
+        }
+        let reading = work.read(index)?;
+        if reading.erased.is_none() {
+            work.look(&reading, &mut page)?;
+        }
+    }
+    Ok(page)
+}
+
+fn first<E: Evidence + ?Sized>(evidence: &E, question: &Findings, size: TreeSize) -> Result<u64, QueryError> {
+    let mut first = question.since.map_or(0, LeafIndex::get);
+    if let Some(since) = question.since_time {
+        first = first.max(first_at(evidence, size, |time| time >= since)?.get());
+    }
+    Ok(first.max(question.next.map_or(0, LeafIndex::get)))
+}
+
+/// What one question has read so far.
+struct Work<'e, E: ?Sized> {
+    evidence: &'e E,
+    size: TreeSize,
+    reads: usize,
+    envelope_bytes: u64,
+    steps: usize,
+}
+
+impl<'e, E: Evidence + ?Sized> Work<'e, E> {
+    const fn new(evidence: &'e E, size: TreeSize) -> Self {
+        Self { evidence, size, reads: 0, envelope_bytes: 0, steps: 0 }
+    }
+
+    const fn is_spent(&self) -> bool {
+        self.reads >= READS_MAX || self.envelope_bytes >= ENVELOPE_BYTES_MAX || self.steps >= STEPS_MAX
+    }
+
+    fn read(&mut self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+        let reading = self.evidence.reading(index)?;
+        self.reads = self.reads.saturating_add(1);
+        self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+        Ok(reading)
+    }
+
+    fn look(&mut self, reading: &Arc<Reading>, page: &mut FindingsPage) -> Result<(), QueryError> {
+        let new = seen(reading);
+        let counted = match &reading.facts.told.expected {
+            Some(expected) => match self.count(expected)? {
+                Some(counted) => Some(counted),
+                None => {
+                    page.uncounted.push(new.index);
+                    None
+                }
+            },
+            None => None,
+        };
+        let mut held: BTreeMap<LeafIndex, Arc<Reading>> = BTreeMap::new();
+        let mut asked: BTreeSet<Need> = BTreeSet::new();
+        let (mut reads, mut steps) = (READS_OF_ONE_MAX, STEPS_OF_ONE_MAX);
+        for _ in 0..ROUNDS_MAX {
+            let wanted = needs(&new, &known(&held, counted));
+            let fresh: Vec<Need> = wanted.into_iter().filter(|need| !asked.contains(need)).collect();
+            if fresh.is_empty() {
+                break;
+            }
+            for need in fresh {
+                self.fetch(&need, new.index, &mut held, &mut reads, &mut steps)?;
+                asked.insert(need);
+            }
+        }
+        let found = finding::of(&new, &known(&held, counted));
+        page.findings.extend(found.into_iter().map(|finding| (finding, counted)));
+        Ok(())
+    }
+
+    fn fetch(
+        &mut self,
+        need: &Need,
+        about: LeafIndex,
+        held: &mut BTreeMap<LeafIndex, Arc<Reading>>,
+        reads: &mut usize,
+        steps: &mut usize,
+    ) -> Result<(), QueryError> {
+        let mut below = match need.side {
+            Side::All => self.size,
+            Side::Before => size_before(about),
+        };
+        let mut common = Common::new(need.terms.iter().cloned());
+        let mut found = 0;
+        while found < need.limit && *reads > 0 {
+            let before = *steps;
+            let search = common.newest(self.evidence, below, steps)?;
+            self.steps = self.steps.saturating_add(before.saturating_sub(*steps));
+            let Search::Candidate(index) = search else { return Ok(()) };
+            below = size_before(index);
+            let reading = self.read(index)?;
+            *reads = reads.saturating_sub(1);
+            // An erased entry says nothing, and a collision of hashes something else.
+            if reading.erased.is_none() && need.terms.iter().all(|term| reading.has(term)) {
+                found = found.saturating_add(1);
+                held.insert(index, reading);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what a source recorded of what happened in a time; none if that is more than can be looked at.
+    fn count(&mut self, expected: &ExpectedTold) -> Result<Option<Counted>, QueryError> {
+        // Nothing happened later than the ledger learned of it.
+        let start = first_at(self.evidence, self.size, |time| time >= expected.period.from())?;
+        let mut contents = BTreeSet::new();
+        let terms = expected.terms();
+        let lists: Vec<Vec<_>> = if terms.is_empty() {
+            vec![Vec::new()]
+        } else {
+            terms.into_iter().map(|term| vec![term]).collect()
+        };
+        let (mut reads, mut steps) = (COUNTED_MAX, usize::MAX);
+        for terms in lists {
+            let mut common = Common::new(terms.iter().cloned());
+            let mut below = self.size;
+            while let Search::Candidate(index) = common.newest(self.evidence, below, &mut steps)? {
+                if start.contains(index) {
+                    break;
+                }
+                if reads == 0 {
+                    return Ok(None);
+                }
+                reads = reads.saturating_sub(1);
+                below = size_before(index);
+                let reading = self.read(index)?;
+                let named = match terms.as_slice() {
+                    [] => reading.said_by.rules.contains(&expected.source),
+                    terms => terms.iter().all(|term| reading.has(term)),
+                };
+                let happened = reading.happened();
+                let within = happened >= expected.period.from() && happened < expected.period.to();
+                if named && within && reading.facts.told.expected.is_none() {
+                    contents.insert(reading.entry.content);
+                }
+            }
+        }
+        Ok(u64::try_from(contents.len()).ok().map(|records| Counted { records }))
+    }
+}
+
+fn seen(reading: &Reading) -> Seen<'_> {
+    Seen {
+        index: reading.entry.index,
+        time: reading.entry.time,
+        content: reading.entry.content,
+        facts: &reading.facts,
+        by: &reading.said_by,
+    }
+}
+
+fn known(held: &BTreeMap<LeafIndex, Arc<Reading>>, counted: Option<Counted>) -> Known<'_> {
+    Known { entries: held.iter().map(|(index, reading)| (*index, seen(reading))).collect(), counted }
+}
+
+fn size_before(index: LeafIndex) -> TreeSize {
+    TreeSize::new(index.get()).unwrap_or(TreeSize::ZERO)
+}
+
+#[cfg(test)]
+mod tests;

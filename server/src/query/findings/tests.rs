@@ -1,0 +1,181 @@
+use std::sync::atomic::Ordering;
+
+use custody_evidence::Statement;
+use custody_evidence::digest_set::Digest;
+use custody_evidence::fact::{self, Field};
+use custody_evidence::finding::FindingKind;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::query::tests::memory::{Memory, index, size};
+
+fn sha256(text: &str) -> String {
+    Digest::sha256_of(text.as_bytes()).value().to_owned()
+}
+
+/// One second of ledger time for each entry.
+const SECOND: i64 = 1_000_000;
+
+struct Log {
+    memory: Memory,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self { memory: Memory::new() }
+    }
+
+    fn now(&self) -> i64 {
+        1_790_000_000 * SECOND + i64::try_from(self.memory.readings.len()).unwrap() * SECOND
+    }
+
+    fn say(&mut self, signer: &str, predicate_type: &str, subjects: &Value, predicate: &Value) -> u64 {
+        let json = json!({
+            "_type": "https://in-toto.io/Statement/v1", "subject": subjects, "predicateType": predicate_type,
+            "predicate": predicate,
+        });
+        let facts = fact::read(&Statement::parse(json.to_string().as_bytes()).unwrap());
+        assert!(facts.interpreted, "{:?}", facts.warnings);
+        let signer = format!("key:{}", sha256(signer));
+        let at = self.memory.record_facts(self.now(), facts, &[(Field::Signer, &signer)]);
+        let last = self.memory.readings.last_mut().and_then(Arc::get_mut).unwrap();
+        last.said_by.signers.insert(signer);
+        last.said_by.rules.insert("ci".to_owned());
+        at.get()
+    }
+
+    fn release(&mut self, signer: &str, service: usize, version: u64) -> u64 {
+        let image = format!("ghcr.io/acme/svc-{service}");
+        let subjects = json!([{ "name": format!("{image}:1.{version}.0"), "digest": { "sha256": sha256(&format!("{service} {version}")) } }]);
+        let at = Timestamp::from_micros(self.now()).unwrap().to_string();
+        let predicate = json!({ "registry": "ghcr.io", "repository": image, "actor": "bot", "at": at });
+        self.say(signer, "urn:custody:publication:v1", &subjects, &predicate)
+    }
+
+    fn ask(&self, question: &Findings, at: u64) -> Vec<(FindingKind, Vec<u64>)> {
+        let mut question = *question;
+        let mut all = Vec::new();
+        loop {
+            let page = findings(&self.memory, &question, size(at)).unwrap();
+            let told =
+                |finding: &Finding| (finding.kind, finding.entries.iter().map(|index| index.get()).collect());
+            all.extend(page.findings.iter().map(|(finding, _)| told(finding)));
+            let Some(next) = page.next else { return all };
+            assert!(question.next.is_none_or(|before| before < next), "each page gets further");
+            question.next = Some(next);
+        }
+    }
+
+    fn reads(&self) -> usize {
+        self.memory.read.swap(0, Ordering::Relaxed)
+    }
+}
+
+/// `releases` of ten services, and one by a thief at its end.
+fn stolen(releases: u64) -> (Log, u64) {
+    let mut log = Log::new();
+    for version in 0..releases {
+        for service in 0..10 {
+            log.release("ci", service, version);
+        }
+    }
+    let stolen = log.release("thief", 3, releases);
+    (log, stolen)
+}
+
+#[test]
+fn a_window_is_looked_at_and_compared_with_what_came_before_it() {
+    let (log, stolen) = stolen(5);
+    let found = log.ask(&Findings::default(), stolen + 1);
+    assert_eq!(found, [(FindingKind::SignerChange, vec![23, 33, 43, stolen])]);
+    let since = |since: u64| Findings { since: Some(index(since)), ..Findings::default() };
+    assert_eq!(log.ask(&since(stolen), stolen + 1), found);
+    assert_eq!(log.ask(&since(stolen + 1), stolen + 1), []);
+    assert_eq!(log.ask(&Findings::default(), stolen), [], "as of before");
+    let time = |index: u64| Some(log.memory.readings[usize::try_from(index).unwrap()].entry.time);
+    let since_time = |index| Findings { since_time: time(index), ..Findings::default() };
+    assert_eq!(log.ask(&since_time(stolen), stolen + 1), found);
+    assert_eq!(log.ask(&since_time(stolen), stolen), []);
+}
+
+#[test]
+fn an_answer_as_of_a_size_stays_the_same_while_the_log_grows() {
+    let (mut log, stolen) = stolen(4);
+    let before = log.ask(&Findings::default(), stolen + 1);
+    for version in 50..80 {
+        log.release("thief", 3, version);
+    }
+    assert_eq!(log.ask(&Findings::default(), stolen + 1), before);
+}
+
+#[test]
+fn pages_put_together_are_the_whole_answer() {
+    let (mut log, stolen) = stolen(5);
+    let whole = log.ask(&Findings::default(), stolen + 1);
+    log = Log::new();
+    // Envelopes so large that each page ends with its first entry.
+    log.memory.envelope_bytes = ENVELOPE_BYTES_MAX;
+    for version in 0..5 {
+        for service in 0..10 {
+            log.release("ci", service, version);
+        }
+    }
+    log.release("thief", 3, 5);
+    assert_eq!(log.ask(&Findings::default(), stolen + 1), whole);
+    let first = findings(&log.memory, &Findings::default(), size(stolen + 1)).unwrap();
+    assert_eq!(first.next, Some(index(1)));
+}
+
+#[test]
+fn the_work_grows_with_what_is_asked_about_and_not_with_the_log() {
+    let cost = |releases| {
+        let (log, stolen) = stolen(releases);
+        log.reads();
+        let since = Findings { since: Some(index(stolen)), ..Findings::default() };
+        assert_eq!(log.ask(&since, stolen + 1).len(), 1);
+        log.reads()
+    };
+    let (small, large) = (cost(70), cost(700));
+    assert_eq!(small, large, "ten times the log");
+    assert!(small < 300, "{small}");
+}
+
+#[test]
+fn nothing_is_found_in_an_erased_entry_nor_by_a_collision() {
+    let (mut log, stolen) = stolen(5);
+    log.memory.collision = Some(index(0));
+    assert_eq!(log.ask(&Findings::default(), stolen + 1).len(), 1);
+    let last = log.memory.readings.last_mut().and_then(Arc::get_mut).unwrap();
+    let entry = last.entry;
+    *last = Reading::new(entry, fact::Facts::default(), None);
+    assert_eq!(log.ask(&Findings::default(), stolen + 1), []);
+}
+
+#[test]
+fn records_are_counted_within_their_time_and_each_content_once() {
+    let mut log = Log::new();
+    for version in 0..6 {
+        log.release("ci", 0, version);
+    }
+    let time = |seconds: i64| Timestamp::from_micros((1_790_000_000 + seconds) * SECOND).unwrap().to_string();
+    let mut expect = |source: &str, from: i64, to: i64, count: u64| {
+        let source_digest = custody_evidence::subject_name::digest_of_name(
+            custody_evidence::subject_name::NameKind::Identity,
+            source,
+        );
+        let subjects = json!([{ "name": source, "digest": { "sha256": source_digest.value() } }]);
+        let predicate =
+            json!({ "source": source, "count": count, "period": { "from": time(from), "to": time(to) } });
+        log.say("auditor", "urn:custody:expected:v1", &subjects, &predicate)
+    };
+    let key = format!("key:{}", sha256("ci"));
+    expect(&key, 0, 100, 6);
+    expect("ci", 2, 5, 3);
+    let gaps = [expect(&key, 0, 100, 7), expect("ci", 2, 5, 4), expect("nobody", 0, 100, 1)];
+    let found = log.ask(&Findings::default(), 11);
+    let expected: Vec<_> = gaps.iter().map(|index| (FindingKind::CountGap, vec![*index])).collect();
+    assert_eq!(found, expected);
+    let page = findings(&log.memory, &Findings::default(), size(11)).unwrap();
+    let counted: Vec<_> = page.findings.iter().map(|(_, counted)| counted.unwrap().records).collect();
+    assert_eq!(counted, [6, 3, 0]);
+}
