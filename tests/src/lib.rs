@@ -21,6 +21,7 @@ pub mod binaries;
 pub mod callers;
 pub mod certificates;
 pub mod client;
+pub mod company;
 pub mod corpus;
 pub mod dice;
 pub mod disk;
