@@ -63,3 +63,4 @@ mod still_peers;
 mod time_stamps;
 mod tls;
 mod tls_files;
+mod week;

@@ -1,0 +1,88 @@
+//! A log with everything that a company recorded, and who asks it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use custody_tests::client::User;
+use custody_tests::company::World;
+use custody_tests::company::statements::SIGNERS;
+use custody_tests::evidence::envelope;
+use custody_tests::server::{Ledger, Server};
+use custody_tests::wire::{Caller, answer_word};
+use custody_wire::v1::record_bulk_response::Answer;
+use serde_json::Value;
+
+/// How many statements go into the log at once: order matters from one such part to the next, and within a part no rule looks at it.
+const AT_ONCE: usize = 500;
+
+/// A log, and a responder with a command line.
+pub(super) struct Asked {
+    user: User,
+    server: Server,
+    /// Kept: the folder goes with it.
+    pub(super) ledger: Ledger,
+    /// Where each statement is in the log, in the order of the statements.
+    pub(super) indexes: Vec<u64>,
+}
+
+impl Asked {
+    /// Records everything that happened.
+    pub(super) fn recorded(world: &World) -> Self {
+        let ledger = Ledger::new(SIGNERS);
+        let server = ledger.serve();
+        let caller = Caller::of(&server);
+        let mut indexes = Vec::new();
+        for part in world.statements().chunks(AT_ONCE) {
+            let signed = |said: &custody_tests::company::statements::Said| {
+                envelope(&said.statement, &[&ledger.writers[said.signer]])
+            };
+            let part: BTreeMap<u64, Vec<u8>> = (0..).zip(part.iter().map(signed)).collect();
+            let mut stream = caller.bulk();
+            stream.header();
+            let (answers, ended) = stream.exchange(&part);
+            assert!(ended.is_none(), "{ended:?}");
+            assert_eq!(answers.len(), part.len());
+            for (tag, answer) in answers {
+                let Answer::Recorded(recorded) = &answer else { panic!("{tag}: {}", answer_word(&answer)) };
+                indexes.push(recorded.index);
+            }
+        }
+        let user = User::of(&server.url(), &caller.pin(), &ledger.writer_key_file(0));
+        Self { user, server, ledger, indexes }
+    }
+
+    /// Runs a command and returns its one document; it must say yes.
+    pub(super) fn json(&self, arguments: &[&str]) -> Value {
+        let (code, answer) = self.user.json(arguments);
+        assert!(matches!(code, Some(0 | 4)), "{arguments:?}: {code:?} {answer}");
+        answer
+    }
+
+    /// Returns all entries that `find` lists, page by page.
+    pub(super) fn find(&self, conditions: &[&str]) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut next = String::new();
+        loop {
+            let mut arguments = [&["find", "--limit", "1000"], conditions].concat();
+            if !next.is_empty() {
+                arguments.extend(["--next", &next]);
+            }
+            let answer = self.json(&arguments);
+            all.extend(answer["entries"].as_array().expect("entries").iter().cloned());
+            let Some(more) = answer["next"].as_u64() else { return all };
+            next = more.to_string();
+        }
+    }
+
+    /// Returns the subjects of what `find` lists.
+    pub(super) fn subjects(&self, conditions: &[&str]) -> BTreeSet<String> {
+        let entries = self.find(conditions);
+        let subjects =
+            entries.iter().flat_map(|entry| entry["subjects"].as_array().expect("subjects").iter());
+        subjects.map(|subject| subject.as_str().expect("a digest").to_owned()).collect()
+    }
+
+    /// Returns the server's process.
+    pub(super) fn server(&self) -> &Server {
+        &self.server
+    }
+}

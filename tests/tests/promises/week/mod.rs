@@ -1,0 +1,27 @@
+//! The week of the moved tag: what a responder asks of a company's log, and exactly what is true of the company.
+//!
+//! `CUSTODY_TEST_SEED` repeats a company, and `CUSTODY_TEST_RUNS=20000` makes a large one.
+
+mod asked;
+mod questions;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use custody_tests::company::{Size, World};
+use custody_tests::dice::{Dice, number_from};
+
+use self::asked::Asked;
+
+#[test]
+fn the_questions_of_an_incident_are_answered_exactly() {
+    let runs = number_from("CUSTODY_TEST_RUNS").unwrap_or(Size::SMALL.runs);
+    let size =
+        if runs > Size::SMALL.runs { Size { runs, ..Size::WHOLE } } else { Size { runs, ..Size::SMALL } };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
+    let world = World::new(&mut Dice::seeded(), size, i64::try_from(now).expect("a time"));
+    let asked = Asked::recorded(&world);
+    for (name, question) in questions::ALL {
+        println!("{name}");
+        question(&world, &asked);
+    }
+}
