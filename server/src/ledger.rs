@@ -18,6 +18,7 @@ use custody_log::{
 use tokio::sync::watch;
 
 use crate::clock::{Clock, ClockError};
+use crate::first_uses::FirstUses;
 use crate::index::{Index, IndexError, Source, SourceError, Stored};
 use crate::journal::{
     self, Files, Journal, KeptCheckpoint, OpenError, ReadError, ReadOnly, Reader, ViewError,
@@ -71,6 +72,8 @@ pub struct Ledger {
     writing: watch::Sender<bool>,
     /// Whether the scrub found everything as it was written.
     sound: watch::Sender<bool>,
+    /// Which keys used which tokens first.
+    first_uses: FirstUses,
     /// Keeps writers away from a log that is served and not written.
     read_only: Option<ReadOnly>,
 }
@@ -223,6 +226,7 @@ impl Ledger {
             head: watch::channel(Arc::new(head)).0,
             writing: watch::channel(read_only.is_none()).0,
             sound: watch::channel(true).0,
+            first_uses: FirstUses::default(),
             read_only,
         }
     }
@@ -248,6 +252,8 @@ impl Ledger {
         self.index.catch_up_entries(&mut |_| {})?;
         let (head, position) = Self::enter(settings, opened, trust, publisher, &mut |_, _, _| {})?;
         self.publish(head);
+        // What was added may not be what is there.
+        self.first_uses.forget();
         Ok(position)
     }
 
@@ -298,6 +304,12 @@ impl Ledger {
     #[must_use]
     pub fn into_index(self) -> Arc<Index> {
         self.index
+    }
+
+    /// Returns who knows which keys used which tokens first.
+    #[must_use]
+    pub const fn first_uses(&self) -> &FirstUses {
+        &self.first_uses
     }
 
     /// Returns the newest committed state.

@@ -12,13 +12,14 @@
 //! ```
 //!
 //! Beside them: [`service`] starts and stops the parts, [`ledger`] is the open log that they share, [`genesis`] makes a
-//! new one.
+//! new one, [`first_uses`] knows which key used a token first.
 
 pub mod admission;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod disk;
+pub mod first_uses;
 pub mod genesis;
 pub mod index;
 pub mod issuers;

@@ -200,6 +200,10 @@ impl Recording {
                 // A retry must find its entry also while nothing can be written.
                 Some(index) if self.adds_nothing(&admitted.admission, &head)? => Ok(Looked::There(index)),
                 _ => {
+                    if let Some(proof) = &admitted.admission.record().token {
+                        // Here and not where one writes for all: after a start it may be hours of entries.
+                        self.ledger.first_uses().learn(&self.ledger, proof)?;
+                    }
                     let earlier = Earlier::look(index, size, &envelope, same)?;
                     Ok(Looked::Admitted(Box::new((envelope, Admitted { earlier, ..admitted }))))
                 }

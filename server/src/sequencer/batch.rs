@@ -13,8 +13,7 @@ use custody_evidence::trust::{
 use custody_log::{BlobDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
 use tokio::sync::oneshot;
 
-use super::tokens::Tokens;
-use super::{Answered, RecordError, Recorded, Submission, Written};
+use super::{Answered, RecordError, Recorded, Submission, Written, tokens};
 use crate::admission::{self, Admitted};
 use crate::index::{EntryKeys, FactRows, Findable, IndexError, IndexedEntry};
 use crate::journal::{Batch, Erased, FirstUse, Journal, Staged, Stored, encode_erased};
@@ -35,8 +34,6 @@ pub(super) struct Draft<'a> {
     placed: Vec<Placed>,
     /// What holds after this batch, if it brings a trust document.
     next_trust: Option<Arc<TrustState>>,
-    /// Which keys used which tokens first, before this batch.
-    tokens: Tokens,
     /// Who is told what when the batch is committed.
     outcomes: Vec<(Answer, Recorded)>,
 }
@@ -61,7 +58,6 @@ impl<'a> Draft<'a> {
         keys: &'a LogVerifiers,
         before: &'a Entry,
         previous: EntryDigest,
-        tokens: Tokens,
     ) -> Self {
         Self {
             ledger,
@@ -72,7 +68,6 @@ impl<'a> Draft<'a> {
             previous,
             placed: Vec::new(),
             next_trust: None,
-            tokens,
             outcomes: Vec::new(),
         }
     }
@@ -137,11 +132,13 @@ impl<'a> Draft<'a> {
         Arc::clone(self.next_trust.as_ref().unwrap_or(&self.head.trust))
     }
 
-    /// Tells everyone where their envelope is. Returns which keys used which tokens first, after this batch.
-    pub(super) fn succeed(mut self) -> Tokens {
-        let mut tokens = std::mem::take(&mut self.tokens);
-        let repaired = self.placed.iter().any(Placed::repairs_clock);
-        tokens.add(new_tokens(&self.placed), self.last(), repaired);
+    /// Tells everyone where their envelope is.
+    pub(super) fn succeed(self) {
+        if self.placed.iter().any(Placed::repairs_clock) {
+            // Tokens that had ended, and were not remembered any more, hold again.
+            self.ledger.first_uses().forget();
+        }
+        self.ledger.first_uses().add(new_tokens(&self.placed), self.last());
         // In the order of the entries, one for each outcome that is no duplicate.
         let mut written = self.placed.into_iter().map(|Placed { bytes, admission, .. }| Written {
             entry: bytes,
@@ -151,17 +148,15 @@ impl<'a> Draft<'a> {
             let written = if recorded.duplicate { None } else { written.next() };
             drop(answer.send(Ok(Answered { recorded, written })));
         }
-        tokens
     }
 
     /// Tells everyone whose envelope is new in this batch, or equal to one that is, that it failed. Who was
-    /// answered from the log before is told so. Returns which keys used which tokens first, before this batch.
-    pub(super) fn fail(self, error: &RecordError) -> Tokens {
+    /// answered from the log before is told so.
+    pub(super) fn fail(self, error: &RecordError) {
         let end = self.before.index;
         for (answer, recorded) in self.outcomes {
             drop(answer.send(if recorded.index <= end { Ok(recorded.into()) } else { Err(error.clone()) }));
         }
-        self.tokens
     }
 
     fn place(
@@ -258,7 +253,7 @@ impl<'a> Draft<'a> {
     /// Returns the admission under the rules that hold now, and of the builds that are there now: another repository may have
     /// claimed one since. One rule asks what only the sequencer knows: which key used a token first.
     fn admitted_now(
-        &mut self,
+        &self,
         admitted: Admitted,
         envelope: &Envelope,
         time: Timestamp,
@@ -279,7 +274,7 @@ impl<'a> Draft<'a> {
             Admitted { earlier, ..again }
         };
         if let Some(proof) = &admitted.admission.record().token {
-            self.tokens.check(proof, self.head, new_tokens(&self.placed), time)?;
+            tokens::check(self.ledger, proof, new_tokens(&self.placed), time)?;
         }
         Ok(admitted)
     }

@@ -24,9 +24,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::batch::Draft;
-use self::tokens::Tokens;
 use crate::admission::Admitted;
 use crate::clock::{ClockError, Reading, Steadiness};
+use crate::first_uses::FirstUseError;
 use crate::index::IndexError;
 use crate::journal::{self, AppendError, Batch, Journal, ReadError};
 use crate::ledger::{Head, Ledger, LedgerError, Position, Settings, keep, newest_admin};
@@ -126,6 +126,9 @@ pub enum RecordError {
     /// The index failed.
     #[error(transparent)]
     Index(Arc<IndexError>),
+    /// The first uses of a token cannot be read.
+    #[error(transparent)]
+    FirstUse(Arc<FirstUseError>),
     /// The system gave no random bytes for the salt of the admission record.
     #[error("the system gave no random bytes")]
     NoRandomness,
@@ -202,8 +205,6 @@ pub struct Sequencer {
     /// When recovery is tried again, if there is no position, and how long to wait after it fails once more.
     recover_at: Instant,
     recovery_pause: Duration,
-    /// Which keys used which tokens first.
-    tokens: Tokens,
     /// An administrative entry is alone in its batch: one that came after others waits here.
     waiting: Option<Submission>,
     /// When the kept checkpoint must be synced, if it is not.
@@ -247,7 +248,6 @@ impl Sequencer {
             position: Some(position),
             recover_at: Instant::now(),
             recovery_pause: RECOVERY_PAUSE,
-            tokens: Tokens::default(),
             waiting: None,
             sync_at: Some(Instant::now() + SYNC_AFTER),
             cosign_at: Instant::now() + FRESHNESS_EVERY,
@@ -317,8 +317,7 @@ impl Sequencer {
         let ledger = Arc::clone(&self.ledger);
         let head = ledger.head();
         let keys = self.publisher.verifiers();
-        let tokens = std::mem::take(&mut self.tokens);
-        let mut draft = Draft::new(&ledger, &head, &keys, &position.last, position.last_digest, tokens);
+        let mut draft = Draft::new(&ledger, &head, &keys, &position.last, position.last_digest);
         let reading = self.settings.clock.read();
         for submission in self.gather(first, queue) {
             let last = draft.last().time;
@@ -329,7 +328,7 @@ impl Sequencer {
         }
         match draft.batch(&head.tree) {
             None => {
-                self.tokens = draft.succeed();
+                draft.succeed();
                 self.position = Some(position);
             }
             Some(batch) => self.position = self.commit(position.journal, &head, &batch, draft),
@@ -380,24 +379,23 @@ impl Sequencer {
         match journal.append(batch) {
             Ok(journal) => match self.derive(journal, head, batch, &draft) {
                 Ok(position) => {
-                    self.tokens = draft.succeed();
+                    draft.succeed();
                     Some(position)
                 }
                 Err(error) => {
                     tracing::error!(%error, "a committed batch could not be applied: recovering");
-                    // What was written is read again when it is needed.
-                    drop(draft.fail(&RecordError::OutcomeUnknown));
+                    draft.fail(&RecordError::OutcomeUnknown);
                     self.recover()
                 }
             },
             Err(AppendError::Refused { journal, why }) => {
                 let position = draft.position_before(journal);
-                self.tokens = draft.fail(&RecordError::Journal(why));
+                draft.fail(&RecordError::Journal(why));
                 Some(position)
             }
             Err(AppendError::Unknown(error)) => {
                 tracing::error!(%error, "a write failed and its outcome is unknown: recovering");
-                drop(draft.fail(&RecordError::OutcomeUnknown));
+                draft.fail(&RecordError::OutcomeUnknown);
                 self.recover()
             }
         }
@@ -505,6 +503,12 @@ impl Sequencer {
                 None
             }
         }
+    }
+}
+
+impl From<FirstUseError> for RecordError {
+    fn from(error: FirstUseError) -> Self {
+        Self::FirstUse(Arc::new(error))
     }
 }
 

@@ -8,6 +8,7 @@ use custody_wire::{Reason, Refusal};
 use tonic::Code;
 
 use crate::admission::SpoolError;
+use crate::first_uses::FirstUseError;
 use crate::index::IndexError;
 use crate::journal::{ReadError, Refused};
 use crate::ledger::LedgerError;
@@ -37,6 +38,10 @@ pub(super) fn record(error: &RecordError) -> Refusal {
         RecordError::Damaged(error) => read(error),
         RecordError::DamagedRecord { .. } => damaged(error),
         RecordError::Index(error) => index(error),
+        RecordError::FirstUse(error) => match error.as_ref() {
+            FirstUseError::Read(error) => read(error),
+            FirstUseError::Entry { .. } | FirstUseError::Record { .. } => damaged(error),
+        },
         RecordError::NoRandomness | RecordError::Internal => fault(error),
         RecordError::NotWriting => Refusal::new(Reason::NotWriting, error.to_string()),
         RecordError::KeysNotHeld { .. } => Refusal::new(Reason::KeysNotHeld, error.to_string()),

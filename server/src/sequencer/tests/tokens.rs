@@ -234,6 +234,72 @@ async fn who_used_a_token_first_is_known_after_a_restart_and_a_failed_disk() {
     running.stop().await;
 }
 
+/// The writer does not run here: who admits reads the log.
+#[tokio::test]
+async fn first_uses_before_a_start_are_read_where_envelopes_are_admitted() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    for number in 0..8 {
+        running.record(&envelope(number, &[WRITER])).await.unwrap();
+    }
+    let own = key(50);
+    log.clock.set(100);
+    let job = Job { issued: 100, ..Job::of(FIXED, "a", &own) };
+    running.record_as(&by(20, &own), job.shown_for(&own)).await.unwrap();
+    for number in 8..16 {
+        running.record(&envelope(number, &[WRITER])).await.unwrap();
+    }
+    running.stop().await;
+    let (ledger, _sequencer, _stop) = log.open();
+    let (queue, mut submissions) = mpsc::channel(64);
+    let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&log.clock);
+    let recording = Recording::new(Arc::clone(&ledger), Some(queue), clock);
+    assert_eq!(ledger.first_uses().known_from(), None);
+    let shown = job.shown_for(&own);
+    let waiting =
+        tokio::spawn(async move { recording.record_as(by(21, &own).into_bytes(), Some(shown)).await });
+    let submission = submissions.recv().await.unwrap();
+    // Entry 0, the document, and eight entries were made before the token was issued.
+    assert_eq!(ledger.first_uses().known_from(), Some(LeafIndex::new(10).unwrap()));
+    let token = submission.admitted.admission.record().token.as_ref().unwrap();
+    assert_eq!(ledger.first_uses().of(&token.id), Some(key(50).public().id()));
+    drop((submission, submissions));
+    assert!(waiting.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_token_that_holds_again_after_a_clock_repair_is_nobody_elses() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    let (own, other) = (key(50), key(51));
+    let job = Job::of(FIXED, "a", &own);
+    let first = running.record_as(&by(1, &own), job.shown_for(&own)).await.unwrap();
+    // The clock is hours ahead, which is believed once it is steady, and uses of tokens that have ended by it are dropped.
+    let shows = |wall: i64, since_boot: i64| {
+        let since_boot = reading(since_boot).since_boot;
+        *log.clock.0.lock().unwrap() = Reading { since_boot, ..reading(wall) };
+    };
+    shows(9_900, 20);
+    assert!(running.record(&envelope(90, &[WRITER])).await.is_err());
+    shows(10_000, 120);
+    let mut last = first;
+    for (number, id) in ["b", "c", "d", "e", "f"].into_iter().enumerate() {
+        let later = Job { issued: 10_000, ..Job::of(FIXED, id, &own) };
+        let number = 10 + u64::try_from(number).unwrap();
+        last = running.record_as(&by(number, &own), later.shown_for(&own)).await.unwrap();
+    }
+    shows(150, 130);
+    assert!(running.record(&clock_repair(&running, last.index.get())).await.is_err());
+    shows(250, 230);
+    running.record(&clock_repair(&running, last.index.get())).await.unwrap();
+    let reused = running.record_as(&by(2, &other), job.shown_for(&other)).await;
+    assert_eq!(word(&reused), "token_reused");
+    assert_eq!(word(&running.record_as(&by(3, &own), job.shown_for(&own)).await), "recorded");
+    running.stop().await;
+}
+
 /// Erases an entry.
 async fn redact(running: &Running, entry: Recorded) -> LeafIndex {
     let bytes = running.ledger.head().journal.entry(entry.index).unwrap();

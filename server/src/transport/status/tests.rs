@@ -43,6 +43,10 @@ fn record_errors() -> Vec<(&'static str, RecordError)> {
             source: Arc::new(custody_evidence::admission::RecordError::Format { found: "x".to_owned() }),
         },
         Index(Arc::new(IndexError::Empty)),
+        FirstUse(Arc::new(FirstUseError::Record {
+            index: index(7),
+            source: custody_evidence::admission::RecordError::Format { found: "x".to_owned() },
+        })),
         NoRandomness,
         NotWriting,
         Busy,
