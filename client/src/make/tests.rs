@@ -194,15 +194,26 @@ fn documents_tell_their_own_type() {
         (r#"{"bomFormat":"CycloneDX"}"#, SbomKind::CycloneDx),
         (r#"{"spdxVersion":"SPDX-2.3"}"#, SbomKind::Spdx2),
         (r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld"}"#, SbomKind::Spdx3),
+        ("\u{feff}{\"bomFormat\":\"CycloneDX\"}", SbomKind::CycloneDx),
     ] {
         assert_eq!(Sbom::detect(document.as_bytes()).unwrap().kind(), expected);
+    }
+    // What is around a document is no part of it: a byte order mark, white space, and the answer of GitHub's dependency graph.
+    for (file, document) in [
+        ("\u{feff}\r\n{\"spdxVersion\":\"SPDX-2.3\"}\r\n", "{\"spdxVersion\":\"SPDX-2.3\"}"),
+        ("{\"sbom\": { \"spdxVersion\":\"SPDX-2.3\"} }\n", "{ \"spdxVersion\":\"SPDX-2.3\"}"),
+    ] {
+        let sbom = Sbom::detect(file.as_bytes()).unwrap();
+        assert_eq!((sbom.kind(), sbom.length()), (SbomKind::Spdx2, document.len()), "{file}");
+        let made = String::from_utf8(sbom.make(&[app()]).unwrap().payload).unwrap();
+        assert!(made.ends_with(&format!("\"predicate\":{document}}}")), "{made}");
     }
     for document in
         ["<bom/>", "SPDXVersion: SPDX-2.2", "{}", r#"{"bomFormat":"x"}"#, r#"{"spdxVersion":2}"#, "[]"]
     {
         assert!(matches!(Sbom::detect(document.as_bytes()), Err(MakeError::NotAnSbom { .. })), "{document}");
     }
-    for document in ["", "{", r#"{"bomFormat":"CycloneDX","bomFormat":"CycloneDX"}"#, "\u{feff}{}"] {
+    for document in ["", "{", r#"{"bomFormat":"CycloneDX","bomFormat":"CycloneDX"}"#, "\u{feff}\u{feff}{}"] {
         assert!(matches!(Sbom::detect(document.as_bytes()), Err(MakeError::Json(_))), "{document}");
     }
 }

@@ -64,6 +64,7 @@ fn each_report_tells_its_own_format() {
         (sarif(",\"results\":[]"), "SARIF 2.1.0, t: nothing found", "urn:custody:scan:v1"),
         (grype.to_owned(), "grype 0.111.0: nothing found", "urn:custody:scan:v1"),
         (vex.to_owned(), "OpenVEX", "https://openvex.dev/ns/v0.2.0"),
+        (format!("\u{feff}{grype}"), "grype 0.111.0: nothing found", "urn:custody:scan:v1"),
     ] {
         let report = Report::detect(report.as_bytes()).unwrap();
         let made = report.make(&[app()]).unwrap();
@@ -76,7 +77,7 @@ fn each_report_tells_its_own_format() {
         ("[]", "expected an object"),
         ("7", "it is no JSON object"),
         ("NAME INSTALLED VULNERABILITY", "it is no JSON: expected a value, found 'N'"),
-        ("\u{feff}{}", "it is no JSON: a byte order mark"),
+        ("\u{feff}\u{feff}{}", "it is no JSON: a byte order mark"),
         ("", "it is no JSON: "),
         (r#"{"bomFormat":"CycloneDX","vulnerabilities":[]}"#, "it is CycloneDX"),
         (r#"{"document":{"csaf_version":"2.0"}}"#, "the members [\"document\"]"),
