@@ -237,7 +237,7 @@ fn is_json(text: &[u8]) -> bool {
 fn is_token(text: &[u8]) -> bool {
     let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     text.starts_with(b"eyJ")
-        && text.iter().filter(|byte| **byte == b'.').count() == 2
+        && text.split(|byte| *byte == b'.').count() == 3
         && text.iter().all(|byte| *byte == b'.' || part(byte))
 }
 

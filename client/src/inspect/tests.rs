@@ -248,7 +248,7 @@ fn a_token_is_told_by_what_it_says_and_no_part_of_it_is_shown() {
             let report = inspect(malformed.as_bytes(), &Expectations::default());
             assert_eq!((report.kind, report.verdict()), (Kind::IdentityToken, Verdict::Fails), "{report:?}");
         }
-        shown += &format!("{:?}", inspect(malformed.as_bytes(), &Expectations::default()));
+        shown.extend([format!("{:?}", inspect(malformed.as_bytes(), &Expectations::default()))]);
     }
     for part in good.split('.') {
         assert!(!shown.contains(part), "{part} is shown: {shown}");

@@ -87,7 +87,13 @@ pub fn decode_erased(bytes: &[u8]) -> Option<Vec<Erased>> {
         if !rest.is_empty() || !ordered || entries.last().is_some_and(|last| last.index >= index) {
             return None;
         }
-        let first_use = if version == with { decode_first_use(&mut fields)? } else { None };
+        let used = version == with
+            && match fields.array()? {
+                [0] => false,
+                [1] => true,
+                _ => return None,
+            };
+        let first_use = if used { Some(decode_first_use(&mut fields)?) } else { None };
         entries.push(Erased { index, keys: keys.to_vec(), first_use });
     }
     // One version for the same entries.
@@ -105,17 +111,10 @@ fn encode_first_use(first_use: Option<&FirstUse>, bytes: &mut Vec<u8>) -> Option
     Some(())
 }
 
-/// Returns none if it is neither that nor nothing.
-fn decode_first_use(fields: &mut Fields<'_>) -> Option<Option<FirstUse>> {
-    match fields.array()? {
-        [0] => Some(None),
-        [1] => {
-            let (token, key) = (TokenId::from_bytes(fields.array()?), KeyId::from_bytes(fields.array()?));
-            let ends = Timestamp::from_micros(i64::try_from(fields.u64()?).ok()?).ok()?;
-            Some(Some(FirstUse { token, key, ends }))
-        }
-        _ => None,
-    }
+fn decode_first_use(fields: &mut Fields<'_>) -> Option<FirstUse> {
+    let (token, key) = (TokenId::from_bytes(fields.array()?), KeyId::from_bytes(fields.array()?));
+    let ends = Timestamp::from_micros(i64::try_from(fields.u64()?).ok()?).ok()?;
+    Some(FirstUse { token, key, ends })
 }
 
 #[cfg(test)]

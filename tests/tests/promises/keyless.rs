@@ -810,6 +810,16 @@ fn an_administrator_lists_pins_replaces_and_removes_an_issuer() {
         let ended = propose(words);
         assert!(ended.code != Some(0) && ended.stderr.contains(expected), "{words:?}: {}", ended.stderr);
     }
+    let identity = format!("names={url}");
+    let named = |claims: &[&str]| {
+        let words = [&["--add-identity", identity.as_str()][..], claims].concat();
+        let ended = propose(&words);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stderr.contains("knows a repository by its name alone")
+    };
+    let uri = ["--claim", "source_repository_uri=https://github.com/acme/api"];
+    assert!(named(&uri), "a name is given again");
+    assert!(!named(&[&uri[..], &["--claim", "source_repository_identifier=123456"]].concat()));
     desk.user.file("none.json", "{\"keys\":[]}");
     let none = propose(&["--add-issuer", &url, "--issuer-jwks", "none.json"]);
     assert!(none.code == Some(2) && none.stderr.contains("no key that can check a token"), "{}", none.stderr);

@@ -75,6 +75,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
             "change it with --document, --expires, or a flag that adds or removes a writer, an issuer or a trusted root",
         ));
     }
+    for rule in by_name(before, &after) {
+        context.output.warn(format!(
+            "rule {rule:?} knows a repository by its name alone, and who takes the name once it is free is let in: add \
+             --claim source_repository_identifier=ID, or source_repository_owner_identifier=ID"
+        ));
+    }
     replace(&args.out, &statement_of(&after)).map_err(|error| Failure::unwritable(error.to_string()))?;
     let (old, new) = (before.role(RoleName::Root), after.role(RoleName::Root));
     let threshold = old.threshold;
@@ -102,6 +108,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         }
     }
     Ok(Outcome::Yes)
+}
+
+/// Returns the names of new or changed rules with a pattern that goes by names alone.
+fn by_name<'a>(before: &TrustDocument, after: &'a TrustDocument) -> Vec<&'a str> {
+    let issuers = &after.members().issuers;
+    let new = after.writers().iter().filter(|rule| !before.writers().contains(rule));
+    let named = new.filter(|rule| rule.identities.iter().any(|pattern| pattern.goes_by_name(issuers)));
+    named.map(|rule| rule.name.as_str()).collect()
 }
 
 fn read_document(path: &Path) -> Result<TrustMembers, Failure> {

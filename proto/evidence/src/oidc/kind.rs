@@ -72,6 +72,12 @@ impl IssuerKind {
         }
     }
 
+    /// Whether it gives repositories and their owners ids that nobody gets again.
+    #[must_use]
+    pub const fn gives_ids(self) -> bool {
+        matches!(self, Self::GitHub | Self::GitLab | Self::Buildkite | Self::CircleCi)
+    }
+
     /// Whether the name of an identity is that of a file which jobs of others may run too.
     #[must_use]
     pub const fn shares_names(self) -> bool {

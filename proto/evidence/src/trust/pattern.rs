@@ -25,6 +25,9 @@ pub(super) const WHOSE: [&str; 6] = [
     "build_config_uri",
 ];
 
+/// The claims that nobody gets again.
+const IDS: [&str; 2] = ["source_repository_identifier", "source_repository_owner_identifier"];
+
 /// A trigger under which a job of a stranger's change has the identity of the project.
 const STRANGERS_TRIGGER: &str = "pull_request_target";
 
@@ -108,10 +111,23 @@ impl IdentityPattern {
     /// Whether some claim says whose job it is. A branch, a trigger or a kind of runner is everybody's. The certificate's name
     /// does for people; for a job of GitHub's it is the file that ran, and a shared one runs for whoever calls it.
     fn says_whose(&self, issuers: &[Issuer]) -> bool {
-        let listed = issuers.iter().find(|issuer| issuer.url == self.issuer);
-        let kind = listed.map_or_else(|| IssuerKind::of_url(&self.issuer), Issuer::kind);
-        let shared = kind.shares_names();
+        let shared = self.kind(issuers).shares_names();
         self.claims.keys().any(|claim| WHOSE.contains(&claim.as_str()) || claim == SUBJECT && !shared)
+    }
+}
+
+impl IdentityPattern {
+    /// Whether it knows a repository by names alone, though its issuer gives ids: who takes such a name once it is free is let in.
+    #[must_use]
+    pub fn goes_by_name(&self, issuers: &[Issuer]) -> bool {
+        let by_id = self.claims.keys().any(|claim| IDS.contains(&claim.as_str()));
+        self.kind(issuers).gives_ids() && self.says_whose(issuers) && !by_id
+    }
+
+    /// Returns which CI system the issuer is: as it is listed, or as its URL says.
+    fn kind(&self, issuers: &[Issuer]) -> IssuerKind {
+        let listed = issuers.iter().find(|issuer| issuer.url == self.issuer);
+        listed.map_or_else(|| IssuerKind::of_url(&self.issuer), Issuer::kind)
     }
 }
 
@@ -204,6 +220,30 @@ mod tests {
         }
         let without_root = IdentityPattern { roots: Vec::new(), ..good };
         assert!(!without_root.fits("sigstore", &holder(|_| ())), "no root is believed");
+    }
+
+    #[test]
+    fn a_pattern_without_an_id_goes_by_names_where_there_are_ids() {
+        let github = "https://token.actions.githubusercontent.com";
+        let named = |issuer: &str, names: &[&str]| {
+            let claims = names.iter().map(|name| ((*name).to_owned(), vec!["x".to_owned()])).collect();
+            IdentityPattern { issuer: issuer.to_owned(), roots: Vec::new(), claims }
+        };
+        let own = Issuer { kind: Some(IssuerKind::GitLab), ..Issuer::new("https://git.acme.example") };
+        for (issuer, claims, expected) in [
+            (github, &["source_repository_uri"][..], true),
+            (github, &["build_config_uri", "source_repository_ref"], true),
+            (github, &["token_subject"], true),
+            (github, &["source_repository_uri", "source_repository_identifier"], false),
+            (github, &["build_config_uri", "source_repository_owner_identifier"], false),
+            // Everybody's branch is nobody's name.
+            (github, &["source_repository_ref"], false),
+            ("https://git.acme.example", &[SUBJECT], true),
+            ("https://accounts.example", &[SUBJECT], false),
+        ] {
+            let found = named(issuer, claims).goes_by_name(std::slice::from_ref(&own));
+            assert_eq!(found, expected, "{issuer} {claims:?}");
+        }
     }
 
     #[test]
