@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
-    BasicConstraints, CertificateParams, CustomExtension, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
     SerialNumber, SigningKey as _, date_time_ymd,
 };
 use serde_json::{Value, json};
@@ -40,14 +40,15 @@ pub struct TimeStampAuthority {
 }
 
 impl TimeStampAuthority {
-    /// Makes an authority.
+    /// Makes an authority of this name.
     ///
     /// # Panics
     ///
     /// When no key or certificate can be made.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(name: &str) -> Self {
         let mut params = valid(CertificateParams::default());
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let root_key = KeyPair::generate().expect("a key can be made");
@@ -129,12 +130,6 @@ impl TimeStampAuthority {
             rest = &rest[element(rest).0..];
         }
         rest[..element(rest).0].to_vec()
-    }
-}
-
-impl Default for TimeStampAuthority {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -63,7 +63,7 @@ fn stamped(found: &Result<VerifiedBundle<'_>, Unverified>) -> Status {
 
 #[test]
 fn a_time_stamp_of_an_image_signature_proves_its_time_and_one_of_anything_else_does_not() {
-    let authority = TimeStampAuthority::new();
+    let authority = TimeStampAuthority::new("stamps.example");
     let key = SigningKey::from_pem(&KeyPair::generate().unwrap().serialize_pem()).unwrap();
     let signature = key.sign(&text());
     let good = recorded(&signature, &authority.stamp(&signature, TIME));
@@ -79,7 +79,8 @@ fn a_time_stamp_of_an_image_signature_proves_its_time_and_one_of_anything_else_d
     let late = since(key.public(), "2026-05-01T10:00:00.000001Z");
     assert!(verify(bundle, &root(&authority), &late, Artifact::Unknown).is_err());
     // Nobody whom the root lists.
-    let stranger = verify(bundle, &root(&TimeStampAuthority::new()), &early, Artifact::Unknown);
+    let stranger =
+        verify(bundle, &root(&TimeStampAuthority::new("other.example")), &early, Artifact::Unknown);
     assert!(matches!(stamped(&stranger), Status::NotChecked(_)) && stranger.is_err());
     // Of the text and not of the signature, of another signature of the same text, and changed on its way.
     let again = key.sign(&text());
