@@ -7,6 +7,7 @@ mod condition;
 mod duplicate;
 mod entries;
 mod find;
+mod findings;
 mod query;
 mod record;
 mod send;
@@ -31,6 +32,7 @@ pub use attachment::Kept;
 pub use bulk::Outcome;
 pub use condition::Condition;
 pub use find::{Found, Moment, Query, check_any};
+pub use findings::{CheckedFinding, ClaimedFinding, FindingsPage, FindingsQuery};
 pub use query::{AsOf, At, Labelled, Resolved, Traced, TracedEdge};
 pub use record::{Progress, RecordError, Recorded};
 pub use sync::{PinOfError, pin_of};
@@ -153,6 +155,18 @@ pub enum LedgerError {
     #[error("the server claims that entry {entry} was redacted, and it was not")]
     NotRedacted {
         /// The entry.
+        entry: LeafIndex,
+    },
+    /// A finding that the entries said to show it do not show.
+    #[error(
+        "the server claims the finding {kind} about {thing} in entry {entry}, and its entries do not show it"
+    )]
+    NotShown {
+        /// The kind of the finding.
+        kind: String,
+        /// What it is said to be about.
+        thing: String,
+        /// The entry that it is said to be found in.
         entry: LeafIndex,
     },
     /// An answer about another node.

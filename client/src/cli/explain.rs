@@ -37,6 +37,7 @@ impl From<LedgerError> for Failure {
             LedgerError::Check(error) => Self::from(error).prefixed("the server sent an entry that is not to be believed"),
             LedgerError::ForgedEdge { .. } => Self::no("forged_edge", message).hint(NOT_BELIEVED),
             LedgerError::NotRedacted { .. } => Self::no("not_redacted", message).hint(NOT_BELIEVED),
+            LedgerError::NotShown { .. } => Self::no("not_shown", message).hint(NOT_BELIEVED),
             LedgerError::UnrelatedEdge { .. } => Self::no("unrelated_edge", message).hint(NOT_BELIEVED),
             LedgerError::NotAsked { .. } | LedgerError::OtherNode { .. } => Self::no("not_asked", message).hint(NOT_BELIEVED),
             LedgerError::Unsearched { below } => Self::unknown("unsearched", message).hint(format!(

@@ -12,6 +12,7 @@ mod explain;
 pub(crate) mod failure;
 mod file;
 mod find;
+mod findings;
 pub(crate) mod identity;
 mod init;
 mod inspect;
@@ -70,6 +71,8 @@ enum Command {
     Trace(trace::Args),
     /// Find the entries that meet every condition, newest first.
     Find(Box<find::Args>),
+    /// Show what looks wrong: one finding a line.
+    Findings(findings::Args),
     /// Check receipts, admission records, envelopes and artifacts offline.
     Verify(verify::Args),
     /// Replay the whole log and check everything in it.
@@ -141,6 +144,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Show(args) => show::run(args, context).await,
         Command::Trace(args) => trace::run(args, context).await,
         Command::Find(args) => find::run(*args, context).await,
+        Command::Findings(args) => Box::pin(findings::run(args, context)).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Audit(args) => audit::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,

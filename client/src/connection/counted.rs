@@ -114,6 +114,17 @@ impl Counted for v1::TraceRequest {
     ];
 }
 
+impl Counted for v1::FindingsRequest {
+    type Answer = v1::FindingsResponse;
+    const PATH: &'static str = "/custody.v1.Query/Findings";
+    const MOST: &'static [Most] = &[
+        most(&[1], "findings", limits::FINDINGS_MAX),
+        most_numbers(&[1, 3], "findings.entries", limits::FINDING_ENTRIES_MAX),
+        most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+        most_numbers(&[4], "uncounted", limits::FINDINGS_MAX),
+    ];
+}
+
 /// Makes a call with one answer.
 pub(super) async fn one<R: Counted>(
     channel: Channel,

@@ -119,6 +119,7 @@ async fn honest_answers_read_as_written_here() {
         case("find_no_such_tree", 2, &["find", "--subject", &digest, "--at", "999"]),
         case("find_nothing", 4, &["find", "--commit", "16d9990000000000000000000000000000000000"]),
         case("find_version_range", 2, &["find", "--component", "pkg:gem/rails@>=7.0"]),
+        case("findings_none", 0, &["findings"]),
         case("show", 0, &["show", "1"]),
         case("show_hostile", 0, &["show", "index:3"]),
         case("show_json", 0, &["show", "index:1", "-o", "json"]),
@@ -170,6 +171,11 @@ async fn each_lie_is_refused_in_these_words() {
         (Lie::TooOldTree, "lie_too_old", vec!["find", "--at", SECOND]),
         (Lie::TooYoungTree, "lie_trace_too_young", vec!["trace", "app.tar.gz", "--at", SECOND]),
         (Lie::NotCovered, "lie_not_covered", vec!["find", "--environment", "prod"]),
+        (Lie::ForgedFinding, "lie_forged_finding", vec!["findings"]),
+        (Lie::FindingBefore, "lie_finding_before", vec!["findings", "--since", "index:2"]),
+        (Lie::FindingOfNothing, "lie_finding_of_nothing", vec!["findings"]),
+        (Lie::StandsStill, "lie_findings_stand_still", vec!["findings"]),
+        (Lie::NotCovered, "lie_findings_not_covered", vec!["findings"]),
         (Lie::Redacted, "lie_redacted", vec!["trace", "app.tar.gz"]),
     ];
     for (lie, name, args) in lies {

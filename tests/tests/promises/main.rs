@@ -28,6 +28,7 @@ mod disk_room;
 mod distrust;
 mod duplicates;
 mod end_to_end;
+mod findings;
 mod foreign_parts;
 mod full_disk;
 mod job_rights;

@@ -40,6 +40,12 @@ pub(crate) enum Lie {
     CutTrace,
     /// A find holds an entry that does not meet the condition.
     NotAsked,
+    /// A finding names entries that do not show it.
+    ForgedFinding,
+    /// A finding is of an entry before those that were asked about.
+    FindingBefore,
+    /// A finding names no entry.
+    FindingOfNothing,
     /// A find gives entry 1 and nothing else, whatever is asked for.
     OnlyFirst,
     /// Entries are sent again and again, without an end.

@@ -414,8 +414,26 @@ impl query_server::Query for Service {
     ) -> Result<Response<FindingsResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
-        let as_of = Some(self.as_of_time(&log, request.at, request.at_micros));
-        Ok(Response::new(FindingsResponse { findings: Vec::new(), as_of, next: 0, uncounted: Vec::new() }))
+        let as_of = self.as_of_time(&log, request.at, request.at_micros);
+        let found = |kind: &str, entries: Vec<u64>| Finding {
+            kind: kind.to_owned(),
+            thing: Node::named(NodeKind::Identity, "alice").map(|node| node_to_wire(&node, None)),
+            entries,
+            counted: None,
+        };
+        let mut findings = match () {
+            () if self.lies(Lie::ForgedFinding) => vec![found("signer_change", vec![1, 2])],
+            () if self.lies(Lie::FindingBefore) => vec![found("breakglass", vec![1])],
+            () if self.lies(Lie::FindingOfNothing) => vec![found("backdated", Vec::new())],
+            () => Vec::new(),
+        };
+        self.pad(&mut findings);
+        let next = match () {
+            () if self.lies(Lie::StandsStill) && request.next > 0 => request.next,
+            () if self.lies(Lie::StandsStill) => 1,
+            () => 0,
+        };
+        Ok(Response::new(FindingsResponse { findings, as_of: Some(as_of), next, uncounted: Vec::new() }))
     }
 }
 

@@ -154,11 +154,15 @@ impl<'a> Seen<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// Returns what came before an entry, by the ledger and as claimed; the newest claim first.
+    /// Returns what came before an entry, by the ledger and, of what claims a time, as claimed too; the newest first.
     pub(super) fn before(&self, new: &Seen<'_>) -> Vec<&Seen<'a>> {
-        let happened = new.happened();
         let earlier = self.entries.range(..new.index).map(|(_, seen)| seen);
-        let mut before: Vec<_> = earlier.filter(|seen| seen.happened() <= happened).collect();
+        let later = |seen: &Seen<'_>| match (seen.facts.happened, new.facts.happened) {
+            (Some(_), Some(_)) => seen.happened() > new.happened(),
+            // Who claims nothing is older if the ledger says so.
+            (None, _) | (_, None) => false,
+        };
+        let mut before: Vec<_> = earlier.filter(|seen| !later(seen)).collect();
         before.sort_by_key(|seen| std::cmp::Reverse((seen.happened(), seen.index)));
         before
     }

@@ -35,6 +35,7 @@ fn every_answer_that_is_not_believed_has_its_words() {
             entry: index(7),
         },
         NotRedacted { entry: index(7) },
+        NotShown { kind: "signer_change".to_owned(), thing: "artifact sha256:00".to_owned(), entry: index(7) },
         OtherNode { asked: "sha256:00".to_owned(), found: "sha256:01".to_owned() },
         UnrelatedEdge {
             asked: "sha256:00".to_owned(),
