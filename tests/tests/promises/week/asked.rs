@@ -5,19 +5,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use custody_tests::client::User;
 use custody_tests::company::World;
 use custody_tests::company::statements::SIGNERS;
+use custody_tests::company::world::{HOUR, Time};
 use custody_tests::evidence::envelope;
 use custody_tests::server::{Ledger, Server};
 use custody_tests::wire::{Caller, answer_word};
 use custody_wire::v1::record_bulk_response::Answer;
 use serde_json::Value;
 
-/// How many statements go into the log at once: order matters from one such part to the next, and within a part no rule looks at it.
-const AT_ONCE: usize = 500;
+/// What happened within so long goes into the log at once. In one stream what takes longer to check comes later, and no rule looks
+/// at an order of hours.
+const AT_ONCE: Time = 6 * HOUR;
 
 /// A log, and a responder with a command line.
 pub(super) struct Asked {
     user: User,
-    server: Server,
+    /// Kept: it serves as long as it is there.
+    _server: Server,
     /// Kept: the folder goes with it.
     pub(super) ledger: Ledger,
     /// Where each statement is in the log, in the order of the statements.
@@ -31,7 +34,7 @@ impl Asked {
         let server = ledger.serve();
         let caller = Caller::of(&server);
         let mut indexes = Vec::new();
-        for part in world.statements().chunks(AT_ONCE) {
+        for part in world.statements().chunk_by(|one, next| one.at / AT_ONCE == next.at / AT_ONCE) {
             let signed = |said: &custody_tests::company::statements::Said| {
                 envelope(&said.statement, &[&ledger.writers[said.signer]])
             };
@@ -47,7 +50,7 @@ impl Asked {
             }
         }
         let user = User::of(&server.url(), &caller.pin(), &ledger.writer_key_file(0));
-        Self { user, server, ledger, indexes }
+        Self { user, _server: server, ledger, indexes }
     }
 
     /// Runs a command and returns its one document; it must say yes.
@@ -81,8 +84,25 @@ impl Asked {
         subjects.map(|subject| subject.as_str().expect("a digest").to_owned()).collect()
     }
 
-    /// Returns the server's process.
-    pub(super) fn server(&self) -> &Server {
-        &self.server
+    /// Returns the size of the log when everything before a time was recorded.
+    pub(super) fn size_at(&self, world: &World, at: Time) -> u64 {
+        let before = world.statements().iter().take_while(|said| said.at < at / AT_ONCE * AT_ONCE).count();
+        // Entry 0 is the trust document. Within a part the order is the server's, so all of the part must be there.
+        self.indexes[..before].iter().max().map_or(1, |index| index + 1)
+    }
+
+    /// Returns what looks wrong in the entries from one size of the log to another, as of the latter.
+    pub(super) fn findings(&self, since: u64, at: u64) -> BTreeSet<(String, String)> {
+        let since = format!("index:{since}");
+        let ended =
+            self.user.custody(&["findings", "--since", &since, "--at", &at.to_string(), "-o", "json"]);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        let found = ended.stdout.lines().map(|line| {
+            let found: Value = serde_json::from_str(line).expect("a finding is JSON");
+            println!("{found}");
+            let text = |member: &str| found[member].as_str().expect("a text").to_owned();
+            (text("kind"), text("thing"))
+        });
+        found.collect()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use custody_tests::company::World;
 use custody_tests::company::statements::time;
-use custody_tests::company::world::{MOVED_ACTION, commit_of};
+use custody_tests::company::world::{DAY, MOVED_ACTION, commit_of};
 use custody_tests::evidence::artifact_hex;
 
 use super::asked::Asked;
@@ -18,6 +18,7 @@ pub(super) const ALL: &[(&str, Question)] = &[
     ("Q3 what a mutable reference meant, per run", what_a_reference_meant),
     ("Q6 what a key signed", what_a_key_signed),
     ("Q9 who built what", what_a_machine_built),
+    ("Q7, Q9 to Q13, Q24 what looks wrong, and that nothing else does", what_looks_wrong),
     ("Q14 which runs could read a secret", who_could_read_a_secret),
 ];
 
@@ -97,4 +98,21 @@ fn who_could_read_a_secret(world: &World, asked: &Asked) {
         let wanted = runs_as_subjects(world, &world.could_read(secret));
         assert_eq!(asked.subjects(&["--secret", secret]), wanted, "{secret}");
     }
+}
+
+/// Every finding of the last week, by its kind and what it is about; and none of the two weeks before, whose first one is history.
+fn what_looks_wrong(world: &World, asked: &Asked) {
+    let planted = &world.planted;
+    let quiet =
+        asked.findings(asked.size_at(world, world.begin + 7 * DAY), asked.size_at(world, world.last_week()));
+    assert_eq!(quiet, BTreeSet::new());
+    let found =
+        asked.findings(asked.size_at(world, world.last_week()), asked.size_at(world, world.end() + 1));
+    let artifact = |place: usize| format!("sha256:{}", world.artifacts[place].digest);
+    let mut wanted = BTreeSet::new();
+    let mut add = |kind: &str, thing: String| wanted.insert((kind.to_owned(), thing));
+    add("backdated", artifact(planted.backdated));
+    add("provenance_regression", artifact(planted.regression));
+    add("failed_run", artifact(planted.failed_artifact));
+    assert_eq!(found, wanted);
 }
