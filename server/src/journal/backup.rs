@@ -12,7 +12,7 @@ use custody_log::tree::Frontier;
 use custody_log::{Entry, EntryDigest, RootHash, TreeSize};
 
 use super::chain::Chain;
-use super::copying::{Aside, apart, copy_aside, copy_blob};
+use super::copying::{Aside, apart, copy_aside, copy_blob, remove_if_there};
 use super::damage::Damage;
 use super::directory::{DirectoryError, make_dir};
 use super::files::{Files, fault, remove_unfinished};
@@ -21,7 +21,7 @@ use super::layout::{self, Layout};
 use super::lock::Lock;
 use super::manifest::{self, Line, Manifest, ManifestError};
 use super::scan::{Broken, SegmentFile};
-use super::verify::{Verifier, large};
+use super::verify::{Verifier, erased, large};
 use super::view::{Covered, View, ViewError};
 use super::writer::JournalFault;
 
@@ -143,18 +143,39 @@ pub fn backup(
     if !apart(data, out) {
         return Err(BackupError::NotApart { data: data.to_owned(), out: out.to_owned() });
     }
-    let source = View::open(data, files)?;
-    let files = files.as_ref();
-    make_dir(files, out)?;
-    let _lock = Lock::take(files, out)?;
-    let before = existing(files, out, &source)?;
+    let mut source = View::open(data, files)?;
+    make_dir(files.as_ref(), out)?;
+    let _lock = Lock::take(files.as_ref(), out)?;
+    loop {
+        let damage = match copied(&source, out, files.as_ref(), progress) {
+            Err(BackupError::Damaged(damage)) => damage,
+            copied => return copied,
+        };
+        // What is read while a redaction erases it is no damage. A view that is opened later knows why it is gone, and there are
+        // only so many redactions.
+        let later = View::open(data, files)?;
+        if later.redactions == source.redactions {
+            return Err(BackupError::Damaged(damage));
+        }
+        source = later;
+    }
+}
+
+/// Copies what is new in a view, to a directory that nobody else works in.
+fn copied(
+    source: &View,
+    out: &Path,
+    files: &dyn Files,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<BackupReport, BackupError> {
+    let before = existing(files, out, source)?;
     let target = Layout::of_backup(out);
     for folder in [target.segments(), target.blobs()] {
         files.create_dir(&folder).map_err(fault("create", &folder))?;
         remove_unfinished(files, &folder)?;
     }
     files.sync_dir(out).map_err(fault("sync", out))?;
-    let mut copy = Copy::new(files, &source, target, before, progress)?;
+    let mut copy = Copy::new(files, source, target, before, progress)?;
     copy.check_room(out)?;
     copy.all()?;
     copy.finish(out)
@@ -305,7 +326,7 @@ impl<'a> Copy<'a> {
         // What is wrong with the copy is wrong with the log: it is named there.
         copy.path.clone_from(&from.path);
         let (mut lines, mut copied) = (Vec::new(), 0);
-        let (source, target, known) = (&self.source.layout, &self.target, self.known);
+        let (source, target, known, listed) = (&self.source.layout, &self.target, self.known, &self.blobs);
         let mut forked = false;
         let passed = self.verifier.segment(&copy, covered.size, &mut |verifier, frame| {
             forked |= known
@@ -315,6 +336,12 @@ impl<'a> Copy<'a> {
                     copied += 1;
                 }
                 lines.push(blob_line(&entry));
+            }
+            for entry in erased(frame, verifier.redactions()) {
+                let line = blob_line(&entry);
+                if !listed.contains(&line.path) {
+                    forget(files, target, &entry)?;
+                }
             }
             Ok(())
         });
@@ -404,6 +431,17 @@ fn blob_line(entry: &Entry) -> Line {
     let hex = entry.envelope.digest.to_hex();
     let folder: String = hex.chars().take(2).collect();
     Line { path: format!("blobs/{folder}/{hex}"), length: entry.envelope.length, sha256: hex }
+}
+
+/// Removes the copy of a large envelope that was erased since: a run that did not end made it, and no list names it.
+fn forget(files: &dyn Files, target: &Layout, entry: &Entry) -> Result<(), JournalFault> {
+    let digest = &entry.envelope.digest;
+    let (path, folder) = (target.blob(digest), target.blob_folder(digest));
+    if files.open(&path).is_err() {
+        return Ok(());
+    }
+    remove_if_there(files, &path)?;
+    files.sync_dir(&folder).map_err(fault("sync", &folder))
 }
 
 /// Whether a directory holds a backup.

@@ -147,9 +147,15 @@ impl Verifier {
 
 /// The entries of a frame whose envelopes are files, and not erased.
 pub(super) fn large(frame: &Scanned, redactions: &Redactions) -> impl Iterator<Item = Entry> {
-    frame
-        .entries()
-        .filter(|(parts, _)| parts.envelope.is_none())
-        .filter_map(|(_, bytes)| Entry::decode(bytes).ok())
-        .filter(|entry| redactions.of(entry).is_none())
+    in_files(frame).filter(|entry| redactions.of(entry).is_none())
+}
+
+/// The entries of a frame whose envelopes were files, and are erased.
+pub(super) fn erased(frame: &Scanned, redactions: &Redactions) -> impl Iterator<Item = Entry> {
+    in_files(frame).filter(|entry| redactions.of(entry).is_some())
+}
+
+fn in_files(frame: &Scanned) -> impl Iterator<Item = Entry> {
+    let entries = frame.entries().filter(|(parts, _)| parts.envelope.is_none());
+    entries.filter_map(|(_, bytes)| Entry::decode(bytes).ok())
 }

@@ -227,6 +227,37 @@ fn what_is_erased_without_a_redaction_is_damage_and_what_came_back_is_told() {
     is_gone(dir.path(), &log.stored[1]);
 }
 
+/// Whatever the copy has reached when the server erases: what is read then is no damage, and nothing of it stays in the backup that no
+/// list names.
+#[test]
+fn a_backup_that_is_made_while_something_is_erased_is_whole() {
+    let mut anew = 0;
+    for at in 0..3_u32 {
+        for index in [1, 3, 6] {
+            let (dir, mut log) = logged();
+            let mut journal = Some(open(dir.path(), &fast()).unwrap().journal);
+            let home = tempfile::tempdir().unwrap();
+            let (out, files) = (home.path().join("out"), fast().files);
+            let mut told = 0;
+            let mut erase = |_| {
+                if told == at {
+                    journal = journal.take().map(|journal| redacted(journal, &mut log, index));
+                }
+                told += 1;
+            };
+            let report = backup(dir.path(), &out, &files, &mut erase);
+            assert!(told > at, "{told} steps");
+            let report = report.unwrap_or_else(|error| panic!("{index} at step {at}: {error}"));
+            assert_eq!(fsck(&out, &files, &mut |_| ()).unwrap().findings, [], "{index} at step {at}");
+            if report.size == log.size() {
+                anew += 1;
+                is_gone(&out, &log.stored[index as usize]);
+            }
+        }
+    }
+    assert!(anew > 0, "none met what was erased");
+}
+
 #[test]
 fn backups_and_repairs_hold_nothing_of_what_was_erased_before_and_an_old_backup_is_erased_when_it_is_restored()
  {
