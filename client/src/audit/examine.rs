@@ -33,8 +33,8 @@ pub(super) struct Examined {
     pub(super) record: Option<AdmissionRecord>,
     /// What is still to be checked, since earlier entries decide.
     pub(super) about_builds: Option<AboutBuilds>,
-    /// How many of record and envelope are erased.
-    pub(super) erased: u64,
+    /// Whether its record or its envelope is erased.
+    pub(super) erased: bool,
     pub(super) findings: Vec<Finding>,
 }
 
@@ -69,7 +69,7 @@ fn one(index: LeafIndex, raw: &Raw, trust: &Trust) -> Examined {
         leaf: NodeHash::leaf(&raw.entry),
         record: None,
         about_builds: None,
-        erased: 0,
+        erased: false,
         findings: Vec::new(),
     };
     match Entry::decode(&raw.entry) {
@@ -93,9 +93,9 @@ fn check(entry: &Entry, raw: &Raw, trust: &Trust, examined: &mut Examined) {
     for (erased, what) in [(raw.record_erased, "admission record"), (raw.envelope_erased, "envelope")] {
         match (erased, redaction) {
             (false, None) => {}
-            (true, Some(_)) => examined.erased += 1,
+            (true, Some(_)) => examined.erased = true,
             (true, None) => {
-                examined.erased += 1;
+                examined.erased = true;
                 let expected = format!("its {what}, or a redaction that names it");
                 examined.findings.push(Finding::of(index, FindingKind::Erased, expected, "neither"));
             }

@@ -67,10 +67,12 @@ pub struct Report {
     pub target: VerifiedCheckpoint,
     /// How many entries up to `to` are administrative.
     pub administrative: u64,
-    /// How many admission records and envelopes up to `to` are erased, so that they cannot be checked.
+    /// How many entries up to `to` are erased, so that what they held cannot be checked.
     pub erased: u64,
-    /// How many entries could not be compared with earlier ones: of the same content, or of the builds they are about.
+    /// How many entries could not be compared with earlier ones of the same content.
     pub undecided: u64,
+    /// How many entries could not be compared with what earlier ones say of the builds that they are about.
+    pub builds_undecided: u64,
     /// How many tiles of the server were compared in this audit.
     pub tiles: u64,
     /// Every checkpoint that was compared in this audit.

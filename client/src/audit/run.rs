@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use custody_evidence::admission::{AdmissionRecord, Build};
 use custody_log::checkpoint::VerifiedCheckpoint;
-use custody_log::{HashTile, TreeSize};
+use custody_log::{HashTile, LeafIndex, TreeSize};
 use custody_wire::Reason;
 use custody_wire::v1::{GetTileRequest, Log};
 use tokio::sync::mpsc::error::TryRecvError;
@@ -94,6 +94,7 @@ impl Audit<'_> {
             administrative: state.chain.administrative,
             erased: state.erased,
             undecided: state.undecided,
+            builds_undecided: state.builds_undecided,
             tiles: self.compared_tiles,
             compared: self.seen.compared,
             findings: state.findings,
@@ -145,13 +146,39 @@ impl Audit<'_> {
         for finding in findings.into_iter().chain(self.state.chain.follow(&examined, &self.trust)) {
             self.state.found(finding);
         }
-        self.state.erased += examined.erased;
+        self.state.erased += u64::from(examined.erased);
         self.check_builds(&mut examined).await?;
         for tile in self.state.tree.append(examined.leaf) {
             self.compare_tile(tile).await?;
         }
         self.seen.compare(self.ledger, &self.target, &mut self.state);
+        if examined.entry.as_ref().is_some_and(|entry| entry.administrative) {
+            self.check_redaction(examined.index).await?;
+        }
         self.check_duplicate(&examined).await
+    }
+
+    /// Looks at the entry that a redaction names: what was erased must be what those who signed it looked at.
+    async fn check_redaction(&mut self, by: LeafIndex) -> Result<(), AuditError> {
+        let mut said = self.trust.current().state.redactions();
+        let Some(redaction) = said.find(|said| said.by == by).map(|said| said.redaction.clone()) else {
+            return Ok(());
+        };
+        match self.ledger.entries(&[redaction.index], Level::Logged, &|_| {}).await {
+            Ok(named) => {
+                // Encoding gives back the exact bytes that were decoded.
+                let checked =
+                    named.iter().map(|named| redaction.check(named.entry(), &named.entry().encode()));
+                if let Some(error) = checked.filter_map(Result::err).next() {
+                    let found = format!("an entry, though {error}");
+                    self.state.found(Finding::of(by, FindingKind::NotAdmissible, "a refusal", found));
+                }
+                Ok(())
+            }
+            // What is wrong with that entry was found when it was replayed.
+            Err(LedgerError::Check(_) | LedgerError::Protocol(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Looks at what the entries before say of the builds that an entry is about, and keeps what it says of builds itself.
@@ -161,11 +188,11 @@ impl Audit<'_> {
             match self.state.builds.about(&artifacts) {
                 Some(before) => match self.ledger.admitted_knowing(index, envelope, before).await {
                     Ok(true) => {}
-                    Ok(false) => self.state.undecided += 1,
+                    Ok(false) => self.state.builds_undecided += 1,
                     Err(LedgerError::Check(error)) => self.state.found(Finding::of_check(index, error)),
                     Err(error) => return Err(error.into()),
                 },
-                None => self.state.undecided += 1,
+                None => self.state.builds_undecided += 1,
             }
         }
         let build = examined.record.as_ref().and_then(|record| Build::of(index, record));

@@ -14,7 +14,7 @@ use super::{AuditError, FINDINGS_MAX, Finding};
 use crate::memory::{Memory, replace};
 use crate::pin::Pin;
 
-const FORMAT: &str = "custody/audit/v1";
+const FORMAT: &str = "custody/audit/v2";
 
 /// Everything that an audit knows.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ pub(super) struct State {
     pub(super) builds: Builds,
     pub(super) erased: u64,
     pub(super) undecided: u64,
+    pub(super) builds_undecided: u64,
     pub(super) findings: Vec<Finding>,
     pub(super) more: u64,
     /// The checkpoint that the last audit was to reach: a signed note.
@@ -43,11 +44,11 @@ struct Document {
     /// The right edge, largest first; and the hashes of the last tile of each level. As hex.
     frontier: Vec<String>,
     tiles: Vec<String>,
-    /// How many pairs the file of builds has. An audit before there was one knew of none.
-    #[serde(default)]
-    builds: Option<u64>,
+    /// How many pairs the file of builds has.
+    builds: u64,
     erased: u64,
     undecided: u64,
+    builds_undecided: u64,
     findings: Vec<Finding>,
     more: u64,
     target: Option<String>,
@@ -63,6 +64,7 @@ impl State {
             builds: Builds::empty(memory.audit_builds_path()),
             erased: 0,
             undecided: 0,
+            builds_undecided: 0,
             findings: Vec::new(),
             more: 0,
             target: None,
@@ -93,10 +95,7 @@ impl State {
             unusable(format!("{} does not reach to tree size {size}", file.display()))
         };
         state.contents = contents.ok_or_else(missing)?;
-        let builds = match builds {
-            Some(pairs) => Builds::load(memory.audit_builds_path(), pairs, state.tree.size())?,
-            None => None,
-        };
+        let builds = Builds::load(memory.audit_builds_path(), builds, state.tree.size())?;
         let missing = || {
             let file = memory.audit_builds_path();
             unusable(format!("{} does not fit to tree size {size}", file.display()))
@@ -124,6 +123,7 @@ impl State {
             tree: Tree::from_parts(frontier, tiles)?,
             erased: document.erased,
             undecided: document.undecided,
+            builds_undecided: document.builds_undecided,
             findings: document.findings,
             more: document.more,
             target: document.target.map(String::into_bytes),
@@ -148,9 +148,10 @@ impl State {
             administrative: self.chain.administrative,
             frontier: frontier.nodes().iter().map(|hash| hex::encode(hash.as_bytes())).collect(),
             tiles: self.tree.partial().iter().map(joined).collect(),
-            builds: Some(self.builds.known()),
+            builds: self.builds.known(),
             erased: self.erased,
             undecided: self.undecided,
+            builds_undecided: self.builds_undecided,
             findings: self.findings.clone(),
             more: self.more,
             target: self.target.as_ref().map(|note| String::from_utf8_lossy(note).into_owned()),

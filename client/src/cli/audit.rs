@@ -118,6 +118,7 @@ fn document(report: &Report) -> Value {
         "administrative": report.administrative,
         "erased": report.erased,
         "duplicates_not_checked": report.undecided,
+        "builds_not_checked": report.builds_undecided,
         "tiles": report.tiles,
         "checkpoints": report.compared.iter().map(compared).collect::<Vec<_>>(),
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
@@ -198,11 +199,17 @@ fn replayed(report: &Report) -> String {
 
 fn not_checked(report: &Report) -> String {
     let mut parts = Vec::new();
-    if report.erased > 0 {
-        parts.push(format!("{} erased admission records and envelopes", report.erased));
+    let entries = |count| if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
+    match report.erased {
+        0 => {}
+        1 => parts.push("what 1 erased entry held".to_owned()),
+        count => parts.push(format!("what {count} erased entries held")),
     }
     if report.undecided > 0 {
-        parts.push(format!("of {} entries whether they are duplicates", report.undecided));
+        parts.push(format!("of {} whether it was recorded before", entries(report.undecided)));
+    }
+    if report.builds_undecided > 0 {
+        parts.push(format!("of {}, whose builds it is about", entries(report.builds_undecided)));
     }
     if parts.is_empty() { "nothing".to_owned() } else { parts.join("; ") }
 }

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use custody_client::check::Logged;
 use custody_client::ledger::{Condition, Kept, Query, check_any};
 use custody_client::memory::replace;
 use custody_client::{Checked, Ledger, LedgerError, Trust, Verified};
@@ -56,7 +57,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let verified = match entry {
         Checked::Verified(verified) => verified,
         Checked::Redacted(erased) => return erased::show(&erased, &args, context),
-        Checked::Logged(_) => return Ok(Outcome::Unknown),
+        Checked::Logged(logged) => return Err(undecided(&logged)),
     };
     let (token, bytes) = token(&ledger, &verified).await?;
     if let Some(dir) = &args.save {
@@ -70,6 +71,18 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         context.output.print(text(&verified, token, ledger.trust()))?;
     }
     Ok(Outcome::Yes)
+}
+
+/// Says why an entry is logged and no more: what it rests on was erased.
+fn undecided(logged: &Logged) -> Failure {
+    let builds: Vec<String> = logged.record().builds().iter().map(ToString::to_string).collect();
+    let (index, builds) = (logged.entry().index, builds.join(", "));
+    let message = format!(
+        "entry {index} is logged, and cannot be verified any more: that it is about builds of its signer's own was said by entry {builds}, \
+         and a redaction erased that"
+    );
+    Failure::unknown("undecided", message)
+        .hint("`custody find` and `custody trace` show it as logged; record the provenance again, and what rests on it")
 }
 
 /// Gets the token that the entry was recorded with, if the log serves it, and checks it.

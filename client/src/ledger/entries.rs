@@ -187,18 +187,19 @@ impl Ledger {
     }
 
     /// Checks that an entry was admitted by the rules, with all that these entries before it say of builds. False if that cannot be
-    /// decided, since one that it rests on was redacted.
+    /// decided, since one of them was redacted: it may have said more.
     pub(crate) async fn admitted_knowing(
         &mut self,
         index: LeafIndex,
         envelope: Option<Bytes>,
         before: BTreeSet<LeafIndex>,
     ) -> Result<bool, LedgerError> {
-        let mut known = Known::new();
+        let (mut known, mut erased) = (Known::new(), false);
         for on in before {
             // Of what is not believed of an entry itself the audit told when it was replayed.
             match self.build(on).await {
-                Ok(record) => known.extend(record.map(|record| (on, record))),
+                Ok(Some(record)) => drop(known.insert(on, record)),
+                Ok(None) => erased = true,
                 Err(LedgerError::Check(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -214,7 +215,7 @@ impl Ledger {
             None => fetched,
         };
         logged.verify(envelope, &self.trust, &known)?;
-        Ok(true)
+        Ok(!erased)
     }
 
     /// Fetches and verifies an entry that others rest on; none if it was redacted.

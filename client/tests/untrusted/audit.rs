@@ -133,6 +133,26 @@ async fn a_clock_repair_alone_steps_back_and_what_follows_is_later() {
     assert_eq!(found(&report), [(Some(7), FindingKind::WrongTime)], "{report:?}");
 }
 
+/// Administrators who signed it looked at one entry, and the log erased another.
+#[tokio::test]
+async fn a_redaction_of_something_else_than_the_entry_it_names_is_found() {
+    let mut log = sample();
+    log.append_redaction(1, 2);
+    log.append(&envelope("dave")).unwrap();
+    let (server, dir) = (Server::start(log).await, tempfile::tempdir().unwrap());
+    let report = audit_in(&server, dir.path()).await.unwrap();
+    let of_redaction = (Some(5), FindingKind::NotAdmissible);
+    assert!(found(&report).contains(&of_redaction), "{report:?}");
+    // The next audit, which replays no entry again, has found it too.
+    let mut earlier = sample();
+    earlier.append(&envelope("erin")).unwrap();
+    let (server, dir) = (Server::start(earlier).await, tempfile::tempdir().unwrap());
+    assert!(audit_in(&server, dir.path()).await.unwrap().findings.is_empty());
+    server.log.lock().unwrap().append_redaction(1, 2);
+    let report = audit_in(&server, dir.path()).await.unwrap();
+    assert!(found(&report).contains(&(Some(6), FindingKind::NotAdmissible)), "{report:?}");
+}
+
 #[tokio::test]
 async fn a_time_that_stands_still_is_found() {
     let report = audit_of(|log| {
@@ -378,7 +398,7 @@ async fn a_damaged_state_is_refused_and_can_be_forgotten() {
     for (name, damaged) in [
         ("cut", good[..good.len() / 2].to_owned()),
         ("another size", good.replace("\"size\": 5", "\"size\": 7")),
-        ("another format", good.replace("audit/v1", "audit/v2")),
+        ("another format", good.replace("audit/v2", "audit/v3")),
     ] {
         std::fs::write(&path, damaged).unwrap();
         let refused = audit_in(&server, dir.path()).await;

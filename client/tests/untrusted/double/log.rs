@@ -12,8 +12,8 @@ use custody_evidence::key::SigningKey;
 use custody_evidence::oidc::Credential;
 use custody_evidence::statement::{Statement, StatementBuilder};
 use custody_evidence::trust::{
-    Authority, ClockRepair, Distrust, IdentityPattern, Issuer, Target, TrustDocument, TrustMembers,
-    TrustState, WriterRule, statement_of,
+    Authority, ClockRepair, Distrust, IdentityPattern, Issuer, Redaction, Target, TrustDocument,
+    TrustMembers, TrustState, WriterRule, statement_of,
 };
 use custody_log::checkpoint::{Checkpoint, SignedCheckpoint};
 use custody_log::note::{Cosigner, NoteSigner, Origin};
@@ -142,6 +142,14 @@ impl Log {
         let statement = said.statement(self.origin.as_str());
         self.now = self.now.plus_micros(-3_600_000_000);
         self.append(&Envelope::sign(IN_TOTO, &statement, &[&administrator()]).unwrap()).unwrap();
+    }
+
+    /// Appends a redaction that names one entry, with the content of another.
+    pub(crate) fn append_redaction(&mut self, named: usize, erased: usize) {
+        let (bytes, other) = (&self.stored[named].entry, Entry::decode(&self.stored[erased].entry).unwrap());
+        let said = Redaction::of(&Entry::decode(bytes).unwrap(), bytes, "a password is in it".to_owned());
+        let said = Redaction { content: other.content, ..said };
+        self.append(&Envelope::sign(IN_TOTO, &said.statement(), &[&administrator()]).unwrap()).unwrap();
     }
 
     /// Returns the first entry with the content of an envelope that adds nothing to those there are.
