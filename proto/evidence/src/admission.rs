@@ -30,7 +30,7 @@ use crate::trust::{
     ALLOW_TYPE, CLOCK_REPAIR_TYPE, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE, REDACTION_TYPE,
     TrustError, TrustState, is_administrative, is_said_once,
 };
-pub use builds::{BUILDS_MAX, Build, Builds, SourceRepository};
+pub use builds::{BUILDS_MAX, Build, Builds, RepositoryKey, SourceRepository};
 pub use claims::SubmitterClaims;
 pub use mark::{Mark, UnknownMark};
 pub use proof::{BundleCheck, BundleCheckResult, BundleProof, ProvenAt};

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use custody_evidence::admission::{Admission, AdmissionRecord, Builds, Refusal};
 use custody_evidence::envelope::Envelope;
+use custody_evidence::trust::Target;
 use custody_log::{LeafIndex, TreeSize};
 
-use super::record_of;
-use crate::index::{Index, IndexError};
+use super::{record_of, remains};
+use crate::index::{Index, IndexError, Remains};
 use crate::ledger::Head;
 use crate::sequencer::RecordError;
 
@@ -33,8 +34,15 @@ pub(super) fn look(
     for at in found.into_iter().filter(|at| head.size.contains(*at)) {
         match record_of(head, at) {
             Ok(record) => builds.add(&head.trust, at, &record, &about),
-            // What was erased says nothing any more.
-            Err(RecordError::Refused(Refusal::Redacted { .. })) => {}
+            // What was erased gives no right any more; that of another repository still disputes.
+            Err(RecordError::Refused(Refusal::Redacted { index: by })) => {
+                let remains = remains(head, at, by)?;
+                if let Some(repository) = remains.repository().filter(|_| !is_distrusted(head, at, &remains))
+                {
+                    let named = about.iter().filter(|artifact| remains.is_build_of(artifact)).cloned();
+                    builds.add_erased(at, repository, named.collect());
+                }
+            }
             Err(error) => return Err(error),
         }
     }
@@ -42,6 +50,15 @@ pub(super) fn look(
         builds.add(&head.trust, *at, record, &about);
     }
     Ok(builds)
+}
+
+/// Whether all who signed an erased entry are distrusted since then: an administrator has settled it.
+fn is_distrusted(head: &Head, at: LeafIndex, remains: &Remains) -> bool {
+    let distrusts = head.trust.distrusts().into_iter().map(|said| &said.distrust);
+    remains.is_signed_by(distrusts.filter_map(|distrust| match &distrust.target {
+        Target::Signer(signer) if distrust.since <= at => Some(signer),
+        Target::Signer(_) | Target::Node(_) => None,
+    }))
 }
 
 /// Whether somebody said something of the builds that an admission rests on since the log had `size` entries. What rests on none is

@@ -21,7 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::pace::Pace;
 use crate::clock::Clock;
-use crate::index::{Findable, Index};
+use crate::index::{Findable, Index, Remains};
 use crate::issuers::Issuers;
 use crate::journal::ReadError;
 use crate::ledger::{Head, Ledger};
@@ -304,6 +304,13 @@ pub(crate) fn admit(
     let findable = Findable::of(&admission.take_facts(), admission.record());
     let (at, earlier, builds_to) = (head.admin, Earlier::UNKNOWN, head.size);
     Ok(Admitted { admission, findable, at, earlier, builds_to, credential })
+}
+
+/// Returns what the redaction `by` kept of an entry.
+pub(crate) fn remains(head: &Head, index: LeafIndex, by: LeafIndex) -> Result<Remains, RecordError> {
+    let erased = head.journal.erased_by(by).map_err(|error| RecordError::Damaged(Arc::new(error)))?;
+    let keys = erased.into_iter().find(|erased| erased.index == index).map(|erased| erased.keys);
+    Ok(Remains::kept(&keys.unwrap_or_default()))
 }
 
 /// Returns the admission record of an entry.

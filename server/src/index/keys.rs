@@ -12,7 +12,7 @@
 //! are a range. `build` is the first 12 bytes of the SHA-256 of `<algorithm>:<value>`, of what an admission record says
 //! (`custody_evidence::admission::Build`). `hash` is the first 12 bytes of the SHA-256 of the term's canonical value (of a package: without its
 //! version). `index` is the leaf index, big endian, always last: "as of tree size N" is a bound on a scan. What comes
-//! before it is a [`Prefix`]: all rows with one prefix answer one question.
+//! before it is a [`Prefix`]: all rows with one prefix answer one question. Prefixes that no index has are drawn in `remains.rs`.
 //!
 //! 12 bytes are 96 bits: among 2^32 different values some two share them with a chance of 2^64 / 2^97 = 2^-33. Whoever
 //! makes such a pair on purpose hashes 2^48 times, and gains one row too many: rows are candidates, and are
@@ -23,6 +23,7 @@
 
 use std::cmp::Ordering;
 
+use custody_evidence::admission::RepositoryKey;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, TreeSize};
@@ -59,6 +60,35 @@ impl Prefix {
     /// By what an artifact's digest is written as.
     pub(crate) fn build(artifact: &str) -> Self {
         Self::new(b'B', leading_of(&Sha256::digest(artifact.as_bytes()).into()))
+    }
+
+    /// Of which repository an erased provenance said that.
+    pub(crate) const fn repository(key: RepositoryKey) -> Self {
+        Self::new(b'S', key)
+    }
+
+    /// Whether the facts index has rows with it.
+    pub(crate) const fn is_of_facts(&self) -> bool {
+        let [kind, ..] = self.0;
+        kind == b'D' || kind.is_ascii_lowercase()
+    }
+
+    /// Whether it is [`Prefix::build`].
+    pub(crate) const fn is_of_build(&self) -> bool {
+        let [kind, ..] = self.0;
+        kind == b'B'
+    }
+
+    /// Returns what [`Prefix::repository`] was made of.
+    pub(crate) fn repository_key(&self) -> Option<RepositoryKey> {
+        let [kind, key @ ..] = self.0;
+        (kind == b'S').then_some(key)
+    }
+
+    /// Whether it is that of who signed.
+    pub(crate) const fn is_of_signer(&self) -> bool {
+        let [kind, ..] = self.0;
+        kind == field_byte(Field::Signer)
     }
 
     pub(crate) fn term(term: &Term) -> Self {
@@ -284,6 +314,7 @@ mod tests {
             Prefix::content(&ContentDigest::from_bytes(digest)),
             Prefix::envelope(&EnvelopeDigest::from_bytes(digest)),
             Prefix::build("sha256:x"),
+            Prefix::repository([7; SHORT_LEN]),
             Prefix::leading([7; SHORT_LEN]),
         ]
         .map(|prefix| prefix.0[0]);

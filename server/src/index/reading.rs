@@ -11,6 +11,7 @@ use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, 
 
 use super::error::IndexError;
 use super::keys::{self, PREFIX_LEN, Prefix, Row, SHORT_LEN};
+use super::remains::Remains;
 use super::source::{Source, Stored};
 
 /// What the entry index needs of one entry.
@@ -90,10 +91,22 @@ impl EntryKeys {
         Self { index: entry.index, rows }
     }
 
-    /// Reads an entry of a journal, and its record where that may say something of builds; one that was erased says nothing.
+    /// The same for an entry that was erased: it has the rows that it had.
+    #[must_use]
+    pub fn of_erased(entry: &IndexedEntry, remains: &Remains) -> Self {
+        let Self { index, mut rows } = Self::of(entry, None);
+        rows.extend(remains.builds().map(|prefix| prefix.row(index)));
+        Self { index, rows }
+    }
+
+    /// Reads an entry of a journal, and its record where that may say something of builds.
     pub(crate) fn read(source: &dyn Source, index: LeafIndex) -> Result<Self, IndexError> {
         let entry = IndexedEntry::decode(index, &source.entry(index)?)?;
-        let record = source.record(index)?.filter(|record| may_be_build(record));
+        let Some(record) = source.record(index)? else {
+            let erased = source.stored(index)?.erased;
+            return Ok(Self::of_erased(&entry, &Remains::kept(&erased.unwrap_or_default())));
+        };
+        let record = Some(record).filter(|record| may_be_build(record));
         let record = record.and_then(|record| AdmissionRecord::decode(&record).ok());
         Ok(Self::of(&entry, record.and_then(|record| Build::of(index, &record)).as_ref()))
     }
@@ -127,12 +140,6 @@ impl FactRows {
     pub fn read(index: LeafIndex, stored: Stored) -> Result<Self, IndexError> {
         Ok(Self::of(&read(index, stored)?))
     }
-
-    /// Returns the rows without the entry, in order: hashes, from which nobody reads what was hashed.
-    #[must_use]
-    pub fn keys(&self) -> Vec<[u8; PREFIX_LEN]> {
-        self.rows.iter().map(|row| *row.prefix().as_bytes()).collect()
-    }
 }
 
 /// The most prefixes of one entry that wait for its place: 4,096, so 52 KiB. A usual entry has some 20; what has more
@@ -157,9 +164,9 @@ impl Findable {
         FactRows { index, rows: self.0.iter().map(|prefix| prefix.row(index)).collect() }
     }
 
-    /// Takes the keys that a redaction kept.
-    fn kept(keys: &[[u8; PREFIX_LEN]]) -> Self {
-        Self(keys.iter().map(|key| Prefix::from_bytes(*key)).collect())
+    /// Takes the keys that a redaction kept, in order.
+    pub(super) fn kept(keys: impl Iterator<Item = Prefix>) -> Self {
+        Self(keys.collect())
     }
 
     /// The bytes that it takes in memory.
@@ -236,7 +243,7 @@ fn read_by(
     let entry = IndexedEntry::decode(index, &stored.entry)?;
     let Stored { record, envelope, erased, .. } = stored;
     if let Some(keys) = erased {
-        let erased = Some(Findable::kept(&keys));
+        let erased = Some(Remains::kept(&keys).found_by());
         return Ok(Reading { erased, ..Reading::new(entry, Facts::default(), None) });
     }
     let record = record.and_then(|record| AdmissionRecord::decode(&record).ok());

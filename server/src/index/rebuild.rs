@@ -9,6 +9,7 @@ use custody_log::{LeafIndex, TreeSize};
 
 use super::error::IndexError;
 use super::reading::{self, EntryKeys, FactRows};
+use super::remains::Remains;
 use super::source::Source;
 
 /// A chunk ends after this many entries, so that a bar moves.
@@ -53,9 +54,14 @@ fn chunk(source: &dyn Source, next: &mut LeafIndex) -> Result<Chunk, IndexError>
     let (mut entries, mut facts, mut rows) = (Vec::new(), Vec::new(), 0_usize);
     let size: TreeSize = source.size();
     while entries.len() < CHUNK_ENTRIES && rows < CHUNK_ROWS && size.contains(*next) {
-        let reading = reading::read(*next, source.stored(*next)?)?;
+        let stored = source.stored(*next)?;
+        let remains = stored.erased.as_deref().map(Remains::kept);
+        let reading = reading::read(*next, stored)?;
         let of_facts = FactRows::of(&reading);
-        let keys = EntryKeys::of(&reading.entry, reading.build.as_ref());
+        let keys = match &remains {
+            Some(remains) => EntryKeys::of_erased(&reading.entry, remains),
+            None => EntryKeys::of(&reading.entry, reading.build.as_ref()),
+        };
         rows = rows.saturating_add(of_facts.rows.len()).saturating_add(keys.rows.len());
         entries.push(keys);
         facts.push(of_facts);

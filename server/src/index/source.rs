@@ -24,11 +24,11 @@ pub struct Stored {
     pub record: Option<Vec<u8>>,
     /// The envelope's exact bytes; none when it was erased.
     pub envelope: Option<Vec<u8>>,
-    /// What the facts index had it under, in order, when both were erased.
+    /// What a redaction kept of it (`remains.rs`), in order, when both were erased.
     pub erased: Option<Vec<[u8; PREFIX_LEN]>>,
 }
 
-// What a redaction keeps is what the facts index has.
+// What a redaction keeps is what the index has.
 const _: () = assert!(journal::KEY_LEN == PREFIX_LEN);
 
 impl From<journal::Stored> for Stored {

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{Answered, RecordError, Recorded, Submission, Written, tokens};
 use crate::admission::{self, Admitted};
-use crate::index::{EntryKeys, FactRows, Findable, IndexError, IndexedEntry};
+use crate::index::{self, EntryKeys, FactRows, Findable, IndexError, IndexedEntry, Remains};
 use crate::journal::{Batch, Erased, FirstUse, Journal, Staged, Stored, encode_erased};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
 use crate::publish::{LogVerifiers, Tree};
@@ -241,11 +241,8 @@ impl<'a> Draft<'a> {
         let erased = same.into_iter().map(|index| {
             let stored = self.head.journal.stored(index).map_err(unread)?;
             let first_use = first_use(index, &stored, time)?;
-            Ok(Erased {
-                index,
-                keys: FactRows::read(index, stored.into()).map_err(failed)?.keys(),
-                first_use,
-            })
+            let reading = index::read(index, stored.into()).map_err(failed)?;
+            Ok(Erased { index, keys: Remains::of(&reading).keys(), first_use })
         });
         erased.collect()
     }

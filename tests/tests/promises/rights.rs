@@ -253,6 +253,76 @@ fn a_team_cannot_attach_a_clean_scan_to_the_image_of_another() {
     assert!(company.place.run(&["audit", "--from-scratch"]).starts_with("sound"));
 }
 
+/// By accident, since a password was in it, or on purpose: whoever is let gain by a redaction waits for one.
+#[test]
+fn a_redaction_makes_no_artifact_anybodys_own() {
+    let mut company = Company::new();
+    let (a, b) = (Job::release("acme/api", "42"), Job::release("acme/web", "43"));
+    for (name, id) in [("a", "42"), ("b", "43")] {
+        let claims = [("source_repository_identifier", id)];
+        company.allow(&format!("{name}-builds"), PROVENANCE, &claims, &["--bound"]);
+        company.allow(&format!("{name}-scans"), SCAN, &claims, &["--own-builds"]);
+    }
+    let redact = |company: &Company, index: u64| {
+        company.place.run(&["redact", &format!("index:{index}"), "--reason", "a password is in it"]);
+    };
+    let once_more = |mut statement: Value| {
+        statement["predicate"]["runDetails"]["metadata"]["startedOn"] = "2026-11-20T10:00:00Z".into();
+        statement
+    };
+    let lost = ["only about its own builds"];
+    let disputed = ["nobody's own", "its provenance was erased"];
+
+    // The true build of an image that another team claims, too, is erased.
+    let true_build = company.recorded(&b, &built(&b, "web"));
+    let false_build = company.recorded(&a, &built(&a, "web"));
+    redact(&company, true_build);
+    company.refused(&a, &scan("web"), "who gains if it is forgotten", &disputed);
+    company.refused(&b, &scan("web"), "who has nothing to show any more", &lost);
+    company.recorded(&b, &once_more(built(&b, "web")));
+    company.refused(
+        &b,
+        &scan("web"),
+        "recorded again, it is disputed",
+        &["nobody's own", &false_build.to_string()],
+    );
+
+    // A false one is erased: it goes on to dispute, until whoever signed it is distrusted.
+    company.recorded(&b, &built(&b, "shop"));
+    let false_build = company.recorded(&a, &built(&a, "shop"));
+    redact(&company, false_build);
+    company.refused(&b, &scan("shop"), "disputed before", &disputed);
+
+    // A build that nobody disputes is erased with what rests on it, and recorded again.
+    let own = company.recorded(&a, &built(&a, "api"));
+    let rests = company.recorded(&a, &scan("api"));
+    redact(&company, own);
+    let mut later = scan("api");
+    later["predicate"]["metadata"]["scanFinishedOn"] = "2026-11-20T10:00:00Z".into();
+    company.refused(&a, &later, "an erased build gives no right", &lost);
+    let shown = company.place.administrator.custody(&["show", &format!("index:{rests}")]);
+    let said = format!("{}{}", shown.stdout, shown.stderr);
+    assert_eq!(shown.code, Some(3), "{said}");
+    assert!(said.contains(&format!("entry {own}")) && said.contains("logged"), "{said}");
+    company.recorded(&a, &once_more(built(&a, "api")));
+    company.recorded(&a, &later);
+
+    // An index that is made again, by whatever way, knows the same.
+    let Company { place, signatory, files } = company;
+    let mut company = Company { place: place.with_a_new_index(), signatory, files };
+    company.refused(&a, &scan("web"), "after the index was made again", &["nobody's own"]);
+    company.refused(&b, &scan("shop"), "after the index was made again", &disputed);
+    let audit = company.place.run(&["audit"]);
+    assert!(audit.starts_with("sound") && audit.contains("what 3 erased entries held"), "{audit}");
+    assert!(audit.contains("whose builds it is about"), "{audit}");
+
+    let since = format!("index:{false_build}");
+    let liar = format!("{ISSUER}#{}", a.name());
+    company.place.run(&["distrust", &liar, "--since", &since, "--reason", "it claims the builds of others"]);
+    company.recorded(&b, &scan("shop"));
+    assert!(company.place.run(&["audit", "--from-scratch"]).starts_with("sound"));
+}
+
 #[test]
 fn what_rests_on_a_build_is_verified_offline_with_it_and_not_without() {
     let mut company = Company::new();

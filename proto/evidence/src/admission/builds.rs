@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use custody_log::LeafIndex;
+use sha2::{Digest as _, Sha256};
 
 use super::claims::SubmitterClaims;
 use super::record::{AdmissionRecord, Binding};
@@ -32,9 +33,26 @@ pub struct Build {
     artifacts: BTreeSet<String>,
 }
 
+/// What is left of a provenance that a redaction erased.
+///
+/// It gives nobody a right any more, and still disputes the builds of other repositories: a redaction must not make somebody's own
+/// what was not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct ErasedBuild {
+    index: LeafIndex,
+    repository: RepositoryKey,
+    artifacts: BTreeSet<String>,
+}
+
+/// What is kept of a repository's name where its provenance was erased: the first bytes of the SHA-256 of `<issuer>#<id>`.
+pub type RepositoryKey = [u8; 12];
+
 /// What a log has recorded of builds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Builds(Vec<Build>);
+pub struct Builds {
+    said: Vec<Build>,
+    erased: Vec<ErasedBuild>,
+}
 
 /// Why a digest is not a repository's own build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +60,8 @@ pub(super) enum NotOwn {
     /// No provenance of the repository names it.
     Unknown { digest: String },
     /// Provenance of another repository names it too.
-    Disputed { digest: String, own: LeafIndex, other: LeafIndex, repository: SourceRepository },
+    /// Without a repository: what said it was erased.
+    Disputed { digest: String, own: LeafIndex, other: LeafIndex, repository: Option<SourceRepository> },
 }
 
 impl SourceRepository {
@@ -51,6 +70,13 @@ impl SourceRepository {
     pub fn of(claims: &SubmitterClaims) -> Option<Self> {
         let identifier = claims.source_repository_identifier.clone().filter(|id| !id.is_empty())?;
         (!claims.issuer.is_empty()).then(|| Self { issuer: claims.issuer.clone(), identifier })
+    }
+
+    /// Returns what is kept of it where its provenance is erased.
+    #[must_use]
+    pub fn key(&self) -> RepositoryKey {
+        let hash: [u8; 32] = Sha256::digest(self.to_string().as_bytes()).into();
+        hash.first_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -122,9 +148,15 @@ impl Builds {
         if let Some(mut build) = Build::of(index, record) {
             build.artifacts.retain(|artifact| about.contains(artifact));
             if !build.artifacts.is_empty() {
-                self.0.push(build);
+                self.said.push(build);
             }
         }
+    }
+
+    /// Adds what is left of a provenance that was erased, and that its signers are not distrusted for: of which repository it said
+    /// that these are builds.
+    pub fn add_erased(&mut self, index: LeafIndex, repository: RepositoryKey, artifacts: BTreeSet<String>) {
+        self.erased.push(ErasedBuild { index, repository, artifacts });
     }
 
     /// Returns the entries by which all of these digests are builds of a repository: for each digest the first one. What has no
@@ -141,12 +173,18 @@ impl Builds {
     }
 
     fn by_which_one(&self, repository: &SourceRepository, digest: String) -> Result<LeafIndex, NotOwn> {
-        let naming = || self.0.iter().filter(|build| build.names(&digest));
+        let naming = || self.said.iter().filter(|build| build.names(&digest));
         let own = naming().filter(|build| build.repository == *repository).map(|build| build.index).min();
         let Some(own) = own else { return Err(NotOwn::Unknown { digest }) };
         let other = naming().filter(|build| build.repository != *repository).min_by_key(|build| build.index);
-        match other.map(|build| (build.index, build.repository.clone())) {
-            Some((other, repository)) => Err(NotOwn::Disputed { digest, own, other, repository }),
+        if let Some(other) = other {
+            let (other, repository) = (other.index, Some(other.repository.clone()));
+            return Err(NotOwn::Disputed { digest, own, other, repository });
+        }
+        let key = repository.key();
+        let of_others = |build: &&ErasedBuild| build.repository != key && build.artifacts.contains(&digest);
+        match self.erased.iter().filter(of_others).map(|build| build.index).min() {
+            Some(other) => Err(NotOwn::Disputed { digest, own, other, repository: None }),
             None => Ok(own),
         }
     }
@@ -255,7 +293,8 @@ mod tests {
             Build::of(index(5), &other).unwrap().repository().clone(),
         );
         let builds = |records: &[(u64, &AdmissionRecord)]| {
-            Builds(records.iter().filter_map(|(at, record)| Build::of(index(*at), record)).collect())
+            let said = records.iter().filter_map(|(at, record)| Build::of(index(*at), record)).collect();
+            Builds { said, erased: Vec::new() }
         };
         let digests = |names: &[&str]| -> Vec<Digest> {
             names.iter().map(|name| Digest::sha256_of(name.as_bytes())).collect()
@@ -268,11 +307,40 @@ mod tests {
         assert!(alone.by_which_own(&mine, &[]).is_err(), "what has no digest is nobody's");
         let disputed = builds(&[(3, &own), (5, &other)]);
         let dispute = |own, other, repository: &SourceRepository| {
-            let (own, other) = (index(own), index(other));
-            Err(NotOwn::Disputed { digest: artifact("a"), own, other, repository: repository.clone() })
+            let (own, other, repository) = (index(own), index(other), Some(repository.clone()));
+            Err(NotOwn::Disputed { digest: artifact("a"), own, other, repository })
         };
         assert_eq!(disputed.by_which_own(&mine, &digests(&["a"])), dispute(3, 5, &theirs));
         assert_eq!(disputed.by_which_own(&theirs, &digests(&["a"])), dispute(5, 3, &mine), "for both");
         assert_eq!(disputed.by_which_own(&theirs, &digests(&["b"])), Ok([index(5)].into()));
+    }
+
+    #[test]
+    fn an_erased_provenance_gives_no_right_and_still_disputes_those_of_others() {
+        let (own, other) = (decode(&record("42")), decode(&record("43")));
+        let (mine, theirs) = (Build::of(index(3), &own).unwrap(), Build::of(index(5), &other).unwrap());
+        let digests = [Digest::sha256_of(b"a")];
+        let builds = |said: &[&Build], erased: &[&Build]| {
+            let mut builds =
+                Builds { said: said.iter().map(|build| (*build).clone()).collect(), erased: Vec::new() };
+            for build in erased {
+                builds.add_erased(build.index, build.repository.key(), build.artifacts.clone());
+            }
+            builds
+        };
+        let erased = builds(&[&mine], &[&theirs]).by_which_own(mine.repository(), &digests).unwrap_err();
+        let (own, other) = (index(3), index(5));
+        assert_eq!(erased, NotOwn::Disputed { digest: artifact("a"), own, other, repository: None });
+        // One of the repository's own, which is recorded again without what was erased, disputes nothing, and gives nothing.
+        let again = Build { index: index(7), ..mine.clone() };
+        assert_eq!(
+            builds(&[&again], &[&mine]).by_which_own(mine.repository(), &digests),
+            Ok([index(7)].into())
+        );
+        let gone = builds(&[], &[&mine]).by_which_own(mine.repository(), &digests);
+        assert_eq!(gone, Err(NotOwn::Unknown { digest: artifact("a") }));
+        // About something else.
+        let b = Build { artifacts: [artifact("b")].into(), ..theirs };
+        assert_eq!(builds(&[&mine], &[&b]).by_which_own(mine.repository(), &digests), Ok([index(3)].into()));
     }
 }

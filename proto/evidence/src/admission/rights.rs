@@ -163,7 +163,9 @@ impl Who<'_> {
                 Refusal::NotOwnBuild { signer, rule: rule_name, subject, digest }
             }
             Outside::NotOwn { subject, why: NotOwn::Disputed { digest, own, other, repository } } => {
-                let repository = repository.to_string().chars().take(200).collect();
+                let erased = || "another repository (its provenance was erased)".to_owned();
+                let name = |repository: SourceRepository| repository.to_string().chars().take(200).collect();
+                let repository = repository.map_or_else(erased, name);
                 Refusal::DisputedBuild { rule: rule_name, subject, digest, own, other, repository }
             }
             Outside::TooManyBuilds { found } => {

@@ -10,7 +10,7 @@ use custody_log::{
     ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, RecordDigest, Timestamp, TreeSize,
 };
 
-use crate::index::{EntryKeys, FactRows, Reading, Source, SourceError, Stored, read};
+use crate::index::{EntryKeys, Reading, Remains, Source, SourceError, Stored, read};
 
 /// A journal in memory.
 #[derive(Debug, Default)]
@@ -168,7 +168,7 @@ impl Written {
 
     /// Erases what an entry holds, as a redaction does.
     pub(crate) fn erase(&self, at: LeafIndex) {
-        let keys = FactRows::of(&self.reading(at)).keys();
+        let keys = Remains::of(&self.reading(at)).keys();
         let entry = Entry::decode(&self.entry(at).unwrap()).unwrap();
         self.redacted.lock().unwrap().insert(entry.content);
         let position = usize::try_from(at.get()).unwrap();
