@@ -261,7 +261,10 @@ impl<'a> Draft<'a> {
         if keys && self.head.trust.index() > admitted.at {
             return Err(RecordError::KeysMoved);
         }
+        // One that administers is admitted again in any case: a trust document may have expired while it waited, and its entry must
+        // not say so.
         let stands = admitted.at == self.head.admin
+            && !admitted.admission.administrative()
             && !admission::moved(index, &admitted.admission, admitted.builds_to, &brought)?;
         let admitted = if stands {
             admitted

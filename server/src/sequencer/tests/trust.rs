@@ -39,6 +39,29 @@ async fn what_was_admitted_under_older_trust_is_admitted_again() {
     running.stop().await;
 }
 
+/// Its entry would be later than it: whoever replays the log would find that it should not be there.
+#[tokio::test]
+async fn a_trust_document_that_expires_while_it_waits_is_refused() {
+    let log = Log::new();
+    let running = log.start();
+    let head = running.ledger.head();
+    let now = log.clock.read().unwrap().wall;
+    let mut members = head.trust.document().members().clone();
+    (members.version, members.expires) = (2, now.plus_micros(10_000_000));
+    let document = sign(&statement_of(&TrustDocument::new(members).unwrap()), &[&key(ADMIN)]);
+    let admitted = admission::admit(&head, running.ledger.index(), &document, None, &[], now).unwrap();
+    log.clock.set(10);
+    let (answer, answered) = oneshot::channel();
+    running.queue.send(Submission { envelope: document, admitted, answer }).await.unwrap();
+    let refused = answered.await.unwrap().unwrap_err();
+    assert!(
+        matches!(&refused, RecordError::Refused(Refusal::Trust(TrustError::Expired { .. }))),
+        "{refused}"
+    );
+    assert_eq!(running.ledger.head().size.get(), 1);
+    running.stop().await;
+}
+
 #[tokio::test]
 async fn a_trust_document_recorded_again_gets_its_entry_also_when_they_race() {
     let log = Log::new();
