@@ -6,6 +6,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use custody_log::EnvelopeDigest;
 use custody_tests::client::User;
 use custody_tests::evidence::{envelope, signed, statement};
 use custody_tests::server::{Ended, Ledger};
@@ -190,6 +191,93 @@ fn client_refuses_a_secret_before_it_signs_or_sends_and_keeps_no_trace_of_it() {
     let spooled = user.custody(&["record", "envelope", &sealed, "--spool", "--retry-for", "1s"]);
     assert_eq!(spooled.code, Some(1), "{spooled:?}");
     assert_refused(&spooled);
+    assert_no_trace_in_files(user.home(), &inputs);
+    assert_no_trace_in_files(ledger.home(), &inputs);
+}
+
+/// Administrators repeat in a reason what is to be erased, and a spool may have been filled by somebody else.
+#[test]
+fn client_refuses_a_secret_in_what_administrators_sign_and_in_what_waits_and_keeps_no_trace_of_it() {
+    let ledger = Ledger::new(1);
+    let server = ledger.serve();
+    let caller = Caller::of(&server);
+    let recorded =
+        caller.record(&envelope(&statement("a"), &[&ledger.writers[0]])).unwrap().index.to_string();
+    let user = User::of(&server.url(), &caller.pin(), &ledger.home().join("admin.key"));
+    let (inputs, outputs) = (user.home().join("inputs"), user.home().join("outputs"));
+    for folder in [&inputs, &outputs] {
+        fs::create_dir(folder).unwrap();
+    }
+    let reason = format!("{} was stolen", secret());
+    let key = format!("key:{}", ledger.writers[0].public().id());
+    let finding = format!("jwt:{}", "0".repeat(64));
+    let policy = inputs.join("policy.yaml");
+    fs::write(&policy, format!("token: {}\n", secret())).unwrap();
+    let size = caller.tree().0;
+    let commands: [&[&str]; 6] = [
+        &["distrust", &key, "--since", "unknown", "--reason", &reason],
+        &["distrust", &format!("https://ci.example.com/{}", secret()), "--since", "unknown", "--reason", "x"],
+        &["redact", &recorded, "--reason", &reason],
+        &["trust", "allow", &finding, "--reason", &reason],
+        &["trust", "clock-repair", "--reason", &reason],
+        &["policy", "put", policy.to_str().unwrap(), "--name", "release"],
+    ];
+    for command in commands {
+        for more in [&[][..], &["-o", "json"], &["--out", "outputs/statement.json"]] {
+            let ended = user.custody(&[command, more].concat());
+            assert_refused(&ended);
+            assert_eq!(ended.code, Some(1), "{command:?} {more:?}: {ended:?}");
+        }
+    }
+    assert!(fs::read_dir(&outputs).unwrap().next().is_none(), "nothing is written to be signed");
+
+    // What a colleague wrote to be signed: a reason, and the name of a person in a trust document.
+    let mut reasoned = statement("a");
+    reasoned["predicateType"] = json!("urn:custody:distrust:v1");
+    let id = ledger.writers[0].public().id().to_string();
+    reasoned["predicate"] =
+        json!({ "format": "custody/distrust/v1", "kind": "key", "id": id, "since": 0, "reason": reason });
+    let mut document = custody_tests::evidence::payload(&caller.envelope(0));
+    document["predicate"]["version"] = 2.into();
+    document["predicate"]["people"] = json!([{ "name": secret(), "keys": [], "identities": [] }]);
+    for (name, said) in [("reason.json", &reasoned), ("document.json", &document)] {
+        let file = inputs.join(name);
+        fs::write(&file, said.to_string()).unwrap();
+        let before = fs::read(&file).unwrap();
+        for format in ["text", "json"] {
+            let ended = user.custody(&["-o", format, "trust", "sign", file.to_str().unwrap(), "--yes"]);
+            assert_refused(&ended);
+            assert_eq!(ended.code, Some(1), "{name}: {ended:?}");
+        }
+        assert_eq!(fs::read(&file).unwrap(), before, "{name} was not signed");
+    }
+
+    // A spool that was filled by other rules, or by hand: the one with the secret stays, and the other is recorded.
+    let spool = inputs.join("spool.jsonl");
+    let mut lines = vec![json!({ "format": "custody/spool/v1", "pin": caller.pin() })];
+    for said in [leaking(), statement("waits")] {
+        let bytes = envelope(&said, &[&ledger.writers[0]]);
+        lines.push(json!({
+            "envelope": STANDARD.encode(&bytes), "digest": EnvelopeDigest::of(&bytes).to_string(),
+            "since": "2026-11-20T14:00:00Z", "tried": null, "refused": null,
+        }));
+    }
+    let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(&spool, lines.concat()).unwrap();
+    for format in ["text", "json"] {
+        let flushed = user.custody(&["-o", format, "spool", "flush", spool.to_str().unwrap(), "--refused"]);
+        assert_eq!(flushed.code, Some(1), "{flushed:?}");
+        let said = format!("{}{}", flushed.stdout, flushed.stderr);
+        assert!(said.contains("aws-access-key-id"), "{said}");
+        assert_no_trace("what was printed", said.as_bytes());
+        assert_eq!(caller.tree().0, size + 1, "{flushed:?}");
+    }
+    let listed = user.custody(&["spool", "list", spool.to_str().unwrap()]);
+    assert!(listed.stdout.contains("aws-access-key-id") || listed.stdout.contains("secret"), "{listed:?}");
+    assert_no_trace("the list", format!("{}{}", listed.stdout, listed.stderr).as_bytes());
+
+    assert_no_trace("what the server said", server.said().as_bytes());
+    server.stop();
     assert_no_trace_in_files(user.home(), &inputs);
     assert_no_trace_in_files(ledger.home(), &inputs);
 }

@@ -42,7 +42,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Result<Outcome, Failure> {
     if let Some(signed) = sign_statement(&bytes, args, context)? {
         return Ok(signed);
     }
-    let proposed = Proposed::read(&bytes, &args.file)?;
+    let proposed = Proposed::read(&bytes, &args.file).or_else(|failure| {
+        // What cannot be read is quoted: not before it was looked at.
+        let envelope = Envelope::parse(&bytes).ok();
+        secrets::in_administration(envelope.as_ref().map_or(&bytes, Envelope::payload), None, context)?;
+        Err(failure)
+    })?;
     let before = remembered(&proposed.document, context);
     let state = before.as_ref().map(|trust| &trust.current().state);
     secrets::in_administration(&proposed.unsigned.statement, state, context)?;
@@ -85,11 +90,12 @@ fn sign_statement(bytes: &[u8], args: &Args, context: &Context) -> Result<Option
     let Some(trust) = remembered_trust(context) else { return Ok(None) };
     let document = trust.current().state.document();
     let Some(proposal) = Proposal::read(&parsed, Some(document.origin().as_str())) else { return Ok(None) };
+    // What cannot be read is quoted: not before it was looked at.
+    secrets::in_administration(&statement, Some(&trust.current().state), context)?;
     let proposal = proposal.map_err(|why| {
         Failure::usage("bad_statement", format!("{}: {why}", args.file.display()))
             .hint("`custody distrust`, `custody redact` and `custody trust allow` write with --out FILE what can be signed here")
     })?;
-    secrets::in_administration(&statement, Some(&trust.current().state), context)?;
     let chosen = choose(args.key.as_deref(), &store(context)?, |name| variable(context, name))
         .map_err(|error| key_failure(&error))?;
     administrative::check_role(document, proposal.role, chosen.key.id())?;
