@@ -16,11 +16,11 @@ use custody_tests::workspace;
 
 /// Everything that is measured.
 const SCENARIOS: &[&str] =
-    &["lone", "callers64", "callers128", "bulk", "uploads", "rebuild", "size", "open", "audit"];
+    &["lone", "callers64", "callers128", "bulk", "uploads", "distrust", "rebuild", "size", "open", "audit"];
 
 /// The names in the markers, as `docs/benchmarks.md` has them.
 const TABLES: &[&str] =
-    &["lone", "callers-64", "callers-128", "bulk", "uploads", "rebuild", "size", "open", "audit"];
+    &["lone", "callers-64", "callers-128", "bulk", "uploads", "distrust", "rebuild", "size", "open", "audit"];
 
 #[test]
 fn a_quick_run_writes_a_table_for_each_scenario() {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod bulk;
+mod distrust;
 mod lone;
 mod many;
 mod open;
@@ -67,6 +68,8 @@ pub(crate) enum Scenario {
     Bulk,
     /// Four uploads of 64 MiB at once.
     Uploads,
+    /// From a distrust until others see it.
+    Distrust,
     /// The index made again, beside plain inserts.
     Rebuild,
     /// A large log beside a small one: rate and memory.
@@ -89,6 +92,7 @@ impl Scenario {
             Self::Callers128 => many::measure(effort, &many::CALLERS_128),
             Self::Bulk => bulk::measure(effort),
             Self::Uploads => uploads::measure(effort),
+            Self::Distrust => distrust::measure(effort),
             Self::Rebuild => rebuild::measure(effort),
             Self::Size => size::measure(effort),
             Self::Open => open::measure(effort),
