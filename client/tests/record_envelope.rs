@@ -122,7 +122,7 @@ fn what_is_no_envelope_is_named_with_the_command_that_records_it() {
             "an SPDX document, which nobody signed",
             "custody record sbom FILE",
         ),
-        ("SPDXVersion: SPDX-2.3\n", 2, "tag-value text, which nobody signed", "write it as JSON"),
+        ("SPDXVersion: SPDX-2.3\n", 2, "tag-value text, which nobody signed", "if it is written as JSON"),
         (
             r#"{"@context":"https://openvex.dev/ns/v0.2.0"}"#,
             2,

@@ -146,11 +146,11 @@ fn attribute(name: &[u8], value: &[u8]) -> Vec<u8> {
 /// Writes an element of DER.
 fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let content = parts.concat();
-    let length = content.len();
-    let head = match length {
-        0..128 => vec![tag, length as u8],
-        128..256 => vec![tag, 0x81, length as u8],
-        _ => vec![tag, 0x82, (length >> 8) as u8, (length & 0xff) as u8],
+    let [high, low] = u16::try_from(content.len()).expect("nothing here is longer").to_be_bytes();
+    let head = match (high, low) {
+        (0, 0..128) => vec![tag, low],
+        (0, _) => vec![tag, 0x81, low],
+        _ => vec![tag, 0x82, high, low],
     };
     [head, content].concat()
 }

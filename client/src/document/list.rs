@@ -1,4 +1,4 @@
-//! A JSON list of envelopes, as RubyGems gives the bundles of a gem, and as `gh attestation verify --format json` prints what it verified.
+//! A JSON list of envelopes, as `RubyGems` gives the bundles of a gem, and as `gh attestation verify --format json` prints what it verified.
 //!
 //! What gh says beside each bundle is a label: the bundle is verified here again.
 

@@ -1,7 +1,9 @@
 //! SBOM documents: CycloneDX and SPDX, embedded byte by byte.
+//!
+//! A predicate is JSON, so a document that is text of another kind stands in it as `cosign attest` wraps it: `{"Data": "<text>"}`.
 
 use custody_evidence::{json, sbom};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Made, MakeError, Subject, statement};
 
@@ -14,6 +16,10 @@ pub enum SbomKind {
     Spdx2,
     /// SPDX 3 in JSON-LD.
     Spdx3,
+    /// CycloneDX in XML.
+    CycloneDxXml,
+    /// SPDX 2 as tag-value text.
+    SpdxTagValue,
 }
 
 /// An SBOM document. Of an answer of GitHub's dependency graph it is the document in it.
@@ -39,8 +45,8 @@ impl SbomKind {
     #[must_use]
     pub const fn predicate_type(self) -> &'static str {
         match self {
-            Self::CycloneDx => "https://cyclonedx.org/bom",
-            Self::Spdx2 => "https://spdx.dev/Document",
+            Self::CycloneDx | Self::CycloneDxXml => "https://cyclonedx.org/bom",
+            Self::Spdx2 | Self::SpdxTagValue => "https://spdx.dev/Document",
             Self::Spdx3 => "https://spdx.dev/Document/v3",
         }
     }
@@ -52,6 +58,8 @@ impl std::fmt::Display for SbomKind {
             Self::CycloneDx => "CycloneDX",
             Self::Spdx2 => "SPDX 2",
             Self::Spdx3 => "SPDX 3",
+            Self::CycloneDxXml => "CycloneDX in XML, of which no component is read",
+            Self::SpdxTagValue => "SPDX 2 as tag-value text, of which no component is read",
         })
     }
 }
@@ -60,15 +68,12 @@ impl<'a> Sbom<'a> {
     /// Tells the standard from the document, never from the file's name.
     pub fn detect(bytes: &'a [u8]) -> Result<Self, MakeError> {
         let not = |why: &str| MakeError::NotAnSbom { why: why.to_owned() };
-        let bytes = json::without_mark(bytes);
-        let text = bytes.trim_ascii_start();
-        if text.starts_with(b"<") {
-            return Err(not(
-                "it is XML; convert it, for example with cyclonedx convert --output-format json",
-            ));
+        let (whole, bytes) = (bytes, json::without_mark(bytes));
+        if let Some(kind) = text_kind(bytes) {
+            return Ok(Self { kind, bytes: whole });
         }
-        if text.starts_with(b"SPDXVersion:") {
-            return Err(not("it is SPDX tag-value; convert it to JSON"));
+        if bytes.trim_ascii_start().starts_with(b"<") {
+            return Err(not("it is XML, and not of CycloneDX"));
         }
         json::check(bytes)?;
         let bytes = sbom::in_answer(bytes).unwrap_or(bytes);
@@ -93,14 +98,50 @@ impl<'a> Sbom<'a> {
         self.kind
     }
 
-    /// Returns the length of the document in bytes, without white space around it.
+    /// Returns the length of the document in bytes; of JSON without white space around it.
     #[must_use]
     pub fn length(&self) -> usize {
-        self.bytes.trim_ascii().len()
+        if self.is_text() { self.bytes.len() } else { self.bytes.trim_ascii().len() }
     }
 
     /// Makes the statement about the subjects that the SBOM describes.
     pub fn make(&self, subjects: &[Subject]) -> Result<Made, MakeError> {
-        statement(self.kind.predicate_type(), subjects, self.bytes)
+        if !self.is_text() {
+            return statement(self.kind.predicate_type(), subjects, self.bytes);
+        }
+        let not = |why: String| MakeError::NotAnSbom { why };
+        let text =
+            std::str::from_utf8(self.bytes).map_err(|_| not("it has a byte that is not UTF-8".to_owned()))?;
+        let predicate = serde_json::to_vec(&Wrapped { text }).map_err(|error| not(error.to_string()))?;
+        statement(self.kind.predicate_type(), subjects, &predicate)
+    }
+
+    const fn is_text(&self) -> bool {
+        matches!(self.kind, SbomKind::CycloneDxXml | SbomKind::SpdxTagValue)
+    }
+}
+
+/// As `cosign attest` wraps a predicate that is no JSON.
+#[derive(Serialize)]
+struct Wrapped<'a> {
+    #[serde(rename = "Data")]
+    text: &'a str,
+}
+
+/// How far the text of a document is looked into for its kind.
+const LOOKED_INTO: usize = 4096;
+
+/// Returns the kind of a document that is no JSON; none of one that may be.
+fn text_kind(bytes: &[u8]) -> Option<SbomKind> {
+    let text = bytes.trim_ascii_start();
+    let head = text.get(..LOOKED_INTO.min(text.len()))?;
+    let has = |name: &[u8]| head.windows(name.len()).any(|window| window == name);
+    match text.first()? {
+        b'{' => None,
+        b'<' => has(b"cyclonedx.org/schema/bom").then_some(SbomKind::CycloneDxXml),
+        _ => head
+            .split(|byte| *byte == b'\n')
+            .any(|line| line.starts_with(b"SPDXVersion:"))
+            .then_some(SbomKind::SpdxTagValue),
     }
 }

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use custody_evidence::Digest;
+use custody_evidence::fact::{self, EdgeKind, Node};
 use custody_evidence::predicate::{Action, Approval, Deployment, Promotion, Review};
 use custody_evidence::statement::Statement;
 use custody_evidence::subject_name::NameKind;
@@ -208,12 +210,36 @@ fn documents_tell_their_own_type() {
         let made = String::from_utf8(sbom.make(&[app()]).unwrap().payload).unwrap();
         assert!(made.ends_with(&format!("\"predicate\":{document}}}")), "{made}");
     }
-    for document in
-        ["<bom/>", "SPDXVersion: SPDX-2.2", "{}", r#"{"bomFormat":"x"}"#, r#"{"spdxVersion":2}"#, "[]"]
-    {
+    // Text that is no JSON stands in it as text, every byte of it: so the file's digest finds it.
+    for (file, kind, predicate_type) in [
+        (
+            "\u{feff}<?xml version=\"1.0\"?>\n<bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\"/>\n",
+            SbomKind::CycloneDxXml,
+            "https://cyclonedx.org/bom",
+        ),
+        ("# made by hand\r\nSPDXVersion: SPDX-2.2\r\n", SbomKind::SpdxTagValue, "https://spdx.dev/Document"),
+    ] {
+        let sbom = Sbom::detect(file.as_bytes()).unwrap();
+        assert_eq!((sbom.kind(), sbom.length()), (kind, file.len()));
+        let made = sbom.make(&[app()]).unwrap();
+        assert_eq!(made.predicate_type, predicate_type);
+        let statement = Statement::parse(&made.payload).unwrap();
+        let facts = fact::read(&statement);
+        let document = Node::document(&Digest::sha256_of(file.as_bytes()));
+        assert!(
+            facts.edges.iter().any(|edge| edge.kind == EdgeKind::DescribedBy && edge.to == document),
+            "{file}"
+        );
+        let warning = facts.warnings[0].to_string();
+        assert!(!facts.interpreted && warning.contains("not interpreted: "), "{warning}");
+    }
+    let latin = b"<bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\">\xe9</bom>";
+    assert!(matches!(Sbom::detect(latin).unwrap().make(&[app()]), Err(MakeError::NotAnSbom { .. })));
+    for document in ["<bom/>", "{}", r#"{"bomFormat":"x"}"#, r#"{"spdxVersion":2}"#, "[]"] {
         assert!(matches!(Sbom::detect(document.as_bytes()), Err(MakeError::NotAnSbom { .. })), "{document}");
     }
-    for document in ["", "{", r#"{"bomFormat":"CycloneDX","bomFormat":"CycloneDX"}"#, "\u{feff}\u{feff}{}"] {
+    let twice = r#"{"bomFormat":"CycloneDX","bomFormat":"CycloneDX"}"#;
+    for document in ["", "{", twice, "\u{feff}\u{feff}{}", "SPDX-2.2", "SPDX: SPDXVersion:"] {
         assert!(matches!(Sbom::detect(document.as_bytes()), Err(MakeError::Json(_))), "{document}");
     }
 }

@@ -152,7 +152,7 @@ impl GitUri {
         let scheme =
             ["git+", "git:", "git@"].iter().any(|scheme| strip_ignoring_case(text, scheme).is_some());
         let (plain, fragment) = text.split_once('#').unwrap_or((text, ""));
-        let git = scheme || plain.ends_with(".git");
+        let git = scheme || plain.strip_suffix(".git").is_some();
         let bare = strip_ignoring_case(text, "git+").unwrap_or(text);
         let (_, path) = authority_and_path(bare)?;
         let path_start = bare.len() - path.len();

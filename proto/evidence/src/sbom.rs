@@ -202,12 +202,28 @@ pub fn components(bytes: &[u8]) -> Result<Components, SbomError> {
     match marks.data.or(marks.sbom) {
         Some(data) if marks.bom_format.is_none() && marks.spdx_version.is_none() => {
             match serde_json::from_str(data.get()) {
-                Ok(Text(Some(text))) => read(text.as_bytes(), self::marks(text.as_bytes())?),
+                Ok(Text(Some(text))) => {
+                    let text = json::without_mark(text.as_bytes());
+                    read(text, self::marks(text)?)
+                }
                 _ => read(data.get().as_bytes(), self::marks(data.get().as_bytes())?),
             }
         }
         _ => read(bytes, marks),
     }
+}
+
+/// Returns the text of a document that is wrapped as text: `{"Data": "<text>"}`, as `cosign attest` does with what is no JSON; none if it is not.
+#[must_use]
+pub fn wrapped_text(bytes: &[u8]) -> Option<String> {
+    // Nearly all documents are not, and none is read for it.
+    let start = bytes.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
+    if !start.starts_with(b"\"Data\"") {
+        return None;
+    }
+    let Object(marks): Object<Marks<'_>> = serde_json::from_slice(bytes).ok()?;
+    let alone = marks.bom_format.is_none() && marks.spdx_version.is_none();
+    serde_json::from_str(marks.data.filter(|_| alone)?.get()).ok()
 }
 
 /// Returns the document in an answer of GitHub's dependency graph (`GET /repos/OWNER/REPO/dependency-graph/sbom`), as it stands there; none

@@ -9,8 +9,8 @@ use super::send;
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 
-/// What is in a file: a CycloneDX or SPDX document in JSON, embedded as it is. The subject is the file that it
-/// describes.
+/// What is in a file: a CycloneDX or SPDX document, embedded as it is. The subject is the file that it describes. Of CycloneDX in XML,
+/// SPDX as tag-value text and SPDX 3 no component is read: they are found by subject and by the document's digest.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The document; the same as `--predicate`.

@@ -14,6 +14,11 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
     let document = Node::document(&Digest::sha256_of(predicate));
     let mut artifacts = gather.subjects(statement, None);
     gather.edges(&artifacts, EdgeKind::DescribedBy, &BTreeSet::from([document.clone()]));
+    if let Some(text) = sbom::wrapped_text(predicate) {
+        // The file that was wrapped is found by its own digest, too.
+        let file = Node::document(&Digest::sha256_of(text.as_bytes()));
+        gather.edges(&artifacts, EdgeKind::DescribedBy, &BTreeSet::from([file]));
+    }
 
     let mut sbom = sbom::components(predicate)?;
     gather.components(sbom.components.len());

@@ -86,10 +86,9 @@ impl<'a> Names<'a> {
             return (reference.parse().ok().as_ref().map(of), false);
         };
         let id = purl::decode(id).unwrap_or_else(|_| id.to_owned());
-        if self.itself.as_deref().is_some_and(|itself| document.starts_with(itself)) {
-            if let Some(component) = self.inside.get(id.as_str()) {
-                return (component.purl.as_ref().map(of), true);
-            }
+        let here = self.itself.as_deref().is_some_and(|itself| document.starts_with(itself));
+        if let Some(component) = self.inside.get(id.as_str()).filter(|_| here) {
+            return (component.purl.as_ref().map(of), true);
         }
         (id.parse().ok().as_ref().map(of), self.answered == Some(document))
     }

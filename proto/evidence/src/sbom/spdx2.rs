@@ -110,27 +110,26 @@ impl<'a> Parts<'a> {
     fn document(self) -> Option<Document<'a>> {
         Some(Document {
             packages: Some(self.packages.0?),
-            creation_info: part::<Object<CreationInfo>>(self.creation_info)?.map(|Object(info)| info),
-            describes: part(self.describes)?,
-            relationships: part(self.relationships)?,
+            creation_info: part::<Object<CreationInfo>>(self.creation_info).ok()?.map(|Object(info)| info),
+            describes: part(self.describes).ok()?,
+            relationships: part(self.relationships).ok()?,
         })
     }
 }
 
-/// Reads a member that may be absent or null; none if it has another shape.
-fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Option<Option<T>> {
-    raw.map_or(Some(None), |raw| serde_json::from_str::<Option<T>>(raw.get()).ok())
+/// Reads a member that may be absent or null.
+fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<Option<T>, serde_json::Error> {
+    raw.map_or(Ok(None), |raw| serde_json::from_str(raw.get()))
 }
 
 /// Reads a document of which the members were found already. Where one has another shape it is read again, to say what is wrong and
 /// where.
 pub(super) fn read(version: &str, bytes: &[u8], parts: Parts<'_>) -> Result<Components, SbomError> {
-    let document = match parts.document() {
-        Some(document) => document,
-        None => {
-            let Object(document) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
-            document
-        }
+    let document = if let Some(document) = parts.document() {
+        document
+    } else {
+        let Object(document) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
+        document
     };
     let packages = document.packages.unwrap_or_default();
     if packages.total > COMPONENTS_MAX {

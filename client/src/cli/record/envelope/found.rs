@@ -156,7 +156,7 @@ fn no_envelope(kind: Kind) -> Failure {
             unsigned("custody record sbom FILE --subject THING signs and records it".to_owned())
         }
         Kind::OtherSbom => unsigned(
-            "write it as JSON, and custody record sbom FILE --subject THING signs and records it".to_owned(),
+            "custody record sbom FILE --subject THING signs and records it; its components are read if it is written as JSON".to_owned(),
         ),
         Kind::OpenVex | Kind::Sarif => {
             unsigned("custody record scan FILE --subject THING signs and records it".to_owned())
