@@ -46,6 +46,7 @@ pub mod layout;
 pub mod ledger;
 pub mod make;
 pub mod memory;
+pub mod pack;
 pub mod pin;
 pub mod pods;
 pub mod sign;

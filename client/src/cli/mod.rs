@@ -9,6 +9,7 @@ mod distrust;
 mod entry_view;
 pub(crate) mod environment;
 mod explain;
+mod export;
 pub(crate) mod failure;
 mod file;
 mod find;
@@ -73,6 +74,8 @@ enum Command {
     Find(Box<find::Args>),
     /// Show what looks wrong: one finding a line.
     Findings(findings::Args),
+    /// Write an evidence pack about a THING: one file that is checked offline.
+    Export(export::Args),
     /// Check receipts, admission records, envelopes and artifacts offline.
     Verify(verify::Args),
     /// Replay the whole log and check everything in it.
@@ -145,6 +148,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Trace(args) => trace::run(args, context).await,
         Command::Find(args) => find::run(*args, context).await,
         Command::Findings(args) => Box::pin(findings::run(args, context)).await,
+        Command::Export(args) => Box::pin(export::run(args, context)).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Audit(args) => audit::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,

@@ -39,6 +39,7 @@ mod layouts;
 mod memory;
 mod model;
 mod order;
+mod packs;
 mod people;
 mod policies;
 mod power_loss;

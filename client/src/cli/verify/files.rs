@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use custody_client::file_digest::FileDigests;
+use custody_client::pack::{MAGIC, PACK_BYTES_MAX, Pack};
 use custody_evidence::admission::{MAX_RECORD, RECORD_FORMAT};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::oidc::Token;
@@ -30,6 +31,8 @@ pub(super) enum Content {
     Envelope(Vec<u8>),
     /// The exact bytes of an identity token.
     Token(Vec<u8>),
+    /// An evidence pack.
+    Pack(Box<Pack>),
     /// Anything else, by its digests.
     Artifact(Vec<Digest>),
 }
@@ -42,6 +45,7 @@ impl Content {
             Self::Record(_) => "record",
             Self::Envelope(_) => "envelope",
             Self::Token(_) => "token",
+            Self::Pack(_) => "pack",
             Self::Artifact(_) => "artifact",
         }
     }
@@ -64,6 +68,13 @@ pub(super) fn read(path: &Path, context: &Context) -> Result<Given, Failure> {
     let mut bytes = Vec::new();
     let most = ENVELOPE_BYTES_MAX.saturating_add(2);
     file.by_ref().take(most).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.starts_with(MAGIC) {
+        // It may be larger than any other file of ours.
+        let rest = PACK_BYTES_MAX.saturating_add(1).saturating_sub(most);
+        file.take(rest).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+        let pack = super::pack::read(path, &bytes)?;
+        return Ok(Given { path: path.to_owned(), content: Content::Pack(Box::new(pack)) });
+    }
     let whole = u64::try_from(bytes.len()).is_ok_and(|read| read < most);
     if let Some(content) = whole.then(|| detect(&bytes)).transpose().map(Option::flatten).map_err(|why| {
         Failure::no("bad_receipt", format!("{} is not a receipt: {why}", path.display()))

@@ -1,6 +1,7 @@
 //! `custody verify`: files checked against each other and the trust file, without a network.
 
 mod files;
+mod pack;
 mod parts;
 mod report;
 
@@ -24,11 +25,11 @@ use files::{Content, Given};
 use parts::{Checking, Part};
 use report::{Report, Verdict};
 
-/// Check receipts, admission records and envelopes offline; files that are none of these are taken as
+/// Check evidence packs, receipts, admission records and envelopes offline; files that are none of these are taken as
 /// artifacts, and looked for among the subjects.
 ///
 /// What belongs together is matched by digest. Verified is an entry of which receipt, admission record and
-/// envelope are given: `custody show ENTRY --save DIR` writes these three, and the identity token of a job, which verifies who it was. Nothing is needed but the trust file that `custody init` writes
+/// envelope are given: `custody show ENTRY --save DIR` writes these three, and the identity token of a job, which verifies who it was. A pack (`custody export`) has all of it, and its answer is compared with what its entries say. Nothing is needed but the trust file that `custody init` writes
 /// and online commands extend.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -43,8 +44,8 @@ pub(crate) struct Args {
 /// Verifies files.
 #[expect(clippy::unused_async, reason = "every command has this form")]
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let trust = trust(context)?;
     let given = args.files.iter().map(|path| files::read(path, context)).collect::<Result<Vec<_>, _>>()?;
+    let trust = trust(&given, context)?;
     let seen = seen(context, &trust);
     let report = check(&given, &trust, seen.as_ref());
     if context.output.is_json() {
@@ -59,25 +60,31 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(outcome)
 }
 
-/// Returns the trust that `--trust FILE` names, or that is remembered for the pin.
-fn trust(context: &Context) -> Result<Trust, Failure> {
+/// Returns the trust that `--trust FILE` names, or that is remembered for the pin, or that a pack brings for it.
+fn trust(given: &[Given], context: &Context) -> Result<Trust, Failure> {
     let anchor = session::anchor(context)?.ok_or_else(|| {
         Failure::usage("no_trust_file", "offline verification needs the trust file, and no log is pinned")
             .hint("give it with --trust FILE; `custody trust show --out FILE` writes it where the log can be reached")
     })?;
     let pin = match anchor {
-        Anchor::Trust(trust) => return Ok(*trust),
+        Anchor::Trust(trust) => {
+            let newest = pack::newest_trust(Some((*trust).clone()), given, None);
+            return Ok(newest.unwrap_or(*trust));
+        }
         Anchor::Pin(pin) => pin,
     };
     let remembered = context.settings.state_dir().map(|dir| Memory::of(dir, &pin).trust_path());
-    match remembered {
-        Ok(path) if path.exists() => session::read_trust_file(&path),
-        _ => Err(Failure::usage(
+    let remembered = match remembered {
+        Ok(path) if path.exists() => Some(session::read_trust_file(&path)?),
+        _ => None,
+    };
+    pack::newest_trust(remembered, given, Some(&pin)).ok_or_else(|| {
+        Failure::usage(
             "no_trust_file",
             format!("a pin is not enough to verify offline: there is no trust file for {pin}"),
         )
-        .hint("run `custody init` where the log can be reached, or give the file with --trust FILE")),
-    }
+        .hint("run `custody init` where the log can be reached, or give the file with --trust FILE")
+    })
 }
 
 /// Returns the largest checkpoint remembered for the log, to notice a fork. It was verified when it was kept.
@@ -96,8 +103,13 @@ fn check(given: &[Given], trust: &Trust, seen: Option<&SignedCheckpoint>) -> Rep
         receipts.push(checking);
     }
     for file in given {
+        if let Content::Pack(pack) = &file.content {
+            receipts.extend(pack::add(file, pack, trust, &mut report));
+        }
+    }
+    for file in given {
         match &file.content {
-            Content::Receipt(_) => {}
+            Content::Receipt(_) | Content::Pack(_) => {}
             Content::Record(bytes) => parts::check(file, &Part::record(bytes), &receipts, &mut report),
             Content::Envelope(bytes) => parts::check(file, &Part::envelope(bytes), &receipts, &mut report),
             Content::Token(bytes) => check_token(file, bytes, &receipts, &mut report),
@@ -116,7 +128,11 @@ fn check_receipts<'a>(
 ) -> Vec<(&'a Given, Checking)> {
     let receipts = given.iter().enumerate().filter_map(|(place, file)| match &file.content {
         Content::Receipt(receipt) => Some((place, file, receipt)),
-        Content::Record(_) | Content::Envelope(_) | Content::Token(_) | Content::Artifact(_) => None,
+        Content::Record(_)
+        | Content::Envelope(_)
+        | Content::Token(_)
+        | Content::Artifact(_)
+        | Content::Pack(_) => None,
     });
     let mut receipts: Vec<_> = receipts.collect();
     receipts.sort_by_key(|(_, _, receipt)| receipt.unverified_entry().index);

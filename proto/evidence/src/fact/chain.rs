@@ -83,6 +83,15 @@ pub fn unreached<'e>(
     depth: u32,
     edges: impl IntoIterator<Item = (&'e Edge, bool)>,
 ) -> Option<&'e Edge> {
+    all_unreached(start, depth, edges).into_iter().next()
+}
+
+/// Returns all of these edges that no walk from `start` reaches, as [`unreached`] walks.
+pub fn all_unreached<'e>(
+    start: &Node,
+    depth: u32,
+    edges: impl IntoIterator<Item = (&'e Edge, bool)>,
+) -> BTreeSet<&'e Edge> {
     let mut missing = BTreeSet::new();
     let mut at: BTreeMap<&Node, Vec<(&Edge, bool)>> = BTreeMap::new();
     for (edge, conflict) in edges {
@@ -111,7 +120,7 @@ pub fn unreached<'e>(
             }
         }
     }
-    missing.into_iter().next()
+    missing
 }
 
 /// What is said about an artifact, and where it came from.

@@ -4,19 +4,21 @@ use custody_client::Pin;
 use custody_client::document::{self, Item};
 use custody_client::git::{self, CommitObject, RepositoryUrl, Signers, check_signature};
 use custody_client::inspect::{Expectations, ExpectedKey, Verdict, inspect};
+use custody_client::pack::{Answer, Pack, PackedEntry};
 use custody_client::sign::KeyName;
 use custody_client::spool::{Fate, Spool, Why};
 use custody_client::ssh::{Allowed, AllowedSigners, RevokedKeys, SshSignature};
 use custody_client::trust::{AdminEntry, TrustFile};
 use custody_evidence::dsse::Envelope;
+use custody_evidence::fact::{Node, NodeKind};
 use custody_evidence::sigstore::{Bundle, Content};
-use custody_log::{EntryDigest, Receipt, Timestamp};
+use custody_log::{EntryDigest, Receipt, Timestamp, TreeSize};
 
 use super::envelope::{keys, was_signed};
 use super::note::{example, origin};
 use super::text::{canonical, strict};
 use super::{Target, texts};
-use crate::claim::{Outcome, bounded, refused};
+use crate::claim::{Outcome, bounded, refused, same_bytes};
 use crate::corpus::Corpus;
 
 const COMMIT: &str = "tree 4b825dc642cb6eb9a060e54bf8d69288fbee4904
@@ -58,6 +60,23 @@ pub(super) const TARGETS: &[Target] = &[
         ],
         seeds: spools,
         run: spool,
+    },
+    Target {
+        name: "client.pack",
+        max: 16 << 10,
+        rounds: 1500,
+        words: &[
+            "custody/pack/v1\n",
+            "\nanswer ",
+            "\ntrust ",
+            "\nreceipt ",
+            "\nrecord ",
+            "\nenvelope ",
+            "\nattachment ",
+            "\nend\n",
+        ],
+        seeds: packs,
+        run: pack,
     },
     Target {
         name: "client.trust_file",
@@ -158,6 +177,17 @@ pub(super) const TARGETS: &[Target] = &[
         run: inspected,
     },
 ];
+
+/// There is one way to write a pack.
+fn pack(bytes: &[u8]) -> Outcome {
+    match Pack::decode(bytes) {
+        Ok(pack) => {
+            same_bytes("pack", &pack.encode(), bytes);
+            Outcome::Accepted
+        }
+        Err(error) => refused(&error),
+    }
+}
 
 fn trust_file(bytes: &[u8]) -> Outcome {
     match TrustFile::decode(bytes) {
@@ -314,6 +344,20 @@ fn inspected_item(item: &Item<'_>, expected: &Expectations) -> Outcome {
             Outcome::Refused(why)
         }
     }
+}
+
+fn packs(corpus: &Corpus) -> Vec<Vec<u8>> {
+    let trust = TrustFile::decode(&trust_files(corpus)[0]).expect("a seed is a trust file");
+    let receipt = trust.newest.clone();
+    let node = Node::named(NodeKind::Artifact, "sha256:00").expect("a text without control characters");
+    let answer = Answer::new("app".to_owned(), &[node], TreeSize::new(3).expect("small"), "3".to_owned());
+    let entry = PackedEntry {
+        receipt,
+        record: Some(b"record".to_vec()),
+        envelope: Some(b"envelope".to_vec()),
+        attachments: vec![b"eyJ".to_vec()],
+    };
+    vec![Pack::new(&answer, &trust, vec![entry]).expect("small").encode()]
 }
 
 fn trust_files(_: &Corpus) -> Vec<Vec<u8>> {
