@@ -48,17 +48,36 @@ const IMPURE: &[&str] = &[
 const RULES: &[Rule] = &[
     Rule { folder: "proto/log/src", except: &[], never: IMPURE, because: "custody-log is pure" },
     Rule { folder: "proto/evidence/src", except: &[], never: IMPURE, because: "custody-evidence is pure" },
+    Rule { folder: "proto/gate/src", except: &[], never: IMPURE, because: "custody-gate is pure" },
     Rule {
         folder: "proto/log/src",
         except: &[],
-        never: &["custody_evidence", "custody_wire", "custody_server", "custody_client"],
+        never: &["custody_evidence", "custody_gate", "custody_wire", "custody_server", "custody_client"],
         because: "nothing is below custody-log",
     },
     Rule {
         folder: "proto/evidence/src",
         except: &[],
-        never: &["custody_wire", "custody_server", "custody_client"],
+        never: &["custody_gate", "custody_wire", "custody_server", "custody_client"],
         because: "custody-evidence knows custody-log only",
+    },
+    Rule {
+        folder: "proto/gate/src",
+        except: &[],
+        never: &["custody_wire", "custody_server", "custody_client"],
+        because: "custody-gate knows custody-evidence and custody-log only",
+    },
+    Rule {
+        folder: "proto/gate/src/policy",
+        except: &[],
+        never: &["crate::evaluate", "crate::evidence", "crate::verdict"],
+        because: "a policy is read before anything is judged",
+    },
+    Rule {
+        folder: "proto/gate/src/cel",
+        except: &[],
+        never: &["crate::evaluate", "crate::evidence", "crate::verdict"],
+        because: "expressions know nothing of entries",
     },
     Rule {
         folder: "proto/wire/src",
@@ -153,16 +172,18 @@ const RULES: &[Rule] = &[
 const MANIFESTS: &[(&str, &[&str])] = &[
     ("proto/log", &[]),
     ("proto/evidence", &["custody-log"]),
-    ("proto/wire", &["custody-evidence", "custody-log"]),
-    ("server", &["custody-evidence", "custody-log", "custody-wire"]),
-    ("client", &["custody-evidence", "custody-log", "custody-wire"]),
+    ("proto/gate", &["custody-evidence", "custody-log"]),
+    ("proto/wire", &["custody-evidence", "custody-gate", "custody-log"]),
+    ("server", &["custody-evidence", "custody-gate", "custody-log", "custody-wire"]),
+    ("client", &["custody-evidence", "custody-gate", "custody-log", "custody-wire"]),
     ("examples", &["custody-client", "custody-evidence", "custody-log"]),
-    ("tests", &["custody-client", "custody-evidence", "custody-log", "custody-wire"]),
+    ("tests", &["custody-client", "custody-evidence", "custody-gate", "custody-log", "custody-wire"]),
     (
         "tests/fuzz",
         &[
             "custody-client",
             "custody-evidence",
+            "custody-gate",
             "custody-log",
             "custody-server",
             "custody-tests",
@@ -236,7 +257,7 @@ fn no_manifest_points_up() {
 
 #[test]
 fn pure_crates_depend_on_nothing_that_acts() {
-    for folder in ["proto/log", "proto/evidence"] {
+    for folder in ["proto/log", "proto/evidence", "proto/gate"] {
         let dependencies = dependencies(&workspace::read(&format!("{folder}/Cargo.toml")));
         let acting: Vec<_> = IMPURE_CRATES.iter().filter(|name| dependencies.contains(**name)).collect();
         assert!(acting.is_empty(), "{folder}/Cargo.toml: {acting:?}");

@@ -1,0 +1,8 @@
+//! Verdicts over made evidence: what counts, what does not, and what an attacker would try.
+
+mod defects;
+mod made;
+mod matrix;
+mod properties;
+mod rules;
+mod verdicts;

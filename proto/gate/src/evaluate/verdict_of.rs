@@ -1,0 +1,70 @@
+//! `verdict_of`: another gate has let the digest pass.
+
+use custody_evidence::predicate::judgement::VSA_TYPE;
+use custody_evidence::trust::Authority;
+
+use super::Case;
+use super::candidate::{Candidate, Outcome, candidates, no_evidence};
+use super::require::at_least;
+use super::rule::Found;
+use super::who::signers;
+use super::why::Why;
+use crate::evidence::{Ask, Entry, Standing};
+use crate::policy::{Level, VerdictOf};
+use crate::verdict::{Decision, Recorded};
+
+impl Case<'_> {
+    pub(super) fn verdict_of(&self, asked: &VerdictOf) -> Found {
+        let ask = Ask::of_subject(&self.question.subject, [VSA_TYPE]);
+        let candidates = candidates(self.evidence.answer(&ask));
+        let judged = |candidate: &Candidate<'_>| candidate.best(|entry| self.allowed(asked, entry));
+        let outcomes: Vec<Outcome> = candidates.iter().map(judged).collect();
+        let (failure, until) = at_least(&outcomes, 1);
+        Found { failure, until, ..Found::of(&outcomes) }
+    }
+
+    /// Its age is that of the verdict itself, which is in what was signed: no other entry can make it older.
+    fn allowed(&self, asked: &VerdictOf, entry: &Entry) -> Outcome {
+        let refused = |why| Outcome::Refused(entry.index, why);
+        let fails = |why| Outcome::Fails(entry.index, why);
+        if let Some(why) = no_evidence(entry) {
+            return refused(why);
+        }
+        if !entry.is_about(&self.question.subject) {
+            return refused(Why::OtherSubject);
+        }
+        let accepted = signers(entry, Some(&asked.signer));
+        if accepted.is_empty() {
+            return refused(Why::Signer);
+        }
+        if entry.authority != Authority::Own {
+            return refused(Why::Authority(entry.authority));
+        }
+        if entry.standing == Standing::Malformed {
+            return fails(Why::Malformed);
+        }
+        if entry.level == Level::Logged && self.question.level == Level::Verified {
+            return fails(Why::NotVerified { level: entry.level });
+        }
+        let Some(recorded) = entry.predicate.as_deref().and_then(|bytes| Recorded::from_summary(bytes).ok())
+        else {
+            return refused(Why::Policy { found: "no verdict of a gate".to_owned() });
+        };
+        if recorded.policy() != asked.policy {
+            return refused(Why::Policy { found: recorded.policy().to_owned() });
+        }
+        if recorded.subject() != self.question.subject.to_string() {
+            return refused(Why::OtherSubject);
+        }
+        if recorded.decision() != Decision::Allow {
+            return fails(Why::VerdictNotAllow);
+        }
+        // A verdict from the future would be young for ever.
+        let since = recorded.evaluated_at();
+        let end = asked.max_age.after(since);
+        if end < self.now || since > entry.time {
+            return fails(Why::TooOld { since, max: asked.max_age });
+        }
+        Outcome::Counts(self.counting(entry, &accepted, Some(end)))
+    }
+}

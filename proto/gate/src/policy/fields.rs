@@ -1,0 +1,210 @@
+//! Reading a tree field by field: each value with its place, every field known, parameters put in.
+
+use std::collections::BTreeMap;
+
+use super::error::{Combination, LoadError, Named, cut};
+use super::nearest::nearest;
+use super::tree::Tree;
+use super::{LIST_MAX, TEXT_LINE_MAX};
+
+/// The declared parameters, by name.
+pub(super) type Parameters = BTreeMap<String, Tree>;
+
+/// A value, where it stands, and the parameters that it may name.
+#[derive(Debug, Clone)]
+pub(super) struct At<'a> {
+    pub(super) place: String,
+    pub(super) tree: &'a Tree,
+    pub(super) parameters: &'a Parameters,
+}
+
+/// The fields of a map, all of which are known.
+#[derive(Debug)]
+pub(super) struct Fields<'a> {
+    pub(super) place: String,
+    entries: &'a [(String, Tree)],
+    parameters: &'a Parameters,
+}
+
+impl<'a> At<'a> {
+    /// Returns the value, with the parameter's in place of `$name`.
+    pub(super) fn value(&self) -> Result<&'a Tree, LoadError> {
+        let Tree::Text(text) = self.tree else { return Ok(self.tree) };
+        let Some(name) = text.strip_prefix('$') else { return Ok(self.tree) };
+        self.parameters
+            .get(name)
+            .ok_or_else(|| self.unknown(Named::Parameter, name, self.parameters.keys().map(String::as_str)))
+    }
+
+    /// Reads a map that has no other fields than these.
+    pub(super) fn fields(&self, known: &[&str]) -> Result<Fields<'a>, LoadError> {
+        let Tree::Map(entries) = self.value()? else { return Err(self.expected("a map")) };
+        if let Some((field, _)) = entries.iter().find(|(field, _)| !known.contains(&field.as_str())) {
+            return Err(LoadError::UnknownField {
+                place: self.shown(),
+                field: cut(field),
+                nearest: nearest(field, known.iter().copied()),
+            });
+        }
+        Ok(Fields { place: self.place.clone(), entries, parameters: self.parameters })
+    }
+
+    /// Reads a map whose keys its author chose.
+    pub(super) fn entries(&self) -> Result<Vec<(&'a str, Self)>, LoadError> {
+        let Tree::Map(entries) = self.value()? else { return Err(self.expected("a map")) };
+        self.few(entries.len(), LIST_MAX)?;
+        Ok(entries.iter().map(|(name, tree)| (name.as_str(), self.below(name, tree))).collect())
+    }
+
+    /// Reads a list of at most so many elements.
+    pub(super) fn list(&self, max: usize) -> Result<Vec<Self>, LoadError> {
+        let Tree::List(elements) = self.value()? else { return Err(self.expected("a list")) };
+        self.few(elements.len(), max)?;
+        let place = |at| format!("{}[{at}]", self.place);
+        let elements = elements.iter().enumerate();
+        Ok(elements.map(|(at, tree)| At { place: place(at), tree, parameters: self.parameters }).collect())
+    }
+
+    /// Reads a list of at least one element.
+    pub(super) fn filled_list(&self) -> Result<Vec<Self>, LoadError> {
+        let list = self.list(LIST_MAX)?;
+        if list.is_empty() { Err(self.combination(Combination::Empty)) } else { Ok(list) }
+    }
+
+    /// Reads a list of at least one element, or one value in its place.
+    pub(super) fn one_or_list(&self) -> Result<Vec<Self>, LoadError> {
+        match self.value()? {
+            Tree::List(_) => self.filled_list(),
+            _ => Ok(vec![self.clone()]),
+        }
+    }
+
+    /// Reads one value, or `{one_of: [..]}`.
+    pub(super) fn one_of(&self) -> Result<Vec<Self>, LoadError> {
+        match self.value()? {
+            Tree::Map(_) => self.fields(&["one_of"])?.must("one_of")?.filled_list(),
+            _ => Ok(vec![self.clone()]),
+        }
+    }
+
+    /// Reads text that says something, on one line.
+    pub(super) fn text(&self) -> Result<&'a str, LoadError> {
+        match self.value()? {
+            Tree::Text(text) => self.line(text),
+            _ => Err(self.expected("a text")),
+        }
+    }
+
+    /// Reads text for people, in which `$` is only a letter.
+    pub(super) fn prose(&self) -> Result<String, LoadError> {
+        match self.tree {
+            Tree::Text(text) => self.line(text.trim_end()).map(ToOwned::to_owned),
+            _ => Err(self.expected("a text")),
+        }
+    }
+
+    fn line<'t>(&self, text: &'t str) -> Result<&'t str, LoadError> {
+        let fits =
+            !text.trim().is_empty() && text.len() <= TEXT_LINE_MAX && !text.chars().any(char::is_control);
+        if fits { Ok(text) } else { Err(self.expected("a text of 1 to 2048 bytes on one line")) }
+    }
+
+    /// Reads yes or no.
+    pub(super) fn yes(&self) -> Result<bool, LoadError> {
+        match self.value()? {
+            Tree::Bool(value) => Ok(*value),
+            _ => Err(self.expected("true or false")),
+        }
+    }
+
+    /// Reads a whole number from 1 to this.
+    pub(super) fn count(&self, max: usize) -> Result<usize, LoadError> {
+        let number = match self.value()? {
+            Tree::Integer(number) => usize::try_from(*number).ok(),
+            _ => None,
+        };
+        let fits = number.filter(|number| (1..=max).contains(number));
+        fits.ok_or_else(|| self.expected("a whole number from 1 on, and not larger than makes sense here"))
+    }
+
+    /// Reads one of some words.
+    pub(super) fn word(&self, known: &[&str]) -> Result<&'a str, LoadError> {
+        let word = self.text()?;
+        if known.contains(&word) {
+            return Ok(word);
+        }
+        Err(self.unknown(Named::Word, word, known.iter().copied()))
+    }
+
+    /// Says what was expected instead.
+    pub(super) fn expected(&self, expected: &'static str) -> LoadError {
+        let found = self.value().unwrap_or(self.tree).described();
+        LoadError::Value { place: self.shown(), expected, found }
+    }
+
+    /// Says what does not go together here.
+    pub(super) fn combination(&self, problem: Combination) -> LoadError {
+        LoadError::Combination { place: self.shown(), problem }
+    }
+
+    /// Says that there is no such thing, and what is most like it.
+    pub(super) fn unknown<'n>(
+        &self,
+        what: Named,
+        found: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) -> LoadError {
+        LoadError::UnknownName {
+            place: self.shown(),
+            what,
+            found: cut(found),
+            nearest: nearest(found, known),
+        }
+    }
+
+    fn few(&self, found: usize, max: usize) -> Result<(), LoadError> {
+        if found > max { Err(LoadError::TooMany { place: self.shown(), max, found }) } else { Ok(()) }
+    }
+
+    fn below(&self, name: &str, tree: &'a Tree) -> Self {
+        let name = cut(name);
+        let place = if self.place.is_empty() { name } else { format!("{}.{name}", self.place) };
+        At { place, tree, parameters: self.parameters }
+    }
+
+    fn shown(&self) -> String {
+        shown(&self.place)
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// Returns a field's value; none if it is not there.
+    pub(super) fn get(&self, field: &str) -> Option<At<'a>> {
+        let (name, tree) = self.entries.iter().find(|(name, _)| name == field)?;
+        let place = if self.place.is_empty() { name.clone() } else { format!("{}.{name}", self.place) };
+        Some(At { place, tree, parameters: self.parameters })
+    }
+
+    /// Returns a field's value, which must be there.
+    pub(super) fn must(&self, field: &'static str) -> Result<At<'a>, LoadError> {
+        self.get(field).ok_or_else(|| LoadError::MissingField { place: shown(&self.place), field })
+    }
+
+    /// Reads a field, if it is there.
+    pub(super) fn may<T>(
+        &self,
+        field: &str,
+        read: impl FnOnce(At<'a>) -> Result<T, LoadError>,
+    ) -> Result<Option<T>, LoadError> {
+        self.get(field).map(read).transpose()
+    }
+
+    /// Says what does not go together here.
+    pub(super) fn combination(&self, problem: Combination) -> LoadError {
+        LoadError::Combination { place: shown(&self.place), problem }
+    }
+}
+
+fn shown(place: &str) -> String {
+    if place.is_empty() { "the policy".to_owned() } else { place.to_owned() }
+}
