@@ -812,7 +812,9 @@ fn an_administrator_lists_pins_replaces_and_removes_an_issuer() {
     }
     let identity = format!("names={url}");
     let named = |claims: &[&str]| {
-        let words = [&["--add-identity", identity.as_str()][..], claims].concat();
+        let of_github =
+            ["--add-issuer", url.as_str(), "--issuer-kind", "github", "--add-identity", &identity];
+        let words = [&of_github[..], claims].concat();
         let ended = propose(&words);
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
         ended.stderr.contains("knows a repository by its name alone")
