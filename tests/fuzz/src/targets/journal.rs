@@ -3,9 +3,12 @@
 
 use std::fs;
 
-use custody_log::{Frontier, LeafIndex, NodeHash, TreeSize};
+use custody_evidence::key::KeyId;
+use custody_evidence::oidc::TokenId;
+use custody_log::{Frontier, LeafIndex, NodeHash, Timestamp, TreeSize};
 use custody_server::journal::{
-    Batch, Journal, KeptCheckpoint, OpenOptions, Part, Staged, create, open, recode,
+    Batch, Erased, FirstUse, Journal, KEY_LEN, KeptCheckpoint, OpenOptions, Part, Staged, create,
+    decode_erased, encode_erased, open, recode,
 };
 use tempfile::TempDir;
 
@@ -32,7 +35,39 @@ pub(super) const TARGETS: &[Target] = &[
     target("journal.frame", 24 << 10, frames, frame),
     target("journal.sealed", 24 << 10, |_| vec![segment()], sealed),
     target("journal.slot", 4 << 10, |_| slots(), slot),
+    Target { words: &["CUSTERAS"], ..target("journal.erased", 2 << 10, |_| lists_of_erased(), erased) },
 ];
+
+/// One list has one encoding.
+fn erased(bytes: &[u8]) -> Outcome {
+    match decode_erased(bytes) {
+        Some(entries) => {
+            let again = encode_erased(&entries).expect("what was read can be written");
+            same_bytes("list of what is erased", &again, bytes);
+            Outcome::Accepted
+        }
+        None => Outcome::Refused("no list of what is erased".to_owned()),
+    }
+}
+
+/// Without first uses of tokens, with some, and with nothing.
+fn lists_of_erased() -> Vec<Vec<u8>> {
+    let entry = |index, keys: &[u8], used: bool| Erased {
+        index: LeafIndex::new(index).unwrap(),
+        keys: keys.iter().map(|byte| [*byte; KEY_LEN]).collect(),
+        first_use: used.then(|| FirstUse {
+            token: TokenId::from_bytes([7; 32]),
+            key: KeyId::from_bytes([8; 32]),
+            ends: Timestamp::from_micros(1_800_000_000_000_000).unwrap(),
+        }),
+    };
+    let lists = [
+        vec![],
+        vec![entry(3, &[1, 2], false), entry(9, &[], false)],
+        vec![entry(3, &[1], true), entry(4, &[], false), entry(9, &[5, 6, 7], true)],
+    ];
+    lists.iter().map(|list| encode_erased(list).unwrap()).collect()
+}
 
 fn header(bytes: &[u8]) -> Outcome {
     let mut right = bytes.to_vec();
