@@ -8,7 +8,7 @@ use custody_log::receipt::{ReceiptError, VerifiedReceipt};
 use custody_log::{BlobDigest, LeafIndex};
 
 use super::{Answer, Pack, PackedEntry};
-use crate::check::{CheckError, Checked, Erased, Known, Logged};
+use crate::check::{CheckError, Checked, Erased, Known, Logged, envelope_of};
 use crate::trust::Trust;
 
 /// A pack, and what holds of it.
@@ -91,11 +91,11 @@ fn check_entry(entry: &PackedEntry, trust: &Trust, known: &Known) -> Result<Held
         let checked = Checked::Logged(Box::new(logged));
         return Ok(Held { checked, short_of: None, token_checked: false });
     };
-    let verified = match logged.clone().verify(envelope, trust, known) {
+    let verified = match logged.clone().verify(envelope.clone(), trust, known) {
         Ok(verified) => verified,
         // What it rests on was erased, or is not in the pack.
         Err(error @ (CheckError::RestsOn { .. } | CheckError::UnknownTrust { .. })) => {
-            logged.envelope(envelope)?;
+            envelope_of(logged.entry(), envelope)?;
             let checked = Checked::Logged(Box::new(logged));
             return Ok(Held { checked, short_of: Some(error), token_checked: false });
         }
