@@ -5,7 +5,7 @@
 mod escapes;
 mod lines;
 
-use memchr::memchr;
+use memchr::{memchr, memchr_iter};
 
 /// The fewest characters that are decoded: 24, 18 bytes in base64. The shortest token has 20 bytes.
 pub(super) const SHORTEST: usize = 24;
@@ -90,7 +90,7 @@ fn readable(bytes: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     if has_text(bytes) {
         return found(bytes);
     }
-    let zeros = bytes.iter().filter(|byte| **byte == 0).count();
+    let zeros = memchr_iter(0, bytes).count();
     if bytes.len() - zeros > bytes.len() / 4 * 3 {
         return true;
     }
