@@ -127,9 +127,14 @@ fn what_is_no_envelope_is_named_with_the_command_that_records_it() {
             r#"{"@context":"https://openvex.dev/ns/v0.2.0"}"#,
             2,
             "an OpenVEX document",
-            "--type https://openvex.dev/ns/v0.2.0",
+            "custody record scan FILE",
         ),
-        (r#"{"version":"2.1.0","runs":[]}"#, 2, "a SARIF log, which nobody signed", "custody record generic"),
+        (
+            r#"{"version":"2.1.0","runs":[]}"#,
+            2,
+            "a SARIF log, which nobody signed",
+            "custody record scan FILE",
+        ),
         (
             r#"{"base64Signature":"","cert":""}"#,
             2,
