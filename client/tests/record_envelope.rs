@@ -78,6 +78,7 @@ fn each_item_is_stored_as_it_stands() {
         ("newline.json", format!("{one}\n")),
         ("newlines.json", format!("{one}\n\n")),
         ("printed.intoto.jsonl", printed.clone()),
+        ("list.json", format!("[\n  {spaced},\n  {STATEMENT}\n]\n")),
         ("mixed.jsonl", format!("{one}\n\n{STATEMENT}\n{spaced}\nnonsense\n{gcloud}\n")),
     ];
     for (name, text) in &files {
@@ -88,6 +89,8 @@ fn each_item_is_stored_as_it_stands() {
     assert_eq!(told(folder.path(), "newline.json"), [at("newline.json", &digest(&one))]);
     assert_eq!(told(folder.path(), "newlines.json"), [at("newlines.json", &digest(&format!("{one}\n")))]);
     assert_eq!(told(folder.path(), "printed.intoto.jsonl"), [at("printed.intoto.jsonl", &digest(&printed))]);
+    let list = [at("list.json [0]", &digest(&spaced)), at("list.json [1]", "unsigned")];
+    assert_eq!(told(folder.path(), "list.json"), list);
     let mixed = [
         at("mixed.jsonl:1", &digest(&one)),
         at("mixed.jsonl:3", "unsigned"),

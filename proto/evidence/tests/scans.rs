@@ -123,14 +123,20 @@ fn every_report_of_the_corpus_is_a_predicate_that_gives_its_findings() {
     }
 }
 
+/// Whether a document says of itself that it is a report; one that is in no table has its verdict in `manifest.rs`.
+fn is_report(bytes: &[u8]) -> bool {
+    let document = serde_json::from_slice::<serde_json::Value>(bytes).unwrap_or_default();
+    ["runs", "matches", "SchemaVersion"].iter().any(|name| document.get(name).is_some())
+        || bytes.trim_ascii_start().starts_with(b"<")
+}
+
 #[test]
 fn every_other_document_is_no_scan() {
     for file in corpus::listed(PART) {
-        // What is in no table has its verdict in `manifest.rs`.
-        if ["sarif", "scan-", "junit"].iter().any(|kind| file.starts_with(kind)) {
+        let bytes = corpus::bytes(PART, &file);
+        if is_report(&bytes) {
             continue;
         }
-        let bytes = corpus::bytes(PART, &file);
         let Ok(statement) = StatementBuilder::new(REPORT_TYPE)
             .subject("app", [Digest::sha256_of(b"foo")])
             .predicate(bytes.trim_ascii())
@@ -145,13 +151,11 @@ fn every_other_document_is_no_scan() {
 
 #[test]
 fn every_other_document_is_refused() {
-    let reports: BTreeSet<&str> =
-        SCANS.iter().map(|(file, ..)| *file).chain(TESTS.iter().map(|(file, _)| *file)).collect();
-    for file in corpus::listed(PART).iter().filter(|file| !reports.contains(file.as_str())) {
-        if ["sarif", "scan-", "junit"].iter().any(|kind| file.starts_with(kind)) {
+    for file in &corpus::listed(PART) {
+        let bytes = corpus::bytes(PART, file);
+        if is_report(&bytes) {
             continue;
         }
-        let bytes = corpus::bytes(PART, file);
         let error = read(&bytes).expect_err(file);
         assert!(matches!(error, ScanError::Unknown | ScanError::Json(_)), "{file}: {error}");
         assert!(junit::read(&bytes).is_err(), "{file}");
