@@ -13,6 +13,7 @@ mod record;
 mod send;
 mod standing;
 mod sync;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ pub use findings::{CheckedFinding, ClaimedFinding, FindingsPage, FindingsQuery};
 pub use query::{AsOf, At, Labelled, Resolved, Traced, TracedEdge};
 pub use record::{Progress, RecordError, Recorded};
 pub use sync::{PinOfError, pin_of};
+pub use watch::Watched;
 
 /// How to reach a log, and what is known of it.
 #[derive(Debug, Clone)]

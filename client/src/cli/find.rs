@@ -1,27 +1,26 @@
 //! `custody find`: the entries that meet every condition.
 
 use std::collections::BTreeSet;
-use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use custody_client::ledger::{Condition, Query, check_any};
 use custody_client::{Checked, Ledger, LedgerError, Level};
-use custody_evidence::fact::{Doubt, Field};
+use custody_evidence::fact::Doubt;
 use custody_evidence::trust::TrustState;
 use custody_log::LeafIndex;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
 use serde_json::json;
 
 mod condition;
+mod filter;
 
 use super::Context;
 use super::entry_view::{EntryView, binding, predicate_name, short, signers_text, word};
 use super::failure::{Failure, Outcome};
 use super::output::{counted, escape_line};
 use super::session;
-use super::things::{Target, resolve};
 use super::times;
-use condition::{digest, subject};
+pub(crate) use filter::Filter;
 
 /// Lists over this many entries are `logged` by default: verifying fetches every envelope.
 pub(crate) const VERIFIED_BY_DEFAULT: usize = 50;
@@ -29,52 +28,11 @@ pub(crate) const VERIFIED_BY_DEFAULT: usize = 50;
 /// The most packages that are told one by one as not comparable; `-o json` has all.
 const DOUBTS_SHOWN: usize = 10;
 
-/// The most questions that the subjects and predicate types of one search may make: each is a call.
-const QUESTIONS_MAX: usize = 64;
-
 /// Find the entries that meet every condition, newest first.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Statements about this THING: a digest, or a file.
-    #[arg(long, value_name = "THING")]
-    subject: Vec<OsString>,
-    /// Statements that name this commit: its hex, or REPOSITORY@HEX.
-    #[arg(long)]
-    commit: Vec<String>,
-    /// Statements that name this repository.
-    #[arg(long)]
-    repo: Vec<String>,
-    /// Statements that name this CI run, by URL.
-    #[arg(long, value_name = "URL")]
-    run: Vec<String>,
-    /// Statements that name this builder.
-    #[arg(long)]
-    builder: Vec<String>,
-    /// Entries that this key or identity signed: `key:<hex>`, or `<issuer>#<subject>`.
-    #[arg(long, value_name = "KEY|IDENTITY")]
-    signer: Vec<String>,
-    /// Entries that this identity submitted.
-    #[arg(long, value_name = "IDENTITY")]
-    submitter: Vec<String>,
-    /// Statements of this predicate type: its URI, or a short name such as `approval`.
-    #[arg(long, value_name = "URI")]
-    predicate: Vec<String>,
-    /// Statements that name this package: in one version (`pkg:npm/axios@1.14.1`), in a range (`pkg:npm/axios@>=1.14.1 <1.15`),
-    /// or in any. A version that cannot be compared with the range is listed, and told.
-    #[arg(long, value_name = "PURL")]
-    component: Vec<String>,
-    /// Statements that name this vulnerability.
-    #[arg(long, value_name = "ID")]
-    vulnerability: Vec<String>,
-    /// Statements that name this environment.
-    #[arg(long)]
-    environment: Vec<String>,
-    /// Statements that name this branch, tag or other mutable name.
-    #[arg(long)]
-    r#ref: Vec<String>,
-    /// Statements that name this secret.
-    #[arg(long)]
-    secret: Vec<String>,
+    #[command(flatten)]
+    filter: Filter,
     /// What happened at or after this time (as claimed, capped by ledger time).
     #[arg(long, value_name = "TIME", value_parser = times::time)]
     since: Option<times::When>,
@@ -140,9 +98,9 @@ pub(crate) async fn check(
 
 /// Finds entries.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
-    let conditions = conditions(&args)?;
+    args.filter.check()?;
     let mut ledger = session::open(context).await?;
-    let questions = questions(&mut ledger, conditions, &args, context).await?;
+    let questions = questions(&mut ledger, &args, context).await?;
     let found = ledger.find_any(&questions).await?;
     let (entries, level) = check(&mut ledger, &found.indexes, args.verify, context).await?;
     for entry in &entries {
@@ -224,55 +182,13 @@ fn doubts(questions: &[Query], entries: &[Checked]) -> Vec<(LeafIndex, Doubt)> {
         .collect()
 }
 
-/// Reads the conditions, but for `--subject`: of each, one must hold.
-fn conditions(args: &Args) -> Result<Vec<Vec<Condition>>, Failure> {
-    let fields = [
-        (Field::Commit, &args.commit),
-        (Field::Repository, &args.repo),
-        (Field::Run, &args.run),
-        (Field::Builder, &args.builder),
-        (Field::Signer, &args.signer),
-        (Field::Submitter, &args.submitter),
-        (Field::Predicate, &args.predicate),
-        (Field::Component, &args.component),
-        (Field::Vulnerability, &args.vulnerability),
-        (Field::Environment, &args.environment),
-        (Field::Ref, &args.r#ref),
-        (Field::Secret, &args.secret),
-    ];
-    let each = fields.into_iter().flat_map(|(field, values)| values.iter().map(move |value| (field, value)));
-    each.map(|(field, value)| condition::conditions(field, value)).collect()
-}
-
-/// Returns the questions whose answers together are asked for: one for each way in which subjects and short names can be
-/// meant.
-async fn questions(
-    ledger: &mut Ledger,
-    conditions: Vec<Vec<Condition>>,
-    args: &Args,
-    context: &Context,
-) -> Result<Vec<Query>, Failure> {
-    let mut each = conditions;
-    for text in &args.subject {
-        each.push(subject_conditions(ledger, text, args, context).await?);
-    }
-    let mut ways = vec![Vec::new()];
-    for alternatives in each {
-        let with =
-            |way: &Vec<Condition>, one: &Condition| [way.as_slice(), std::slice::from_ref(one)].concat();
-        ways = ways.iter().flat_map(|way| alternatives.iter().map(move |one| with(way, one))).collect();
-        if ways.len() > QUESTIONS_MAX {
-            return Err(Failure::usage(
-                "bad_condition",
-                format!(
-                    "--subject and --predicate: {} digests, documents and types in all, at most {QUESTIONS_MAX} can be \
-                     asked for",
-                    ways.len()
-                ),
-            )
-            .hint("name fewer subjects, by a digest instead of a file, or a predicate type by its URI"));
-        }
-    }
+/// Returns the questions whose answers together are asked for.
+async fn questions(ledger: &mut Ledger, args: &Args, context: &Context) -> Result<Vec<Query>, Failure> {
+    let size = match args.at {
+        Some(times::Point::Size(size)) => Some(size),
+        Some(times::Point::When(_)) | None => None,
+    };
+    let ways = args.filter.ways(ledger, size, context).await?;
     let question = |conditions| Query {
         conditions,
         since: args.since.map(|when| when.before(context.clock)),
@@ -286,31 +202,7 @@ async fn questions(
     Ok(ways.into_iter().map(question).collect())
 }
 
-/// Returns what a subject can be: the same bytes have several digests, and may be a document. What is no digest is
-/// resolved like any THING.
-async fn subject_conditions(
-    ledger: &mut Ledger,
-    typed: &OsStr,
-    args: &Args,
-    context: &Context,
-) -> Result<Vec<Condition>, Failure> {
-    if let Some(conditions) = typed.to_str().map(digest).transpose()?.flatten() {
-        return Ok(conditions);
-    }
-    let size = match args.at {
-        Some(times::Point::Size(size)) => Some(size),
-        Some(times::Point::When(_)) | None => None,
-    };
-    match resolve(ledger, typed, size, context).await? {
-        Target::Nodes(nodes) => nodes.iter().map(subject).collect(),
-        Target::Entry(index) => {
-            Err(Failure::usage("bad_condition", format!("--subject: entry {index} is no subject"))
-                .hint(format!("`custody show index:{index}` lists its subjects")))
-        }
-    }
-}
-
-fn table(entries: &[Checked], trust: &TrustState) -> String {
+pub(crate) fn table(entries: &[Checked], trust: &TrustState) -> String {
     let mut text = String::new();
     for entry in entries {
         let Some(logged) = entry.logged() else {

@@ -34,6 +34,7 @@ pub(crate) mod times;
 mod trace;
 mod trust;
 mod verify;
+mod watch;
 
 use std::ffi::OsString;
 
@@ -72,6 +73,8 @@ enum Command {
     Trace(trace::Args),
     /// Find the entries that meet every condition, newest first.
     Find(Box<find::Args>),
+    /// Follow new entries that meet every condition.
+    Watch(Box<watch::Args>),
     /// Show what looks wrong: one finding a line.
     Findings(findings::Args),
     /// Write an evidence pack about a THING: one file that is checked offline.
@@ -147,6 +150,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Show(args) => show::run(args, context).await,
         Command::Trace(args) => trace::run(args, context).await,
         Command::Find(args) => find::run(*args, context).await,
+        Command::Watch(args) => Box::pin(watch::run(*args, context)).await,
         Command::Findings(args) => Box::pin(findings::run(args, context)).await,
         Command::Export(args) => Box::pin(export::run(args, context)).await,
         Command::Verify(args) => verify::run(args, context).await,

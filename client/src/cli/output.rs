@@ -71,6 +71,23 @@ impl Output {
         self.print_bytes(&line)
     }
 
+    /// Prints one line of a stream, a JSON document. Returns whether somebody still reads it: a stream has no other end.
+    pub(crate) fn print_line(self, document: &impl Serialize) -> Result<bool, Failure> {
+        let line = serde_json::to_string(document).map_err(|error| {
+            Failure::unknown("output", format!("cannot write the result as JSON: {error}"))
+        })?;
+        self.print_text(&format!("{line}\n"))
+    }
+
+    /// Prints a part of a stream for people, as [`Self::print`]. Returns whether somebody still reads it.
+    pub(crate) fn print_text(self, text: &str) -> Result<bool, Failure> {
+        let mut out = AutoStream::new(std::io::stdout().lock(), self.choice());
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            result => written(result).map(|()| true),
+        }
+    }
+
     /// Prints exact bytes.
     #[expect(clippy::unused_self, reason = "all printing goes through the output that a command was given")]
     pub(crate) fn print_bytes(self, bytes: &[u8]) -> Result<(), Failure> {

@@ -77,6 +77,12 @@ pub(crate) async fn resolve(
     Ok(Target::Nodes(fitting.into_iter().map(|found| found.node).collect()))
 }
 
+/// Returns the digests of what was typed, if it is a file: what it will be found by, whether or not it was recorded.
+pub(crate) fn file_digests(typed: &OsStr, context: &Context) -> Result<Option<Vec<String>>, Failure> {
+    let asked = read(typed, context)?;
+    Ok(asked.file.is_some().then_some(asked.texts))
+}
+
 fn read(typed: &OsStr, context: &Context) -> Result<Asked, Failure> {
     let Some(text) = typed.to_str() else {
         let thing = Thing::Path(typed.to_string_lossy().into_owned());

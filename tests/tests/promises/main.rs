@@ -65,4 +65,5 @@ mod still_peers;
 mod time_stamps;
 mod tls;
 mod tls_files;
+mod watch;
 mod week;

@@ -44,8 +44,9 @@ pub(crate) struct Args {
 /// Verifies files.
 #[expect(clippy::unused_async, reason = "every command has this form")]
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let anchor = anchor(context)?;
     let given = args.files.iter().map(|path| files::read(path, context)).collect::<Result<Vec<_>, _>>()?;
-    let trust = trust(&given, context)?;
+    let trust = trust(anchor, &given, context)?;
     let seen = seen(context, &trust);
     let report = check(&given, &trust, seen.as_ref());
     if context.output.is_json() {
@@ -60,12 +61,16 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(outcome)
 }
 
-/// Returns the trust that `--trust FILE` names, or that is remembered for the pin, or that a pack brings for it.
-fn trust(given: &[Given], context: &Context) -> Result<Trust, Failure> {
-    let anchor = session::anchor(context)?.ok_or_else(|| {
+/// Returns what `--trust` names.
+fn anchor(context: &Context) -> Result<Anchor, Failure> {
+    session::anchor(context)?.ok_or_else(|| {
         Failure::usage("no_trust_file", "offline verification needs the trust file, and no log is pinned")
             .hint("give it with --trust FILE; `custody trust show --out FILE` writes it where the log can be reached")
-    })?;
+    })
+}
+
+/// Returns the trust that `--trust FILE` names, or that is remembered for the pin, or that a pack brings for it.
+fn trust(anchor: Anchor, given: &[Given], context: &Context) -> Result<Trust, Failure> {
     let pin = match anchor {
         Anchor::Trust(trust) => {
             let newest = pack::newest_trust(Some((*trust).clone()), given, None);

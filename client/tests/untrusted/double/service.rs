@@ -338,8 +338,11 @@ impl query_server::Query for Service {
         // It reads two entries for a page: some pages are empty.
         let start = end.saturating_sub(2);
         let meets = |index: &u64| {
+            let since = request.recorded_since_index.unwrap_or(0);
+            let until = request.recorded_until_index.unwrap_or(u64::MAX);
+            let within = (since..until).contains(index) || self.lies(Lie::NotAsked);
             let index = usize::try_from(*index).unwrap();
-            meets(index, &facts[index])
+            within && meets(index, &facts[index])
         };
         let indexes = (start..end).rev().filter(meets).collect();
         if self.lies(Lie::OnlyFirst) {
