@@ -11,6 +11,7 @@ use custody_log::LeafIndex;
 use custody_wire::limits::{FIND_LIMIT_DEFAULT, FIND_LIMIT_MAX};
 use serde_json::json;
 
+mod clean;
 mod condition;
 mod filter;
 
@@ -54,6 +55,16 @@ pub(crate) struct Args {
     /// Start where the page before ended: its `next`.
     #[arg(long, value_name = "NEXT")]
     next: Option<u64>,
+    /// Only clean artifacts, each with the newest entry about it: no finding, no distrust, and nothing that --except-component and
+    /// --except-signer name.
+    #[arg(long)]
+    clean: bool,
+    /// Not what ships or was built with this package, in a version or range as for --component.
+    #[arg(long, value_name = "PURL", requires = "clean")]
+    except_component: Vec<String>,
+    /// Not what this key or identity signed something about.
+    #[arg(long, value_name = "KEY|IDENTITY", requires = "clean")]
+    except_signer: Vec<String>,
     /// How far entries are checked [default: full for up to 50 entries, else logged].
     #[arg(long, value_enum, value_name = "LEVEL")]
     verify: Option<Verify>,
@@ -99,8 +110,12 @@ pub(crate) async fn check(
 /// Finds entries.
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     args.filter.check()?;
+    clean::excepted(&args)?;
     let mut ledger = session::open(context).await?;
     let questions = questions(&mut ledger, &args, context).await?;
+    if args.clean {
+        return Box::pin(clean::run(&mut ledger, questions, &args, context)).await;
+    }
     let found = ledger.find_any(&questions).await?;
     let (entries, level) = check(&mut ledger, &found.indexes, args.verify, context).await?;
     for entry in &entries {

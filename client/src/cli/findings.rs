@@ -33,6 +33,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         since: args.since.map(|bound| bound.moment(context.clock)),
         at: args.at.map(|point| point.at(context.clock)).unwrap_or_default(),
         next: None,
+        about: Vec::new(),
     };
     let (mut found, mut uncounted) = (0_usize, Vec::new());
     let size = loop {

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::Node;
 use custody_evidence::finding::{self, Counted, Finding, FindingKind, Known as Entries, SaidBy, Seen};
 use custody_log::{LeafIndex, Timestamp};
@@ -18,7 +19,7 @@ use crate::check::{Checked, Level, Verified};
 use crate::connection::request;
 
 /// A question for what looks wrong.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct FindingsQuery {
     /// The first entry that is looked at.
     pub since: Option<Moment>,
@@ -26,6 +27,8 @@ pub struct FindingsQuery {
     pub at: At,
     /// Where the page starts; none: at the first entry.
     pub next: Option<LeafIndex>,
+    /// Only what is about any of these digests, at most 16, and about the runs that built them; none: everything.
+    pub about: Vec<Digest>,
 }
 
 /// One page of findings, as the server claims; check them with [`Ledger::check_findings`].
@@ -86,6 +89,7 @@ impl Ledger {
             at,
             at_micros,
             next: question.next.map_or(0, LeafIndex::get),
+            about: question.about.iter().map(ToString::to_string).collect(),
         };
         let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();

@@ -36,6 +36,9 @@ pub const FIND_LIMIT_DEFAULT: u32 = 100;
 /// and 64 entries each these are 1.4 MB.
 pub const FINDINGS_MAX: usize = 512;
 
+/// The most digests that `Findings` is asked about: 16, as many as a subject has.
+pub const FINDINGS_ABOUT_MAX: usize = 16;
+
 /// The most entries that show one finding: 64, as many as a rule compares with.
 pub const FINDING_ENTRIES_MAX: usize = 64;
 

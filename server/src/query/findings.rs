@@ -6,9 +6,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use custody_evidence::fact::ExpectedTold;
+use custody_evidence::digest_set::Digest;
+use custody_evidence::fact::{ExpectedTold, Field, Term};
 use custody_evidence::finding::bounds::COUNTED_MAX;
 use custody_evidence::finding::{self, Counted, Finding, Known, Need, ROUNDS_MAX, Seen, Side, needs};
+use custody_evidence::predicate::{CustodyPredicate as _, Run};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::as_of::first_at;
@@ -31,8 +33,11 @@ const READS_OF_ONE_MAX: usize = 5_000;
 /// Looks at the lists of terms for one entry: each component of a document is one.
 const STEPS_OF_ONE_MAX: usize = 20_000;
 
+/// Entries about one digest, or one run, that are looked at: with more nothing is found, and that is said.
+const ABOUT_MAX: usize = 1_000;
+
 /// A question.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Findings {
     /// The first entry that is looked at.
     pub since: Option<LeafIndex>,
@@ -40,6 +45,8 @@ pub struct Findings {
     pub since_time: Option<Timestamp>,
     /// [`FindingsPage::next`] of the answer before.
     pub next: Option<LeafIndex>,
+    /// Only entries about any of these are looked at, and what the runs that built them say of themselves. None: all entries.
+    pub about: Vec<Digest>,
 }
 
 /// An answer.
@@ -61,8 +68,16 @@ pub fn findings<E: Evidence + ?Sized>(
 ) -> Result<FindingsPage, QueryError> {
     let mut page = FindingsPage::default();
     let mut work = Work::new(evidence, size);
-    for number in first(evidence, question, size)?..size.get() {
-        let Ok(index) = LeafIndex::new(number) else { break };
+    let first = first(evidence, question, size)?;
+    let about = if question.about.is_empty() { None } else { Some(work.about(&question.about)?) };
+    let all = (first..size.get()).map_while(|number| LeafIndex::new(number).ok());
+    let looked_at: Box<dyn Iterator<Item = LeafIndex>> = match about {
+        None => Box::new(all),
+        Some(about) => Box::new(about.into_iter().filter(move |index| index.get() >= first)),
+    };
+    // What it took to find them is not counted against looking at them: each page gets further.
+    work.spend_nothing();
+    for index in looked_at {
         if work.is_spent() || page.findings.len() >= FINDINGS_MAX || page.uncounted.len() >= FINDINGS_MAX {
             page.next = Some(index);
             return Ok(page);
@@ -99,6 +114,50 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
 
     const fn is_spent(&self) -> bool {
         self.reads >= READS_MAX || self.envelope_bytes >= ENVELOPE_BYTES_MAX || self.steps >= STEPS_MAX
+    }
+
+    const fn spend_nothing(&mut self) {
+        (self.reads, self.envelope_bytes, self.steps) = (0, 0, 0);
+    }
+
+    /// Returns the entries about any of these digests, and the statements about the runs that built them.
+    fn about(&mut self, digests: &[Digest]) -> Result<BTreeSet<LeafIndex>, QueryError> {
+        let mut found = BTreeSet::new();
+        let mut runs = BTreeSet::new();
+        for digest in digests {
+            let subject = Term::parse(Field::Subject, &digest.to_string())?;
+            for reading in self.having(&[subject])? {
+                found.insert(reading.entry.index);
+                runs.extend(reading.facts.told.run.as_ref().map(|told| told.run.id().to_owned()));
+            }
+        }
+        for run in runs {
+            let terms = [Term::parse(Field::Run, &run)?, Term::parse(Field::Predicate, Run::TYPE)?];
+            found.extend(self.having(&terms)?.iter().map(|reading| reading.entry.index));
+        }
+        Ok(found)
+    }
+
+    /// Returns all entries with these terms; that they are too many is an error.
+    fn having(&mut self, terms: &[Term]) -> Result<Vec<Arc<Reading>>, QueryError> {
+        let mut common = Common::new(terms.iter().cloned());
+        let (mut below, mut steps) = (self.size, STEPS_MAX);
+        let mut found = Vec::new();
+        loop {
+            match common.newest(self.evidence, below, &mut steps)? {
+                Search::Exhausted => return Ok(found),
+                Search::Candidate(index) if found.len() < ABOUT_MAX && !self.is_spent() => {
+                    below = size_before(index);
+                    let reading = self.read(index)?;
+                    if reading.erased.is_none() && terms.iter().all(|term| reading.has(term)) {
+                        found.push(reading);
+                    }
+                }
+                Search::Candidate(_) | Search::Stopped { .. } => {
+                    return Err(QueryError::TooMuch { entries: self.reads, bytes: self.envelope_bytes });
+                }
+            }
+        }
     }
 
     fn read(&mut self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use custody_evidence::digest_set::{Digest, DigestError};
 use custody_evidence::fact::READER_VERSION;
 use custody_evidence::finding;
 use custody_evidence::finding::bounds::FOUND_MAX;
 use custody_evidence::thing::Thing;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::{hashes_to_wire, leaf_index, node, node_to_wire, optional_size};
-use custody_wire::limits::{FIND_LIMIT_MAX, FINDINGS_MAX, MESSAGE_BYTES_MAX, TRACE_EDGES_MAX};
+use custody_wire::limits::{
+    FIND_LIMIT_MAX, FINDINGS_ABOUT_MAX, FINDINGS_MAX, MESSAGE_BYTES_MAX, TRACE_EDGES_MAX,
+};
 use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
@@ -154,6 +157,7 @@ impl Query for QueryService {
             since: request.since_index.map(|value| index("since_index", value)).transpose()?,
             since_time: request.since_micros.map(|micros| time("since_micros", micros)).transpose()?,
             next: Some(index("next", request.next)?),
+            about: about(&request.about)?,
         };
         let ask = move |evidence: &Evidence<'_>, size| {
             findings(evidence, &question, size).map_err(|error| status::query(&error))
@@ -249,6 +253,16 @@ fn from_trace(traced: &Trace, start: &custody_evidence::Node, as_of: v1::AsOf) -
         truncated: traced.truncated,
         redacted: traced.redacted.iter().map(|index| index.get()).collect(),
     }
+}
+
+fn about(digests: &[String]) -> Result<Vec<Digest>, Refusal> {
+    if digests.len() > FINDINGS_ABOUT_MAX {
+        let message = format!("about: at most {FINDINGS_ABOUT_MAX}, found {}", digests.len());
+        return Err(Refusal::new(Reason::InvalidField, message));
+    }
+    let read = |digest: &String| digest.parse();
+    let digests: Result<_, DigestError> = digests.iter().map(read).collect();
+    digests.map_err(|error| Refusal::new(Reason::InvalidField, format!("about: {error}")))
 }
 
 fn from_findings(page: &query::FindingsPage, as_of: v1::AsOf) -> v1::FindingsResponse {

@@ -20,6 +20,7 @@ mod bit_rot;
 mod budgets;
 mod bulk;
 mod bundles;
+mod clean;
 mod clock_repairs;
 mod cosign;
 mod crash;

@@ -53,7 +53,7 @@ impl Log {
     }
 
     fn ask(&self, question: &Findings, at: u64) -> Vec<(FindingKind, Vec<u64>)> {
-        let mut question = *question;
+        let mut question = question.clone();
         let mut all = Vec::new();
         loop {
             let page = findings(&self.memory, &question, size(at)).unwrap();
@@ -178,4 +178,42 @@ fn records_are_counted_within_their_time_and_each_content_once() {
     let page = findings(&log.memory, &Findings::default(), size(11)).unwrap();
     let counted: Vec<_> = page.findings.iter().map(|(_, counted)| counted.unwrap().records).collect();
     assert_eq!(counted, [6, 3, 0]);
+}
+
+#[test]
+fn asked_about_an_artifact_only_what_is_about_it_and_its_run_is_looked_at() {
+    let (mut log, stolen) = stolen(5);
+    let about = |digests: &[String]| Findings {
+        about: digests.iter().map(|digest| format!("sha256:{digest}").parse().unwrap()).collect(),
+        ..Findings::default()
+    };
+    let (bad, good) = (sha256("3 5"), sha256("3 4"));
+    assert_eq!(log.ask(&about(std::slice::from_ref(&bad)), stolen + 1).len(), 1);
+    assert_eq!(log.ask(&about(&[good.clone(), bad.clone()]), stolen + 1).len(), 1);
+    assert_eq!(log.ask(&about(&[good.clone()]), stolen + 1), []);
+    assert_eq!(log.ask(&about(&[bad]), stolen), [], "as of before");
+    // What its run says of itself, where that is recorded later.
+    let run = "https://ci.test/builds/x/7";
+    let subjects = json!([{ "name": "ghcr.io/acme/svc-3", "digest": { "sha256": good } }]);
+    let provenance = json!({ "buildDefinition": {}, "runDetails": { "metadata": { "invocationId": run } } });
+    log.say("builder", "https://slsa.dev/provenance/v1", &subjects, &provenance);
+    let name =
+        custody_evidence::subject_name::digest_of_name(custody_evidence::subject_name::NameKind::Run, run);
+    let subjects = json!([{ "name": run, "digest": { "sha256": name.value() } }]);
+    let failed =
+        log.say("ci", "urn:custody:run:v1", &subjects, &json!({ "run": run, "conclusion": "failure" }));
+    let found = log.ask(&about(&[good]), failed + 1);
+    assert_eq!(found, [(FindingKind::FailedRun, vec![failed - 1, failed])]);
+}
+
+#[test]
+fn more_entries_about_one_artifact_than_are_looked_at_are_an_error_and_no_silence() {
+    let mut log = Log::new();
+    for _ in 0..=ABOUT_MAX {
+        log.release("ci", 0, 0);
+    }
+    let question =
+        Findings { about: vec![format!("sha256:{}", sha256("0 0")).parse().unwrap()], ..Findings::default() };
+    let size = log.memory.indexed_to;
+    assert!(matches!(findings(&log.memory, &question, size), Err(QueryError::TooMuch { .. })));
 }
