@@ -116,6 +116,7 @@ fn lines(rule: &Rule) -> Vec<String> {
             vec![format!("the policy {policy} allowed it, at most {max_age} ago, signed by {}", who(signer))]
         }
     };
+    lines.extend(rule.description.clone());
     lines.extend(rule.excluded.iter().map(|by| format!("not asked: excluded by {by}")));
     lines.extend(rule.warn.then(|| "only warns".to_owned()));
     lines.extend(rule.effective_on.map(|from| format!("only warns before {from}")));

@@ -73,6 +73,11 @@ fn statements_and_sboms_hold() {
 }
 
 #[test]
+fn policies_and_verdicts_hold() {
+    holds(&["gate"]);
+}
+
+#[test]
 fn bundles_and_their_roots_hold() {
     holds(&["sigstore", "registry"]);
 }

@@ -13,6 +13,7 @@
 
 mod bundle;
 mod evidence;
+mod gate;
 mod log;
 mod trust;
 mod wire;

@@ -117,9 +117,8 @@ impl<'e> Evaluation<'e, '_> {
         match (first, self.yes(b)) {
             (_, Ok(second)) if second == deciding => Ok(Value::Bool(deciding)),
             (Ok(_), second) => second.map(Value::Bool),
-            (Err(fault), Ok(_)) => Err(fault),
             (Err(_), Err(Fault::TooMuch)) => Err(Fault::TooMuch),
-            (Err(fault), Err(_)) => Err(fault),
+            (Err(fault), _) => Err(fault),
         }
     }
 

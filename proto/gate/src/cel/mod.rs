@@ -53,12 +53,12 @@ pub struct Expression {
 
 impl Expression {
     /// Reads an expression over a policy with these parameters.
-    pub fn compile(text: &str, parameters: BTreeSet<&str>) -> Result<Self, CelError> {
+    pub fn compile(text: &str, parameters: &BTreeSet<&str>) -> Result<Self, CelError> {
         if text.len() > TEXT_MAX {
             return Err(CelError::TooLong { found: text.len() });
         }
         let root = parse::parse(&lex::lex(text)?, text.len())?;
-        check::check(&root, &parameters)?;
+        check::check(&root, parameters)?;
         Ok(Self { text: text.to_owned(), root })
     }
 

@@ -109,11 +109,11 @@ impl Parser<'_> {
     }
 
     fn either(&mut self) -> Result<Node, CelError> {
-        self.chain(Self::both, |parser| parser.take("||").then_some(Form::Or as Join))
+        self.chain(Self::both, "||", Form::Or)
     }
 
     fn both(&mut self) -> Result<Node, CelError> {
-        self.chain(Self::relation, |parser| parser.take("&&").then_some(Form::And as Join))
+        self.chain(Self::relation, "&&", Form::And)
     }
 
     fn relation(&mut self) -> Result<Node, CelError> {
@@ -151,11 +151,12 @@ impl Parser<'_> {
     fn chain(
         &mut self,
         part: fn(&mut Self) -> Result<Node, CelError>,
-        sign: fn(&mut Self) -> Option<Join>,
+        sign: &str,
+        join: fn(Box<Node>, Box<Node>) -> Form,
     ) -> Result<Node, CelError> {
         let at = self.at();
         let mut left = part(self)?;
-        while let Some(join) = sign(self) {
+        while self.take(sign) {
             let right = part(self)?;
             left = self.node(at, join(Box::new(left), Box::new(right)))?;
         }
@@ -346,5 +347,3 @@ impl Parser<'_> {
         CelError::Unexpected { at: self.at(), expected, found }
     }
 }
-
-type Join = fn(Box<Node>, Box<Node>) -> Form;

@@ -10,9 +10,10 @@ use super::{
 };
 
 fn compile(text: &str) -> Result<Expression, CelError> {
-    Expression::compile(text, BTreeSet::from(["max", "names"]))
+    Expression::compile(text, &BTreeSet::from(["max", "names"]))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written in place")]
 fn attestation(index: u64, predicate_type: &str, predicate: Json) -> Attestation {
     let json = json!({
         "predicate": predicate, "index": index, "predicateType": predicate_type,

@@ -48,7 +48,7 @@ impl Case<'_> {
         let Some(statement) = statement.filter(|_| entry.standing == Standing::Sound) else {
             return fails(Why::Malformed);
         };
-        if entry.level == Level::Logged && self.question.level == Level::Verified {
+        if entry.level == Level::Logged {
             return fails(Why::NotVerified { level: entry.level });
         }
         if statement.target.as_str() != target {

@@ -18,7 +18,7 @@ impl Policy {
     /// digest, scan, answers).
     #[must_use]
     pub fn asks(&self, evidence: &Evidence, question: &Question) -> BTreeSet<Ask> {
-        let case = Case { policy: self, evidence, question, now: question.evaluated_at };
+        let case = Case::new(self, evidence, question, question.evaluated_at);
         let subject = &question.subject;
         let mut asks: BTreeSet<Ask> = BTreeSet::new();
         for rule in self.rules.iter().filter(|rule| rule.excluded.is_none()) {

@@ -17,7 +17,7 @@ use super::candidate::no_evidence;
 use super::who::{PersonName, named, person, persons, signers};
 use super::why::Why;
 use crate::evidence::{Ask, Entry, Standing};
-use crate::policy::{RefPattern, Reviewed, Source, Who};
+use crate::policy::{Level, RefPattern, Reviewed, Source, Who};
 
 /// The predicate types that say something of a commit.
 pub(super) const OF_COMMIT: [&str; 4] =
@@ -85,6 +85,7 @@ impl Case<'_> {
         let entries: Vec<&Entry> = self.evidence.answer(&ask).collect();
         entries.into_iter().filter(move |entry| {
             is_sound(entry, commit)
+                && entry.level == Level::Verified
                 && types.contains(&entry.predicate_type.as_str())
                 && !signers(entry, Some(who)).is_empty()
         })
@@ -101,7 +102,7 @@ impl Case<'_> {
         }
         for whom in &reviewed.not {
             for person in self.excluded(*whom)? {
-                reviewers.remove(&person);
+                reviewers.remove(person);
             }
         }
         let (found, wanted) = (reviewers.len(), reviewed.at_least);
@@ -148,7 +149,11 @@ impl Case<'_> {
         for commit in &commits {
             let ask = Ask::of_subject(commit, OF_COMMIT);
             let mut of_commit = BTreeSet::new();
-            for entry in self.evidence.answer(&ask).filter(|entry| is_sound(entry, commit)) {
+            for entry in self
+                .evidence
+                .answer(&ask)
+                .filter(|entry| is_sound(entry, commit) && entry.level == Level::Verified)
+            {
                 if let Some(source) = commit_of(entry) {
                     of_commit.insert(named(&self.question.trust.people, source.author.as_str())?);
                 }

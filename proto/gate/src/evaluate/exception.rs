@@ -38,7 +38,7 @@ impl Case<'_> {
                 rule.status == Status::Fail && rule.id == holding.statement.rule.as_str() && !rule.is_own()
             };
             for rule in rules.iter_mut().filter(fails) {
-                rule.skip(format!("excepted by entry {}", holding.entry.index));
+                rule.skip(&format!("excepted by entry {}", holding.entry.index));
                 used.push(holding.used());
             }
         }
@@ -48,7 +48,7 @@ impl Case<'_> {
             for rule in rules.iter_mut().filter(|rule| rule.status == Status::Fail && !rule.is_own()) {
                 let entries: Vec<String> =
                     broken.iter().map(|holding| holding.entry.index.to_string()).collect();
-                rule.skip(format!("breakglass by entry {}", entries.join(" ")));
+                rule.skip(&format!("breakglass by entry {}", entries.join(" ")));
                 skipped = true;
             }
             used.extend(broken.iter().filter(|_| skipped).map(Holding::used));
@@ -65,7 +65,7 @@ impl Case<'_> {
             let sound = no_evidence(entry).is_none()
                 && entry.standing == Standing::Sound
                 && entry.authority == Authority::Own
-                && (entry.level == Level::Verified || self.question.level == Level::Logged)
+                && entry.level == Level::Verified
                 && entry.is_about(&self.question.subject);
             let accepted = signers(entry, Some(who));
             let signer = accepted.first().filter(|_| sound)?.identity.to_string();

@@ -20,9 +20,14 @@ mod vex;
 mod who;
 mod why;
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
 use custody_evidence::Digest;
 use custody_evidence::trust::{Person, TrustState};
 use custody_log::{RootHash, Timestamp, TreeSize};
+
+use who::PersonName;
 
 use crate::cel::Fuel;
 use crate::evidence::Evidence;
@@ -105,6 +110,21 @@ struct Case<'a> {
     question: &'a Question,
     /// The judged time.
     now: Timestamp,
+    /// Found once: rules with thousands of candidates ask it of each.
+    found: Found,
+}
+
+/// What several candidates ask for.
+#[derive(Default)]
+struct Found {
+    authors: OnceCell<Option<BTreeSet<PersonName>>>,
+    submitters: OnceCell<BTreeSet<PersonName>>,
+}
+
+impl<'a> Case<'a> {
+    fn new(policy: &'a Policy, evidence: &'a Evidence, question: &'a Question, now: Timestamp) -> Self {
+        Self { policy, evidence, question, now, found: Found::default() }
+    }
 }
 
 impl From<&TrustState> for TrustView {
@@ -143,7 +163,7 @@ impl Question {
 pub fn judge(policy: &Policy, evidence: &Evidence, question: &Question) -> Verdict {
     let newest = question.newest.unwrap_or(question.evaluated_at);
     let now = question.evaluated_at.max(newest);
-    let case = Case { policy, evidence, question, now };
+    let case = Case::new(policy, evidence, question, now);
     let mut fuel = Fuel::full();
     let mut rules = case.circumstances();
     rules.extend(case.applies());

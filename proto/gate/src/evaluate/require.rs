@@ -9,12 +9,16 @@ use super::Case;
 use super::attestation::attestation;
 use super::candidate::{Candidate, Counting, Outcome, candidates, no_evidence};
 use super::rule::Found;
+use super::vex::Answers;
 use super::who::{PersonName, person, persons, signers, submitted_by};
 use super::why::Why;
 use crate::cel::{Environment, Fault, Fuel};
 use crate::evidence::{Ask, Entry, Signer, Standing};
 use crate::policy::{Count, EvidenceRule, Excluded, Level, Require, Signer as Wanted};
 use crate::verdict::Counted;
+
+/// What the named authors of VEX say, or why nobody can tell.
+pub(super) type Said = Result<Option<Answers>, Why>;
 
 impl Case<'_> {
     pub(super) fn evidence_rule(&self, rule: &EvidenceRule, fuel: &mut Fuel) -> Found {
@@ -25,8 +29,10 @@ impl Case<'_> {
                 || matches!(entry.standing, Standing::Redacted { .. })
         };
         let candidates = candidates(self.evidence.answer(&ask).filter(named));
-        let judged =
-            |candidate: &Candidate<'_>| candidate.best(|entry| self.candidate(rule, entry, candidate.since));
+        let answers = rule.vulnerabilities.as_ref().map(|asked| self.answers(asked)).transpose();
+        let judged = |candidate: &Candidate<'_>| {
+            candidate.best(|entry| self.candidate(rule, &answers, entry, candidate.since))
+        };
         let mut outcomes: Vec<Outcome> = candidates.iter().map(judged).collect();
         if let Err(fault) = self.assert(rule, &candidates, &mut outcomes, fuel) {
             return Found { error: Some(fault), ..Found::of(&outcomes) };
@@ -35,7 +41,7 @@ impl Case<'_> {
     }
 
     /// Judges one entry. Who says it comes first: what others say never decides anything.
-    fn candidate(&self, rule: &EvidenceRule, entry: &Entry, since: Timestamp) -> Outcome {
+    fn candidate(&self, rule: &EvidenceRule, answers: &Said, entry: &Entry, since: Timestamp) -> Outcome {
         let refused = |why| Outcome::Refused(entry.index, why);
         let fails = |why| Outcome::Fails(entry.index, why);
         if let Some(why) = no_evidence(entry) {
@@ -63,7 +69,7 @@ impl Case<'_> {
             // What is too old is not among all that there is; as the latest, it says that nothing newer came.
             return if rule.require.count == Count::All { refused(why) } else { fails(why) };
         }
-        let held = self.holds(rule, entry, accepted);
+        let held = self.holds(rule, answers, entry, accepted);
         let (accepted, ends) = match held {
             Ok(held) => held,
             Err(why) => return fails(why),
@@ -76,6 +82,7 @@ impl Case<'_> {
     fn holds<'e>(
         &self,
         rule: &EvidenceRule,
+        answers: &Said,
         entry: &'e Entry,
         accepted: Vec<&'e Signer>,
     ) -> Result<(Vec<&'e Signer>, Option<Timestamp>), Why> {
@@ -103,7 +110,7 @@ impl Case<'_> {
             super::sbom::holds(sbom, entry)?;
         }
         let ends = match &rule.vulnerabilities {
-            Some(vulnerabilities) => self.vulnerabilities(vulnerabilities, entry)?,
+            Some(asked) => self.vulnerabilities(asked, answers, entry)?,
             None => None,
         };
         Ok((accepted, ends))
@@ -127,11 +134,14 @@ impl Case<'_> {
     }
 
     /// Returns who is meant; what is not known is no exclusion, but a refusal.
-    pub(super) fn excluded(&self, whom: Excluded) -> Result<BTreeSet<PersonName>, Why> {
+    pub(super) fn excluded(&self, whom: Excluded) -> Result<&BTreeSet<PersonName>, Why> {
         match whom {
-            Excluded::Author => self.authors().ok_or(Why::AuthorUnknown),
+            Excluded::Author => {
+                let authors = self.found.authors.get_or_init(|| self.authors());
+                authors.as_ref().ok_or(Why::AuthorUnknown)
+            }
             Excluded::Submitter => {
-                let submitters = self.submitters();
+                let submitters = self.found.submitters.get_or_init(|| self.submitters());
                 if submitters.is_empty() { Err(Why::SubmitterUnknown) } else { Ok(submitters) }
             }
         }
@@ -207,15 +217,13 @@ fn nothing(outcomes: &[Outcome]) -> Why {
 
 fn any(outcomes: &[Outcome]) -> Verdict {
     let ends: Vec<_> = outcomes.iter().filter_map(Outcome::counting).map(|counting| counting.until).collect();
-    match longest(&ends) {
-        Some(until) => (None, until),
-        None => (Some(nothing(outcomes)), None),
-    }
+    let failure = ends.is_empty().then(|| nothing(outcomes));
+    (failure, longest(&ends))
 }
 
-/// Returns the end of what lasts longest, which is none if one has no end; none if there is nothing.
-fn longest(ends: &[Option<Timestamp>]) -> Option<Option<Timestamp>> {
-    if ends.contains(&None) { Some(None) } else { ends.iter().max().copied() }
+/// Returns the end of what lasts longest; none if it has no end.
+fn longest(ends: &[Option<Timestamp>]) -> Option<Timestamp> {
+    if ends.contains(&None) { None } else { ends.iter().copied().flatten().max() }
 }
 
 /// Counts people, and says until when there are enough: those whose evidence lasts longest.
@@ -229,7 +237,7 @@ pub(super) fn at_least(outcomes: &[Outcome], wanted: usize) -> Verdict {
     }
     let of = |who: &&PersonName| {
         let theirs = counting.iter().filter(|counting| counting.persons.contains(*who));
-        longest(&theirs.map(|counting| counting.until).collect::<Vec<_>>()).flatten()
+        longest(&theirs.map(|counting| counting.until).collect::<Vec<_>>())
     };
     let mut ends: Vec<Option<Timestamp>> = people.iter().map(of).collect();
     // Those without an end last.

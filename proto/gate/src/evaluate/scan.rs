@@ -7,6 +7,7 @@ use custody_log::Timestamp;
 use serde_json::Value as Json;
 
 use super::Case;
+use super::require::Said;
 use super::why::Why;
 use crate::evidence::Entry;
 use crate::policy::Vulnerabilities;
@@ -30,6 +31,7 @@ impl Case<'_> {
     pub(super) fn vulnerabilities(
         &self,
         asked: &Vulnerabilities,
+        answers: &Said,
         entry: &Entry,
     ) -> Result<Option<Timestamp>, Why> {
         let report = report(entry).ok_or(Why::ScanIncomplete)?;
@@ -44,9 +46,9 @@ impl Case<'_> {
                 Some(end)
             }
         };
-        let answers = self.answers(asked)?;
+        let answers = answers.as_ref().map_err(Clone::clone)?.as_ref();
         let mut open = report.findings.iter().filter(|found| !asked.below.allows(found.severity));
-        match open.find(|found| !answers.answer(found, &self.question.subject)) {
+        match open.find(|found| !answers.is_some_and(|said| said.answer(found, &self.question.subject))) {
             None => Ok(end),
             Some(found) => Err(Why::Vulnerable {
                 id: found.id.clone(),

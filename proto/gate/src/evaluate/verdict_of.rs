@@ -43,7 +43,7 @@ impl Case<'_> {
         if entry.standing == Standing::Malformed {
             return fails(Why::Malformed);
         }
-        if entry.level == Level::Logged && self.question.level == Level::Verified {
+        if entry.level == Level::Logged {
             return fails(Why::NotVerified { level: entry.level });
         }
         let Some(recorded) = entry.predicate.as_deref().and_then(|bytes| Recorded::from_summary(bytes).ok())

@@ -15,7 +15,7 @@ use super::scan::{Finding, open};
 use super::who::signers;
 use super::why::Why;
 use crate::evidence::{About, Ask, Entry, Standing};
-use crate::policy::{Asks, EvidenceRule, Rule, Vulnerabilities};
+use crate::policy::{Asks, EvidenceRule, Level, Rule, Vulnerabilities};
 
 /// The most packages of one scan whose findings are looked up for answers. A scan with more open findings is no near miss.
 pub(super) const COMPONENTS_ASKED_MAX: usize = 256;
@@ -86,6 +86,9 @@ impl Case<'_> {
                 && !signers(entry, Some(who)).is_empty();
             if !named {
                 continue;
+            }
+            if entry.level == Level::Logged {
+                return Err(Why::NotVerified { level: entry.level });
             }
             let vex = entry.predicate.as_deref().and_then(|bytes| openvex::decode(bytes).ok());
             let vex = vex.filter(|_| entry.standing == Standing::Sound).ok_or(Why::Malformed)?;

@@ -148,8 +148,7 @@ impl Entry {
 
     /// Whether its own statement lists the digest.
     pub(crate) fn is_about(&self, digest: &Digest) -> bool {
-        let text = digest.to_string();
-        self.subjects.iter().any(|subject| *subject == text)
+        self.subjects.contains(&digest.to_string())
     }
 
     /// Returns who submitted it, as an identity; none if that is not known.

@@ -128,6 +128,20 @@ impl Evidence {
         self.answers.contains_key(ask)
     }
 
+    /// Returns the same evidence without some entries, as if they had never been there: what would come out then. Answers stay as
+    /// complete as they were.
+    #[must_use]
+    pub fn without(&self, gone: impl Fn(&Entry) -> bool) -> Self {
+        let mut left = self.clone();
+        left.entries.retain(|_, entry| !gone(entry));
+        left
+    }
+
+    /// Returns every entry, in index order.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values()
+    }
+
     /// Returns an entry.
     #[must_use]
     pub fn entry(&self, index: LeafIndex) -> Option<&Entry> {

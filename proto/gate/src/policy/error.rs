@@ -91,6 +91,12 @@ pub enum LoadError {
         /// How many.
         found: usize,
     },
+    /// More than [`super::PUT_IN_MAX`] bytes of parameters in all places together.
+    #[error(
+        "parameters are put in for more than {} bytes in all: name long lists in fewer places",
+        super::PUT_IN_MAX
+    )]
+    TooMuchPutIn,
     /// Fields that do not go together, or one that goes only with another.
     #[error("{place}: {problem}")]
     Combination {
@@ -143,6 +149,9 @@ pub enum Combination {
     /// A rule that asks several things.
     #[error("require, approval, verdict_of and absent are a rule each")]
     Several,
+    /// Conditions beside a list of patterns.
+    #[error("one_of stands alone: each of its patterns has its own conditions")]
+    BesideOneOf,
     /// A clause about evidence that nothing requires.
     #[error(
         "signer, submitter, source, sbom, vulnerabilities and assert are about what require names, and there is none"

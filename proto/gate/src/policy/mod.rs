@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custody_log::BlobDigest;
 
-use fields::{At, Fields};
+use fields::{At, Fields, Parameters};
 use tree::Tree;
 
 pub use absent::{Absent, FINDINGS};
@@ -38,6 +38,7 @@ pub use applies_to::{AppliesTo, RepositoryPattern};
 pub use approval::{Approval, VerdictOf};
 pub use error::{Combination, LoadError, Named};
 pub use exceptions::{Breakglass, Exceptions};
+pub use fields::PUT_IN_MAX;
 pub use require::{Age, Count, Level, Require};
 pub use rule::{Asks, Class, EvidenceRule, Rule};
 pub use sbom::{Ban, Licences, Sbom};
@@ -63,6 +64,9 @@ pub const TEXT_LINE_MAX: usize = 2048;
 pub const NAME_MAX: usize = 100;
 /// How old the freshest sign of life of the log may be where a policy says nothing: an hour, 60 times the server's own beat.
 const MAX_CHECKPOINT_AGE: Span = Span::hours(1);
+
+/// The JSON Schema of policies, for editors and other tools. What it refuses does not load; the loader refuses more.
+pub const SCHEMA: &str = include_str!("../schema/policy-v1.json");
 
 /// What a gate requires.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,9 +107,9 @@ impl Policy {
         }
         let text = std::str::from_utf8(bytes).map_err(|error| LoadError::Utf8 { at: error.valid_up_to() })?;
         let tree = Tree::read(text)?;
-        let none = BTreeMap::new();
+        let none = Parameters::default();
         let top = At { place: String::new(), tree: &tree, parameters: &none }.fields(FIELDS)?;
-        let parameters = top.may("parameters", parameters)?.unwrap_or_default();
+        let parameters = Parameters::new(top.may("parameters", |at| parameters(&at))?.unwrap_or_default());
         let top = At { place: String::new(), tree: &tree, parameters: &parameters }.fields(FIELDS)?;
         let rules = rules(&top)?;
         if !rules.iter().any(Rule::is_enforced) {
@@ -123,7 +127,7 @@ impl Policy {
             proven: top.may("complete", |at| at.word(&["claimed", "proven"]))? == Some("proven"),
             resource_uri: top.may("resource_uri", |at| at.text().map(ToOwned::to_owned))?,
             digest: BlobDigest::of(bytes),
-            parameters,
+            parameters: parameters.into_values(),
         })
     }
 
@@ -159,7 +163,7 @@ impl Policy {
 }
 
 /// Reads the parameters: texts, numbers, yes or no, and lists of texts.
-fn parameters(at: At<'_>) -> Result<BTreeMap<String, Value>, LoadError> {
+fn parameters(at: &At<'_>) -> Result<BTreeMap<String, Value>, LoadError> {
     let mut parameters = BTreeMap::new();
     for (name, at) in at.entries()? {
         let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';

@@ -237,6 +237,6 @@ fn day(at: &At<'_>) -> Result<Timestamp, LoadError> {
 
 fn expression(at: &At<'_>) -> Result<Expression, LoadError> {
     let super::Value::Text(text) = at.tree else { return Err(at.expected("an expression, as text")) };
-    Expression::compile(text, at.parameters.keys().map(String::as_str).collect())
+    Expression::compile(text, &at.parameters.names().collect())
         .map_err(|source| LoadError::Expression { place: at.place.clone(), source })
 }

@@ -3,6 +3,8 @@
 use super::{Class, FINDINGS, LoadError, NODES_MAX, Policy, RULES_MAX, TEXT_MAX, YamlFault};
 
 mod clauses;
+mod schema;
+mod validator;
 
 /// A policy of one rule that asks for provenance, with more lines in the rule.
 pub(super) fn with_rule(lines: &str) -> String {
@@ -94,7 +96,7 @@ fn a_misspelt_name_is_refused_with_the_nearest_known() {
         (with_rule("exceptions: {breakglas: {}}\n"), "exceptions", "breakglass"),
     ] {
         let refusal = refusal(&text);
-        assert!(refusal.starts_with(&format!("{place}")), "{refusal}\nexpected at {place}");
+        assert!(refusal.starts_with(place), "{refusal}\nexpected at {place}");
         if !nearest.is_empty() {
             assert!(refusal.ends_with(&format!("did you mean {nearest:?}?")), "{refusal}");
         }
@@ -177,6 +179,22 @@ fn parameters_are_put_in_whole_and_declared() {
             assert!(refusal(&text).starts_with(expected), "{}", refusal(&text));
         }
     }
+}
+
+#[test]
+fn parameters_do_not_make_much_of_little() {
+    let texts: Vec<String> = (0..200).map(|at| format!("{at}{}", "x".repeat(500))).collect();
+    let pattern = "{issuer: 'https://i', subject: {one_of: $who}}";
+    let policy = |times: usize| {
+        let patterns = vec![pattern; times].join(", ");
+        format!(
+            "parameters: {{who: [{}]}}\n{}",
+            texts.join(", "),
+            with_rule(&format!("    signer: {{one_of: [{patterns}]}}\n"))
+        )
+    };
+    assert!(load(&policy(5)).is_ok());
+    assert_eq!(load(&policy(200)), Err(LoadError::TooMuchPutIn));
 }
 
 #[test]

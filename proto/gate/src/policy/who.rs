@@ -85,7 +85,7 @@ impl Who {
     fn of(fields: &Fields<'_>) -> Result<Option<Self>, LoadError> {
         let own = PATTERN.iter().any(|field| fields.get(field).is_some());
         match fields.get("one_of") {
-            Some(at) if own => Err(at.combination(Combination::Several)),
+            Some(at) if own => Err(at.combination(Combination::BesideOneOf)),
             Some(at) => {
                 let pattern = |at: At<'_>| Pattern::of(&at.fields(PATTERN)?);
                 Ok(Some(Self {

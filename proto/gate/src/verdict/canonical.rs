@@ -58,7 +58,7 @@ fn write_text(text: &str, bytes: &mut Vec<u8>) {
     serde_json::to_writer(bytes, text).expect("a text is always JSON");
 }
 
-/// Number::toString of ECMAScript (section 3.2.2.3): the fewest digits that give the number back, plain from 1e-6 up to 1e21.
+/// `Number::toString` of ECMAScript (section 3.2.2.3): the fewest digits that give the number back, plain from 1e-6 up to 1e21.
 fn double(value: f64) -> String {
     if value.abs() < f64::MIN_POSITIVE && value.to_bits().trailing_zeros() >= 63 {
         return "0".to_owned();

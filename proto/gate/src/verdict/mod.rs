@@ -16,7 +16,7 @@ use crate::policy::{Level, Rule, Value};
 use crate::{GATE_VERSION, OWN_RULES, VERSION_ORDER};
 
 pub use canonical::canonical;
-pub use recorded::{Recorded, VerdictError};
+pub use recorded::{Recorded, VERDICT_MAX, VerdictError};
 pub use summary::{SummaryError, VERDICT_MEMBER, VERIFIER};
 
 /// The value of the member `schema`, and the name of the member of a summary that holds the verdict.
@@ -155,6 +155,36 @@ impl Verdict {
         &self.policy
     }
 
+    /// Returns the digest of the policy's text, `sha256:<hex>`.
+    #[must_use]
+    pub fn policy_digest(&self) -> &str {
+        &self.policy_digest
+    }
+
+    /// Returns the environment that was asked about.
+    #[must_use]
+    pub fn environment(&self) -> Option<&str> {
+        self.environment.as_deref()
+    }
+
+    /// Returns the size of the log that was judged.
+    #[must_use]
+    pub const fn size(&self) -> TreeSize {
+        self.size
+    }
+
+    /// Returns what vouches for nothing having been left out.
+    #[must_use]
+    pub const fn complete(&self) -> Completeness {
+        self.complete
+    }
+
+    /// Returns how far the entries were checked.
+    #[must_use]
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
     /// Returns how each rule came out: the gate's own first, then the policy's in its order.
     #[must_use]
     pub fn rules(&self) -> &[RuleResult] {
@@ -254,7 +284,7 @@ impl RuleResult {
     }
 
     /// Skips a rule that failed; what it failed by stays readable.
-    pub(crate) fn skip(&mut self, by: String) {
+    pub(crate) fn skip(&mut self, by: &str) {
         let failed = std::mem::take(&mut self.message);
         self.message = format!("{by}: {failed}");
         self.status = Status::Skip;

@@ -3,6 +3,7 @@
 mod client;
 mod envelope;
 mod evidence;
+mod gate;
 mod journal;
 mod json;
 mod key;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<Target> {
         json::TARGETS,
         envelope::TARGETS,
         evidence::TARGETS,
+        gate::TARGETS,
         key::TARGETS,
         statement::TARGETS,
         sbom::TARGETS,

@@ -92,7 +92,7 @@ fn a_misspelt_rule_name_does_not_load() {
     );
     match Policy::load(text.as_bytes()) {
         Err(LoadError::UnknownName { nearest, .. }) => {
-            assert_eq!(nearest.as_deref(), Some("build.provenance"))
+            assert_eq!(nearest.as_deref(), Some("build.provenance"));
         }
         other => panic!("{other:?}"),
     }

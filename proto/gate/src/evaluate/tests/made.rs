@@ -170,6 +170,7 @@ pub(super) fn sbom(index: u64, components: &[(&str, &str)]) -> Entry {
     entry(index, "cyclonedx", &predicate)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "written in place")]
 pub(super) fn vex(index: u64, id: &str, status: &str, products: Json) -> Entry {
     let predicate = json!({
         "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://acme.example/vex/1", "author": "security",
@@ -245,14 +246,14 @@ impl Log {
             }
             assert!(round < ROUNDS_MAX, "still asking: {new:?}");
             for ask in new {
-                self.answer(ask, &mut evidence);
+                self.answer(&ask, &mut evidence);
             }
         }
         evidence
     }
 
-    fn answer(&self, ask: Ask, evidence: &mut Evidence) {
-        match &ask {
+    fn answer(&self, ask: &Ask, evidence: &mut Evidence) {
+        match ask {
             Ask::Findings { kinds, .. } => {
                 let found = self.findings.iter().filter(|finding| kinds.contains(&finding.kind)).cloned();
                 evidence.add_findings(ask.clone(), found.collect::<Vec<_>>(), self.incomplete);

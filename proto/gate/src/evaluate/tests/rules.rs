@@ -329,7 +329,7 @@ fn answers_count_by_their_author_product_and_last_word() {
         "another author"
     );
     let elsewhere = but(vex(2, "CVE-1", "not_affected", json!([])), |entry| {
-        entry.subjects = vec!["sha256:00".to_owned()]
+        entry.subjects = vec!["sha256:00".to_owned()];
     });
     assert_eq!(with(elsewhere), Status::Fail, "about another digest");
     let unreadable =
@@ -402,4 +402,29 @@ fn two_who_sign_the_same_statement_are_two() {
     );
     let again = but(by_key(entry(2, "test-result", &json!({})), 0xa2), |entry| entry.content = one.content);
     assert_eq!(outcome(rule, &[one, again]).0, Status::Fail);
+}
+
+#[test]
+fn more_than_is_looked_at_is_said() {
+    let policy = policy("  - {id: r, require: {predicate: scan, count: all}}\n");
+    let max = u64::try_from(crate::evidence::ENTRIES_MAX).unwrap();
+    let many = |count: u64| Log::of((0..count).map(|index| scan(index, &[]))).judged(&policy, &question());
+    assert_eq!(many(max).decision(), Decision::Allow);
+    assert_eq!(first(&many(max + 1)), (Status::Error, "incomplete: capped"));
+}
+
+#[test]
+fn a_scan_with_more_open_findings_than_are_looked_up_is_not_decided() {
+    let rule = format!(
+        "  - {{id: r, require: {{predicate: scan, count: latest}}, vulnerabilities: {{below: high, answered_by: {{key: \"{}\"}}}}}}\n",
+        hex(0xe1)
+    );
+    let packages: Vec<String> = (0..257).map(|at| format!("pkg:npm/p{at}@1.0.0")).collect();
+    let found = |count: usize| {
+        let findings: Vec<(&str, &str, &str)> =
+            packages.iter().take(count).map(|purl| ("CVE-1", "High", purl.as_str())).collect();
+        outcome(&rule, &[scan(1, &findings)])
+    };
+    assert_eq!(found(256).0, Status::Fail);
+    assert_eq!((found(257).0, found(257).1.as_str()), (Status::Error, "incomplete: capped"));
 }

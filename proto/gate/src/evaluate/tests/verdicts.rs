@@ -183,3 +183,14 @@ fn values_from_outside_stay_on_their_line() {
     let message = &verdict.rules()[1].message;
     assert!(!message.contains(['\n', '\u{1b}']) && message.len() < 400, "{message}");
 }
+
+#[test]
+fn what_would_come_out_without_an_entry_can_be_asked() {
+    let policy = Policy::load(POLICY.as_bytes()).unwrap();
+    let evidence = Log::of([provenance(1), scan(2, &[])]).gathered(&policy, &question());
+    let decided = |evidence: &crate::Evidence| crate::judge(&policy, evidence, &question()).decision();
+    assert_eq!(decided(&evidence), Decision::Allow);
+    assert_eq!(evidence.entries().count(), 2);
+    let without = evidence.without(|entry| entry.index.get() == 1);
+    assert_eq!((decided(&without), decided(&evidence)), (Decision::Deny, Decision::Allow));
+}

@@ -3,7 +3,7 @@
 use super::{load, refusal, with_rule};
 
 /// Lines that load in a rule that asks for any provenance.
-const ACCEPTED: &[&str] = &[
+pub(super) const ACCEPTED: &[&str] = &[
     "    signer: {key: \"1111111111111111111111111111111111111111111111111111111111111111\"}\n",
     "    signer: {key: \"key:1111111111111111111111111111111111111111111111111111111111111111\", builder: \"https://b\"}\n",
     "    signer: {issuer: \"https://i\", subject: me@example.org}\n",
@@ -41,7 +41,7 @@ fn every_form_of_a_clause_loads() {
 }
 
 /// Lines that do not, and what the refusal says.
-const REFUSED: &[(&str, &str)] = &[
+pub(super) const REFUSED: &[(&str, &str)] = &[
     // Whom a pattern would let in.
     ("    signer: {}\n", "rules[0].signer: asks nothing"),
     ("    signer: {issuer: \"https://i\"}\n", "names nobody"),
@@ -70,7 +70,7 @@ const REFUSED: &[(&str, &str)] = &[
         "expected true or false, found \"yes\"",
     ),
     ("    signer: {issuer: \"https://i\", subject: 42}\n", "expected a text, found 42"),
-    ("    signer: {issuer: \"https://i\", subject: a, one_of: []}\n", "a rule each"),
+    ("    signer: {issuer: \"https://i\", subject: a, one_of: []}\n", "one_of stands alone"),
     // Sources.
     ("    source: {}\n", "rules[0].source: asks nothing"),
     ("    source: {repository: api}\n", "expected a repository"),
