@@ -135,7 +135,8 @@ impl Told<'_> {
     fn print(&mut self, ledger: &Ledger, watched: &Watched, entries: &[Checked]) -> Result<bool, Failure> {
         let state = &ledger.trust().as_of(watched.as_of.size).state;
         for entry in entries {
-            check_any(self.questions, entry)?;
+            let recorded = ledger.trust().looked_up_by(entry.entry(), watched.as_of.size);
+            check_any(self.questions, entry, recorded)?;
             let index = entry.entry().index;
             let next = LeafIndex::new(index.get().saturating_add(1)).unwrap_or(index);
             let output = self.context.output;

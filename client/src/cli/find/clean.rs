@@ -158,7 +158,8 @@ impl Clean {
                     self.next = Some(index.get().saturating_add(1));
                     return Ok(false);
                 }
-                check_any(questions, &entry)?;
+                let recorded = ledger.trust().looked_up_by(entry.entry(), self.size);
+                check_any(questions, &entry, recorded)?;
                 // What was erased is about nothing that anybody knows.
                 let artifacts = entry.verified().map(artifacts).unwrap_or_default();
                 if self.is_new_and_clean(ledger, artifacts).await? {

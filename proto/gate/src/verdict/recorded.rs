@@ -8,7 +8,7 @@ use super::summary::VERDICT_MEMBER;
 use super::{Decision, SCHEMA, Status, canonical};
 
 /// The largest verdict: 1 MiB. 200 rules with 16 candidates each are 3,200 lines of some 200 bytes, 640 KB.
-pub(crate) const VERDICT_MAX: usize = 1 << 20;
+pub const VERDICT_MAX: usize = 1 << 20;
 
 /// A verdict as it was recorded.
 #[derive(Debug, Clone, PartialEq)]
