@@ -21,13 +21,14 @@ use super::failure::{Failure, Outcome};
 use super::output::{counted, escape_line};
 use super::session;
 use super::times;
+pub(crate) use condition::package;
 pub(crate) use filter::Filter;
 
 /// Lists over this many entries are `logged` by default: verifying fetches every envelope.
 pub(crate) const VERIFIED_BY_DEFAULT: usize = 50;
 
 /// The most packages that are told one by one as not comparable; `-o json` has all.
-const DOUBTS_SHOWN: usize = 10;
+pub(crate) const DOUBTS_SHOWN: usize = 10;
 
 /// Find the entries that meet every condition, newest first.
 #[derive(Debug, clap::Args)]

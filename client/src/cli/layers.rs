@@ -25,7 +25,7 @@ const COMMAND_LINE_ONLY: [&str; 7] =
 /// Flags that belong to one call, by command: what is expected of a file, where results go, which entries are asked
 /// for. They share their names with flags of other commands that mean something else, so a setting for those must
 /// not change what these check, find or write. A command and the one behind it have flags of their own beside those of the command.
-const PER_CALL: [(&str, &[&str]); 16] = [
+const PER_CALL: [(&str, &[&str]); 19] = [
     ("audit", &["checkpoint", "from-scratch"]),
     ("distrust", &["out", "reason", "since", "undo"]),
     ("policy", &["name", "out"]),
@@ -45,6 +45,9 @@ const PER_CALL: [(&str, &[&str]); 16] = [
             "subject",
         ],
     ),
+    ("coverage", &["environment"]),
+    ("env", &["limit", "since", "until"]),
+    ("impact", &["since", "until"]),
     ("export", &["out"]),
     ("findings", &["since"]),
     ("key", &["name", "out"]),

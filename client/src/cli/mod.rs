@@ -5,8 +5,11 @@ mod audit;
 pub(crate) mod clock;
 mod completions;
 mod config;
+mod coverage;
+mod disputed;
 mod distrust;
 mod entry_view;
+mod env;
 pub(crate) mod environment;
 mod explain;
 mod export;
@@ -15,6 +18,7 @@ mod file;
 mod find;
 mod findings;
 pub(crate) mod identity;
+mod impact;
 mod init;
 mod inspect;
 mod key;
@@ -79,6 +83,12 @@ enum Command {
     Findings(findings::Args),
     /// Write an evidence pack about a THING: one file that is checked offline.
     Export(export::Args),
+    /// Show everything that came from a THING, and where it is live.
+    Impact(impact::Args),
+    /// Show what runs in an environment, what ran there, and what changed.
+    Env(env::Args),
+    /// Show what runs or was released without which evidence.
+    Coverage(coverage::Args),
     /// Check receipts, admission records, envelopes and artifacts offline.
     Verify(verify::Args),
     /// Replay the whole log and check everything in it.
@@ -153,6 +163,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Watch(args) => Box::pin(watch::run(*args, context)).await,
         Command::Findings(args) => Box::pin(findings::run(args, context)).await,
         Command::Export(args) => Box::pin(export::run(args, context)).await,
+        Command::Impact(args) => Box::pin(impact::run(args, context)).await,
+        Command::Env(args) => Box::pin(env::run(args, context)).await,
+        Command::Coverage(args) => Box::pin(coverage::run(args, context)).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Audit(args) => audit::run(args, context).await,
         Command::Trust(args) => trust::run(args, context).await,

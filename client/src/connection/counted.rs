@@ -125,6 +125,51 @@ impl Counted for v1::FindingsRequest {
     ];
 }
 
+impl Counted for v1::EnvironmentsRequest {
+    type Answer = v1::EnvironmentsResponse;
+    const PATH: &'static str = "/custody.v1.Query/Environments";
+    const MOST: &'static [Most] = &[
+        most(&[1], "environments", limits::ENVIRONMENTS_MAX),
+        most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+    ];
+}
+
+impl Counted for v1::EnvironmentRequest {
+    type Answer = v1::EnvironmentResponse;
+    const PATH: &'static str = "/custody.v1.Query/Environment";
+    const MOST: &'static [Most] = &[
+        most_numbers(&[1], "whole", limits::ENVIRONMENT_ENTRIES_MAX),
+        most(&[2], "parts", limits::ENVIRONMENT_PARTS_MAX),
+        most(&[3, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+        most_numbers(&[6], "redacted", limits::ENVIRONMENT_ENTRIES_MAX),
+    ];
+}
+
+/// The entries in one answer to `Evidence`: 64 of each of 256 artifacts.
+#[expect(clippy::as_conversions, reason = "64 fits; a constant has no other conversion")]
+const EVIDENCE_INDEXES_MAX: usize = limits::EVIDENCE_ARTIFACTS_MAX * limits::EVIDENCE_LIMIT_MAX as usize;
+
+impl Counted for v1::EvidenceRequest {
+    type Answer = v1::EvidenceResponse;
+    const PATH: &'static str = "/custody.v1.Query/Evidence";
+    const MOST: &'static [Most] = &[
+        most(&[1], "artifacts", limits::EVIDENCE_ARTIFACTS_MAX),
+        most_numbers(&[1, 1], "indexes", EVIDENCE_INDEXES_MAX),
+        most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+    ];
+}
+
+impl Counted for v1::ImpactRequest {
+    type Answer = v1::ImpactResponse;
+    const PATH: &'static str = "/custody.v1.Query/Impact";
+    const MOST: &'static [Most] = &[
+        most(&[1], "edges", limits::IMPACT_EDGES_MAX),
+        most(&[2], "signed", limits::IMPACT_ENTRIES_MAX),
+        most(&[3, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
+        most_numbers(&[5], "redacted", limits::IMPACT_ENTRIES_MAX),
+    ];
+}
+
 /// Makes a call with one answer.
 pub(super) async fn one<R: Counted>(
     channel: Channel,

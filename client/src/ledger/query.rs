@@ -260,7 +260,7 @@ fn labelled(field: &'static str, wire: v1::Node) -> Result<Labelled, FieldError>
     Ok(Labelled { node: node(field, &wire)?, label: wire.label })
 }
 
-fn traced_edge(wire: v1::Edge) -> Result<TracedEdge, FieldError> {
+pub(super) fn traced_edge(wire: v1::Edge) -> Result<TracedEdge, FieldError> {
     let unknown = |field, text: &str| FieldError::Word { field, found: text.chars().take(80).collect() };
     let end = |field, node: Option<v1::Node>| labelled(field, node.ok_or(FieldError::Missing { field })?);
     let kind: EdgeKind = wire.kind.parse().map_err(|_| unknown("edges.kind", &wire.kind))?;

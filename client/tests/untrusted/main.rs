@@ -14,6 +14,7 @@ mod bounds;
 mod bulk;
 mod descriptors;
 mod double;
+mod environments;
 mod lies;
 mod messages;
 mod questions;

@@ -14,6 +14,7 @@ mod known_vulnerabilities;
 mod node;
 mod package;
 mod provenance;
+pub mod reach;
 mod read;
 mod release;
 mod report;
@@ -28,8 +29,11 @@ mod vulnerability;
 pub(crate) mod word;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use custody_log::Timestamp;
+
+use crate::environment::Observation;
 
 pub use called::Called;
 pub use edge::{Edge, EdgeKind};
@@ -77,6 +81,9 @@ pub struct Facts {
     pub components: Option<usize>,
     /// What it tells beside the edges: names, what references meant, how a run went.
     pub told: Told,
+    /// What a deployment or snapshot says of an environment, which the edges cannot: as what, where, how many. Nothing is
+    /// found by it that its edges do not name.
+    pub observation: Option<Arc<Observation>>,
     terms: BTreeSet<Term>,
 }
 

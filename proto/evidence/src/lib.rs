@@ -10,6 +10,7 @@ mod capped;
 pub mod digest_set;
 pub mod dsse;
 pub mod envelope;
+pub mod environment;
 pub mod fact;
 pub mod finding;
 pub mod identity;

@@ -50,3 +50,25 @@ pub const TRACE_NODES_MAX: usize = 2 * TRACE_EDGES_MAX + 1;
 
 /// The most nodes in one answer to `Resolve`: 16.
 pub const RESOLVE_NODES_MAX: usize = 16;
+
+/// The most environments in one answer to `Environments`: 256.
+pub const ENVIRONMENTS_MAX: usize = 256;
+
+/// The most entries in one answer to `Environment` that are taken whole, and the most that were erased: 20,000, as many as are
+/// read for it.
+pub const ENVIRONMENT_ENTRIES_MAX: usize = 20_000;
+
+/// The most parts of entries in one answer to `Environment`: 16,384. The smallest has 75 bytes with a SHA-256: 1.2 MB.
+pub const ENVIRONMENT_PARTS_MAX: usize = 16_384;
+
+/// The most artifacts that one `Evidence` names: 256.
+pub const EVIDENCE_ARTIFACTS_MAX: usize = 256;
+
+/// The most entries of one artifact in an answer to `Evidence`: 64.
+pub const EVIDENCE_LIMIT_MAX: u32 = 64;
+
+/// The most edges in one answer to `Impact`: 8,192. With ids of 100 bytes these are 3 MB at most.
+pub const IMPACT_EDGES_MAX: usize = 8_192;
+
+/// The most subjects of signed entries, and the most erased entries, in one answer to `Impact`: 16,384, as many as are read for it.
+pub const IMPACT_ENTRIES_MAX: usize = 16_384;

@@ -216,6 +216,11 @@ const fn field_byte(field: Field) -> u8 {
     }
 }
 
+/// Returns the first and the last prefix of a field's terms.
+pub(crate) const fn field_range(field: Field) -> (Prefix, Prefix) {
+    (Prefix::new(field_byte(field), [0; SHORT_LEN]), Prefix::new(field_byte(field), [0xff; SHORT_LEN]))
+}
+
 /// Returns the first and the last leading bytes of a digest that starts with these digits: digits beyond
 /// [`SHORT_LEN`] bytes are left to the comparison with the facts.
 pub(crate) fn leading_range(prefix: &HexPrefix) -> Option<(Prefix, Prefix)> {

@@ -94,7 +94,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub(crate) use keys::{Prefix, leading_range};
+pub(crate) use keys::{Prefix, field_range, leading_range};
 
 pub use error::IndexError;
 pub use follower::Follower;

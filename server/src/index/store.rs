@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use custody_evidence::fact::Term;
+use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, Entry, EnvelopeDigest, LeafIndex, TreeSize};
 use tokio::sync::{Notify, watch};
@@ -322,6 +322,20 @@ impl Index {
     ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
         self.facts.whole()?;
         let Some((low, high)) = keys::leading_range(prefix) else { return Ok(Some(Vec::new())) };
+        let found = self.facts.each_newest(&self.database, (&low, &high), below, limit, PREFIX_STEPS_MAX);
+        self.answered(&self.facts, found)
+    }
+
+    /// Returns, for each value of a field that entries below `below` have, the newest of them that has it, in no order that
+    /// means anything; at most `limit`. None when there are more than [`PREFIX_STEPS_MAX`] values, too many to look at.
+    pub fn each_of(
+        &self,
+        field: Field,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
+        self.facts.whole()?;
+        let (low, high) = keys::field_range(field);
         let found = self.facts.each_newest(&self.database, (&low, &high), below, limit, PREFIX_STEPS_MAX);
         self.answered(&self.facts, found)
     }

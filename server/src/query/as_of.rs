@@ -70,7 +70,7 @@ mod tests {
     use std::cell::Cell;
     use std::sync::Arc;
 
-    use custody_evidence::fact::Term;
+    use custody_evidence::fact::{Field, Term};
     use custody_evidence::thing::HexPrefix;
     use custody_evidence::trust::Timeline;
 
@@ -159,6 +159,9 @@ mod tests {
             limit: usize,
         ) -> Result<Vec<LeafIndex>, QueryError> {
             self.0.by_digest_prefix(prefix, below, limit)
+        }
+        fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+            self.0.each_of(field, below, limit)
         }
         fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
             self.0.reading(index)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use custody_evidence::fact::Term;
+use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
 use custody_evidence::trust::Timeline;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
@@ -54,6 +54,10 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
         self.look()?.by_digest_prefix(prefix, below, limit)
     }
 
+    fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        self.look()?.each_of(field, below, limit)
+    }
+
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
         self.look()?.reading(index)
     }
@@ -76,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::query::tests::memory::{Memory, artifact, node, sha256, size, time};
-    use crate::query::{At, Find, find, resolve, size_at, trace};
+    use crate::query::{At, Find, Impact, environments, find, impact, resolve, size_at, trace};
 
     /// Counts the looks, and says that the asker leaves with the third.
     struct Leaving<'a> {
@@ -111,6 +115,9 @@ mod tests {
         ) -> Result<Vec<LeafIndex>, QueryError> {
             self.look().by_digest_prefix(prefix, below, limit)
         }
+        fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+            self.look().each_of(field, below, limit)
+        }
         fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
             self.look().reading(index)
         }
@@ -131,7 +138,11 @@ mod tests {
         let things: Vec<_> =
             ["nothing", &sha256('b')[7..], "aaaaa"].map(|text| Thing::parse(text).unwrap()).into();
         let at = At::Time(time(50));
-        let queries: [(&str, Query<'_>); 4] = [
+        let of = impact::Of::Nodes(vec![artifact('a')]);
+        let impacted = Impact { of, since: None, until: None };
+        let queries: [(&str, Query<'_>); 6] = [
+            ("impact", &|evidence| impact(evidence, &impacted, size(100)).map(drop)),
+            ("environments", &|evidence| environments(evidence, size(100)).map(drop)),
             ("find", &|evidence| find(evidence, &Find::default(), size(100)).map(drop)),
             ("resolve", &|evidence| resolve(evidence, &things, size(100)).map(drop)),
             ("trace", &|evidence| trace(evidence, &artifact('a'), None, size(100)).map(drop)),

@@ -85,7 +85,8 @@ fn weight(reading: &Reading) -> usize {
     let times = facts.times.iter().map(|(path, _)| text(path));
     let leading = reading.leading.iter().map(|_| EACH);
     let erased = reading.erased.iter().map(Findable::bytes);
-    let leading = leading.chain(erased);
+    let observed = facts.observation.iter().map(|observation| observation.weight());
+    let leading = leading.chain(erased).chain(observed);
     let all = edges.chain(terms).chain(labels).chain(times).chain(leading);
     all.fold(size_of::<Reading>(), usize::saturating_add)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use custody_evidence::fact::Term;
+use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
@@ -31,6 +31,9 @@ pub trait Evidence {
         below: TreeSize,
         limit: usize,
     ) -> Result<Vec<LeafIndex>, QueryError>;
+
+    /// Returns, for each of at most `limit` values of a field, the newest entry below `below` that may have it.
+    fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError>;
 
     /// Returns what an entry says.
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError>;

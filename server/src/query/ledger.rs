@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use custody_evidence::fact::Term;
+use custody_evidence::fact::{Field, Term};
 use custody_evidence::thing::HexPrefix;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
@@ -10,7 +10,9 @@ use super::cache::Cache;
 use super::error::QueryError;
 use super::evidence::Evidence;
 use super::reads::Reads;
-use crate::index::{self, Index, IndexedEntry, PREFIX_STEPS_MAX, Prefix, Reading, leading_range};
+use crate::index::{
+    self, Index, IndexedEntry, PREFIX_STEPS_MAX, Prefix, Reading, field_range, leading_range,
+};
 
 /// Entries that are looked up at once below an erased one.
 const OLDER: usize = 64;
@@ -46,6 +48,22 @@ impl Ledger {
         // What was read before it was erased is told no more.
         let gone = kept.erased.is_none() && self.index.source().redacted(&kept.entry.content);
         (!gone).then_some(kept)
+    }
+
+    /// Replaces erased entries, which tell nothing that they named between two bounds, by older ones that do.
+    fn told(&self, found: Vec<LeafIndex>, low: &Prefix, high: &Prefix) -> Result<Vec<LeafIndex>, QueryError> {
+        let mut named = Vec::new();
+        for index in found {
+            match &self.reading(index)?.erased {
+                None => named.push(index),
+                Some(erased) => {
+                    for value in erased.leading_in(low, high) {
+                        named.extend(self.older(&value, index)?);
+                    }
+                }
+            }
+        }
+        Ok(named)
     }
 
     /// Returns the newest entry that has a digest and is not erased, of those below an erased one.
@@ -86,19 +104,14 @@ impl Evidence for Ledger {
         let found = self.index.by_digest_prefix(prefix, below, limit)?;
         let found = found.ok_or(QueryError::TooMuch { entries: PREFIX_STEPS_MAX, bytes: 0 })?;
         let Some((low, high)) = leading_range(prefix) else { return Ok(found) };
-        let mut named = Vec::new();
-        for index in found {
-            // An erased entry tells no digest; an older one that names it does.
-            match &self.reading(index)?.erased {
-                None => named.push(index),
-                Some(erased) => {
-                    for digest in erased.leading_in(&low, &high) {
-                        named.extend(self.older(&digest, index)?);
-                    }
-                }
-            }
-        }
-        Ok(named)
+        self.told(found, &low, &high)
+    }
+
+    fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        let found = self.index.each_of(field, below, limit)?;
+        let found = found.ok_or(QueryError::TooMuch { entries: PREFIX_STEPS_MAX, bytes: 0 })?;
+        let (low, high) = field_range(field);
+        self.told(found, &low, &high)
     }
 
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
@@ -128,7 +141,6 @@ impl Evidence for Ledger {
 mod tests {
     use std::collections::BTreeSet;
 
-    use custody_evidence::fact::Field;
     use custody_evidence::thing::Thing;
 
     use super::*;

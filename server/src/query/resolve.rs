@@ -136,9 +136,17 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     fn named(&mut self, kinds: impl IntoIterator<Item = NodeKind>, text: &str) -> Result<Nodes, QueryError> {
         let mut nodes = Nodes::new();
         for node in kinds.into_iter().filter_map(|kind| Node::named(kind, text)) {
-            let Some(term) = node.terms().into_iter().next() else { continue };
-            if self.any(term.field(), term.value())? {
-                nodes.insert(node);
+            // Who signed or submitted is an identity whether or not a statement names it.
+            let mut terms: Vec<(Field, String)> =
+                node.terms().iter().take(1).map(|term| (term.field(), term.value().to_owned())).collect();
+            if node.kind() == NodeKind::Identity {
+                terms.extend([Field::Signer, Field::Submitter].map(|field| (field, node.id().to_owned())));
+            }
+            for (field, value) in terms {
+                if self.any(field, &value)? {
+                    nodes.insert(node.clone());
+                    break;
+                }
             }
         }
         Ok(nodes)

@@ -12,6 +12,7 @@ mod bulk;
 mod door;
 mod incoming;
 mod link;
+mod live;
 mod messages;
 mod opening;
 mod patience;

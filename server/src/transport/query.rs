@@ -21,7 +21,7 @@ use tonic::{Request, Response, Status};
 
 use super::bounds::Shape;
 use super::places::Desk;
-use super::{PATIENCE, attended, behind, head, status};
+use super::{PATIENCE, attended, behind, head, live, status};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::findings::FINDINGS_MAX as PAGE_FULL;
@@ -165,6 +165,62 @@ impl Query for QueryService {
         let (page, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
         Ok(Response::new(from_findings(&page, as_of)))
     }
+
+    async fn environments(
+        &self,
+        request: Request<v1::EnvironmentsRequest>,
+    ) -> Result<Response<v1::EnvironmentsResponse>, Status> {
+        let request = request.into_inner();
+        let at = at(request.at, request.at_micros)?;
+        let ask = move |evidence: &Evidence<'_>, size| {
+            query::environments(evidence, size).map_err(|error| status::query(&error))
+        };
+        let (known, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
+        Ok(Response::new(live::from_environments(&known, as_of)))
+    }
+
+    async fn environment(
+        &self,
+        request: Request<v1::EnvironmentRequest>,
+    ) -> Result<Response<v1::EnvironmentResponse>, Status> {
+        let request = request.into_inner();
+        let at = at(request.at, request.at_micros)?;
+        let (name, window) = live::to_window(&request)?;
+        let ask = move |evidence: &Evidence<'_>, size| {
+            query::environment(evidence, &name, window, size).map_err(|error| status::query(&error))
+        };
+        let (found, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
+        Ok(Response::new(live::from_environment(&found, as_of)))
+    }
+
+    async fn evidence(
+        &self,
+        request: Request<v1::EvidenceRequest>,
+    ) -> Result<Response<v1::EvidenceResponse>, Status> {
+        let request = request.into_inner();
+        let at = at(request.at, request.at_micros)?;
+        let artifacts = live::to_artifacts(&request)?;
+        let limit = usize::try_from(request.limit).ok().filter(|limit| *limit > 0);
+        let ask = move |evidence: &Evidence<'_>, size| {
+            query::about(evidence, &artifacts, limit, size).map_err(|error| status::query(&error))
+        };
+        let (about, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
+        Ok(Response::new(live::from_about(&about, as_of)))
+    }
+
+    async fn impact(
+        &self,
+        request: Request<v1::ImpactRequest>,
+    ) -> Result<Response<v1::ImpactResponse>, Status> {
+        let request = request.into_inner();
+        let at = at(request.at, request.at_micros)?;
+        let question = live::to_impact(&request)?;
+        let ask = move |evidence: &Evidence<'_>, size| {
+            query::impact(evidence, &question, size).map_err(|error| status::query(&error))
+        };
+        let (impacted, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
+        Ok(Response::new(live::from_impact(&impacted, as_of)))
+    }
 }
 
 /// What is indexed so far may answer, and says how far that is, unless the asker knows a larger tree. That the log has
@@ -201,7 +257,7 @@ fn at(size: u64, micros: Option<i64>) -> Result<At, Refusal> {
     }
 }
 
-fn time(field: &str, micros: i64) -> Result<Timestamp, Refusal> {
+pub(super) fn time(field: &str, micros: i64) -> Result<Timestamp, Refusal> {
     Timestamp::from_micros(micros)
         .map_err(|error| Refusal::new(Reason::InvalidField, format!("{field}: {error}")))
 }

@@ -25,7 +25,7 @@ pub(super) fn conditions(field: Field, value: &str) -> Result<Vec<Condition>, Fa
 
 fn condition(field: Field, value: &str) -> Result<Condition, Failure> {
     if field == Field::Component {
-        return package(value);
+        return package(value).map(Condition::component);
     }
     let refused = |error: &dyn std::fmt::Display| {
         Failure::usage("bad_condition", format!("--{field}: {error}")).hint(EXACT)
@@ -38,16 +38,15 @@ fn condition(field: Field, value: &str) -> Result<Condition, Failure> {
 }
 
 /// Reads a package: any version of it, one, or a range.
-fn package(value: &str) -> Result<Condition, Failure> {
-    let package = Package::parse(value).map_err(|error| {
+pub(crate) fn package(value: &str) -> Result<Package, Failure> {
+    Package::parse(value).map_err(|error| {
         let hint = match &error {
             PackageError::Term(_) => EXACT,
             PackageError::Range(_) => "a range is written as in 'pkg:npm/axios@>=1.14.1 <1.15', in quotes",
             PackageError::NotOrdered { .. } => "leave the version out to find all, and compare what is found",
         };
         Failure::usage("bad_condition", format!("--component: {error}")).hint(hint)
-    })?;
-    Ok(Condition::component(package))
+    })
 }
 
 /// Reads `--subject` if it is a digest: of an artifact, or of a document that statements carry. None if it is some

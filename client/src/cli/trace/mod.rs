@@ -7,13 +7,14 @@ use std::ffi::OsString;
 
 use custody_client::ledger::{At, Traced, TracedEdge};
 use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
-use custody_evidence::admission::{Build, SignerStatus};
+use custody_evidence::admission::SignerStatus;
 use custody_evidence::fact::{Edge, EdgeKind, Node, Stage};
 use custody_evidence::trust::TrustState;
 use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
 use super::Context;
+use super::disputed::Disputed;
 use super::entry_view::{binding, redacted as redacted_json};
 use super::failure::{Failure, Outcome};
 use super::find::{self, Verify};
@@ -168,7 +169,7 @@ async fn trace(
 }
 
 /// An entry is traced by its subject, if it has one.
-async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failure> {
+pub(super) async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<Node, Failure> {
     let entry = ledger.entry(index).await?;
     let Some(verified) = entry.verified() else {
         let message = format!("entry {index} was redacted: what it was about is not known any more");
@@ -217,7 +218,7 @@ async fn check(
     let mut edges = Vec::with_capacity(claimed.len());
     for (mut edge, starts) in claimed {
         if matches!(edge.edge.kind, EdgeKind::BuiltBy | EdgeKind::BuiltFrom) {
-            edge.conflict = disputed.has(&edge);
+            edge.conflict = disputed.has(edge.edge.from.id(), edge.entry);
         }
         if let Some(entry) = entries.get(&edge.entry) {
             edges.push(check_edge(edge, starts, entry, trust)?);
@@ -234,27 +235,6 @@ async fn redacted(ledger: &mut Ledger, indexes: &[LeafIndex]) -> Result<Vec<Chec
     match checked.iter().find(|entry| entry.redacted().is_none()) {
         None => Ok(checked),
         Some(entry) => Err(LedgerError::NotRedacted { entry: entry.entry().index }.into()),
-    }
-}
-
-/// Artifacts that two repositories say they built, and the entries that say so. What is distrusted says nothing. It follows from the
-/// admission records of what was answered, so the server's word is not taken.
-struct Disputed {
-    builds: Vec<Build>,
-}
-
-impl Disputed {
-    fn among(entries: &BTreeMap<LeafIndex, Checked>, trust: &TrustState) -> Self {
-        let counts = entries.iter().filter(|(_, entry)| entry.distrust(trust).is_none());
-        let build = |(index, entry): (&LeafIndex, &Checked)| Build::of(*index, entry.logged()?.record());
-        Self { builds: counts.filter_map(build).collect() }
-    }
-
-    fn has(&self, traced: &TracedEdge) -> bool {
-        let artifact = traced.edge.from.id();
-        let said = || self.builds.iter().filter(|build| build.names(artifact));
-        let repositories: BTreeSet<_> = said().map(Build::repository).collect();
-        repositories.len() > 1 && said().any(|build| build.index() == traced.entry)
     }
 }
 

@@ -87,6 +87,53 @@ fn each_list_of_a_chain_has_its_limit() {
 }
 
 #[test]
+fn each_list_of_an_environment_has_its_limit() {
+    let environment = |whole, parts, hashes, redacted| v1::EnvironmentResponse {
+        whole: vec![7; whole],
+        parts: vec![v1::EnvironmentPart::default(); parts],
+        as_of: Some(as_of(hashes)),
+        redacted: vec![7; redacted],
+        ..v1::EnvironmentResponse::default()
+    };
+    let refused_one = |answer: v1::EnvironmentResponse| refused::<v1::EnvironmentRequest>(&answer);
+    assert_eq!(refused_one(environment(20_000, 16_384, 126, 20_000)), None);
+    assert_eq!(refused_one(environment(20_001, 0, 0, 0)), Some("whole"));
+    assert_eq!(refused_one(environment(0, 16_385, 0, 0)), Some("parts"));
+    assert_eq!(refused_one(environment(0, 0, 127, 0)), Some("as_of.consistency"));
+    assert_eq!(refused_one(environment(0, 0, 0, 20_001)), Some("redacted"));
+    let environments = |count| v1::EnvironmentsResponse {
+        environments: vec![v1::KnownEnvironment::default(); count],
+        ..v1::EnvironmentsResponse::default()
+    };
+    assert_eq!(refused::<v1::EnvironmentsRequest>(&environments(256)), None);
+    assert_eq!(refused::<v1::EnvironmentsRequest>(&environments(257)), Some("environments"));
+    let evidence = |artifacts, indexes| v1::EvidenceResponse {
+        artifacts: vec![v1::EvidenceOf { indexes: vec![7; indexes], more: false }; artifacts],
+        as_of: Some(as_of(1)),
+    };
+    assert_eq!(refused::<v1::EvidenceRequest>(&evidence(256, 64)), None);
+    assert_eq!(refused::<v1::EvidenceRequest>(&evidence(257, 0)), Some("artifacts"));
+    assert_eq!(refused::<v1::EvidenceRequest>(&evidence(2, 16_384)), Some("indexes"));
+}
+
+#[test]
+fn each_list_of_an_impact_has_its_limit() {
+    let impact = |edges, signed, hashes, redacted| v1::ImpactResponse {
+        edges: vec![Edge::default(); edges],
+        signed: vec![v1::SignedSubject::default(); signed],
+        as_of: Some(as_of(hashes)),
+        truncated: false,
+        redacted: vec![7; redacted],
+    };
+    let refused_one = |answer: v1::ImpactResponse| refused::<v1::ImpactRequest>(&answer);
+    assert_eq!(refused_one(impact(8_192, 16_384, 126, 16_384)), None);
+    assert_eq!(refused_one(impact(8_193, 0, 0, 0)), Some("edges"));
+    assert_eq!(refused_one(impact(0, 16_385, 0, 0)), Some("signed"));
+    assert_eq!(refused_one(impact(0, 0, 127, 0)), Some("as_of.consistency"));
+    assert_eq!(refused_one(impact(0, 0, 0, 16_385)), Some("redacted"));
+}
+
+#[test]
 fn what_fits_a_thing_has_a_limit() {
     let resolved = |nodes, hashes| v1::ResolveResponse {
         nodes: vec![Node::default(); nodes],

@@ -98,6 +98,14 @@ pub(crate) enum Lie {
     WrongTag,
     /// All but one envelope of a bulk stream get no answer.
     SilentAnswers,
+    /// Asked for one environment, the records of `staging` come, or entry 1.
+    OtherEnvironment,
+    /// Each part of a record is said to be about an artifact that no record names.
+    ForgedPart,
+    /// An impact says of every entry that whoever was asked about signed it.
+    NotSigned,
+    /// An entry is named that is younger than the tree asked about.
+    BeyondTree,
     /// Asked for an attachment, other bytes come.
     OtherAttachment,
 }

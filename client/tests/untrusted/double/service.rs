@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::dsse::Envelope;
-use custody_evidence::fact::{self, Facts, Field, Node, NodeKind, Term, chain};
+use custody_evidence::environment::{Event, From, Timeline, Window, needed};
+use custody_evidence::fact::{self, Facts, Field, Node, NodeKind, Package, Term, chain, reach};
 use custody_log::{LeafIndex, TreeSize};
 use custody_wire::convert::{hashes_to_wire, node, node_to_wire};
 use custody_wire::v1::get_entries_response::Part;
@@ -356,6 +357,169 @@ impl query_server::Query for Service {
         Ok(Response::new(FindResponse { indexes, as_of: Some(as_of), next }))
     }
 
+    async fn environments(
+        &self,
+        request: Request<EnvironmentsRequest>,
+    ) -> Result<Response<EnvironmentsResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let as_of = self.as_of_time(&log, request.at, request.at_micros);
+        let mut known = std::collections::BTreeMap::new();
+        for (entry, facts) in (0..as_of.size).zip(log.facts()) {
+            if let Some(observation) = &facts.observation {
+                known.insert(observation.environment.to_string(), entry);
+            }
+        }
+        if self.lies(Lie::OtherEnvironment) {
+            known.values_mut().for_each(|entry| *entry = 1);
+        }
+        let known = known.into_iter().map(|(name, entry)| KnownEnvironment { name, entry });
+        let mut environments: Vec<_> = known.collect();
+        self.pad(&mut environments);
+        Ok(Response::new(EnvironmentsResponse { environments, as_of: Some(as_of), truncated: false }))
+    }
+
+    async fn environment(
+        &self,
+        request: Request<EnvironmentRequest>,
+    ) -> Result<Response<EnvironmentResponse>, Status> {
+        let request = request.into_inner();
+        let window = window(&request);
+        let log = self.at(request.log)?;
+        let as_of = self.as_of_time(&log, request.at, request.at_micros);
+        let asked = if self.lies(Lie::OtherEnvironment) { "staging" } else { request.environment.as_str() };
+        let needed = needed(&timeline(&log, asked, as_of.size), window);
+        let mut parts: Vec<_> = needed
+            .parts
+            .iter()
+            .map(|part| EnvironmentPart {
+                entry: part.entry.get(),
+                digest: part.digest.to_string(),
+                workload: part.workload.as_ref().map(ToString::to_string).unwrap_or_default(),
+            })
+            .collect();
+        if self.lies(Lie::ForgedPart) {
+            let digest = custody_evidence::digest_set::Digest::sha256_of(b"another").to_string();
+            parts.iter_mut().for_each(|part| part.digest.clone_from(&digest));
+        }
+        let mut whole: Vec<u64> = needed.whole.iter().map(|entry| entry.get()).collect();
+        if self.lies(Lie::BeyondTree) {
+            whole.push(as_of.size);
+        }
+        self.pad(&mut whole);
+        Ok(Response::new(EnvironmentResponse {
+            whole,
+            parts,
+            as_of: Some(as_of),
+            known_from_micros: None,
+            truncated: false,
+            redacted: if self.lies(Lie::Redacted) { vec![1] } else { Vec::new() },
+        }))
+    }
+
+    async fn evidence(
+        &self,
+        request: Request<EvidenceRequest>,
+    ) -> Result<Response<EvidenceResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let as_of = self.as_of_time(&log, request.at, request.at_micros);
+        let facts = log.facts();
+        let about = |artifact: &String| {
+            let term = Term::parse(Field::Subject, artifact).unwrap();
+            let is = |index: &u64| {
+                let facts = &facts[usize::try_from(*index).unwrap()];
+                facts.observation.is_none() && facts.terms().contains(&term) || self.lies(Lie::NotAsked)
+            };
+            EvidenceOf { indexes: (0..as_of.size).rev().filter(is).collect(), more: false }
+        };
+        let artifacts = request.artifacts.iter().map(about).collect();
+        Ok(Response::new(EvidenceResponse { artifacts, as_of: Some(as_of) }))
+    }
+
+    async fn impact(&self, request: Request<ImpactRequest>) -> Result<Response<ImpactResponse>, Status> {
+        let request = request.into_inner();
+        let log = self.at(request.log)?;
+        let as_of = self.as_of_time(&log, request.at, request.at_micros);
+        let facts: Vec<Facts> = log.facts().into_iter().take(usize::try_from(as_of.size).unwrap()).collect();
+        let package = Package::parse(&request.component).ok();
+        let all = || {
+            facts.iter().enumerate().flat_map(|(entry, facts)| facts.edges.iter().map(move |e| (entry, e)))
+        };
+        let asked: BTreeSet<Node> = match &package {
+            Some(package) => {
+                let ends = all().flat_map(|(_, edge)| [&edge.from, &edge.to]);
+                ends.filter(|node| package.may_be(node)).cloned().collect()
+            }
+            None => request.nodes.iter().map(|wire| node("nodes", wire).unwrap()).collect(),
+        };
+        let mut signed = Vec::new();
+        let mut queue: VecDeque<(Node, bool)> = asked.iter().map(|node| (node.clone(), true)).collect();
+        for (entry, stored) in log.stored.iter().enumerate().take(facts.len()) {
+            let record = AdmissionRecord::decode(&stored.record).unwrap();
+            let by = record
+                .verified_identities()
+                .iter()
+                .any(|id| asked.iter().any(|node| node.id() == id.to_string()));
+            if (by || self.lies(Lie::NotSigned)) && facts[entry].observation.is_none() && entry > 0 {
+                for subject in &record.subjects {
+                    let subject = Node::of_digest(&subject.parse().unwrap(), None);
+                    queue.push_back((subject.clone(), false));
+                    signed.push(SignedSubject {
+                        entry: entry as u64,
+                        subject: Some(node_to_wire(&subject, None)),
+                    });
+                }
+            }
+        }
+        let (mut walked, mut shown) = (BTreeSet::new(), BTreeSet::new());
+        while let Some((node, is_asked)) = queue.pop_front() {
+            if !walked.insert(node.clone()) {
+                continue;
+            }
+            for (entry, edge) in all().filter(|(_, edge)| edge.from == node || edge.to == node) {
+                let other = if edge.from == node { &edge.to } else { &edge.from };
+                match reach::onward(&node, is_asked, edge) {
+                    reach::Onward::Nowhere => continue,
+                    reach::Onward::Leaf => {}
+                    reach::Onward::Same => queue.push_back((other.clone(), true)),
+                    reach::Onward::Walk => queue.push_back((other.clone(), false)),
+                }
+                shown.insert((entry, edge));
+            }
+        }
+        if self.lies(Lie::UnrelatedEdges) {
+            shown.extend(all());
+        }
+        let wire = |(entry, edge): (usize, &fact::Edge)| Edge {
+            from: Some(node_to_wire(&edge.from, None)),
+            to: Some(node_to_wire(&edge.to, None)),
+            kind: edge.kind.to_string(),
+            entry: entry as u64,
+            status: String::new(),
+            claimed_micros: 0,
+        };
+        let mut edges: Vec<Edge> = shown.into_iter().map(wire).collect();
+        if self.lies(Lie::ForgedEdge) {
+            let run = Node::named(NodeKind::Run, "https://ci.test/forged").unwrap();
+            let to = edges[0].to.clone();
+            edges.push(Edge {
+                from: Some(node_to_wire(&run, None)),
+                to,
+                kind: "resolved".to_owned(),
+                ..edges[0].clone()
+            });
+        }
+        self.pad(&mut edges);
+        Ok(Response::new(ImpactResponse {
+            edges,
+            signed,
+            as_of: Some(as_of),
+            truncated: false,
+            redacted: if self.lies(Lie::Redacted) { vec![1] } else { Vec::new() },
+        }))
+    }
+
     async fn trace(&self, request: Request<TraceRequest>) -> Result<Response<TraceResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
@@ -441,6 +605,29 @@ impl query_server::Query for Service {
 }
 
 type Shown<'f> = BTreeSet<(usize, &'f fact::Edge)>;
+
+/// What is said of an environment in the first entries of a log.
+fn timeline(log: &Ledger, environment: &str, size: u64) -> Timeline {
+    let events = log.facts().into_iter().zip(&log.stored).take(usize::try_from(size).unwrap());
+    let event = |(facts, stored): (Facts, &super::log::Stored)| {
+        let entry = custody_log::Entry::decode(&stored.entry).unwrap();
+        let observation = facts.observation.filter(|found| found.environment.as_str() == environment)?;
+        let time = facts.happened.unwrap_or(entry.time).min(entry.time);
+        Some(Event { entry: entry.index, time, counts: true, observation })
+    };
+    Timeline::of(events.filter_map(event))
+}
+
+fn window(request: &EnvironmentRequest) -> Window {
+    let time = |micros| custody_log::Timestamp::from_micros(micros).unwrap();
+    let from = match request.from {
+        None => From::End,
+        Some(environment_request::From::FromMicros(micros)) => From::Time(time(micros)),
+        Some(environment_request::From::FromSteps(steps)) => From::Steps(usize::try_from(steps).unwrap()),
+        Some(environment_request::From::FromFirst(_)) => From::First,
+    };
+    Window { from, until: request.until_micros.map(time) }
+}
 
 /// The edges of the chain around a node, each with its entry, in the order of the entries. With a conflict no other
 /// digest is walked through.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::called::named as split;
 use super::gather::Gather;
 use super::{Called, EdgeKind, ExpectedTold, Field, Node, NodeKind, Problem, Term};
+use crate::environment::{Said, Seen};
 use crate::predicate::{
     Action, Approval, Deployment, Distribution, Exception, Expected, Name, Promotion, Publication, Review,
     Snapshot, Source, Tag,
@@ -68,6 +69,13 @@ pub(super) fn deployment(statement: &Statement<'_>, deployment: &Deployment, gat
     if let Some(workload) = &deployment.workload {
         gather.called(Called::workload(workload.as_str(), subjects));
     }
+    let (cluster, workload) = (deployment.cluster.clone(), deployment.workload.clone());
+    let artifacts = gather.artifacts(statement);
+    let said = match deployment.action {
+        Action::Start => Said::Started { cluster, workload, artifacts, whole: true },
+        Action::Stop => Said::Stopped { cluster, workload, artifacts },
+    };
+    gather.observed(&deployment.environment, said);
     gather.claimed("predicate.at", deployment.at);
     gather.happened(Some(deployment.at));
 }
@@ -75,15 +83,24 @@ pub(super) fn deployment(statement: &Statement<'_>, deployment: &Deployment, gat
 /// Only what runs is a running subject: where nothing runs, the subject is the environment's name.
 pub(super) fn snapshot(statement: &Statement<'_>, snapshot: &Snapshot, gather: &mut Gather) {
     gather.term(Term::of(Field::Environment, snapshot.environment.to_string()));
-    let mut running = BTreeSet::new();
+    let (mut running, mut seen) = (BTreeSet::new(), Vec::new());
     for (position, runs) in snapshot.running.iter().enumerate() {
         let path = format!("predicate.running[{position}].digest");
-        let artifacts = gather.subjects_with(statement, &path, runs.digest.digest());
+        let digest = runs.digest.digest();
+        let artifacts = gather.subjects_with(statement, &path, digest);
         if let Some(workload) = &runs.workload {
             gather.called(Called::workload(workload.as_str(), artifacts.clone()));
         }
+        if !artifacts.is_empty() {
+            let (workload, count) = (runs.workload.clone(), runs.count);
+            seen.push(Seen { digest: digest.clone(), workload, count });
+        }
         running.extend(artifacts);
     }
+    gather.observed(
+        &snapshot.environment,
+        Said::Snapshot { running: seen, unknown: snapshot.unknown, whole: true },
+    );
     named(&running, EdgeKind::RunsIn, NodeKind::Environment, [&snapshot.environment], gather);
     gather.claimed("predicate.at", snapshot.at);
     gather.happened(Some(snapshot.at));

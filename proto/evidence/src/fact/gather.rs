@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use custody_log::Timestamp;
 
@@ -10,6 +11,8 @@ use super::{
     Term, Told, WARNINGS_MAX, Warning,
 };
 use crate::digest_set::{Digest, Standing};
+use crate::environment::{Artifact, Observation, Said};
+use crate::predicate::Name;
 use crate::repository::Repository;
 use crate::statement::{Descriptor, Statement};
 use crate::subject_name::{NameKind, digest_of_name};
@@ -184,6 +187,17 @@ impl Gather {
             let bytes = Node::of_digest(digest, None);
             self.facts.told.meant.insert(Meant { reference: reference.clone(), bytes });
         }
+    }
+
+    /// Says what the statement says of an environment.
+    pub(super) fn observed(&mut self, environment: &Name, said: Said) {
+        self.facts.observation = Some(Arc::new(Observation { environment: environment.clone(), said }));
+    }
+
+    /// Returns what the subjects are: each by its usable digests.
+    #[expect(clippy::unused_self, reason = "reads like the other ways to subjects")]
+    pub(super) fn artifacts(&self, statement: &Statement<'_>) -> Vec<Artifact> {
+        Artifact::distinct(statement.subjects().iter().filter_map(|subject| Artifact::new(subject.usable())))
     }
 
     pub(super) fn components(&mut self, count: usize) {

@@ -89,6 +89,13 @@ impl Package {
         self.named_in(facts).any(|purl| self.matches(&purl) != Match::No)
     }
 
+    /// Whether a node is the package in a version that is meant, or in one of which that cannot be said.
+    #[must_use]
+    pub fn may_be(&self, node: &Node) -> bool {
+        let near = node.kind() == NodeKind::Component && node.id().starts_with(self.term.value());
+        near && node.id().parse().is_ok_and(|purl| self.matches(&purl) != Match::No)
+    }
+
     /// Returns the packages of a statement of which it cannot be said whether they are meant; none if any surely is.
     #[must_use]
     pub fn doubts(&self, facts: &Facts) -> Vec<Doubt> {

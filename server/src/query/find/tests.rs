@@ -268,6 +268,9 @@ impl Evidence for Alternating {
     fn by_digest_prefix(&self, _: &HexPrefix, _: TreeSize, _: usize) -> Result<Vec<LeafIndex>, QueryError> {
         Ok(Vec::new())
     }
+    fn each_of(&self, _: Field, _: TreeSize, _: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        Ok(Vec::new())
+    }
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
         panic!("entry {index} is no candidate")
     }

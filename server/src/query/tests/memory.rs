@@ -1,6 +1,6 @@
 //! Evidence held in memory, for tests: the naive model that answers are compared with.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -129,6 +129,16 @@ impl Evidence for Memory {
         }
         found.truncate(limit);
         Ok(found)
+    }
+
+    fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        let mut newest = BTreeMap::new();
+        for reading in self.below(below) {
+            for term in reading.terms.iter().filter(|term| term.field() == field) {
+                newest.entry(term.clone()).or_insert(reading.entry.index);
+            }
+        }
+        Ok(newest.into_values().take(limit).collect())
     }
 
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {

@@ -112,7 +112,7 @@ fn kind<M: Message + Default + PartialEq + std::fmt::Debug>(bytes: &[u8]) -> Out
     }
 }
 
-const KINDS: [fn(&[u8]) -> Outcome; 15] = [
+const KINDS: [fn(&[u8]) -> Outcome; 19] = [
     kind::<v1::RecordRequest>,
     kind::<v1::RecordStreamRequest>,
     kind::<v1::RecordResponse>,
@@ -128,6 +128,10 @@ const KINDS: [fn(&[u8]) -> Outcome; 15] = [
     kind::<v1::ResolveResponse>,
     kind::<v1::FindRequest>,
     kind::<v1::TraceResponse>,
+    kind::<v1::EnvironmentsResponse>,
+    kind::<v1::EnvironmentResponse>,
+    kind::<v1::EvidenceResponse>,
+    kind::<v1::ImpactResponse>,
 ];
 
 fn nodes(_: &Corpus) -> Vec<Vec<u8>> {

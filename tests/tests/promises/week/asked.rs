@@ -84,6 +84,14 @@ impl Asked {
         subjects.map(|subject| subject.as_str().expect("a digest").to_owned()).collect()
     }
 
+    /// Returns the artifacts that an answer of `impact` reached.
+    pub(super) fn artifacts(&self, arguments: &[&str]) -> BTreeSet<String> {
+        let answer = self.json(arguments);
+        let reached = answer["reached"].as_array().into_iter().flatten();
+        let artifacts = reached.filter(|reached| reached["kind"] == "artifact");
+        artifacts.map(|reached| reached["id"].as_str().expect("a digest").to_owned()).collect()
+    }
+
     /// Returns the size of the log when everything before a time was recorded.
     pub(super) fn size_at(&self, world: &World, at: Time) -> u64 {
         let before = world.statements().iter().take_while(|said| said.at < at / AT_ONCE * AT_ONCE).count();

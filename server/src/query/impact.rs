@@ -1,0 +1,341 @@
+//! `impact`: everything that came from a thing.
+//!
+//! [`custody_evidence::fact::reach`] says which edges lead on; they are followed here within bounds.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use custody_evidence::digest_set::Digest;
+use custody_evidence::fact::reach::{Onward, onward};
+use custody_evidence::fact::{Edge, EdgeKind, Field, Node, NodeKind, Package, Term};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
+
+use super::error::QueryError;
+use super::evidence::Evidence;
+use crate::index::Reading;
+
+/// Edges that one answer has at most. With ids of 100 bytes these are 3 MB, more than [`ANSWER_BYTES_MAX`].
+pub const EDGES_MAX: usize = 8_192;
+/// Bytes of one answer at most: as of a trace.
+pub const ANSWER_BYTES_MAX: usize = 1_792 * 1024;
+/// Entries that say the same of two nodes: the newest. More show no more.
+pub const ENTRIES_OF_AN_EDGE_MAX: usize = 4;
+/// Entries that are read for one question.
+pub const ENTRIES_MAX: usize = 16_384;
+/// Bytes of envelopes that are read for one question: as for a trace.
+pub const ENVELOPE_BYTES_MAX: u64 = 128 * 1024 * 1024;
+/// Looks at entries for one question, those looked at again included: snapshots name the same artifacts again and again. At 1 us
+/// where an entry was read for this question before, 0.2 seconds.
+pub const LOOKS_MAX: usize = 200_000;
+
+/// Candidates fetched at once.
+const FETCH: usize = 64;
+/// Bytes of an edge in an answer beside its ids, at most: the words for three kinds and the status (54), two numbers
+/// (22), and tags and lengths (30).
+const EDGE_BYTES: usize = 128;
+/// Bytes of a number in an answer, at most.
+const NUMBER_BYTES: usize = 10;
+
+/// A question.
+#[derive(Debug, Clone)]
+pub struct Impact {
+    /// What is asked about.
+    pub of: Of,
+    /// Only by what happened at or after this time does anything come from it.
+    pub since: Option<Timestamp>,
+    /// And before this one.
+    pub until: Option<Timestamp>,
+}
+
+/// What impact is asked of.
+#[derive(Debug, Clone)]
+pub enum Of {
+    /// Nodes that are one thing: the digests of a file.
+    Nodes(Vec<Node>),
+    /// A package in one version, in a range, or in any.
+    Package(Package),
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Impacted {
+    /// The edges that lead on, as they were found.
+    pub edges: Vec<ImpactedEdge>,
+    /// Subjects of entries that the identity asked about signed or submitted.
+    pub signed: Vec<(LeafIndex, Node)>,
+    /// Entries that named what was reached, and were erased since, in order.
+    pub redacted: BTreeSet<LeafIndex>,
+    /// Whether a bound was hit.
+    pub truncated: bool,
+}
+
+/// An edge by which something was reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImpactedEdge {
+    /// The edge.
+    pub edge: Edge,
+    /// The entry that says it.
+    pub entry: LeafIndex,
+    /// When it happened, as claimed.
+    pub claimed: Option<Timestamp>,
+}
+
+/// Returns what came from a thing, by the entries below `size`.
+pub fn impact<E: Evidence + ?Sized>(
+    evidence: &E,
+    question: &Impact,
+    size: TreeSize,
+) -> Result<Impacted, QueryError> {
+    let mut walk = Walk {
+        evidence,
+        question,
+        size,
+        queue: VecDeque::new(),
+        walked: BTreeSet::new(),
+        edges: BTreeMap::new(),
+        answer: Impacted::default(),
+        answer_bytes: 0,
+        read: BTreeSet::new(),
+        observed: BTreeSet::new(),
+        seen: BTreeMap::new(),
+        envelope_bytes: 0,
+        looks: 0,
+    };
+    match &question.of {
+        Of::Nodes(nodes) => {
+            for node in nodes {
+                walk.push(node.clone(), true);
+            }
+            for node in nodes.iter().filter(|node| node.kind() == NodeKind::Identity) {
+                walk.signed_by(node)?;
+            }
+        }
+        Of::Package(package) => walk.package(package)?,
+    }
+    while let Some((node, asked)) = walk.queue.pop_front() {
+        walk.visit(&node, asked)?;
+    }
+    Ok(walk.answer)
+}
+
+/// What an entry is to an edge of it.
+#[derive(Debug, Clone, Copy)]
+struct Said {
+    entry: LeafIndex,
+    claimed: Option<Timestamp>,
+    /// Whether it happened in the stretch of time that is asked about.
+    within: bool,
+}
+
+struct Walk<'a, E: ?Sized> {
+    evidence: &'a E,
+    question: &'a Impact,
+    size: TreeSize,
+    /// Nodes to walk through, and whether they are what was asked about.
+    queue: VecDeque<(Node, bool)>,
+    walked: BTreeSet<Node>,
+    /// The entries of each edge that are in the answer.
+    edges: BTreeMap<Edge, BTreeSet<LeafIndex>>,
+    answer: Impacted,
+    answer_bytes: usize,
+    read: BTreeSet<LeafIndex>,
+    /// Deployments and snapshots that were read: all that they say was taken at once, and is not looked for again.
+    observed: BTreeSet<LeafIndex>,
+    /// What they say of each node: by each edge the newest of them.
+    seen: BTreeMap<Node, BTreeMap<Edge, Said>>,
+    envelope_bytes: u64,
+    looks: usize,
+}
+
+impl<E: Evidence + ?Sized> Walk<'_, E> {
+    fn push(&mut self, node: Node, asked: bool) {
+        if self.walked.insert(node.clone()) {
+            self.queue.push_back((node, asked));
+        }
+    }
+
+    fn visit(&mut self, node: &Node, asked: bool) -> Result<(), QueryError> {
+        let Some(term) = node.terms().into_iter().next() else { return Ok(()) };
+        self.each(&term, |walk, reading| {
+            if walk.observes(reading) {
+                return;
+            }
+            let edges = reading.facts.edges.iter().filter(|edge| edge.from == *node || edge.to == *node);
+            let said = walk.said(reading);
+            for edge in edges {
+                walk.follow(node, asked, edge, said);
+            }
+        })?;
+        for (edge, said) in self.seen.get(node).cloned().unwrap_or_default() {
+            self.follow(node, asked, &edge, said);
+        }
+        Ok(())
+    }
+
+    /// Takes at once what a deployment or snapshot says of everything that it names: it may name hundreds of artifacts, and each of
+    /// them is named by thousands of snapshots. Returns whether it is one.
+    fn observes(&mut self, reading: &Reading) -> bool {
+        if reading.facts.observation.is_none() {
+            return false;
+        }
+        let said = self.said(reading);
+        self.observed.insert(said.entry);
+        for edge in &reading.facts.edges {
+            for node in [&edge.from, &edge.to].into_iter().filter(|node| node.kind() != NodeKind::Environment)
+            {
+                let newest = self.seen.entry(node.clone()).or_default().entry(edge.clone()).or_insert(said);
+                if newest.entry < said.entry {
+                    *newest = said;
+                }
+            }
+        }
+        true
+    }
+
+    fn said(&self, reading: &Reading) -> Said {
+        let (entry, claimed) = (reading.entry.index, reading.facts.happened);
+        Said { entry, claimed, within: self.is_within(reading) }
+    }
+
+    /// All versions of a package have one term, so one look at its entries finds them all.
+    fn package(&mut self, package: &Package) -> Result<(), QueryError> {
+        self.each(package.term(), |walk, reading| {
+            let said = walk.said(reading);
+            for edge in &reading.facts.edges {
+                for node in [&edge.from, &edge.to] {
+                    if package.may_be(node) {
+                        walk.walked.insert(node.clone());
+                        walk.follow(node, true, edge, said);
+                    }
+                }
+            }
+        })
+    }
+
+    /// Takes the subjects of what an identity signed or submitted. Where something ran is told by other means: who records that
+    /// did not make it.
+    fn signed_by(&mut self, identity: &Node) -> Result<(), QueryError> {
+        for field in [Field::Signer, Field::Submitter] {
+            let Ok(term) = Term::parse(field, identity.id()) else { continue };
+            self.each(&term, |walk, reading| {
+                let administrative = reading.entry.administrative;
+                if administrative || reading.facts.observation.is_some() || !walk.is_within(reading) {
+                    return;
+                }
+                for node in subjects(reading) {
+                    if walk.answer.signed.len() >= ENTRIES_MAX {
+                        walk.answer.truncated = true;
+                    } else if walk.has_room(NUMBER_BYTES.saturating_add(node_bytes(&node))) {
+                        walk.answer.signed.push((reading.entry.index, node.clone()));
+                        walk.push(node, false);
+                    }
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Takes an edge into the answer, if it leads on.
+    fn follow(&mut self, node: &Node, asked: bool, edge: &Edge, said: Said) {
+        let onward = onward(node, asked, edge);
+        // Where it runs it may run since before.
+        let here = onward != Onward::Walk || !asked || said.within;
+        if onward == Onward::Nowhere || !here {
+            return;
+        }
+        let most = if edge.kind == EdgeKind::RunsIn { 1 } else { ENTRIES_OF_AN_EDGE_MAX };
+        let known = self.edges.entry(edge.clone()).or_default();
+        if known.len() >= most || known.contains(&said.entry) {
+            return;
+        }
+        let bytes = [EDGE_BYTES, edge.from.id().len(), edge.to.id().len()];
+        let bytes = bytes.into_iter().fold(0, usize::saturating_add);
+        if self.answer.edges.len() >= EDGES_MAX || !self.has_room(bytes) {
+            self.answer.truncated = true;
+            return;
+        }
+        self.edges.entry(edge.clone()).or_default().insert(said.entry);
+        let (entry, claimed) = (said.entry, said.claimed);
+        self.answer.edges.push(ImpactedEdge { edge: edge.clone(), entry, claimed });
+        let other = if edge.from == *node { &edge.to } else { &edge.from };
+        match onward {
+            Onward::Walk => self.push(other.clone(), false),
+            Onward::Same => self.push(other.clone(), true),
+            Onward::Leaf | Onward::Nowhere => {}
+        }
+    }
+
+    /// Whether what an entry says happened in the stretch of time that is asked about.
+    fn is_within(&self, reading: &Reading) -> bool {
+        let happened = reading.happened();
+        self.question.since.is_none_or(|since| happened >= since)
+            && self.question.until.is_none_or(|until| happened < until)
+    }
+
+    fn has_room(&mut self, bytes: usize) -> bool {
+        let bytes = self.answer_bytes.saturating_add(bytes);
+        if bytes > ANSWER_BYTES_MAX {
+            self.answer.truncated = true;
+            return false;
+        }
+        self.answer_bytes = bytes;
+        true
+    }
+
+    /// Calls `each` with the entries that have a term, newest first, as far as the bounds allow.
+    fn each(&mut self, term: &Term, mut each: impl FnMut(&mut Self, &Reading)) -> Result<(), QueryError> {
+        let mut below = self.size;
+        loop {
+            let candidates = self.evidence.by_term(term, below, FETCH)?;
+            let Some(last) = candidates.last() else { return Ok(()) };
+            below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
+            for index in candidates {
+                if !self.may_read(index) {
+                    self.answer.truncated = true;
+                    return Ok(());
+                }
+                if self.observed.contains(&index) {
+                    continue;
+                }
+                let reading = self.evidence.reading(index)?;
+                if self.read.insert(index) {
+                    self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+                }
+                if reading.erased.is_some() && reading.has(term) && self.has_room(NUMBER_BYTES) {
+                    self.answer.redacted.insert(index);
+                }
+                each(self, &reading);
+            }
+        }
+    }
+
+    fn may_read(&mut self, index: LeafIndex) -> bool {
+        self.looks = self.looks.saturating_add(1);
+        let within = self.read.len() < ENTRIES_MAX && self.envelope_bytes < ENVELOPE_BYTES_MAX;
+        self.looks <= LOOKS_MAX && (within || self.read.contains(&index))
+    }
+}
+
+/// What the statement of an entry is about: commits in their repository, where the statement names one.
+fn subjects(reading: &Reading) -> BTreeSet<Node> {
+    let ends = || reading.facts.edges.iter().flat_map(|edge| [&edge.from, &edge.to]);
+    let mut nodes = BTreeSet::new();
+    for term in reading.terms.iter().filter(|term| term.field() == Field::Subject) {
+        let Some(digest) = term.value().parse::<Digest>().ok().filter(Digest::usable) else { continue };
+        let commits: BTreeSet<Node> = digest.commit_hex().map_or_else(BTreeSet::new, |hex| {
+            let is = |node: &&Node| node.kind() == NodeKind::Commit && node.id().ends_with(hex);
+            ends().filter(is).cloned().collect()
+        });
+        if commits.is_empty() {
+            nodes.insert(Node::of_digest(&digest, None));
+        }
+        nodes.extend(commits);
+    }
+    nodes
+}
+
+fn node_bytes(node: &Node) -> usize {
+    node.id().len().saturating_add(32)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+use std::sync::Arc;
+
+use custody_evidence::environment::{Observation, Said as What, Seen};
+use custody_evidence::fact::Facts;
+use custody_evidence::fact::reach::{Reach, Via};
+use proptest::prelude::*;
+
+use super::*;
+use crate::query::tests::memory::{Memory, artifact, node, sha256, time};
+use EdgeKind as K;
+
+fn of(node: Node) -> Impact {
+    Impact { of: Of::Nodes(vec![node]), since: None, until: None }
+}
+
+fn package(text: &str) -> Impact {
+    Impact { of: Of::Package(Package::parse(text).unwrap()), since: None, until: None }
+}
+
+fn ask(memory: &Memory, question: &Impact) -> Impacted {
+    impact(memory, question, memory.indexed_to).unwrap()
+}
+
+fn run(id: &str) -> Node {
+    node(NodeKind::Run, id)
+}
+
+fn axios(version: &str) -> Node {
+    node(NodeKind::Component, &format!("pkg:npm/axios@{version}"))
+}
+
+/// What the client concludes.
+fn reach(question: &Impact, found: &Impacted) -> Reach {
+    let edges: Vec<_> = found.edges.iter().map(|found| (found.edge.clone(), found.entry)).collect();
+    let signed: Vec<_> = found.signed.iter().map(|(entry, node)| (node.clone(), *entry)).collect();
+    let asked: BTreeSet<Node> = match &question.of {
+        Of::Nodes(nodes) => nodes.iter().cloned().collect(),
+        Of::Package(package) => {
+            let ends = found.edges.iter().flat_map(|found| [&found.edge.from, &found.edge.to]);
+            ends.filter(|node| package.may_be(node)).cloned().collect()
+        }
+    };
+    Reach::of(asked, &edges, &signed).unwrap()
+}
+
+fn ids(question: &Impact, memory: &Memory) -> Vec<String> {
+    let found = ask(memory, question);
+    assert!(!found.truncated);
+    reach(question, &found).reached.iter().map(|reached| reached.node.id().to_owned()).collect()
+}
+
+#[test]
+fn a_range_of_a_package_leads_to_who_ships_it_and_who_used_it_and_no_other_version_does() {
+    let mut memory = Memory::new();
+    memory.record(1, None, &[(artifact('a'), K::Contains, axios("1.14.1"))], &[]);
+    memory.record(2, None, &[(artifact('b'), K::Contains, axios("1.13.0"))], &[]);
+    let built = [(run("r"), K::Resolved, axios("1.14.2")), (artifact('c'), K::BuiltBy, run("r"))];
+    memory.record(3, None, &built, &[]);
+    memory.record(4, None, &[(artifact('d'), K::Contains, axios("next"))], &[]);
+    let question = package("pkg:npm/axios@>=1.14.1 <1.15");
+    let found = ask(&memory, &question);
+    let reach = reach(&question, &found);
+    let via = |id: &str| -> Vec<String> {
+        let found = reach.reached.iter().find(|reached| reached.node.id() == id).unwrap();
+        found.via.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(via(&sha256('a')), ["contains"]);
+    assert_eq!(via(&sha256('c')), ["resolved"]);
+    assert_eq!(via(&sha256('d')), ["contains"], "it may be in the range");
+    assert_eq!(reach.reached.len(), 4, "and the run");
+    assert_eq!(ids(&package("pkg:npm/axios@1.13.0"), &memory), [sha256('b')]);
+    assert_eq!(ids(&package("pkg:npm/axios"), &memory).len(), 5);
+}
+
+#[test]
+fn base_images_lead_on_through_any_number_of_builds() {
+    let mut memory = Memory::new();
+    for (number, pair) in ['a', 'b', 'c', 'd', 'e'].windows(2).enumerate() {
+        let run = run(&format!("r{number}"));
+        let built = [(run.clone(), K::Resolved, artifact(pair[0])), (artifact(pair[1]), K::BuiltBy, run)];
+        memory.record(1 + i64::try_from(number).unwrap(), None, &built, &[]);
+    }
+    let question = of(artifact('a'));
+    let reach = reach(&question, &ask(&memory, &question));
+    assert_eq!(reach.reached.len(), 8);
+    assert_eq!(reach.reached.last().unwrap().depth, 8);
+}
+
+#[test]
+fn only_the_first_step_must_lie_in_the_stretch_of_time() {
+    let mut memory = Memory::new();
+    for (second, letter) in [(10, 'a'), (20, 'b'), (30, 'c')] {
+        let id = format!("r{letter}");
+        let built = [(run(&id), K::Resolved, axios("1.0.0")), (artifact(letter), K::BuiltBy, run(&id))];
+        memory.record(second, Some(second), &built, &[]);
+    }
+    let later = [(run("late"), K::Resolved, artifact('b')), (artifact('d'), K::BuiltBy, run("late"))];
+    memory.record(40, Some(40), &later, &[]);
+    let within = |since, until| Impact {
+        since: Some(time(since)),
+        until: Some(time(until)),
+        ..package("pkg:npm/axios")
+    };
+    assert_eq!(ids(&within(15, 25), &memory), ["rb", &sha256('b'), "late", &sha256('d')]);
+    assert_eq!(ids(&within(20, 20), &memory), [""; 0]);
+}
+
+#[test]
+fn what_an_identity_signed_or_submitted_came_from_it_but_not_what_it_saw_running() {
+    let mut memory = Memory::new();
+    let key = format!("key:{}", "1".repeat(64));
+    let built = [(artifact('a'), K::BuiltBy, run("r"))];
+    memory.record(1, None, &built, &[(Field::Signer, &key), (Field::Subject, &sha256('a'))]);
+    let mut facts = Facts::default();
+    let seen = Seen { digest: sha256('b').parse().unwrap(), workload: None, count: None };
+    let said = What::Snapshot { running: vec![seen], unknown: None, whole: true };
+    facts.observation = Some(Arc::new(Observation { environment: "prod".parse().unwrap(), said }));
+    memory.record_facts(2, facts, &[(Field::Signer, &key), (Field::Subject, &sha256('b'))]);
+    let child = [(run("s"), K::Resolved, artifact('a')), (artifact('c'), K::BuiltBy, run("s"))];
+    memory.record(3, None, &child, &[]);
+    let question = of(node(NodeKind::Identity, &key));
+    let reach = reach(&question, &ask(&memory, &question));
+    let found: Vec<_> = reach.reached.iter().map(|reached| reached.node.id()).collect();
+    assert_eq!(found, [&sha256('a'), "s", &sha256('c')]);
+    assert!(reach.reached.iter().all(|reached| reached.via == BTreeSet::from([Via::Signed])));
+}
+
+#[test]
+fn each_snapshot_is_read_once_however_many_artifacts_it_names() {
+    let mut memory = Memory::new();
+    let letters = ['a', 'b', 'c', 'd', 'e', 'f'];
+    for letter in letters {
+        memory.record(1, None, &[(artifact(letter), K::Contains, axios("1.0.0"))], &[]);
+    }
+    let prod = node(NodeKind::Environment, "prod");
+    for second in 0..200 {
+        let mut facts = Facts::default();
+        let edge = |letter| Edge { from: artifact(letter), kind: K::RunsIn, to: prod.clone() };
+        facts.edges = letters.into_iter().map(edge).collect();
+        let said = What::Snapshot { running: Vec::new(), unknown: None, whole: true };
+        facts.observation = Some(Arc::new(Observation { environment: "prod".parse().unwrap(), said }));
+        memory.record_facts(second + 10, facts, &[]);
+    }
+    let found = ask(&memory, &package("pkg:npm/axios"));
+    assert_eq!(found.edges.iter().filter(|found| found.edge.kind == K::RunsIn).count(), letters.len());
+    let newest = LeafIndex::new(205).unwrap();
+    assert!(found.edges.iter().all(|found| found.edge.kind != K::RunsIn || found.entry == newest));
+    let reads = memory.read.load(std::sync::atomic::Ordering::Relaxed);
+    assert!(reads < 200 + 6 * 3, "{reads}");
+}
+
+#[test]
+fn bounds_end_the_walk_and_are_told() {
+    let mut memory = Memory { envelope_bytes: ENVELOPE_BYTES_MAX / 4, ..Memory::new() };
+    for number in 0..10 {
+        memory.record(number, None, &[(artifact('a'), K::Contains, axios(&format!("1.0.{number}")))], &[]);
+    }
+    let found = ask(&memory, &package("pkg:npm/axios"));
+    assert!(found.truncated);
+    assert_eq!(found.edges.len(), 4);
+    let mut memory = Memory::new();
+    for number in 0..2_000 {
+        let run = run(&format!("https://ci.test/{}/{number}", "r".repeat(900)));
+        memory.record(1, None, &[(run, K::CouldRead, node(NodeKind::Secret, "TOKEN"))], &[]);
+    }
+    let found = ask(&memory, &of(node(NodeKind::Secret, "TOKEN")));
+    assert!(found.truncated && found.edges.len() < 2_000, "{}", found.edges.len());
+}
+
+#[test]
+fn the_same_edge_of_many_entries_is_listed_by_the_newest() {
+    let mut memory = Memory::new();
+    for second in 0..10 {
+        memory.record(second, None, &[(artifact('a'), K::Contains, axios("1.0.0"))], &[]);
+    }
+    let found = ask(&memory, &package("pkg:npm/axios"));
+    let entries: Vec<u64> = found.edges.iter().map(|found| found.entry.get()).collect();
+    assert_eq!(entries, [9, 8, 7, 6]);
+}
+
+fn any_node() -> impl Strategy<Value = Node> {
+    let kinds = [
+        NodeKind::Artifact,
+        NodeKind::Run,
+        NodeKind::Commit,
+        NodeKind::Component,
+        NodeKind::Ref,
+        NodeKind::Identity,
+        NodeKind::Environment,
+        NodeKind::Secret,
+        NodeKind::Document,
+    ];
+    (prop::sample::select(kinds.to_vec()), 0_u8..3).prop_map(|(kind, number)| {
+        let id = match kind {
+            NodeKind::Component => format!("pkg:npm/p{number}@1.0.0"),
+            _ => format!("{kind}-{number}"),
+        };
+        node(kind, &id)
+    })
+}
+
+/// All edges that lead on, found by looking at each of them until nothing is new.
+fn naive(start: &Node, edges: &BTreeSet<Edge>) -> BTreeSet<Edge> {
+    let mut nodes = BTreeMap::from([(start.clone(), true)]);
+    let mut found = BTreeSet::new();
+    loop {
+        let before = (nodes.len(), nodes.values().filter(|asked| **asked).count(), found.len());
+        for edge in edges {
+            for (node, asked) in nodes.clone() {
+                if edge.from != node && edge.to != node {
+                    continue;
+                }
+                let other = if edge.from == node { &edge.to } else { &edge.from };
+                match onward(&node, asked, edge) {
+                    Onward::Nowhere => continue,
+                    Onward::Leaf => {}
+                    Onward::Same => drop(nodes.insert(other.clone(), true)),
+                    Onward::Walk => drop(nodes.entry(other.clone()).or_insert(false)),
+                }
+                found.insert(edge.clone());
+            }
+        }
+        if before == (nodes.len(), nodes.values().filter(|asked| **asked).count(), found.len()) {
+            return found;
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
+
+    #[test]
+    fn finds_what_the_naive_model_finds_and_the_client_follows_all_of_it(
+        list in prop::collection::vec((any_node(), prop::sample::select(EdgeKind::ALL.to_vec()), any_node()), 0..40),
+        start in any_node(),
+    ) {
+        let mut memory = Memory::new();
+        for (number, edge) in list.iter().enumerate() {
+            memory.record(i64::try_from(number).unwrap(), None, std::slice::from_ref(edge), &[]);
+        }
+        let edges: BTreeSet<Edge> =
+            list.into_iter().map(|(from, kind, to)| Edge { from, kind, to }).collect();
+        let question = of(start.clone());
+        let found = ask(&memory, &question);
+        let mine: BTreeSet<Edge> = found.edges.iter().map(|found| found.edge.clone()).collect();
+        prop_assert_eq!(&mine, &naive(&start, &edges));
+        let concluded = reach(&question, &found);
+        prop_assert!(concluded.reached.iter().all(|reached| !reached.via.is_empty()));
+    }
+}
