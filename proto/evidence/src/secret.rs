@@ -27,8 +27,9 @@ use document::Screen;
 use crate::envelope::Envelope;
 pub use fingerprint::Fingerprint;
 
-/// The version of the rules, and of what is decoded. An admission record names it: what one version lets in another may
-/// refuse, and that is no fault of the log.
+/// The version of the rules, and of what is decoded: one higher with each release that finds something else than the one before, and 1
+/// in the first. An admission record names it: what one version lets in another may refuse, and that is no fault of the log. Within a
+/// version the same is found, or a client would call what an honest log let in its fault.
 pub const VERSION: &str = "1";
 
 /// How many encodings around a secret are undone: two, such as base64 of text with base64 in it.
