@@ -40,8 +40,7 @@ impl Case<'_> {
         let subject = &self.question.subject;
         match &rule.asks {
             Asks::Absent(absent) => {
-                let kinds = absent.kinds().map(ToOwned::to_owned).collect();
-                BTreeSet::from([Ask::Findings { about: subject.clone(), kinds }])
+                BTreeSet::from([Ask::Findings { about: subject.clone(), kinds: absent.kinds() }])
             }
             Asks::Approval(approval) => {
                 let mut asks = BTreeSet::from([Ask::of_subject(subject, [Approval::TYPE])]);

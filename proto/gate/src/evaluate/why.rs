@@ -3,6 +3,7 @@
 use std::fmt;
 
 use custody_evidence::admission::Binding;
+use custody_evidence::finding::FindingKind;
 use custody_evidence::trust::Authority;
 use custody_log::{LeafIndex, Timestamp};
 
@@ -28,7 +29,7 @@ pub(crate) enum Why {
     Distrusted { by: LeafIndex },
     EnvironmentUnknown,
     Excluded(Excluded),
-    Finding { kind: String, entries: Vec<LeafIndex> },
+    Finding { kind: FindingKind, entries: Vec<LeafIndex> },
     LicenceNotAllowed { component: String, licence: String },
     LicenceNotStated { component: String },
     Malformed,

@@ -8,6 +8,7 @@ mod entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_evidence::Digest;
+use custody_evidence::finding::{self, FindingKind};
 use custody_log::LeafIndex;
 
 pub use entry::{Admitted, Entry, Signer, Standing};
@@ -24,8 +25,8 @@ pub enum Ask {
     Findings {
         /// The digest.
         about: Digest,
-        /// Kinds by name.
-        kinds: BTreeSet<String>,
+        /// Their kinds.
+        kinds: BTreeSet<FindingKind>,
     },
     /// Statements of these predicate types.
     Statements {
@@ -71,10 +72,16 @@ crate::words::words! {
 /// Something that looks wrong about the judged digest.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Finding {
-    /// What it is, by name: one of [`crate::policy::FINDINGS`].
-    pub kind: String,
+    /// What it is.
+    pub kind: FindingKind,
     /// The entries that show it.
     pub entries: BTreeSet<LeafIndex>,
+}
+
+impl From<&finding::Finding> for Finding {
+    fn from(found: &finding::Finding) -> Self {
+        Self { kind: found.kind, entries: found.entries.clone() }
+    }
 }
 
 /// What was gathered.

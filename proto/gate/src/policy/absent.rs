@@ -2,34 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use custody_evidence::finding::FindingKind;
+
 use super::error::{Combination, LoadError, Named};
 use super::fields::At;
 
 /// Findings that deny, and findings that only warn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
-    pub(crate) fail: BTreeSet<String>,
-    pub(crate) warn: BTreeSet<String>,
+    pub(crate) fail: BTreeSet<FindingKind>,
+    pub(crate) warn: BTreeSet<FindingKind>,
 }
-
-/// The kinds of findings, by name: the words of `custody findings`.
-pub const FINDINGS: &[&str] = &[
-    "backdated",
-    "breakglass",
-    "burst",
-    "bytes_mismatch",
-    "count_gap",
-    "digest_conflict",
-    "failed_run",
-    "fork_run",
-    "new_builder",
-    "new_runner",
-    "old_line",
-    "provenance_regression",
-    "signer_change",
-    "tag_moved",
-    "untagged_release",
-];
 
 impl Absent {
     pub(super) fn read(at: &At<'_>) -> Result<Self, LoadError> {
@@ -46,18 +29,16 @@ impl Absent {
     }
 
     /// Returns every kind that it names.
-    pub(crate) fn kinds(&self) -> impl Iterator<Item = &str> {
-        self.fail.union(&self.warn).map(String::as_str)
+    pub(crate) fn kinds(&self) -> BTreeSet<FindingKind> {
+        self.fail.union(&self.warn).copied().collect()
     }
 }
 
-fn kinds(at: &At<'_>) -> Result<BTreeSet<String>, LoadError> {
+fn kinds(at: &At<'_>) -> Result<BTreeSet<FindingKind>, LoadError> {
     let kind = |at: &At<'_>| {
         let text = at.text()?;
-        if FINDINGS.contains(&text) {
-            return Ok(text.to_owned());
-        }
-        Err(at.unknown(Named::Finding, text, FINDINGS.iter().copied()))
+        let known = FindingKind::ALL.iter().map(|kind| kind.as_str());
+        text.parse().map_err(|_| at.unknown(Named::Finding, text, known))
     };
     at.filled_list()?.iter().map(kind).collect()
 }

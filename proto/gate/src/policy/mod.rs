@@ -33,7 +33,7 @@ use custody_log::BlobDigest;
 use fields::{At, Fields, Parameters};
 use tree::Tree;
 
-pub use absent::{Absent, FINDINGS};
+pub use absent::Absent;
 pub use applies_to::{AppliesTo, RepositoryPattern};
 pub use approval::{Approval, VerdictOf};
 pub use error::{Combination, LoadError, Named};

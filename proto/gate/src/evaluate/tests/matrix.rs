@@ -1,6 +1,7 @@
 //! Every clause against everything that can be wrong with its evidence.
 
 use custody_evidence::admission::Binding;
+use custody_evidence::finding::FindingKind;
 use custody_evidence::trust::Authority;
 use custody_log::LeafIndex;
 use serde_json::json;
@@ -277,7 +278,7 @@ fn absent(column: &str) -> Status {
     let mut log = Log::default();
     if column == "violated" {
         let entries = [LeafIndex::new(5).unwrap()].into();
-        log.findings.push(Finding { kind: "tag_moved".to_owned(), entries });
+        log.findings.push(Finding { kind: FindingKind::TagMoved, entries });
     }
     log.judged(&policy("  - {id: r, absent: [tag_moved]}\n"), &question()).rules()[0].status
 }

@@ -1,5 +1,6 @@
 //! What holds for every evidence: less of it never gives more, and a part of it is never taken for all.
 
+use custody_evidence::finding::FindingKind;
 use custody_log::LeafIndex;
 use proptest::prelude::*;
 use serde_json::json;
@@ -177,7 +178,7 @@ fn hiding_evidence_would_turn_each_rule_that_needs_all() {
 fn findings_that_nobody_looked_for_are_not_absent() {
     let policy = policy("  - {id: r, absent: [tag_moved]}\n");
     let entries = [LeafIndex::new(5).unwrap()].into();
-    let log = Log { findings: vec![Finding { kind: "tag_moved".to_owned(), entries }], ..Log::default() };
+    let log = Log { findings: vec![Finding { kind: FindingKind::TagMoved, entries }], ..Log::default() };
     assert_eq!(log.judged(&policy, &question()).rules()[0].message, "finding: tag_moved in 5");
     let hidden = Log { incomplete: Some(Incomplete::Lagging), ..Log::default() };
     assert_eq!(hidden.judged(&policy, &question()).decision(), Decision::Indeterminate);

@@ -287,7 +287,7 @@ fn a_finding_fails_or_warns_as_the_policy_says() {
     let policy = policy("  - {id: a, absent: {fail: [tag_moved], warn: [burst]}}\n");
     let judged = |kind: &str| {
         let entries = [LeafIndex::new(5).unwrap(), LeafIndex::new(7).unwrap()].into();
-        let log = Log { findings: vec![Finding { kind: kind.to_owned(), entries }], ..Log::default() };
+        let log = Log { findings: vec![Finding { kind: kind.parse().unwrap(), entries }], ..Log::default() };
         let verdict = log.judged(&policy, &question());
         (verdict.decision(), verdict.rules()[0].status, verdict.rules()[0].message.clone())
     };

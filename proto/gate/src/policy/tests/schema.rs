@@ -1,12 +1,13 @@
 //! The published schema and the loader are two descriptions of one language: what loads is valid, and what is not valid does not load.
 
 use custody_evidence::admission::SubmitterClaims;
+use custody_evidence::finding::FindingKind;
 use custody_evidence::predicate::short_name::SHORT_NAMES;
 use serde_json::{Map, Value as Json, json};
 
 use super::clauses::{ACCEPTED, REFUSED};
 use super::validator::is_valid;
-use super::{EXAMPLE, FINDINGS, Policy, with_rule};
+use super::{EXAMPLE, Policy, with_rule};
 use crate::policy::tree::Tree;
 use crate::verdict::parameters;
 
@@ -57,7 +58,10 @@ fn the_schema_names_what_there_is() {
     let short: Vec<String> = SHORT_NAMES.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(names("/$defs/predicate/anyOf/0/enum"), short);
     assert_eq!(names("/$defs/pattern/properties/claims/propertyNames/enum"), SubmitterClaims::NAMES);
-    assert_eq!(names("/$defs/findings/anyOf/0/items/anyOf/0/enum"), FINDINGS);
+    assert_eq!(
+        names("/$defs/findings/anyOf/0/items/anyOf/0/enum"),
+        FindingKind::ALL.map(FindingKind::as_str)
+    );
 }
 
 /// Every way to change one value somewhere in a policy.
