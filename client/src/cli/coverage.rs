@@ -136,17 +136,14 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
 
 /// Finds what runs, and without an environment what was released.
 async fn wanted(ledger: &mut Ledger, environment: Option<&str>, at: At) -> Result<Wanted, Failure> {
-    let (names, mut truncated, mut size) = match environment {
-        Some(name) => {
-            let name =
-                name.parse::<Name>().map_err(|error| Failure::usage("bad_environment", error.to_string()))?;
-            (vec![name], false, None)
-        }
-        None => {
-            let found = ledger.environments(at).await?;
-            let names = found.known.into_iter().map(|known| known.name).collect();
-            (names, found.truncated, Some(found.as_of.size))
-        }
+    let (names, mut truncated, mut size) = if let Some(name) = environment {
+        let name = name.parse::<Name>();
+        let name = name.map_err(|error| Failure::usage("bad_environment", error.to_string()))?;
+        (vec![name], false, None)
+    } else {
+        let found = ledger.environments(at).await?;
+        let names = found.known.into_iter().map(|known| known.name).collect();
+        (names, found.truncated, Some(found.as_of.size))
     };
     let mut artifacts: BTreeMap<(Digest, Option<Name>), BTreeSet<String>> = BTreeMap::new();
     for name in names {

@@ -176,7 +176,6 @@ impl<'a> Walk<'a> {
     /// Whether the picture at the start of the window is known.
     fn is_settled(&mut self) -> bool {
         match self.window.from {
-            From::First => false,
             From::End | From::Time(_) => {
                 self.horizon.zip(self.snapshot).is_some_and(|(horizon, snapshot)| horizon <= snapshot)
             }
@@ -185,7 +184,7 @@ impl<'a> Walk<'a> {
                 self.count_at = self.events.len().saturating_mul(2);
                 self.steps_known().is_some_and(|known| known >= steps)
             }
-            From::Steps(_) => false,
+            From::Steps(_) | From::First => false,
         }
     }
 

@@ -75,9 +75,8 @@ impl Moment {
     pub(super) fn until(&self, environment: &Environment, window: Window) -> Option<Until> {
         let steps = || environment.timeline.replay(window.end()).steps.len();
         match self.change {
-            Change::Last => Some(window.end()),
+            Change::Last | Change::Back(0) => Some(window.end()),
             Change::Number(number) => (number <= steps()).then_some(Until::Steps(number)),
-            Change::Back(0) => Some(window.end()),
             Change::Back(back) => steps().checked_sub(back).map(Until::Steps),
         }
     }

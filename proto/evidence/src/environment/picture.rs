@@ -204,7 +204,7 @@ impl Picture {
         for (running, fate) in before.into_iter().zip(fates) {
             match fate {
                 Fate::Gone if whole && (event.counts || !running.counts) => {
-                    changes.push(running.change(Action::Stop))
+                    changes.push(running.change(Action::Stop));
                 }
                 Fate::Gone | Fate::Stays => self.running.push(running),
                 Fate::Renamed => {}

@@ -30,7 +30,7 @@ struct Records(Vec<Event>);
 
 impl Records {
     fn add(&mut self, second: i64, counts: bool, said: Said) -> &mut Self {
-        let entry = LeafIndex::new(self.0.len() as u64 + 1).unwrap();
+        let entry = LeafIndex::new(u64::try_from(self.0.len()).unwrap() + 1).unwrap();
         let observation = Arc::new(Observation { environment: "prod".parse().unwrap(), said });
         self.0.push(Event { entry, time: at(second), counts, observation });
         self

@@ -252,7 +252,7 @@ mod tests {
     }
 
     fn index(number: usize) -> LeafIndex {
-        LeafIndex::new(number as u64).unwrap()
+        LeafIndex::new(u64::try_from(number).unwrap()).unwrap()
     }
 
     const A: NodeKind = NodeKind::Artifact;

@@ -95,9 +95,9 @@ fn after(before: &BTreeSet<Runs>, event: &Event) -> BTreeSet<Runs> {
                 if runs.1.is_none() && !new_names.is_empty() {
                     if event.counts {
                         for name in new_names {
-                            let mut named = confirmed(runs);
-                            named.1.clone_from(name);
-                            after.insert(named);
+                            let mut renamed = confirmed(runs);
+                            renamed.1.clone_from(name);
+                            after.insert(renamed);
                         }
                     } else {
                         after.insert(runs.clone());

@@ -40,7 +40,7 @@ fn events(distrust: bool) -> impl Strategy<Value = Vec<Event>> {
     let one = (0_i64..12, prop::bool::weighted(0.7), said());
     prop::collection::vec(one, 0..24).prop_map(move |list| {
         let event = |(place, (second, counts, said)): (usize, (i64, bool, Said))| Event {
-            entry: LeafIndex::new(place as u64).unwrap(),
+            entry: LeafIndex::new(u64::try_from(place).unwrap()).unwrap(),
             time: at(second),
             counts: counts || !distrust,
             observation: Arc::new(Observation { environment: "prod".parse().unwrap(), said }),
