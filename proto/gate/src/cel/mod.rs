@@ -3,11 +3,13 @@
 //! Verdicts are asked for again years later, and must come out the same. So the language is read and evaluated here: what an
 //! expression means changes with [`CEL_VERSION`] alone, every step is counted, and no text of an engine can get into a verdict.
 //!
-//! What is read is a subset of CEL (google/cel-spec `doc/langdef.md`), and means there what it means here: literals, `+ - * / %`,
+//! What is read is a subset of CEL (google/cel-spec `doc/langdef.md`), and means here what it means there: literals, `+ - * / %`,
 //! comparisons, `in`, `! && ||`, `? :`, lists, `.field`, `[index]`, `has()`, `size()`, `startsWith()`, `endsWith()`,
 //! `contains()`, `int()`, `double()`, `string()`, `timestamp()`, `duration()`, and the macros `all`, `exists`, `exists_one`. Not read:
-//! maps and messages, bytes, `map` and `filter` (their results are data that another one goes through), `matches`. Added are
-//! `atts.of(type)`, `atts.latest(type)` and `purl_matches(text, range)`, so that joins need no loop in a loop.
+//! maps and messages, bytes, `map` and `filter` (their results are data that another one goes through), `matches`. Two things are
+//! stricter: a double that is not finite is no answer, and whole numbers are compared with doubles by what they are worth, without
+//! rounding. Added are `atts.of(type)`, `atts.latest(type)` and `purl_matches(text, range)`, so that joins need no loop in a loop,
+//! and days in durations.
 //!
 //! **What bounds it.** At most [`TEXT_MAX`] bytes, [`NODES_MAX`] nodes, [`DEPTH_MAX`] levels; no loop inside another's range or body
 //! and none over maps, so time is nodes times data. [`STEPS_MAX`] bounds it all the same: a step is a node that is evaluated, or

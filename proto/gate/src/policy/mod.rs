@@ -39,7 +39,7 @@ pub use approval::{Approval, VerdictOf};
 pub use error::{Combination, LoadError, Named};
 pub use exceptions::{Breakglass, Exceptions};
 pub use fields::PUT_IN_MAX;
-pub use require::{Age, Count, Level, Require};
+pub use require::{Count, Level, Require};
 pub use rule::{Asks, Class, EvidenceRule, Rule};
 pub use sbom::{Ban, Licences, Sbom};
 pub use source::{Reviewed, Source};

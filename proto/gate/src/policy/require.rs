@@ -25,9 +25,6 @@ pub struct Require {
     pub(crate) level: Level,
 }
 
-/// An age that evidence may have; it is [`Span`] under its name in clauses.
-pub type Age = Span;
-
 /// How many statements must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
