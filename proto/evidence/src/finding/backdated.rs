@@ -43,10 +43,11 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
             new.time,
             newest.happened()
         );
-        let thing = Node::named(NodeKind::Identity, signer)?;
+        let thing = artifact(new).or_else(|| Node::named(NodeKind::Identity, signer))?;
         Some(finding(FindingKind::Backdated, thing, new, [newest], message))
     };
-    new.by.signers.iter().filter_map(of).collect()
+    // Several signers of one statement claim one time.
+    new.by.signers.iter().find_map(of).into_iter().collect()
 }
 
 fn is_late(new: &Seen<'_>) -> bool {
@@ -64,6 +65,14 @@ fn claims(seen: &Seen<'_>) -> bool {
         && !seen.by.imported
         && !seen.by.proven
         && !seen.facts.predicate_type().is_none_or(others)
+}
+
+/// The first artifact that the statement is about; none if it is about a name.
+fn artifact(seen: &Seen<'_>) -> Option<Node> {
+    let called = seen.called().first().and_then(|called| called.artifacts.first());
+    let from =
+        || seen.facts.edges.iter().map(|edge| &edge.from).find(|node| node.kind() == NodeKind::Artifact);
+    called.or_else(from).cloned()
 }
 
 fn subject(seen: &Seen<'_>) -> Option<Term> {

@@ -260,7 +260,8 @@ fn a_claim_before_the_ledger_and_the_signers_own_claims_is_found() {
     let old = log.build_at("ci", "shop", "1.0.0", 1, DAY);
     let found = log.findings();
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!((found[0].0, found[0].1.as_str()), (FindingKind::Backdated, key("ci").as_str()));
+    assert_eq!((found[0].0, found[0].1.clone()), (FindingKind::Backdated, artifact("shop", "1.0.0")));
+    assert!(log.messages()[0].starts_with(&key("ci")));
     assert_eq!(found[0].2.last(), Some(&old));
 }
 
