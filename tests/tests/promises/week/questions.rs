@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use custody_tests::company::World;
 use custody_tests::company::statements::time;
-use custody_tests::company::world::{DAY, MOVED_ACTION, Time, commit_of};
+use custody_tests::company::world::{DAY, MOVED_ACTION, STRANGE_RUNNER, Time, commit_of};
 use custody_tests::evidence::artifact_hex;
 use serde_json::Value;
 
@@ -227,5 +227,9 @@ fn what_looks_wrong(world: &World, asked: &Asked) {
     add("backdated", artifact(planted.backdated));
     add("provenance_regression", artifact(planted.regression));
     add("failed_run", artifact(planted.failed_artifact));
+    // Whoever moved the tag, and built with the stolen key on a machine of their own.
+    add("tag_moved", MOVED_ACTION.to_owned());
+    add("new_runner", STRANGE_RUNNER.to_owned());
+    add("new_builder", format!("https://{STRANGE_RUNNER}.example.net/agent"));
     assert_eq!(found, wanted);
 }
