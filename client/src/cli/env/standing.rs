@@ -97,9 +97,6 @@ async fn look(
             }
             let counts = counts(entry, state) && !disputed.has(&digest, *index);
             standing = if counts { Standing::Trusted } else { standing.at_least_untrusted() };
-            if counts {
-                break;
-            }
         }
         of.insert(digest, (standing, more));
     }

@@ -431,7 +431,8 @@ impl query_server::Query for Service {
                 let facts = &facts[usize::try_from(*index).unwrap()];
                 facts.observation.is_none() && facts.terms().contains(&term) || self.lies(Lie::NotAsked)
             };
-            EvidenceOf { indexes: (0..as_of.size).rev().filter(is).collect(), more: false }
+            let limit = usize::try_from(request.limit).unwrap();
+            EvidenceOf { indexes: (0..as_of.size).rev().filter(is).take(limit).collect(), more: false }
         };
         let artifacts = request.artifacts.iter().map(about).collect();
         Ok(Response::new(EvidenceResponse { artifacts, as_of: Some(as_of) }))
@@ -502,12 +503,13 @@ impl query_server::Query for Service {
         let mut edges: Vec<Edge> = shown.into_iter().map(wire).collect();
         if self.lies(Lie::ForgedEdge) {
             let run = Node::named(NodeKind::Run, "https://ci.test/forged").unwrap();
-            let to = edges[0].to.clone();
+            let shipped = edges.iter().find(|edge| edge.kind == "contains").unwrap().clone();
+            let to = shipped.to.clone();
             edges.push(Edge {
                 from: Some(node_to_wire(&run, None)),
                 to,
                 kind: "resolved".to_owned(),
-                ..edges[0].clone()
+                ..shipped
             });
         }
         self.pad(&mut edges);
