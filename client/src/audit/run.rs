@@ -167,9 +167,9 @@ impl Audit<'_> {
         match self.ledger.entries(&[redaction.index], Level::Logged, &|_| {}).await {
             Ok(named) => {
                 // Encoding gives back the exact bytes that were decoded.
-                let checked =
+                let mut checked =
                     named.iter().map(|named| redaction.check(named.entry(), &named.entry().encode()));
-                if let Some(error) = checked.filter_map(Result::err).next() {
+                if let Some(error) = checked.find_map(Result::err) {
                     let found = format!("an entry, though {error}");
                     self.state.found(Finding::of(by, FindingKind::NotAdmissible, "a refusal", found));
                 }

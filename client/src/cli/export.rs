@@ -241,7 +241,7 @@ async fn entry(
     match checked.verified() {
         Some(verified) => packed.envelope = Some(verified.envelope().bytes().to_vec()),
         None => {
-            left_out.push(format!("entry {index} rests on one that was erased: its envelope is left out"))
+            left_out.push(format!("entry {index} rests on one that was erased: its envelope is left out"));
         }
     }
     for named in logged.record().attachments.iter().filter(|named| named.media_type == TOKEN_MEDIA_TYPE) {

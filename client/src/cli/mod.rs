@@ -139,7 +139,7 @@ pub(crate) async fn run(
     let arguments: Vec<OsString> = arguments.collect();
     let ended = match prepare(&arguments, environment, clock) {
         Ok((command, context)) => {
-            let ended = dispatch(command, &context).await;
+            let ended = Box::pin(dispatch(command, &context)).await;
             ended.map_err(|failure| (failure, context.output))
         }
         Err(Stop::Printed(exit)) => return exit,

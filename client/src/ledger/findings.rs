@@ -96,7 +96,7 @@ impl Ledger {
         let as_of = self.check_as_of(answer.as_of, question.at).await?;
         self.check_time(question.at, &as_of).await?;
         too_many("findings", answer.findings.len(), FINDINGS_MAX)?;
-        let findings = answer.findings.into_iter().map(|wire| claimed(wire, &as_of));
+        let findings = answer.findings.into_iter().map(|wire| claimed(&wire, &as_of));
         let findings: Vec<ClaimedFinding> = findings.collect::<Result<_, _>>()?;
         let next = (answer.next != 0).then(|| leaf_index("next", answer.next)).transpose();
         let next = next.map_err(ProtocolError::Field)?;
@@ -163,7 +163,7 @@ impl Ledger {
     }
 }
 
-fn claimed(wire: v1::Finding, as_of: &AsOf) -> Result<ClaimedFinding, ProtocolError> {
+fn claimed(wire: &v1::Finding, as_of: &AsOf) -> Result<ClaimedFinding, ProtocolError> {
     let word = || FieldError::Word { field: "findings.kind", found: wire.kind.chars().take(80).collect() };
     let kind: FindingKind = wire.kind.parse().map_err(|_| word())?;
     let thing = wire.thing.as_ref().ok_or(FieldError::Missing { field: "findings.thing" })?;

@@ -191,7 +191,7 @@ fn check_answer(pack: &Pack, trust: &Trust, checked: &mut CheckedPack) {
         match held.get(index) {
             Some(Checked::Verified(verified)) if verified.facts().edges.contains(edge) => {}
             Some(Checked::Verified(_)) => {
-                contradicted.push(format!("entry {index} does not say that {edge}"))
+                contradicted.push(format!("entry {index} does not say that {edge}"));
             }
             Some(_) => unchecked.push(format!("entry {index} was not read: that {edge} is claimed")),
             // That it fails, or is not there, is told already.

@@ -15,7 +15,7 @@ use custody_evidence::admission::RepositoryKey;
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::identity::Identity;
 
-use super::keys::{PREFIX_LEN, Prefix};
+use super::keys::{PREFIX_LEN, Prefix, Row};
 use super::reading::{FactRows, Findable, Reading};
 
 /// What is kept of an erased entry, in order.
@@ -26,7 +26,7 @@ impl Remains {
     /// Works it out before an entry is erased.
     #[must_use]
     pub fn of(reading: &Reading) -> Self {
-        let mut keys: BTreeSet<Prefix> = FactRows::of(reading).rows.iter().map(|row| row.prefix()).collect();
+        let mut keys: BTreeSet<Prefix> = FactRows::of(reading).rows.iter().map(Row::prefix).collect();
         if let Some(build) = &reading.build {
             keys.extend(build.artifacts().map(Prefix::build));
             keys.insert(Prefix::repository(build.repository().key()));

@@ -256,14 +256,13 @@ impl<'a> Scanner<'a> {
         bytes: &[u8],
     ) -> Result<(), JournalFault> {
         let taken_as_it_is = |entry: &Entry| Chain::after(entry, bytes);
-        let repairs = match self.chain.as_ref().is_some_and(|chain| chain.needs_repair(bytes)) {
-            false => false,
-            true => match segment.file.repairs_clock(envelope, bytes) {
-                Ok(repairs) => repairs,
-                // What is wrong with the envelope is found where it is looked at.
-                Err(Broken::Damage(_)) => true,
-                Err(Broken::Fault(fault)) => return Err(fault),
-            },
+        let needed = self.chain.as_ref().is_some_and(|chain| chain.needs_repair(bytes));
+        let repairs = match needed.then(|| segment.file.repairs_clock(envelope, bytes)) {
+            None => false,
+            Some(Ok(repairs)) => repairs,
+            // What is wrong with the envelope is found where it is looked at.
+            Some(Err(Broken::Damage(_))) => true,
+            Some(Err(Broken::Fault(fault))) => return Err(fault),
         };
         let result = match &mut self.chain {
             Some(chain) => chain.follow(bytes, batch, repairs),

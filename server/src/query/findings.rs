@@ -169,16 +169,13 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
 
     fn look(&mut self, reading: &Arc<Reading>, page: &mut FindingsPage) -> Result<(), QueryError> {
         let new = seen(reading);
-        let counted = match &reading.facts.told.expected {
-            Some(expected) => match self.count(expected)? {
-                Some(counted) => Some(counted),
-                None => {
-                    page.uncounted.push(new.index);
-                    None
-                }
-            },
-            None => None,
-        };
+        let mut counted = None;
+        if let Some(expected) = &reading.facts.told.expected {
+            counted = self.count(expected)?;
+            if counted.is_none() {
+                page.uncounted.push(new.index);
+            }
+        }
         let mut held: BTreeMap<LeafIndex, Arc<Reading>> = BTreeMap::new();
         let mut asked: BTreeSet<Need> = BTreeSet::new();
         let (mut reads, mut steps) = (READS_OF_ONE_MAX, STEPS_OF_ONE_MAX);

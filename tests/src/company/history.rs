@@ -105,7 +105,7 @@ impl World {
         let since = self.planted.stolen_since;
         let victim = 1;
         let mut run = self.run((victim, 0), since, ("push", "success"));
-        run.runner = STRANGE_RUNNER.to_owned();
+        STRANGE_RUNNER.clone_into(&mut run.runner);
         run.hosted = false;
         run.resolved = Vec::new();
         self.planted.stolen_build = self.plant_build(run, (0, 0));
@@ -115,12 +115,11 @@ impl World {
         self.artifacts[self.planted.backdated].at = since - 10 * DAY;
 
         let saturday = self.last_week() + 5 * DAY;
-        let taken = [victim, other];
-        self.planted.regression = self.first_release(saturday, &taken);
-        let without = self.planted.regression;
+        let without = self.first_release(saturday, &[victim, other]);
+        self.planted.regression = without;
         self.artifacts[without].provenance = false;
-        let taken = [victim, other, self.artifacts[without].service];
-        self.planted.failed_artifact = self.first_release(saturday, &taken);
+        let third = self.artifacts[without].service;
+        self.planted.failed_artifact = self.first_release(saturday, &[victim, other, third]);
         self.planted.failed_run = self.artifacts[self.planted.failed_artifact].run;
         self.runs[self.planted.failed_run].conclusion = "failure";
         self.planted.gap_service = 3;

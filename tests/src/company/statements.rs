@@ -50,7 +50,7 @@ impl World {
             all.push(Said {
                 at: seen.at,
                 signer: DEPLOYER,
-                statement: custody("snapshot", &subjects, predicate),
+                statement: custody("snapshot", &subjects, &predicate),
             });
         }
         self.tag_statements(&mut all);
@@ -77,7 +77,7 @@ impl World {
             "secrets": self.services[run.service].secrets,
             "permissions": ["contents: read", "id-token: write"],
         });
-        custody("run", &[named("run", &url)], predicate)
+        custody("run", &[named("run", &url)], &predicate)
     }
 
     fn release_statements(&self, place: usize, made: &Artifact, all: &mut Vec<Said>) {
@@ -94,7 +94,7 @@ impl World {
             all.push(self.signed(
                 made.service,
                 run.at + 2,
-                statement(&[subject.clone()], "https://cyclonedx.org/bom", self.sbom(made)),
+                statement(std::slice::from_ref(&subject), "https://cyclonedx.org/bom", &self.sbom(made)),
             ));
         }
         if made.published {
@@ -105,7 +105,7 @@ impl World {
             all.push(self.signed(
                 made.service,
                 run.at + 60,
-                custody("publication", &[subject.clone()], predicate),
+                custody("publication", std::slice::from_ref(&subject), &predicate),
             ));
         }
         if place != self.planted.stolen_build {
@@ -121,7 +121,11 @@ impl World {
             "repo": service.repository(), "commit": run.commit, "ref": "refs/heads/main", "author": author,
             "author_date": time(run.at - 2 * HOUR),
         });
-        all.push(self.signed(run.service, run.at - HOUR, custody("source", &[subject.clone()], source)));
+        all.push(self.signed(
+            run.service,
+            run.at - HOUR,
+            custody("source", std::slice::from_ref(&subject), &source),
+        ));
         let review = json!({
             "repo": service.repository(), "commit": run.commit, "ref": "refs/heads/main",
             "reviewers": [format!("reviewer{}@acme.example", run.number % 3)], "approved_at": time(run.at - HOUR / 2),
@@ -129,7 +133,7 @@ impl World {
         all.push(Said {
             at: run.at - HOUR / 2,
             signer: PEOPLE,
-            statement: custody("review", &[subject], review),
+            statement: custody("review", &[subject], &review),
         });
     }
 
@@ -158,7 +162,7 @@ impl World {
         statement(
             &[artifact(&service.reference(made.version), &made.digest)],
             "https://slsa.dev/provenance/v1",
-            predicate,
+            &predicate,
         )
     }
 
@@ -182,12 +186,12 @@ impl World {
             all.push(Said {
                 at: moved.at - 1_200,
                 signer: PEOPLE,
-                statement: custody("approval", &[subject.clone()], approval),
+                statement: custody("approval", std::slice::from_ref(&subject), &approval),
             });
             all.push(Said {
                 at: moved.at - 300,
                 signer: DEPLOYER,
-                statement: custody("promotion", &[subject.clone()], promotion),
+                statement: custody("promotion", std::slice::from_ref(&subject), &promotion),
             });
         }
         let predicate = json!({
@@ -197,7 +201,7 @@ impl World {
         all.push(Said {
             at: moved.at,
             signer: DEPLOYER,
-            statement: custody("deployment", &[subject], predicate),
+            statement: custody("deployment", &[subject], &predicate),
         });
     }
 
@@ -213,7 +217,7 @@ impl World {
             let predicate = json!({
                 "repository": format!("github.com/{repository}"), "tag": tag, "digest": format!("gitCommit:{meant}"), "observed_at": time(at),
             });
-            all.push(Said { at, signer: SCANNER, statement: custody("tag", &[subject], predicate) });
+            all.push(Said { at, signer: SCANNER, statement: custody("tag", &[subject], &predicate) });
             at += DAY / 4;
         }
     }
@@ -228,7 +232,7 @@ impl World {
             let source = service.repository();
             let predicate = json!({"source": source, "period": {"from": time(from), "to": time(to)}, "count": made + lost});
             let subject = named("identity", &source);
-            all.push(Said { at: to, signer: PEOPLE, statement: custody("expected", &[subject], predicate) });
+            all.push(Said { at: to, signer: PEOPLE, statement: custody("expected", &[subject], &predicate) });
         }
     }
 }
@@ -238,14 +242,14 @@ fn scan(subjects: &[Value], at: Time) -> Value {
         "scanner": {"uri": "https://github.com/anchore/grype", "version": "0.90.0", "db": {"lastUpdate": time(at - DAY)}, "result": []},
         "metadata": {"scanStartedOn": time(at - 30), "scanFinishedOn": time(at)},
     });
-    statement(subjects, "https://in-toto.io/attestation/vulns/v0.2", predicate)
+    statement(subjects, "https://in-toto.io/attestation/vulns/v0.2", &predicate)
 }
 
-fn custody(name: &str, subjects: &[Value], predicate: Value) -> Value {
+fn custody(name: &str, subjects: &[Value], predicate: &Value) -> Value {
     statement(subjects, &format!("urn:custody:{name}:v1"), predicate)
 }
 
-fn statement(subjects: &[Value], predicate_type: &str, predicate: Value) -> Value {
+fn statement(subjects: &[Value], predicate_type: &str, predicate: &Value) -> Value {
     json!({"_type": "https://in-toto.io/Statement/v1", "subject": subjects, "predicateType": predicate_type, "predicate": predicate})
 }
 

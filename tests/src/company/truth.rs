@@ -89,9 +89,9 @@ impl World {
     /// Returns the newest release of a service that is none of these.
     #[must_use]
     pub fn newest_but(&self, service: usize, bad: &BTreeSet<usize>) -> Option<usize> {
-        let mut made = (0..self.artifacts.len()).filter(|place| self.artifacts[*place].service == service);
+        let made = (0..self.artifacts.len()).filter(|place| self.artifacts[*place].service == service);
         let mut newest = None;
-        while let Some(place) = made.next() {
+        for place in made {
             let later =
                 newest.is_none_or(|newest: usize| self.artifacts[newest].at <= self.artifacts[place].at);
             if later && !bad.contains(&place) {

@@ -106,10 +106,10 @@ fn large_envelopes_and_bundles_are_recorded_and_given_back_in_bounded_memory() {
             });
             match arguments {
                 ["show", ..] => {
-                    assert_eq!(digest_text(said.as_bytes()), digest, "{kind}: every byte came back")
+                    assert_eq!(digest_text(said.as_bytes()), digest, "{kind}: every byte came back");
                 }
                 _ => {
-                    assert!(said.contains("verified") || said.contains(&index.to_string()), "{kind}: {said}")
+                    assert!(said.contains("verified") || said.contains(&index.to_string()), "{kind}: {said}");
                 }
             }
             check(&format!("{kind}: the server, for {arguments:?}"), given, SERVER, size());

@@ -181,14 +181,13 @@ impl Clean {
         for artifact in artifacts {
             // Told of under one of its digests, it is told of.
             let known = self.judged.iter().find(|(judged, _)| !judged.is_disjoint(&artifact));
-            let why = match known {
-                Some((_, why)) => why.clone(),
-                None => {
-                    any_new = true;
-                    let why = self.judge(ledger, &artifact).await?;
-                    self.judged.insert(artifact, why.clone());
-                    why
-                }
+            let why = if let Some((_, why)) = known {
+                why.clone()
+            } else {
+                any_new = true;
+                let why = self.judge(ledger, &artifact).await?;
+                self.judged.insert(artifact, why.clone());
+                why
             };
             all_clean = all_clean && why.is_none();
         }

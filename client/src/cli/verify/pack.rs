@@ -86,9 +86,10 @@ fn answer(pack: &Pack, checked: &CheckedPack) -> (Verdict, String) {
     }
     let missing = if said.missing.is_empty() { "nothing".to_owned() } else { said.missing.join(", ") };
     let rest = if said.truncated { "; edges are missing, there were too many" } else { "" };
-    let chain = match said.nodes.is_empty() {
-        true => "is one entry".to_owned(),
-        false => format!("follows from its entries: {} edges; missing: {missing}", said.edges.len()),
+    let chain = if said.nodes.is_empty() {
+        "is one entry".to_owned()
+    } else {
+        format!("follows from its entries: {} edges; missing: {missing}", said.edges.len())
     };
     let complete = "that nothing was left out is claimed by the server";
     (Verdict::Is(Level::Verified), format!("{about}, {chain}{rest}; {complete}"))

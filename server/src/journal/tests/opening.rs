@@ -277,9 +277,9 @@ fn an_administrative_entry_steps_back_in_time_only_if_it_repairs_the_clock() {
                     let behind = log.batch(&[vec![3; 10]]);
                     let journal = journal.append(&behind).unwrap();
                     if sealed {
-                        journal.seal().unwrap()
+                        journal.seal().unwrap();
                     } else {
-                        drop(journal)
+                        drop(journal);
                     }
                     log.check(&reopen(&dir).reader, log.size());
                     assert!(fsck(dir.path(), &options().files, &mut |_| {}).unwrap().findings.is_empty());

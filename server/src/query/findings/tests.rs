@@ -190,7 +190,7 @@ fn asked_about_an_artifact_only_what_is_about_it_and_its_run_is_looked_at() {
     let (bad, good) = (sha256("3 5"), sha256("3 4"));
     assert_eq!(log.ask(&about(std::slice::from_ref(&bad)), stolen + 1).len(), 1);
     assert_eq!(log.ask(&about(&[good.clone(), bad.clone()]), stolen + 1).len(), 1);
-    assert_eq!(log.ask(&about(&[good.clone()]), stolen + 1), []);
+    assert_eq!(log.ask(&about(std::slice::from_ref(&good)), stolen + 1), []);
     assert_eq!(log.ask(&about(&[bad]), stolen), [], "as of before");
     // What its run says of itself, where that is recorded later.
     let run = "https://ci.test/builds/x/7";

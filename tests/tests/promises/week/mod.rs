@@ -13,6 +13,10 @@ use custody_tests::dice::{Dice, number_from};
 use self::asked::Asked;
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the log of the server that is asked goes by the clock of this machine"
+)]
 fn the_questions_of_an_incident_are_answered_exactly() {
     let runs = number_from("CUSTODY_TEST_RUNS").unwrap_or(Size::SMALL.runs);
     let size =
