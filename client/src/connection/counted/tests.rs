@@ -113,7 +113,7 @@ fn each_list_of_an_environment_has_its_limit() {
     };
     assert_eq!(refused::<v1::EvidenceRequest>(&evidence(256, 64)), None);
     assert_eq!(refused::<v1::EvidenceRequest>(&evidence(257, 0)), Some("artifacts"));
-    assert_eq!(refused::<v1::EvidenceRequest>(&evidence(2, 16_384)), Some("indexes"));
+    assert_eq!(refused::<v1::EvidenceRequest>(&evidence(1, 16_385)), Some("indexes"));
 }
 
 #[test]

@@ -99,6 +99,9 @@ fn window() -> impl Strategy<Value = Window> {
 
 /// The last steps of a window, and the pictures before and after them.
 fn told(timeline: &Timeline, window: Window, whole: &Replay) -> (Replay, Picture, Picture) {
+    // A later record that only names what runs is no step, and is not of this window.
+    let within = |event: &&Event| window.until.is_none_or(|until| event.time <= until);
+    let timeline = Timeline::of(timeline.events().iter().filter(within).cloned());
     let replay = timeline.replay(window.end());
     let of_whole = match window.from {
         From::End => 0,
