@@ -14,7 +14,7 @@
 //! checks it. That nothing else explains it away (a provenance that was recorded later) is the server's word.
 //!
 //! **A rule that asks what is new needs something old.** It compares with what the same name had before, by ledger and by claimed
-//! time, and is silent without a history. What was recorded long after it happened ([`bounds::HISTORY_AGE`]) is history: it is
+//! time, and is silent without a history. What was recorded long after it happened ([`bounds::HISTORY_AGE_MICROS`]) is history: it is
 //! compared with, and is never new itself.
 
 pub mod bounds;
