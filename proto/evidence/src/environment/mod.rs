@@ -25,10 +25,12 @@ mod picture;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod window;
 
 pub use artifact::Artifact;
 pub use difference::{Difference, Replaced, difference};
-pub use needed::{From, Needed, Part, Window, needed};
+pub use needed::{Needed, Part, needed};
 pub use observation::{Observation, Said, Seen};
 pub use picture::{Change, Picture, Running};
 pub use timeline::{Event, Replay, Step, Timeline, Until};
+pub use window::{From, Window};

@@ -4,45 +4,16 @@
 //! picture follows from its newest snapshot, from what changed since, and from the entries in which what runs started.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use custody_log::{LeafIndex, Timestamp};
+use custody_log::LeafIndex;
 
 use super::observation::Observation;
 use super::picture::{Picture, Running};
-use super::timeline::{Step, Timeline, Until};
+use super::timeline::{Event, Replay, Step, Timeline, Until};
+use super::window::Window;
 use crate::digest_set::Digest;
 use crate::predicate::Name;
-
-/// What is asked about an environment: what ran at the start of a stretch of time, and all that changed in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Window {
-    /// Where the stretch starts.
-    pub from: From,
-    /// Where it ends, inclusive; none: at the newest record.
-    pub until: Option<Timestamp>,
-}
-
-/// Where a stretch of time starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum From {
-    /// At its end: only what runs then is asked for.
-    #[default]
-    End,
-    /// Before what happened at this time.
-    Time(Timestamp),
-    /// So many steps before its end.
-    Steps(usize),
-    /// With the first record.
-    First,
-}
-
-impl Window {
-    /// How much of a timeline it covers.
-    #[must_use]
-    pub fn end(&self) -> Until {
-        self.until.map_or(Until::Newest, Until::Time)
-    }
-}
 
 /// What leads to the same answer as a whole timeline.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -64,38 +35,139 @@ pub struct Part {
     pub workload: Option<Name>,
 }
 
-/// Returns the entries of a timeline, all of whose records count, from which the same follows for this window: the picture at
-/// its start, each step in it, and so the picture at its end.
+/// Returns the entries of a timeline from which the same follows for this window: the picture at its start and when that came
+/// to be, each step in the window, and so the picture at its end.
+///
+/// What is chosen is replayed, and what it tells is compared with what all records tell. Where few do not tell the same,
+/// all are taken since the newest snapshot before the window, and where these do not either, all there are.
 #[must_use]
 pub fn needed(timeline: &Timeline, window: Window) -> Needed {
-    let all = timeline.replay(window.end());
-    let start = match window.from {
-        From::End => all.steps.len(),
-        From::Time(time) => all.steps.partition_point(|step| step.time < time),
-        From::Steps(steps) => all.steps.len().saturating_sub(steps),
-        From::First => 0,
-    };
-    let (before, within) = all.steps.split_at_checked(start).unwrap_or((&all.steps, &[]));
-    // Snapshots behind the last step count what runs, too.
-    let earlier = (!within.is_empty()).then(|| timeline.replay(Until::Steps(start)).picture);
-    let picture = earlier.as_ref().unwrap_or(&all.picture);
-    let mut needed = Needed { whole: after_snapshot(picture, before), parts: starts(timeline, picture) };
-    if let Some((entry, time)) = picture.snapshot {
-        // A snapshot may leave out names that are known: under these it must be seen to stop.
-        let seen = timeline.replay(Until::Through(time, entry)).picture;
-        needed.parts.extend(starts(timeline, &seen));
+    let choice = Choice::of(timeline, window);
+    let few = choice.few();
+    if choice.suffices(&few) {
+        return few;
     }
-    needed.whole.extend(within.iter().map(|step| step.entry));
-    // What got its name since must be seen to stop under it.
-    let last = before.last().map(|step| (step.time, step.entry));
-    let since = picture.snapshot.map(|(entry, time)| (time, entry)).or(last);
-    needed.whole.extend(all.named.iter().filter(|named| Some(**named) > since).map(|(_, entry)| *entry));
-    // How many run, and of what nobody knows, stands in the newest snapshot alone.
-    needed.whole.extend(all.picture.snapshot.map(|(entry, _)| entry));
-    // The last record shows that there is one, if nothing runs any more.
-    needed.whole.extend(timeline.last(window.end()));
-    needed.parts.retain(|part| !needed.whole.contains(&part.entry));
-    needed
+    let since = choice.since_snapshot(few).filter(|since| choice.suffices(since));
+    since.unwrap_or_else(|| choice.all())
+}
+
+impl Needed {
+    /// Takes from a timeline what is needed of it, as who asked does; none if a record does not say what it is needed for.
+    pub(super) fn of(&self, timeline: &Timeline) -> Option<Timeline> {
+        let mut parts: BTreeMap<LeafIndex, Vec<(Digest, Option<Name>)>> = BTreeMap::new();
+        for part in &self.parts {
+            parts.entry(part.entry).or_default().push((part.digest.clone(), part.workload.clone()));
+        }
+        let mut events = Vec::new();
+        for event in timeline.events() {
+            if self.whole.contains(&event.entry) {
+                events.push(event.clone());
+            } else if let Some(things) = parts.get(&event.entry) {
+                let observation = Arc::new(event.observation.part(things)?);
+                events.push(Event { observation, ..event.clone() });
+            }
+        }
+        Some(Timeline::of(events))
+    }
+
+    /// Leaves out parts of what is replayed whole.
+    fn without_repeats(mut self) -> Self {
+        self.parts.retain(|part| !self.whole.contains(&part.entry));
+        self
+    }
+}
+
+/// What there is to choose from, and what must follow from the choice.
+pub(super) struct Choice<'a> {
+    timeline: &'a Timeline,
+    window: Window,
+    /// All that happened up to the end of the window.
+    replay: Replay,
+    /// How many of the steps come before the window.
+    start: usize,
+}
+
+impl<'a> Choice<'a> {
+    pub(super) fn of(timeline: &'a Timeline, window: Window) -> Self {
+        let replay = timeline.replay(window.end());
+        let start = window.start(&replay.steps);
+        Self { timeline, window, replay, start }
+    }
+
+    /// Whether these records tell the same as all.
+    pub(super) fn suffices(&self, needed: &Needed) -> bool {
+        let Some(chosen) = needed.of(self.timeline) else { return false };
+        let replay = chosen.replay(self.window.end());
+        let (before, within) = self.steps(self.start);
+        let start = replay.steps.len().checked_sub(within.len());
+        let Some((earlier, later)) = start.and_then(|start| replay.steps.split_at_checked(start)) else {
+            return false;
+        };
+        let changed = |steps: &[Step]| steps.last().map(|step| step.time);
+        let (mut all, mut of_chosen) = (self.timeline.pause(), chosen.pause());
+        let asked = self.window.asked(within);
+        later == within
+            && changed(earlier) == changed(before)
+            && replay.picture == self.replay.picture
+            && asked.iter().all(|step| all.before(step) == of_chosen.before(step))
+    }
+
+    /// Returns the records that suffice but for rare cases.
+    pub(super) fn few(&self) -> Needed {
+        // The step before the window tells when the picture at its start came to be.
+        let (before, within) = self.steps(self.start.saturating_sub(1));
+        let paused = within.first().map(|step| self.timeline.pause().before(step).clone());
+        let picture = paused.as_ref().unwrap_or(&self.replay.picture);
+        let mut needed =
+            Needed { whole: after_snapshot(picture, before), parts: starts(self.timeline, picture) };
+        if let Some((entry, time)) = picture.snapshot {
+            // A snapshot may leave out names that are known: under these it must be seen to stop.
+            let seen = self.timeline.replay(Until::Through(time, entry)).picture;
+            needed.parts.extend(starts(self.timeline, &seen));
+        }
+        needed.whole.extend(within.iter().map(|step| step.entry));
+        // What got its name since must be seen to stop under it.
+        let last = before.last().map(|step| (step.time, step.entry));
+        let since = picture.snapshot.map(|(entry, time)| (time, entry)).or(last);
+        let named = self.replay.named.iter().filter(|named| Some(**named) > since);
+        needed.whole.extend(named.map(|(_, entry)| *entry));
+        // How many run, and of what nobody knows, stands in the newest snapshot alone.
+        needed.whole.extend(self.snapshots());
+        // The last record shows that there is one, if nothing runs any more.
+        needed.whole.extend(self.timeline.last(self.window.end()));
+        needed.without_repeats()
+    }
+
+    /// Returns the few, and all since the newest snapshot before the window; none if there is none.
+    pub(super) fn since_snapshot(&self, mut few: Needed) -> Option<Needed> {
+        let first = self.steps(self.start).1.first();
+        let paused = first.map(|step| self.timeline.pause().before(step).snapshot);
+        let (entry, time) = paused.unwrap_or(self.replay.picture.snapshot)?;
+        let since = self.events().filter(|event| (event.time, event.entry) >= (time, entry));
+        few.whole.extend(since.map(|event| event.entry));
+        Some(few.without_repeats())
+    }
+
+    fn all(&self) -> Needed {
+        Needed { whole: self.events().map(|event| event.entry).collect(), parts: BTreeSet::new() }
+    }
+
+    /// Returns the newest snapshot at each moment at which it is asked what ran.
+    fn snapshots(&self) -> BTreeSet<LeafIndex> {
+        let mut paused = self.timeline.pause();
+        let asked = self.window.asked(self.steps(self.start).1);
+        let snapshots = asked.iter().map(|step| paused.before(step).snapshot);
+        snapshots.chain([self.replay.picture.snapshot]).flatten().map(|(entry, _)| entry).collect()
+    }
+
+    /// Returns the first steps, and those behind them.
+    fn steps(&self, count: usize) -> (&[Step], &[Step]) {
+        self.replay.steps.split_at_checked(count).unwrap_or((&self.replay.steps, &[]))
+    }
+
+    fn events(&self) -> impl Iterator<Item = &'a Event> {
+        self.timeline.up_to(self.window.end()).iter()
+    }
 }
 
 /// The newest snapshot, and what changed since: what it shows must be seen to stop. Without one there is nothing that must, as

@@ -81,7 +81,17 @@ impl Timeline {
     /// Returns the last record up to here; none if there is none.
     #[must_use]
     pub fn last(&self, until: Until) -> Option<LeafIndex> {
-        self.events.get(self.count(until).checked_sub(1)?).map(|event| event.entry)
+        self.up_to(until).last().map(|event| event.entry)
+    }
+
+    /// Returns the records up to here, in order.
+    pub(super) fn up_to(&self, until: Until) -> &[Event] {
+        self.events.get(..self.count(until)).unwrap_or_default()
+    }
+
+    /// Replays the records up to one step after the other.
+    pub(super) fn pause(&self) -> Paused<'_> {
+        Paused { left: &self.events, picture: Picture::default() }
     }
 
     /// Replays the records.
@@ -116,5 +126,25 @@ impl Timeline {
             }
         }
         replay
+    }
+}
+
+/// A replay that goes on step by step.
+pub(super) struct Paused<'a> {
+    left: &'a [Event],
+    picture: Picture,
+}
+
+impl Paused<'_> {
+    /// Goes on, and returns what ran before a step; all records up to it are replayed, whether or not it is among them.
+    pub(super) fn before(&mut self, step: &Step) -> &Picture {
+        while let [event, left @ ..] = self.left {
+            if (event.time, event.entry) >= (step.time, step.entry) {
+                break;
+            }
+            self.picture.take(event);
+            self.left = left;
+        }
+        &self.picture
     }
 }
