@@ -55,7 +55,7 @@ async fn a_check_keeps_its_place_when_its_caller_leaves() {
     for round in 0..3 {
         let callers: Vec<_> = (0..u64::try_from(places).unwrap() + 5)
             .map(|number| {
-                let (recording, bytes) = (recording.clone(), envelope(round * 1_000 + number, &[WRITER]));
+                let (recording, bytes) = (recording.clone(), usual(round * 1_000 + number));
                 tokio::spawn(async move { recording.record(bytes.bytes().to_vec()).await })
             })
             .collect();
@@ -76,8 +76,17 @@ async fn a_check_keeps_its_place_when_its_caller_leaves() {
 
 /// Returns an envelope that is larger than what one message holds.
 fn large(number: u64) -> Envelope {
+    padded(number, custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX)
+}
+
+/// Returns an envelope that is too large to be checked quickly.
+fn usual(number: u64) -> Envelope {
+    padded(number, admission::QUICK_MAX)
+}
+
+fn padded(number: u64, bytes: usize) -> Envelope {
     let text = String::from_utf8(statement(number)).unwrap();
-    let padding = "x".repeat(custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX);
+    let padding = "x".repeat(bytes);
     let filled = text.replace("\"predicate\":{}", &format!("\"predicate\":{{\"f\":\"{padding}\"}}"));
     sign(filled.as_bytes(), &[&key(WRITER)])
 }
@@ -97,7 +106,7 @@ async fn large_envelopes_wait_for_each_other_and_hold_up_no_small_one() {
     let large: Vec<_> = (0..3).map(|number| sent(large(number))).collect();
     clock.until(1).await;
     let small: Vec<_> =
-        (100..100 + u64::try_from(places).unwrap()).map(|number| sent(envelope(number, &[WRITER]))).collect();
+        (100..100 + u64::try_from(places).unwrap()).map(|number| sent(usual(number))).collect();
     clock.until(places + 1).await;
     assert_eq!(clock.most.load(Ordering::SeqCst), places + 1, "and one large one beside them");
     clock.let_go();
@@ -130,7 +139,7 @@ async fn line_is_shared(shares: &[&[&admission::Share]], of_four: usize) {
     let read: Arc<dyn Clock> = Arc::<HeldClock>::clone(&clock);
     let door = Recording::new(Arc::clone(&running.ledger), Some(running.queue.clone()), read);
     let sent = |door: &Recording, number: u64| {
-        let (door, bytes) = (door.clone(), envelope(number, &[WRITER]).bytes().to_vec());
+        let (door, bytes) = (door.clone(), usual(number).bytes().to_vec());
         tokio::spawn(async move { door.record(bytes).await })
     };
     let processors = std::thread::available_parallelism().unwrap().get();
