@@ -477,7 +477,9 @@ const PREDICATES: &[Said<'_>] = &[
         r#"{"builder":{"id":"https://github.com/acme/api/actions/runs/7/attempts/1"},"buildType":"https://mobyproject.org/buildkit@v1","materials":[{"uri":"pkg:docker/docker/dockerfile@1","digest":{"sha256":"5555555555555555555555555555555555555555555555555555555555555555"}}],"invocation":{"configSource":{"entryPoint":"Dockerfile"},"parameters":{"frontend":"gateway.v0"},"environment":{"platform":"linux/amd64"}},"metadata":{"buildInvocationID":"xyz","buildStartedOn":"2026-05-01T10:00:00.1Z","buildFinishedOn":"2026-05-01T10:01:00.2Z","completeness":{"parameters":false,"environment":true,"materials":false},"reproducible":false,"https://mobyproject.org/buildkit@v1#metadata":{"vcs":{"revision":"3333333333333333333333333333333333333333","source":"https://github.com/acme/api"}}}}"#,
         &[
             "artifact app built-by run https://github.com/acme/api/actions/runs/7/attempts/1#xyz",
+            "artifact app built-from commit https://github.com/acme/api@3*",
             "component pkg:docker/docker/dockerfile@1 has-bytes artifact sha256:5*",
+            "run https://github.com/acme/api/actions/runs/7/attempts/1#xyz built-from commit https://github.com/acme/api@3*",
             "run https://github.com/acme/api/actions/runs/7/attempts/1#xyz ran-on builder https://github.com/acme/api/actions/runs/7/attempts/1",
             "run https://github.com/acme/api/actions/runs/7/attempts/1#xyz resolved artifact sha256:5*",
             "run https://github.com/acme/api/actions/runs/7/attempts/1#xyz resolved component pkg:docker/docker/dockerfile@1",

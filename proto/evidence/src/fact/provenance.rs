@@ -38,6 +38,10 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
         reference(&run, path, config, gather);
         gather.same(config);
     }
+    if let Some((path, checkout)) = &provenance.checkout {
+        gather.malformed(path, checkout);
+        commits.extend(gather.nodes(checkout, None));
+    }
     for (path, dependency) in &provenance.dependencies {
         commits.extend(resolved(&run, path, dependency, gather));
     }

@@ -3,9 +3,11 @@
 use serde::Deserialize;
 
 use crate::capped::Capped;
-use crate::object::Object;
+use crate::digest_set::Digest;
+use crate::object::{self, Object};
 use crate::repository::GitUri;
 use crate::statement::{Descriptor, RawDescriptor};
+use crate::text::Text;
 
 /// The most dependencies that are read: as many as components of a document, since builds resolve what documents list.
 pub const DEPENDENCIES_MAX: usize = crate::sbom::COMPONENTS_MAX;
@@ -34,6 +36,9 @@ pub struct Provenance {
     pub sources: Vec<String>,
     /// Where the build definition came from, with the path of the member: a repository, or a file with a digest.
     pub config: Option<(String, Descriptor)>,
+    /// The checkout that `BuildKit` was run in, with the path of the member: the repository and the commit, as git said them. Files may
+    /// have differed from the commit where the build says nothing of it.
+    pub checkout: Option<(String, Descriptor)>,
     /// What went into the build, with the path of each member. The source repository is among it.
     pub dependencies: Vec<(String, Descriptor)>,
     /// How many dependencies there are beyond the first [`DEPENDENCIES_MAX`].
@@ -93,11 +98,11 @@ impl Provenance {
         build_type.starts_with("https://gitlab.com/gitlab-org/gitlab-runner/")
     }
 
-    /// Returns the git URI of the source: of the configuration, or else of the first dependency that has one.
+    /// Returns the git URI of the source: of the configuration, or else of the checkout, or else of the first dependency that has one.
     #[must_use]
     pub fn source(&self) -> Option<GitUri> {
-        let config = self.config.iter().filter_map(|(_, config)| config.git_uri());
-        config.chain(self.dependencies.iter().filter_map(|(_, dependency)| dependency.git_uri())).next()
+        let named = self.config.iter().chain(&self.checkout).filter_map(|(_, named)| named.git_uri());
+        named.chain(self.dependencies.iter().filter_map(|(_, dependency)| dependency.git_uri())).next()
     }
 
     pub(super) fn descriptor(&mut self, path: &str, raw: RawDescriptor) -> (String, Descriptor) {
@@ -112,6 +117,41 @@ impl Provenance {
             let dependency = self.descriptor(&format!("{path}[{position}]"), raw);
             self.dependencies.push(dependency);
         }
+    }
+}
+
+/// What `BuildKit` says of a build beside SLSA's members, in both versions.
+#[derive(Deserialize)]
+pub(super) struct BuildKit {
+    #[serde(deserialize_with = "object::optional", default)]
+    vcs: Option<Vcs>,
+}
+
+impl BuildKit {
+    pub(super) fn checkout(self) -> Option<Descriptor> {
+        self.vcs?.checkout()
+    }
+}
+
+/// What `BuildKit` was told of the checkout around a local folder (`vcs` in its metadata).
+#[derive(Deserialize)]
+struct Vcs {
+    #[serde(default)]
+    source: Text,
+    #[serde(default)]
+    revision: Text,
+}
+
+impl Vcs {
+    /// The repository, and the commit as it is written: where files differed from it there is `-dirty` behind it, and what is no commit
+    /// carries no evidence.
+    fn checkout(self) -> Option<Descriptor> {
+        let uri = self.source.filled().map(|source| match source.split_once("://") {
+            Some((scheme, _)) if !scheme.starts_with("git") => format!("git+{source}"),
+            _ => source,
+        });
+        let commit = self.revision.filled().and_then(|revision| Digest::read("gitCommit", &revision).ok());
+        (uri.is_some() || commit.is_some()).then(|| Descriptor::new(uri, commit))
     }
 }
 

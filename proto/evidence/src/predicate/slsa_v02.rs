@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::slsa::{Builder, DEPENDENCIES_MAX, Provenance, time};
+use super::slsa::{BuildKit, Builder, DEPENDENCIES_MAX, Provenance, time};
 use crate::capped::Capped;
 use crate::json::{self, JsonError};
 use crate::object::{self, Object};
@@ -50,6 +50,12 @@ struct Metadata {
     started_on: Option<String>,
     #[serde(rename = "buildFinishedOn", default)]
     finished_on: Option<String>,
+    #[serde(
+        rename = "https://mobyproject.org/buildkit@v1#metadata",
+        deserialize_with = "object::optional",
+        default
+    )]
+    buildkit: Option<BuildKit>,
 }
 
 /// Reads the exact bytes of a predicate.
@@ -68,6 +74,10 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
         provenance.entry_point = source.entry_point.filter(|entry_point| !entry_point.is_empty());
         let config = provenance.descriptor("predicate.invocation.configSource", source.descriptor);
         provenance.config = Some(config);
+    }
+    if let Some(checkout) = metadata.buildkit.and_then(BuildKit::checkout) {
+        let path = "predicate.metadata.https://mobyproject.org/buildkit@v1#metadata.vcs";
+        provenance.checkout = Some((path.to_owned(), checkout));
     }
     provenance.dependencies("predicate.materials", predicate.materials.unwrap_or_default());
     Ok(provenance)

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::slsa::{Builder, DEPENDENCIES_MAX, Provenance, time};
+use super::slsa::{BuildKit, Builder, DEPENDENCIES_MAX, Provenance, time};
 use crate::capped::Capped;
 use crate::json::{self, JsonError};
 use crate::object::{self, Object};
@@ -56,6 +56,8 @@ struct Metadata {
     started_on: Option<String>,
     #[serde(default)]
     finished_on: Option<String>,
+    #[serde(rename = "buildkit_metadata", deserialize_with = "object::optional", default)]
+    buildkit: Option<BuildKit>,
 }
 
 /// `https://actions.github.io/buildtypes/workflow/v1` and its older name under `slsa-framework.github.io`; Google Cloud Build calls the same
@@ -128,6 +130,10 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
         && let Ok(Object(GitHubInternals { github: Object(event) })) = serde_json::from_str(internals.get())
     {
         provenance.trigger = Some(event.event_name).filter(|name| name.len() <= TRIGGER_MAX);
+    }
+    if let Some(checkout) = metadata.buildkit.and_then(BuildKit::checkout) {
+        let path = "predicate.runDetails.metadata.buildkit_metadata.vcs";
+        provenance.checkout = Some((path.to_owned(), checkout));
     }
     let dependencies = definition.resolved_dependencies.unwrap_or_default();
     provenance.dependencies("predicate.buildDefinition.resolvedDependencies", dependencies);

@@ -36,6 +36,11 @@ pub(crate) struct RawDescriptor {
 }
 
 impl Descriptor {
+    /// Of what a predicate says in other words than a descriptor's.
+    pub(crate) fn new(uri: Option<String>, digests: impl IntoIterator<Item = Digest>) -> Self {
+        Self { uri, digests: digests.into_iter().collect(), ..Self::default() }
+    }
+
     /// Returns the name; none if it is missing, empty or `_`, which all mean that there is none.
     #[must_use]
     pub fn name(&self) -> Option<&str> {

@@ -56,6 +56,67 @@ fn unreadable(predicate_type: &str, predicate: &Value, changes: &[(&str, Option<
     }
 }
 
+/// A build of a local folder has no configuration source: the repository and commit are in what git said of the folder.
+#[test]
+fn what_buildkit_was_told_of_the_checkout_is_what_was_built() {
+    let v02 = |vcs: &Value| {
+        json!({"builder": {"id": "b"}, "buildType": "https://mobyproject.org/buildkit@v1", "materials": [],
+            "invocation": {"configSource": {"entryPoint": "Dockerfile"}},
+            "metadata": {"buildInvocationID": RUN, "https://mobyproject.org/buildkit@v1#metadata": {"vcs": vcs}}})
+    };
+    let v1 = |vcs: &Value| {
+        json!({"buildDefinition": {"buildType": "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md",
+                "externalParameters": {"configSource": {"path": "Dockerfile"}}, "resolvedDependencies": []},
+            "runDetails": {"builder": {"id": "b"}, "metadata": {"invocationId": RUN, "buildkit_metadata": {"vcs": vcs}}}})
+    };
+    let read = |vcs: &Value| {
+        let both = [
+            facts("https://slsa.dev/provenance/v0.2", &app(), &v02(vcs)),
+            facts("https://slsa.dev/provenance/v1", &app(), &v1(vcs)),
+        ];
+        let built = both.map(|facts| {
+            let built =
+                facts.edges.iter().filter(|edge| edge.kind == EdgeKind::BuiltFrom).map(ToString::to_string);
+            let repository = facts.told.repository.clone();
+            (
+                built.collect::<Vec<_>>(),
+                repository,
+                facts.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            )
+        });
+        assert_eq!((&built[0].0, &built[0].1), (&built[1].0, &built[1].1), "{vcs}");
+        built[0].clone()
+    };
+    let repository = "https://github.com/acme/api";
+    for source in [
+        "https://github.com/acme/api.git",
+        "https://github.com/acme/api",
+        "https://user:token@github.com/acme/api",
+        "git@github.com:acme/api.git",
+        "ssh://git@github.com/acme/api.git",
+    ] {
+        let (built, of, warnings) =
+            read(&json!({"source": source, "revision": COMMIT, "localdir:context": "."}));
+        let expected = [APP, &format!("run {RUN}")]
+            .map(|from| format!("{from} built-from commit {repository}@{COMMIT}"));
+        assert_eq!((built.as_slice(), of.as_deref()), (expected.as_slice(), Some(repository)), "{source}");
+        assert!(warnings.is_empty(), "{source}: {warnings:?}");
+    }
+    // Without a repository a commit is known by its id alone.
+    let (built, of, _) = read(&json!({"revision": COMMIT}));
+    assert_eq!((built.len(), of), (2, None));
+    assert!(built[0].ends_with(&format!("commit gitCommit:{COMMIT}")), "{built:?}");
+    // Files differed from the commit: it is not what was built.
+    let (built, of, warnings) = read(&json!({"source": repository, "revision": format!("{COMMIT}-dirty")}));
+    assert_eq!((built.len(), of.as_deref()), (0, Some(repository)));
+    assert!(warnings[0].contains("vcs.digest: ") && warnings[0].contains("-dirty"), "{warnings:?}");
+    for nothing in
+        [json!(null), json!({}), json!({"source": "", "revision": ""}), json!({"source": 7, "revision": []})]
+    {
+        assert!(read(&nothing).0.is_empty(), "{nothing}");
+    }
+}
+
 #[test]
 fn a_vsa_judges_by_the_name_and_the_digest_of_its_policy() {
     let vsa = json!({
