@@ -44,6 +44,8 @@ pub struct Digest {
     /// Of a known algorithm the one text in the tables below.
     algorithm: Cow<'static, str>,
     value: String,
+    /// It follows from the two: an SBOM has tens of thousands of digests, and each is asked for it more than once.
+    standing: Standing,
 }
 
 /// What a digest is good for.
@@ -95,17 +97,20 @@ impl Digest {
                 return Err(DigestError::Text { found: cut(text) });
             }
         }
-        let known = name_of(algorithm);
-        let hex = known.is_some() && is_hex(value);
+        let Some((name, lengths, fitting)) = known(algorithm) else {
+            let algorithm = Cow::Owned(algorithm.to_owned());
+            return Ok(Self { algorithm, value: value.to_owned(), standing: Standing::Unknown });
+        };
+        let hex = is_hex(value);
+        let standing = if hex && lengths.contains(&value.len()) { fitting } else { Standing::Malformed };
         let value = if hex { value.to_ascii_lowercase() } else { value.to_owned() };
-        let algorithm = known.map_or_else(|| Cow::Owned(algorithm.to_owned()), Cow::Borrowed);
-        Ok(Self { algorithm, value })
+        Ok(Self { algorithm: Cow::Borrowed(name), value, standing })
     }
 
     /// Returns the `sha256` digest with this value.
     #[must_use]
     pub fn sha256(value: [u8; 32]) -> Self {
-        Self { algorithm: Cow::Borrowed("sha256"), value: hex::encode(value) }
+        Self { algorithm: Cow::Borrowed("sha256"), value: hex::encode(value), standing: Standing::Usable }
     }
 
     /// Returns the `sha256` digest of the bytes.
@@ -118,7 +123,8 @@ impl Digest {
     /// Returns the `gitCommit` digest of a commit.
     #[must_use]
     pub fn git_commit(commit: &CommitId) -> Self {
-        Self { algorithm: Cow::Borrowed("gitCommit"), value: commit.to_string() }
+        let (value, standing) = (commit.to_string(), Standing::Usable);
+        Self { algorithm: Cow::Borrowed("gitCommit"), value, standing }
     }
 
     /// Returns the algorithm's name, as in-toto spells it.
@@ -135,14 +141,8 @@ impl Digest {
 
     /// Returns what the digest is good for.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        let fits = |lengths: &[usize]| is_hex(&self.value) && lengths.contains(&self.value.len());
-        match (find(USABLE, &self.algorithm), find(WEAK, &self.algorithm)) {
-            (Some(lengths), _) if fits(lengths) => Standing::Usable,
-            (None, Some(lengths)) if fits(lengths) => Standing::Weak,
-            (None, None) => Standing::Unknown,
-            _ => Standing::Malformed,
-        }
+    pub const fn standing(&self) -> Standing {
+        self.standing
     }
 
     /// Whether evidence about this digest counts.
@@ -167,8 +167,11 @@ impl Digest {
     /// commits as `sha1`; the caller must have seen a git URI beside it, since files have a sha1 too.
     #[must_use]
     pub fn as_git_commit(&self) -> Option<Self> {
-        (self.algorithm == "sha1" && self.standing() == Standing::Weak)
-            .then(|| Self { algorithm: Cow::Borrowed("gitCommit"), value: self.value.clone() })
+        (self.algorithm == "sha1" && self.standing() == Standing::Weak).then(|| Self {
+            algorithm: Cow::Borrowed("gitCommit"),
+            value: self.value.clone(),
+            standing: Standing::Usable,
+        })
     }
 }
 
@@ -216,17 +219,21 @@ fn split(text: &str) -> Option<(&str, &str)> {
     Some((text.get(..colon)?, text.get(colon + 1..)?))
 }
 
-fn find<'a>(table: &[(&str, &'a [usize])], algorithm: &str) -> Option<&'a [usize]> {
-    table.iter().find(|(name, _)| *name == algorithm).map(|(_, lengths)| *lengths)
+fn find(
+    table: &'static [(&'static str, &'static [usize])],
+    algorithm: &str,
+) -> Option<(&'static str, &'static [usize])> {
+    table.iter().find(|(name, _)| *name == algorithm).copied()
 }
 
-/// Returns the name as the tables have it; none if they do not.
-fn name_of(algorithm: &str) -> Option<&'static str> {
-    USABLE.iter().chain(WEAK).map(|(name, _)| *name).find(|name| *name == algorithm)
+/// Returns an algorithm's name and lengths as the tables have them, and what a digest that fits is good for; none if it is in neither.
+fn known(algorithm: &str) -> Option<(&'static str, &'static [usize], Standing)> {
+    let usable = find(USABLE, algorithm).map(|(name, lengths)| (name, lengths, Standing::Usable));
+    usable.or_else(|| find(WEAK, algorithm).map(|(name, lengths)| (name, lengths, Standing::Weak)))
 }
 
 fn lengths_of(algorithm: &str) -> Option<&'static [usize]> {
-    find(USABLE, algorithm).or_else(|| find(WEAK, algorithm))
+    known(algorithm).map(|(_, lengths, _)| lengths)
 }
 
 fn lengths(algorithm: &str) -> String {

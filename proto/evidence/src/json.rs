@@ -98,7 +98,7 @@ pub fn without_mark(bytes: &[u8]) -> &[u8] {
 
 /// Checks that the bytes are one strict JSON value with no member named twice.
 pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
-    Scanner::new(bytes, Duplicates::Refused)?.run()
+    Scanner::new(bytes, Duplicates::Refused)?.run().map(drop)
 }
 
 /// Like [`check`], but lets an object name a member twice.
@@ -106,26 +106,33 @@ pub fn check(bytes: &[u8]) -> Result<(), JsonError> {
 /// For the outer JSON of envelopes, which is not signed: members that nobody reads may be anything. A member
 /// that is read must still be there once: the derived readers refuse it twice.
 pub fn check_unsigned(bytes: &[u8]) -> Result<(), JsonError> {
-    Scanner::new(bytes, Duplicates::Ignored)?.run()
+    Scanner::new(bytes, Duplicates::Ignored)?.run().map(drop)
 }
 
 /// Reads a value from bytes that pass [`check`].
 pub fn from_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
-    check(bytes)?;
-    typed(bytes)
+    typed(Scanner::new(bytes, Duplicates::Refused)?.run()?)
 }
 
 /// Reads a value from bytes that pass [`check_unsigned`].
 pub fn from_unsigned_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
-    check_unsigned(bytes)?;
-    typed(bytes)
+    typed(Scanner::new(bytes, Duplicates::Ignored)?.run()?)
 }
 
-fn typed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, JsonError> {
-    serde_json::from_slice(bytes).map_err(|error| {
+/// Takes members of these names out of an object that passes [`check`], as the texts of their values: of a document of megabytes the
+/// large ones are gone through once. What is no object has none.
+pub(crate) fn members<'a>(
+    bytes: &'a [u8],
+    names: &'static [&'static str],
+) -> Result<Vec<Option<&'a str>>, JsonError> {
+    Scanner::new(bytes, Duplicates::Refused)?.members(names)
+}
+
+fn typed<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, JsonError> {
+    serde_json::from_str(text).map_err(|error| {
         let (line, column) = (error.line().max(1), error.column().max(1));
         let problem = problem(&error);
-        let path = scan::path_at(bytes, line, column);
+        let path = scan::path_at(text.as_bytes(), line, column);
         JsonError { fault: JsonFault::Shape { problem }, line, column, path }
     })
 }

@@ -15,6 +15,7 @@ mod percent;
 mod tests;
 mod types;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -23,14 +24,14 @@ use parse::Parts;
 pub(crate) use percent::decode;
 
 /// A package URL in its canonical text: lower-case type, sorted qualifiers, colon not encoded.
+///
+/// The text is all that is kept, since an SBOM has ten thousand of them: parts are cut from it, and decoded when they are asked for. In
+/// canonical text `/`, `@`, `?` and `#` stand between parts and nowhere else.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Purl {
     text: String,
     /// How much of `text` is type, namespace and name.
     versionless: usize,
-    namespace: Option<String>,
-    name: String,
-    version: Option<String>,
 }
 
 /// Why text is not a package URL.
@@ -155,27 +156,27 @@ impl Purl {
     /// Returns the package type, such as `npm`: what says how versions are ordered.
     #[must_use]
     pub fn package_type(&self) -> &str {
-        let rest = self.text.strip_prefix("pkg:").unwrap_or_default();
-        rest.split('/').next().unwrap_or_default()
+        self.path().split_once('/').map_or("", |(package_type, _)| package_type)
     }
 
     /// Returns the namespace, decoded, segments with `/` between them: `@babel`, `org.apache.commons`; none if
     /// there is none.
     #[must_use]
-    pub fn namespace(&self) -> Option<&str> {
-        self.namespace.as_deref()
+    pub fn namespace(&self) -> Option<Cow<'_, str>> {
+        let (_, rest) = self.path().split_once('/')?;
+        rest.rsplit_once('/').map(|(namespace, _)| decoded(namespace))
     }
 
     /// Returns the name, decoded.
     #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
+    pub fn name(&self) -> Cow<'_, str> {
+        decoded(self.path().rsplit_once('/').map_or("", |(_, name)| name))
     }
 
     /// Returns the version, decoded; none if there is none.
     #[must_use]
-    pub fn version(&self) -> Option<&str> {
-        self.version.as_deref()
+    pub fn version(&self) -> Option<Cow<'_, str>> {
+        self.written_version().map(decoded)
     }
 
     /// Whether a package is one of those that this names: the same type, namespace and name and, where this has a
@@ -183,8 +184,20 @@ impl Purl {
     /// each architecture, distribution and folder.
     #[must_use]
     pub fn includes(&self, package: &Self) -> bool {
+        let version = self.written_version();
         package.versionless() == self.versionless()
-            && (self.version.is_none() || package.version == self.version)
+            && (version.is_none() || package.written_version() == version)
+    }
+
+    /// The version as it is written in the canonical text.
+    fn written_version(&self) -> Option<&str> {
+        let rest = self.text.get(self.versionless..)?.strip_prefix('@')?;
+        rest.split(['?', '#']).next()
+    }
+
+    /// Type, namespace and name.
+    fn path(&self) -> &str {
+        self.versionless().strip_prefix("pkg:").unwrap_or_default()
     }
 }
 
@@ -205,8 +218,7 @@ impl FromStr for Purl {
         if text.len() > Self::MAX_LEN {
             return Err(PurlError::TooLong { found: text.len() });
         }
-        let namespace = (!parts.namespace.is_empty()).then(|| parts.namespace.join("/"));
-        Ok(Self { text, versionless, namespace, name: parts.name, version: parts.version })
+        Ok(Self { text, versionless })
     }
 }
 
@@ -220,6 +232,11 @@ impl fmt::Debug for Purl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Purl({})", self.text)
     }
+}
+
+/// Decodes a part of canonical text, which is well encoded.
+fn decoded(part: &str) -> Cow<'_, str> {
+    decode(part).unwrap_or(Cow::Borrowed(part))
 }
 
 fn cut(text: &str) -> String {

@@ -5,6 +5,9 @@
 //! URL, a component that is no object costs that component.
 
 mod cyclonedx;
+mod element;
+mod place;
+mod references;
 mod spdx2;
 #[cfg(test)]
 mod tests;
@@ -20,8 +23,12 @@ use crate::digest_set::{Digest, DigestError};
 use crate::json;
 use crate::object::Object;
 use crate::purl::{Purl, PurlError};
-use crate::text::Text;
+use crate::text::{Text, TextIn};
 
+use element::{Element, Read};
+
+pub use place::Place;
+pub use references::{References, Referent};
 pub use vulnerabilities::{Impact, Vulnerability};
 
 /// The most components of a document. Images of whole operating systems have some thousand; at this number the facts
@@ -95,13 +102,13 @@ pub enum NotInterpreted {
 
 /// What a document lists.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Components {
+pub struct Components<'a> {
     /// The format, with its version: `CycloneDX 1.6`, `SPDX-2.3`.
     pub format: String,
     /// What the document says it describes. In SPDX these are among `components` too.
-    pub described: Vec<Component>,
+    pub described: Vec<Component<'a>>,
     /// Every component (CycloneDX, nested ones too) or package (SPDX), in the document's order.
-    pub components: Vec<Component>,
+    pub components: Vec<Component<'a>>,
     /// What a CycloneDX document says of vulnerabilities, in its order.
     pub vulnerabilities: Vec<Vulnerability>,
     /// What the document calls itself: the URN of a CycloneDX document, by which others link to what is in it.
@@ -135,35 +142,69 @@ pub enum LeftOut {
     Purl(#[from] PurlError),
 }
 
-/// A package, file, service or device that a document lists.
+/// A package, file, service or device that a document lists. Its texts are those of the document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Component {
+pub struct Component<'a> {
     /// Where it stands: `components[3].components[0]`.
-    pub path: String,
+    pub path: Place,
     /// What a CycloneDX document calls it (`bom-ref`); none if it does not, and in SPDX.
-    pub reference: Option<String>,
+    pub reference: Option<Cow<'a, str>>,
     /// The name with its group; may be empty.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// The version, as written; none if it is missing or empty.
-    pub version: Option<String>,
+    pub version: Option<Cow<'a, str>>,
     /// The package URL; none if there is none, or if it does not parse.
     pub purl: Option<Purl>,
     /// Digests of its bytes, under in-toto's names of the algorithms.
     pub hashes: Vec<Digest>,
     /// Where its bytes come from, as written.
-    pub fetched_from: Vec<String>,
+    pub fetched_from: Vec<Cow<'a, str>>,
     /// Whether it is shipped: not so if CycloneDX gives it the scope `excluded` (for tests, or for building).
     pub shipped: bool,
 }
 
-/// The members that tell one format from another.
+impl Components<'_> {
+    /// Copies all texts, so that the components can be kept without their document.
+    #[must_use]
+    pub fn into_owned(self) -> Components<'static> {
+        let owned = |list: Vec<Component<'_>>| list.into_iter().map(Component::into_owned).collect();
+        Components {
+            described: owned(self.described),
+            components: owned(self.components),
+            format: self.format,
+            vulnerabilities: self.vulnerabilities,
+            serial_number: self.serial_number,
+            created: self.created,
+            left_out: self.left_out,
+        }
+    }
+}
+
+impl Component<'_> {
+    fn into_owned(self) -> Component<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Component {
+            path: self.path,
+            reference: self.reference.map(owned),
+            name: owned(self.name),
+            version: self.version.map(owned),
+            purl: self.purl,
+            hashes: self.hashes,
+            fetched_from: self.fetched_from.into_iter().map(owned).collect(),
+            shipped: self.shipped,
+        }
+    }
+}
+
+/// The members that tell one format from another, and those that list much, in one of two ways ([`Element`]): documents have megabytes,
+/// and are not gone through a second time without need.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Marks<'a> {
-    #[serde(default)]
-    bom_format: Text,
-    #[serde(default)]
-    spec_version: Text,
+#[serde(rename_all = "camelCase", bound = "C: Deserialize<'de>, P: Deserialize<'de>, R: Deserialize<'de>")]
+struct Marks<'a, C, P, R> {
+    #[serde(borrow, default)]
+    bom_format: TextIn<'a>,
+    #[serde(borrow, default)]
+    spec_version: TextIn<'a>,
     #[serde(borrow, default)]
     spdx_version: Option<&'a RawValue>,
     #[serde(borrow, rename = "@context", default)]
@@ -172,44 +213,64 @@ struct Marks<'a> {
     data: Option<&'a RawValue>,
     #[serde(borrow, default)]
     sbom: Option<&'a RawValue>,
-    /// What `CycloneDX` and SPDX describe and list, found on the way: documents have megabytes, and are not gone through a second time
-    /// for it.
     #[serde(borrow, default)]
     metadata: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    packages: Listed<&'a RawValue, COMPONENTS_MAX>,
+    #[serde(default)]
+    packages: Listed<P, COMPONENTS_MAX>,
     #[serde(borrow, default)]
     creation_info: Option<&'a RawValue>,
     #[serde(borrow, default)]
     document_describes: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    relationships: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    components: Listed<&'a RawValue, COMPONENTS_MAX>,
+    #[serde(default)]
+    relationships: Option<R>,
+    #[serde(default)]
+    components: Listed<C, COMPONENTS_MAX>,
     #[serde(borrow, default)]
     vulnerabilities: Option<&'a RawValue>,
     #[serde(rename = "serialNumber", default)]
     serial_number: Text,
 }
 
+/// Of a document whose parts have the shapes that its format says.
+type Whole<'a> =
+    Marks<'a, Read<cyclonedx::Found<'a>>, Read<spdx2::Package<'a>>, Read<Option<spdx2::Describes>>>;
+/// Of any.
+type Taken<'a> = Marks<'a, &'a RawValue, &'a RawValue, &'a RawValue>;
+
 /// Reads a document's bytes.
 ///
 /// cosign's old wrapper `{"Data": .., "Timestamp": ..}` is seen through: its `Data` is the document, or text of it. So is that of
 /// GitHub's dependency graph, `{"sbom": ..}` ([`in_answer`]).
-pub fn components(bytes: &[u8]) -> Result<Components, SbomError> {
-    let bytes = json::without_mark(bytes);
-    let marks = marks(bytes)?;
-    match marks.data.or(marks.sbom) {
-        Some(data) if marks.bom_format.is_none() && marks.spdx_version.is_none() => {
-            match serde_json::from_str(data.get()) {
-                Ok(Text(Some(text))) => {
-                    let text = json::without_mark(text.as_bytes());
-                    read(text, self::marks(text)?)
-                }
-                _ => read(data.get().as_bytes(), self::marks(data.get().as_bytes())?),
-            }
+pub fn components(bytes: &[u8]) -> Result<Components<'_>, SbomError> {
+    let text = document(bytes)?;
+    match marks::<Whole<'_>>(text) {
+        Ok(marks) => unwrapped(text, marks),
+        Err(_) => unwrapped(text, marks::<Taken<'_>>(text)?),
+    }
+}
+
+/// Reads a document, or what it wraps.
+fn unwrapped<'a, C, P, R>(text: &'a str, marks: Marks<'a, C, P, R>) -> Result<Components<'a>, SbomError>
+where
+    C: Element<'a, cyclonedx::Found<'a>>,
+    P: Element<'a, spdx2::Package<'a>>,
+    R: Element<'a, Option<spdx2::Describes>>,
+{
+    let Some(wrapped) = marks.wrapped() else { return read(text, marks) };
+    match serde_json::from_str(wrapped.get()) {
+        Ok(TextIn(Some(Cow::Borrowed(inner)))) => inside(document(inner.as_bytes())?),
+        Ok(TextIn(Some(Cow::Owned(inner)))) => {
+            inside(document(inner.as_bytes())?).map(Components::into_owned)
         }
-        _ => read(bytes, marks),
+        _ => inside(wrapped.get()),
+    }
+}
+
+/// Reads a document that was wrapped. It wraps no other.
+fn inside(text: &str) -> Result<Components<'_>, SbomError> {
+    match marks::<Whole<'_>>(text) {
+        Ok(marks) => read(text, marks),
+        Err(_) => read(text, marks::<Taken<'_>>(text)?),
     }
 }
 
@@ -221,28 +282,47 @@ pub fn wrapped_text(bytes: &[u8]) -> Option<String> {
     if !start.starts_with(b"\"Data\"") {
         return None;
     }
-    let Object(marks): Object<Marks<'_>> = serde_json::from_slice(bytes).ok()?;
-    let alone = marks.bom_format.is_none() && marks.spdx_version.is_none();
-    serde_json::from_str(marks.data.filter(|_| alone)?.get()).ok()
+    let Object(marks): Object<Taken<'_>> = serde_json::from_slice(bytes).ok()?;
+    serde_json::from_str(marks.data.filter(|_| marks.is_bare())?.get()).ok()
 }
 
 /// Returns the document in an answer of GitHub's dependency graph (`GET /repos/OWNER/REPO/dependency-graph/sbom`), as it stands there; none
 /// if the bytes are something else, above all a document.
 #[must_use]
 pub fn in_answer(bytes: &[u8]) -> Option<&[u8]> {
-    let Object(marks): Object<Marks<'_>> = serde_json::from_slice(json::without_mark(bytes)).ok()?;
-    let alone = marks.bom_format.is_none() && marks.spdx_version.is_none();
-    marks.sbom.filter(|_| alone).map(|raw| raw.get().as_bytes()).filter(|text| text.starts_with(b"{"))
+    let Object(marks): Object<Taken<'_>> = serde_json::from_slice(json::without_mark(bytes)).ok()?;
+    marks
+        .sbom
+        .filter(|_| marks.is_bare())
+        .map(|raw| raw.get().as_bytes())
+        .filter(|text| text.starts_with(b"{"))
 }
 
-fn read(bytes: &[u8], marks: Marks<'_>) -> Result<Components, SbomError> {
+impl<'a, C, P, R> Marks<'a, C, P, R> {
+    /// Whether it says of no format that it is of it.
+    fn is_bare(&self) -> bool {
+        self.bom_format.is_none() && self.spdx_version.is_none()
+    }
+
+    /// Returns what it wraps.
+    fn wrapped(&self) -> Option<&'a RawValue> {
+        self.data.or(self.sbom).filter(|_| self.is_bare())
+    }
+}
+
+fn read<'a, C, P, R>(text: &'a str, marks: Marks<'a, C, P, R>) -> Result<Components<'a>, SbomError>
+where
+    C: Element<'a, cyclonedx::Found<'a>>,
+    P: Element<'a, spdx2::Package<'a>>,
+    R: Element<'a, Option<spdx2::Describes>>,
+{
     if marks.bom_format.as_deref() == Some("CycloneDX") {
         return match marks.spec_version.as_deref() {
             Some(version @ ("1.2" | "1.3" | "1.4" | "1.5" | "1.6" | "1.7")) => {
-                let mut found = cyclonedx::read(version, bytes, marks.metadata, marks.components)?;
+                let mut found = cyclonedx::read(version, text, marks.metadata, marks.components)?;
+                found.serial_number = marks.serial_number.filled();
                 if let Some(raw) = marks.vulnerabilities {
                     found.vulnerabilities = vulnerabilities::read(raw, &mut found.left_out);
-                    found.serial_number = marks.serial_number.filled();
                 }
                 Ok(found)
             }
@@ -259,18 +339,22 @@ fn read(bytes: &[u8], marks: Marks<'_>) -> Result<Components, SbomError> {
                     describes: marks.document_describes,
                     relationships: marks.relationships,
                 };
-                spdx2::read(version, bytes, parts)
+                spdx2::read(version, text, parts)
             }
             other => Err(NotInterpreted::SpdxVersion { version: cut(other.unwrap_or_default()) }.into()),
         };
     }
     match marks.context {
-        Some(context) if context.get().contains("spdx.org") => Err(NotInterpreted::Spdx3.into()),
+        Some(context) if ["spdx.org", "spdx.github.io"].iter().any(|name| context.get().contains(name)) => {
+            Err(NotInterpreted::Spdx3.into())
+        }
         _ => Err(NotInterpreted::Unknown.into()),
     }
 }
 
-fn marks(bytes: &[u8]) -> Result<Marks<'_>, SbomError> {
+/// Returns the text of what may be JSON.
+fn document(bytes: &[u8]) -> Result<&str, SbomError> {
+    let bytes = json::without_mark(bytes);
     let start = bytes.trim_ascii_start();
     if start.starts_with(b"<") {
         return Err(NotInterpreted::Xml.into());
@@ -279,30 +363,39 @@ fn marks(bytes: &[u8]) -> Result<Marks<'_>, SbomError> {
     if !start.starts_with(b"{") && bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(tag)) {
         return Err(NotInterpreted::SpdxTagValue.into());
     }
-    serde_json::from_slice(bytes).map(|Object(marks)| marks).map_err(|error| shape(&error))
+    let not_text = |error: std::str::Utf8Error| format!("byte {} is not UTF-8", error.valid_up_to());
+    std::str::from_utf8(bytes).map_err(|error| SbomError::Shape { why: not_text(error) })
+}
+
+fn marks<'a, M: Deserialize<'a>>(text: &'a str) -> Result<M, SbomError> {
+    serde_json::from_str(text).map(|Object(marks)| marks).map_err(|error| shape(&error))
+}
+
+/// Reads a member that may be absent or null.
+fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<Option<T>, serde_json::Error> {
+    raw.map_or(Ok(None), |raw| serde_json::from_str(raw.get()))
 }
 
 /// Reads a list of hashes; those that cannot be kept go to `left_out`.
 fn hashes<'a>(
-    path: &str,
     found: impl Iterator<Item = (&'a str, &'a str)>,
-    left_out: &mut Vec<(String, LeftOut)>,
+    left_out: &mut Vec<(&'static str, LeftOut)>,
 ) -> Vec<Digest> {
-    let mut hashes = Vec::new();
+    let mut hashes = Vec::with_capacity(found.size_hint().1.unwrap_or_default());
     for (algorithm, value) in found {
         match Digest::read(&algorithm_name(algorithm), value) {
             Ok(digest) if !hashes.contains(&digest) => hashes.push(digest),
             Ok(_) => {}
-            Err(error) => left_out.push((format!("{path}.hashes"), error.into())),
+            Err(error) => left_out.push(("hashes", error.into())),
         }
     }
     hashes
 }
 
 /// Reads a package URL; one that does not parse goes to `left_out`.
-fn purl(path: &str, text: Option<&str>, left_out: &mut Vec<(String, LeftOut)>) -> Option<Purl> {
+fn purl(text: Option<&str>, left_out: &mut Vec<(&'static str, LeftOut)>) -> Option<Purl> {
     let text = text.filter(|text| !text.is_empty())?;
-    text.parse().map_err(|error: PurlError| left_out.push((format!("{path}.purl"), error.into()))).ok()
+    text.parse().map_err(|error: PurlError| left_out.push(("purl", error.into()))).ok()
 }
 
 /// Returns in-toto's name of an algorithm: `SHA-256`, `SHA256` -> `sha256`, `SHA3-256` -> `sha3_256`.

@@ -13,7 +13,6 @@ mod tests;
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::capped::Capped;
 use crate::digest_set::DigestError;
@@ -49,7 +48,7 @@ pub struct Statement<'a> {
     layer: StatementType,
     subjects: Vec<Subject>,
     predicate_type: String,
-    predicate: Option<Cow<'a, RawValue>>,
+    predicate: Option<Cow<'a, str>>,
 }
 
 /// Why bytes are not a statement.
@@ -125,22 +124,64 @@ pub enum StatementError {
 }
 
 /// The members of a statement; others are ignored.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Members<'a> {
-    #[serde(rename = "_type")]
     statement_type: Option<String>,
-    #[serde(default)]
-    subject: Option<Capped<Object<RawDescriptor>, SUBJECTS_MAX>>,
-    #[serde(rename = "predicateType")]
+    subject: Option<Subjects>,
     predicate_type: Option<String>,
-    #[serde(borrow, default)]
-    predicate: Option<&'a RawValue>,
+    predicate: Option<&'a str>,
+}
+
+type Subjects = Capped<Object<RawDescriptor>, SUBJECTS_MAX>;
+
+/// Their names, in the same order.
+const MEMBERS: [&str; 4] = ["_type", "subject", "predicateType", "predicate"];
+
+/// Read only to say what is wrong with one of them, and where.
+#[derive(Deserialize)]
+struct Shape {
+    #[serde(rename = "_type")]
+    _statement_type: Option<String>,
+    #[serde(rename = "subject", default)]
+    _subject: Option<Subjects>,
+    #[serde(rename = "predicateType")]
+    _predicate_type: Option<String>,
+}
+
+impl<'a> Members<'a> {
+    /// Reads a payload. Its predicate, which may be most of 48 MiB, is gone through once, when the JSON is checked.
+    fn read(payload: &'a [u8]) -> Result<Self, JsonError> {
+        let values = json::members(payload, &MEMBERS)?;
+        if let Some(members) = Self::of(&values) {
+            return Ok(members);
+        }
+        // One of them is not of its type, or there are none, in an object or in what is no object.
+        let Object(Shape { .. }) = json::from_slice(payload)?;
+        Ok(Self::default())
+    }
+
+    fn of(values: &[Option<&'a str>]) -> Option<Self> {
+        let &[statement_type, subject, predicate_type, predicate] = values else { return None };
+        let is_there = |value: &Option<&str>| value.is_some();
+        values.iter().any(is_there).then_some(())?;
+        Some(Self {
+            statement_type: value(statement_type)?,
+            subject: value(subject)?,
+            predicate_type: value(predicate_type)?,
+            predicate: predicate.filter(|text| *text != "null"),
+        })
+    }
+}
+
+/// Reads a member that may be absent or null; none if it has another shape.
+fn value<'a, T: Deserialize<'a>>(text: Option<&'a str>) -> Option<Option<T>> {
+    text.map_or(Some(None), |text| serde_json::from_str(text).ok())
 }
 
 impl<'a> Statement<'a> {
     /// Reads a payload. The JSON must pass [`json::check`]; members that in-toto does not name are ignored.
     pub fn parse(payload: &'a [u8]) -> Result<Self, StatementError> {
-        let Object(members): Object<Members<'a>> = json::from_slice(payload)?;
+        let members = Members::read(payload)?;
         let layer = statement_type(members.statement_type.as_deref())?;
         let predicate_type = predicate_type(members.predicate_type)?;
         let predicate = predicate(members.predicate)?;
@@ -182,7 +223,7 @@ impl<'a> Statement<'a> {
     /// absent or null.
     #[must_use]
     pub fn predicate_bytes(&self) -> Option<&[u8]> {
-        self.predicate.as_deref().map(|raw| raw.get().as_bytes())
+        self.predicate.as_deref().map(str::as_bytes)
     }
 
     /// Returns the position of the first subject without a digest that evidence can rest on; none if every subject
@@ -209,9 +250,9 @@ fn predicate_type(found: Option<String>) -> Result<String, StatementError> {
     if fits { Ok(found) } else { Err(StatementError::PredicateType { found: cut(&found) }) }
 }
 
-fn predicate(found: Option<&RawValue>) -> Result<Option<Cow<'_, RawValue>>, StatementError> {
+fn predicate(found: Option<&str>) -> Result<Option<Cow<'_, str>>, StatementError> {
     match found {
-        Some(raw) if !raw.get().starts_with('{') => Err(StatementError::Predicate { found: cut(raw.get()) }),
+        Some(text) if !text.starts_with('{') => Err(StatementError::Predicate { found: cut(text) }),
         other => Ok(other.map(Cow::Borrowed)),
     }
 }

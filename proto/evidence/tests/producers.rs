@@ -136,13 +136,13 @@ fn every_sbom_lists_its_components() {
         assert_eq!(found.format, *format, "{what}");
         let listed = found.components.iter().filter_map(|component| Some(component.purl.as_ref()?.as_str()));
         assert_eq!(listed.collect::<Vec<_>>(), *purls, "{what}");
-        let names: Vec<&str> = found.described.iter().map(|component| component.name.as_str()).collect();
+        let names: Vec<&str> = found.described.iter().map(|component| component.name.as_ref()).collect();
         assert_eq!(names, *described, "{what}");
         let from: Vec<&str> = found
             .components
             .iter()
             .flat_map(|component| &component.fetched_from)
-            .map(String::as_str)
+            .map(AsRef::as_ref)
             .collect();
         assert_eq!(from, *fetched, "{what}");
         assert!(

@@ -3,6 +3,7 @@
 //! A digest says nothing of the one that came before it. What was published, deployed or tagged under one name has a history, and
 //! a finding is what differs from it. Names are claimed, and identify nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Node, NodeKind};
@@ -56,7 +57,7 @@ pub(super) fn named(text: &str) -> Option<(String, Option<String>)> {
     if text.starts_with("pkg:") {
         let purl: Purl = text.parse().ok()?;
         // The version of an image is its digest there.
-        let version = purl.version().filter(|version| !version.contains(':')).map(str::to_owned);
+        let version = purl.version().filter(|version| !version.contains(':')).map(Cow::into_owned);
         return Some((purl.versionless().to_owned(), version));
     }
     let text = text.split_once('@').map_or(text, |(before, _)| before);

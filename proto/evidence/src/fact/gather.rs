@@ -270,13 +270,14 @@ impl Gather {
 
     /// Several usable digests of one thing are the same thing.
     pub(super) fn same(&mut self, descriptor: &Descriptor) {
-        self.same_bytes(&descriptor.usable().map(|digest| Node::artifact(&digest)).collect());
+        let nodes: BTreeSet<Node> = descriptor.usable().map(|digest| Node::artifact(&digest)).collect();
+        self.same_bytes(&nodes);
     }
 
-    /// An edge from the first of the nodes of usable digests to each other. Git objects are left out: a commit and its tree
+    /// An edge from the first of the nodes of usable digests, given in order, to each other. Git objects are left out: a commit and its tree
     /// are two things.
-    pub(super) fn same_bytes(&mut self, nodes: &BTreeSet<Node>) {
-        let mut nodes = nodes.iter().filter(|node| !node.id().starts_with("git"));
+    pub(super) fn same_bytes<'n>(&mut self, nodes: impl IntoIterator<Item = &'n Node>) {
+        let mut nodes = nodes.into_iter().filter(|node| !node.id().starts_with("git"));
         if let Some(first) = nodes.next() {
             nodes.for_each(|other| self.edge(first, EdgeKind::SameAs, other));
         }

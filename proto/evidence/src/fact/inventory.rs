@@ -30,8 +30,11 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
         gather.warn(&format!("predicate.{path}"), left_out);
     }
 
-    let described: Vec<Part<'_>> = sbom.described.iter().map(Part::of).collect();
-    let components: Vec<Part<'_>> = sbom.components.iter().map(Part::of).collect();
+    let mut described: Vec<Part<'_>> = sbom.described.iter().map(|part| Part::of(part, gather)).collect();
+    let mut components: Vec<Part<'_>> = sbom.components.iter().map(|part| Part::of(part, gather)).collect();
+    // Facts are put in the order of their nodes. Of nodes that are named twice the first name stays.
+    described.sort_by(|one, other| one.node.cmp(&other.node));
+    components.sort_by(|one, other| one.node.cmp(&other.node));
     let of_described: BTreeSet<Node> = described.iter().flat_map(|part| part.bytes.iter().cloned()).collect();
     gather.edges(&of_described, EdgeKind::DescribedBy, &BTreeSet::from([document]));
     artifacts.extend(of_described);
@@ -62,46 +65,45 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
 
 /// A component with its nodes, each made once.
 struct Part<'a> {
-    component: &'a Component,
+    component: &'a Component<'a>,
     node: Option<Node>,
-    /// Of its usable digests, in order.
-    bytes: BTreeSet<Node>,
-    /// Digests whose value does not fit their algorithm.
-    malformed: Vec<&'a Digest>,
+    /// Of its usable digests, each once, in order.
+    bytes: Vec<Node>,
 }
 
 impl<'a> Part<'a> {
-    fn of(component: &'a Component) -> Self {
-        let (mut bytes, mut malformed) = (BTreeSet::new(), Vec::new());
+    /// Makes the nodes, and warns of what cannot be one.
+    fn of(component: &'a Component<'a>, gather: &mut Gather) -> Self {
+        let mut bytes = Vec::with_capacity(component.hashes.len());
         for digest in &component.hashes {
             match digest.standing() {
-                Standing::Usable => {
-                    bytes.insert(Node::artifact(digest));
+                Standing::Usable => bytes.push(Node::artifact(digest)),
+                Standing::Malformed => {
+                    gather.malformed_digest(&format!("predicate.{}.hashes", component.path), digest);
                 }
-                Standing::Malformed => malformed.push(digest),
                 Standing::Unknown | Standing::Weak => {}
             }
         }
-        Self { component, node: component.purl.as_ref().map(Node::component), bytes, malformed }
+        bytes.sort();
+        bytes.dedup();
+        let node = component.purl.as_ref().map(Node::component);
+        let places = component.fetched_from.iter().filter(|_| node.is_some());
+        for text in places.filter(|text| !Node::can_be_named(text)) {
+            gather.named(&format!("predicate.{}", component.path), NodeKind::Ref, text);
+        }
+        Self { component, node, bytes }
     }
 
     /// The bytes of a component's version, and where they come from.
     fn origin(&self, gather: &mut Gather) {
-        let component = self.component;
-        for digest in &self.malformed {
-            gather.malformed_digest(&format!("predicate.{}.hashes", component.path), digest);
-        }
         gather.same_bytes(&self.bytes);
         let Some(node) = &self.node else { return };
-        gather.label(node, &component.name);
+        gather.label(node, &self.component.name);
+        for place in self.component.fetched_from.iter().filter_map(|text| Node::named(NodeKind::Ref, text)) {
+            gather.edge(node, EdgeKind::FetchedFrom, &place);
+        }
         for bytes in &self.bytes {
             gather.edge(node, EdgeKind::HasBytes, bytes);
-        }
-        for text in &component.fetched_from {
-            match Node::named(NodeKind::Ref, text) {
-                Some(from) => gather.edge(node, EdgeKind::FetchedFrom, &from),
-                None => drop(gather.named(&format!("predicate.{}", component.path), NodeKind::Ref, text)),
-            }
         }
     }
 }

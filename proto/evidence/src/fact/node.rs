@@ -104,9 +104,14 @@ impl Node {
     /// has control characters. Reads back what [`Self::id`] gave.
     #[must_use]
     pub fn named(kind: NodeKind, text: &str) -> Option<Self> {
+        Self::can_be_named(text).then(|| Self::of(kind, text.trim()))
+    }
+
+    /// Returns whether [`Self::named`] makes a node of this text.
+    #[must_use]
+    pub(super) fn can_be_named(text: &str) -> bool {
         let id = text.trim();
-        let fits = !id.is_empty() && id.len() <= Self::ID_MAX && !id.chars().any(char::is_control);
-        fits.then(|| Self::of(kind, id))
+        !id.is_empty() && id.len() <= Self::ID_MAX && !id.chars().any(char::is_control)
     }
 
     /// Returns the kind.

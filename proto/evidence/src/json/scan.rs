@@ -48,6 +48,11 @@ pub(super) struct Scanner<'a> {
     /// level.
     spare: Vec<Vec<Cow<'a, str>>>,
     duplicates: Duplicates,
+    /// Names of members of the outermost object, and the values that were found so far.
+    wanted: &'static [&'static str],
+    values: Vec<Option<&'a str>>,
+    /// Where the last value of the outermost object began.
+    began: usize,
 }
 
 /// By this prefix `serde_json` marks its own wrappers. A hostile member of that name would have a string read
@@ -80,9 +85,17 @@ impl<'a> Names<'a> {
 impl<'a> Scanner<'a> {
     pub(super) fn new(bytes: &'a [u8], duplicates: Duplicates) -> Result<Self, JsonError> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => {
-                Ok(Self { text, at: 0, stop: usize::MAX, open: Vec::new(), spare: Vec::new(), duplicates })
-            }
+            Ok(text) => Ok(Self {
+                text,
+                at: 0,
+                stop: usize::MAX,
+                open: Vec::new(),
+                spare: Vec::new(),
+                duplicates,
+                wanted: &[],
+                values: Vec::new(),
+                began: 0,
+            }),
             Err(error) => {
                 let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
                 let (line, column) = position(valid);
@@ -93,11 +106,26 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    pub(super) fn run(mut self) -> Result<(), JsonError> {
-        self.scan().map_err(|fault| {
-            let (line, column) = position(self.text.as_bytes().get(..self.at).unwrap_or_default());
-            JsonError { fault, line, column, path: self.path() }
-        })
+    /// Checks the text, and returns it.
+    pub(super) fn run(mut self) -> Result<&'a str, JsonError> {
+        self.scan().map_err(|fault| self.error(fault))?;
+        Ok(self.text)
+    }
+
+    /// Checks the text, and returns the values of the outermost object's members of these names, each as its text without white space
+    /// around it; none for those that are not there. Other members take no memory.
+    pub(super) fn members(
+        mut self,
+        names: &'static [&'static str],
+    ) -> Result<Vec<Option<&'a str>>, JsonError> {
+        (self.wanted, self.values) = (names, vec![None; names.len()]);
+        self.scan().map_err(|fault| self.error(fault))?;
+        Ok(self.values)
+    }
+
+    fn error(&self, fault: JsonFault) -> JsonError {
+        let (line, column) = position(self.text.as_bytes().get(..self.at).unwrap_or_default());
+        JsonError { fault, line, column, path: self.path() }
     }
 
     fn scan(&mut self) -> Result<(), JsonFault> {
@@ -106,7 +134,14 @@ impl<'a> Scanner<'a> {
         }
         let mut state = State::Value;
         loop {
+            let outermost = self.open.len() == 1;
+            if state == State::AfterValue && outermost {
+                self.member_ends();
+            }
             self.skip_space();
+            if state == State::Value && outermost {
+                self.began = self.at;
+            }
             if self.at >= self.stop {
                 return Ok(());
             }
@@ -120,6 +155,15 @@ impl<'a> Scanner<'a> {
                 State::FirstMember | State::Member => self.member()?,
                 State::AfterValue => self.after_value()?,
             };
+        }
+    }
+
+    /// Keeps the value that ends here if it is of a member that is wanted.
+    fn member_ends(&mut self) {
+        let Some(Frame::Object { name, .. }) = self.open.first() else { return };
+        let place = self.wanted.iter().position(|wanted| wanted == name);
+        if let Some(value) = place.and_then(|place| self.values.get_mut(place)) {
+            *value = self.text.get(self.began..self.at);
         }
     }
 
@@ -387,12 +431,27 @@ fn position(before: &[u8]) -> (usize, usize) {
 
 /// Returns how far the text goes on without a quote, a backslash or a control character; none when it does so to its end.
 /// Continuation bytes of UTF-8 are 0x80 and above, so each of these is a whole character.
+///
+/// Most strings are short, so eight bytes are looked at at once in a machine word. In each of the three sums below the highest bit of the
+/// first byte that is looked for is set; a borrow can set those of later bytes alone, and only the first one counts.
 fn plain(rest: &[u8]) -> Option<usize> {
-    let special = memchr::memchr2(b'"', b'\\', rest);
-    let before = special.map_or(rest, |at| rest.get(..at).unwrap_or(rest));
-    // All of them are looked at, and no branch is taken for each: eight to thirty-two at a time.
-    let control = before.iter().fold(0, |found, byte| found | u8::from(*byte < b' ')) != 0;
-    if control { before.iter().position(|byte| *byte < b' ') } else { special }
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    const fn zero(word: u64) -> u64 {
+        word.wrapping_sub(ONES) & !word
+    }
+    let (words, end) = rest.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word;
+        let found = (control | zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c))) & HIGH;
+        if found != 0 {
+            // At most 7.
+            return Some(at * 8 + usize::try_from(found.trailing_zeros() / 8).unwrap_or_default());
+        }
+    }
+    let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    end.iter().position(special).map(|at| words.len() * 8 + at)
 }
 
 /// Reads the four digits of `\uXXXX` at the start of the bytes.

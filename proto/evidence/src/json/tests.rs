@@ -151,6 +151,74 @@ fn names_the_path_of_a_wrong_shape() {
     assert_eq!(error.path, "inner[1]");
 }
 
+/// Strings are looked at eight bytes at a time, so what ends one, or must not stand in one, is tried at each place of a word and behind it.
+#[test]
+fn what_ends_a_string_is_found_wherever_it_stands() {
+    for length in 0..40 {
+        let plain = "a".repeat(length);
+        assert_eq!(check(format!("\"{plain}\"").as_bytes()), Ok(()));
+        for at in 0..length {
+            let with = |what: &str| format!("{}{what}{}", &plain[..at], &plain[at..]);
+            // Neighbours of what is looked for, and characters whose bytes have their highest bit set.
+            for fine in [
+                " ",
+                "!",
+                "#",
+                "[",
+                "]",
+                "\u{7f}",
+                "\u{80}",
+                "\u{a2}",
+                "\u{dc}",
+                "\u{10ffff}",
+                "\\\"",
+                "\\\\",
+            ] {
+                assert_eq!(
+                    check(format!("\"{}\"", with(fine)).as_bytes()),
+                    Ok(()),
+                    "{fine:?} at {at} of {length}"
+                );
+            }
+            for control in ['\0', '\u{1}', '\t', '\n', '\u{1f}'] {
+                let text = format!("\"{}\"", with(&control.to_string()));
+                let error = check(text.as_bytes()).unwrap_err();
+                assert_eq!((error.fault, error.column), (JsonFault::Control, at + 2), "{control:?} at {at}");
+            }
+            let ended = check(format!("\"{}\"", with("\"")).as_bytes()).unwrap_err();
+            assert_eq!((ended.fault, ended.column), (JsonFault::Trailing, at + 3), "at {at} of {length}");
+        }
+        assert_eq!(fault(&format!("\"{plain}")), JsonFault::Truncated);
+    }
+}
+
+const NAMES: &[&str] = &["a", "\u{e9}", "c"];
+
+#[test]
+fn members_are_the_texts_of_their_values() {
+    for (text, expected) in [
+        (
+            " { \"a\" : [1, {\"a\": 2}] , \"b\":{\"c\":3}, \"\\u00e9\": \"x\" }\n",
+            [Some("[1, {\"a\": 2}]"), Some("\"x\""), None],
+        ),
+        ("{\"c\":null,\"a\":{}}", [Some("{}"), None, Some("null")]),
+        ("{\"c\":-1.5e3\t,\"a\":true}", [Some("true"), None, Some("-1.5e3")]),
+        ("{}", [None; 3]),
+        ("[{\"a\":1},\"a\",1]", [None; 3]),
+        ("[\"a\",[1]]", [None; 3]),
+        ("7", [None; 3]),
+    ] {
+        assert_eq!(members(text.as_bytes(), NAMES), Ok(expected.to_vec()), "{text}");
+    }
+    for text in ["{\"a\":1,\"a\":2}", "{\"a\":1,\"b\":}", "{\"a\":1", "{\"a\":1}x", "{\"b\":1,\"b\":1}"] {
+        assert_eq!(
+            members(text.as_bytes(), NAMES).unwrap_err(),
+            check(text.as_bytes()).unwrap_err(),
+            "{text}"
+        );
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn agrees_with_serde_json_on_any_bytes(bytes in proptest::collection::vec(proptest::sample::select(

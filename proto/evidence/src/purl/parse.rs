@@ -1,29 +1,30 @@
 //! The parts of a package URL (ECMA-427 clause 5.6): taken apart from the right, and put together again.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::percent::{decode, encode};
 use super::{PurlFault, cut};
 
-/// The parts, decoded.
-pub(super) struct Parts {
+/// The parts, decoded: of the text where it has them so.
+pub(super) struct Parts<'a> {
     /// In lower case.
-    pub(super) package_type: String,
+    pub(super) package_type: Cow<'a, str>,
     /// Segments, none of them empty or with a slash.
-    pub(super) namespace: Vec<String>,
+    pub(super) namespace: Vec<Cow<'a, str>>,
     /// Not empty.
-    pub(super) name: String,
+    pub(super) name: Cow<'a, str>,
     /// Not empty.
-    pub(super) version: Option<String>,
+    pub(super) version: Option<Cow<'a, str>>,
     /// Keys in lower case; no value is empty.
-    pub(super) qualifiers: BTreeMap<String, String>,
+    pub(super) qualifiers: BTreeMap<Cow<'a, str>, Cow<'a, str>>,
     /// Segments, none of them empty, `.`, `..` or with a slash.
-    pub(super) subpath: Vec<String>,
+    pub(super) subpath: Vec<Cow<'a, str>>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
     /// Takes a text apart.
-    pub(super) fn parse(text: &str) -> Result<Self, PurlFault> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, PurlFault> {
         let (rest, subpath) = cut_off(text, '#')?;
         let (rest, qualifiers) = cut_off(rest, '?')?;
         let (scheme, rest) = rest.split_once(':').ok_or(PurlFault::Scheme)?;
@@ -42,7 +43,7 @@ impl Parts {
             return Err(PurlFault::NoName);
         }
         Ok(Self {
-            package_type: package_type.to_ascii_lowercase(),
+            package_type: lower_ascii(package_type),
             namespace: segments(namespace, "namespace")?,
             name: decode(name)?,
             version: decode(version).map(filled)?,
@@ -56,7 +57,12 @@ impl Parts {
 
     /// Returns the canonical text, and how much of it is type, namespace and name.
     pub(super) fn canonical(&self) -> (String, usize) {
-        let mut text = format!("pkg:{}/", self.package_type);
+        let parts = [&self.name].into_iter().chain(&self.version).chain(&self.namespace);
+        let length: usize = parts.map(|part| part.len() + 2).sum();
+        let mut text = String::with_capacity("pkg:/".len() + self.package_type.len() + length);
+        text.push_str("pkg:");
+        text.push_str(&self.package_type);
+        text.push('/');
         for segment in &self.namespace {
             encode(segment, &mut text);
             text.push('/');
@@ -114,7 +120,7 @@ fn version(path: &str) -> Result<(&str, &str), PurlFault> {
     }
 }
 
-fn segments(path: &str, part: &'static str) -> Result<Vec<String>, PurlFault> {
+fn segments<'a>(path: &'a str, part: &'static str) -> Result<Vec<Cow<'a, str>>, PurlFault> {
     let segments = path.split('/').filter(|segment| !segment.is_empty());
     segments
         .map(|segment| match decode(segment)? {
@@ -124,18 +130,18 @@ fn segments(path: &str, part: &'static str) -> Result<Vec<String>, PurlFault> {
         .collect()
 }
 
-fn read_qualifiers(text: &str) -> Result<BTreeMap<String, String>, PurlFault> {
+fn read_qualifiers(text: &str) -> Result<BTreeMap<Cow<'_, str>, Cow<'_, str>>, PurlFault> {
     let mut qualifiers = BTreeMap::new();
     for pair in text.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         if !is_word(key, ".-_") {
             return Err(PurlFault::QualifierKey { key: cut(key) });
         }
-        let key = key.to_ascii_lowercase();
+        let key = lower_ascii(key);
         // An empty value says that there is no such qualifier (clause 5.6.6).
         let Some(value) = filled(decode(value)?) else { continue };
         if qualifiers.insert(key.clone(), value).is_some() {
-            return Err(PurlFault::QualifierTwice { key });
+            return Err(PurlFault::QualifierTwice { key: key.into_owned() });
         }
     }
     Ok(qualifiers)
@@ -147,6 +153,14 @@ fn is_word(text: &str, marks: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
 }
 
-fn filled(text: String) -> Option<String> {
+fn lower_ascii(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+fn filled(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!text.is_empty()).then_some(text)
 }

@@ -1,11 +1,14 @@
 //! Percent-encoding of package URLs (ECMA-427 clause 5.4).
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use super::PurlFault;
 
-/// Returns the text of an encoded part.
-pub(crate) fn decode(encoded: &str) -> Result<String, PurlFault> {
+/// Returns the text of an encoded part: the part itself where nothing in it is encoded.
+pub(crate) fn decode(encoded: &str) -> Result<Cow<'_, str>, PurlFault> {
+    if !encoded.contains('%') {
+        return Ok(Cow::Borrowed(encoded));
+    }
     let mut bytes = Vec::with_capacity(encoded.len());
     let mut rest = encoded.bytes();
     while let Some(byte) = rest.next() {
@@ -16,16 +19,19 @@ pub(crate) fn decode(encoded: &str) -> Result<String, PurlFault> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).map_err(|_| PurlFault::Encoding)
+    String::from_utf8(bytes).map(Cow::Owned).map_err(|_| PurlFault::Encoding)
 }
 
 /// Appends a part, encoded: all but ASCII letters, digits, `.`, `-`, `_`, `~` and the colon.
 pub(super) fn encode(part: &str, to: &mut String) {
+    const DIGITS: [char; 16] =
+        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).copied().unwrap_or_default();
     for byte in part.bytes() {
-        if byte.is_ascii_alphanumeric() || b".-_~:".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'~' | b':') {
             to.push(char::from(byte));
         } else {
-            write!(to, "%{byte:02X}").expect("a text takes every character");
+            to.extend(['%', digit(byte >> 4), digit(byte & 0xf)]);
         }
     }
 }

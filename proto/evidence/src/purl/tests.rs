@@ -114,12 +114,19 @@ fn packages_that_differ_in_what_matters_stay_apart() {
 fn the_parts_are_decoded() {
     let purl = parsed("pkg:deb/debian/curl@7.50.3-1%2Bb1?arch=i386&distro=jessie#sub");
     assert_eq!(purl.versionless(), "pkg:deb/debian/curl");
-    assert_eq!((purl.package_type(), purl.namespace(), purl.name()), ("deb", Some("debian"), "curl"));
-    assert_eq!(purl.version(), Some("7.50.3-1+b1"));
+    assert_eq!(purl.package_type(), "deb");
+    assert_eq!((purl.namespace().as_deref(), purl.name().as_ref()), (Some("debian"), "curl"));
+    assert_eq!(purl.version().as_deref(), Some("7.50.3-1+b1"));
     let scoped = parsed("pkg:npm/%40babel/core");
-    assert_eq!((scoped.namespace(), scoped.name(), scoped.version()), (Some("@babel"), "core", None));
+    assert_eq!((scoped.namespace().as_deref(), scoped.name().as_ref()), (Some("@babel"), "core"));
+    assert_eq!(scoped.version(), None);
     assert_eq!(scoped.versionless(), scoped.as_str());
-    assert_eq!(parsed("pkg:golang/github.com/acme/api").namespace(), Some("github.com/acme"));
+    assert_eq!(parsed("pkg:golang/github.com/acme/api").namespace().as_deref(), Some("github.com/acme"));
+    let odd = parsed("pkg:generic/a%2Fb%40c%3F@1%2F2%23%3F?x=%40#%40/y");
+    assert_eq!((odd.namespace(), odd.name().as_ref()), (None, "a/b@c?"));
+    assert_eq!(odd.version().as_deref(), Some("1/2#?"));
+    assert_eq!(parsed("pkg:generic/a?x=1%402").version(), None);
+    assert_eq!(parsed("pkg:generic/a#b%401").version(), None);
     assert_eq!(parsed("pkg:cargo/serde@1").namespace(), None);
 }
 
@@ -236,7 +243,8 @@ proptest! {
         percent::encode(&value, &mut text);
         let purl = parsed(&text);
         if package_type == "generic" {
-            prop_assert_eq!((purl.name(), purl.version()), (name.as_str(), Some(version.as_str())));
+            prop_assert_eq!(purl.name(), name.as_str());
+            prop_assert_eq!(purl.version().unwrap_or_default(), version.as_str());
             prop_assert_eq!(purl.as_str(), text);
         }
         prop_assert_eq!(parsed(purl.as_str()), purl);

@@ -1,26 +1,33 @@
 //! CycloneDX 1.2 to 1.7 in JSON (<https://cyclonedx.org/docs/1.7/json/>, ECMA-424).
 //!
-//! Components are taken one by one, as raw text with a list of what is still to be read: so nothing recurses, the
-//! number is bounded while reading, and a broken component costs itself alone. Dependencies say how components hang
-//! together, not which there are, so cycles and dangling references in them do not matter here.
+//! Components inside of components are taken one by one, as raw text with a list of what is still to be read: so nothing recurses, and
+//! the number is bounded while reading. Dependencies say how components hang together, not which there are, so cycles and dangling
+//! references in them do not matter here.
+
+use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
+use super::element::Element;
+use super::place::Place;
 use super::{
-    COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, LeftOut, SbomError, hashes, purl, shape,
-    why,
+    COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, LeftOut, SbomError, hashes, part, purl,
+    shape, why,
 };
 use crate::capped::{Capped, Listed};
 use crate::object::{self, Object};
-use crate::text::Text;
+use crate::text::{Text, TextIn};
 
+/// Read only to say what is wrong with a document, and where.
 #[derive(Deserialize)]
 struct Bom<'a> {
-    #[serde(borrow, deserialize_with = "object::optional", default)]
-    metadata: Option<Metadata<'a>>,
-    #[serde(borrow, default)]
-    components: Option<Capped<&'a RawValue, COMPONENTS_MAX>>,
+    #[serde(borrow, rename = "metadata", deserialize_with = "object::optional", default)]
+    _metadata: Option<Metadata<'a>>,
+    #[serde(rename = "components", default)]
+    _components: Option<Capped<IgnoredAny, COMPONENTS_MAX>>,
 }
 
 #[derive(Deserialize)]
@@ -34,137 +41,169 @@ struct Metadata<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawComponent<'a> {
-    #[serde(rename = "bom-ref", default)]
-    reference: Text,
-    #[serde(default)]
-    group: Text,
-    #[serde(default)]
-    name: Text,
-    #[serde(default)]
-    version: Text,
-    #[serde(default)]
-    purl: Text,
-    #[serde(default)]
-    scope: Text,
-    #[serde(default)]
-    hashes: Option<Capped<Object<RawHash>, COMPONENT_DETAILS_MAX>>,
-    #[serde(default)]
-    external_references: Option<Capped<Object<Reference>, COMPONENT_DETAILS_MAX>>,
+    #[serde(borrow, rename = "bom-ref", default)]
+    reference: TextIn<'a>,
+    #[serde(borrow, default)]
+    group: TextIn<'a>,
+    #[serde(borrow, default)]
+    name: TextIn<'a>,
+    #[serde(borrow, default)]
+    version: TextIn<'a>,
+    #[serde(borrow, default)]
+    purl: TextIn<'a>,
+    #[serde(borrow, default)]
+    scope: TextIn<'a>,
+    #[serde(borrow, default)]
+    hashes: Option<Capped<Object<RawHash<'a>>, COMPONENT_DETAILS_MAX>>,
+    #[serde(borrow, default)]
+    external_references: Option<Capped<Object<Reference<'a>>, COMPONENT_DETAILS_MAX>>,
     #[serde(borrow, default)]
     components: Option<Capped<&'a RawValue, COMPONENTS_MAX>>,
 }
 
 #[derive(Deserialize)]
-struct RawHash {
-    #[serde(default)]
-    alg: Text,
-    #[serde(default)]
-    content: Text,
+struct RawHash<'a> {
+    #[serde(borrow, default)]
+    alg: TextIn<'a>,
+    #[serde(borrow, default)]
+    content: TextIn<'a>,
 }
 
 #[derive(Deserialize)]
-struct Reference {
-    #[serde(rename = "type", default)]
-    kind: Text,
-    #[serde(default)]
-    url: Text,
+struct Reference<'a> {
+    #[serde(borrow, rename = "type", default)]
+    kind: TextIn<'a>,
+    #[serde(borrow, default)]
+    url: TextIn<'a>,
 }
 
-/// What is still to be read, last first, with its path.
-type Pending<'a> = Vec<(String, &'a RawValue)>;
+/// A component, those inside it, and what was left out of it.
+#[derive(Deserialize)]
+#[serde(from = "Object<RawComponent<'a>>")]
+pub(super) struct Found<'a> {
+    component: Component<'a>,
+    #[serde(borrow)]
+    nested: Option<Capped<&'a RawValue, COMPONENTS_MAX>>,
+    left_out: Vec<(&'static str, LeftOut)>,
+}
+
+impl<'a> From<Object<RawComponent<'a>>> for Found<'a> {
+    fn from(Object(raw): Object<RawComponent<'a>>) -> Self {
+        let mut left_out = Vec::new();
+        let name = raw.name.0.unwrap_or_default();
+        let hash_list = raw.hashes.unwrap_or_default().items;
+        let pairs = hash_list
+            .iter()
+            .filter_map(|Object(hash)| Some((hash.alg.as_deref()?, hash.content.as_deref()?)));
+        let references = raw.external_references.unwrap_or_default().items;
+        let component = Component {
+            path: Place::default(),
+            reference: raw.reference.filled(),
+            name: match raw.group.filled() {
+                Some(group) => Cow::Owned([group.as_ref(), "/", name.as_ref()].concat()),
+                None => name,
+            },
+            version: raw.version.filled(),
+            purl: purl(raw.purl.as_deref(), &mut left_out),
+            hashes: hashes(pairs, &mut left_out),
+            fetched_from: references.into_iter().filter_map(distribution).collect(),
+            shipped: raw.scope.as_deref() != Some("excluded"),
+        };
+        Self { component, nested: raw.components, left_out }
+    }
+}
+
+fn distribution(Object(reference): Object<Reference<'_>>) -> Option<Cow<'_, str>> {
+    let fetched = matches!(reference.kind.as_deref(), Some("distribution" | "source-distribution"));
+    if fetched { reference.url.filled() } else { None }
+}
 
 /// Reads a document of which metadata and components were found already. Without a list of components, and with metadata that
 /// are none, it is read again, to say what is wrong and where.
-pub(super) fn read(
+pub(super) fn read<'a, E: Element<'a, Found<'a>>>(
     version: &str,
-    bytes: &[u8],
-    metadata: Option<&RawValue>,
-    components: Listed<&RawValue, COMPONENTS_MAX>,
-) -> Result<Components, SbomError> {
-    let metadata = metadata.map(|raw| serde_json::from_str::<Option<Object<Metadata<'_>>>>(raw.get()));
-    let bom = if let (Ok(metadata), Listed(components @ Some(_))) = (metadata.transpose(), components) {
-        Bom { metadata: metadata.flatten().map(|Object(metadata)| metadata), components }
-    } else {
-        let Object(bom) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
-        bom
-    };
-    let mut found = Components { format: format!("CycloneDX {version}"), ..Components::default() };
-    let mut pending = Pending::new();
-    push_all(&mut pending, "components", bom.components.unwrap_or_default(), 0)?;
-    if let Some(metadata) = bom.metadata {
-        found.created = metadata.timestamp.filled().map(|text| ("metadata.timestamp".to_owned(), text));
+    text: &'a str,
+    metadata: Option<&'a RawValue>,
+    components: Listed<E, COMPONENTS_MAX>,
+) -> Result<Components<'a>, SbomError> {
+    let metadata = part::<Object<Metadata<'a>>>(metadata);
+    if metadata.is_err() || components.0.is_none() {
+        let Object(Bom { .. }) = serde_json::from_str(text).map_err(|error| shape(&error))?;
+    }
+    let format = format!("CycloneDX {version}");
+    let mut reading = Reading { found: Components { format, ..Components::default() }, pending: Vec::new() };
+    let list = components.0.unwrap_or_default();
+    reading.fits(list.total)?;
+    reading.found.components.reserve(list.items.len());
+    let mut waiting = list.total;
+    if let Ok(Some(Object(metadata))) = metadata {
+        let made = metadata.timestamp.filled().map(|text| ("metadata.timestamp".to_owned(), text));
+        reading.found.created = made;
         if let Some(raw) = metadata.component.filter(|raw| raw.get() != "null") {
-            let described = component("metadata.component", raw, &mut pending, &mut found.left_out, 0)?;
-            found.described.extend(described);
+            let described = reading.component(Place::member("metadata.component"), raw, waiting)?;
+            reading.found.described.extend(described);
+            reading.nested(waiting)?;
         }
     }
-    while let Some((path, raw)) = pending.pop() {
-        let read = found.components.len() + 1;
-        let component = component(&path, raw, &mut pending, &mut found.left_out, read)?;
-        found.components.extend(component);
+    let within: Arc<str> = "components".into();
+    for (position, element) in list.items.into_iter().enumerate() {
+        waiting -= 1;
+        let component = reading.component(Place::within(&within, position), element, waiting + 1)?;
+        reading.found.components.extend(component);
+        reading.nested(waiting)?;
     }
-    Ok(found)
+    Ok(reading.found)
 }
 
-/// Reads one component, and puts those inside it in front of what is pending.
-fn component<'a>(
-    path: &str,
-    raw: &'a RawValue,
-    pending: &mut Pending<'a>,
-    left_out: &mut Vec<(String, LeftOut)>,
-    read: usize,
-) -> Result<Option<Component>, SbomError> {
-    let raw: RawComponent<'a> = match serde_json::from_str(raw.get()) {
-        Ok(Object(raw)) => raw,
-        Err(error) => {
-            left_out.push((path.to_owned(), LeftOut::Component { why: why(&error) }));
-            return Ok(None);
+struct Reading<'a> {
+    found: Components<'a>,
+    /// What is still to be read inside of components, last first.
+    pending: Vec<(Place, &'a RawValue)>,
+}
+
+impl<'a> Reading<'a> {
+    /// Reads one component, and puts those inside it in front of what is pending.
+    fn component(
+        &mut self,
+        path: Place,
+        element: impl Element<'a, Found<'a>>,
+        others: usize,
+    ) -> Result<Option<Component<'a>>, SbomError> {
+        let Found { mut component, nested, left_out } = match element.read() {
+            Ok(found) => found,
+            Err(error) => {
+                let left_out = LeftOut::Component { why: why(&error) };
+                self.found.left_out.push((path.to_string(), left_out));
+                return Ok(None);
+            }
+        };
+        let named = |(member, left_out)| (format!("{path}.{member}"), left_out);
+        self.found.left_out.extend(left_out.into_iter().map(named));
+        if let Some(nested) = nested.filter(|nested| nested.total > 0) {
+            self.fits(others + nested.total)?;
+            let within: Arc<str> = format!("{path}.components").into();
+            let numbered = nested.items.into_iter().enumerate().rev();
+            self.pending.extend(numbered.map(|(position, raw)| (Place::within(&within, position), raw)));
         }
-    };
-    if let Some(nested) = raw.components {
-        push_all(pending, &format!("{path}.components"), nested, read)?;
+        component.path = path;
+        Ok(Some(component))
     }
-    let name = raw.name.0.unwrap_or_default();
-    let distribution = |Object(reference): Object<Reference>| {
-        let fetched = matches!(reference.kind.as_deref(), Some("distribution" | "source-distribution"));
-        if fetched { reference.url.filled() } else { None }
-    };
-    let hash_list = raw.hashes.unwrap_or_default().items;
-    let pairs =
-        hash_list.iter().filter_map(|Object(hash)| Some((hash.alg.as_deref()?, hash.content.as_deref()?)));
-    Ok(Some(Component {
-        path: path.to_owned(),
-        reference: raw.reference.filled(),
-        name: match raw.group.filled() {
-            Some(group) => format!("{group}/{name}"),
-            None => name,
-        },
-        version: raw.version.filled(),
-        purl: purl(path, raw.purl.as_deref(), left_out),
-        hashes: hashes(path, pairs, left_out),
-        fetched_from: raw
-            .external_references
-            .unwrap_or_default()
-            .items
-            .into_iter()
-            .filter_map(distribution)
-            .collect(),
-        shipped: raw.scope.as_deref() != Some("excluded"),
-    }))
-}
 
-/// Puts a list in front of what is pending, unless there would be too many.
-fn push_all<'a>(
-    pending: &mut Pending<'a>,
-    path: &str,
-    list: Capped<&'a RawValue, COMPONENTS_MAX>,
-    read: usize,
-) -> Result<(), SbomError> {
-    let found = read + pending.len() + list.total;
-    if found > COMPONENTS_MAX {
-        return Err(SbomError::TooManyComponents { max: COMPONENTS_MAX, found });
+    /// Reads what is pending.
+    fn nested(&mut self, others: usize) -> Result<(), SbomError> {
+        while let Some((path, raw)) = self.pending.pop() {
+            let component = self.component(path, raw, others + 1)?;
+            self.found.components.extend(component);
+        }
+        Ok(())
     }
-    let numbered = list.items.into_iter().enumerate().rev();
-    pending.extend(numbered.map(|(position, raw)| (format!("{path}[{position}]"), raw)));
-    Ok(())
+
+    /// Refuses too many components: those that were read, those that are pending, and others.
+    fn fits(&self, others: usize) -> Result<(), SbomError> {
+        let found = self.found.components.len() + self.pending.len() + others;
+        if found > COMPONENTS_MAX {
+            return Err(SbomError::TooManyComponents { max: COMPONENTS_MAX, found });
+        }
+        Ok(())
+    }
 }

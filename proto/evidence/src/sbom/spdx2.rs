@@ -3,33 +3,37 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
-use serde::de::{SeqAccess, Visitor};
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use super::element::Element;
+use super::place::Place;
 use super::{
     COMPONENT_DETAILS_MAX, COMPONENTS_MAX, Component, Components, DESCRIBED_MAX, LeftOut, SbomError, hashes,
-    purl, shape, why,
+    part, purl, shape, why,
 };
 use crate::capped::{Capped, Listed};
 use crate::object::{self, Object};
-use crate::text::Text;
+use crate::text::{Text, TextIn};
 
 /// The document's own id, which the format fixes (SPDX 2.3 section 6.3).
 const DOCUMENT: &str = "SPDXRef-DOCUMENT";
 
+/// Read only to say what is wrong with a document, and where.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Document<'a> {
-    #[serde(deserialize_with = "object::optional", default)]
-    creation_info: Option<CreationInfo>,
+struct Document {
+    #[serde(rename = "creationInfo", deserialize_with = "object::optional", default)]
+    _creation_info: Option<CreationInfo>,
     #[serde(rename = "documentDescribes", default)]
-    describes: Option<Capped<Text, DESCRIBED_MAX>>,
-    #[serde(borrow, default)]
-    packages: Option<Capped<&'a RawValue, COMPONENTS_MAX>>,
-    #[serde(default)]
-    relationships: Option<Describes>,
+    _describes: Option<Capped<Text, DESCRIBED_MAX>>,
+    #[serde(rename = "packages", default)]
+    _packages: Option<Capped<IgnoredAny, COMPONENTS_MAX>>,
+    #[serde(rename = "relationships", default)]
+    _relationships: Option<Describes>,
 }
 
 #[derive(Deserialize)]
@@ -40,40 +44,40 @@ struct CreationInfo {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Package {
-    #[serde(rename = "SPDXID", default)]
-    id: Text,
-    #[serde(default)]
-    name: Text,
-    #[serde(default)]
-    version_info: Text,
-    #[serde(default)]
-    download_location: Text,
-    #[serde(default)]
-    checksums: Option<Capped<Object<Checksum>, COMPONENT_DETAILS_MAX>>,
-    #[serde(default)]
-    external_refs: Option<Capped<Object<ExternalRef>, COMPONENT_DETAILS_MAX>>,
+struct RawPackage<'a> {
+    #[serde(borrow, rename = "SPDXID", default)]
+    id: TextIn<'a>,
+    #[serde(borrow, default)]
+    name: TextIn<'a>,
+    #[serde(borrow, default)]
+    version_info: TextIn<'a>,
+    #[serde(borrow, default)]
+    download_location: TextIn<'a>,
+    #[serde(borrow, default)]
+    checksums: Option<Capped<Object<Checksum<'a>>, COMPONENT_DETAILS_MAX>>,
+    #[serde(borrow, default)]
+    external_refs: Option<Capped<Object<ExternalRef<'a>>, COMPONENT_DETAILS_MAX>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Checksum {
-    #[serde(default)]
-    algorithm: Text,
-    #[serde(default)]
-    checksum_value: Text,
+struct Checksum<'a> {
+    #[serde(borrow, default)]
+    algorithm: TextIn<'a>,
+    #[serde(borrow, default)]
+    checksum_value: TextIn<'a>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct ExternalRef {
-    #[serde(default)]
-    reference_type: Text,
-    #[serde(default)]
-    reference_locator: Text,
+struct ExternalRef<'a> {
+    #[serde(borrow, default)]
+    reference_type: TextIn<'a>,
+    #[serde(borrow, default)]
+    reference_locator: TextIn<'a>,
 }
 
-impl ExternalRef {
+impl ExternalRef<'_> {
     /// The type is a name of the list in the specification (annex F), or its URI, as RDF has it.
     fn is_purl(&self) -> bool {
         let kind = self.reference_type.as_deref().unwrap_or_default();
@@ -81,10 +85,49 @@ impl ExternalRef {
     }
 }
 
+/// A package, its id, and what was left out of it.
+#[derive(Deserialize)]
+#[serde(from = "Object<RawPackage<'a>>")]
+pub(super) struct Package<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    component: Component<'a>,
+    left_out: Vec<(&'static str, LeftOut)>,
+}
+
+impl<'a> From<Object<RawPackage<'a>>> for Package<'a> {
+    fn from(Object(raw): Object<RawPackage<'a>>) -> Self {
+        let mut left_out = Vec::new();
+        let refs = raw.external_refs.unwrap_or_default().items;
+        let purls = refs.iter().filter(|Object(reference)| reference.is_purl());
+        let mut locators = purls.filter_map(|Object(reference)| reference.reference_locator.as_deref());
+        // The first that is one names the package: those behind it say it again, or name another source of it.
+        let named = locators.find_map(|locator| purl(Some(locator), &mut left_out));
+        let checksums = raw.checksums.unwrap_or_default().items;
+        let pairs = checksums
+            .iter()
+            .filter_map(|Object(sum)| Some((sum.algorithm.as_deref()?, sum.checksum_value.as_deref()?)));
+        // NOASSERTION and NONE say that there is nothing to say (SPDX 2.3 section 7.7).
+        let location =
+            raw.download_location.filled().filter(|text| !matches!(text.as_ref(), "NOASSERTION" | "NONE"));
+        let component = Component {
+            path: Place::default(),
+            reference: None,
+            name: raw.name.0.unwrap_or_default(),
+            version: raw.version_info.filled(),
+            purl: named,
+            hashes: hashes(pairs, &mut left_out),
+            fetched_from: location.into_iter().collect(),
+            shipped: true,
+        };
+        Self { id: raw.id.0.unwrap_or_default(), component, left_out }
+    }
+}
+
 /// The ids that relationships say the document describes. Documents have many relationships and few of this kind, so
 /// they are looked at one by one and not kept.
 #[derive(Default)]
-struct Describes(BTreeSet<String>);
+pub(super) struct Describes(BTreeSet<String>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,91 +141,71 @@ struct Relationship<'a> {
 }
 
 /// The members of a document that were found already.
-pub(super) struct Parts<'a> {
-    pub(super) packages: Listed<&'a RawValue, COMPONENTS_MAX>,
+pub(super) struct Parts<'a, P, R> {
+    pub(super) packages: Listed<P, COMPONENTS_MAX>,
     pub(super) creation_info: Option<&'a RawValue>,
     pub(super) describes: Option<&'a RawValue>,
-    pub(super) relationships: Option<&'a RawValue>,
+    pub(super) relationships: Option<R>,
 }
 
-impl<'a> Parts<'a> {
-    /// Reads them; none without a list of packages, or where one of the others has another shape.
-    fn document(self) -> Option<Document<'a>> {
-        Some(Document {
-            packages: Some(self.packages.0?),
-            creation_info: part::<Object<CreationInfo>>(self.creation_info).ok()?.map(|Object(info)| info),
-            describes: part(self.describes).ok()?,
-            relationships: part(self.relationships).ok()?,
-        })
+/// What is said of a document's packages.
+#[derive(Default)]
+struct Frame {
+    created: Option<String>,
+    described: BTreeSet<String>,
+}
+
+impl<'a, P, R: Element<'a, Option<Describes>>> Parts<'a, P, R> {
+    /// Takes out all but the packages; none where a member has another shape than its format says.
+    fn frame(&mut self) -> Option<Frame> {
+        let info = part::<Object<CreationInfo>>(self.creation_info).ok()?;
+        let listed: Capped<Text, DESCRIBED_MAX> = part(self.describes).ok()?.unwrap_or_default();
+        let related = self.relationships.take().map_or(Ok(None), Element::read).ok()?;
+        let mut described = related.unwrap_or_default().0;
+        described.extend(listed.items.into_iter().filter_map(Text::filled));
+        Some(Frame { created: info.and_then(|Object(info)| info.created.filled()), described })
     }
-}
-
-/// Reads a member that may be absent or null.
-fn part<'a, T: Deserialize<'a>>(raw: Option<&'a RawValue>) -> Result<Option<T>, serde_json::Error> {
-    raw.map_or(Ok(None), |raw| serde_json::from_str(raw.get()))
 }
 
 /// Reads a document of which the members were found already. Where one has another shape it is read again, to say what is wrong and
 /// where.
-pub(super) fn read(version: &str, bytes: &[u8], parts: Parts<'_>) -> Result<Components, SbomError> {
-    let document = if let Some(document) = parts.document() {
-        document
-    } else {
-        let Object(document) = serde_json::from_slice(bytes).map_err(|error| shape(&error))?;
-        document
-    };
-    let packages = document.packages.unwrap_or_default();
+pub(super) fn read<'a, P: Element<'a, Package<'a>>, R: Element<'a, Option<Describes>>>(
+    version: &str,
+    text: &'a str,
+    mut parts: Parts<'a, P, R>,
+) -> Result<Components<'a>, SbomError> {
+    let frame = parts.frame();
+    if frame.is_none() || parts.packages.0.is_none() {
+        let Object(Document { .. }) = serde_json::from_str(text).map_err(|error| shape(&error))?;
+    }
+    let packages = parts.packages.0.unwrap_or_default();
     if packages.total > COMPONENTS_MAX {
         return Err(SbomError::TooManyComponents { max: COMPONENTS_MAX, found: packages.total });
     }
-    let mut described = document.relationships.unwrap_or_default().0;
-    described.extend(document.describes.unwrap_or_default().items.into_iter().filter_map(Text::filled));
-    let created = document.creation_info.and_then(|info| info.created.filled());
+    let Frame { created, described } = frame.unwrap_or_default();
     let mut found = Components {
         format: version.to_owned(),
         created: created.map(|text| ("creationInfo.created".to_owned(), text)),
+        components: Vec::with_capacity(packages.items.len()),
         ..Components::default()
     };
-    for (position, raw) in packages.items.into_iter().enumerate() {
-        let path = format!("packages[{position}]");
-        match serde_json::from_str::<Object<Package>>(raw.get()) {
-            Ok(Object(package)) => {
-                let id = package.id.0.clone().unwrap_or_default();
-                let component = component(&path, package, &mut found.left_out);
-                if described.contains(&id) {
+    let within: Arc<str> = "packages".into();
+    for (position, element) in packages.items.into_iter().enumerate() {
+        let path = Place::within(&within, position);
+        match element.read() {
+            Ok(Package { id, mut component, left_out }) => {
+                let named = |(member, left_out)| (format!("{path}.{member}"), left_out);
+                found.left_out.extend(left_out.into_iter().map(named));
+                component.path = path;
+                if described.contains(id.as_ref()) {
                     found.described.push(component.clone());
                 }
                 found.components.push(component);
             }
-            Err(error) => found.left_out.push((path, LeftOut::Component { why: why(&error) })),
+            Err(error) => found.left_out.push((path.to_string(), LeftOut::Component { why: why(&error) })),
         }
     }
     Ok(found)
-}
-
-fn component(path: &str, package: Package, left_out: &mut Vec<(String, LeftOut)>) -> Component {
-    let refs = package.external_refs.unwrap_or_default().items;
-    let locator = refs
-        .iter()
-        .find(|Object(reference)| reference.is_purl())
-        .and_then(|Object(reference)| reference.reference_locator.as_deref());
-    let checksums = package.checksums.unwrap_or_default().items;
-    let pairs = checksums
-        .iter()
-        .filter_map(|Object(sum)| Some((sum.algorithm.as_deref()?, sum.checksum_value.as_deref()?)));
-    // NOASSERTION and NONE say that there is nothing to say (SPDX 2.3 section 7.7).
-    let location =
-        package.download_location.filled().filter(|text| !matches!(text.as_str(), "NOASSERTION" | "NONE"));
-    Component {
-        path: path.to_owned(),
-        reference: None,
-        name: package.name.0.unwrap_or_default(),
-        version: package.version_info.filled(),
-        purl: purl(path, locator, left_out),
-        hashes: hashes(path, pairs, left_out),
-        fetched_from: location.into_iter().collect(),
-        shipped: true,
-    }
 }
 
 struct DescribesVisitor;

@@ -5,6 +5,10 @@ use serde_json::json;
 
 use super::*;
 
+fn read(document: &serde_json::Value) -> Components<'static> {
+    components(document.to_string().as_bytes()).unwrap().into_owned()
+}
+
 fn refused(document: &str) -> SbomError {
     components(document.as_bytes()).map(drop).expect_err(document)
 }
@@ -21,6 +25,10 @@ fn formats_that_are_not_read_are_named() {
         (r#"{"spdxVersion":""}"#, "SPDX \"\""),
         (r#"{"spdxVersion":"SPDX-2.1"}"#, "SPDX \"SPDX-2.1\""),
         (r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[]}"#, "SPDX 3"),
+        (
+            r#"{"@context":["https://spdx.github.io/spdx-spec/v3.0.1/rdf/spdx-context.jsonld"],"@graph":[]}"#,
+            "SPDX 3",
+        ),
         ("<?xml version=\"1.0\"?><bom/>", "XML"),
         ("\u{feff}<bom/>", "XML"),
         ("# comment\nSPDXVersion: SPDX-2.2\n", "tag-value"),
@@ -53,8 +61,8 @@ fn what_is_odd_costs_itself_alone() {
             {"name": "broken", "hashes": 1},
         ],
     });
-    let found = components(document.to_string().as_bytes()).unwrap();
-    let names: Vec<&str> = found.components.iter().map(|component| component.name.as_str()).collect();
+    let found = read(&document);
+    let names: Vec<&str> = found.components.iter().map(|component| component.name.as_ref()).collect();
     assert_eq!(names, ["", "good", "h"]);
     assert_eq!(found.components[0].version.as_deref(), Some("3"));
     assert_eq!(found.components[2].hashes[0].to_string(), format!("sha3_256:{}", "a".repeat(64)));
@@ -63,14 +71,57 @@ fn what_is_odd_costs_itself_alone() {
 }
 
 #[test]
+fn the_first_package_url_of_a_package_that_is_one_names_it() {
+    let refers = |locator: &str| json!({"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": locator});
+    let document = json!({"spdxVersion": "SPDX-2.3", "packages": [
+        {"name": "a", "externalRefs": [refers(""), refers("pkg:bad"), refers("pkg:npm/a@1"), refers("pkg:npm/b@1"), refers("pkg:worse")]},
+        {"name": "b", "externalRefs": [refers("pkg:bad")]},
+    ]});
+    let found = read(&document);
+    let purls: Vec<Option<&str>> =
+        found.components.iter().map(|component| component.purl.as_ref().map(Purl::as_str)).collect();
+    assert_eq!(purls, [Some("pkg:npm/a@1"), None]);
+    let left_out: Vec<&str> = found.left_out.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(left_out, ["packages[0].purl", "packages[1].purl"]);
+}
+
+/// A part of another shape costs the one pass, and nothing else: what is read is what is read of the parts alone.
+#[test]
+fn both_ways_through_a_document_read_the_same() {
+    let component = json!({"bom-ref": "a", "group": "g", "name": "n\u{e9}\n", "version": "1", "purl": "pkg:npm/a@1",
+        "hashes": [{"alg": "SHA-256", "content": "A".repeat(64)}, {"alg": "x", "content": ""}],
+        "externalReferences": [{"type": "distribution", "url": "https://x.example/a"}],
+        "components": [{"name": "inner", "components": [{"name": "innermost"}]}]});
+    let cyclonedx = |last: serde_json::Value| {
+        json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "metadata": {"timestamp": "t", "component": component},
+            "components": [component, {"name": "b", "purl": "bad"}, last]})
+    };
+    let package = json!({"SPDXID": "SPDXRef-a", "name": "a", "versionInfo": 1, "downloadLocation": "https://x.example/a",
+        "checksums": [{"algorithm": "SHA256", "checksumValue": "a".repeat(64)}]});
+    let spdx = |last: serde_json::Value| json!({"spdxVersion": "SPDX-2.3", "creationInfo": {"created": "t"}, "documentDescribes": ["SPDXRef-a"], "packages": [package, last]});
+    for (whole, taken) in [
+        (read(&cyclonedx(json!({}))), read(&cyclonedx(json!(7)))),
+        (read(&spdx(json!({}))), read(&spdx(json!([])))),
+    ] {
+        let count = taken.components.len();
+        assert_eq!((whole.components.len(), &whole.components[..count]), (count + 1, &taken.components[..]));
+        assert_eq!((&whole.described, &whole.created), (&taken.described, &taken.created));
+        assert_eq!(taken.left_out.len(), whole.left_out.len() + 1);
+        assert_eq!(whole.left_out[..], taken.left_out[..whole.left_out.len()]);
+        assert!(!whole.described.is_empty() && whole.created.is_some());
+    }
+}
+
+#[test]
 fn nested_components_come_in_the_documents_order() {
     let document = json!({
         "bomFormat": "CycloneDX", "specVersion": "1.4",
         "components": [{"name": "a", "components": [{"name": "b", "components": [{"name": "c"}]}, {"name": "d"}]}, {"name": "e"}],
     });
-    let found = components(document.to_string().as_bytes()).unwrap();
-    let list: Vec<(&str, &str)> =
-        found.components.iter().map(|c| (c.name.as_str(), c.path.as_str())).collect();
+    let found = read(&document);
+    let list: Vec<(&str, String)> =
+        found.components.iter().map(|c| (c.name.as_ref(), c.path.to_string())).collect();
+    let list: Vec<(&str, &str)> = list.iter().map(|(name, path)| (*name, path.as_str())).collect();
     assert_eq!(
         list,
         [
@@ -95,7 +146,7 @@ fn dependencies_that_go_in_a_circle_or_nowhere_change_nothing() {
             {"bom-ref": 7, "name": "c", "purl": "pkg:npm/c@1"},
         ],
     });
-    let plain = components(document.to_string().as_bytes()).unwrap();
+    let plain = read(&document);
     assert_eq!((plain.components.len(), plain.left_out.len()), (3, 0));
     for dependencies in [
         json!([{"ref": "a", "dependsOn": ["a"]}]),
@@ -104,13 +155,13 @@ fn dependencies_that_go_in_a_circle_or_nowhere_change_nothing() {
         json!({"ref": "a"}),
     ] {
         document["dependencies"] = dependencies;
-        assert_eq!(components(document.to_string().as_bytes()).unwrap(), plain);
+        assert_eq!(read(&document), plain);
     }
     let mut document = json!({
         "spdxVersion": "SPDX-2.3",
         "packages": [{"SPDXID": "SPDXRef-a", "name": "a"}, {"SPDXID": "SPDXRef-a", "name": "b"}],
     });
-    let plain = components(document.to_string().as_bytes()).unwrap();
+    let plain = read(&document);
     let relation = |from: &str, kind: &str, to: &str| json!({"spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to});
     document["relationships"] = json!([
         relation("SPDXRef-a", "DEPENDS_ON", "SPDXRef-a"),
@@ -119,7 +170,7 @@ fn dependencies_that_go_in_a_circle_or_nowhere_change_nothing() {
         relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-DOCUMENT"),
         relation("SPDXRef-gone", "DESCRIBED_BY", "SPDXRef-DOCUMENT"),
     ]);
-    assert_eq!(components(document.to_string().as_bytes()).unwrap(), plain);
+    assert_eq!(read(&document), plain);
 }
 
 #[test]

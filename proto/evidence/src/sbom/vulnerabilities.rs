@@ -17,6 +17,9 @@ use crate::text::Text;
 /// The most references of one vulnerability that are read. A document lists a component once, and few have one vulnerability in so many.
 const AFFECTS_MAX: usize = 1024;
 
+/// The most other names of one vulnerability that are read: a record in each database, twice over.
+const REFERENCES_MAX: usize = 64;
+
 /// A vulnerability, and what it is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vulnerability {
@@ -24,8 +27,12 @@ pub struct Vulnerability {
     pub path: String,
     /// Its name.
     pub id: String,
+    /// Other names of it: the ids of equivalent records in other databases.
+    pub aliases: Vec<String>,
     /// Whether it is in what is named.
     pub impact: Impact,
+    /// Whether somebody analysed it and said so; if not, it was found, and no more.
+    pub analysed: bool,
     /// References to components, as written: an id within the document, a package URL, or a BOM-Link (`urn:cdx:...#<id>`). None for what
     /// the document is about.
     pub affects: BTreeSet<String>,
@@ -46,10 +53,19 @@ pub enum Impact {
 struct RawVulnerability {
     #[serde(default)]
     id: Text,
+    #[serde(default)]
+    references: Option<Capped<Object<Equivalent>, REFERENCES_MAX>>,
     #[serde(deserialize_with = "object::optional", default)]
     analysis: Option<Analysis>,
     #[serde(default)]
     affects: Option<Capped<Object<Affects>, AFFECTS_MAX>>,
+}
+
+/// The same vulnerability in another database.
+#[derive(Deserialize)]
+struct Equivalent {
+    #[serde(default)]
+    id: Text,
 }
 
 #[derive(Deserialize)]
@@ -82,15 +98,15 @@ pub(super) fn read(raw: &RawValue, left_out: &mut Vec<(String, LeftOut)>) -> Vec
     let mut found = Vec::new();
     for (position, raw) in list.items.into_iter().enumerate() {
         let path = format!("vulnerabilities[{position}]");
-        match one(raw) {
-            Ok((id, impact, affects)) => found.push(Vulnerability { path, id, impact, affects }),
+        match one(raw, &path) {
+            Ok(vulnerability) => found.push(vulnerability),
             Err(why) => left_out.push((path, LeftOut::Vulnerability { why })),
         }
     }
     found
 }
 
-fn one(raw: &RawValue) -> Result<(String, Impact, BTreeSet<String>), String> {
+fn one(raw: &RawValue, path: &str) -> Result<Vulnerability, String> {
     let Object(raw): Object<RawVulnerability> =
         serde_json::from_str(raw.get()).map_err(|error| why(&error))?;
     let id = raw.id.filled().ok_or("it has no id")?;
@@ -100,7 +116,17 @@ fn one(raw: &RawValue) -> Result<(String, Impact, BTreeSet<String>), String> {
     }
     let references = affects.items.into_iter().filter_map(|Object(affects)| affects.reference.filled());
     let state = raw.analysis.and_then(|analysis| analysis.state.filled());
-    Ok((id, impact(state.as_deref()), references.collect()))
+    let equivalent = raw.references.unwrap_or_default().items.into_iter();
+    let aliases =
+        equivalent.filter_map(|Object(equivalent)| equivalent.id.filled()).filter(|name| *name != id);
+    Ok(Vulnerability {
+        path: path.to_owned(),
+        impact: impact(state.as_deref()),
+        analysed: state.is_some(),
+        affects: references.collect(),
+        aliases: aliases.collect(),
+        id,
+    })
 }
 
 /// Reads the state of an analysis (CycloneDX 1.4 and later, `impactAnalysisState`).

@@ -72,7 +72,7 @@ impl PurlRange {
     #[must_use]
     pub fn matches(&self, purl: &Purl) -> Match {
         if purl.versionless() == self.package.as_str() {
-            self.range.matches(purl.version())
+            self.range.matches(purl.version().as_deref())
         } else {
             Match::No
         }

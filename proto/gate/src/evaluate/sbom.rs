@@ -15,7 +15,7 @@ pub(super) fn holds(asked: &Sbom, entry: &Entry) -> Result<(), Why> {
     let listed = sbom::components(bytes).map_err(|_| Why::Malformed)?;
     let shipped = || listed.components.iter().filter(|component| component.shipped);
     for package in &asked.required {
-        let fits = |component: &Component| {
+        let fits = |component: &Component<'_>| {
             component.purl.as_ref().is_some_and(|purl| matches!(package.fits(purl), Match::Yes))
         };
         if !shipped().any(fits) {

@@ -133,7 +133,8 @@ fn is_digest(product: &Product, subject: &Digest) -> bool {
     let version = subject.to_string();
     let by_name = |name: &String| {
         name.parse::<Purl>().is_ok_and(|purl| {
-            purl.version() == Some(&version) || purl.version() == Some(&version.replace(':', "%3A"))
+            // Who encodes a colon that is encoded already wrote `%253A`.
+            purl.version().is_some_and(|named| *named == version || *named == version.replace(':', "%3A"))
         }) || *name == version
             || name.strip_suffix(&version).is_some_and(|image| image.ends_with('@'))
     };

@@ -76,10 +76,13 @@ fn sbom(bytes: &[u8]) -> Outcome {
             // What is printed for each component, whatever it holds, is some 150 bytes, and the shortest is two.
             bounded(bytes.len(), &found, 120, 8192);
             let all = || found.components.iter().chain(&found.described);
-            assert!(all().all(|component| !component.path.is_empty()), "a component without a place");
-            let paths = |components: &[Component]| {
+            assert!(
+                all().all(|component| !component.path.to_string().is_empty()),
+                "a component without a place"
+            );
+            let paths = |components: &[Component<'_>]| {
                 let mut paths: Vec<String> =
-                    components.iter().map(|component| component.path.clone()).collect();
+                    components.iter().map(|component| component.path.to_string()).collect();
                 paths.sort();
                 paths.windows(2).all(|two| two[0] != two[1])
             };
