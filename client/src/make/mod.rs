@@ -57,7 +57,7 @@ pub enum MakeError {
     },
     /// The document is none that a scanner writes.
     #[error(
-        "expected a report in SARIF 2.1 or 2.2, of grype or of trivy, or an OpenVEX document, in JSON: {why}"
+        "expected a report in SARIF 2.1 or 2.2, of grype, trivy or OSV-Scanner, or an OpenVEX document, in JSON: {why}"
     )]
     NotAScan {
         /// What it is instead.

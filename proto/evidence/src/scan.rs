@@ -1,11 +1,13 @@
 //! Reports of scanners: what they found, in which package, how bad it is, and whether they came to an end.
 //!
-//! Read are SARIF 2.1 and 2.2, and the native JSON of grype and trivy; `junit` reads results of tests. A finding that is
+//! Read are SARIF 2.1 and 2.2, and the native JSON of grype, trivy and OSV-Scanner; `junit` reads results of tests. A finding that is
 //! passed over makes a report look clean, so reading is all or nothing: a document that is odd in a member that matters
 //! is refused, with the place. A scan that did not come to an end is told apart from one that found nothing.
 
+mod ecosystem;
 mod grype;
 pub mod junit;
+mod osv;
 mod sarif;
 #[cfg(test)]
 mod tests;
@@ -15,6 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 use crate::digest_set::Digest;
 use crate::json::{self, JsonError};
@@ -32,7 +35,7 @@ pub const FIXED_IN_MAX: usize = 64;
 /// What a report says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
-    /// The format, with its version where it has one: `SARIF 2.1.0`, `grype`, `trivy`.
+    /// The format, with its version where it has one: `SARIF 2.1.0`, `grype`, `trivy`, `OSV-Scanner`.
     pub format: String,
     /// The digest of the document's bytes, without a byte order mark.
     pub document: Digest,
@@ -64,6 +67,8 @@ pub struct Finding {
     pub path: String,
     /// The vulnerability (`CVE-2026-33816`) or the rule; none if the scanner names none.
     pub id: Option<String>,
+    /// Other names of the same vulnerability, as OSV-Scanner knows them.
+    pub aliases: Vec<String>,
     /// How bad it is.
     pub severity: Severity,
     /// The package; none if it is not named by a package URL.
@@ -135,13 +140,15 @@ pub enum ScanError {
         version: String,
     },
     /// None of the formats.
-    #[error("not interpreted: neither SARIF (runs) nor grype (matches) nor trivy (SchemaVersion)")]
+    #[error(
+        "not interpreted: neither SARIF (runs) nor grype (matches) nor trivy (SchemaVersion) nor OSV-Scanner (results)"
+    )]
     Unknown,
 }
 
 /// The members that tell one format from another.
 #[derive(Deserialize)]
-struct Marks {
+struct Marks<'a> {
     #[serde(default)]
     version: Text,
     runs: Option<IgnoredAny>,
@@ -149,12 +156,15 @@ struct Marks {
     descriptor: Option<IgnoredAny>,
     #[serde(rename = "SchemaVersion", default)]
     schema_version: Text,
+    #[serde(borrow)]
+    results: Option<&'a RawValue>,
+    experimental_config: Option<IgnoredAny>,
 }
 
 /// Reads the bytes of a report.
 pub fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
     let bytes = json::without_mark(bytes);
-    let Object(marks): Object<Marks> = json::from_unsigned_slice(bytes)?;
+    let Object(marks): Object<Marks<'_>> = json::from_unsigned_slice(bytes)?;
     if marks.runs.is_some() {
         return match marks.version.as_deref() {
             Some(version @ ("2.1.0" | "2.2" | "2.2.0")) => sarif::read(version, bytes),
@@ -168,6 +178,10 @@ pub fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
     }
     if marks.schema_version.as_deref() == Some("2") {
         return trivy::read(bytes);
+    }
+    // What OSV-Scanner found nothing in has the second member at least.
+    if marks.results.is_some_and(|list| marks.experimental_config.is_some() || osv::is_results(list)) {
+        return osv::read(bytes);
     }
     Err(ScanError::Unknown)
 }
@@ -214,12 +228,23 @@ impl Scan {
 }
 
 impl Severity {
-    /// Reads the words of grype and trivy.
+    /// Reads a CVSS score: from 9 critical, from 7 high, from 4 medium, above 0 low (CVSS v3.1, section 5); none if it is no score.
+    fn of_score(score: Option<f64>) -> Option<Self> {
+        match score? {
+            9.0..=10.0 => Some(Self::Critical),
+            7.0..9.0 => Some(Self::High),
+            4.0..7.0 => Some(Self::Medium),
+            low if low > 0.0 && low < 4.0 => Some(Self::Low),
+            _ => None,
+        }
+    }
+
+    /// Reads the words of grype, trivy and GitHub.
     fn of_word(word: Option<&str>) -> Self {
         match word.map(str::to_ascii_lowercase).as_deref() {
             Some("critical") => Self::Critical,
             Some("high") => Self::High,
-            Some("medium") => Self::Medium,
+            Some("medium" | "moderate") => Self::Medium,
             Some("low") => Self::Low,
             Some("negligible") => Self::Negligible,
             _ => Self::Unknown,

@@ -55,7 +55,7 @@ enum Kind {
     Build(build::Args),
     /// What is in a file: a CycloneDX or SPDX document, embedded as it is.
     Sbom(sbom::Args),
-    /// What a scanner found: SARIF, or the report of grype or trivy, or an `OpenVEX` document, embedded as it is.
+    /// What a scanner found: SARIF, or the report of grype, trivy or OSV-Scanner, or an `OpenVEX` document, embedded as it is.
     Scan(scan::Args),
     /// Results of tests, from `JUnit` XML or from flags.
     Test(test::Args),

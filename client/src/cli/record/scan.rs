@@ -10,7 +10,7 @@ use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::escape_line;
 
-/// What a scanner found: its report in SARIF, or that of grype or trivy in JSON, or an `OpenVEX` document, embedded as it
+/// What a scanner found: its report in SARIF, or that of grype, trivy or OSV-Scanner in JSON, or an `OpenVEX` document, embedded as it
 /// is. The subject is what was scanned.
 ///
 /// A report of a scanner that failed is refused: it would look cleaner than what was scanned is.

@@ -5,13 +5,18 @@
 //! A finding that is passed over makes a scan look clean, so a finding without an id makes the whole unreadable. cosign
 //! holds the scanner's own report, too; both are read if they are one of [`crate::scan`].
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
+use serde::de::Error as _;
 use serde_json::value::RawValue;
 
 use super::list::Limited;
+use super::packages::Packages;
 use super::slsa::time;
 use crate::json::{self, JsonError};
 use crate::object::{self, Object};
+use crate::purl::Purl;
 use crate::scan::{self, FINDINGS_MAX, Scan, ScanError};
 
 /// The types of in-toto.
@@ -47,7 +52,7 @@ pub struct Vulns {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// Ids of vulnerabilities.
-    Ids(Vec<String>),
+    Ids(Vec<Identified>),
     /// The scanner's own report.
     Report {
         /// What leads to its members in the predicate: nothing, or `scanner.result.`
@@ -57,6 +62,16 @@ pub enum Found {
     },
     /// A report that is not read.
     Unread(ScanError),
+}
+
+/// A vulnerability, by its id.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "RawFinding")]
+pub struct Identified {
+    /// The id.
+    pub id: String,
+    /// The packages that it is in. No member is meant for them: scanners write package URLs into the annotations.
+    pub components: BTreeSet<Purl>,
 }
 
 #[derive(Deserialize)]
@@ -102,11 +117,7 @@ struct Metadata {
     scan_finished_on: Option<String>,
 }
 
-type Ids = Limited<Object<Finding>, FINDINGS_MAX>;
-
-#[derive(Deserialize)]
-#[serde(try_from = "RawFinding")]
-struct Finding(String);
+type Ids = Limited<Object<Identified>, FINDINGS_MAX>;
 
 /// The text of v0.1 puts the id into a member `vulnerability`, its example does not.
 #[derive(Deserialize)]
@@ -114,21 +125,31 @@ struct RawFinding {
     #[serde(default)]
     id: Option<String>,
     #[serde(deserialize_with = "object::optional", default)]
-    vulnerability: Option<Identified>,
+    vulnerability: Option<Named>,
+    #[serde(default)]
+    annotations: Packages,
+    #[serde(default)]
+    package: Packages,
+    #[serde(default)]
+    purl: Packages,
 }
 
 #[derive(Deserialize)]
-struct Identified {
+struct Named {
     #[serde(default)]
     id: Option<String>,
 }
 
-impl TryFrom<RawFinding> for Finding {
-    type Error = &'static str;
+impl TryFrom<RawFinding> for Identified {
+    type Error = serde::de::value::Error;
 
     fn try_from(raw: RawFinding) -> Result<Self, Self::Error> {
         let id = raw.id.or_else(|| raw.vulnerability?.id).filter(|id| !id.trim().is_empty());
-        id.map(Self).ok_or("expected a finding with an id")
+        let id = id.ok_or_else(|| Self::Error::custom("expected a finding with an id"))?;
+        let mut components = raw.annotations;
+        components.add::<Self::Error>(raw.package)?;
+        components.add::<Self::Error>(raw.purl)?;
+        Ok(Self { id, components: components.0 })
     }
 }
 
@@ -161,8 +182,8 @@ pub fn decode_report(bytes: &[u8]) -> Result<Vulns, JsonError> {
     Ok(Vulns { scanner: None, run: None, found, database: None, started: None, finished: None })
 }
 
-fn ids(found: Ids) -> Vec<String> {
-    found.0.into_iter().map(|Object(Finding(id))| id).collect()
+fn ids(found: Ids) -> Vec<Identified> {
+    found.0.into_iter().map(|Object(found)| found).collect()
 }
 
 fn vulns<R>(predicate: Predicate<R>, found: impl FnOnce(Option<R>) -> Found) -> Vulns {

@@ -70,6 +70,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
         let component = scan.purl(&format!("{path}.artifact.purl"), artifact.purl.as_deref());
         scan.push(Finding {
             id: Some(vulnerability.id).filter(|id| !id.is_empty()),
+            aliases: Vec::new(),
             severity: Severity::of_word(vulnerability.severity.as_deref()),
             component,
             name: artifact.name.filled(),

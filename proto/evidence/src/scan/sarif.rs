@@ -234,6 +234,7 @@ fn finding(path: String, found: &Found, rules: &Rules<'_>) -> Finding {
     Finding {
         path,
         id: ids.into_iter().flatten().find(|id| !id.is_empty()).cloned().or_else(of_rule),
+        aliases: Vec::new(),
         severity: severity(found, rule),
         component: None,
         name: None,
@@ -265,18 +266,11 @@ fn severity(found: &Found, rule: Option<&Rule>) -> Severity {
 }
 
 fn scored(score: &Score) -> Option<Severity> {
-    let score = match score {
-        Score::Number(score) => *score,
-        Score::Text(text) => text.trim().parse().ok()?,
-        Score::Other(_) | Score::None => return None,
-    };
-    match score {
-        9.0..=10.0 => Some(Severity::Critical),
-        7.0..9.0 => Some(Severity::High),
-        4.0..7.0 => Some(Severity::Medium),
-        low if low > 0.0 && low < 4.0 => Some(Severity::Low),
-        _ => None,
-    }
+    Severity::of_score(match score {
+        Score::Number(score) => Some(*score),
+        Score::Text(text) => text.trim().parse().ok(),
+        Score::Other(_) | Score::None => None,
+    })
 }
 
 /// Whether every suppression is accepted, as they are unless they say otherwise, and there is one.

@@ -68,6 +68,129 @@ fn a_trivy_report_gives_all_of_its_lists_but_no_check_that_passed() {
     );
 }
 
+/// One package of a report of OSV-Scanner.
+fn osv(package: &Value) -> Value {
+    json!({"results": [{"source": {"path": "/src/go.mod", "type": "lockfile"}, "packages": [package]}]})
+}
+
+#[test]
+fn what_osv_scanner_groups_is_one_finding_with_all_of_its_names() {
+    let record = |id: &str, fixed: &str| {
+        json!({"id": id, "schema_version": "1.6.0", "aliases": ["CVE-2026-1"], "database_specific": {"severity": "MODERATE"},
+        "affected": [
+            {"package": {"name": "github.com/gogo/protobuf", "ecosystem": "Go", "purl": "pkg:golang/github.com/gogo/protobuf"},
+                "ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}, {"fixed": fixed}]}, {"type": "GIT", "events": [{"fixed": "c0ffee"}]}]},
+            {"package": {"name": "another", "ecosystem": "Go"}, "ranges": [{"type": "SEMVER", "events": [{"fixed": "9.9.9"}]}]},
+        ]})
+    };
+    let scan = scanned(&osv(&json!({
+        "package": {"name": "github.com/gogo/protobuf", "version": "1.3.1", "ecosystem": "Go"},
+        "vulnerabilities": [record("GHSA-a", "1.3.2"), record("GO-2026-1", "1.3.2"), record("GO-2026-2", "1.4.0"),
+            {"id": "MAL-2026-1"}, {"id": "GHSA-b", "aliases": null, "affected": null, "database_specific": null}],
+        "groups": [
+            {"ids": ["GHSA-a", "GO-2026-1"], "aliases": ["CVE-2026-1", "GHSA-a", "GO-2026-1"], "max_severity": "8.6"},
+            {"ids": ["GO-2026-2"], "max_severity": ""},
+            {"ids": ["GHSA-b"], "aliases": ["GHSA-b"], "max_severity": "9.8", "experimentalAnalysis": {"GHSA-b": {"called": false}}},
+        ],
+        "license_violations": ["AGPL-3.0"],
+    })));
+    let found: Vec<(&str, &str, Severity)> = scan
+        .findings
+        .iter()
+        .map(|finding| (finding.path.as_str(), finding.id.as_deref().unwrap(), finding.severity))
+        .collect();
+    let at = |place: &str| format!("results[0].packages[0].{place}");
+    assert_eq!(
+        found,
+        [
+            (at("groups[0]").as_str(), "GHSA-a", Severity::High),
+            (at("groups[1]").as_str(), "GO-2026-2", Severity::Medium),
+            (at("groups[2]").as_str(), "GHSA-b", Severity::Critical),
+            (at("vulnerabilities[3]").as_str(), "MAL-2026-1", Severity::Unknown),
+            (at("license_violations[0]").as_str(), "AGPL-3.0", Severity::Unknown),
+        ]
+    );
+    assert_eq!(scan.findings[0].aliases, ["GO-2026-1", "CVE-2026-1"]);
+    assert_eq!(scan.findings[0].fixed_in, ["1.3.2"]);
+    assert_eq!(scan.findings[1].aliases, ["CVE-2026-1"]);
+    let component = Some("pkg:golang/github.com/gogo/protobuf@v1.3.1".parse().unwrap());
+    assert!(scan.findings.iter().all(|finding| finding.component == component && !finding.suppressed));
+    assert_eq!((scan.format.as_str(), scan.incomplete.len()), ("OSV-Scanner", 0));
+}
+
+#[test]
+fn packages_of_osv_get_the_package_urls_of_their_ecosystems() {
+    for (ecosystem, name, version, expected) in [
+        ("npm", "@babel/core", "7.0.0", Some("pkg:npm/%40babel/core@7.0.0")),
+        ("PyPI", "Zope.Interface", "1.0", Some("pkg:pypi/zope-interface@1.0")),
+        ("crates.io", "serde", "1.0.0+a", Some("pkg:cargo/serde@1.0.0%2Ba")),
+        ("Maven", "org.apache.commons:io", "2", Some("pkg:maven/org.apache.commons/io@2")),
+        ("Go", "stdlib", "1.22.1", Some("pkg:golang/stdlib@1.22.1")),
+        ("Go", "golang.org/x/net", "v0.1.0", Some("pkg:golang/golang.org/x/net@v0.1.0")),
+        ("Go", "golang.org/x/net", "", Some("pkg:golang/golang.org/x/net")),
+        ("Debian:12", "curl", "7.88.1-10+deb12u5", Some("pkg:deb/debian/curl@7.88.1-10%2Bdeb12u5")),
+        ("Alpine:v3.19", "musl", "1.2.4-r2", Some("pkg:apk/alpine/musl@1.2.4-r2")),
+        ("Packagist", "laravel/framework", "8.0", Some("pkg:composer/laravel/framework@8.0")),
+        ("NuGet", "Newtonsoft.Json", "12.0.1", Some("pkg:nuget/Newtonsoft.Json@12.0.1")),
+        ("RubyGems", "rails", "7", Some("pkg:gem/rails@7")),
+        // A name that would name another package if it were cut in a second place.
+        ("npm", "a@1?x#y", "2", Some("pkg:npm/a%401%3Fx%23y@2")),
+        ("npm", "", "1", None),
+        ("GIT", "https://github.com/a/b", "", None),
+        ("", "x", "1", None),
+    ] {
+        let found = ecosystem::purl(ecosystem, name, version).map(|purl| purl.to_string());
+        assert_eq!(found.as_deref(), expected, "{ecosystem} {name}");
+    }
+}
+
+#[test]
+fn an_empty_list_of_results_is_a_clean_scan_only_if_osv_scanner_wrote_it() {
+    let clean = scanned(
+        &json!({"results": [], "experimental_config": {"licenses": {"summary": false, "allowlist": null}}}),
+    );
+    assert!(clean.findings.is_empty() && clean.incomplete.is_empty());
+    let none = json!({"package": {"name": "left-pad", "version": "1", "ecosystem": "npm"}});
+    assert!(scanned(&osv(&none)).findings.is_empty());
+    for other in [
+        json!({"results": []}),
+        json!({"results": [], "errors": [], "version": "1.60.0", "paths": {"scanned": []}}),
+        json!({"results": [{"check_id": "x", "path": "a.py"}], "errors": []}),
+        json!({"results": {"failed_checks": []}}),
+        json!({"results": [7]}),
+        json!({"results": null}),
+    ] {
+        assert_eq!(read(other.to_string().as_bytes()), Err(ScanError::Unknown), "{other}");
+    }
+}
+
+#[test]
+fn a_package_of_osv_scanner_that_cannot_be_read_makes_no_clean_scan() {
+    let package = json!({"name": "a", "version": "1", "ecosystem": "npm"});
+    for (entry, place) in [
+        (
+            json!({"package": package, "vulnerabilities": [{"aliases": []}]}),
+            "in results[0].packages[0].vulnerabilities[0]",
+        ),
+        (
+            json!({"package": package, "vulnerabilities": ["CVE-1"]}),
+            "in results[0].packages[0].vulnerabilities[0]",
+        ),
+        (json!({"package": package, "vulnerabilities": {}}), "in results[0].packages[0].vulnerabilities"),
+        (json!({"package": package, "groups": [{}]}), "in results[0].packages[0].groups[0]"),
+        (json!({"vulnerabilities": []}), "in results[0].packages[0]"),
+    ] {
+        let error = read(osv(&entry).to_string().as_bytes()).unwrap_err().to_string();
+        assert!(error.contains(place), "{entry}: {error}");
+    }
+    let error = read(br#"{"results":[{"packages":[]},{"source":{}}]}"#).unwrap_err().to_string();
+    assert!(error.contains("in results[1]"), "{error}");
+    let many = vec![json!({"id": "x"}); 30_000];
+    let entry = json!({"package": package, "vulnerabilities": many});
+    let report = json!({"results": [{"packages": [entry, entry]}]});
+    assert!(matches!(read(report.to_string().as_bytes()), Err(ScanError::TooMany { .. })));
+}
+
 #[test]
 fn the_severity_of_a_sarif_result_comes_from_the_score_then_from_the_level() {
     let scored = |score: Value| {

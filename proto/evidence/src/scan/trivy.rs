@@ -106,6 +106,7 @@ fn take(scan: &mut Scan, list: &str, rows: Capped<Object<Row>, FINDINGS_MAX>) ->
         let component = scan.purl(&format!("{path}.PkgIdentifier.PURL"), purl.as_deref());
         scan.push(Finding {
             id: ids.into_iter().find_map(Text::filled),
+            aliases: Vec::new(),
             severity: Severity::of_word(row.severity.as_deref()),
             component,
             name: row.pkg_name.filled(),

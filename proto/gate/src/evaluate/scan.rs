@@ -1,6 +1,6 @@
 //! `vulnerabilities`: what a scan found that nobody answered.
 
-use custody_evidence::predicate::vulns::{self, Found, Vulns};
+use custody_evidence::predicate::vulns::{self, Found, Identified, Vulns};
 use custody_evidence::purl::Purl;
 use custody_evidence::scan::Severity;
 use custody_log::Timestamp;
@@ -16,6 +16,8 @@ use crate::policy::Vulnerabilities;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Finding {
     pub(super) id: String,
+    /// Other names of the same vulnerability, as the scanner knows them.
+    pub(super) aliases: Vec<String>,
     pub(super) severity: Severity,
     pub(super) component: Option<Purl>,
 }
@@ -48,7 +50,7 @@ impl Case<'_> {
         };
         let answers = answers.as_ref().map_err(Clone::clone)?.as_ref();
         let mut open = report.findings.iter().filter(|found| !asked.below.allows(found.severity));
-        match open.find(|found| !answers.is_some_and(|said| said.answer(found, &self.question.subject))) {
+        match open.find(|found| !answers.is_some_and(|said| said.answer(found))) {
             None => Ok(end),
             Some(found) => Err(Why::Vulnerable {
                 id: found.id.clone(),
@@ -86,7 +88,8 @@ fn report(entry: &Entry) -> Option<Report> {
         Found::Report { scan, .. } if !scan.incomplete.is_empty() => return None,
         Found::Report { place, scan } => {
             let finding = |found: custody_evidence::scan::Finding| {
-                Some(Finding { id: found.id?, severity: found.severity, component: found.component })
+                let custody_evidence::scan::Finding { id, aliases, severity, component, .. } = found;
+                Some(Finding { id: id?, aliases, severity, component })
             };
             (scan.findings.into_iter().map(finding).collect::<Option<Vec<_>>>()?, place)
         }
@@ -103,18 +106,22 @@ fn built(json: &Json, place: &str) -> Option<Timestamp> {
     Timestamp::parse_rfc3339(found?.as_str()?).ok()
 }
 
-/// in-toto's findings, with the worst severity that each has.
-fn of_ids(ids: &[String], json: &Json) -> Vec<Finding> {
+/// in-toto's findings, with the worst severity that each has: one for each package that it is in, since each wants an answer.
+fn of_ids(ids: &[Identified], json: &Json) -> Vec<Finding> {
     let results: &[Json] =
         json.pointer("/scanner/result").and_then(Json::as_array).map_or(&[], Vec::as_slice);
-    let finding = |(at, id): (usize, &String)| {
+    let findings = |(at, found): (usize, &Identified)| {
         let scores = results
             .get(at)
             .filter(|_| results.len() == ids.len())
             .and_then(|result| result.get("severity").or_else(|| result.pointer("/vulnerability/severity")));
-        Finding { id: id.clone(), severity: scores.map_or(Severity::Unknown, worst), component: None }
+        let severity = scores.map_or(Severity::Unknown, worst);
+        let id = found.id.clone();
+        let in_component = |component| Finding { id: id.clone(), aliases: Vec::new(), severity, component };
+        let components: Vec<Finding> = found.components.iter().cloned().map(Some).map(in_component).collect();
+        if components.is_empty() { vec![in_component(None)] } else { components }
     };
-    ids.iter().enumerate().map(finding).collect()
+    ids.iter().enumerate().flat_map(findings).collect()
 }
 
 /// The worst of several scores; not known if one of them is not.

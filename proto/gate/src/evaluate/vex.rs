@@ -1,4 +1,8 @@
 //! Answers to findings: who says that a vulnerability does not affect a product, and whether they say so still.
+//!
+//! An answer is OpenVEX, or a vulnerability of a CycloneDX document about the judged digest that somebody analysed.
+
+mod cyclonedx;
 
 use std::collections::BTreeSet;
 
@@ -26,25 +30,36 @@ pub(super) struct Answers {
     said: Vec<Said>,
 }
 
+/// What one of them says of one vulnerability.
 #[derive(Debug)]
 struct Said {
-    statement: VexStatement,
+    /// All names of the vulnerability.
+    names: Vec<String>,
+    /// Whether it does not affect what this is about, or is repaired there.
+    clears: bool,
+    /// Whether this is about the judged digest as a whole.
+    whole: bool,
+    /// The packages that it is about, in whatever product.
+    packages: Vec<Purl>,
     /// When it was said, as claimed and capped by ledger time; then where.
     order: (Timestamp, LeafIndex, usize),
-    /// Whether the statement's subject is the judged digest.
-    of_subject: bool,
 }
 
-/// Returns the predicate types of VEX.
-pub(super) fn types() -> impl Iterator<Item = &'static str> {
+/// Returns the predicate types of OpenVEX, which answers for packages as well.
+fn open_vex() -> impl Iterator<Item = &'static str> {
     types_of("openvex").unwrap_or_default().iter().copied()
+}
+
+/// Returns the predicate types of answers about the judged digest. CycloneDX is about a product, so it is not looked up by package.
+pub(super) fn types() -> impl Iterator<Item = &'static str> {
+    open_vex().chain(types_of("cyclonedx").unwrap_or_default().iter().copied())
 }
 
 /// Returns the question for answers about a package.
 pub(super) fn ask_of_component(purl: &Purl) -> Ask {
     Ask::Statements {
         about: About::Component(purl.to_string()),
-        types: types().map(ToOwned::to_owned).collect(),
+        types: open_vex().map(ToOwned::to_owned).collect(),
     }
 }
 
@@ -79,10 +94,14 @@ impl Case<'_> {
     pub(super) fn answers(&self, asked: &Vulnerabilities) -> Result<Answers, Why> {
         let Some(who) = &asked.answered_by else { return Ok(Answers::default()) };
         let subject = &self.question.subject;
+        let (open_vex, all): (BTreeSet<&str>, BTreeSet<&str>) = (open_vex().collect(), types().collect());
         let mut answers = Answers::default();
-        for entry in self.evidence.statements_of(&types().collect()) {
+        let mut boms = Vec::new();
+        for entry in self.evidence.statements_of(&all) {
+            let is_open_vex = open_vex.contains(entry.predicate_type.as_str());
             let named = no_evidence(entry).is_none()
                 && entry.authority == Authority::Own
+                && (is_open_vex || entry.is_about(subject))
                 && !signers(entry, Some(who)).is_empty();
             if !named {
                 continue;
@@ -90,39 +109,63 @@ impl Case<'_> {
             if entry.level == Level::Logged {
                 return Err(Why::NotVerified { level: entry.level });
             }
-            let vex = entry.predicate.as_deref().and_then(|bytes| openvex::decode(bytes).ok());
-            let vex = vex.filter(|_| entry.standing == Standing::Sound).ok_or(Why::Malformed)?;
-            for (position, statement) in vex.statements.into_iter().enumerate() {
-                let claimed = statement.timestamp.or(vex.timestamp).unwrap_or(entry.time);
-                let order = (claimed.min(entry.time), entry.index, position);
-                answers.said.push(Said { statement, order, of_subject: entry.is_about(subject) });
+            let bytes = entry.predicate.as_deref().filter(|_| entry.standing == Standing::Sound);
+            let bytes = bytes.ok_or(Why::Malformed)?;
+            if is_open_vex {
+                answers.said.extend(of_open_vex(entry, bytes, subject).ok_or(Why::Malformed)?);
+            } else {
+                boms.push((entry, bytes));
             }
         }
+        answers.said.extend(cyclonedx::said(&boms).ok_or(Why::Malformed)?);
         Ok(answers)
     }
 }
 
 impl Answers {
     /// Whether the last word on a finding in this product is that it is not affected, or repaired.
-    pub(super) fn answer(&self, finding: &Finding, subject: &Digest) -> bool {
-        let on = |said: &&Said| {
-            let names = &said.statement.vulnerability;
-            names.contains(&finding.id) && said.is_about(finding, subject)
+    pub(super) fn answer(&self, finding: &Finding) -> bool {
+        let names = |said: &&Said| {
+            let mut known = std::iter::once(&finding.id).chain(&finding.aliases);
+            known.any(|name| said.names.contains(name))
         };
-        let last = self.said.iter().filter(on).max_by_key(|said| said.order);
-        last.is_some_and(|said| matches!(said.statement.status, Status::NotAffected | Status::Fixed))
+        let last = self.said.iter().filter(names).filter(|said| said.is_about(finding));
+        last.max_by_key(|said| said.order).is_some_and(|said| said.clears)
     }
 }
 
 impl Said {
-    /// Whether the statement is about the judged digest, or about the package that the finding is in.
-    fn is_about(&self, finding: &Finding, subject: &Digest) -> bool {
-        let products = &self.statement.products;
-        if products.is_empty() {
-            return self.of_subject;
-        }
-        products.iter().any(|product| is_digest(product, subject) || is_component(product, finding))
+    /// Whether this is about the judged digest, or about the package that the finding is in.
+    fn is_about(&self, finding: &Finding) -> bool {
+        let package = finding.component.as_ref();
+        self.whole || package.is_some_and(|found| self.packages.iter().any(|purl| purl.includes(found)))
     }
+}
+
+/// Returns when it was said: as claimed, but not later than it was recorded.
+fn order(entry: &Entry, claimed: Option<Timestamp>, position: usize) -> (Timestamp, LeafIndex, usize) {
+    (claimed.unwrap_or(entry.time).min(entry.time), entry.index, position)
+}
+
+fn of_open_vex(entry: &Entry, bytes: &[u8], subject: &Digest) -> Option<Vec<Said>> {
+    let vex = openvex::decode(bytes).ok()?;
+    let said = |(position, statement): (usize, VexStatement)| {
+        let products = &statement.products;
+        let names = products.iter().flat_map(|product| &product.names);
+        let whole = if products.is_empty() {
+            entry.is_about(subject)
+        } else {
+            products.iter().any(|product| is_digest(product, subject))
+        };
+        Said {
+            clears: matches!(statement.status, Status::NotAffected | Status::Fixed),
+            whole,
+            packages: names.filter_map(|name| name.parse().ok()).collect(),
+            order: order(entry, statement.timestamp.or(vex.timestamp), position),
+            names: statement.vulnerability,
+        }
+    };
+    Some(vex.statements.into_iter().enumerate().map(said).collect())
 }
 
 fn is_digest(product: &Product, subject: &Digest) -> bool {
@@ -139,9 +182,4 @@ fn is_digest(product: &Product, subject: &Digest) -> bool {
             || name.strip_suffix(&version).is_some_and(|image| image.ends_with('@'))
     };
     by_hash || product.names.iter().any(by_name)
-}
-
-fn is_component(product: &Product, finding: &Finding) -> bool {
-    let Some(component) = &finding.component else { return false };
-    product.names.iter().any(|name| name.parse::<Purl>().is_ok_and(|purl| purl.includes(component)))
 }

@@ -13,6 +13,7 @@ use crate::corpus::Corpus;
 const SARIF: &str = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t","version":"1","semanticVersion":"1.0.0","rules":[{"id":"r","defaultConfiguration":{"level":"note"},"properties":{"security-severity":"9.8"}}]},"extensions":[{"name":"x","rules":[{"id":"s"}]}]},"invocations":[{"executionSuccessful":true}],"results":[{"ruleId":"r","ruleIndex":0,"rule":{"id":"r","index":0,"toolComponent":{"index":0}},"level":"error","kind":"fail","baselineState":"new","suppressions":[{"status":"accepted"}]}]}]}"#;
 const GRYPE: &str = r#"{"descriptor":{"name":"grype","version":"0.111.0"},"matches":[{"vulnerability":{"id":"CVE-1","severity":"Critical","fix":{"versions":["5.9.0"]}},"artifact":{"name":"pgx","version":"v5.8.0","purl":"pkg:golang/github.com/jackc/pgx/v5@v5.8.0"}}]}"#;
 const TRIVY: &str = r#"{"SchemaVersion":2,"Trivy":{"Version":"0.60.0"},"Results":[{"Vulnerabilities":[{"VulnerabilityID":"CVE-1","Severity":"HIGH","PkgName":"ssl","InstalledVersion":"1.1","FixedVersion":"1.1.1, 3.0.2","PkgIdentifier":{"PURL":"pkg:apk/alpine/ssl@1.1"}}],"Misconfigurations":[{"ID":"DS001","Status":"PASS"}],"Secrets":[{"RuleID":"k"}],"Licenses":[{"Name":"l"}]}]}"#;
+const OSV: &str = r#"{"results":[{"source":{"path":"a","type":"lockfile"},"packages":[{"package":{"name":"github.com/a/b","version":"1.0.0","ecosystem":"Go"},"vulnerabilities":[{"id":"GHSA-a","aliases":["CVE-1"],"database_specific":{"severity":"HIGH"},"affected":[{"package":{"name":"github.com/a/b","ecosystem":"Go"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.0.1"}]}]}]}],"groups":[{"ids":["GHSA-a"],"aliases":["CVE-1"],"max_severity":"9.8"}],"license_violations":["GPL-3.0"]}]}],"experimental_config":{}}"#;
 const JUNIT: &str = "<?xml version=\"1.0\"?>\n<testsuites><testsuite name=\"s\" failures=\"1\" errors=\"1\"><properties/><testcase classname=\"a\" name=\"b &lt; &#65;\"><failure message=\"m\">t &amp; u</failure></testcase><testcase><error/></testcase><testcase><skipped/></testcase><testsuite><testcase status=\"notrun\"><![CDATA[x]]></testcase></testsuite><!-- c --></testsuite></testsuites>";
 
 pub(super) const TARGETS: &[Target] = &[
@@ -33,8 +34,11 @@ pub(super) const TARGETS: &[Target] = &[
             "\"Results\":",
             "\"Vulnerabilities\":",
             "\"FixedVersion\":",
+            "\"packages\":",
+            "\"groups\":",
+            "\"ecosystem\":",
         ],
-        seeds: |corpus| seeds(corpus, &[SARIF, GRYPE, TRIVY], b"{"),
+        seeds: |corpus| seeds(corpus, &[SARIF, GRYPE, TRIVY, OSV], b"{"),
         run: report,
     },
     Target {

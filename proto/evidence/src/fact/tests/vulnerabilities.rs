@@ -67,6 +67,52 @@ fn a_scan_gives_an_edge_for_each_finding() {
     }
 }
 
+/// No member is meant for the package that something was found in, and scanners write it into the annotations.
+#[test]
+fn a_package_that_a_finding_names_is_affected_too() {
+    let inner = "pkg:npm/inner@2";
+    for annotations in [
+        json!([{"purl": LIB}, {"path": "a/b", "n": 1, "fix": null, "ok": true, "score": -1.5}]),
+        json!({"package": {"name": "axios", "purl": LIB}}),
+        json!([{"key": "package", "value": "pkg:NPM/axios@1.14.1"}]),
+        json!([LIB, LIB]),
+    ] {
+        let facts = facts(VULNS, &app(), &scan(&json!([{"id": "CVE-1", "annotations": annotations}])));
+        let expected = [
+            format!("{APP} affected-by vulnerability CVE-1"),
+            format!("component {LIB} affected-by vulnerability CVE-1"),
+        ];
+        assert_eq!(about(&facts), expected, "{annotations}");
+        assert!(facts.terms().contains(&Term::parse(Field::Component, LIB).unwrap()));
+    }
+    let several = json!([{"id": "CVE-1", "annotations": [{"purls": [LIB, inner]}], "purl": LIB, "package": {"x": inner}}]);
+    assert_eq!(about(&facts(VULNS, &app(), &scan(&several))).len(), 3);
+    for none in
+        [json!(null), json!([]), json!("text"), json!([{"note": "see pkg:npm/axios@1.14.1"}]), json!(7)]
+    {
+        let facts = facts(VULNS, &app(), &scan(&json!([{"id": "CVE-1", "annotations": none}])));
+        assert_eq!(about(&facts), [format!("{APP} affected-by vulnerability CVE-1")], "{none}");
+    }
+    let many: Vec<String> = (0..=crate::predicate::PACKAGES_MAX).map(|n| format!("pkg:npm/a@{n}")).collect();
+    unreadable(VULNS, &scan(&json!([{"id": "CVE-1", "annotations": many}])), "at most 1024 packages");
+}
+
+#[test]
+fn a_finding_of_osv_scanner_is_found_by_each_of_its_names() {
+    let report = json!({"results": [{"source": {"path": "package-lock.json"}, "packages": [{
+        "package": {"name": "axios", "version": "1.14.1", "ecosystem": "npm"},
+        "vulnerabilities": [{"id": "GHSA-a"}],
+        "groups": [{"ids": ["GHSA-a"], "aliases": ["CVE-2026-1", "GHSA-a"], "max_severity": "9.1"}],
+    }]}]});
+    let facts = facts(REPORT_TYPE, &app(), &report);
+    assert!(facts.interpreted && facts.warnings.is_empty(), "{:?}", facts.warnings);
+    let of = |node: &str, id: &str| format!("{node} affected-by vulnerability {id}");
+    let library = format!("component {LIB}");
+    let expected =
+        [of(APP, "CVE-2026-1"), of(APP, "GHSA-a"), of(&library, "CVE-2026-1"), of(&library, "GHSA-a")];
+    assert_eq!(about(&facts), expected);
+}
+
 #[test]
 fn a_finding_that_cannot_be_read_makes_no_clean_scan() {
     for (result, place) in [
