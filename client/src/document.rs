@@ -55,6 +55,10 @@ pub enum Kind {
     OpenVex,
     /// A SARIF log.
     Sarif,
+    /// The report of grype, trivy or OSV-Scanner in their own JSON.
+    ScanReport,
+    /// Results of tests in `JUnit` XML.
+    JUnit,
     /// A receipt.
     Receipt,
     /// An entry of a log.
@@ -96,6 +100,8 @@ impl Kind {
             Self::CycloneDx | Self::Spdx | Self::OtherSbom => "sbom",
             Self::OpenVex => "openvex",
             Self::Sarif => "sarif",
+            Self::ScanReport => "scan-report",
+            Self::JUnit => "junit",
             Self::Receipt => "receipt",
             Self::Entry => "entry",
             Self::AdmissionRecord => "admission-record",
@@ -114,7 +120,7 @@ impl Kind {
         match self {
             Self::Dsse => "a DSSE envelope",
             Self::SigstoreBundle => "a Sigstore bundle",
-            Self::NpmAttestations => "an npm attestation document",
+            Self::NpmAttestations => "a list of attestations, as npm and GitHub answer",
             Self::Pep740 => "a PEP 740 attestation",
             Self::Pep740Provenance => "a PEP 740 provenance document",
             Self::CosignBundle => "a cosign bundle of the old form",
@@ -130,6 +136,8 @@ impl Kind {
             Self::OtherSbom => "an SBOM in XML or tag-value text",
             Self::OpenVex => "an OpenVEX document",
             Self::Sarif => "a SARIF log",
+            Self::ScanReport => "a scanner's report",
+            Self::JUnit => "results of tests in JUnit XML",
             Self::Receipt => "a receipt",
             Self::Entry => "an entry of a log",
             Self::AdmissionRecord => "an admission record",
@@ -154,7 +162,10 @@ pub fn kind(bytes: &[u8]) -> Kind {
     if starts("custody/entry/") {
         return Kind::Entry;
     }
-    if starts("SPDXVersion:") || (starts("<") && names_cyclonedx(text)) {
+    if starts("<") {
+        return xml(text);
+    }
+    if is_tag_value(text) {
         return Kind::OtherSbom;
     }
     if is_cose(bytes) {
@@ -185,7 +196,7 @@ fn object(outline: &Outline<'_>) -> Kind {
         Kind::Pep740Provenance
     } else if has("verification_material") && has("envelope") {
         Kind::Pep740
-    } else if text("attestations").contains("\"bundle\"") {
+    } else if names_bundles(text("attestations")) {
         Kind::NpmAttestations
     } else if has("base64Signature") {
         Kind::CosignBundle
@@ -204,7 +215,7 @@ fn object(outline: &Outline<'_>) -> Kind {
     } else if has("bomFormat") {
         Kind::CycloneDx
     } else if has("spdxVersion")
-        || text("@context").contains("spdx.org/rdf/3")
+        || ["spdx.org/rdf/3", "spdx.github.io/spdx-"].iter().any(|name| text("@context").contains(name))
         || text("sbom").contains("\"spdxVersion\"")
     {
         // GitHub's dependency graph answers with the document in a member.
@@ -213,9 +224,21 @@ fn object(outline: &Outline<'_>) -> Kind {
         Kind::OpenVex
     } else if has("runs") && has("version") {
         Kind::Sarif
+    } else if (has("matches") && has("descriptor"))
+        || text("SchemaVersion") == "2"
+        || text("results").contains("\"packages\"")
+        || (has("results") && has("experimental_config"))
+    {
+        Kind::ScanReport
     } else {
         Kind::OtherJson
     }
+}
+
+/// Whether a list of attestations is npm's or GitHub's: one without any says so where it is read.
+fn names_bundles(list: &str) -> bool {
+    let empty = list.strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(']'));
+    empty || list.contains("\"bundle\"") || list.contains("\"bundle_url\"")
 }
 
 /// Whether the text is several documents, one a line: the first line is a whole object, and others follow. When the first
@@ -272,7 +295,28 @@ fn damaged(text: &[u8]) -> Kind {
     members.into_iter().find(|(name, _)| has(name)).map_or(Kind::Unknown, |(_, kind)| kind)
 }
 
-fn names_cyclonedx(text: &[u8]) -> bool {
+/// Which XML it is, by what its first element names.
+fn xml(text: &[u8]) -> Kind {
     let head = text.get(..text.len().min(4096)).unwrap_or_default();
-    head.windows(b"cyclonedx.org".len()).any(|window| window == b"cyclonedx.org")
+    let names = |name: &str| head.windows(name.len()).any(|window| window == name.as_bytes());
+    if names("cyclonedx.org") || names("spdx.org/rdf/terms") {
+        Kind::OtherSbom
+    } else if names("<testsuite") {
+        Kind::JUnit
+    } else {
+        Kind::Unknown
+    }
+}
+
+/// Whether it is SPDX in its tag-value form, which may have comments and empty lines in front (SPDX 2.3, section 5.2).
+fn is_tag_value(text: &[u8]) -> bool {
+    let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+    let mut said = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
+    said.next().is_some_and(|line| line.starts_with(b"SPDXVersion:"))
+}
+
+/// Whether text is in UTF-16, as some programs of Windows write it: by its byte order mark.
+#[must_use]
+pub fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff])
 }

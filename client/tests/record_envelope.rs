@@ -177,6 +177,32 @@ fn what_is_no_envelope_is_named_with_the_command_that_records_it() {
     assert!(found == 2 && said.contains("a COSE message, which is not supported"), "{said}");
 }
 
+#[test]
+fn reports_and_answers_without_an_envelope_are_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = r#"{"attestations":[{"bundle":null,"bundle_url":"https://blobs.example/1.json.sn?sig=x","repository_id":1}]}"#;
+    for (text, name, hint) in [
+        (answer, "says only where it is: https://blobs.example/1.json.sn\n", "gh attestation download"),
+        (r#"{"attestations":[]}"#, "holds no attestation", "nothing to record"),
+        (
+            r#"{"descriptor":{},"matches":[]}"#,
+            "a scanner's report, which nobody signed",
+            "custody record scan FILE",
+        ),
+        ("<testsuites/>", "JUnit XML, which nobody signed", "custody record test FILE"),
+        (
+            "# a comment\nSPDXVersion: SPDX-2.3\n",
+            "tag-value text, which nobody signed",
+            "if it is written as JSON",
+        ),
+    ] {
+        std::fs::write(folder.path().join("file"), text).unwrap();
+        let (found, printed, said) = dry_run(folder.path(), &["file"]);
+        assert_eq!((found, printed.as_str()), (2, ""), "{text}: {said}");
+        assert!(said.contains(name) && said.contains(hint) && !said.contains("sig=x"), "{text}:\n{said}");
+    }
+}
+
 /// The bytes of every member of that name, as they stand in a document.
 fn raw<'a>(document: &'a str, name: &str) -> Vec<&'a str> {
     let start = format!("\"{name}\":");

@@ -20,7 +20,7 @@ use super::output::escape_line;
 /// Show what a file says and what can be verified in it, without a server.
 ///
 /// Reads DSSE envelopes, Sigstore bundles, PEP 740 attestations, documents of npm and PyPI, what gcloud prints, OCI image layouts,
-/// statements, SBOMs, receipts, and a .jsonl of any of them: each document of a file is reported by itself.
+/// statements, SBOMs, reports of scanners, receipts, and a .jsonl of any of them: each document of a file is reported by itself.
 ///
 /// Ends with 0 when every document is well formed, a signature in it was verified, nothing failed and every expectation
 /// holds; with 1 when one is malformed or something failed; with 3 when all are well formed, but there is nothing to verify

@@ -7,7 +7,9 @@
 //!
 //! Nothing is copied: items are parts of the file, and there are at most [`ITEMS_MAX`].
 
-use custody_evidence::registry::{DocumentError, cloud_build_envelopes, npm_attestations, pypi_provenance};
+use custody_evidence::registry::{
+    DocumentError, NpmAttestation, cloud_build_envelopes, npm_attestations, pypi_provenance,
+};
 
 use super::{Kind, kind, list};
 use crate::layout::LayoutProblem;
@@ -58,6 +60,12 @@ pub enum Problem {
     /// What is printed there has no envelope around it.
     #[error("it has no envelope, so nobody signed it")]
     NoEnvelope,
+    /// GitHub's answer says where the bundle is, and leaves it out.
+    #[error("the answer leaves the bundle out, and says only where it is: {address}")]
+    Elsewhere {
+        /// The address, without its query.
+        address: String,
+    },
 }
 
 /// Takes a file apart: a single document is one item, a `.jsonl` one a line, a document of a registry one an
@@ -112,7 +120,7 @@ fn parts(line: Option<usize>, kind: Kind, bytes: &[u8]) -> Vec<Item<'_>> {
     let (list, held) = match kind {
         Kind::NpmAttestations => ("attestations", npm(bytes)),
         Kind::Pep740Provenance => ("attestations", pypi(bytes)),
-        Kind::CloudBuild => ("provenance_summary.provenance", cloud_build_envelopes(bytes)),
+        Kind::CloudBuild => ("provenance_summary.provenance", cloud_build(bytes)),
         _ => {
             let place = Place { line, member: None };
             return vec![Item { place, kind, bytes, problem: None }];
@@ -128,22 +136,31 @@ fn parts(line: Option<usize>, kind: Kind, bytes: &[u8]) -> Vec<Item<'_>> {
         Ok(held) => {
             let place = |index| Place { line, member: Some(format!("{list}[{index}]")) };
             let item = |(index, part)| match part {
-                Some(part) => {
-                    Item { place: place(index), kind: super::kind(part), bytes: part, problem: None }
-                }
-                None => Item { place: place(index), kind, bytes: &[], problem: Some(Problem::NoEnvelope) },
+                Ok(part) => Item { place: place(index), kind: super::kind(part), bytes: part, problem: None },
+                Err(problem) => Item { place: place(index), kind, bytes: &[], problem: Some(problem) },
             };
             held.into_iter().enumerate().map(item).collect()
         }
     }
 }
 
-type Held<'a> = Result<Vec<Option<&'a [u8]>>, DocumentError>;
+/// Each part, or why there is none.
+type Held<'a> = Result<Vec<Result<&'a [u8], Problem>>, DocumentError>;
 
 fn npm(bytes: &[u8]) -> Held<'_> {
-    Ok(npm_attestations(bytes)?.iter().map(|attestation| Some(attestation.bundle())).collect())
+    Ok(npm_attestations(bytes)?.iter().map(bundle).collect())
+}
+
+fn bundle<'a>(attestation: &NpmAttestation<'a>) -> Result<&'a [u8], Problem> {
+    let address = || attestation.address().unwrap_or_default().to_owned();
+    attestation.bundle().ok_or_else(|| Problem::Elsewhere { address: address() })
+}
+
+fn cloud_build(bytes: &[u8]) -> Held<'_> {
+    let envelopes = cloud_build_envelopes(bytes)?.into_iter();
+    Ok(envelopes.map(|envelope| envelope.ok_or(Problem::NoEnvelope)).collect())
 }
 
 fn pypi(bytes: &[u8]) -> Held<'_> {
-    Ok(pypi_provenance(bytes)?.into_iter().map(Some).collect())
+    Ok(pypi_provenance(bytes)?.into_iter().map(Ok).collect())
 }

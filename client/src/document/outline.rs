@@ -8,22 +8,27 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members that tell a kind.
-const MEMBERS: [&str; 25] = [
+const MEMBERS: [&str; 30] = [
     "@context",
+    "SchemaVersion",
     "_type",
     "attestation_bundles",
     "attestations",
     "base64Signature",
     "bomFormat",
     "critical",
+    "descriptor",
     "envelope",
+    "experimental_config",
     "format",
     "image_summary",
+    "matches",
     "mediaType",
     "payload",
     "payloadType",
     "predicateType",
     "provenance_summary",
+    "results",
     "runs",
     "sbom",
     "signatures",

@@ -26,8 +26,16 @@ fn the_shape_tells_the_kind() {
         (r#"{"sbom":{"SPDXID":"SPDXRef-DOCUMENT","spdxVersion":"SPDX-2.3"}}"#, Kind::Spdx),
         (r#"{"sbom":{}}"#, Kind::OtherJson),
         (r#"{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld"}"#, Kind::Spdx),
+        (r#"{"@context":"https://spdx.github.io/spdx-spec/v3.0.1/rdf/spdx-context.jsonld"}"#, Kind::Spdx),
         (r#"{"@context":"https://openvex.dev/ns/v0.2.0"}"#, Kind::OpenVex),
         (r#"{"version":"2.1.0","runs":[]}"#, Kind::Sarif),
+        (r#"{"descriptor":{"name":"grype"},"matches":[]}"#, Kind::ScanReport),
+        (r#"{"SchemaVersion":2,"Results":null}"#, Kind::ScanReport),
+        (r#"{"results":[{"source":{},"packages":[]}]}"#, Kind::ScanReport),
+        (r#"{"results":[],"experimental_config":{}}"#, Kind::ScanReport),
+        (r#"{"results":[],"errors":[]}"#, Kind::OtherJson),
+        (r#"{"matches":[]}"#, Kind::OtherJson),
+        (r#"{"SchemaVersion":1}"#, Kind::OtherJson),
         (r#"{"payload":"","signatures":[],"verificationMaterial":{}}"#, Kind::Dsse),
         ("{}\n{}\n", Kind::JsonLines),
         ("{}\r\n\r\n{}", Kind::JsonLines),
@@ -39,6 +47,12 @@ fn the_shape_tells_the_kind() {
         ("c2sp.org/tlog-proof@v1\n", Kind::Receipt),
         ("custody/entry/v1\n", Kind::Entry),
         ("SPDXVersion: SPDX-2.2\n", Kind::OtherSbom),
+        ("\r\n# a comment\r\n\r\nSPDXVersion: SPDX-2.3\r\n", Kind::OtherSbom),
+        ("# SPDXVersion: SPDX-2.3\n", Kind::Unknown),
+        ("text\nSPDXVersion: SPDX-2.3\n", Kind::Unknown),
+        ("<rdf:RDF xmlns:spdx=\"http://spdx.org/rdf/terms#\"/>", Kind::OtherSbom),
+        ("\u{feff}<testsuites/>", Kind::JUnit),
+        ("<html/>", Kind::Unknown),
         ("<?xml version=\"1.0\"?><bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\"/>", Kind::OtherSbom),
         (r#"{"bomFormat":"CycloneDX","#, Kind::CycloneDx),
         (r#"{"payloadType":"t","#, Kind::Dsse),
@@ -133,6 +147,21 @@ fn each_line_is_of_its_own_kind_and_documents_on_lines_are_taken_apart() {
 }
 
 #[test]
+fn a_bundle_that_github_keeps_elsewhere_is_named_with_its_address() {
+    let answer = format!(
+        r#"{{"attestations":[{{"bundle":null,"bundle_url":"https://blobs.example/1?sig=x"}},{{"bundle":{BUNDLE},"bundle_url":""}}]}}"#
+    );
+    let found = items(answer.as_bytes());
+    let problem = found[0].problem.clone().unwrap().to_string();
+    assert!(
+        problem.ends_with("leaves the bundle out, and says only where it is: https://blobs.example/1"),
+        "{problem}"
+    );
+    assert_eq!((found[0].named("f"), found[1].bytes), ("f attestations[0]".to_owned(), BUNDLE.as_bytes()));
+    assert_eq!((found[1].kind, &found[1].problem), (Kind::SigstoreBundle, &None));
+}
+
+#[test]
 fn a_list_of_envelopes_is_taken_apart_and_a_list_of_other_things_is_not() {
     let at = |place: &str, kind, bytes| (place.to_owned(), kind, bytes);
     // As RubyGems gives them, printed over lines or not.
@@ -160,6 +189,7 @@ fn a_document_that_cannot_be_taken_apart_is_one_item_that_says_why() {
         (r#"{"version":1,"attestation_bundles":[]}"#, "holds no attestation"),
         (r#"{"version":2,"attestation_bundles":[]}"#, "version 1"),
         (r#"{"attestations":[{"x":"bundle"}]}"#, "not an npm attestation document"),
+        (r#"{"attestations":[ ]}"#, "holds no attestation"),
         (r#"{"image_summary":{}}"#, "holds no attestation"),
     ] {
         let found = items(text.as_bytes());

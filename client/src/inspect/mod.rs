@@ -12,10 +12,11 @@ mod receipt;
 mod record;
 mod report;
 mod sbom;
+mod scan;
 mod statement;
 mod token;
 
-use crate::document::{Item, Kind, Problem};
+use crate::document::{Item, Kind, Problem, is_utf16};
 use crate::layout::LayoutProblem;
 
 pub use expected::{Expectations, ExpectedArtifact, ExpectedKey, NamedRoot};
@@ -36,11 +37,19 @@ pub fn inspect(item: &Item<'_>, expected: &Expectations) -> Report {
         }
         Kind::Statement => statement::inspect(report, bytes, expected),
         Kind::CycloneDx | Kind::Spdx | Kind::OtherSbom => sbom::inspect(report, bytes, expected),
+        Kind::Sarif | Kind::ScanReport => scan::inspect(report, bytes),
+        Kind::OpenVex => scan::inspect_vex(report, bytes),
+        Kind::JUnit => {
+            unsupported(report, "nobody signed it: custody record test signs and records it".to_owned())
+        }
         Kind::Receipt => receipt::inspect(report, bytes, expected),
         Kind::Entry => receipt::inspect_entry(report, bytes),
         Kind::AdmissionRecord => record::inspect(report, bytes, expected),
         Kind::TrustDocument => record::inspect_trust(report, bytes),
         Kind::IdentityToken => token::inspect(report, bytes, expected),
+        Kind::Unknown if is_utf16(bytes) => {
+            report.malformed("it is text in UTF-16, and JSON is UTF-8: write the file again in UTF-8")
+        }
         Kind::Unknown => report.malformed("nothing in it says what it is"),
         Kind::OtherJson => unsupported(report, "it is JSON, and nothing in it says what it is".to_owned()),
         other => unsupported(report, format!("{} is recognised, but not read yet", other.name())),
@@ -59,7 +68,10 @@ fn unsupported(report: Report, why: String) -> Report {
 fn no_item(report: Report, problem: &Problem) -> Report {
     let why = problem.to_string();
     match problem {
-        Problem::Layout(LayoutProblem::Missing { .. }) | Problem::Empty | Problem::NoEnvelope => {
+        Problem::Layout(LayoutProblem::Missing { .. })
+        | Problem::Elsewhere { .. }
+        | Problem::Empty
+        | Problem::NoEnvelope => {
             let mut report = report;
             report.check("form", Status::NotChecked, why.clone());
             report.why = Some(why);

@@ -115,6 +115,7 @@ fn what_is_not_read_yet_is_unsupported_and_never_malformed() {
     for text in [
         r#"{"base64Signature":"","cert":""}"#,
         r#"{"signed":{},"signatures":[]}"#,
+        "<testsuites/>",
         "<?xml version=\"1.0\"?><bom xmlns=\"http://cyclonedx.org/schema/bom/1.4\"/>",
         "{}",
     ] {
@@ -125,10 +126,57 @@ fn what_is_not_read_yet_is_unsupported_and_never_malformed() {
 }
 
 #[test]
+fn reports_of_scanners_are_read_and_nobody_signed_them() {
+    for (text, said, warnings) in [
+        (
+            r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}},"results":[{"ruleId":"r"}]}]}"#,
+            "SARIF 2.1.0: 1 found",
+            0,
+        ),
+        (r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"t"}}}]}"#, "SARIF 2.1.0: 0 found", 1),
+        (r#"{"descriptor":{"name":"grype"},"matches":[]}"#, "grype: 0 found", 0),
+        ("\u{feff}{\"SchemaVersion\":2}", "trivy: 0 found", 1),
+        (r#"{"results":[],"experimental_config":{}}"#, "OSV-Scanner: 0 found", 0),
+        (r#"{"@context":"https://openvex.dev/ns","author":"a","statements":[]}"#, "OpenVEX: 0 statements", 0),
+    ] {
+        let report = inspect(text.as_bytes(), &Expectations::default());
+        assert_eq!((report.predicate.as_deref(), report.warnings.len()), (Some(said), warnings), "{text}");
+        assert_eq!((report.verdict(), report.admissible), (Verdict::Undecided, false), "{text}");
+        assert!(report.why.unwrap().contains("custody record scan"), "{text}");
+    }
+    let old = inspect(br#"{"version":"2.0.0","runs":[]}"#, &Expectations::default());
+    assert_eq!((old.verdict(), old.checks[0].status), (Verdict::Undecided, Status::Unsupported));
+    for broken in [
+        r#"{"version":"2.1.0","runs":[{}]}"#,
+        r#"{"descriptor":{},"matches":[{}]}"#,
+        r#"{"results":[{"packages":[{}]}]}"#,
+        r#"{"@context":"https://openvex.dev/ns","author":"a","statements":[{}]}"#,
+    ] {
+        assert_eq!(
+            inspect(broken.as_bytes(), &Expectations::default()).verdict(),
+            Verdict::Fails,
+            "{broken}"
+        );
+    }
+}
+
+#[test]
+fn text_in_utf_16_is_named() {
+    let text: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let report = inspect(&text, &Expectations::default());
+    assert_eq!(report.verdict(), Verdict::Fails);
+    assert!(report.why.unwrap().contains("UTF-16"));
+}
+
+#[test]
 fn a_document_that_holds_nothing_is_undecided_and_a_broken_one_fails() {
     let empty = inspect(br#"{"version":1,"attestation_bundles":[]}"#, &Expectations::default());
     assert_eq!(empty.verdict(), Verdict::Undecided);
     assert!(empty.why.unwrap().contains("no attestation"));
+    let answer = br#"{"attestations":[{"bundle":null,"bundle_url":"https://blobs.example/1?sig=x"}]}"#;
+    let elsewhere = inspect(answer, &Expectations::default());
+    assert_eq!(elsewhere.verdict(), Verdict::Undecided);
+    assert!(elsewhere.why.unwrap().ends_with("says only where it is: https://blobs.example/1"));
     for broken in [r#"{"version":2,"attestation_bundles":[]}"#, r#"{"verificationMaterial":{}}"#] {
         assert_eq!(
             inspect(broken.as_bytes(), &Expectations::default()).verdict(),

@@ -23,8 +23,8 @@ pub use pypi::{pypi_attestation, pypi_provenance};
 /// The largest document: 64 MiB, as the largest bundle.
 pub const MAX_DOCUMENT: usize = crate::sigstore::MAX_BUNDLE;
 
-/// The most attestations of one document. npm has two a version.
-pub const MAX_ATTESTATIONS: usize = 64;
+/// The most attestations of one document. npm has two a version; GitHub answers with at most 100 at once.
+pub const MAX_ATTESTATIONS: usize = 128;
 
 /// Why bytes are not a document of a registry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -317,7 +317,9 @@ fn document_verdicts(file: &str, row: &Value) -> Vec<String> {
     let keys = npm_keys(&read("trust/npm-signing-keys.json")).unwrap();
     let attestations = npm_attestations(&bytes).unwrap_or_default();
     let one = |attestation: &custody_evidence::registry::NpmAttestation<'_>| {
-        let Ok(bundle) = Bundle::parse(attestation.bundle()) else { return "no bundle".to_owned() };
+        let Ok(bundle) = Bundle::parse(attestation.bundle().unwrap_or_default()) else {
+            return "no bundle".to_owned();
+        };
         let said = said(&bundle, &keys);
         let custody_evidence::sigstore::Content::Dsse(envelope) = bundle.content() else { return said };
         let signed = Statement::parse(envelope.payload());

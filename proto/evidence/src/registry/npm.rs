@@ -1,4 +1,5 @@
-//! npm's attestations of a package version (`/-/npm/v1/attestations/<name>@<version>`), and the registry's keys.
+//! npm's attestations of a package version (`/-/npm/v1/attestations/<name>@<version>`), and the registry's keys. GitHub answers in the same
+//! form (`/repos/OWNER/REPO/attestations/<digest>`), and may leave a bundle out and say where it is.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,7 +15,15 @@ use crate::sigstore::{Bytes, KnownKey, Window, WindowJson};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NpmAttestation<'a> {
     label: String,
-    bundle: &'a [u8],
+    kept: Kept<'a>,
+}
+
+/// Where the bundle of an attestation is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Kept<'a> {
+    Here(&'a [u8]),
+    /// At an address.
+    Elsewhere(String),
 }
 
 #[derive(Deserialize)]
@@ -24,12 +33,34 @@ struct DocumentJson<'a> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "RawAttestation<'a>")]
 struct AttestationJson<'a> {
-    #[serde(default)]
-    predicate_type: Option<String>,
+    label: String,
     #[serde(borrow)]
-    bundle: &'a RawValue,
+    kept: Kept<'a>,
+}
+
+#[derive(Deserialize)]
+struct RawAttestation<'a> {
+    #[serde(rename = "predicateType", default)]
+    label: Option<String>,
+    #[serde(borrow, default)]
+    bundle: Option<&'a RawValue>,
+    #[serde(default)]
+    bundle_url: Option<String>,
+}
+
+impl<'a> TryFrom<RawAttestation<'a>> for AttestationJson<'a> {
+    type Error = &'static str;
+
+    fn try_from(raw: RawAttestation<'a>) -> Result<Self, Self::Error> {
+        let kept = match (raw.bundle, raw.bundle_url.filter(|address| !address.is_empty())) {
+            (Some(bundle), _) => Kept::Here(bundle.get().as_bytes()),
+            (None, Some(address)) => Kept::Elsewhere(address),
+            (None, None) => return Err("missing field `bundle`"),
+        };
+        Ok(Self { label: raw.label.unwrap_or_default(), kept })
+    }
 }
 
 #[derive(Deserialize)]
@@ -60,10 +91,22 @@ impl<'a> NpmAttestation<'a> {
         &self.label
     }
 
-    /// Returns the bundle as it stands in the document: what is stored and hashed.
+    /// Returns the bundle as it stands in the document: what is stored and hashed; none if the document says only where it is.
     #[must_use]
-    pub const fn bundle(&self) -> &'a [u8] {
-        self.bundle
+    pub const fn bundle(&self) -> Option<&'a [u8]> {
+        match self.kept {
+            Kept::Here(bundle) => Some(bundle),
+            Kept::Elsewhere(_) => None,
+        }
+    }
+
+    /// Returns the address of a bundle that is not in the document, without the query, by which whoever has it may fetch the bundle.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        match &self.kept {
+            Kept::Here(_) => None,
+            Kept::Elsewhere(address) => address.split('?').next(),
+        }
     }
 }
 
@@ -74,11 +117,7 @@ pub fn npm_attestations(bytes: &[u8]) -> Result<Vec<NpmAttestation<'_>>, Documen
         .map_err(|problem| DocumentError::Json { kind: "an npm attestation document", problem })?;
     check_count(document.attestations.total)?;
     let attestations = document.attestations.items.into_iter();
-    let attestations = attestations.map(|Object(json)| NpmAttestation {
-        label: json.predicate_type.unwrap_or_default(),
-        bundle: json.bundle.get().as_bytes(),
-    });
-    Ok(attestations.collect())
+    Ok(attestations.map(|Object(json)| NpmAttestation { label: json.label, kept: json.kept }).collect())
 }
 
 /// Reads the registry's keys for attestations (`keys.json` of the TUF repository): one a window, named as bundles name

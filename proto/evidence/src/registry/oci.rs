@@ -209,16 +209,17 @@ impl Descriptor {
 
 impl BlobKind {
     fn of(media_type: &str) -> Self {
+        // in-toto's storage names the predicate in the middle: `application/vnd.in-toto.provenance+dsse` (in-toto/attestation,
+        // `spec/v1/envelope.md`).
         let evidence = [
             "application/vnd.dsse.envelope.v1+json",
-            "application/vnd.in-toto+json",
+            "application/vnd.in-toto",
             "application/vnd.dev.cosign.simplesigning.v1+json",
+            "application/vnd.dev.sigstore.bundle",
         ];
         if MANIFESTS.contains(&media_type) {
             Self::Manifest
-        } else if evidence.contains(&media_type)
-            || media_type.starts_with("application/vnd.dev.sigstore.bundle")
-        {
+        } else if evidence.iter().any(|start| media_type.starts_with(start)) {
             Self::Evidence
         } else {
             Self::Other

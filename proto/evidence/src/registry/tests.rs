@@ -9,12 +9,39 @@ fn takes_documents_apart_without_changing_a_byte() {
         format!(r#"{{"attestations":[{{"predicateType":"t","bundle":{inner}}},{{"bundle":{{}}}}]}}"#);
     let found = npm_attestations(document.as_bytes()).unwrap();
     assert_eq!(found.len(), 2);
-    assert_eq!((found[0].label(), found[0].bundle()), ("t", inner.as_bytes()));
-    assert_eq!((found[1].label(), found[1].bundle()), ("", b"{}".as_slice()));
+    assert_eq!((found[0].label(), found[0].bundle()), ("t", Some(inner.as_bytes())));
+    assert_eq!((found[1].label(), found[1].bundle()), ("", Some(b"{}".as_slice())));
     let document = format!(
         r#"{{"version":1,"attestation_bundles":[{{"publisher":{{}},"attestations":[{inner},{{}}]}}]}}"#
     );
     assert_eq!(pypi_provenance(document.as_bytes()).unwrap(), [inner.as_bytes(), b"{}"]);
+}
+
+#[test]
+fn an_attestation_whose_bundle_is_elsewhere_has_an_address_and_no_bundle() {
+    let document = r#"{"attestations":[{"bundle":null,"bundle_url":"https://blobs.example/1.json.sn?sig=secret","repository_id":1},
+        {"bundle":{},"bundle_url":"https://blobs.example/2"},{"bundle_url":"https://blobs.example/3"}]}"#;
+    let found = npm_attestations(document.as_bytes()).unwrap();
+    let said: Vec<_> =
+        found.iter().map(|attestation| (attestation.bundle(), attestation.address())).collect();
+    let expected = [
+        (None, Some("https://blobs.example/1.json.sn")),
+        (Some(b"{}".as_slice()), None),
+        (None, Some("https://blobs.example/3")),
+    ];
+    assert_eq!(said, expected);
+    for nowhere in [
+        r#"{"bundle":null}"#,
+        r#"{"bundle":null,"bundle_url":""}"#,
+        r#"{"bundle_url":null}"#,
+        r#"{"bundle_url":7}"#,
+    ] {
+        let document = format!(r#"{{"attestations":[{nowhere}]}}"#);
+        assert!(
+            matches!(npm_attestations(document.as_bytes()), Err(DocumentError::Json { .. })),
+            "{nowhere}"
+        );
+    }
 }
 
 #[test]
@@ -30,9 +57,9 @@ fn of_what_gcloud_prints_only_the_envelopes_are_taken() {
     for text in ["", "[]", r#"{"provenance_summary":[]}"#, r#"{"provenance_summary":{"provenance":[1]}}"#] {
         assert!(matches!(cloud_build_envelopes(text.as_bytes()), Err(DocumentError::Json { .. })), "{text}");
     }
-    let many = vec!["{}"; 65].join(",");
+    let many = vec!["{}"; MAX_ATTESTATIONS + 1].join(",");
     let document = format!(r#"{{"provenance_summary":{{"provenance":[{many}]}}}}"#);
-    let too_many = Err(DocumentError::TooMany { max: 64, found: 65 });
+    let too_many = Err(DocumentError::TooMany { max: MAX_ATTESTATIONS, found: MAX_ATTESTATIONS + 1 });
     assert_eq!(cloud_build_envelopes(document.as_bytes()), too_many);
 }
 
@@ -50,14 +77,14 @@ fn refuses_documents_that_are_none_or_too_long() {
     assert_eq!(pypi_provenance(two.as_bytes()), Err(DocumentError::Version { found: 2 }));
     let many = |count: usize, item: &str| vec![item; count].join(",");
     let document = |count| format!(r#"{{"attestations":[{}]}}"#, many(count, r#"{"bundle":{}}"#));
-    assert_eq!(npm_attestations(document(64).as_bytes()).unwrap().len(), 64);
-    let too_many = Err(DocumentError::TooMany { max: 64, found: 65 });
-    assert_eq!(npm_attestations(document(65).as_bytes()), too_many);
+    assert_eq!(npm_attestations(document(MAX_ATTESTATIONS).as_bytes()).unwrap().len(), MAX_ATTESTATIONS);
+    let too_many = Err(DocumentError::TooMany { max: MAX_ATTESTATIONS, found: MAX_ATTESTATIONS + 1 });
+    assert_eq!(npm_attestations(document(MAX_ATTESTATIONS + 1).as_bytes()), too_many);
     // Many lists of few count together.
-    let list = format!(r#"{{"attestations":[{}]}}"#, many(33, "{}"));
+    let list = format!(r#"{{"attestations":[{}]}}"#, many(MAX_ATTESTATIONS / 2 + 1, "{}"));
     let document = format!(r#"{{"version":1,"attestation_bundles":[{list},{list}]}}"#);
     let found = pypi_provenance(document.as_bytes());
-    assert_eq!(found, Err(DocumentError::TooMany { max: 64, found: 66 }));
+    assert_eq!(found, Err(DocumentError::TooMany { max: MAX_ATTESTATIONS, found: MAX_ATTESTATIONS + 2 }));
 }
 
 #[test]

@@ -158,9 +158,10 @@ fn no_envelope(kind: Kind) -> Failure {
         Kind::OtherSbom => unsigned(
             "custody record sbom FILE --subject THING signs and records it; its components are read if it is written as JSON".to_owned(),
         ),
-        Kind::OpenVex | Kind::Sarif => {
+        Kind::OpenVex | Kind::Sarif | Kind::ScanReport => {
             unsigned("custody record scan FILE --subject THING signs and records it".to_owned())
         }
+        Kind::JUnit => unsigned("custody record test FILE --subject THING signs and records it".to_owned()),
         Kind::TrustDocument => unsigned("custody trust sign FILE signs it".to_owned()),
         Kind::SimpleSigning => unsigned(
             "its signature stands beside it in the image's manifest: cosign save --dir DIR IMAGE, then custody record envelope DIR"
@@ -191,7 +192,9 @@ fn not_an_envelope(name: &str) -> Failure {
 fn no_item(problem: &Problem, kind: Kind) -> Failure {
     let message = match problem {
         Problem::Document(_) | Problem::Layout(_) | Problem::TooMany { .. } => problem.to_string(),
-        Problem::Empty | Problem::NoEnvelope => format!("{}: {problem}", kind.name()),
+        Problem::Elsewhere { .. } | Problem::Empty | Problem::NoEnvelope => {
+            format!("{}: {problem}", kind.name())
+        }
     };
     match problem {
         Problem::Document(_) => {
@@ -203,6 +206,9 @@ fn no_item(problem: &Problem, kind: Kind) -> Failure {
         }
         Problem::Empty => Failure::usage("no_attestation", message).hint("there is nothing to record"),
         Problem::NoEnvelope => Failure::usage("unsigned", message).hint("there is nothing to record"),
+        Problem::Elsewhere { .. } => Failure::usage("no_bundle", message).hint(
+            "gh attestation download FILE --repo OWNER/REPO fetches it, and writes a file that can be recorded",
+        ),
     }
 }
 

@@ -212,6 +212,8 @@ fn a_manifest_and_an_index_name_blobs_by_what_they_hold() {
         ("application/vnd.dev.sigstore.bundle.v0.3+json", BlobKind::Evidence),
         ("application/vnd.dev.sigstore.bundle+json;version=0.1", BlobKind::Evidence),
         ("application/vnd.in-toto+json", BlobKind::Evidence),
+        ("application/vnd.in-toto+dsse", BlobKind::Evidence),
+        ("application/vnd.in-toto.provenance+dsse", BlobKind::Evidence),
         ("application/vnd.dev.cosign.simplesigning.v1+json", BlobKind::Evidence),
         ("application/vnd.oci.image.layer.v1.tar+gzip", BlobKind::Other),
         ("", BlobKind::Other),
