@@ -162,20 +162,19 @@ impl<'a> Members<'a> {
 
     fn of(values: &[Option<&'a str>]) -> Option<Self> {
         let &[statement_type, subject, predicate_type, predicate] = values else { return None };
-        let is_there = |value: &Option<&str>| value.is_some();
-        values.iter().any(is_there).then_some(())?;
+        values.iter().any(Option::is_some).then_some(())?;
         Some(Self {
-            statement_type: value(statement_type)?,
-            subject: value(subject)?,
-            predicate_type: value(predicate_type)?,
+            statement_type: value(statement_type).ok()?,
+            subject: value(subject).ok()?,
+            predicate_type: value(predicate_type).ok()?,
             predicate: predicate.filter(|text| *text != "null"),
         })
     }
 }
 
-/// Reads a member that may be absent or null; none if it has another shape.
-fn value<'a, T: Deserialize<'a>>(text: Option<&'a str>) -> Option<Option<T>> {
-    text.map_or(Some(None), |text| serde_json::from_str(text).ok())
+/// Reads a member that may be absent or null.
+fn value<'a, T: Deserialize<'a>>(text: Option<&'a str>) -> Result<Option<T>, serde_json::Error> {
+    text.map_or(Ok(None), serde_json::from_str)
 }
 
 impl<'a> Statement<'a> {

@@ -1,6 +1,6 @@
 //! Answers to findings: who says that a vulnerability does not affect a product, and whether they say so still.
 //!
-//! An answer is OpenVEX, or a vulnerability of a CycloneDX document about the judged digest that somebody analysed.
+//! An answer is `OpenVEX`, or a vulnerability of a CycloneDX document about the judged digest that somebody analysed.
 
 mod cyclonedx;
 
@@ -45,7 +45,7 @@ struct Said {
     order: (Timestamp, LeafIndex, usize),
 }
 
-/// Returns the predicate types of OpenVEX, which answers for packages as well.
+/// Returns the predicate types of `OpenVEX`, which answers for packages as well.
 fn open_vex() -> impl Iterator<Item = &'static str> {
     types_of("openvex").unwrap_or_default().iter().copied()
 }
