@@ -4,9 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::policy::{
-    Absent, AppliesTo, Approval, Asks, EvidenceRule, Exceptions, Excluded, Level, Pattern, Policy, Reviewed,
-    Rule, Sbom, Signer, Source, VerdictOf, Vulnerabilities, Who,
+    Absent, AppliesTo, Approval, Asks, Class, EvidenceRule, Exceptions, Excluded, Level, Pattern, Policy,
+    Reviewed, Rule, Sbom, Signer, Source, VerdictOf, Vulnerabilities, Who,
 };
+
+/// What a rule asks, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The rule's id.
+    pub id: String,
+    /// Whether a PASS holds where evidence may be missing.
+    pub class: Class,
+    /// What must hold, a line each.
+    pub asks: Vec<String>,
+    /// Which entries are looked up for it, a line each: a complete-set rule needs every one of them.
+    pub looks_at: Vec<String>,
+}
 
 /// A rule or field that differs between two policies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +49,21 @@ pub fn explain(policy: &Policy) -> String {
         for line in lines(rule) {
             let _ = writeln!(text, "  {line}");
         }
+        let _ = writeln!(text, "  looks at {}", looks_at(rule).join("; "));
     }
     text
+}
+
+/// Says what each rule asks, in the policy's order.
+#[must_use]
+pub fn rules(policy: &Policy) -> Vec<Explained> {
+    let explained = |rule: &Rule| Explained {
+        id: rule.id.clone(),
+        class: rule.class(),
+        asks: lines(rule),
+        looks_at: looks_at(rule),
+    };
+    policy.rules.iter().map(explained).collect()
 }
 
 /// Returns what differs between two policies: fields first, then rules in the new one's order, then those that are gone.
@@ -122,6 +148,45 @@ fn lines(rule: &Rule) -> Vec<String> {
     lines.extend(rule.effective_on.map(|from| format!("only warns before {from}")));
     lines.extend(rule.fix.iter().map(|fix| format!("to fix: {fix}")));
     lines
+}
+
+/// Which entries a rule looks at, as its questions ask for them ([`Policy::asks`]).
+fn looks_at(rule: &Rule) -> Vec<String> {
+    const OF_COMMIT: &str =
+        "source, source-provenance, tag-provenance, vsa of the commits that provenance names";
+    let mut looks = Vec::new();
+    let excluded = |submitter: bool, author: bool, looks: &mut Vec<String>| {
+        if submitter || author {
+            looks.push("provenance of the digest".to_owned());
+        }
+        if author {
+            looks.push(OF_COMMIT.to_owned());
+        }
+    };
+    match &rule.asks {
+        Asks::Absent(absent) => looks.push(format!("findings about the digest: {}", joined(&absent.kinds()))),
+        Asks::Approval(approval) => {
+            looks.push("approval of the digest".to_owned());
+            let not = &approval.signer.not;
+            excluded(not.contains(&Excluded::Submitter), not.contains(&Excluded::Author), &mut looks);
+        }
+        Asks::VerdictOf(_) => looks.push("vsa of the digest".to_owned()),
+        Asks::Evidence(asked) => {
+            looks.push(format!("{} of the digest", joined(&asked.require.names)));
+            excluded(asked.excludes(Excluded::Submitter), asked.excludes(Excluded::Author), &mut looks);
+            if let Some(source) = asked.source.as_ref().filter(|source| source.asks_of_commit()) {
+                looks.push("provenance of the digest".to_owned());
+                looks.push(OF_COMMIT.to_owned());
+                looks.extend(source.reviewed.as_ref().map(|_| "reviews of these commits".to_owned()));
+            }
+            if asked.vulnerabilities.as_ref().is_some_and(|asked| asked.answered_by.is_some()) {
+                looks.push("openvex of the digest, and of each package with an open finding".to_owned());
+            }
+        }
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    looks.retain(|line| seen.insert(line.clone()));
+    looks
 }
 
 fn of_absent(absent: &Absent) -> Vec<String> {

@@ -11,7 +11,7 @@
 //!                      +------- judge -------+--> Verdict --> JSON, summary (VSA), differences
 //! ```
 //!
-//! A policy that asks for provenance, judged without any evidence:
+//! A policy that asks for provenance of a digest about which nothing was found; and before anybody looked:
 //!
 //! ```
 //! use custody_evidence::Digest;
@@ -20,8 +20,12 @@
 //! let policy = Policy::load(b"{\"policy\": \"release\", \"version\": 1, \"rules\": [
 //!     {\"id\": \"build\", \"require\": {\"predicate\": \"provenance\", \"count\": \"any\"}}]}")?;
 //! let question = Question::sample(Digest::sha256_of(b"app.tar.gz"));
-//! let verdict = judge(&policy, &Evidence::default(), &question);
-//! assert_eq!(verdict.decision(), Decision::Deny);
+//! let mut evidence = Evidence::default();
+//! assert_eq!(judge(&policy, &evidence, &question).decision(), Decision::Indeterminate);
+//! for ask in policy.new_asks(&evidence, &question) {
+//!     evidence.add(ask, [], None);
+//! }
+//! assert_eq!(judge(&policy, &evidence, &question).decision(), Decision::Deny);
 //! # Ok::<(), custody_gate::LoadError>(())
 //! ```
 
@@ -30,6 +34,7 @@ pub mod difference;
 mod evaluate;
 pub mod evidence;
 pub mod explain;
+pub mod fixture;
 pub mod licence;
 pub mod policy;
 pub mod verdict;
@@ -39,7 +44,7 @@ pub use difference::Difference;
 pub use evaluate::{Completeness, Freshness, Position, Question, TrustView, judge};
 pub use evidence::{About, Ask, Entry, Evidence, Finding, Gathered, Incomplete, Signer, Standing};
 pub use explain::explain;
-pub use policy::{Class, Level, LoadError, Policy, Rule};
+pub use policy::{Class, Given, Level, LoadError, Policy, Rule};
 pub use verdict::{Decision, Status, Verdict, VerdictError};
 
 /// The version of what the gate concludes, as verdicts name it: same versions, same verdict.

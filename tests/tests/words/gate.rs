@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use custody_evidence::json::{JsonError, JsonFault};
 use custody_evidence::statement::StatementBuildError;
 use custody_gate::cel::{CelError, Expression};
+use custody_gate::fixture::FixtureError;
 use custody_gate::policy::{Combination, Named, YamlFault};
 use custody_gate::verdict::SummaryError;
 use custody_gate::{LoadError, VerdictError};
@@ -53,6 +54,8 @@ fn every_error_of_a_policy_has_its_words() {
         WithoutIssuer,
         KeyWithClaims,
         WithoutAsserter,
+        WithoutContent,
+        SeveralContents,
         Empty,
     });
     let policies =
@@ -98,8 +101,18 @@ fn every_error_of_a_verdict_has_its_words() {
     });
     let summary = every!(SummaryError {
         Indeterminate,
+        Doubtful { rule: "custody.freshness".to_owned() },
         Statement(StatementBuildError::Predicate { why: found() }),
         Subject { found: found() },
     });
-    super::hold("verdicts", &[lines("VerdictError", &verdict), lines("SummaryError", &summary)].concat());
+    let piece = || "scan".to_owned();
+    let fixture = every!(FixtureError {
+        Load(LoadError::MissingField { place: at(), field: "count" }),
+        FileMissing { piece: piece(), file: "scan.json".to_owned() },
+        Statement { piece: piece(), source: StatementBuildError::Predicate { why: found() } },
+        Verdict { piece: piece(), source: SummaryError::Indeterminate },
+    });
+    let verdicts =
+        [lines("VerdictError", &verdict), lines("SummaryError", &summary), lines("FixtureError", &fixture)];
+    super::hold("verdicts", &verdicts.concat());
 }

@@ -32,6 +32,12 @@ impl Policy {
         }
         asks
     }
+
+    /// Returns what is to be looked up and was not yet; nothing once all is there.
+    #[must_use]
+    pub fn new_asks(&self, evidence: &Evidence, question: &Question) -> Vec<Ask> {
+        self.asks(evidence, question).into_iter().filter(|ask| !evidence.has(ask)).collect()
+    }
 }
 
 impl Case<'_> {

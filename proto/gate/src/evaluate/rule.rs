@@ -51,6 +51,11 @@ impl Case<'_> {
             Asks::Evidence(asked) => self.evidence_rule(asked, fuel),
             Asks::VerdictOf(verdict) => self.verdict_of(verdict),
         };
+        if let Some(why) = found.failure.as_ref().and_then(|_| self.unanswered(rule)) {
+            let evidence = (found.evidence, found.rejected);
+            let result = RuleResult::of(rule, Status::Error, why);
+            return RuleResult { evidence: evidence.0, rejected: evidence.1, ..result };
+        }
         let soft = rule.warn || rule.effective_on.is_some_and(|from| from > self.now);
         let (status, message) = match (&found.error, &found.failure, &found.warning) {
             (Some(fault), ..) => (Status::Error, Why::AssertFault(*fault).to_string()),
@@ -62,6 +67,13 @@ impl Case<'_> {
         let until = found.until.filter(|_| status == Status::Pass);
         let RuleResult { id, fix, .. } = RuleResult::of(rule, status, String::new());
         RuleResult { id, status, message, fix, evidence: found.evidence, rejected: found.rejected, until }
+    }
+
+    /// Why what would let a rule hold may be there all the same: it was not looked at. What is not found in all that there is fails.
+    fn unanswered(&self, rule: &Rule) -> Option<String> {
+        let asks = self.asks_of(rule);
+        let cut_short = asks.iter().find_map(|ask| self.evidence.cut_short(ask));
+        cut_short.map(|why| format!("incomplete: {why}"))
     }
 
     /// Why a complete-set rule cannot be decided: something that it names may be missing. A PASS on a part would be a guess.

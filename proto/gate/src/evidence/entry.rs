@@ -164,7 +164,7 @@ impl Entry {
 }
 
 /// A type that nothing reads is no shape to miss; it is judged by its signature alone, and by expressions.
-fn is_malformed(facts: &Facts) -> bool {
+pub(crate) fn is_malformed(facts: &Facts) -> bool {
     let unread =
         |warning: &custody_evidence::fact::Warning| matches!(warning.problem, Problem::NotInterpreted { .. });
     !facts.interpreted && !facts.warnings.iter().any(unread)

@@ -11,6 +11,7 @@ use custody_evidence::Digest;
 use custody_evidence::finding::{self, FindingKind};
 use custody_log::LeafIndex;
 
+pub(crate) use entry::is_malformed;
 pub use entry::{Admitted, Entry, Signer, Standing};
 
 /// The most rounds of asking: the digest; its commits; reviews and findings of those; answers to findings.
@@ -64,6 +65,8 @@ crate::words::words! {
         Lagging = "index_lagging",
         /// Nobody asked.
         NotGathered = "not_gathered",
+        /// What would show it was erased.
+        Redacted = "redacted",
         /// The caller brought it along: what it left out nobody knows.
         Supplied = "caller_supplied",
     }
@@ -135,13 +138,12 @@ impl Evidence {
         self.answers.contains_key(ask)
     }
 
-    /// Returns the same evidence without some entries, as if they had never been there: what would come out then. Answers stay as
-    /// complete as they were.
+    /// Returns the same evidence with what is left of each entry; none of one means that it had never been there: what would come out
+    /// then. Answers stay as complete as they were.
     #[must_use]
-    pub fn without(&self, gone: impl Fn(&Entry) -> bool) -> Self {
-        let mut left = self.clone();
-        left.entries.retain(|_, entry| !gone(entry));
-        left
+    pub fn without(&self, left: impl Fn(&Entry) -> Option<Entry>) -> Self {
+        let entries = self.entries.iter().filter_map(|(index, entry)| Some((*index, left(entry)?)));
+        Self { entries: entries.collect(), answers: self.answers.clone(), findings: self.findings.clone() }
     }
 
     /// Returns every entry, in index order.
@@ -171,6 +173,15 @@ impl Evidence {
             .incomplete
             .map(|why| why.to_string())
             .or_else(|| redacted.map(|entry| format!("redacted: {}", entry.index)))
+    }
+
+    /// Returns why an answer was not read to its end; none if it was, whoever vouches for that being all.
+    pub(crate) fn cut_short(&self, ask: &Ask) -> Option<Incomplete> {
+        let Some(gathered) = self.answers.get(ask) else { return Some(Incomplete::NotGathered) };
+        let cut = |why: &Incomplete| {
+            matches!(why, Incomplete::Capped | Incomplete::Lagging | Incomplete::NotGathered)
+        };
+        gathered.incomplete.filter(cut)
     }
 
     /// Returns the entries of these predicate types, whichever question they came for, in index order.

@@ -34,7 +34,7 @@ impl Absent {
     }
 }
 
-fn kinds(at: &At<'_>) -> Result<BTreeSet<FindingKind>, LoadError> {
+pub(crate) fn kinds(at: &At<'_>) -> Result<BTreeSet<FindingKind>, LoadError> {
     let kind = |at: &At<'_>| {
         let text = at.text()?;
         let known = FindingKind::ALL.iter().map(|kind| kind.as_str());

@@ -9,19 +9,19 @@ use crate::cel::CelError;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LoadError {
     /// Longer than [`TEXT_MAX`].
-    #[error("a policy is at most {TEXT_MAX} bytes, found {found}")]
+    #[error("expected at most {TEXT_MAX} bytes, found {found}")]
     TooLong {
         /// The length.
         found: usize,
     },
     /// Not UTF-8.
-    #[error("the policy is not UTF-8 from byte {at} on")]
+    #[error("the text is not UTF-8 from byte {at} on")]
     Utf8 {
         /// How many bytes are good.
         at: usize,
     },
     /// Not the YAML that is read.
-    #[error("the policy has {fault} at line {line} column {column}")]
+    #[error("the text has {fault} at line {line} column {column}")]
     Yaml {
         /// What is wrong.
         fault: YamlFault,
@@ -31,7 +31,7 @@ pub enum LoadError {
         column: u64,
     },
     /// Not strict JSON.
-    #[error("the policy starts like JSON, and is not: {0}")]
+    #[error("the text starts like JSON, and is not: {0}")]
     Json(Box<JsonError>),
     /// A value of another kind than expected.
     #[error("{place}: expected {expected}, found {found}")]
@@ -127,6 +127,8 @@ crate::words::words! {
         Claim = "claim",
         /// A collection of rules.
         Collection = "collection",
+        /// A piece of evidence of a fixture.
+        Evidence = "evidence",
         /// A kind of finding.
         Finding = "finding",
         /// A parameter.
@@ -176,6 +178,12 @@ pub enum Combination {
     /// Somebody must say it.
     #[error("a statement says it: name in asserted_by whose statements count")]
     WithoutAsserter,
+    /// A piece of evidence that says nothing.
+    #[error("a piece of evidence says something: give one of content, file and verdict")]
+    WithoutContent,
+    /// A piece of evidence that says several things.
+    #[error("content, file and verdict are one thing by three names: give one")]
+    SeveralContents,
     /// A clause without a condition.
     #[error("asks nothing")]
     Empty,

@@ -10,7 +10,7 @@ use super::{LIST_MAX, TEXT_LINE_MAX};
 
 /// The declared parameters, and how much of them was put in so far.
 #[derive(Debug, Default)]
-pub(super) struct Parameters {
+pub(crate) struct Parameters {
     values: BTreeMap<String, Tree>,
     put_in: Cell<usize>,
 }
@@ -20,16 +20,16 @@ pub(super) struct Parameters {
 pub const PUT_IN_MAX: usize = 4 << 20;
 
 impl Parameters {
-    pub(super) fn new(values: BTreeMap<String, Tree>) -> Self {
+    pub(crate) fn new(values: BTreeMap<String, Tree>) -> Self {
         Self { values, put_in: Cell::new(0) }
     }
 
     /// Returns the names.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.values.keys().map(String::as_str)
     }
 
-    pub(super) fn into_values(self) -> BTreeMap<String, Tree> {
+    pub(crate) fn into_values(self) -> BTreeMap<String, Tree> {
         self.values
     }
 
@@ -52,23 +52,23 @@ fn text_length(value: &Tree) -> usize {
 
 /// A value, where it stands, and the parameters that it may name.
 #[derive(Debug, Clone)]
-pub(super) struct At<'a> {
-    pub(super) place: String,
-    pub(super) tree: &'a Tree,
-    pub(super) parameters: &'a Parameters,
+pub(crate) struct At<'a> {
+    pub(crate) place: String,
+    pub(crate) tree: &'a Tree,
+    pub(crate) parameters: &'a Parameters,
 }
 
 /// The fields of a map, all of which are known.
 #[derive(Debug)]
-pub(super) struct Fields<'a> {
-    pub(super) place: String,
+pub(crate) struct Fields<'a> {
+    pub(crate) place: String,
     entries: &'a [(String, Tree)],
     parameters: &'a Parameters,
 }
 
 impl<'a> At<'a> {
     /// Returns the value, with the parameter's in place of `$name`.
-    pub(super) fn value(&self) -> Result<&'a Tree, LoadError> {
+    pub(crate) fn value(&self) -> Result<&'a Tree, LoadError> {
         let Tree::Text(text) = self.tree else { return Ok(self.tree) };
         let Some(name) = text.strip_prefix('$') else { return Ok(self.tree) };
         let value = self.parameters.values.get(name);
@@ -78,7 +78,7 @@ impl<'a> At<'a> {
     }
 
     /// Reads a map that has no other fields than these.
-    pub(super) fn fields(&self, known: &[&str]) -> Result<Fields<'a>, LoadError> {
+    pub(crate) fn fields(&self, known: &[&str]) -> Result<Fields<'a>, LoadError> {
         let Tree::Map(entries) = self.value()? else { return Err(self.expected("a map")) };
         if let Some((field, _)) = entries.iter().find(|(field, _)| !known.contains(&field.as_str())) {
             return Err(LoadError::UnknownField {
@@ -91,14 +91,14 @@ impl<'a> At<'a> {
     }
 
     /// Reads a map whose keys its author chose.
-    pub(super) fn entries(&self) -> Result<Vec<(&'a str, Self)>, LoadError> {
+    pub(crate) fn entries(&self) -> Result<Vec<(&'a str, Self)>, LoadError> {
         let Tree::Map(entries) = self.value()? else { return Err(self.expected("a map")) };
         self.few(entries.len(), LIST_MAX)?;
         Ok(entries.iter().map(|(name, tree)| (name.as_str(), self.below(name, tree))).collect())
     }
 
     /// Reads a list of at most so many elements.
-    pub(super) fn list(&self, max: usize) -> Result<Vec<Self>, LoadError> {
+    pub(crate) fn list(&self, max: usize) -> Result<Vec<Self>, LoadError> {
         let Tree::List(elements) = self.value()? else { return Err(self.expected("a list")) };
         self.few(elements.len(), max)?;
         let place = |at| format!("{}[{at}]", self.place);
@@ -107,13 +107,13 @@ impl<'a> At<'a> {
     }
 
     /// Reads a list of at least one element.
-    pub(super) fn filled_list(&self) -> Result<Vec<Self>, LoadError> {
+    pub(crate) fn filled_list(&self) -> Result<Vec<Self>, LoadError> {
         let list = self.list(LIST_MAX)?;
         if list.is_empty() { Err(self.combination(Combination::Empty)) } else { Ok(list) }
     }
 
     /// Reads a list of at least one element, or one value in its place.
-    pub(super) fn one_or_list(&self) -> Result<Vec<Self>, LoadError> {
+    pub(crate) fn one_or_list(&self) -> Result<Vec<Self>, LoadError> {
         match self.value()? {
             Tree::List(_) => self.filled_list(),
             _ => Ok(vec![self.clone()]),
@@ -121,7 +121,7 @@ impl<'a> At<'a> {
     }
 
     /// Reads one value, or `{one_of: [..]}`.
-    pub(super) fn one_of(&self) -> Result<Vec<Self>, LoadError> {
+    pub(crate) fn one_of(&self) -> Result<Vec<Self>, LoadError> {
         match self.value()? {
             Tree::Map(_) => self.fields(&["one_of"])?.must("one_of")?.filled_list(),
             _ => Ok(vec![self.clone()]),
@@ -129,7 +129,7 @@ impl<'a> At<'a> {
     }
 
     /// Reads text that says something, on one line.
-    pub(super) fn text(&self) -> Result<&'a str, LoadError> {
+    pub(crate) fn text(&self) -> Result<&'a str, LoadError> {
         match self.value()? {
             Tree::Text(text) => self.line(text),
             _ => Err(self.expected("a text")),
@@ -137,7 +137,7 @@ impl<'a> At<'a> {
     }
 
     /// Reads text for people, in which `$` is only a letter.
-    pub(super) fn prose(&self) -> Result<String, LoadError> {
+    pub(crate) fn prose(&self) -> Result<String, LoadError> {
         match self.tree {
             Tree::Text(text) => self.line(text.trim_end()).map(ToOwned::to_owned),
             _ => Err(self.expected("a text")),
@@ -151,7 +151,7 @@ impl<'a> At<'a> {
     }
 
     /// Reads yes or no.
-    pub(super) fn yes(&self) -> Result<bool, LoadError> {
+    pub(crate) fn yes(&self) -> Result<bool, LoadError> {
         match self.value()? {
             Tree::Bool(value) => Ok(*value),
             _ => Err(self.expected("true or false")),
@@ -159,7 +159,7 @@ impl<'a> At<'a> {
     }
 
     /// Reads a whole number from 1 to this.
-    pub(super) fn count(&self, max: usize) -> Result<usize, LoadError> {
+    pub(crate) fn count(&self, max: usize) -> Result<usize, LoadError> {
         let number = match self.value()? {
             Tree::Integer(number) => usize::try_from(*number).ok(),
             _ => None,
@@ -169,7 +169,7 @@ impl<'a> At<'a> {
     }
 
     /// Reads one of some words.
-    pub(super) fn word(&self, known: &[&str]) -> Result<&'a str, LoadError> {
+    pub(crate) fn word(&self, known: &[&str]) -> Result<&'a str, LoadError> {
         let word = self.text()?;
         if known.contains(&word) {
             return Ok(word);
@@ -178,7 +178,7 @@ impl<'a> At<'a> {
     }
 
     /// Says what was expected instead.
-    pub(super) fn expected(&self, expected: &'static str) -> LoadError {
+    pub(crate) fn expected(&self, expected: &'static str) -> LoadError {
         let named = match self.tree {
             Tree::Text(text) => text.strip_prefix('$').and_then(|name| self.parameters.values.get(name)),
             _ => None,
@@ -188,12 +188,12 @@ impl<'a> At<'a> {
     }
 
     /// Says what does not go together here.
-    pub(super) fn combination(&self, problem: Combination) -> LoadError {
+    pub(crate) fn combination(&self, problem: Combination) -> LoadError {
         LoadError::Combination { place: self.shown(), problem }
     }
 
     /// Says that there is no such thing, and what is most like it.
-    pub(super) fn unknown<'n>(
+    pub(crate) fn unknown<'n>(
         &self,
         what: Named,
         found: &str,
@@ -224,19 +224,19 @@ impl<'a> At<'a> {
 
 impl<'a> Fields<'a> {
     /// Returns a field's value; none if it is not there.
-    pub(super) fn get(&self, field: &str) -> Option<At<'a>> {
+    pub(crate) fn get(&self, field: &str) -> Option<At<'a>> {
         let (name, tree) = self.entries.iter().find(|(name, _)| name == field)?;
         let place = if self.place.is_empty() { name.clone() } else { format!("{}.{name}", self.place) };
         Some(At { place, tree, parameters: self.parameters })
     }
 
     /// Returns a field's value, which must be there.
-    pub(super) fn must(&self, field: &'static str) -> Result<At<'a>, LoadError> {
+    pub(crate) fn must(&self, field: &'static str) -> Result<At<'a>, LoadError> {
         self.get(field).ok_or_else(|| LoadError::MissingField { place: shown(&self.place), field })
     }
 
     /// Reads a field, if it is there.
-    pub(super) fn may<T>(
+    pub(crate) fn may<T>(
         &self,
         field: &str,
         read: impl FnOnce(At<'a>) -> Result<T, LoadError>,
@@ -245,11 +245,11 @@ impl<'a> Fields<'a> {
     }
 
     /// Says what does not go together here.
-    pub(super) fn combination(&self, problem: Combination) -> LoadError {
+    pub(crate) fn combination(&self, problem: Combination) -> LoadError {
         LoadError::Combination { place: shown(&self.place), problem }
     }
 }
 
 fn shown(place: &str) -> String {
-    if place.is_empty() { "the policy".to_owned() } else { place.to_owned() }
+    if place.is_empty() { "the top".to_owned() } else { place.to_owned() }
 }

@@ -8,23 +8,24 @@
 //!         limits                          unknown names refused
 //! ```
 
-mod absent;
+pub(crate) mod absent;
 mod applies_to;
 mod approval;
 pub(crate) mod error;
 mod exceptions;
-mod fields;
+pub(crate) mod fields;
+mod given;
 mod nearest;
-mod require;
-mod rule;
+pub(crate) mod require;
+pub(crate) mod rule;
 mod sbom;
 mod source;
 mod span;
 #[cfg(test)]
 mod tests;
-mod tree;
+pub(crate) mod tree;
 mod vulnerabilities;
-mod who;
+pub(crate) mod who;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -39,6 +40,7 @@ pub use approval::{Approval, VerdictOf};
 pub use error::{Combination, LoadError, Named};
 pub use exceptions::{Breakglass, Exceptions};
 pub use fields::PUT_IN_MAX;
+pub use given::Given;
 pub use require::{Count, Level, Require};
 pub use rule::{Asks, Class, EvidenceRule, Rule};
 pub use sbom::{Ban, Licences, Sbom};
@@ -48,7 +50,7 @@ pub use tree::{DEPTH_MAX, NODES_MAX, TEXT_MAX, YamlFault};
 pub use vulnerabilities::{Below, Vulnerabilities};
 pub use who::{Excluded, Pattern, RefPattern, Signer, Who};
 
-pub(crate) use nearest::nearest as nearest_name;
+pub use nearest::nearest as nearest_name;
 pub(crate) use tree::Tree as Value;
 
 /// The most rules of a policy: each is read by people.
@@ -102,6 +104,12 @@ const FIELDS: &[&str] = &[
 impl Policy {
     /// Reads a policy's file: YAML, or JSON if it starts with `{`.
     pub fn load(bytes: &[u8]) -> Result<Self, LoadError> {
+        Self::load_given(bytes, &Given::default())
+    }
+
+    /// Reads a policy's file with other values of some of its parameters. The digest is that of the file: what was given is told
+    /// beside it.
+    pub fn load_given(bytes: &[u8], given: &Given) -> Result<Self, LoadError> {
         if bytes.len() > TEXT_MAX {
             return Err(LoadError::TooLong { found: bytes.len() });
         }
@@ -109,7 +117,9 @@ impl Policy {
         let tree = Tree::read(text)?;
         let none = Parameters::default();
         let top = At { place: String::new(), tree: &tree, parameters: &none }.fields(FIELDS)?;
-        let parameters = Parameters::new(top.may("parameters", |at| parameters(&at))?.unwrap_or_default());
+        let mut declared = top.may("parameters", |at| parameters(&at))?.unwrap_or_default();
+        given.put_into(&mut declared)?;
+        let parameters = Parameters::new(declared);
         let top = At { place: String::new(), tree: &tree, parameters: &parameters }.fields(FIELDS)?;
         let rules = rules(&top)?;
         if !rules.iter().any(Rule::is_enforced) {
@@ -190,7 +200,7 @@ fn parameters(at: &At<'_>) -> Result<BTreeMap<String, Value>, LoadError> {
 }
 
 /// A parameter does not name another one: what a policy means is read in one step.
-fn is_plain_text(tree: &Tree) -> bool {
+pub(crate) fn is_plain_text(tree: &Tree) -> bool {
     matches!(tree, Tree::Text(text) if text.len() <= TEXT_LINE_MAX && !text.starts_with('$'))
 }
 
@@ -253,7 +263,7 @@ fn name(at: &At<'_>) -> Result<String, LoadError> {
     }
 }
 
-fn span(at: &At<'_>) -> Result<Span, LoadError> {
+pub(crate) fn span(at: &At<'_>) -> Result<Span, LoadError> {
     let parsed = match at.value()? {
         Tree::Text(text) => Span::parse(text),
         _ => None,

@@ -5,7 +5,8 @@ const COMPARED_MAX: usize = 64;
 
 /// Returns the name with the fewest changes (a letter more, less, another, or two swapped), if that is at most a third of its
 /// letters; the first of several.
-pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+#[must_use]
+pub fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let found: Vec<char> = found.chars().take(COMPARED_MAX + 1).collect();
     if found.len() > COMPARED_MAX {
         return None;

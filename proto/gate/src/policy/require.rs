@@ -103,7 +103,7 @@ impl std::fmt::Display for Count {
 }
 
 /// Returns the types of a short name, or of a predicate type that is written out: an absolute URI.
-fn predicate_types(at: &At<'_>, name: &str) -> Result<Vec<String>, LoadError> {
+pub(crate) fn predicate_types(at: &At<'_>, name: &str) -> Result<Vec<String>, LoadError> {
     if let Some(types) = types_of(name) {
         return Ok(types.iter().map(|known| (*known).to_owned()).collect());
     }

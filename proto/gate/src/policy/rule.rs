@@ -111,6 +111,12 @@ impl Rule {
         &self.id
     }
 
+    /// Returns what it is called, for people.
+    #[must_use]
+    pub fn title(&self) -> Option<&str> {
+        self.title.as_deref()
+    }
+
     /// Returns what it asks.
     #[must_use]
     pub const fn asks(&self) -> &Asks {
@@ -229,7 +235,7 @@ fn collections(at: &At<'_>) -> Result<BTreeSet<String>, LoadError> {
 }
 
 /// Reads a day (`2027-01-01`, which starts at midnight UTC) or a time.
-fn day(at: &At<'_>) -> Result<Timestamp, LoadError> {
+pub(crate) fn day(at: &At<'_>) -> Result<Timestamp, LoadError> {
     let text = at.text()?;
     let time = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     Timestamp::parse_rfc3339(&time).map_err(|_| at.expected("a day such as 2027-01-01, or an RFC 3339 time"))

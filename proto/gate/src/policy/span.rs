@@ -36,6 +36,11 @@ impl Span {
         Self { seconds: 3600 * widened(hours) }
     }
 
+    /// Returns the time so much earlier.
+    pub(crate) fn before(self, time: Timestamp) -> Timestamp {
+        time.plus_micros(-i64::from(self.seconds) * 1_000_000)
+    }
+
     /// Returns the time so much later.
     pub(crate) fn after(self, time: Timestamp) -> Timestamp {
         time.plus_micros(i64::from(self.seconds) * 1_000_000)

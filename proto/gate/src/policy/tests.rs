@@ -77,7 +77,7 @@ fn json_and_yaml_of_one_policy_are_the_same_rules() {
 #[test]
 fn a_misspelt_name_is_refused_with_the_nearest_known() {
     for (text, place, nearest) in [
-        (with_rule("").replace("rules:", "rule:"), "the policy", "rules"),
+        (with_rule("").replace("rules:", "rule:"), "the top", "rules"),
         (with_rule("    mesage: x\n"), "rules[0]", "message"),
         (with_rule("").replace("count", "cuont"), "rules[0].require", "count"),
         (with_rule("").replace("provenance", "provenence"), "rules[0].require.predicate", "provenance"),
@@ -170,7 +170,7 @@ fn parameters_are_put_in_whole_and_declared() {
         ("parameters: {a: {b: c}}\n", "parameters.a: expected"),
         ("parameters: {a: $b}\n", "parameters.a: expected"),
         ("parameters: {A: b}\n", "parameters.A: expected"),
-        ("parameters: {a: 9007199254740993}\n", "the policy has"),
+        ("parameters: {a: 9007199254740993}\n", "the text has"),
         ("parameters: {a: .nan}\n", ""),
     ] {
         let text = with_rule(bad);

@@ -7,6 +7,7 @@ use std::fmt;
 
 use custody_evidence::json::{self, JsonError};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::Value as Json;
 use serde_saphyr::options::{MergeKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Error, Options};
 
@@ -47,7 +48,7 @@ pub enum YamlFault {
     #[error("an anchor, an alias or a merge key: write out what is meant")]
     Alias,
     /// A second document.
-    #[error("a second document: a policy is one")]
+    #[error("a second document: only one is read")]
     Documents,
     /// A key that the map already has.
     #[error("a key that is there twice")]
@@ -62,7 +63,7 @@ pub enum YamlFault {
 
 impl Tree {
     /// Reads a policy's text.
-    pub(super) fn read(text: &str) -> Result<Self, LoadError> {
+    pub(crate) fn read(text: &str) -> Result<Self, LoadError> {
         if text.trim_start().starts_with('{') {
             return json::from_slice(text.as_bytes())
                 .map_err(|error: JsonError| LoadError::Json(Box::new(error)));
@@ -80,8 +81,23 @@ impl Tree {
         })
     }
 
+    /// Returns it as JSON.
+    pub(crate) fn json(&self) -> Json {
+        match self {
+            Self::Null => Json::Null,
+            Self::Bool(value) => Json::Bool(*value),
+            Self::Integer(value) => Json::from(*value),
+            Self::Float(value) => Json::from(*value),
+            Self::Text(text) => Json::from(text.as_str()),
+            Self::List(elements) => elements.iter().map(Self::json).collect(),
+            Self::Map(entries) => {
+                Json::Object(entries.iter().map(|(name, value)| (name.clone(), value.json())).collect())
+            }
+        }
+    }
+
     /// Says what it is, for people: a short text itself, of anything else its kind.
-    pub(super) fn described(&self) -> String {
+    pub(crate) fn described(&self) -> String {
         match self {
             Self::Null => "nothing".to_owned(),
             Self::Bool(value) => value.to_string(),

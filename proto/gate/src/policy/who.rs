@@ -219,7 +219,7 @@ fn issuer(at: &At<'_>) -> Result<String, LoadError> {
     Ok(text)
 }
 
-fn claims(at: &At<'_>) -> Result<BTreeMap<String, Vec<String>>, LoadError> {
+pub(crate) fn claims(at: &At<'_>) -> Result<BTreeMap<String, Vec<String>>, LoadError> {
     let mut claims = BTreeMap::new();
     for (name, at) in at.entries()? {
         if !SubmitterClaims::NAMES.contains(&name) {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use custody_evidence::fact::READER_VERSION;
 use custody_log::{LeafIndex, RootHash, Timestamp, TreeSize};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use crate::cel::CEL_VERSION;
 use crate::evaluate::Completeness;
@@ -322,21 +322,5 @@ impl UsedException {
 
 /// Returns the parameters as JSON.
 pub(crate) fn parameters(parameters: &BTreeMap<String, Value>) -> Json {
-    Json::Object(parameters.iter().map(|(name, value)| (name.clone(), plain(value))).collect())
-}
-
-fn plain(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => Json::Bool(*value),
-        Value::Integer(value) => Json::from(*value),
-        Value::Float(value) => Json::from(*value),
-        Value::Text(text) => Json::from(text.as_str()),
-        Value::List(elements) => elements.iter().map(plain).collect(),
-        Value::Map(entries) => {
-            let members: Map<String, Json> =
-                entries.iter().map(|(name, value)| (name.clone(), plain(value))).collect();
-            Json::Object(members)
-        }
-    }
+    Json::Object(parameters.iter().map(|(name, value)| (name.clone(), value.json())).collect())
 }

@@ -158,6 +158,12 @@ impl Recorded {
         self.environment.as_deref()
     }
 
+    /// Returns the parameters with their values, for [`crate::Given::of_json`].
+    #[must_use]
+    pub fn parameters(&self) -> &Json {
+        self.json.get("parameters").unwrap_or(&Json::Null)
+    }
+
     /// Returns the time that was judged by.
     #[must_use]
     pub const fn evaluated_at(&self) -> Timestamp {

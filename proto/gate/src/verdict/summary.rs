@@ -5,7 +5,7 @@ use custody_evidence::predicate::judgement::VSA_TYPE;
 use custody_evidence::statement::{StatementBuildError, StatementBuilder};
 use serde_json::json;
 
-use super::{Decision, SCHEMA, Verdict, canonical};
+use super::{Decision, SCHEMA, Status, Verdict, canonical};
 
 /// The member of the predicate that holds the verdict. SLSA keeps names with a colon for extensions.
 pub const VERDICT_MEMBER: &str = SCHEMA;
@@ -18,6 +18,12 @@ pub enum SummaryError {
     /// A gate that could not find out has nothing to record.
     #[error("an INDETERMINATE verdict is not recorded: it says that something could not be found out")]
     Indeterminate,
+    /// What made every answer doubtful is no part of a verdict that can be given again.
+    #[error("the verdict was given in doubtful circumstances ({rule}), so nobody could ask for it again")]
+    Doubtful {
+        /// The gate's own result that says so.
+        rule: String,
+    },
     /// The subject or the verdict does not fit a statement.
     #[error("the summary is no statement: {0}")]
     Statement(#[from] StatementBuildError),
@@ -34,6 +40,10 @@ impl Verdict {
     pub fn summary(&self, resource_uri: &str) -> Result<Vec<u8>, SummaryError> {
         if self.decision == Decision::Indeterminate {
             return Err(SummaryError::Indeterminate);
+        }
+        let doubtful = self.rules.iter().find(|rule| rule.is_own() && rule.status == Status::Error);
+        if let Some(rule) = doubtful {
+            return Err(SummaryError::Doubtful { rule: rule.id.clone() });
         }
         let subject = || SummaryError::Subject { found: self.subject.clone() };
         let (algorithm, value) = self.subject.split_once(':').ok_or_else(subject)?;
