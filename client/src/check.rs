@@ -207,6 +207,13 @@ impl Logged {
         &self.record_bytes
     }
 
+    /// Returns for each signer the first entry in which their signature on this content was verified, where that is an earlier one and
+    /// was looked for.
+    #[must_use]
+    pub const fn first_signed(&self) -> &FirstSigned {
+        &self.first_signed
+    }
+
     /// Notes that a signer's signature on the same content was verified in an earlier entry.
     pub(crate) fn signed_before(&mut self, signer: Identity, index: LeafIndex) {
         self.first_signed.insert(signer, index);

@@ -33,13 +33,27 @@ pub enum Freshness {
     },
 }
 
+/// Returns when a freshness key cosigned a checkpoint last; none if none did, or one did so far ahead of our clock that it would pass for
+/// fresh until then ([`Freshness::Ahead`]).
+#[must_use]
+pub fn cosigned_at(checkpoint: &VerifiedCheckpoint, trust: &Trust, now: Timestamp) -> Option<Timestamp> {
+    let ahead = matches!(Freshness::of(checkpoint, trust, now), Freshness::Ahead { .. });
+    let seconds = newest_cosignature(checkpoint, trust).filter(|_| !ahead)?;
+    let micros = i64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
+    Timestamp::from_micros(micros).ok()
+}
+
+/// In seconds since 1970.
+fn newest_cosignature(checkpoint: &VerifiedCheckpoint, trust: &Trust) -> Option<u64> {
+    let keys = trust.current().state.freshness_keys();
+    checkpoint.cosignatures(&keys).iter().map(VerifiedCosignature::seconds).max()
+}
+
 impl Freshness {
     /// Reads the newest freshness cosignature.
     #[must_use]
     pub fn of(checkpoint: &VerifiedCheckpoint, trust: &Trust, now: Timestamp) -> Self {
-        let keys = trust.current().state.freshness_keys();
-        let newest = checkpoint.cosignatures(&keys).iter().map(VerifiedCosignature::seconds).max();
-        let Some(newest) = newest else { return Self::Unknown };
+        let Some(newest) = newest_cosignature(checkpoint, trust) else { return Self::Unknown };
         let ahead = newest.saturating_sub(now.as_seconds());
         match now.as_seconds().saturating_sub(newest) {
             _ if ahead > STALE_AFTER_SECONDS => Self::Ahead { seconds: ahead },

@@ -26,6 +26,7 @@
 
 mod answer;
 mod check;
+mod gate;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +40,7 @@ use crate::trust::{TrustFile, TrustFileError};
 
 pub use answer::{Answer, AnswerError, PackedEdge, PackedNode};
 pub use check::{CheckedEntry, CheckedPack, EntryProblem, Held, check, missing};
+pub use gate::{circumstances, gather};
 
 /// The first line of a pack, with its line feed.
 pub const MAGIC: &[u8] = b"custody/pack/v1\n";

@@ -25,10 +25,10 @@ const COMMAND_LINE_ONLY: [&str; 7] =
 /// Flags that belong to one call, by command: what is expected of a file, where results go, which entries are asked
 /// for. They share their names with flags of other commands that mean something else, so a setting for those must
 /// not change what these check, find or write. A command and the one behind it have flags of their own beside those of the command.
-const PER_CALL: [(&str, &[&str]); 19] = [
+const PER_CALL: [(&str, &[&str]); 20] = [
     ("audit", &["checkpoint", "from-scratch"]),
     ("distrust", &["out", "reason", "since", "undo"]),
-    ("policy", &["name", "out"]),
+    ("policy", &["name", "out", "over"]),
     ("redact", &["out", "reason"]),
     ("inspect", &["artifact", "identity", "issuer", "key", "trusted-root"]),
     (
@@ -50,10 +50,14 @@ const PER_CALL: [(&str, &[&str]); 19] = [
     ("impact", &["since", "until"]),
     ("export", &["out"]),
     ("findings", &["since"]),
+    (
+        "gate",
+        &["environment", "parameter", "receipt", "record", "replay", "resource-uri", "show-input", "since"],
+    ),
     ("key", &["name", "out"]),
     ("man", &["out"]),
     ("receipt", &["out"]),
-    ("record", &["partial", "predicate", "receipt", "statement", "type"]),
+    ("record", &["partial", "policy", "predicate", "receipt", "rule", "statement", "type"]),
     // What `record build` made is told by a flag of this name, and a bundle that names no file would be told it too.
     ("record envelope", &["artifact"]),
     ("spool", &["receipts", "refused"]),

@@ -17,10 +17,12 @@ pub(crate) mod failure;
 mod file;
 mod find;
 mod findings;
+mod gate;
 pub(crate) mod identity;
 mod impact;
 mod init;
 mod inspect;
+mod junit;
 mod key;
 pub(crate) mod layers;
 mod man;
@@ -99,7 +101,9 @@ enum Command {
     Distrust(distrust::Args),
     /// Erase what an entry holds; the entry and all proofs stay.
     Redact(redact::Args),
-    /// Keep policies in the log, and read them.
+    /// Judge digests by a policy: ALLOW, DENY or INDETERMINATE, with the reason for each rule.
+    Gate(Box<gate::Args>),
+    /// Try out policies, explain them, keep them in the log, and read them.
     Policy(policy::Args),
     /// Work with receipts.
     Receipt(receipt::Args),
@@ -111,6 +115,17 @@ enum Command {
     Man(man::Args),
     /// Print each setting and where its value came from.
     Config(config::Args),
+}
+
+impl Command {
+    /// Returns the forms that its results have.
+    const fn formats(&self) -> &'static [Format] {
+        match self {
+            Self::Gate(_) => &[Format::Text, Format::Json, Format::Markdown, Format::Junit, Format::Github],
+            Self::Policy(_) => &[Format::Text, Format::Json, Format::Junit],
+            _ => &[Format::Text, Format::Json],
+        }
+    }
 }
 
 /// What every command gets.
@@ -171,6 +186,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<Outcome, Failur
         Command::Trust(args) => trust::run(args, context).await,
         Command::Distrust(args) => Box::pin(distrust::run(args, context)).await,
         Command::Redact(args) => Box::pin(redact::run(args, context)).await,
+        Command::Gate(args) => Box::pin(gate::run(*args, context)).await,
         Command::Policy(args) => Box::pin(policy::run(args, context)).await,
         Command::Receipt(args) => receipt::run(args, context).await,
         Command::Spool(args) => spool::run(args, context).await,
@@ -212,6 +228,11 @@ fn prepare(
             Failure::usage("config_file", format!("there is no configuration file {}", path.display()))
                 .hint("check --config and CUSTODY_CONFIG; `custody init` writes the file");
         return Err(Stop::Failed(failure, format));
+    }
+    if !cli.command.formats().contains(&cli.globals.output) {
+        let failure = Failure::usage("bad_format", "this command prints text or json")
+            .hint("leave out -o; junit is of `gate` and `policy test`, markdown and github are of `gate`");
+        return Err(Stop::Failed(failure, Format::Text));
     }
     let output = Output::new(cli.globals.output, cli.globals.quiet, cli.globals.color);
     for warning in layers.warnings() {

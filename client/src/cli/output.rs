@@ -18,6 +18,12 @@ pub(crate) enum Format {
     Text,
     /// One JSON document, or one object a line for streams.
     Json,
+    /// A summary for the page of a CI job; of `gate` alone.
+    Markdown,
+    /// A report that CI systems show; of `gate` and `policy test` alone.
+    Junit,
+    /// Annotations of GitHub Actions; of `gate` alone.
+    Github,
 }
 
 /// When colours are used.
@@ -43,6 +49,11 @@ impl Output {
     /// Makes an output.
     pub(crate) const fn new(format: Format, quiet: bool, color: Color) -> Self {
         Self { format, quiet, color }
+    }
+
+    /// Returns how results are printed.
+    pub(crate) const fn format(self) -> Format {
+        self.format
     }
 
     /// Whether results are JSON.

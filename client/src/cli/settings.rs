@@ -156,6 +156,11 @@ impl Settings {
         Patience { timeout: self.timeout.unwrap_or(TIMEOUT), retry_for }
     }
 
+    /// Returns how long the whole of an answer that takes many calls may take.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.timeout.unwrap_or(TIMEOUT)
+    }
+
     /// Returns the path of the configuration file, whether or not it exists.
     pub(crate) fn config_file(&self) -> Result<&Path, Failure> {
         self.config_file.as_deref().ok_or_else(|| homeless("--config FILE"))

@@ -33,6 +33,7 @@ mod environments;
 mod findings;
 mod foreign_parts;
 mod full_disk;
+mod gate;
 mod impact;
 mod job_rights;
 mod keyless;

@@ -34,7 +34,7 @@ pub(super) struct Common {
 
 /// Flags for signing and sending.
 #[derive(Debug, clap::Args)]
-pub(super) struct Sending {
+pub(in crate::cli) struct Sending {
     /// The key that signs: a stored key's name or id, a file, or `env://VARIABLE` [default: in CI a one-time key, if the job
     /// has an identity token; else the only stored key, or the one called `default`].
     #[arg(long, value_name = "KEY")]
@@ -52,7 +52,7 @@ pub(super) struct Sending {
 
 /// Flags for sending.
 #[derive(Debug, clap::Args)]
-pub(super) struct Delivery {
+pub(in crate::cli) struct Delivery {
     /// Write the receipt to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) receipt: Option<PathBuf>,

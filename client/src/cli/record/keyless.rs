@@ -1,9 +1,9 @@
 //! Recording as a job: its identity token, and the one-time key that it is shown for.
 
-use custody_client::Trust;
 use custody_client::keyless::{IdToken, NoToken, OneTimeKeys, Source, VARIABLE, one_time_key};
 use custody_client::make::Made;
 use custody_client::sign::{KeyStoreError, sign_statement};
+use custody_client::{Recorded, Trust};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::key::SigningKey;
 use custody_evidence::oidc::{Credential, Token, audience};
@@ -30,6 +30,22 @@ pub(super) async fn statement(
     sending: &Sending,
     context: &Context,
 ) -> Result<Outcome, Failure> {
+    let recorded = recorded(made, source, sending, context).await?;
+    if context.output.is_json() {
+        context.output.print_json(&send::document(&recorded))?;
+    } else {
+        context.output.print(send::text(&recorded, None, &sending.delivery))?;
+    }
+    Ok(Outcome::Yes)
+}
+
+/// Records the statement as the job, and says nothing of how it went.
+pub(super) async fn recorded(
+    made: &Made,
+    source: &Source,
+    sending: &Sending,
+    context: &Context,
+) -> Result<Recorded, Failure> {
     let delivery = &sending.delivery;
     if delivery.spool.is_some() {
         return Err(not_spooled());
@@ -46,12 +62,7 @@ pub(super) async fn statement(
     if let Some(path) = &delivery.receipt {
         send::write_receipt(path, &recorded)?;
     }
-    if context.output.is_json() {
-        context.output.print_json(&send::document(&recorded))?;
-    } else {
-        context.output.print(send::text(&recorded, None, delivery))?;
-    }
-    Ok(Outcome::Yes)
+    Ok(recorded)
 }
 
 /// Signs with a key that nobody vouches for, to show what would be sent. No token is asked for.

@@ -5,6 +5,7 @@ mod build;
 mod deploy;
 mod distribution;
 mod envelope;
+mod exception;
 mod expected;
 mod flags;
 mod generic;
@@ -30,7 +31,8 @@ use super::Context;
 use super::failure::{Failure, Outcome};
 
 #[cfg(test)]
-pub(in crate::cli) use flags::{bad_subject, unmade};
+pub(in crate::cli) use flags::unmade;
+pub(in crate::cli) use flags::{Sending, bad_subject};
 #[cfg(test)]
 pub(in crate::cli) use keyless::no_token;
 #[cfg(test)]
@@ -79,6 +81,8 @@ enum Kind {
     Distribution(distribution::Args),
     /// How many records a source should have produced.
     Expected(expected::Args),
+    /// A rule of a policy does not hold for a subject for a while.
+    Exception(exception::Args),
     /// Any other predicate, embedded as it is.
     Generic(generic::Args),
     /// Envelopes that were signed elsewhere: DSSE, one a file or one a line.
@@ -103,6 +107,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         Kind::Publication(args) => publication::run(args, context).await,
         Kind::Distribution(args) => distribution::run(args, context).await,
         Kind::Expected(args) => expected::run(args, context).await,
+        Kind::Exception(args) => exception::run(args, context).await,
         Kind::Generic(args) => generic::run(args, context).await,
         Kind::Envelope(args) => envelope::run(args, context).await,
     }

@@ -62,8 +62,29 @@ pub(super) async fn statement(made: &Made, sending: &Sending, context: &Context)
     Ok(Outcome::Yes)
 }
 
+/// Signs a statement and records it; says nothing of how it went.
+pub(in crate::cli) async fn quietly(
+    made: &Made,
+    sending: &Sending,
+    context: &Context,
+) -> Result<Sent, Failure> {
+    secrets::in_statement(&made.payload, context, true).await?;
+    match Signer::of(sending, context)? {
+        Signer::Job(source) => {
+            let recorded = Box::pin(keyless::recorded(made, &source, sending, context)).await?;
+            Ok(Sent::Recorded(Box::new(recorded)))
+        }
+        Signer::Key(chosen) => {
+            let envelope = sign_statement(&made.payload, chosen.key.as_ref())
+                .map_err(|error| key::unsigned(&error, "bad_statement"))?;
+            check_receipt(&sending.delivery)?;
+            deliver(&Envelope::from(envelope), &sending.delivery, context).await
+        }
+    }
+}
+
 /// What became of an envelope.
-pub(super) enum Sent {
+pub(in crate::cli) enum Sent {
     /// It is in the log.
     Recorded(Box<Recorded>),
     /// It waits in the spool, and the user was told.

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use custody_client::check::{CheckError, Erased, Known};
 use custody_client::memory::Memory;
+use custody_client::pack::Pack;
 use custody_client::{Checked, Level, Logged, Trust, Verified};
 use custody_evidence::admission::{AdmissionRecord, Build};
 use custody_evidence::digest_set::Digest;
@@ -90,6 +91,18 @@ fn trust(anchor: Anchor, given: &[Given], context: &Context) -> Result<Trust, Fa
         )
         .hint("run `custody init` where the log can be reached, or give the file with --trust FILE")
     })
+}
+
+/// Returns the trust that a pack of the pinned log is checked with.
+pub(in crate::cli) fn trust_for_pack(pack: &Pack, context: &Context) -> Result<Trust, Failure> {
+    let given = [Given { path: PathBuf::new(), content: Content::Pack(Box::new(pack.clone())) }];
+    let trust = trust(anchor(context)?, &given, context)?;
+    if pack.trust().pin == *trust.pin() {
+        return Ok(trust);
+    }
+    let message = format!("the pack is of the log {}, and {} is pinned here", pack.trust().pin, trust.pin());
+    Err(Failure::no("wrong_log", message)
+        .hint("export it from the pinned log, or pin the other one with --trust"))
 }
 
 /// Returns the largest checkpoint remembered for the log, to notice a fork. It was verified when it was kept.

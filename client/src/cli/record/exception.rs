@@ -1,0 +1,106 @@
+//! `custody record exception`: a rule of a policy does not hold for a subject, for a while.
+
+use custody_client::make::custody;
+use custody_evidence::Digest;
+use custody_evidence::predicate::{CustodyPredicate as _, Exception, Name, UsableDigest};
+use custody_log::Timestamp;
+
+use super::flags::{Common, When, time, unmade};
+use super::send;
+use super::signer::Signer;
+use crate::cli::Context;
+use crate::cli::failure::{Failure, Outcome};
+
+/// A rule of a policy does not hold for a subject, for a while.
+///
+/// It counts only if the policy names its signer for exceptions, and every verdict that uses it says so. The rule `*` is every rule of the
+/// policy (breakglass): for one digest, for 24 hours at most, by as many people as the policy says, and always a finding.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The policy.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<Name>,
+    /// The rule's id, or `*` for every rule.
+    #[arg(long, value_name = "ID")]
+    rule: Option<Name>,
+    /// Who answers for it [default: the key that signs].
+    #[arg(long, value_name = "WHO")]
+    owner: Option<Name>,
+    /// Why.
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// When it ends.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    until: Option<When>,
+    /// When it was given [default: now]. A step that may run again gives it, so that it records the same content.
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    at: Option<When>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// The rule that means all of them.
+const EVERY_RULE: &str = "*";
+/// The longest that an exception from all rules lasts: 24 hours, in microseconds.
+const BREAKGLASS_MICROS_MAX: i64 = 24 * 3_600 * 1_000_000;
+
+/// Runs `custody record exception`.
+pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
+    let subjects = args.common.subjects(&[], context)?;
+    if let Some(made) = args.common.given(Exception::TYPE, &subjects)? {
+        return send::statement(&made, &args.common.sending, context).await;
+    }
+    let missing = |flag: &str| {
+        Failure::usage("missing_flag", format!("an exception needs {flag}"))
+            .hint("give it, or the whole predicate with --predicate FILE")
+    };
+    let policy = args.policy.ok_or_else(|| missing("--policy NAME"))?;
+    let rule = args.rule.ok_or_else(|| missing("--rule ID"))?;
+    let reason =
+        args.reason.filter(|text| !text.trim().is_empty()).ok_or_else(|| missing("--reason TEXT"))?;
+    let until = args.until.ok_or_else(|| missing("--until TIME"))?.ahead(context.clock);
+    let at = args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock));
+    check_times(&rule, at, until)?;
+    let [subject] = subjects.as_slice() else {
+        return Err(Failure::usage(
+            "bad_subject",
+            format!("an exception is for one subject, found {}", subjects.len()),
+        )
+        .hint("give one --subject; record an exception for each"));
+    };
+    // A file is known by two digests, and an exception is for one: the one that a gate judges first.
+    let digest = subject.digests.first().cloned().ok_or_else(|| missing("--subject THING"))?;
+    let owner = match args.owner {
+        Some(owner) => owner,
+        None => Signer::author("--owner", &args.common.sending, context)?,
+    };
+    let predicate = Exception { policy, rule, subject: usable(&digest)?, owner, reason, at, until };
+    let made = custody(&predicate, &subjects).map_err(|error| unmade(&error, None))?;
+    send::statement(&made, &args.common.sending, context).await
+}
+
+/// An exception that no gate would use is not made.
+fn check_times(rule: &Name, at: Timestamp, until: Timestamp) -> Result<(), Failure> {
+    let lasts = until.as_micros().saturating_sub(at.as_micros());
+    if lasts <= 0 {
+        return Err(Failure::usage(
+            "bad_time",
+            "--until is not later than --at: the exception would never hold",
+        )
+        .hint("give a later --until"));
+    }
+    if rule.as_str() == EVERY_RULE && lasts > BREAKGLASS_MICROS_MAX {
+        return Err(Failure::usage(
+            "bad_time",
+            "an exception from every rule lasts 24 hours at most, and no gate would use this one",
+        )
+        .hint("give an earlier --until, or name one rule"));
+    }
+    Ok(())
+}
+
+fn usable(digest: &Digest) -> Result<UsableDigest, Failure> {
+    UsableDigest::try_from(digest.clone()).map_err(|error| {
+        Failure::usage("bad_subject", error.to_string()).hint("name the subject by its sha256 or sha512")
+    })
+}
