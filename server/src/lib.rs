@@ -9,6 +9,7 @@
 //! sequencer   the single writer; the commit point
 //! journal     the durable truth                         index, publish: derived from it
 //! query       questions over the index                  knows neither tonic nor sled
+//! gate        verdicts over what queries find
 //! ```
 //!
 //! Beside them: [`service`] starts and stops the parts, [`ledger`] is the open log that they share, [`genesis`] makes a
@@ -20,6 +21,7 @@ pub mod clock;
 pub mod config;
 pub mod disk;
 pub mod first_uses;
+pub mod gate;
 pub mod genesis;
 pub mod index;
 pub mod issuers;

@@ -15,6 +15,7 @@ mod bulk;
 mod descriptors;
 mod double;
 mod environments;
+mod gate;
 mod lies;
 mod messages;
 mod questions;

@@ -11,7 +11,7 @@ use super::error::QueryError;
 use super::evidence::Evidence;
 use super::reads::Reads;
 use crate::index::{
-    self, Index, IndexedEntry, PREFIX_STEPS_MAX, Prefix, Reading, field_range, leading_range,
+    self, Index, IndexedEntry, PREFIX_STEPS_MAX, Prefix, Reading, Stored, field_range, leading_range,
 };
 
 /// Entries that are looked up at once below an erased one.
@@ -43,6 +43,13 @@ impl Ledger {
 }
 
 impl Ledger {
+    /// Reads an entry with all that is kept of it, as part of what may be read at once.
+    pub fn with_stored<T>(&self, index: LeafIndex, read: impl FnOnce(Stored) -> T) -> Result<T, QueryError> {
+        let entry = self.index.source().entry(index).map_err(index::IndexError::from)?;
+        let _read = self.reads.begin(index, IndexedEntry::decode(index, &entry)?.envelope_bytes);
+        Ok(read(self.index.source().stored(index).map_err(index::IndexError::from)?))
+    }
+
     fn kept(&self, index: LeafIndex) -> Option<Arc<Reading>> {
         let kept = self.cache.lock().unwrap_or_else(PoisonError::into_inner).take(index)?;
         // What was read before it was erased is told no more.

@@ -8,7 +8,7 @@ use custody_evidence::finding;
 use custody_evidence::finding::bounds::FOUND_MAX;
 use custody_evidence::thing::Thing;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
-use custody_wire::convert::{hashes_to_wire, leaf_index, node, node_to_wire, optional_size};
+use custody_wire::convert::{hashes_to_wire, leaf_index, node, node_to_wire, optional_size, root_hash};
 use custody_wire::limits::{
     FIND_LIMIT_MAX, FINDINGS_ABOUT_MAX, FINDINGS_MAX, MESSAGE_BYTES_MAX, TRACE_EDGES_MAX,
 };
@@ -20,8 +20,11 @@ use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::bounds::Shape;
+use super::evaluate::{Judging, refusal, to_asked};
 use super::places::Desk;
 use super::{PATIENCE, attended, behind, head, live, status};
+use crate::clock::Clock;
+use crate::gate;
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::findings::FINDINGS_MAX as PAGE_FULL;
@@ -52,12 +55,15 @@ pub(super) struct QueryService {
     evidence: Arc<query::Ledger>,
     /// Kept by the work on a question, which may go on for a moment when the asker has left.
     places: Arc<Semaphore>,
+    judging: Judging,
+    clock: Arc<dyn Clock>,
 }
 
 impl QueryService {
-    pub(super) fn new(ledger: Arc<Ledger>) -> Self {
+    pub(super) fn new(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Self {
         let evidence = Arc::new(query::Ledger::new(Arc::clone(ledger.index())));
-        Self { ledger, evidence, places: Arc::new(Semaphore::new(Desk::Query.places())) }
+        let places = Arc::new(Semaphore::new(Desk::Query.places()));
+        Self { ledger, evidence, places, judging: Judging::new(), clock }
     }
 
     /// Returns the newest state once it is indexed: whoever asks after recording finds what was recorded.
@@ -92,8 +98,46 @@ impl QueryService {
     }
 }
 
+impl QueryService {
+    /// Judges a digest, away from the threads that serve. Who comes when as many are judged as may be waits for as long as gathering
+    /// may take, and is told then.
+    async fn judge(&self, request: v1::EvaluateRequest) -> Result<v1::EvaluateResponse, Refusal> {
+        let at = at(request.at, request.at_micros)?;
+        let reading = self.clock.read();
+        let now = reading.map_err(|error| Refusal::new(Reason::ClockUnsteady, error.to_string()))?.wall;
+        let (asked, until) = to_asked(&request, at, now)?;
+        let head = self.indexed(request.log.as_ref()).await?;
+        let places = Arc::clone(&self.judging.places);
+        let place = tokio::time::timeout_at(until.into(), places.acquire_owned()).await;
+        let busy = || Refusal::new(Reason::Busy, "as many digests are judged as may be at once");
+        let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
+        let (entries, policies) = (Arc::clone(&self.evidence), Arc::clone(&self.judging.policies));
+        attended(move |left| {
+            let _place = place;
+            let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
+            let evidence = Attended::new(entries.as_ref(), left, timeline);
+            let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
+            let as_of = as_of(&head, tree)?;
+            let root = root_hash("as_of.root", &as_of.root).map_err(status::field)?;
+            let log =
+                gate::Log { evidence: &evidence, entries: &entries, head: &head, size: tree.size, root };
+            let verdict = gate::evaluate(&log, &policies, &asked, until);
+            let verdict = verdict.map_err(|error| refusal(&error))?;
+            Ok(v1::EvaluateResponse { verdict: verdict.encode().into(), as_of: Some(as_of) })
+        })
+        .await
+    }
+}
+
 #[tonic::async_trait]
 impl Query for QueryService {
+    async fn evaluate(
+        &self,
+        request: Request<v1::EvaluateRequest>,
+    ) -> Result<Response<v1::EvaluateResponse>, Status> {
+        Ok(Response::new(self.judge(request.into_inner()).await?))
+    }
+
     async fn resolve(
         &self,
         request: Request<v1::ResolveRequest>,

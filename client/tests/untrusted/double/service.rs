@@ -438,6 +438,11 @@ impl query_server::Query for Service {
         Ok(Response::new(EvidenceResponse { artifacts, as_of: Some(as_of) }))
     }
 
+    /// The client judges by itself: who asks this double for a verdict trusts a liar.
+    async fn evaluate(&self, _: Request<EvaluateRequest>) -> Result<Response<EvaluateResponse>, Status> {
+        Err(Status::unimplemented("this log judges nothing"))
+    }
+
     async fn impact(&self, request: Request<ImpactRequest>) -> Result<Response<ImpactResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;

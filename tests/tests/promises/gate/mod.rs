@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 const COMMIT: &str = "16d99900000000000000000000000000000000aa";
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
-const REPORT: &str = "urn:custody:report:v1";
+const REPORT: &str = "urn:custody:scan:v1";
 
 /// A log with a policy in it, writers for each kind of evidence, and somebody who asks.
 pub(super) struct Gate {

@@ -8,7 +8,13 @@ fn a_verdict_for_people_starts_with_the_decision_fits_80_columns_and_ends_with_w
     gate.release("app");
     let allowed = gate.gate(&[], "app");
     assert!(allowed.stdout.starts_with("ALLOW  sha256:"), "{}", allowed.stdout);
-    assert!(allowed.stdout.lines().last().unwrap().contains("next: "), "{}", allowed.stdout);
+    let rest = allowed.stdout.split("\nnext: ").nth(1).unwrap_or_else(|| panic!("{}", allowed.stdout));
+    assert!(rest.starts_with("let it pass by this digest"), "{}", allowed.stdout);
+    assert!(
+        rest.lines().skip(1).all(|line| line.starts_with("      ")),
+        "it ends with that: {}",
+        allowed.stdout
+    );
     gate.build(STRANGER, "foreign");
     let denied = gate.gate(&[], "foreign");
     assert!(denied.stdout.starts_with("DENY  sha256:"), "{}", denied.stdout);

@@ -82,10 +82,19 @@ fn what_was_distrusted_or_grew_old_does_not_count_any_more_and_as_of_before_it_d
     let (code, verdict) = gate.verdict(&["--at", &size], "app");
     assert_eq!((code, verdict["decision"].as_str()), (Some(0), Some("ALLOW")), "{verdict}");
     // Counted to a time when the scan is old; the trust document still holds then.
-    let (code, verdict) = gate.verdict(&["--at", &size, "--effective-time", "9.days.ago"], "app");
-    assert_eq!(code, Some(0), "a time before the newest entry is that of the newest entry: {verdict}");
-    let in_time = verdict["evaluated_at"].as_str().unwrap().to_owned();
-    assert_eq!(in_time, before["evaluated_at"].as_str().map_or(in_time.clone(), |_| in_time.clone()));
+    let (code, verdict) = gate.verdict(&["--at", &size, "--effective-time", &in_days(8)], "app");
+    assert_eq!((code, status(&verdict, "scan")), (Some(1), "FAIL"), "{verdict}");
+    assert!(verdict.to_string().contains("too_old"), "{verdict}");
+    // A time before the newest entry is that of the newest entry.
+    let (code, verdict) = gate.verdict(&["--at", &size, "--effective-time", "2026-01-01T00:00:00Z"], "app");
+    assert_eq!((code, status(&verdict, "custody.time")), (Some(3), "ERROR"), "{verdict}");
+}
+
+/// The time in so many days.
+fn in_days(days: i64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
+    let then = i64::try_from(now).unwrap() + days * 86_400_000_000;
+    custody_log::Timestamp::from_micros(then).unwrap().to_string()
 }
 
 #[test]
@@ -109,7 +118,7 @@ fn what_was_erased_leaves_a_rule_that_needs_all_of_it_undecided() {
     let gate = Gate::new();
     gate.release("app");
     let old = gate.scan(SCANNER, "app", &["Critical"]);
-    gate.scan(SCANNER, "app", &["Low"]);
+    gate.scan(SCANNER, "app", &["Medium"]);
     assert_eq!(gate.gate(&[], "app").code, Some(0), "the latest counts");
     let ended = gate.administrator.custody(&["redact", &format!("index:{old}"), "--reason", "a name in it"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
