@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use crate::admission::{Recording, Spool};
 use crate::disk::Disk;
-use crate::index::Follower;
+use crate::index::{Follower, Left};
 use crate::issuers::{Cadence, Issuers};
 use crate::ledger::{Ledger, LedgerError, Progress, Settings};
 use crate::newest::{self, Standing};
@@ -43,6 +43,17 @@ pub enum ServiceError {
     Sequencer {
         /// What it said when it ended.
         why: String,
+    },
+    /// Looks into the index did not end, and what they keep is as much as it may be. The log was closed as by a stop.
+    #[error(
+        "looks into the index database that did not end: {hands}; bytes written to it since: {bytes}; their threads keep more \
+         memory than they may"
+    )]
+    LeftBehind {
+        /// How many.
+        hands: usize,
+        /// Bytes that were written to the index since the first one.
+        bytes: u64,
     },
 }
 
@@ -152,8 +163,16 @@ impl Service {
         let mut sequencer = sequencer.map(|sequencer| tokio::task::spawn_blocking(move || sequencer.join()));
         let stopping = Arc::new(Notify::new());
         let asked = Arc::clone(&stopping);
+        let left = ledger.index().watch_left();
+        let mut leaving = left.clone();
         let stop = async move {
-            stop.await;
+            tokio::select! {
+                () = stop => {}
+                Ok(_) = leaving.wait_for(Left::is_too_much) => tracing::error!(
+                    "looks into the index database did not end, and keep more memory than they may: the server ends, and is \
+                     to be started again"
+                ),
+            }
             asked.notify_one();
         };
         let overdue = async {
@@ -185,7 +204,12 @@ impl Service {
             drop(tokio::task::spawn_blocking(move || scrub.stop()).await);
         }
         close_index(ledger);
-        Ok(served?)
+        served?;
+        let Left { hands, bytes } = *left.borrow();
+        if (Left { hands, bytes }).is_too_much() {
+            return Err(ServiceError::LeftBehind { hands, bytes });
+        }
+        Ok(())
     }
 }
 

@@ -185,6 +185,9 @@ impl From<ServiceError> for Failure {
         let failure = Self::new(Exit::Unknown, &error);
         match error {
             ServiceError::Transport(_) => failure.code("network").hint("start it again; what was acknowledged is on disk"),
+            ServiceError::LeftBehind { .. } => failure.code("index").hint(
+                "start it again; what was acknowledged is on disk, and the index is made again from it where it has to be",
+            ),
             ServiceError::Sequencer { .. } => failure.code("bug").hint(
                 "this is a bug: report it with the lines above; what was acknowledged is on disk, start it again",
             ),
@@ -332,7 +335,10 @@ fn index(error: &IndexError, dir: &str, damaged: String) -> Failure {
     match error {
         IndexError::InUse { .. } => failure.code("in_use").hint("a log has one server: stop the other one"),
         IndexError::File { .. } | IndexError::Unopened { .. } => failure.code("disk").hint(CHECK_DISK),
-        IndexError::Database(_) | IndexError::Panicked { .. } | IndexError::Gap { .. } => failure
+        IndexError::Database(_)
+        | IndexError::Panicked { .. }
+        | IndexError::Stuck { .. }
+        | IndexError::Gap { .. } => failure
             .hint(format!("remove {dir}, or run custodyd rebuild-index: it is made anew from the journal")),
         IndexError::Healing
         | IndexError::Shut { .. }

@@ -3,19 +3,31 @@
 //! sled 0.34.7 with a small cache (its default is 1 GiB, and real use is a multiple), its flusher on (it also reclaims
 //! space), no `flush_async` (it can deadlock), values of at most 4 KB (larger ones it keeps in files that it never syncs), and
 //! no reliance on scans being isolated: pieces of a run are written before the manifest names it, and are never changed.
-//! A batch stops every reader of the process while it is applied: only the manifest is changed by one.
+//! No batch: each waits for every look into any database of the process, and all of them wait for it, so one look that does not
+//! end would stop all others.
 //!
 //! After a write that failed, sled fails for ever: then the database is shut, and replaced by one that was opened again
 //! (`reopen.rs`). On some damaged pages it panics instead of returning an error; no panic leaves this file.
+//!
+//! Some looks do not end, and [`Database::ask`] leaves them behind (`hands.rs`). In sled's source:
+//!
+//! - `Tree::view_for_pid` goes round while a page says that a child is being merged into it; where that child is free already,
+//!   `merge_node` returns at once, and nothing changes. `view_for_key` and iterators give up, by a panic, after a million rounds.
+//! - `iobuf::make_stable_inner` waits until a page is on the disk, for a thread that writes it. One that fails in
+//!   `Log::exit_reservation` wakes nobody; one that panics does not say that it failed.
+//! - `SegmentAccountant::bump_tip` waits, with the lock that all writes end with, for one of seven threads to cut the file, and
+//!   these may all wait for that lock.
+//! - `Log::reserve_inner` goes round while a buffer is sealed, and a thread that panicked while it sealed it leaves it so.
 
 use std::fs::{self, File, TryLockError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
 use super::error::IndexError;
+use super::hands::{self, Hands};
 use super::keys::Row;
 use super::manifest::{self, Kept, Record};
 use super::piece::{self, Kind};
@@ -30,15 +42,26 @@ const FLUSH_EVERY_MS: u64 = 500;
 const PATIENCE: Duration = Duration::from_secs(5);
 const NAP: Duration = Duration::from_millis(10);
 
+/// How long an open may take: 2 minutes, and a second for each MiB of the file, all of which it may have to read.
+const OPEN_MAX: Duration = Duration::from_mins(2);
+const OPENED_PER_SECOND: u64 = 1 << 20;
+
 /// The database of one index directory.
 #[derive(Debug)]
 pub(crate) struct Database {
     /// None while it is shut. Held for an instant: who asks takes the database with him.
     db: RwLock<Option<Arc<Sled>>>,
     dir: PathBuf,
+    hands: Arc<Hands>,
     /// The number of the next run.
     next_run: AtomicU64,
+    #[cfg(test)]
+    stall: std::sync::Mutex<Option<Stall>>,
 }
+
+/// What the next look stands still for: it says that it began, and waits until it is told that it may go on.
+#[cfg(test)]
+type Stall = (std::sync::mpsc::Sender<()>, std::sync::mpsc::Receiver<()>);
 
 /// One opened sled database, which ends with the last one who asks it. None when it was ended.
 #[derive(Debug)]
@@ -73,32 +96,62 @@ impl Found {
 }
 
 impl Database {
-    /// Opens or creates the database in `dir`; none if it is damaged, or if one that was shut does not let go of it.
-    pub(crate) fn open(dir: &Path) -> Result<Option<Self>, IndexError> {
+    /// Opens or creates the database in `dir`; none if it is damaged, if it cannot be opened in time, or if one that was shut does
+    /// not let go of it.
+    pub(crate) fn open(hands: &Arc<Hands>, dir: &Path) -> Result<Option<Arc<Self>>, IndexError> {
         if !is_let_go(dir)? {
             return Ok(None);
         }
         remove_torn_snapshots(dir)?;
         let config =
             sled::Config::new().path(dir).cache_capacity(CACHE_BYTES).flush_every_ms(Some(FLUSH_EVERY_MS));
-        match catch_unwind(AssertUnwindSafe(|| config.open())) {
-            Ok(Ok(db)) => {
+        let bytes = fs::metadata(dir.join("db")).map_or(0, |file| file.len());
+        let patience = OPEN_MAX + Duration::from_secs(bytes / OPENED_PER_SECOND);
+        match hands.in_time(patience, move || catch_unwind(AssertUnwindSafe(|| config.open()))) {
+            Some(Ok(Ok(db))) => {
                 let db = RwLock::new(Some(Arc::new(Sled(Some(db)))));
-                Ok(Some(Self { db, dir: dir.to_owned(), next_run: AtomicU64::new(0) }))
+                let (dir, hands) = (dir.to_owned(), Arc::clone(hands));
+                Ok(Some(Arc::new(Self {
+                    db,
+                    dir,
+                    hands,
+                    next_run: AtomicU64::new(0),
+                    #[cfg(test)]
+                    stall: std::sync::Mutex::default(),
+                })))
             }
-            Ok(Err(sled::Error::Io(source))) if !damage(&source) => {
+            Some(Ok(Err(sled::Error::Io(source)))) if !damage(&source) => {
                 Err(IndexError::File { path: dir.to_owned(), source })
             }
-            Ok(Err(_)) | Err(_) => Ok(None),
+            Some(Ok(Err(_)) | Err(_)) | None => Ok(None),
         }
+    }
+
+    /// Lets a hand ask, so that who asks does not wait for ever. If a look takes too long this database is shut, with
+    /// [`IndexError::Stuck`]: the next one would take as long.
+    pub(crate) fn ask<T, E>(
+        self: &Arc<Self>,
+        ask: impl FnOnce(&Self) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<IndexError> + Send + 'static,
+    {
+        let asked = self.sled().map(|sled| Arc::downgrade(&sled)).unwrap_or_default();
+        let asking = Arc::clone(self);
+        self.hands.work(move || ask(&asking)).unwrap_or_else(|| Err(self.give_up(&asked).into()))
+    }
+
+    /// Returns the threads that look into it.
+    pub(crate) const fn hands(&self) -> &Arc<Hands> {
+        &self.hands
     }
 
     /// Lets go of the files, once nobody asks any more. What is asked until there is a new database is refused with
     /// [`IndexError::Shut`].
     pub(crate) fn shut(&self) {
-        let db = self.db.write().unwrap_or_else(PoisonError::into_inner).take();
         // Behind the lock: it may take its time.
-        drop(db);
+        drop(self.take());
     }
 
     /// Whether it is not shut.
@@ -107,10 +160,9 @@ impl Database {
     }
 
     /// Goes on with another database, of the same directory. No number of a run that this one gave is given again.
-    pub(crate) fn replace(&self, new: Self) {
-        let Self { db, next_run, .. } = new;
-        self.next_run.fetch_max(next_run.into_inner(), Ordering::Relaxed);
-        let db = db.into_inner().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn replace(&self, new: &Self) {
+        self.next_run.fetch_max(new.next_run.load(Ordering::Relaxed), Ordering::Relaxed);
+        let db = new.take();
         let old = std::mem::replace(&mut *self.db.write().unwrap_or_else(PoisonError::into_inner), db);
         drop(old);
     }
@@ -141,17 +193,18 @@ impl Database {
         self.with(|db| db.scan_prefix(manifest::keys()).map(kept).collect())
     }
 
-    /// Changes which runs count, all at once. The pieces of those that are added were written before.
+    /// Changes which runs count. The pieces of those that are added were written before. What it is when only a part of this is
+    /// done, [`manifest::runs`] knows: a run counts instead of those whose entries it covers.
     pub(crate) fn switch(&self, added: &[Record], removed: &[Record]) -> Result<(), IndexError> {
-        let mut batch = sled::Batch::default();
-        for record in removed {
-            batch.remove(record.key());
-        }
-        // Last: a run that is made again has the key of the one before it.
         for record in added {
-            batch.insert(record.key(), record.value());
+            self.with(|db| db.insert(record.key(), record.value()).map(drop))?;
         }
-        self.with(|db| db.apply_batch(batch))
+        // A run that is made again has the key of the one before it.
+        let gone = removed.iter().filter(|old| added.iter().all(|new| new.key() != old.key()));
+        for record in gone {
+            self.with(|db| db.remove(record.key()).map(drop))?;
+        }
+        Ok(())
     }
 
     /// Returns a number that no run in the database has.
@@ -190,6 +243,7 @@ impl Database {
     ) -> Result<(), IndexError> {
         let key = piece::key(run, kind, first);
         let value = piece::value(&key, end, payload);
+        self.hands.wrote(value.len());
         self.with(|db| db.insert(key, value).map(drop))
     }
 
@@ -216,16 +270,14 @@ impl Database {
     }
 
     /// Writes everything out, so that the directory is complete when the power goes.
-    pub(crate) fn close(self) -> Result<(), IndexError> {
-        self.with(|db| db.flush().map(drop))?;
-        let Self { db, dir, .. } = self;
-        let db = db.into_inner().unwrap_or_else(PoisonError::into_inner);
-        if !db.is_none_or(|db| Arc::into_inner(db).is_some_and(Sled::end)) {
-            return Err(IndexError::Unclosed { path: dir });
+    pub(crate) fn close(self: &Arc<Self>) -> Result<(), IndexError> {
+        self.ask(|database| database.with(|db| db.flush().map(drop)))?;
+        if !self.take().is_none_or(|db| Arc::into_inner(db).is_some_and(Sled::end)) {
+            return Err(IndexError::Unclosed { path: self.dir.clone() });
         }
         // sled never syncs its configuration, nor the directory.
         let sync = |path: &Path| File::open(path).and_then(|file| file.sync_all());
-        for path in [dir.join("db"), dir.join("conf"), dir.clone()] {
+        for path in [self.dir.join("db"), self.dir.join("conf"), self.dir.clone()] {
             sync(&path).map_err(|source| IndexError::File { path: path.clone(), source })?;
         }
         Ok(())
@@ -244,13 +296,36 @@ impl Database {
         let shut = || IndexError::Shut { path: self.dir.clone() };
         let sled = self.sled().ok_or_else(shut)?;
         let db = sled.0.as_ref().ok_or_else(shut)?;
-        let error = match catch_unwind(AssertUnwindSafe(|| ask(db))) {
+        let answer = hands::look(|| {
+            #[cfg(test)]
+            self.stand_still();
+            catch_unwind(AssertUnwindSafe(|| ask(db)))
+        });
+        let answer = answer.ok_or_else(shut)?;
+        let error = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => IndexError::Database(error),
             Err(_) => IndexError::Panicked { path: self.dir.clone() },
         };
         let asked_now = self.sled().is_some_and(|now| Arc::ptr_eq(&now, &sled));
         Err(if asked_now { error } else { shut() })
+    }
+
+    /// Shuts the database that was asked, if it is not shut: a look into it did not end.
+    fn give_up(&self, asked: &Weak<Sled>) -> IndexError {
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        let stuck = db.take_if(|now| Arc::as_ptr(now) == asked.as_ptr());
+        drop(db);
+        let path = self.dir.clone();
+        // Who is at the look has it too, and keeps it for ever.
+        stuck.map_or_else(
+            || IndexError::Shut { path: path.clone() },
+            |_| IndexError::Stuck { path: path.clone() },
+        )
+    }
+
+    fn take(&self) -> Option<Arc<Sled>> {
+        self.db.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn sled(&self) -> Option<Arc<Sled>> {
@@ -260,12 +335,7 @@ impl Database {
 
 /// Drops what may wait for ever, as sled does for threads of its own that panicked; returns whether it ended in time.
 fn let_go<T: Send + 'static>(what: T, patience: Duration) -> bool {
-    let (dropped, done) = mpsc::channel();
-    let dropping = std::thread::Builder::new().spawn(move || {
-        drop(what);
-        dropped.send(())
-    });
-    dropping.is_ok() && done.recv_timeout(patience).is_ok()
+    hands::in_time(patience, move || drop(what)).is_some()
 }
 
 /// Whether no database of this process has the directory open. The lock of the index keeps other processes away.
@@ -327,6 +397,22 @@ impl Database {
         })
     }
 
+    /// Lets the next look stand still until the sender is dropped; the receiver hears that it began.
+    pub(crate) fn stall(&self) -> (std::sync::mpsc::Sender<()>, std::sync::mpsc::Receiver<()>) {
+        let (says, begun) = std::sync::mpsc::channel();
+        let (go_on, wait) = std::sync::mpsc::channel();
+        *self.stall.lock().unwrap() = Some((says, wait));
+        (go_on, begun)
+    }
+
+    fn stand_still(&self) {
+        let stall = self.stall.lock().unwrap().take();
+        if let Some((says, wait)) = stall {
+            says.send(()).unwrap();
+            let _told = wait.recv();
+        }
+    }
+
     /// Asks what sled panics over.
     pub(crate) fn panic(&self) -> Result<(), IndexError> {
         self.with(|_| panic!("as over a damaged page"))
@@ -352,6 +438,8 @@ impl Database {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+
     use super::*;
 
     /// Ends when it is told to.
@@ -376,7 +464,8 @@ mod tests {
     #[test]
     fn a_database_is_shut_while_somebody_asks_and_what_he_hears_says_nothing_against_the_next_one() {
         let dir = tempfile::tempdir().unwrap();
-        let database = Arc::new(Database::open(dir.path()).unwrap().unwrap());
+        let hands = Arc::default();
+        let database = Database::open(&hands, dir.path()).unwrap().unwrap();
         let (asking, shut) = (Arc::clone(&database), Arc::clone(&database));
         let (asked, begun) = mpsc::channel();
         let (tell, told) = mpsc::channel();
@@ -397,7 +486,7 @@ mod tests {
         tell.send(()).unwrap();
         let answer = answer.join().unwrap().unwrap_err();
         assert!(matches!(answer, IndexError::Shut { .. }), "{answer}");
-        database.replace(Database::open(dir.path()).unwrap().unwrap());
+        database.replace(&Database::open(&hands, dir.path()).unwrap().unwrap());
         assert!(database.header().unwrap().is_none());
         let answer = database.ask_for_long(|| ()).unwrap_err();
         assert!(matches!(answer, IndexError::Database(_)), "{answer}");

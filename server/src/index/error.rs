@@ -44,6 +44,12 @@ pub enum IndexError {
         /// The index directory.
         path: PathBuf,
     },
+    /// A look into the database did not end in time. It is made again from the journal without being asked.
+    #[error("a look into the index database in {} did not end; it is made again from the journal", path.display())]
+    Stuck {
+        /// The database's directory.
+        path: PathBuf,
+    },
     /// The database does not let go of its files. It is not closed: the next open looks at it more closely.
     #[error("the index database in {} does not end", path.display())]
     Unclosed {
@@ -101,7 +107,14 @@ impl IndexError {
     /// Whether the index is about to be sound again without being asked.
     #[must_use]
     pub const fn is_healed_soon(&self) -> bool {
-        matches!(self, Self::Healing | Self::Shut { .. } | Self::Database(_) | Self::Panicked { .. })
+        matches!(
+            self,
+            Self::Healing
+                | Self::Shut { .. }
+                | Self::Database(_)
+                | Self::Panicked { .. }
+                | Self::Stuck { .. }
+        )
     }
 
     /// Returns it with its causes, in one line.

@@ -64,7 +64,9 @@ async fn follow(
             healed = Instant::now();
             healing.double();
         }
-        match step(&index, again).await {
+        let done = step(&index, again).await;
+        index.set_still(done.is_err());
+        match done {
             Ok(more) => {
                 (failing, said) = (Pause::new(), None);
                 if !more {

@@ -36,7 +36,13 @@ impl Index {
             rows.damaged().remove(&run);
             return Ok(true);
         };
-        match build.step(self.works()) {
+        // Whoever is left behind keeps it; then it begins again, as all that is under way.
+        let stepped = self.work(move |works| {
+            let step = build.step(works);
+            Ok::<_, IndexError>((build, step))
+        });
+        let (build, step) = self.doubted(stepped)?;
+        match step {
             Ok(None) => drop(upkeep.builds.insert(run, build)),
             Ok(Some(record)) => {
                 upkeep.garbage.extend(build.into_garbage());

@@ -8,6 +8,10 @@
 //! under which its pieces are kept: no number is used twice, so what a crash left behind is never taken for something else.
 //! `digest` is the [`RowsDigest`], `last` the digest of the last entry that the run covers, which tells this journal from
 //! another of the same log.
+//!
+//! A merged run is named first, and then those that it was made of are not named any more, one after the other. Whoever dies in
+//! between leaves some of them: they count no more than before, since a run counts instead of all those that it covers. What is
+//! left is never named again, and is some 90 bytes for each.
 
 use custody_log::{EntryDigest, LeafIndex, TreeSize};
 use sha2::{Digest as _, Sha256};
@@ -111,19 +115,39 @@ pub(crate) const fn keys() -> [u8; 1] {
 /// A row of the manifest: key and value.
 pub(crate) type Kept = (Vec<u8>, Vec<u8>);
 
-/// Returns the runs of one index in order; none if they do not cover all entries from the first on, each once.
-pub(crate) fn runs(shape: Shape, part: Part, records: &[Kept]) -> Option<Vec<Record>> {
+/// The runs of one index that a manifest names.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// Those that count: they cover all entries from the first on, each once.
+    pub(crate) counting: Vec<Record>,
+    /// Those that are covered by one of these.
+    pub(crate) covered: Vec<Record>,
+}
+
+impl Named {
+    /// Returns all of them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Record> {
+        self.counting.iter().chain(&self.covered)
+    }
+}
+
+/// Returns the runs of one index; none if there is a gap.
+pub(crate) fn runs(shape: Shape, part: Part, records: &[Kept]) -> Option<Named> {
     let own = records.iter().filter(|(key, _)| key.starts_with(&[KEY_START, part.byte()]));
-    let runs: Option<Vec<Record>> = own.map(|(key, value)| Record::decode(shape, part, key, value)).collect();
-    let runs = runs?;
-    let mut end = 0;
-    for run in &runs {
-        if run.span.first() != end {
+    let mut named = Named::default();
+    for (key, value) in own {
+        let run = Record::decode(shape, part, key, value)?;
+        // In order of their first entry, the smaller first. Spans are aligned: one is in the other, or behind it.
+        while let Some(covered) = named.counting.pop_if(|last| run.span.contains(last.span.first())) {
+            named.covered.push(covered);
+        }
+        let end = named.counting.last().map_or(0, |last| last.span.end_number());
+        if run.span.first() > end {
             return None;
         }
-        end = run.span.end_number();
+        if run.span.first() == end { &mut named.counting } else { &mut named.covered }.push(run);
     }
-    Some(runs)
+    Some(named)
 }
 
 /// Returns how far these runs reach.
@@ -152,9 +176,14 @@ mod tests {
         }
     }
 
-    fn read(records: &[Record]) -> Option<Vec<Record>> {
-        let rows: Vec<_> = records.iter().map(|record| (record.key(), record.value())).collect();
+    fn named(records: &[Record]) -> Option<Named> {
+        let mut rows: Vec<_> = records.iter().map(|record| (record.key(), record.value())).collect();
+        rows.sort();
         runs(Shape::default(), Part::Facts, &rows)
+    }
+
+    fn read(records: &[Record]) -> Option<Vec<Record>> {
+        named(records).map(|named| named.counting)
     }
 
     #[test]
@@ -167,10 +196,26 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_an_overlap_and_a_changed_record_are_refused() {
+    fn a_run_counts_instead_of_those_that_it_covers_however_many_of_them_are_still_named() {
+        let (merged, next) = (record(0, 2), record(64, 0));
+        let children: Vec<Record> = (0..64).step_by(8).map(|first| record(first, 1)).collect();
+        for left in 0..=children.len() {
+            let covered = &children[left..];
+            let records = [covered, &[record(63, 0), merged, next]].concat();
+            let Named { counting, covered: mut found } = named(&records).unwrap();
+            assert_eq!(counting, [merged, next]);
+            found.sort_by_key(|run| (run.span.first(), run.span.level()));
+            assert_eq!(found, [covered, &[record(63, 0)]].concat());
+        }
+        let two = [record(0, 0), record(0, 1), record(0, 2)];
+        assert_eq!(read(&two), Some(vec![record(0, 2)]), "of a merge that was merged again");
+    }
+
+    #[test]
+    fn a_gap_and_a_changed_record_are_refused() {
         assert_eq!(read(&[record(8, 0)]), None, "nothing for the first entries");
         assert_eq!(read(&[record(0, 1), record(9, 0)]), None, "a gap");
-        assert_eq!(read(&[record(0, 0), record(0, 1)]), None, "an overlap");
+        assert_eq!(read(&[record(0, 0), record(7, 0), record(8, 1)]), None, "a gap before what is covered");
         let (key, value) = (record(0, 1).key(), record(0, 1).value());
         let one =
             |key: &[u8], value: &[u8]| runs(Shape::default(), Part::Facts, &[(key.to_vec(), value.to_vec())]);

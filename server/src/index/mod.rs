@@ -56,7 +56,7 @@
 //! is answered as behind, or recording is refused.
 //!
 //! A database that fails while the server runs is opened again in place, or made again (`reopen.rs`): neither recording nor
-//! questions wait for a restart.
+//! questions wait for a restart. So it is where a look into it does not end (`hands.rs`).
 //!
 //! A rebuild on a start costs the entry index at once, and the facts index in the background, while the server already records.
 //! `custodyd rebuild-index` makes both in one pass (`rebuild.rs`), with nobody waiting for either.
@@ -70,6 +70,7 @@ mod build;
 mod database;
 mod error;
 mod filter;
+mod hands;
 mod heal;
 mod manifest;
 mod memory;
@@ -98,6 +99,7 @@ pub(crate) use keys::{Prefix, field_range, leading_range};
 
 pub use error::IndexError;
 pub use follower::Follower;
+pub use hands::{LOOK_MAX, Left};
 pub use reading::{EntryKeys, FactRows, Findable, IndexedEntry, Reading, read};
 pub use remains::Remains;
 pub use scrub::Scrubbed;

@@ -2,14 +2,16 @@
 
 use std::fs::{self, File, TryLockError};
 use std::path::Path;
+use std::sync::Arc;
 
 use custody_evidence::fact::READER_VERSION;
 use custody_log::{EntryDigest, LeafIndex, TreeSize};
 
 use super::database::Database;
 use super::error::IndexError;
+use super::hands::Hands;
 use super::keys;
-use super::manifest::{self, Part, Record};
+use super::manifest::{self, Named, Part, Record};
 use super::source::Source;
 use super::span::Shape;
 use super::state::{Belief, StateFile};
@@ -19,7 +21,7 @@ pub(super) const ROOM: &str = "room";
 
 /// The database of an index directory, marked as in use.
 pub(super) struct Opened {
-    pub(super) database: Database,
+    pub(super) database: Arc<Database>,
     pub(super) state: StateFile,
     /// The runs of the entry index.
     pub(super) entries: Vec<Record>,
@@ -53,24 +55,31 @@ pub(super) fn open(
         Database::discard(&database)?;
     }
     state.mark_open()?;
-    let Usable { database, entries, facts, garbage } = match usable(shape, &database, source)? {
+    let hands = Arc::default();
+    let Usable { database, entries, facts, garbage } = match usable(shape, &hands, &database, source)? {
         Some(usable) => usable,
-        None => emptied(shape, &database, source)?,
+        None => emptied(shape, &hands, &database, source)?,
     };
+    let (entries, facts) = (entries.counting, facts.counting);
     Ok(Opened { database, state, entries, facts, garbage, lock })
 }
 
 /// A database with the runs of both indexes, and the numbers of those that are of none.
 pub(super) struct Usable {
-    pub(super) database: Database,
-    pub(super) entries: Vec<Record>,
-    pub(super) facts: Vec<Record>,
+    pub(super) database: Arc<Database>,
+    pub(super) entries: Named,
+    pub(super) facts: Named,
     pub(super) garbage: Vec<u64>,
 }
 
 /// Opens what is there; none if it is damaged or not an index of this journal by this reader.
-fn usable(shape: Shape, database: &Path, source: &dyn Source) -> Result<Option<Usable>, IndexError> {
-    let Some(found) = found(shape, database, source)? else { return Ok(None) };
+fn usable(
+    shape: Shape,
+    hands: &Arc<Hands>,
+    database: &Path,
+    source: &dyn Source,
+) -> Result<Option<Usable>, IndexError> {
+    let Some(found) = found(shape, hands, database, source)? else { return Ok(None) };
     let fits = fits_journal(&found.entries, source)? && fits_journal(&found.facts, source)?;
     Ok(fits.then_some(found))
 }
@@ -78,19 +87,21 @@ fn usable(shape: Shape, database: &Path, source: &dyn Source) -> Result<Option<U
 /// The same, by its header alone: for who knows himself which runs there are.
 pub(super) fn found(
     shape: Shape,
+    hands: &Arc<Hands>,
     database: &Path,
     source: &dyn Source,
 ) -> Result<Option<Usable>, IndexError> {
     let header = header_of(shape, source)?;
-    let Some(database) = Database::open(database)? else { return Ok(None) };
-    let read = || {
+    let Some(database) = Database::open(hands, database)? else { return Ok(None) };
+    let read = database.ask(|database| {
         let (found, records) = (database.header()?, database.records()?);
-        let runs = database.runs()?;
-        Ok((found, records, runs))
-    };
-    let (found, records, numbers) = match read() {
+        Ok((found, records, database.runs()?))
+    });
+    let (found, records, numbers) = match read {
         Ok(read) => read,
-        Err(IndexError::Database(_) | IndexError::Panicked { .. }) => return Ok(None),
+        Err(IndexError::Database(_) | IndexError::Panicked { .. } | IndexError::Stuck { .. }) => {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     if found.as_deref() != Some(header.as_slice()) {
@@ -100,24 +111,30 @@ pub(super) fn found(
     let (Some(entries), Some(facts)) = (runs(Part::Entries), runs(Part::Facts)) else { return Ok(None) };
     // A number that the manifest names is not given again, even if the pieces of that run are lost: what has it next would
     // be taken for them.
-    entries.iter().chain(&facts).for_each(|record| database.pass(record.run));
-    let counts = |run: &u64| entries.iter().chain(&facts).any(|record| record.run == *run);
+    entries.all().chain(facts.all()).for_each(|record| database.pass(record.run));
+    let counts = |run: &u64| entries.counting.iter().chain(&facts.counting).any(|record| record.run == *run);
     let garbage = numbers.into_iter().filter(|run| !counts(run)).collect();
     Ok(Some(Usable { database, entries, facts, garbage }))
 }
 
 /// Throws away what is there, and makes an empty database.
-pub(super) fn emptied(shape: Shape, dir: &Path, source: &dyn Source) -> Result<Usable, IndexError> {
+pub(super) fn emptied(
+    shape: Shape,
+    hands: &Arc<Hands>,
+    dir: &Path,
+    source: &dyn Source,
+) -> Result<Usable, IndexError> {
     let header = header_of(shape, source)?;
     Database::discard(dir)?;
-    let database = Database::open(dir)?.ok_or_else(|| IndexError::Unopened { path: dir.to_owned() })?;
-    database.put_header(header)?;
-    Ok(Usable { database, entries: Vec::new(), facts: Vec::new(), garbage: Vec::new() })
+    let database =
+        Database::open(hands, dir)?.ok_or_else(|| IndexError::Unopened { path: dir.to_owned() })?;
+    database.ask(move |database| database.put_header(header))?;
+    Ok(Usable { database, entries: Named::default(), facts: Named::default(), garbage: Vec::new() })
 }
 
 /// Whether the journal has the entry that the last run ends with.
-fn fits_journal(runs: &[Record], source: &dyn Source) -> Result<bool, IndexError> {
-    let Some((last, digest)) = manifest::last(runs) else { return Ok(true) };
+fn fits_journal(runs: &Named, source: &dyn Source) -> Result<bool, IndexError> {
+    let Some((last, digest)) = manifest::last(&runs.counting) else { return Ok(true) };
     Ok(source.size().contains(last) && EntryDigest::of(&source.entry(last)?) == digest)
 }
 

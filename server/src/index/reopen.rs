@@ -11,6 +11,7 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::IndexError;
 use super::manifest::Record;
@@ -37,6 +38,7 @@ impl Index {
     pub(super) fn reopen_if_in_doubt(&self, upkeep: &mut Upkeep) -> Result<(), IndexError> {
         let Some(doubt) = *self.doubt() else { return Ok(()) };
         let (dir, source) = (self.dir.join("sled"), self.source.as_ref());
+        let hands = Arc::clone(self.database.hands());
         if doubt == Doubt::Refused && self.database.is_open() {
             has_room(&self.dir.join(open::ROOM), &dir)?;
         }
@@ -44,13 +46,13 @@ impl Index {
         self.tell();
         upkeep.forget_what_is_under_way();
         let kept = match doubt {
-            Doubt::Refused => open::found(self.shape, &dir, source)?,
+            Doubt::Refused => open::found(self.shape, &hands, &dir, source)?,
             Doubt::Broken => None,
         };
         let whole = kept.is_some();
         let found = match kept {
             Some(kept) => kept,
-            None => open::emptied(self.shape, &dir, source)?,
+            None => open::emptied(self.shape, &hands, &dir, source)?,
         };
         let runs = self.adopt(found, upkeep)?;
         tracing::warn!(
@@ -64,28 +66,32 @@ impl Index {
     /// Goes on with this database; returns how many runs it lacks.
     fn adopt(&self, found: Usable, upkeep: &mut Upkeep) -> Result<usize, IndexError> {
         let Usable { database, entries, facts, garbage } = found;
-        let mut lost = 0;
-        let mut unknown = Vec::new();
+        let (mut lost, mut unknown, mut kept) = (0, Vec::new(), Vec::new());
         for (rows, named) in [(&self.entries, &entries), (&self.facts, &facts)] {
             let own: Vec<Record> = rows.runs().iter().map(|run| *run.record()).collect();
             // Before the database can be asked: nothing may be answered without them.
-            for record in own.iter().filter(|record| !named.contains(record)) {
+            for record in own.iter().filter(|record| named.all().all(|named| named != *record)) {
                 rows.damaged().insert(record.run);
                 lost += 1;
             }
-            unknown.extend(named.iter().filter(|record| !own.contains(record)).copied());
+            unknown.extend(named.all().filter(|record| !own.contains(record)).copied());
+            kept.extend(own.iter().map(|record| record.run));
         }
-        let switched = database.switch(&[], &unknown);
-        if let Err(IndexError::Panicked { .. } | IndexError::Database(_)) = &switched
+        let removed = unknown.clone();
+        let switched = database.ask(move |database| database.switch(&[], &removed));
+        if let Err(IndexError::Panicked { .. } | IndexError::Database(_) | IndexError::Stuck { .. }) =
+            &switched
             && !switched.as_ref().is_err_and(IndexError::is_refused_write)
         {
             *self.doubt() = Some(Doubt::Broken);
         }
         switched?;
-        upkeep.left_behind(garbage.into_iter().chain(unknown.iter().map(|record| record.run)));
+        // Of a merge that was named and did not get into memory, what it was made of still counts.
+        let garbage = garbage.into_iter().filter(|run| !kept.contains(run));
+        upkeep.left_behind(garbage.chain(unknown.iter().map(|record| record.run)));
         // What it fails with from here on is said behind this.
         let mut doubt = self.doubt();
-        self.database.replace(database);
+        self.database.replace(&database);
         self.state.mark_open()?;
         *doubt = None;
         Ok(lost)

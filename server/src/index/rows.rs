@@ -2,7 +2,8 @@
 //!
 //! Runs and memory cover disjoint ranges of entries, one after the other, so the newest entries are in memory, then in the
 //! runs from the last one back. Who asks takes what memory has, and the list of runs, at one moment under one lock; the
-//! runs are read without it. A run that is not in the list any more stays readable while anybody holds it.
+//! runs are read without it, by a hand (`hands.rs`), and by none where memory says enough. A run that is not in the list any
+//! more stays readable while anybody holds it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -116,7 +117,7 @@ impl Rows {
     /// Returns the newest `limit` entries below `below` that have a row with this prefix, newest first.
     pub(crate) fn newest(
         &self,
-        database: &Database,
+        database: &Arc<Database>,
         prefix: &Prefix,
         below: TreeSize,
         limit: usize,
@@ -129,17 +130,23 @@ impl Rows {
             }
             Arc::clone(&state.runs)
         });
-        for run in runs.iter().rev() {
-            run.newest(database, prefix, below, limit, &mut found)?;
+        if found.len() >= limit || runs.is_empty() {
+            return Ok(found);
         }
-        Ok(found)
+        let prefix = *prefix;
+        database.ask(move |database| {
+            for run in runs.iter().rev() {
+                run.newest(database, &prefix, below, limit, &mut found)?;
+            }
+            Ok(found)
+        })
     }
 
     /// Returns all entries from `from` on that have a row with this prefix, oldest first. Cheap where `from` is in
     /// memory: no run is asked.
     pub(crate) fn oldest(
         &self,
-        database: &Database,
+        database: &Arc<Database>,
         prefix: &Prefix,
         from: LeafIndex,
     ) -> Result<Vec<LeafIndex>, RunError> {
@@ -151,10 +158,18 @@ impl Rows {
             }
             (Arc::clone(&state.runs), end)
         });
-        let mut found = Vec::new();
-        for run in runs.iter() {
-            run.oldest(database, prefix, from, end, &mut found)?;
+        let runs: Vec<Arc<Run>> = runs.iter().filter(|run| run.is_asked(prefix, from)).cloned().collect();
+        if runs.is_empty() {
+            return Ok(newest);
         }
+        let prefix = *prefix;
+        let mut found = database.ask(move |database| {
+            let mut found = Vec::new();
+            for run in runs {
+                run.oldest(database, &prefix, from, end, &mut found)?;
+            }
+            Ok::<_, RunError>(found)
+        })?;
         found.append(&mut newest);
         Ok(found)
     }
@@ -164,7 +179,7 @@ impl Rows {
     /// shorter answer would not stay the same while the log grows.
     pub(crate) fn each_newest(
         &self,
-        database: &Database,
+        database: &Arc<Database>,
         (low, high): (&Prefix, &Prefix),
         below: TreeSize,
         limit: usize,
@@ -175,26 +190,8 @@ impl Rows {
             state.newest_in_memory((low, high), below, steps.saturating_add(1), &mut memory);
             Arc::clone(&state.runs)
         });
-        let start = low.row(LeafIndex::ZERO);
-        let cursors = runs.iter().rev().map(|run| Cursor::new(database, Arc::clone(run), &start));
-        let mut cursors = cursors.collect::<Result<Vec<_>, _>>()?;
-        let mut found = Vec::new();
-        for _ in 0..steps {
-            let in_runs = cursors.iter().filter_map(Cursor::row).map(Row::prefix);
-            let next = in_runs.chain(memory.keys().next().copied()).min().filter(|next| next <= high);
-            let Some(prefix) = next.filter(|_| found.len() < limit) else { return Ok(Some(found)) };
-            let before = found.len();
-            found.extend(memory.remove(&prefix).flatten());
-            for cursor in &mut cursors {
-                if cursor.row().is_none_or(|row| row.prefix() != prefix) {
-                    continue;
-                }
-                let newest = before.saturating_add(1);
-                cursor.run().newest(database, &prefix, below, newest, &mut found)?;
-                cursor.seek(database, &prefix.end())?;
-            }
-        }
-        Ok(None)
+        let range = (*low, *high);
+        database.ask(move |database| each_newest(database, &runs, memory, range, below, limit, steps))
     }
 
     /// Returns the runs, the oldest first.
@@ -272,6 +269,38 @@ impl Rows {
     fn change<T>(&self, what: impl FnOnce(&mut State) -> T) -> T {
         what(&mut self.state.write().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// The same, of these runs and what memory has.
+fn each_newest(
+    database: &Database,
+    runs: &[Arc<Run>],
+    mut memory: Newest,
+    (low, high): (Prefix, Prefix),
+    below: TreeSize,
+    limit: usize,
+    steps: usize,
+) -> Result<Option<Vec<LeafIndex>>, RunError> {
+    let start = low.row(LeafIndex::ZERO);
+    let cursors = runs.iter().rev().map(|run| Cursor::new(database, Arc::clone(run), &start));
+    let mut cursors = cursors.collect::<Result<Vec<_>, _>>()?;
+    let mut found = Vec::new();
+    for _ in 0..steps {
+        let in_runs = cursors.iter().filter_map(Cursor::row).map(Row::prefix);
+        let next = in_runs.chain(memory.keys().next().copied()).min().filter(|next| *next <= high);
+        let Some(prefix) = next.filter(|_| found.len() < limit) else { return Ok(Some(found)) };
+        let before = found.len();
+        found.extend(memory.remove(&prefix).flatten());
+        for cursor in &mut cursors {
+            if cursor.row().is_none_or(|row| row.prefix() != prefix) {
+                continue;
+            }
+            let newest = before.saturating_add(1);
+            cursor.run().newest(database, &prefix, below, newest, &mut found)?;
+            cursor.seek(database, &prefix.end())?;
+        }
+    }
+    Ok(None)
 }
 
 impl State {

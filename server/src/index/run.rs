@@ -79,6 +79,13 @@ impl Run {
         }
     }
 
+    /// Whether it may have such a row of an entry from `from` on, as far as memory knows: false is certain.
+    pub(crate) fn is_asked(&self, prefix: &Prefix, from: LeafIndex) -> bool {
+        let row = prefix.row(LeafIndex::ZERO);
+        self.record.span.end().contains(from)
+            && self.kept.get().is_none_or(|kept| in_filter(kept, &row, prefix))
+    }
+
     /// Adds to `found` the first entries from `from` on and below `below` that have this prefix, oldest first.
     pub(crate) fn oldest(
         &self,
@@ -147,8 +154,7 @@ impl Run {
             let read = self.filter(database)?;
             self.kept.get_or_init(|| read)
         };
-        let part = kept.get(kept.partition_point(|part| part.end <= row));
-        Ok(part.is_some_and(|part| filter::may_have(&part.bits, prefix)))
+        Ok(in_filter(kept, &row, prefix))
     }
 
     /// The block that answers for `row`.
@@ -175,6 +181,12 @@ impl Run {
     fn read<'a>(&self, found: Option<&'a Found>) -> Result<(Row, Row, &'a [u8]), RunError> {
         found.and_then(Found::read).ok_or_else(|| self.damaged())
     }
+}
+
+/// Whether these parts of a filter say that there may be rows with this prefix, of which `row` is the first.
+fn in_filter(parts: &[FilterPart], row: &Row, prefix: &Prefix) -> bool {
+    let part = parts.get(parts.partition_point(|part| part.end <= *row));
+    part.is_some_and(|part| filter::may_have(&part.bits, prefix))
 }
 
 /// A place in a run, from which its rows are read in order.

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::database::Database;
 use super::error::IndexError;
 use super::filter::{FilterBuilder, FilterPart};
 use super::keys::Row;
@@ -78,30 +79,60 @@ impl Index {
         run: &Arc<Run>,
         pace: &dyn Fn(u64) -> ControlFlow<()>,
     ) -> Result<u64, Stop> {
-        let paid = || if pace(BLOCK_COST).is_break() { Err(Stop::Ended) } else { Ok(()) };
-        paid()?;
-        let mut cursor = Cursor::new(&self.database, Arc::clone(run), &Row::MIN)?;
-        let (mut hasher, mut filter) = (RowsHasher::default(), FilterBuilder::new());
-        while let Some(row) = cursor.row() {
-            hasher.add(row);
-            if let Some(part) = filter.push(row.prefix()) {
-                paid()?;
-                self.compare_filter(run, &part)?;
-            }
-            if cursor.advance(&self.database)? {
-                paid()?;
-                if !rows.has(run.record().run) {
-                    return Ok(0);
-                }
+        let paid = |pieces: u64| {
+            let cost = BLOCK_COST.saturating_mul(pieces);
+            if pace(cost).is_break() { Err(Stop::Ended) } else { Ok(()) }
+        };
+        paid(1)?;
+        let begun = Arc::clone(run);
+        let mut comparison = self.work(move |works| Comparison::new(works.database, begun))?;
+        while let Some((rest, pieces)) = self.work(move |works| comparison.block(works.database))? {
+            comparison = rest;
+            paid(pieces)?;
+            if !rows.has(run.record().run) {
+                return Ok(0);
             }
         }
-        self.compare_filter(run, &filter.finish())?;
-        cursor.all_passed()?;
-        if hasher.digest() == run.record().digest { Ok(run.record().rows) } else { Err(run.damaged().into()) }
+        Ok(run.record().rows)
+    }
+}
+
+/// A run that is being compared with its record, and its filter with its rows.
+struct Comparison {
+    cursor: Cursor,
+    hasher: RowsHasher,
+    filter: FilterBuilder,
+}
+
+impl Comparison {
+    fn new(database: &Database, run: Arc<Run>) -> Result<Self, RunError> {
+        let cursor = Cursor::new(database, run, &Row::MIN)?;
+        Ok(Self { cursor, hasher: RowsHasher::default(), filter: FilterBuilder::new() })
     }
 
-    fn compare_filter(&self, run: &Run, expected: &FilterPart) -> Result<(), RunError> {
-        let found = run.filter_part(&self.database, &expected.first)?;
-        if found == *expected { Ok(()) } else { Err(run.damaged()) }
+    /// Goes on to the next block, and returns how many pieces it read for that; none when all rows are those of the record.
+    fn block(mut self, database: &Database) -> Result<Option<(Self, u64)>, RunError> {
+        let mut pieces = 0;
+        while let Some(row) = self.cursor.row() {
+            self.hasher.add(row);
+            if let Some(part) = self.filter.push(row.prefix()) {
+                compare_filter(database, self.cursor.run(), &part)?;
+                pieces += 1;
+            }
+            if self.cursor.advance(database)? {
+                pieces += 1;
+                return Ok(Some((self, pieces)));
+            }
+        }
+        let Self { cursor, hasher, filter } = self;
+        compare_filter(database, cursor.run(), &filter.finish())?;
+        cursor.all_passed()?;
+        let same = hasher.digest() == cursor.run().record().digest;
+        if same { Ok(None) } else { Err(cursor.run().damaged()) }
     }
+}
+
+fn compare_filter(database: &Database, run: &Run, expected: &FilterPart) -> Result<(), RunError> {
+    let found = run.filter_part(database, &expected.first)?;
+    if found == *expected { Ok(()) } else { Err(run.damaged()) }
 }

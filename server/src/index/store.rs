@@ -12,6 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use super::database::Database;
 use super::error::IndexError;
+use super::hands::Left;
 use super::keys::{self, Prefix};
 use super::manifest::Part;
 use super::offered::Offered;
@@ -38,7 +39,7 @@ pub const PREFIX_STEPS_MAX: usize = 4_096;
 #[derive(Debug)]
 pub struct Index {
     pub(super) dir: PathBuf,
-    pub(super) database: Database,
+    pub(super) database: Arc<Database>,
     pub(super) source: Arc<dyn Source>,
     pub(super) shape: Shape,
     pub(super) state: StateFile,
@@ -54,6 +55,8 @@ pub struct Index {
     pub(super) applied: AtomicUsize,
     indexed_to: watch::Sender<TreeSize>,
     able: watch::Sender<Able>,
+    /// Whether the facts index stands still, because the work behind fails.
+    pub(super) still: watch::Sender<bool>,
     /// There is work for the follower that no new entry tells it of.
     wake: Notify,
     /// Dropped last: another process may open the directory then.
@@ -193,6 +196,26 @@ impl Index {
     #[must_use]
     pub fn watch_able(&self) -> watch::Receiver<Able> {
         self.able.subscribe()
+    }
+
+    /// Waits until the facts index is this far, or stands still: then it will not be for a while.
+    pub async fn indexed_or_still(&self, size: TreeSize) {
+        let (mut indexed_to, mut still) = (self.indexed_to.subscribe(), self.still.subscribe());
+        tokio::select! {
+            _ = indexed_to.wait_for(|reached| *reached >= size) => {}
+            _ = still.wait_for(|still| *still) => {}
+        }
+    }
+
+    /// Says whether the facts index stands still. Only the follower calls it.
+    pub(super) fn set_still(&self, still: bool) {
+        self.still.send_if_modified(|before| std::mem::replace(before, still) != still);
+    }
+
+    /// Returns a receiver of what looks that did not end have left behind. Where that is too much, the process has to end.
+    #[must_use]
+    pub fn watch_left(&self) -> watch::Receiver<Left> {
+        self.database.hands().watch_left()
     }
 
     /// Returns the journal that the index was made from.
@@ -383,6 +406,7 @@ impl Index {
             applied: AtomicUsize::new(0),
             indexed_to,
             able: watch::channel(Able { recording: true, questions: true }).0,
+            still: watch::channel(false).0,
             wake: Notify::new(),
             _lock: lock,
         })
@@ -445,12 +469,16 @@ impl Index {
     pub(super) fn doubted<T>(&self, result: Result<T, IndexError>) -> Result<T, IndexError> {
         let doubt = match &result {
             Err(error) if error.is_refused_write() => Doubt::Refused,
-            Err(IndexError::Database(_) | IndexError::Panicked { .. }) => Doubt::Broken,
+            Err(IndexError::Database(_) | IndexError::Panicked { .. } | IndexError::Stuck { .. }) => {
+                Doubt::Broken
+            }
             Err(_) | Ok(_) => return result,
         };
+        // Who does not end keeps the files: they cannot be opened again.
+        let stuck = matches!(&result, Err(IndexError::Stuck { .. }));
         let mut known = self.doubt();
         // The first one counts: behind a refused write, sled fails in ways that say nothing of what is on the disk.
-        if known.is_none() {
+        if known.is_none() || (stuck && *known == Some(Doubt::Refused)) {
             *known = Some(doubt);
             if let Err(error) = &result {
                 tracing::error!(error = %error.chain(), "the index database failed");
@@ -461,6 +489,9 @@ impl Index {
             }
         }
         drop(known);
+        if stuck {
+            self.tell();
+        }
         self.wake.notify_one();
         result
     }

@@ -3,6 +3,7 @@ mod failing;
 mod kills;
 mod model;
 mod runs;
+mod stuck;
 pub(crate) mod written;
 
 use std::collections::BTreeSet;

@@ -115,8 +115,13 @@ impl Index {
     /// Seals all segments that nothing is added to. The lock is only shown: one thread seals.
     pub(super) fn seal(&self, rows: &Rows, _: &MutexGuard<'_, Upkeep>) -> Result<(), IndexError> {
         while let Some(segment) = rows.unsealed() {
-            let records = self.doubted(self.works().seal(rows.part(), &segment))?;
-            self.doubted(self.database.switch(&records, &[]))?;
+            let part = rows.part();
+            let sealed = self.work(move |works| {
+                let records = works.seal(part, &segment)?;
+                works.database.switch(&records, &[])?;
+                Ok(records)
+            });
+            let records = self.doubted(sealed)?;
             rows.sealed(records.into_iter().map(|record| Arc::new(Run::new(record))));
         }
         Ok(())
@@ -140,8 +145,8 @@ impl Index {
             upkeep.retired.drain(..).partition(|run| Arc::strong_count(run) == 1);
         upkeep.retired = read;
         upkeep.garbage.extend(gone.iter().map(|run| run.record().run));
-        if let Some(run) = upkeep.garbage.last()
-            && !self.doubted(self.database.remove_some(*run, REMOVED_A_STEP))?
+        if let Some(run) = upkeep.garbage.last().copied()
+            && !self.doubted(self.work(move |works| works.database.remove_some(run, REMOVED_A_STEP)))?
         {
             upkeep.garbage.pop();
         }
@@ -172,7 +177,7 @@ impl Index {
         let started = started.into_iter().collect::<Result<(), _>>();
         let Some(merge) = upkeep.merges.pop() else { return started.map(|()| false) };
         let (rows, run) = (self.rows_of(merge.part()), merge.run());
-        match merge.step(&self.database, BLOCKS_A_STEP) {
+        match self.work(move |works| merge.step(works.database, BLOCKS_A_STEP)) {
             Ok(Step::Under(merge)) => upkeep.merges.push(*merge),
             Ok(Step::Done(record)) => self.enlist(rows, record, upkeep)?,
             Err(error) => {
@@ -196,7 +201,9 @@ impl Index {
         }
         let level = group.first().map(|run| run.record().span.level());
         if upkeep.merges.last().is_none_or(|last| level < Some(last.level().saturating_sub(1))) {
-            upkeep.merges.extend(Merge::new(&self.database, self.shape, rows.part(), &group)?);
+            let part = rows.part();
+            let begun = self.work(move |works| Merge::new(works.database, works.shape, part, &group));
+            upkeep.merges.extend(begun?);
         }
         Ok(())
     }
@@ -209,7 +216,7 @@ impl Index {
             .map(|run| *run.record())
             .filter(|old| record.span.contains(old.span.first()))
             .collect();
-        self.doubted(self.database.switch(&[record], &replaced))?;
+        self.doubted(self.work(move |works| works.database.switch(&[record], &replaced)))?;
         upkeep.retired.extend(rows.replace(&Arc::new(Run::new(record))));
         Ok(())
     }
@@ -222,7 +229,16 @@ impl Index {
         }
     }
 
-    pub(super) fn works(&self) -> Works<'_> {
-        Works { database: &self.database, source: self.source.as_ref(), shape: self.shape }
+    /// Lets a hand work. What is in memory changes here, when it is done: a hand that was left behind must not.
+    pub(super) fn work<T, E>(
+        &self,
+        work: impl FnOnce(Works<'_>) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<IndexError> + Send + 'static,
+    {
+        let (source, shape) = (Arc::clone(&self.source), self.shape);
+        self.database.ask(move |database| work(Works { database, source: source.as_ref(), shape }))
     }
 }

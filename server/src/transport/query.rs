@@ -1,6 +1,7 @@
 //! The service that answers questions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use custody_evidence::digest_set::{Digest, DigestError};
 use custody_evidence::fact::READER_VERSION;
@@ -25,6 +26,7 @@ use super::places::Desk;
 use super::{PATIENCE, attended, behind, head, live, status};
 use crate::clock::Clock;
 use crate::gate;
+use crate::index::LOOK_MAX;
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::findings::FINDINGS_MAX as PAGE_FULL;
@@ -40,6 +42,10 @@ const _: () = assert!(ANSWER_BYTES_MAX < MESSAGE_BYTES_MAX / 2);
 const _: () = assert!(EDGES_MAX == TRACE_EDGES_MAX);
 // A page is full before the last entry that it looks at, in which as many as in one are found.
 const _: () = assert!(PAGE_FULL + FOUND_MAX <= FINDINGS_MAX);
+
+/// How long an answer may take, with the wait for a place: 90 s. A look into the index that does not end is given up after
+/// [`LOOK_MAX`]; what takes longer without one ends with its next look.
+const ANSWER_MAX: Duration = Duration::from_secs(LOOK_MAX.as_secs() + 30);
 
 /// Returns what a call takes and gives. The largest answer is a trace.
 pub(super) const fn shape(_path: &str) -> Shape {
@@ -69,15 +75,23 @@ impl QueryService {
     /// Returns the newest state once it is indexed: whoever asks after recording finds what was recorded.
     async fn indexed(&self, log: Option<&v1::Log>) -> Result<Arc<Head>, Refusal> {
         let head = head(&self.ledger, log).await?;
-        let mut indexed_to = self.ledger.index().watch_indexed_to();
-        let reached = indexed_to.wait_for(|size| *size >= head.size);
+        let reached = self.ledger.index().indexed_or_still(head.size);
         let _in_time = tokio::time::timeout(PATIENCE, reached).await;
         // Asked in any case: what was reached is taken back while a part of it is made again.
         far_enough(log, self.ledger.index().indexed_to()).map(|()| head)
     }
 
-    /// Answers one question as of one size.
+    /// Answers one question as of one size, or says that it takes too long.
     async fn answer<T: Send + 'static>(
+        &self,
+        log: Option<&v1::Log>,
+        at: At,
+        question: impl FnOnce(&Evidence<'_>, TreeSize) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, v1::AsOf), Refusal> {
+        in_time(ANSWER_MAX, self.answer_some_time(log, at, question)).await
+    }
+
+    async fn answer_some_time<T: Send + 'static>(
         &self,
         log: Option<&v1::Log>,
         at: At,
@@ -267,6 +281,17 @@ impl Query for QueryService {
     }
 }
 
+/// Waits for an answer, but not for ever: who asks is told to ask again.
+async fn in_time<T>(
+    patience: Duration,
+    answer: impl Future<Output = Result<T, Refusal>>,
+) -> Result<T, Refusal> {
+    tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| {
+        let message = format!("the answer took longer than {} s", patience.as_secs());
+        Err(Refusal::new(Reason::Busy, message))
+    })
+}
+
 /// What is indexed so far may answer, and says how far that is, unless the asker knows a larger tree. That the log has
 /// grown further meanwhile is no reason to refuse.
 fn far_enough(log: Option<&v1::Log>, indexed_to: TreeSize) -> Result<(), Refusal> {
@@ -400,6 +425,16 @@ mod tests {
         far_enough(None, TreeSize::ZERO).unwrap();
         let refused = far_enough(Some(&log(8)), size(7)).unwrap_err();
         assert_eq!((refused.word(), refused.metadata("size")), (Reason::Behind.word(), Some("7")));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_too_long_is_a_refusal_that_is_tried_again() {
+        assert_eq!(in_time(ANSWER_MAX, async { Ok(7) }).await.unwrap(), 7);
+        let refused = in_time::<()>(Duration::ZERO, std::future::pending()).await.unwrap_err();
+        assert_eq!(refused.reason(), Some(Reason::Busy));
+        assert!(refused.message().contains("longer than 0 s"), "{}", refused.message());
+        // A look that does not end is given up first, and what is wrong is said.
+        assert!(ANSWER_MAX > LOOK_MAX);
     }
 
     #[test]

@@ -257,8 +257,10 @@ fn every_reason_not_to_serve_a_log_has_its_words() {
         Receipt(custody_log::ReceiptError::Version),
         Proof(custody_log::ProofError::FromEmptyTree),
     });
-    let service =
-        vec![("Sequencer", Failure::from(ServiceError::Sequencer { why: "it panicked".to_owned() }))];
+    let service = vec![
+        ("Sequencer", Failure::from(ServiceError::Sequencer { why: "it panicked".to_owned() })),
+        ("LeftBehind", Failure::from(ServiceError::LeftBehind { hands: 1, bytes: 268_435_456 })),
+    ];
     let text = [
         opened("OpenError", open.into_iter().map(|(name, error)| (name, error.into())).collect()),
         opened("OpenError::Directory", in_directory.map(|(name, error)| (name, error.into())).collect()),
@@ -281,6 +283,7 @@ fn indexes() -> Vec<(&'static str, IndexError)> {
         Shut { path: dir() },
         Unopened { path: dir() },
         Panicked { path: dir() },
+        Stuck { path: dir() },
         Unclosed { path: dir() },
         Unexpected,
         Source(SourceError { index: index(7), source: Box::new(why()) }),

@@ -19,7 +19,7 @@ use super::super::piece::{self, Kind};
 use super::super::reading::FactRows;
 use super::super::run::RunError;
 use super::super::state::{Belief, StateFile};
-use super::super::{Able, Index, IndexError, Scrubbed, Shape, Source, SourceError, Stored};
+use super::super::{Able, Follower, Index, IndexError, Scrubbed, Shape, Source, SourceError, Stored};
 use super::runs::runs;
 use super::written::{Rotten, Written, busy, index, size};
 use super::{GO_ON, assert_answers_like_the_journal, caught_up, copy, open, silent, small, source, subject};
@@ -160,6 +160,25 @@ fn a_snapshot_that_the_full_disk_cut_costs_nothing() {
     assert_answers_like_the_journal(&index, &written);
 }
 
+#[tokio::test]
+async fn nobody_waits_for_facts_that_stand_still() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
+    let index = Arc::new(caught_up(dir.path(), &written));
+    let (_committed, sizes) = tokio::sync::watch::channel(size(50));
+    // The database cannot be opened again.
+    fail(&index, disk_full());
+    fs::create_dir(dir.path().join("room")).unwrap();
+    let follower = Follower::start(Arc::clone(&index), sizes);
+    index.indexed_or_still(size(51)).await;
+    assert_eq!(index.indexed_to(), size(50));
+    index.indexed_or_still(size(50)).await;
+    fs::remove_dir(dir.path().join("room")).unwrap();
+    let mut still = index.still.subscribe();
+    still.wait_for(|still| !still).await.unwrap();
+    follower.stop().await;
+    assert_answers_like_the_journal(&index, &written);
+}
+
 #[test]
 fn what_can_be_answered_is_told() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
@@ -263,16 +282,20 @@ fn a_rotten_leaf_met_when_runs_are_numbered_does_not_stop_the_start() {
         index.database.put(run, Kind::Block, (&Row::MIN, &Row::MAX), &[run.to_be_bytes()[7]; 4_000]).unwrap();
     }
     index.close().unwrap();
-    Database::open(&dir.path().join("sled")).unwrap().unwrap().close().unwrap();
+    let hands = Arc::default();
+    Database::open(&hands, &dir.path().join("sled")).unwrap().unwrap().close().unwrap();
     let (parts, mut numbering) = (30, 0);
     for part in 0..parts {
         let left = tempfile::tempdir().unwrap();
         copy(dir.path(), left.path());
         rot(left.path(), part, parts);
-        let numbered = Database::open(&left.path().join("sled")).unwrap().map(|database| database.runs());
+        let numbered = Database::open(&hands, &left.path().join("sled")).unwrap();
+        let numbered = numbered.map(|database| database.ask(Database::runs));
         match numbered {
             None | Some(Ok(_)) => {}
-            Some(Err(IndexError::Database(_) | IndexError::Panicked { .. })) => numbering += 1,
+            Some(Err(IndexError::Database(_) | IndexError::Panicked { .. } | IndexError::Stuck { .. })) => {
+                numbering += 1;
+            }
             Some(Err(error)) => panic!("{error}"),
         }
         let index = caught_up(left.path(), &written);
