@@ -139,7 +139,7 @@ impl<'a> Choice<'a> {
     }
 
     /// Returns the few, and all since the newest snapshot before the window; none if there is none.
-    pub(super) fn since_snapshot(&self, mut few: Needed) -> Option<Needed> {
+    fn since_snapshot(&self, mut few: Needed) -> Option<Needed> {
         let first = self.steps(self.start).1.first();
         let paused = first.map(|step| self.timeline.pause().before(step).snapshot);
         let (entry, time) = paused.unwrap_or(self.replay.picture.snapshot)?;
@@ -182,13 +182,17 @@ fn after_snapshot(picture: &Picture, before: &[Step]) -> BTreeSet<LeafIndex> {
 fn starts(timeline: &Timeline, picture: &Picture) -> BTreeSet<Part> {
     let observations: BTreeMap<LeafIndex, &Observation> =
         timeline.events().iter().map(|event| (event.entry, event.observation.as_ref())).collect();
-    let part = |entry: LeafIndex, running: &Running| {
-        let (digest, workload) =
-            observations.get(&entry)?.names(&running.artifact, running.workload.as_ref())?;
+    let part = |running: &Running, entry: LeafIndex, workload: Option<&Name>| {
+        let (digest, workload) = observations.get(&entry)?.names(&running.artifact, workload)?;
         Some(Part { entry, digest: digest.clone(), workload: workload.cloned() })
     };
     let of = |running: &Running| {
-        [Some(running.entry), running.named_by, running.placed_by].map(|entry| part(entry?, running))
+        let workload = running.workload.as_ref();
+        // What got its name later started without one, whatever else its record says of the same bytes.
+        let first = workload.filter(|_| running.named_by.is_none());
+        let later = [running.named_by, running.placed_by];
+        let later = later.map(|entry| part(running, entry?, workload));
+        [part(running, running.entry, first)].into_iter().chain(later)
     };
     picture.running.iter().flat_map(of).flatten().collect()
 }

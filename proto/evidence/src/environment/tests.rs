@@ -279,6 +279,40 @@ fn a_part_of_a_record_says_what_the_record_says_of_it_and_nothing_else() {
     assert_eq!(stopped.part(&[(digest('a'), name("api"))]), None, "it says that it stopped");
 }
 
+/// What ran in two clusters got two names, and one of the four ended since. A snapshot without names does not say which, and
+/// the older records alone bring it back.
+#[test]
+fn what_ended_under_one_of_its_names_is_not_told_to_run_for_lack_of_the_record_that_ended_it() {
+    let mut records = Records::default();
+    records.start(1, "eu/", "a").start(1, "us/", "a").snapshot(1, "api:a web:a").start(1, "eu/api", "b");
+    records.snapshot(2, ":a").start(3, "/", "c");
+    let (timeline, window) = (records.timeline(), Window::default());
+    let runs = ["us/api:a@1", "eu/web:a@1", "us/web:a@1", "/:c@3"];
+    let mut found = records.runs();
+    found.sort();
+    let mut expected = runs.map(str::to_owned);
+    expected.sort();
+    assert_eq!(found, expected);
+    let choice = needed::Choice::of(&timeline, window);
+    assert!(!choice.suffices(&choice.few()));
+    let chosen = needed(&timeline, window).of(&timeline).unwrap();
+    assert_eq!(running(&chosen.replay(Until::Newest).picture), records.runs());
+}
+
+/// By the same snapshot it ran under a name and without one; under the name it stopped, and what had none got it.
+#[test]
+fn what_got_its_name_later_is_taken_from_what_was_said_of_it_without_one() {
+    let mut records = Records::default();
+    records.snapshot(1, ":a web:a").stop(2, "/web", "a").snapshot(3, "web:a");
+    records.start(4, "/", "b").start(5, "/", "c");
+    let timeline = records.timeline();
+    assert_eq!(records.runs(), ["/web:a@1", "/:b@4", "/:c@5"]);
+    let choice = needed::Choice::of(&timeline, Window::default());
+    assert!(choice.suffices(&choice.few()));
+    let without = Part { entry: LeafIndex::new(1).unwrap(), digest: digest('a'), workload: None };
+    assert!(choice.few().parts.contains(&without), "{:?}", choice.few());
+}
+
 #[test]
 fn pictures_differ_in_what_was_added_removed_and_replaced() {
     let picture = |running: &str| {
