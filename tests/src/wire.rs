@@ -12,10 +12,10 @@ use custody_wire::v1::record_bulk_response::Answer;
 use custody_wire::v1::record_stream_request::Part;
 use custody_wire::v1::recorder_client::RecorderClient;
 use custody_wire::v1::{
-    BulkEnvelope, BulkHeader, Condition, EntryEvidence, FindRequest, GetCheckpointRequest, GetEntriesRequest,
-    GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse, GetLogRequest, GetLogResponse,
-    GetRangeRequest, GetRangeResponse, GetReceiptRequest, GetTileRequest, Log, RecordBulkRequest,
-    RecordBulkResponse, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest,
+    BulkEnvelope, BulkHeader, Condition, EntryEvidence, EvaluateRequest, EvaluateResponse, FindRequest,
+    GetCheckpointRequest, GetEntriesRequest, GetEntriesResponse, GetEnvelopeRequest, GetEnvelopeResponse,
+    GetLogRequest, GetLogResponse, GetRangeRequest, GetRangeResponse, GetReceiptRequest, GetTileRequest, Log,
+    RecordBulkRequest, RecordBulkResponse, RecordHeader, RecordRequest, RecordResponse, RecordStreamRequest,
     get_entries_response,
 };
 use custody_wire::{Refusal, limits};
@@ -603,6 +603,13 @@ impl Caller {
         let mut query = QueryClient::new(self.channel.clone());
         let answer = self.within(query.find(request))?.into_inner();
         Ok((answer.indexes, answer.as_of.unwrap_or_default().size))
+    }
+
+    /// Asks the server for a verdict; the log of the request is this caller's.
+    pub fn evaluate(&self, request: EvaluateRequest) -> Result<EvaluateResponse, Status> {
+        let request = EvaluateRequest { log: Some(self.log.clone()), ..request };
+        let mut query = QueryClient::new(self.channel.clone());
+        self.within(query.evaluate(request)).map(tonic::Response::into_inner)
     }
 
     /// Returns whether the health service says that the server serves.

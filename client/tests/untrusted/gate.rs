@@ -35,30 +35,29 @@ async fn honest() -> (Server, tempfile::TempDir) {
 #[tokio::test]
 async fn a_lie_is_a_refusal_or_leaves_it_open_and_is_never_an_allow() {
     let (server, dir) = honest().await;
-    for (lie, code, said) in [
-        (Lie::WrongProof, 1, "not_verified"),
-        (Lie::SwappedRecord, 1, ""),
-        (Lie::SwappedEnvelope, 1, ""),
-        (Lie::SwappedEntry, 1, ""),
-        (Lie::ForeignRoot, 1, ""),
-        (Lie::ForeignKey, 1, ""),
-        (Lie::NotAsked, 1, "does not meet"),
-        (Lie::StandsStill, 1, "leads nowhere"),
-        (Lie::StepsBack, 1, "leads nowhere"),
-        (Lie::BeyondTree, 1, ""),
-        (Lie::NotCovered, 3, "index_lagging"),
-        (Lie::EmptyPages, 3, ""),
+    for lie in [
+        Lie::WrongProof,
+        Lie::SwappedRecord,
+        Lie::SwappedEnvelope,
+        Lie::SwappedEntry,
+        Lie::ForeignRoot,
+        Lie::ForeignKey,
+        Lie::NotAsked,
+        Lie::StandsStill,
+        Lie::StepsBack,
+        Lie::NotCovered,
+        Lie::EmptyPages,
+        Lie::ForgedFinding,
+        Lie::FindingOfNothing,
     ] {
         server.honest();
         server.lie(lie);
         let run = gate(&server, dir.path(), &policy()).await;
-        let text = format!("{}{}", run.stdout, run.stderr);
-        assert!(!run.stdout.contains("ALLOW"), "{lie:?}: {text}");
-        assert!([1, 3].contains(&run.code), "{lie:?}: {run:?}");
-        assert!(
-            said.is_empty() || run.code != code || text.contains(said) || said == "not_verified",
-            "{lie:?}: {text}"
-        );
+        assert!(!run.stdout.contains("ALLOW"), "{lie:?}: {run:?}");
+        // What it withholds denies; what contradicts itself is an error; what it cannot say is left open.
+        let verdict = ["DENY", "INDETERMINATE"].iter().any(|word| run.stdout.starts_with(word));
+        let said = verdict || run.stderr.starts_with("error: ");
+        assert!([1, 3].contains(&run.code) && said, "{lie:?}: {run:?}");
     }
     server.honest();
     assert_eq!(gate(&server, dir.path(), &policy()).await.code, 0, "the truth is believed again");

@@ -194,6 +194,7 @@ fn every_line_that_the_readme_shows_records_and_finds() {
         "cyclonedx",
         "deployment",
         "distribution",
+        "exception",
         "expected",
         "promotion",
         "provenance",

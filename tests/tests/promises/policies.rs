@@ -18,7 +18,10 @@ fn a_policy_comes_back_byte_for_byte_in_each_of_its_versions() {
         ended.stdout
     };
     assert_eq!(administrator.custody(&["policy", "list"]).code, Some(4));
-    let (first, second) = ("policy: release\nversion: 1\n\n", "# stricter\npolicy: release\n");
+    let rules = "rules: [{id: build, require: {predicate: provenance, count: any}}]\n";
+    let first = &format!("policy: release\nversion: 1\n{rules}\n");
+    let second = &format!("# stricter\npolicy: release\nversion: 2\n{rules}");
+    let other = administrator.file("other.yaml", format!("policy: other\nversion: 1\n{rules}"));
     let path = administrator.file("release.yaml", first);
     let path = path.to_str().unwrap();
     run(&["policy", "put", path, "--name", "release"]);
@@ -26,9 +29,9 @@ fn a_policy_comes_back_byte_for_byte_in_each_of_its_versions() {
     assert_eq!(again.code, Some(1), "{}", again.stderr);
     administrator.file("release.yaml", second);
     run(&["policy", "put", path, "--name", "release"]);
-    run(&["policy", "put", path, "--name", "other"]);
-    assert_eq!(run(&["policy", "show", "release"]), second);
-    assert_eq!(run(&["policy", "show", "release@1"]), first);
+    run(&["policy", "put", other.to_str().unwrap()]);
+    assert_eq!(run(&["policy", "show", "release"]), *second);
+    assert_eq!(run(&["policy", "show", "release@1"]), *first);
     assert_eq!(administrator.custody(&["policy", "show", "release@3"]).code, Some(4));
     let (_, listed) = administrator.json(&["policy", "list"]);
     let names: Vec<String> = listed["policies"]
@@ -40,7 +43,7 @@ fn a_policy_comes_back_byte_for_byte_in_each_of_its_versions() {
     assert_eq!(names, ["other@1", "release@2", "release@1"]);
     // It is for the rules role, and for nobody else.
     let writer = ledger.writer_key_file(0);
-    administrator.file("release.yaml", "policy: mine\n");
+    administrator.file("release.yaml", format!("policy: release\nversion: 3\n{rules}"));
     let refused = administrator.custody(&[
         "policy",
         "put",
@@ -58,7 +61,7 @@ fn a_policy_comes_back_byte_for_byte_in_each_of_its_versions() {
     assert_eq!(word(&refused.unwrap_err()), "bad_trust_document");
     // Who comes anew reads the same, and the log is sound.
     let other = User::of(&server.url(), &pin, &writer);
-    assert_eq!(other.custody(&["policy", "show", "release@1"]).stdout, first);
+    assert_eq!(other.custody(&["policy", "show", "release@1"]).stdout, *first);
     assert!(other.custody(&["audit"]).stdout.starts_with("sound"));
     assert!(run(&["trust", "log"]).contains("policy release version 2"));
 }

@@ -212,7 +212,8 @@ fn client_refuses_a_secret_in_what_administrators_sign_and_in_what_waits_and_kee
     let key = format!("key:{}", ledger.writers[0].public().id());
     let finding = format!("jwt:{}", "0".repeat(64));
     let policy = inputs.join("policy.yaml");
-    fs::write(&policy, format!("token: {}\n", secret())).unwrap();
+    let rules = "rules: [{id: build, require: {predicate: provenance, count: any}}]";
+    fs::write(&policy, format!("policy: release\nversion: 1\ntitle: \"{}\"\n{rules}\n", secret())).unwrap();
     let size = caller.tree().0;
     let commands: [&[&str]; 6] = [
         &["distrust", &key, "--since", "unknown", "--reason", &reason],

@@ -158,6 +158,9 @@ async fn judged(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         record::all(&policy, &verdicts, args, context).await?;
     }
     report::tell(&verdicts, context);
+    context
+        .output
+        .note("every piece of evidence was verified here; that the server left nothing out is its claim");
     Ok(report::outcome(&verdicts, whole, context))
 }
 

@@ -38,6 +38,10 @@ impl Target {
         RecorderClient::new(self.channel.clone()).max_decoding_message_size(4 << 20)
     }
 
+    pub(crate) fn query(&self) -> QueryClient<Channel> {
+        QueryClient::new(self.channel.clone()).max_decoding_message_size(4 << 20)
+    }
+
     /// Waits until every entry is searched by the facts index, and returns how many there are.
     pub(crate) fn wait_until_indexed(&self, runtime: &Runtime) -> u64 {
         runtime.block_on(async {

@@ -1,7 +1,9 @@
 //! Gates over the real binaries: an ALLOW takes all of it, and one change is a refusal with its reason.
 
+mod evaluate;
 mod fixtures;
 mod outputs;
+mod readme;
 mod replays;
 mod verdicts;
 

@@ -3,6 +3,7 @@
 mod audit;
 mod bulk;
 mod distrust;
+mod gate;
 mod lone;
 mod many;
 mod open;
@@ -70,6 +71,8 @@ pub(crate) enum Scenario {
     Uploads,
     /// From a distrust until others see it.
     Distrust,
+    /// Verdicts: of a command, of the server, of all that is live.
+    Gate,
     /// The index made again, beside plain inserts.
     Rebuild,
     /// A large log beside a small one: rate and memory.
@@ -93,6 +96,7 @@ impl Scenario {
             Self::Bulk => bulk::measure(effort),
             Self::Uploads => uploads::measure(effort),
             Self::Distrust => distrust::measure(effort),
+            Self::Gate => gate::measure(effort),
             Self::Rebuild => rebuild::measure(effort),
             Self::Size => size::measure(effort),
             Self::Open => open::measure(effort),
