@@ -63,8 +63,8 @@ pub struct Gathered {
 
 /// What is known of one digest's entries while they are gathered.
 #[derive(Default)]
-struct Shelf {
-    seen: BTreeMap<LeafIndex, Shelved>,
+struct Collected {
+    seen: BTreeMap<LeafIndex, Piece>,
     /// All entries about a digest; none if there are more than are fetched together.
     about: BTreeMap<Digest, Option<BTreeSet<LeafIndex>>>,
     bytes: usize,
@@ -72,7 +72,7 @@ struct Shelf {
 }
 
 /// An entry that was checked, or has no room.
-enum Shelved {
+enum Piece {
     Entry(Box<Entry>),
     NoRoom,
 }
@@ -150,14 +150,15 @@ impl Ledger {
         question: Question,
         until: Instant,
     ) -> Result<Gathered, LedgerError> {
-        let (mut evidence, mut shelf, mut question) = (Evidence::default(), Shelf::default(), question);
+        let (mut evidence, mut collected, mut question) =
+            (Evidence::default(), Collected::default(), question);
         'rounds: for _ in 0..=ROUNDS_MAX {
             let asks = policy.new_asks(&evidence, &question);
             if asks.is_empty() {
                 break;
             }
             for ask in asks {
-                let answer = self.answer(ask, question.at.size, &mut shelf, &mut evidence);
+                let answer = self.answer(ask, question.at.size, &mut collected, &mut evidence);
                 match tokio::time::timeout_at(until, Box::pin(answer)).await {
                     Ok(Ok(())) => {}
                     Err(_) => {
@@ -173,14 +174,14 @@ impl Ledger {
                 }
             }
         }
-        Ok(Gathered { evidence, question, not_yet: shelf.not_yet })
+        Ok(Gathered { evidence, question, not_yet: collected.not_yet })
     }
 
     async fn answer(
         &mut self,
         ask: Ask,
         size: TreeSize,
-        shelf: &mut Shelf,
+        collected: &mut Collected,
         evidence: &mut Evidence,
     ) -> Result<(), LedgerError> {
         match &ask {
@@ -192,16 +193,16 @@ impl Ledger {
                 evidence.add_findings(ask, found, incomplete);
             }
             Ask::Statements { about, types } => {
-                let (indexes, mut incomplete) = match self.indexes(about, types, size, shelf).await {
+                let (indexes, mut incomplete) = match self.indexes(about, types, size, collected).await {
                     Err(error) => (BTreeSet::new(), Some(unanswered(error)?)),
                     Ok(answer) => answer,
                 };
-                self.shelve(&indexes, size, shelf).await?;
+                self.collect_all(&indexes, size, collected).await?;
                 let mut entries = Vec::with_capacity(indexes.len());
                 for index in &indexes {
-                    match shelf.seen.get(index) {
-                        Some(Shelved::Entry(entry)) => entries.push(entry.as_ref().clone()),
-                        Some(Shelved::NoRoom) | None => incomplete = Some(Incomplete::Capped),
+                    match collected.seen.get(index) {
+                        Some(Piece::Entry(entry)) => entries.push(entry.as_ref().clone()),
+                        Some(Piece::NoRoom) | None => incomplete = Some(Incomplete::Capped),
                     }
                 }
                 evidence.add(ask, entries, incomplete);
@@ -216,19 +217,19 @@ impl Ledger {
         about: &About,
         types: &BTreeSet<String>,
         size: TreeSize,
-        shelf: &mut Shelf,
+        collected: &mut Collected,
     ) -> Result<(BTreeSet<LeafIndex>, Option<Incomplete>), LedgerError> {
         if let About::Subject(digest) = about {
-            if !shelf.about.contains_key(digest) {
-                let all = self.together(digest, size, shelf).await?;
-                shelf.about.insert(digest.clone(), all);
+            if !collected.about.contains_key(digest) {
+                let all = self.together(digest, size, collected).await?;
+                collected.about.insert(digest.clone(), all);
             }
-            if let Some(Some(all)) = shelf.about.get(digest) {
-                let is_type = |index: &&LeafIndex| match shelf.seen.get(index) {
-                    Some(Shelved::Entry(entry)) => types.contains(&entry.predicate_type),
-                    Some(Shelved::NoRoom) | None => true,
+            if let Some(Some(all)) = collected.about.get(digest) {
+                let is_type = |index: &&LeafIndex| match collected.seen.get(index) {
+                    Some(Piece::Entry(entry)) => types.contains(&entry.predicate_type),
+                    Some(Piece::NoRoom) | None => true,
                 };
-                let erased = all.iter().any(|index| shelf.is_erased(*index));
+                let erased = all.iter().any(|index| collected.is_erased(*index));
                 // What an erased one was of is known to the index alone.
                 if !erased {
                     return Ok((all.iter().filter(is_type).copied().collect(), None));
@@ -241,7 +242,7 @@ impl Ledger {
         };
         let questions = types.iter().map(question).collect::<Result<Vec<_>, _>>()?;
         let (indexes, incomplete) = self.all(questions.clone()).await?;
-        self.shelve_for(&indexes, &questions, size, shelf).await?;
+        self.collect_for(&indexes, &questions, size, collected).await?;
         Ok((indexes, incomplete))
     }
 
@@ -269,7 +270,7 @@ impl Ledger {
         &mut self,
         digest: &Digest,
         size: TreeSize,
-        shelf: &mut Shelf,
+        collected: &mut Collected,
     ) -> Result<Option<BTreeSet<LeafIndex>>, LedgerError> {
         let limit = u32::try_from(TOGETHER_MAX).unwrap_or(FIND_LIMIT_MAX);
         let question = Query { limit, ..query(vec![condition(&About::Subject(digest.clone()))?], size) };
@@ -278,31 +279,31 @@ impl Ledger {
             return Ok(None);
         }
         let indexes: BTreeSet<LeafIndex> = found.indexes.into_iter().collect();
-        self.shelve_for(&indexes, std::slice::from_ref(&question), size, shelf).await?;
+        self.collect_for(&indexes, std::slice::from_ref(&question), size, collected).await?;
         Ok(Some(indexes))
     }
 
-    async fn shelve(
+    async fn collect_all(
         &mut self,
         indexes: &BTreeSet<LeafIndex>,
         size: TreeSize,
-        shelf: &mut Shelf,
+        collected: &mut Collected,
     ) -> Result<(), LedgerError> {
-        self.shelve_for(indexes, &[], size, shelf).await
+        self.collect_for(indexes, &[], size, collected).await
     }
 
     /// Fetches and verifies entries that are not there yet. Each meets one of the questions that it is an answer to, if there are any.
-    async fn shelve_for(
+    async fn collect_for(
         &mut self,
         indexes: &BTreeSet<LeafIndex>,
         questions: &[Query],
         size: TreeSize,
-        shelf: &mut Shelf,
+        collected: &mut Collected,
     ) -> Result<(), LedgerError> {
         let new: Vec<LeafIndex> = indexes
             .iter()
             .rev()
-            .filter(|index| !shelf.seen.contains_key(index))
+            .filter(|index| !collected.seen.contains_key(index))
             .take(ENTRIES_MAX)
             .copied()
             .collect();
@@ -318,9 +319,9 @@ impl Ledger {
                 if let Some(verified) = entry.verified()
                     && let Some(after) = self.token_of(verified).await?
                 {
-                    shelf.not_yet.insert(index, after);
+                    collected.not_yet.insert(index, after);
                 }
-                shelf.put(seen(entry, self.trust(), size));
+                collected.put(seen(entry, self.trust(), size));
             }
         }
         Ok(())
@@ -382,13 +383,11 @@ impl Ledger {
             }
             let of_kinds = page.findings.into_iter().filter(|finding| kinds.contains(&finding.kind));
             for checked in self.check_findings(&question, of_kinds.collect(), &|_| {}).await? {
-                match &checked.shown {
-                    Some(shown) => found.insert(Finding::from(shown)),
-                    None => {
-                        incomplete = incomplete.or(Some(Incomplete::Redacted));
-                        false
-                    }
-                };
+                if let Some(shown) = &checked.shown {
+                    found.insert(Finding::from(shown));
+                } else {
+                    incomplete = incomplete.or(Some(Incomplete::Redacted));
+                }
             }
             match next {
                 Some(next) => question.next = Some(next),
@@ -398,10 +397,10 @@ impl Ledger {
     }
 }
 
-impl Shelf {
+impl Collected {
     fn is_erased(&self, index: LeafIndex) -> bool {
         let entry = self.seen.get(&index);
-        matches!(entry, Some(Shelved::Entry(entry)) if matches!(entry.standing, custody_gate::Standing::Redacted { .. }))
+        matches!(entry, Some(Piece::Entry(entry)) if matches!(entry.standing, custody_gate::Standing::Redacted { .. }))
     }
 
     fn put(&mut self, entry: Entry) {
@@ -409,11 +408,11 @@ impl Shelf {
         let bytes = self.bytes.saturating_add(length);
         let index = entry.index;
         if bytes > PREDICATE_BYTES_MAX {
-            self.seen.insert(index, Shelved::NoRoom);
+            self.seen.insert(index, Piece::NoRoom);
             return;
         }
         self.bytes = bytes;
-        self.seen.insert(index, Shelved::Entry(Box::new(entry)));
+        self.seen.insert(index, Piece::Entry(Box::new(entry)));
     }
 }
 

@@ -164,7 +164,7 @@ fn looks_at(rule: &Rule) -> Vec<String> {
         }
     };
     match &rule.asks {
-        Asks::Absent(absent) => looks.push(format!("findings about the digest: {}", joined(&absent.kinds()))),
+        Asks::Absent(absent) => looks.push(format!("findings about the digest: {}", joined(absent.kinds()))),
         Asks::Approval(approval) => {
             looks.push("approval of the digest".to_owned());
             let not = &approval.signer.not;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custody_evidence::Digest;
 use custody_evidence::admission::AdmissionRecord;
-use custody_evidence::envelope::Envelope;
+use custody_evidence::envelope::{Envelope, Said};
 use custody_evidence::fact::{Facts, Field, Term};
 use custody_evidence::finding::FindingKind;
 use custody_evidence::identity::Identity;
@@ -138,8 +138,8 @@ impl<'a, E: Evidence + ?Sized> Gatherer<'a, E> {
         };
         let envelope = stored.envelope.and_then(|bytes| Envelope::from_vec(bytes).ok());
         let said = envelope.as_ref().and_then(|envelope| envelope.said().ok());
-        let facts = said.as_ref().map_or_else(Facts::default, |said| said.facts());
-        let statement = said.as_ref().and_then(|said| said.statement());
+        let facts = said.as_ref().map_or_else(Facts::default, Said::facts);
+        let statement = said.as_ref().and_then(Said::statement);
         let admitted = Admitted {
             index,
             time,

@@ -46,7 +46,6 @@ pub(super) use live::verdicts as of_all_live;
 /// package with its digest, or a file, which is judged by its SHA-256, or by its SHA-512 if only that is named by evidence. With
 /// --environment and no THING, all that is live there is judged. What a policy may say is in docs/policy.md.
 #[derive(Debug, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Args {
     /// The policy, then what is judged; with --policy-file, all of it is judged.
     #[arg(value_name = "POLICY|THING", conflicts_with = "replay")]

@@ -76,15 +76,14 @@ fn recorded(checked: &Checked) -> Result<Recorded, Failure> {
 /// Returns the policy that the verdict names by its digest: of the log, or of the file that is given.
 fn policy(recorded: &Recorded, args: &Args, trust: &Trust) -> Result<Policy, Failure> {
     let expected = recorded.policy_digest();
-    let text = match &args.policy_file {
-        Some(path) => Text::of_file(path)?,
-        None => {
-            let asked = format!("{}@{expected}", recorded.policy());
-            let (found, text) = in_log(trust, &trust.current().state, &asked).map_err(|failure| {
-                super::misspelt(failure).hint("the policy was a file: give it with --policy-file FILE")
-            })?;
-            Text { called: format!("{}@{}", found.name, found.version), text }
-        }
+    let text = if let Some(path) = &args.policy_file {
+        Text::of_file(path)?
+    } else {
+        let asked = format!("{}@{expected}", recorded.policy());
+        let (found, text) = in_log(trust, &trust.current().state, &asked).map_err(|failure| {
+            super::misspelt(failure).hint("the policy was a file: give it with --policy-file FILE")
+        })?;
+        Text { called: format!("{}@{}", found.name, found.version), text }
     };
     let policy = text.load(&Given::of_json(recorded.parameters()))?;
     let found = policy.digest().to_string();

@@ -30,20 +30,18 @@ struct Tested {
 pub(super) fn run(path: &Path, context: &Context) -> Result<Outcome, Failure> {
     let mut tested = Vec::new();
     for file in policies(path)? {
-        match fixtures_of(&file) {
-            Some(fixtures) => tested.push(test(&file, &fixtures)?),
-            None => {
-                let expected = fixtures_path(&file, "yaml");
-                let message =
-                    format!("{} has no fixtures: there is no {}", file.display(), expected.display());
-                if !path.is_dir() {
-                    return Err(no_fixtures(message));
-                }
-                // It is read all the same: a policy that does not load is no policy.
-                Text::of_file(&file)?.load(&custody_gate::Given::default())?;
-                context.output.warn(message);
-            }
+        if let Some(fixtures) = fixtures_of(&file) {
+            tested.push(test(&file, &fixtures)?);
+            continue;
         }
+        let expected = fixtures_path(&file, "yaml");
+        let message = format!("{} has no fixtures: there is no {}", file.display(), expected.display());
+        if !path.is_dir() {
+            return Err(no_fixtures(message));
+        }
+        // It is read all the same: a policy that does not load is no policy.
+        Text::of_file(&file)?.load(&custody_gate::Given::default())?;
+        context.output.warn(message);
     }
     if tested.is_empty() {
         return Err(no_fixtures(format!("{} holds no policy with fixtures", path.display())));
