@@ -7,6 +7,7 @@
 //!
 //! Nothing is copied: items are parts of the file, and there are at most [`ITEMS_MAX`].
 
+use custody_evidence::json::without_mark;
 use custody_evidence::registry::{
     DocumentError, NpmAttestation, cloud_build_envelopes, npm_attestations, pypi_provenance,
 };
@@ -72,9 +73,11 @@ pub enum Problem {
 /// attestation, alone or on a line, and a list that holds envelopes one an element. There is at least one item, and
 /// at most one more than [`ITEMS_MAX`], which says so.
 ///
-/// Of a DSSE envelope one newline at the end of the file is no part. Every other byte is.
+/// A byte order mark in front of the file is no part of what is in it, and of a DSSE envelope neither is one newline at the end of the
+/// file. Every other byte is.
 #[must_use]
 pub fn items(bytes: &[u8]) -> Vec<Item<'_>> {
+    let bytes = without_mark(bytes);
     let found = kind(bytes);
     if found == Kind::OtherJson
         && let Some(items) = list::items(bytes)

@@ -1,6 +1,7 @@
-//! A JSON list of envelopes, as `RubyGems` gives the bundles of a gem, and as `gh attestation verify --format json` prints what it verified.
+//! A JSON list of envelopes, as `RubyGems` gives the bundles of a gem, as `gh attestation verify --format json` prints what it verified, and as
+//! the list in an answer of npm or GitHub stands alone.
 //!
-//! What gh says beside each bundle is a label: the bundle is verified here again.
+//! What is said beside each bundle is a label: the bundle is verified here again.
 
 use std::fmt;
 
@@ -37,11 +38,15 @@ pub(super) fn items(bytes: &[u8]) -> Option<Vec<Item<'_>>> {
     items.iter().any(|item| is_envelope(item.kind)).then_some(items)
 }
 
-fn item((index, element): (usize, &RawValue)) -> Item<'_> {
+fn item<'e>((index, element): (usize, &'e RawValue)) -> Item<'e> {
     let text = element.get();
-    let (member, bytes) = match serde_json::from_str::<Verified<'_>>(text) {
-        Ok(gh) => (format!("[{index}].attestation.bundle"), gh.attestation.bundle.get().as_bytes()),
-        Err(_) => (format!("[{index}]"), text.as_bytes()),
+    let read = |found: &'e RawValue| found.get().as_bytes();
+    let (member, bytes) = if let Ok(gh) = serde_json::from_str::<Verified<'_>>(text) {
+        (format!("[{index}].attestation.bundle"), read(gh.attestation.bundle))
+    } else if let Ok(attestation) = serde_json::from_str::<Attestation<'_>>(text) {
+        (format!("[{index}].bundle"), read(attestation.bundle))
+    } else {
+        (format!("[{index}]"), text.as_bytes())
     };
     Item { place: Place { line: None, member: Some(member) }, kind: kind(bytes), bytes, problem: None }
 }

@@ -123,6 +123,17 @@ fn a_single_document_is_one_item_and_of_an_envelope_one_newline_is_no_part() {
 }
 
 #[test]
+fn a_byte_order_mark_in_front_of_a_file_is_no_part_of_what_is_in_it() {
+    let marked = |text: &str| format!("\u{feff}{text}");
+    assert_eq!(found(&marked(DSSE)), found(DSSE));
+    assert_eq!(found(&marked(BUNDLE)), found(BUNDLE));
+    let lines = format!("{DSSE}\r\n{BUNDLE}\r\n");
+    assert_eq!(found(&marked(&lines)), found(&lines));
+    // Anywhere else it is a part.
+    assert_eq!(found(&format!("{DSSE}\n{}", marked(BUNDLE)))[1].2, marked(BUNDLE));
+}
+
+#[test]
 fn each_line_is_of_its_own_kind_and_documents_on_lines_are_taken_apart() {
     let npm =
         format!(r#"{{"attestations":[{{"predicateType":"lie","bundle":{BUNDLE}}},{{"bundle":{BUNDLE}}}]}}"#);
@@ -173,6 +184,10 @@ fn a_list_of_envelopes_is_taken_apart_and_a_list_of_other_things_is_not() {
         r#"[{{"attestation":{{"bundle":{BUNDLE},"bundle_url":""}},"verificationResult":{{"mediaType":"x"}}}}]"#
     );
     assert_eq!(found(&gh), [at("f [0].attestation.bundle", Kind::SigstoreBundle, BUNDLE)]);
+    // The list of an answer of npm, taken out of it.
+    let npm = format!(r#"[{{"predicateType":"lie","bundle":{BUNDLE}}},{{"bundle":{BUNDLE},"bundle_url":""}}]"#);
+    let two = [at("f [0].bundle", Kind::SigstoreBundle, BUNDLE), at("f [1].bundle", Kind::SigstoreBundle, BUNDLE)];
+    assert_eq!(found(&npm), two);
     // What is no envelope is named in its place.
     let mixed = format!("[{DSSE},7]");
     assert_eq!(found(&mixed), [at("f [0]", Kind::Dsse, DSSE), at("f [1]", Kind::OtherJson, "7")]);
