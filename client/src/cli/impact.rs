@@ -5,13 +5,10 @@ mod tree;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use custody_client::ledger::{At, Environment, ImpactOf, Impacted};
+use custody_client::ledger::{At, ImpactOf, Impacted};
 use custody_client::{Checked, Ledger, LedgerError, Level, Verified};
-use custody_evidence::digest_set::Digest;
-use custody_evidence::environment::{Picture, Running, Until, Window};
 use custody_evidence::fact::reach::Reached;
-use custody_evidence::fact::{Doubt, EdgeKind, Node, NodeKind};
-use custody_evidence::predicate::Name;
+use custody_evidence::fact::{Doubt, Node, NodeKind};
 use custody_evidence::trust::TrustState;
 use custody_log::LeafIndex;
 use serde_json::{Value, json};
@@ -19,6 +16,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::failure::{Failure, Outcome};
 use super::find::{self, Verify};
+use super::live::{Environments, Live, live_json};
 use super::session;
 use super::things::{Target, resolve};
 use super::times;
@@ -55,7 +53,7 @@ struct Impact {
     entries: BTreeMap<LeafIndex, Checked>,
     level: Level,
     /// What runs where anything that came from it ever ran.
-    environments: BTreeMap<Name, (Environment, Picture)>,
+    environments: Environments,
     doubts: Vec<(LeafIndex, Doubt)>,
 }
 
@@ -138,7 +136,8 @@ async fn check(
             return Err(LedgerError::NotRedacted { entry: entry.entry().index }.into());
         }
     }
-    let environments = environments(ledger, &answer).await?;
+    let edges = answer.edges.iter().map(|edge| &edge.edge);
+    let environments = Environments::of(ledger, edges, answer.as_of.size).await?;
     let doubts = doubts(&of, &entries);
     Ok(Impact { thing, of, answer, entries, level, environments, doubts })
 }
@@ -167,23 +166,6 @@ fn check_signed(checked: &Checked, subject: &Node, of: &ImpactOf) -> Result<(), 
     Err(LedgerError::NotAsked { entry: checked.entry().index, condition }.into())
 }
 
-/// Finds out what runs wherever something that was reached is said to have run.
-async fn environments(
-    ledger: &mut Ledger,
-    answer: &Impacted,
-) -> Result<BTreeMap<Name, (Environment, Picture)>, Failure> {
-    let runs_in = answer.edges.iter().filter(|edge| edge.edge.kind == EdgeKind::RunsIn);
-    let names: BTreeSet<Name> = runs_in.filter_map(|edge| edge.edge.to.id().parse().ok()).collect();
-    let mut environments = BTreeMap::new();
-    for name in names {
-        let at = At::Size(answer.as_of.size);
-        let environment = Box::pin(ledger.environment(&name, Window::default(), at)).await?;
-        let picture = environment.timeline.replay(Until::Newest).picture;
-        environments.insert(name, (environment, picture));
-    }
-    Ok(environments)
-}
-
 /// Returns the packages for which entries are listed though it cannot be said that they are in the range.
 fn doubts(of: &ImpactOf, entries: &BTreeMap<LeafIndex, Checked>) -> Vec<(LeafIndex, Doubt)> {
     let ImpactOf::Package(package) = of else { return Vec::new() };
@@ -195,30 +177,7 @@ fn doubts(of: &ImpactOf, entries: &BTreeMap<LeafIndex, Checked>) -> Vec<(LeafInd
     entries.iter().flat_map(doubts).collect()
 }
 
-/// Where something runs.
-struct Live<'a> {
-    environment: &'a Name,
-    running: &'a Running,
-    since_known: bool,
-}
-
 impl Impact {
-    /// Returns where an artifact runs.
-    fn live(&self, node: &Node) -> Vec<Live<'_>> {
-        let Ok(digest) = node.id().parse::<Digest>() else { return Vec::new() };
-        if !matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit) {
-            return Vec::new();
-        }
-        let mut live = Vec::new();
-        for (name, (environment, picture)) in &self.environments {
-            for running in picture.running.iter().filter(|running| running.artifact.has(&digest)) {
-                let since_known = environment.known_from.is_none_or(|from| running.since > from);
-                live.push(Live { environment: name, running, since_known });
-            }
-        }
-        live
-    }
-
     /// Returns how far what says that it was reached was checked: the best of its entries.
     fn word(&self, reached: &Reached, trust: &TrustState) -> &'static str {
         let words: BTreeSet<&str> = reached
@@ -241,7 +200,7 @@ impl Impact {
     }
 
     fn is_unsure(&self) -> bool {
-        self.answer.truncated || self.environments.values().any(|(environment, _)| environment.truncated)
+        self.answer.truncated || self.environments.truncated()
     }
 }
 
@@ -256,10 +215,11 @@ fn document(impact: &Impact, ledger: &Ledger, trust: &TrustState) -> Value {
             "via": reached.via.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "entries": reached.entries.iter().map(|entry| entry.get()).collect::<Vec<_>>(),
             "check": impact.word(reached, trust),
-            "live": live_json(&impact.live(&reached.node)),
+            "live": live_json(&impact.environments.live(&reached.node)),
         })
     });
-    let own: Vec<Live<'_>> = answer.reach.same.iter().flat_map(|node| impact.live(node)).collect();
+    let own: Vec<Live<'_>> =
+        answer.reach.same.iter().flat_map(|node| impact.environments.live(node)).collect();
     json!({
         "thing": impact.thing,
         "resolved": resolved(&impact.of),
@@ -290,21 +250,6 @@ fn resolved(of: &ImpactOf) -> Value {
 
 fn node_json(node: &Node) -> Value {
     json!({ "kind": node.kind().as_str(), "id": node.id() })
-}
-
-fn live_json(live: &[Live<'_>]) -> Value {
-    let one = |live: &Live<'_>| {
-        json!({
-            "environment": live.environment.as_str(),
-            "workload": live.running.workload.as_ref().map(Name::as_str),
-            "cluster": live.running.cluster.as_ref().map(Name::as_str),
-            "since": live.running.since.to_string(),
-            "since_known": live.since_known,
-            "entry": live.running.entry.get(),
-            "check": if live.running.counts { "verified" } else { "distrusted" },
-        })
-    };
-    live.iter().map(one).collect()
 }
 
 /// Tells what the answer lacks, and returns how the command ends.

@@ -25,6 +25,7 @@ mod inspect;
 mod junit;
 mod key;
 pub(crate) mod layers;
+mod live;
 mod man;
 pub(crate) mod output;
 mod policy;

@@ -4,6 +4,8 @@
 //! statements say, by the code that the server has run ([`custody_evidence::environment`]). A server that leaves out a record is not
 //! noticed: that nothing is left out stays its claim.
 
+mod distrusted;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_evidence::digest_set::Digest;
@@ -146,8 +148,8 @@ impl Ledger {
     }
 
     /// Returns what is known of an environment: what ran at the start of a window, and what changed in it. Each record is
-    /// verified. Where one of them is distrusted, all are read that the answer may rest on, since the server counts those
-    /// too: what it named may not be enough.
+    /// verified. Where one is distrusted, named by the server or not, all are read that the answer may rest on: the server
+    /// counts those too, so what it named may not be enough.
     pub async fn environment(
         &mut self,
         name: &Name,
@@ -160,7 +162,8 @@ impl Ledger {
         let mut records = Records::default();
         self.read_records(name, &indexes, answer.as_of.size, &mut records).await?;
         let (mut known_from, mut truncated) = (answer.known_from, answer.truncated);
-        if records.distrusted.is_empty() && records.erased.is_empty() {
+        let counts = records.distrusted.is_empty() && records.erased.is_empty();
+        if counts && !self.may_distrust(name, answer.as_of.size).await? {
             for event in &mut records.events {
                 let Some(things) = answer.parts.get(&event.entry) else { continue };
                 if answer.whole.contains(&event.entry) {

@@ -87,6 +87,8 @@ async fn refuses_records_of_another_environment_and_what_no_record_says() {
         (Lie::NotAsked, &["env", "show", "prod"], "not_asked"),
         (Lie::SwappedEnvelope, &["env", "show", "prod"], "not_verified"),
         (Lie::Padded, &["env", "log", "prod"], "not_verified"),
+        (Lie::OtherEnvironment, &["trace", "prod"], "not_asked"),
+        (Lie::ForgedPart, &["trace", "prod"], "not_asked"),
         (Lie::UnrelatedEdges, &["impact", "pkg:npm/axios"], "unrelated_edge"),
         (Lie::ForgedEdge, &["impact", "pkg:npm/axios"], "forged_edge"),
         (Lie::NotSigned, &["impact", "pkg:npm/axios"], "not_asked"),

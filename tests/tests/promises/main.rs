@@ -40,6 +40,7 @@ mod keyless;
 mod kinds;
 mod large;
 mod layouts;
+mod live;
 mod memory;
 mod model;
 mod order;

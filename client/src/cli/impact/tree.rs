@@ -24,7 +24,7 @@ pub(super) fn draw(impact: &Impact, trust: &TrustState) -> String {
     let thing = escape_line(&impact.thing);
     let _ = writeln!(out, "{thing}  at tree size {}", impact.answer.as_of.size);
     for node in &impact.answer.reach.same {
-        draw_live(&mut out, &impact.live(node));
+        draw_live(&mut out, &impact.environments.live(node));
     }
     out.push('\n');
     let reached = &impact.answer.reach.reached;
@@ -39,7 +39,7 @@ pub(super) fn draw(impact: &Impact, trust: &TrustState) -> String {
     }
     let artifacts: Vec<&Reached> =
         reached.iter().filter(|found| found.node.kind() == NodeKind::Artifact).collect();
-    let live = artifacts.iter().filter(|found| !impact.live(&found.node).is_empty()).count();
+    let live = artifacts.iter().filter(|found| !impact.environments.live(&found.node).is_empty()).count();
     let artifacts = counted(artifacts.len(), "artifact", "artifacts");
     let _ = writeln!(out, "\n{artifacts}, {live} of them live");
     out
@@ -71,7 +71,7 @@ fn draw_one(out: &mut String, impact: &Impact, found: &Reached, trust: &TrustSta
         cut(&via.join("+"), VIA),
         entries.join(" ")
     );
-    draw_live(out, &impact.live(&found.node));
+    draw_live(out, &impact.environments.live(&found.node));
 }
 
 fn draw_live(out: &mut String, live: &[Live<'_>]) {

@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use custody_client::ledger::{At, Traced, TracedEdge};
 use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
 use custody_evidence::admission::SignerStatus;
-use custody_evidence::fact::{Edge, EdgeKind, Node, Stage};
+use custody_evidence::fact::{Edge, EdgeKind, Node, NodeKind, Stage};
 use custody_evidence::trust::TrustState;
 use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use super::disputed::Disputed;
 use super::entry_view::{binding, redacted as redacted_json};
 use super::failure::{Failure, Outcome};
 use super::find::{self, Verify};
+use super::live::{Environments, Live, live_json};
 use super::output::counted;
 use super::session;
 use super::things::{Target, resolve};
@@ -52,10 +53,10 @@ struct Chain {
     entries: BTreeMap<LeafIndex, Checked>,
     /// Entries that the server says named a node of the chain, and of which redactions left nothing else.
     redacted: Vec<Checked>,
+    /// What runs wherever something of it is said to have started or stopped.
+    environments: Environments,
     level: Level,
     answer: Traced,
-    /// Whether it was asked for up to some depth only.
-    cut: bool,
 }
 
 impl Chain {
@@ -164,8 +165,7 @@ async fn trace(
     let thing = args.thing.to_string_lossy().into_owned();
     let answer = whole.ok_or_else(|| Failure::no_record(format!("no record of {thing}")))?;
     let edges = chain.into_values().collect();
-    let asked = Asked { thing, verify: args.verify, cut: args.depth.is_some() };
-    check(ledger, asked, starts, answer, edges, context).await
+    check(ledger, Asked { thing, verify: args.verify }, starts, answer, edges, context).await
 }
 
 /// An entry is traced by its subject, if it has one.
@@ -197,7 +197,6 @@ pub(super) async fn subject_of(ledger: &mut Ledger, index: LeafIndex) -> Result<
 struct Asked {
     thing: String,
     verify: Option<Verify>,
-    cut: bool,
 }
 
 async fn check(
@@ -213,6 +212,8 @@ async fn check(
     let (checked, level) = find::check(ledger, &indexes, asked.verify, context).await?;
     let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
     let redacted = redacted(ledger, &answer.redacted).await?;
+    let drawn = claimed.iter().map(|(edge, _)| &edge.edge);
+    let environments = Environments::of(ledger, drawn, answer.as_of.size).await?;
     let trust = &ledger.trust().as_of(answer.as_of.size).state;
     let disputed = Disputed::among(&entries, trust);
     let mut edges = Vec::with_capacity(claimed.len());
@@ -226,7 +227,7 @@ async fn check(
     }
     edges.sort_by(|one, two| (one.stage, one.entry, &one.edge).cmp(&(two.stage, two.entry, &two.edge)));
     let labels = labels(&answer, &entries, level);
-    Ok(Chain { thing: asked.thing, starts, edges, labels, entries, redacted, level, answer, cut: asked.cut })
+    Ok(Chain { thing: asked.thing, starts, edges, labels, entries, redacted, environments, level, answer })
 }
 
 /// Checks that entries were erased of which the server says so: that one is, must not hide what it says.
@@ -323,10 +324,29 @@ fn document(chain: &Chain, trust: &Trust) -> Value {
         "trust": session::trust_view(trust),
         "nodes": nodes,
         "edges": edges,
+        "live": live_json(&live(chain)),
         "missing": chain.missing().into_iter().map(Stage::as_str).collect::<Vec<_>>(),
-        "truncated": answer.truncated,
+        "truncated": answer.truncated || chain.environments.truncated(),
         "complete": "claimed",
     })
+}
+
+/// Returns what of the chain runs, each thing in each place once, whichever of its digests it is known by.
+fn live(chain: &Chain) -> Vec<Live<'_>> {
+    if chain.start().kind() == NodeKind::Environment {
+        let name = chain.start().id().parse();
+        return name.map(|name| chain.environments.live_in(&name)).unwrap_or_default();
+    }
+    let deployed = chain.edges.iter().filter(|edge| edge.stage == Stage::Deployment);
+    let artifacts: BTreeSet<&Node> =
+        chain.starts.iter().chain(deployed.map(|edge| &edge.edge.from)).collect();
+    let mut all: Vec<Live<'_>> = Vec::new();
+    for live in artifacts.into_iter().flat_map(|artifact| chain.environments.live(artifact)) {
+        if !all.contains(&live) {
+            all.push(live);
+        }
+    }
+    all
 }
 
 fn node_json(node: &Node) -> Value {

@@ -29,8 +29,14 @@ const LINES_MAX: usize = 20;
 pub(super) fn draw(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
     let mut out = header(chain, ledger, now);
     out.push('\n');
+    let mut or_earlier = false;
     for stage in Stage::ALL {
-        draw_stage(&mut out, heading(stage), &lines(chain, stage, now), chain);
+        let lines = lines(chain, stage, now);
+        draw_stage(&mut out, heading(stage), &lines, chain);
+        or_earlier |= lines.iter().take(LINES_MAX).any(|line| line.runs == Runs::OrEarlier);
+    }
+    if or_earlier {
+        out.push_str("\n  * or earlier: older records were not read\n");
     }
     draw_redacted(&mut out, chain);
     let missing: Vec<&str> = chain.missing().into_iter().map(Stage::as_str).collect();
@@ -92,7 +98,16 @@ struct Line {
     distrusted: bool,
     /// Whether all of it was erased.
     redacted: bool,
-    live: bool,
+    runs: Runs,
+}
+
+/// Whether a line is about something that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    No,
+    Yes,
+    /// It does, and maybe for longer than the line says.
+    OrEarlier,
 }
 
 impl Line {
@@ -105,7 +120,7 @@ impl Line {
             conflict: conflict(edges),
             distrusted: !edges.is_empty() && edges.iter().all(|edge| edge.distrusted),
             redacted: !edges.is_empty() && edges.iter().all(|edge| edge.redacted),
-            live: false,
+            runs: Runs::No,
         }
     }
 }
@@ -131,7 +146,7 @@ fn draw_stage(out: &mut String, name: &str, lines: &[Line], chain: &Chain) {
         };
         let style = if line.conflict.is_some() || line.distrusted || line.redacted {
             red
-        } else if line.live {
+        } else if line.runs != Runs::No {
             green
         } else {
             Style::new()
@@ -236,11 +251,15 @@ fn footer(chain: &Chain, ledger: &Ledger) -> String {
             "every entry verified here: signature, inclusion, no distrust withheld up to size {}",
             ledger.trust().complete_to()
         ),
-        Level::Logged => format!(
-            "every entry logged here: inclusion, admission record, no distrust withheld up to size {}\n\
-             what they say is claimed by the server (--verify full checks it)",
-            ledger.trust().complete_to()
-        ),
+        Level::Logged => {
+            let read =
+                if chain.environments.is_empty() { "what" } else { "what runs was read here; what else" };
+            format!(
+                "every entry logged here: inclusion, admission record, no distrust withheld up to size {}\n\
+                 {read} they say is claimed by the server (--verify full checks it)",
+                ledger.trust().complete_to()
+            )
+        }
     };
     let distrusted: BTreeSet<LeafIndex> =
         chain.edges.iter().filter(|edge| edge.distrusted).map(|edge| edge.entry).collect();

@@ -1,16 +1,16 @@
-//! What runs where: the starts and stops of each artifact in each place, and what holds after the last of them.
-//!
-//! A stop says that one artifact stopped. What else runs in the same place is not touched by it, so starts and stops
-//! are put together by artifact as well as by place.
+//! What runs where: each artifact in each place, as the records of the environment say, of which the chain holds but those
+//! that name the artifact. What else started under its workload may have ended it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use custody_client::Checked;
+use custody_client::{Checked, Verified};
+use custody_evidence::digest_set::Digest;
+use custody_evidence::environment::Said;
 use custody_evidence::fact::{Edge, EdgeKind, Node, NodeKind, Stage};
-use custody_evidence::predicate::{CustodyPredicate as _, Deployment, Name};
-use custody_log::LeafIndex;
+use custody_evidence::predicate::Name;
 
-use super::{Chain, CheckedEdge, Line, groups, minute};
+use super::{Chain, CheckedEdge, Line, Runs, groups, minute};
+use crate::cli::live::{Live, digest};
 
 /// The digits of an artifact that was not asked about: as many as fit beside `stopped`, and enough to ask about it.
 const DIGITS: usize = 12;
@@ -20,70 +20,100 @@ pub(super) fn deployments(chain: &Chain) -> Vec<Line> {
     let artifacts = Artifacts::of(chain);
     let traced = artifacts.first(chain.start());
     let of_stage = |edge: &CheckedEdge| edge.stage == Stage::Deployment;
-    let draw = |((artifact, environment, place), edges): ((&Node, &Node, Place), Vec<&CheckedEdge>)| {
+    let groups = groups(chain, of_stage, |edge| (artifacts.first(&edge.edge.from), &edge.edge.to));
+    let mut lines = Vec::new();
+    let mut drawn = Vec::new();
+    for ((artifact, environment), edges) in groups {
         let name = if artifact == traced { String::new() } else { name(artifact) };
-        let seen = Seen::of(chain, &artifacts, artifact, &edges);
-        line(environment, &place, &name, seen, &edges)
-    };
-    let groups = groups(chain, of_stage, |edge| {
-        (artifacts.first(&edge.edge.from), &edge.edge.to, Place::of(chain, edge.entry))
-    });
-    let mut lines: Vec<Line> = groups.into_iter().map(draw).collect();
+        let digests: BTreeSet<Digest> = edges.iter().filter_map(|edge| digest(&edge.edge.from)).collect();
+        let mut live = live_in(chain, environment);
+        live.retain(|live| live.running.artifact.digests().any(|digest| digests.contains(digest)));
+        drawn.extend(live.iter().map(|live| live.running));
+        lines.extend(of_artifact(chain, environment, &name, &live, &edges));
+    }
+    // What the chain of an environment was cut off before, runs all the same.
+    if chain.start().kind() == NodeKind::Environment {
+        let others = live_in(chain, chain.start());
+        let others = others.into_iter().filter(|live| !drawn.contains(&live.running));
+        lines.extend(others.map(|live| {
+            let name = name(&Node::of_digest(live.running.artifact.digest(), None));
+            line(chain.start(), &name, &live, &[])
+        }));
+    }
     // Few lines are shown, and what runs must be among them.
-    lines.sort_by_key(|line| !line.live);
+    lines.sort_by_key(|line| line.runs == Runs::No);
     lines
 }
 
-/// How much is known of the starts and stops of one artifact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Seen {
-    /// All that the answer is about, each with its statement.
-    All,
-    /// Statements were not read. Which workload started or stopped stands in them.
-    Unread,
-    /// There are more. Starts and stops are cut off apart from each other, so the last one may be among what is missing.
-    Part,
+fn live_in<'a>(chain: &'a Chain, environment: &Node) -> Vec<Live<'a>> {
+    let name = environment.id().parse::<Name>();
+    name.map(|name| chain.environments.live_in(&name)).unwrap_or_default()
 }
 
-impl Seen {
-    fn of(chain: &Chain, artifacts: &Artifacts<'_>, artifact: &Node, edges: &[&CheckedEdge]) -> Self {
-        // With `--depth`, the other digests of an artifact may lie too far away for what is said of them to be seen.
-        // An environment has all of its starts and stops one edge away.
-        let cut = chain.cut && chain.start().kind() != NodeKind::Environment && artifacts.several(artifact);
-        match () {
-            () if edges.iter().any(|edge| !edge.verified) => Self::Unread,
-            () if chain.answer.truncated || cut => Self::Part,
-            () => Self::All,
+/// A line for each place in which an artifact runs, and one for each in which it does not, though it once started or stopped
+/// there.
+fn of_artifact(
+    chain: &Chain,
+    environment: &Node,
+    name: &str,
+    live: &[Live<'_>],
+    edges: &[&CheckedEdge],
+) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for live in live {
+        let of_it: Vec<&CheckedEdge> = edges
+            .iter()
+            .copied()
+            .filter(|edge| places(chain, edge).iter().any(|place| place.fits(live)))
+            .collect();
+        lines.push(line(environment, name, live, &of_it));
+    }
+    let mut ended: BTreeMap<Place, Vec<&CheckedEdge>> = BTreeMap::new();
+    for edge in edges {
+        let places = places(chain, edge);
+        if !live.iter().any(|live| places.iter().any(|place| place.fits(live))) {
+            ended.entry(places.into_iter().next().unwrap_or_default()).or_default().push(edge);
         }
     }
+    let known = environment.id().parse().is_ok_and(|name| chain.environments.knows(&name));
+    lines.extend(ended.into_iter().map(|(place, edges)| {
+        if known {
+            stopped(environment, &place, name, &edges)
+        } else {
+            counts(environment, &place, name, &edges)
+        }
+    }));
+    lines
 }
 
-fn line(environment: &Node, place: &Place, artifact: &str, seen: Seen, edges: &[&CheckedEdge]) -> Line {
-    if seen != Seen::All {
-        return counts(environment, place, artifact, seen, edges);
-    }
-    // The latest by when it happened says what holds; the same time, the later entry.
-    let last = edges.iter().max_by_key(|edge| (edge.time, edge.entry));
-    let live = last.is_some_and(|edge| edge.edge.kind == EdgeKind::RunsIn);
-    let time = last.map_or_else(String::new, |edge| minute(edge.time));
-    let (state, word) = if live { ("LIVE", "since") } else { ("stopped", "until") };
-    let what = format!("{}{}  {word} {time}", environment.id(), place.text());
-    let who = format!("{state} {artifact}").trim_end().to_owned();
-    Line { live, ..Line::new(what, who, edges) }
+/// It runs.
+fn line(environment: &Node, artifact: &str, live: &Live<'_>, edges: &[&CheckedEdge]) -> Line {
+    let running = live.running;
+    let place = Place { cluster: running.cluster.clone(), workload: running.workload.clone() };
+    let mark = if live.since_known { "" } else { "*" };
+    let what = format!("{}{}  since {}{mark}", environment.id(), place.text(), minute(running.since));
+    let who = format!("LIVE {artifact}").trim_end().to_owned();
+    let mut drawn = Line::new(what, who, edges);
+    drawn.entries.insert(running.entry);
+    let runs = if live.since_known { Runs::Yes } else { Runs::OrEarlier };
+    Line { runs, distrusted: !running.counts, redacted: false, ..drawn }
 }
 
-/// What runs is not known: how often it is said to have started and stopped.
-fn counts(environment: &Node, place: &Place, artifact: &str, seen: Seen, edges: &[&CheckedEdge]) -> Line {
+/// It does not run, whatever ended it: that may be a record of something else.
+fn stopped(environment: &Node, place: &Place, artifact: &str, edges: &[&CheckedEdge]) -> Line {
+    let starts = edges.iter().filter(|edge| edge.edge.kind == EdgeKind::RunsIn);
+    let last = starts.map(|edge| edge.time).max();
+    let started = last.map_or_else(String::new, |time| format!("  started {}", minute(time)));
+    let what = format!("{}{}{started}", environment.id(), place.text());
+    Line::new(what, format!("stopped {artifact}").trim_end().to_owned(), edges)
+}
+
+/// Whether it runs is not known: how often it is said to have started and stopped.
+fn counts(environment: &Node, place: &Place, artifact: &str, edges: &[&CheckedEdge]) -> Line {
     let starts = edges.iter().filter(|edge| edge.edge.kind == EdgeKind::RunsIn).count();
     let stops = edges.len().saturating_sub(starts);
     let what = format!("{}{}  starts: {starts}, stops: {stops}", environment.id(), place.text());
-    let who = match (seen, artifact.is_empty()) {
-        (Seen::Part, true) => "not all shown".to_owned(),
-        (Seen::Part, false) => format!("{artifact} partial"),
-        (Seen::All | Seen::Unread, true) => "--verify full tells".to_owned(),
-        (Seen::All | Seen::Unread, false) => format!("{artifact} unread"),
-    };
-    Line::new(what, who, edges)
+    Line::new(what, format!("unknown {artifact}").trim_end().to_owned(), edges)
 }
 
 /// The first digits of a digest; of anything else its whole name.
@@ -94,26 +124,41 @@ fn name(node: &Node) -> String {
     }
 }
 
-/// The cluster and workload that a checked deployment names.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+/// The cluster and workload that a record names.
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     cluster: Option<Name>,
     workload: Option<Name>,
 }
 
 impl Place {
-    fn of(chain: &Chain, entry: LeafIndex) -> Self {
-        let verified = chain.entries.get(&entry).and_then(Checked::verified);
-        let deployment =
-            verified.and_then(|verified| Deployment::decode(verified.statement()?.predicate_bytes()?).ok());
-        let (cluster, workload) = deployment.map_or((None, None), |named| (named.cluster, named.workload));
-        Self { cluster, workload }
-    }
-
     fn text(&self) -> String {
         let cluster = self.cluster.as_ref().map_or_else(String::new, |cluster| format!("/{cluster}"));
         let workload = self.workload.as_ref().map_or_else(String::new, |workload| format!(" {workload}"));
         format!("{cluster}{workload}")
+    }
+
+    /// Whether who names this place may speak of something that runs.
+    fn fits(&self, live: &Live<'_>) -> bool {
+        let fits = |named: &Option<Name>, runs: &Option<Name>| named.is_none() || named == runs;
+        fits(&self.cluster, &live.running.cluster) && fits(&self.workload, &live.running.workload)
+    }
+}
+
+/// Returns where an entry says that something started, stopped or was seen; a statement that was not read says nothing of that.
+fn places(chain: &Chain, edge: &CheckedEdge) -> Vec<Place> {
+    let verified = chain.entries.get(&edge.entry).and_then(Checked::verified);
+    let said = verified.map(Verified::facts).and_then(|facts| facts.observation.as_ref());
+    match said.map(|observation| &observation.said) {
+        None => vec![Place::default()],
+        Some(Said::Started { cluster, workload, .. } | Said::Stopped { cluster, workload, .. }) => {
+            vec![Place { cluster: cluster.clone(), workload: workload.clone() }]
+        }
+        Some(Said::Snapshot { running, .. }) => {
+            let digest = digest(&edge.edge.from);
+            let seen = running.iter().filter(|seen| digest.as_ref() == Some(&seen.digest));
+            seen.map(|seen| Place { cluster: None, workload: seen.workload.clone() }).collect()
+        }
     }
 }
 
@@ -155,11 +200,6 @@ impl<'a> Artifacts<'a> {
             first = next;
         }
         first
-    }
-
-    /// Whether an artifact, given by its first digest, has others.
-    fn several(&self, first: &Node) -> bool {
-        self.0.values().any(|node| *node == first)
     }
 
     /// Returns the first digests of those that hold two of one algorithm.
