@@ -142,6 +142,30 @@ const RULES: [Rule; 11] = [
     Rule { needs: tag::needs, find: tag::find },
 ];
 
+/// Returns entries of a history by which a rule that asks what is new finds what it finds in the whole: at least
+/// [`bounds::HISTORY_MIN`] of them, and not somebody else each time. The most usual come first. `of` says what each of them has.
+fn usual<'k, 'a>(history: &[(&'k Seen<'a>, BTreeSet<&str>)]) -> Vec<&'k Seen<'a>> {
+    let often = |has: &BTreeSet<&str>| history.iter().filter(|(_, other)| other == has).count();
+    let mut order: Vec<&(&Seen<'a>, BTreeSet<&str>)> = history.iter().collect();
+    // What is equally usual stays together, and the newest first.
+    order.sort_by(|(_, one), (_, other)| often(other).cmp(&often(one)).then_with(|| one.cmp(other)));
+    let mut shown: Vec<&'k Seen<'a>> = Vec::new();
+    let mut all: BTreeSet<&str> = BTreeSet::new();
+    for (seen, has) in order {
+        if shown.len() >= bounds::HISTORY_MIN && !changes(all.len(), shown.len()) {
+            break;
+        }
+        shown.push(seen);
+        all.extend(has);
+    }
+    shown
+}
+
+/// Whether so many different ones among so many entries are somebody else each time, so that nothing is new about another one.
+const fn changes(different: usize, entries: usize) -> bool {
+    different.saturating_mul(2) > entries && different > 1
+}
+
 /// A finding in an entry, shown by it and by these.
 fn finding<'a>(
     kind: FindingKind,

@@ -16,7 +16,7 @@ pub const LOOK_BACK: usize = 64;
 /// The fewest earlier entries of a name by which a signer, a builder or a runner is new.
 pub const HISTORY_MIN: usize = 3;
 
-/// Earlier entries that show what was usual are named with a finding: so many.
+/// Names that a finding lists of what was usual: so many.
 pub const SHOWN: usize = 3;
 
 /// Different versions of one name within [`BURST_WINDOW_MICROS`] that are a burst.

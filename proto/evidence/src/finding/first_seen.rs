@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use super::bounds::{HISTORY_MIN, LOOK_BACK, SHOWN};
 use super::need::{Need, term};
 use super::seen::{Kind, Known, Seen, lasting};
-use super::{Finding, FindingKind, finding};
+use super::{Finding, FindingKind, changes, finding, usual};
 use crate::fact::{EdgeKind, Field, Node, NodeKind};
 use crate::predicate::{slsa_v1, slsa_v02};
 
@@ -35,8 +35,7 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
         .filter(|(_, used)| used.kind == own.kind && used.name == own.name)
         .collect();
     let names: BTreeSet<&str> = history.iter().map(|(_, used)| used.what).collect();
-    let changes = names.len().saturating_mul(2) > history.len() && names.len() > 1;
-    if history.len() < HISTORY_MIN || names.contains(own.what) || changes {
+    if history.len() < HISTORY_MIN || names.contains(own.what) || changes(names.len(), history.len()) {
         return Vec::new();
     }
     let (kind, used) = match own.kind {
@@ -45,7 +44,9 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     };
     let message =
         format!("{} {used} {} for the first time, before by {}", own.name, own.what, listed(&names));
-    let shown: Vec<&Seen<'_>> = history.iter().take(HISTORY_MIN.max(SHOWN)).map(|(seen, _)| *seen).collect();
+    let history: Vec<(&Seen<'_>, BTreeSet<&str>)> =
+        history.iter().map(|(seen, used)| (*seen, BTreeSet::from([used.what]))).collect();
+    let shown = usual(&history);
     vec![finding(kind, own.builder.clone(), new, shown, message)]
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::bounds::{HISTORY_MIN, LOOK_BACK, SHOWN};
 use super::need::{Need, term};
 use super::seen::{Kind, Known, Seen, lasting};
-use super::{Finding, FindingKind, finding};
+use super::{Finding, FindingKind, changes, finding, usual};
 use crate::fact::{Called, EdgeKind, Field, Node, NodeKind};
 
 pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
@@ -77,7 +77,7 @@ fn change(
     let with: Vec<&Seen<'_>> = history.iter().copied().filter(|seen| !of(seen).is_empty()).collect();
     let all: BTreeSet<&str> = with.iter().flat_map(|seen| of(seen)).collect();
     // Where it is somebody else each time, nothing differs.
-    let changes = all.len().saturating_mul(2) > with.len() && all.len() > 1;
+    let changes = changes(all.len(), with.len());
     if now.is_empty() || with.len() < HISTORY_MIN || !now.is_disjoint(&all) || changes {
         return None;
     }
@@ -85,7 +85,8 @@ fn change(
     let version = called.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
     let message =
         format!("{}{version} was {what} by {}, all before it by {}", called.name, list(&now), list(&all));
-    let shown: Vec<&Seen<'_>> = with.iter().take(HISTORY_MIN).copied().collect();
+    let history: Vec<(&Seen<'_>, BTreeSet<&str>)> = with.iter().map(|seen| (*seen, of(seen))).collect();
+    let shown = usual(&history);
     let thing: Node = called.artifacts.first()?.clone();
     Some(finding(FindingKind::SignerChange, thing, new, shown, message))
 }

@@ -117,6 +117,27 @@ fn another_signer_is_found_once_and_only_where_one_signed_all_before() {
 }
 
 #[test]
+fn where_several_signed_in_turn_the_entries_of_a_finding_show_it_alone() {
+    for turns in [[4, 4, 1], [2, 2, 2], [1, 5, 2], [3, 3, 3]] {
+        let mut log = Log::default();
+        let mut number = 0;
+        for (signer, times) in turns.into_iter().enumerate() {
+            for _ in 0..times {
+                log.build(&format!("signer {signer}"), "api", &format!("1.{number}.0"), number);
+                number += 1;
+                log.now += HOUR;
+            }
+        }
+        let before = log.findings().len();
+        log.build("thief", "api", "9.0.0", 99);
+        // That it is shown by its entries is what every look at this log checks.
+        let found = log.findings();
+        assert_eq!(found.len(), before + 1, "{turns:?}: {found:?}");
+        assert!(found.last().unwrap().2.len() <= 8, "{turns:?}: {found:?}");
+    }
+}
+
+#[test]
 fn a_workflow_is_one_signer_whatever_branch_or_tag_it_ran_on() {
     let mut log = Log::default();
     let signer = |reference: &str| {
