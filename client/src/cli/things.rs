@@ -3,6 +3,7 @@
 //! The server says what a text stands for, but it does not get to say that a digest stands for another
 //! digest: what can be compared here is compared here.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
@@ -15,6 +16,7 @@ use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
 use custody_evidence::json;
 use custody_evidence::purl::Purl;
+use custody_evidence::repository::Repository;
 use custody_evidence::thing::Thing;
 use custody_log::{LeafIndex, TreeSize};
 
@@ -138,7 +140,18 @@ fn hash(path: &Path, context: &Context) -> Result<(Vec<String>, Option<String>),
 /// an environment and a branch may have one name.
 fn same_thing(one: &Node, other: &Node) -> bool {
     let bytes = |node: &Node| matches!(node.kind(), NodeKind::Artifact | NodeKind::Document);
-    one.id() == other.id() && (one.kind() == other.kind() || (bytes(one) && bytes(other)))
+    let same_text = one.id() == other.id() && (one.kind() == other.kind() || (bytes(one) && bytes(other)));
+    let digits = |node: &Node| node.id().rsplit(['@', ':']).next().unwrap_or_default().to_owned();
+    same_text
+        || one.kind() == other.kind()
+            && match one.kind() {
+                // The digits of a commit say which it is, whatever repositories have it.
+                NodeKind::Commit => digits(one) == digits(other),
+                // Attempts of one run, and spellings of one reference: that they are what was typed was asked before.
+                NodeKind::Run => true,
+                NodeKind::Ref => one.shares_place(other),
+                _ => false,
+            }
 }
 
 /// Whether a component is the package asked for: the same text, or of that package and, if one is named, version.
@@ -172,13 +185,20 @@ impl Asked {
                 (bytes || key || kind == NodeKind::Commit) && hex.starts_with(prefix.as_str())
             }
             Thing::Commit { repository: Some(repository), hex } => {
-                kind == NodeKind::Commit && node.id() == format!("{repository}@{hex}")
+                let named = node.id().strip_suffix(hex.as_str()).unwrap_or_default();
+                let is = |spelling: Repository| named == format!("{spelling}@");
+                kind == NodeKind::Commit && (named == "gitCommit:" || repository.spellings().any(is))
             }
             Thing::Commit { repository: None, hex: commit } => kind == NodeKind::Commit && hex == commit,
             Thing::KeyId(key) => kind == NodeKind::Identity && node.id() == format!("key:{key}"),
             Thing::Purl(purl) => kind == NodeKind::Component && is_package(node.id(), purl),
             Thing::Name(text) | Thing::Url(text) => {
-                !bytes && Node::named(kind, text).is_some_and(|asked| asked == *node)
+                let asked = Node::named(kind, text);
+                let spelled = || node.terms().into_iter().collect::<BTreeSet<_>>();
+                !bytes
+                    && asked.is_some_and(|asked| {
+                        asked == *node || asked.asked_by().is_some_and(|term| spelled().contains(&term))
+                    })
             }
             // An entry is asked for by its index, without the server's word; a path is a file.
             Thing::Entry(_) | Thing::Path(_) => false,
@@ -190,9 +210,11 @@ impl Asked {
         let asked = self.texts.iter().position(|text| text == node.id()).unwrap_or(self.texts.len());
         let kind = match node.kind() {
             NodeKind::Artifact => 0,
-            NodeKind::Commit => 1,
-            NodeKind::Document => 2,
-            _ => 3,
+            // One whose repository is known says more.
+            NodeKind::Commit if node.id().contains('@') => 1,
+            NodeKind::Commit => 2,
+            NodeKind::Document => 3,
+            _ => 4,
         };
         (asked, kind)
     }

@@ -16,6 +16,7 @@ mod package;
 mod provenance;
 pub mod reach;
 mod read;
+pub(crate) mod reference;
 mod release;
 mod report;
 mod run;
@@ -37,6 +38,7 @@ use crate::environment::Observation;
 
 pub use called::Called;
 pub use edge::{Edge, EdgeKind};
+pub(crate) use node::whole_run;
 pub use node::{Node, NodeKind};
 pub use package::{Doubt, Package, PackageError};
 pub use read::{read, signed, signed_image};
@@ -46,7 +48,7 @@ pub use told::{Conclusion, ExpectedTold, Meant, RunTold, RunnerTold, Series, TOL
 pub use word::UnknownWord;
 
 /// The version of this reader, as answers and admission records name it.
-pub const READER_VERSION: &str = "3";
+pub const READER_VERSION: &str = "4";
 
 /// The most edges of one statement: 50,000 components ([`crate::sbom::COMPONENTS_MAX`]) with four digests each.
 ///

@@ -23,6 +23,8 @@ use parse::Parts;
 
 pub(crate) use percent::decode;
 
+use crate::version::{Scheme, Version};
+
 /// A package URL in its canonical text: lower-case type, sorted qualifiers, colon not encoded.
 ///
 /// The text is all that is kept, since an SBOM has ten thousand of them: parts are cut from it, and decoded when they are asked for. In
@@ -180,13 +182,17 @@ impl Purl {
     }
 
     /// Whether a package is one of those that this names: the same type, namespace and name and, where this has a
-    /// version, the same version. Qualifiers and subpath are not compared: whoever asks for a version means it with
-    /// each architecture, distribution and folder.
+    /// version, the same version by the rules of its ecosystem: `1.0` of Python is `1.0.0`. Qualifiers and subpath are not
+    /// compared: whoever asks for a version means it with each architecture, distribution and folder.
     #[must_use]
     pub fn includes(&self, package: &Self) -> bool {
-        let version = self.written_version();
-        package.versionless() == self.versionless()
-            && (version.is_none() || package.written_version() == version)
+        let same = |asked: &str| {
+            let scheme = Scheme::of_type(self.package_type());
+            package.version().is_some_and(|found| {
+                *found == *asked || scheme.is_some_and(|scheme| are_equal(scheme, asked, &found))
+            })
+        };
+        package.versionless() == self.versionless() && self.version().is_none_or(|asked| same(&asked))
     }
 
     /// The version as it is written in the canonical text.
@@ -199,6 +205,12 @@ impl Purl {
     fn path(&self) -> &str {
         self.versionless().strip_prefix("pkg:").unwrap_or_default()
     }
+}
+
+/// Whether two texts are one version of a scheme. What is no version of it equals itself alone.
+fn are_equal(scheme: Scheme, one: &str, other: &str) -> bool {
+    let read = |text| Version::parse(scheme, text).ok();
+    matches!((read(one), read(other)), (Some(one), Some(other)) if one == other)
 }
 
 impl FromStr for Purl {

@@ -137,6 +137,29 @@ impl fmt::Display for CommitId {
     }
 }
 
+impl Repository {
+    /// Returns this name and, if it has no host, the one on GitHub: `acme/api` is what GitHub's own tools call
+    /// `https://github.com/acme/api`.
+    pub fn spellings(&self) -> impl Iterator<Item = Self> {
+        let short = self.0.split_once('/').filter(|(owner, name)| {
+            !owner.is_empty() && !name.is_empty() && !owner.contains([':', '.']) && !name.contains('/')
+        });
+        let on_github = short.and_then(|_| Self::parse(&format!("https://github.com/{}", self.0)));
+        std::iter::once(self.clone()).chain(on_github)
+    }
+
+    /// Returns the repository that a run belongs to, by the URL that GitHub and GitLab give runs; none of any other run.
+    #[must_use]
+    pub fn of_run(url: &str) -> Option<Self> {
+        if !url.starts_with("https://") {
+            return None;
+        }
+        let parts = ["/actions/runs/", "/-/jobs/", "/-/pipelines/"];
+        let (repository, number) = parts.iter().find_map(|part| url.split_once(part))?;
+        number.starts_with(|c: char| c.is_ascii_digit()).then(|| Self::parse(repository)).flatten()
+    }
+}
+
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -230,7 +230,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
     fn count(&mut self, expected: &ExpectedTold) -> Result<Option<Counted>, QueryError> {
         // Nothing happened later than the ledger learned of it.
         let start = first_at(self.evidence, self.size, |time| time >= expected.period.from())?;
-        let mut contents = BTreeSet::new();
+        let (mut contents, mut runs) = (BTreeSet::new(), BTreeSet::new());
         let terms = expected.terms();
         let lists: Vec<Vec<_>> = if terms.is_empty() {
             vec![Vec::new()]
@@ -259,10 +259,14 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
                 let within = happened >= expected.period.from() && happened < expected.period.to();
                 if named && within && reading.facts.told.expected.is_none() {
                     contents.insert(reading.entry.content);
+                    let run = reading.facts.told.run.as_ref().filter(|_| expected.counts_runs());
+                    runs.extend(run.map(|run| run.counted_as().to_owned()));
                 }
             }
         }
-        Ok(u64::try_from(contents.len()).ok().map(|records| Counted { records }))
+        // What tells of no run at all is no pipeline: its records are counted.
+        let counted = if runs.is_empty() { contents.len() } else { runs.len() };
+        Ok(u64::try_from(counted).ok().map(|records| Counted { records }))
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use custody_evidence::digest_set::Digest;
-use custody_evidence::fact::reach::{Onward, onward};
+use custody_evidence::fact::reach::{Onward, is_another, onward};
 use custody_evidence::fact::{Edge, EdgeKind, Field, Node, NodeKind, Package, Term};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
@@ -103,7 +103,7 @@ pub fn impact<E: Evidence + ?Sized>(
     match &question.of {
         Of::Nodes(nodes) => {
             for node in nodes {
-                walk.push(node.clone(), true);
+                walk.push(node.clone(), true, None);
             }
             for node in nodes.iter().filter(|node| node.kind() == NodeKind::Identity) {
                 walk.signed_by(node)?;
@@ -111,8 +111,8 @@ pub fn impact<E: Evidence + ?Sized>(
         }
         Of::Package(package) => walk.package(package)?,
     }
-    while let Some((node, asked)) = walk.queue.pop_front() {
-        walk.visit(&node, asked)?;
+    while let Some(Way { node, asked, from }) = walk.queue.pop_front() {
+        walk.visit(&node, asked, from.as_ref())?;
     }
     Ok(walk.answer)
 }
@@ -126,13 +126,23 @@ struct Said {
     within: bool,
 }
 
+/// A node to walk through.
+struct Way {
+    node: Node,
+    /// Whether it is what was asked about.
+    asked: bool,
+    /// Of a package the bytes, or the place where they are, that it was reached from: what has others did not come from these.
+    from: Option<Node>,
+}
+
 struct Walk<'a, E: ?Sized> {
     evidence: &'a E,
     question: &'a Impact,
     size: TreeSize,
-    /// Nodes to walk through, and whether they are what was asked about.
-    queue: VecDeque<(Node, bool)>,
-    walked: BTreeSet<Node>,
+    /// What is to be walked through.
+    queue: VecDeque<Way>,
+    /// Nodes, each with what it was reached from if that makes a difference; without it all its edges were followed.
+    walked: BTreeSet<(Node, Option<Node>)>,
     /// The entries of each edge that are in the answer.
     edges: BTreeMap<Edge, BTreeSet<LeafIndex>>,
     answer: Impacted,
@@ -147,16 +157,23 @@ struct Walk<'a, E: ?Sized> {
 }
 
 impl<E: Evidence + ?Sized> Walk<'_, E> {
-    fn push(&mut self, node: Node, asked: bool) {
-        if self.walked.insert(node.clone()) {
-            self.queue.push_back((node, asked));
+    fn push(&mut self, node: Node, asked: bool, from: Option<&Node>) {
+        let from = from.filter(|_| node.kind() == NodeKind::Component).cloned();
+        if self.walked.contains(&(node.clone(), None)) {
+            return;
+        }
+        if self.walked.insert((node.clone(), from.clone())) {
+            self.queue.push_back(Way { node, asked, from });
         }
     }
 
-    fn visit(&mut self, node: &Node, asked: bool) -> Result<(), QueryError> {
+    fn visit(&mut self, node: &Node, asked: bool, from: Option<&Node>) -> Result<(), QueryError> {
         let Some(term) = node.terms().into_iter().next() else { return Ok(()) };
         self.each(&term, |walk, reading| {
             if walk.observes(reading) {
+                return;
+            }
+            if from.is_some_and(|from| is_another(node, from, &reading.facts.edges)) {
                 return;
             }
             let edges = reading.facts.edges.iter().filter(|edge| edge.from == *node || edge.to == *node);
@@ -203,7 +220,7 @@ impl<E: Evidence + ?Sized> Walk<'_, E> {
             for edge in &reading.facts.edges {
                 for node in [&edge.from, &edge.to] {
                     if package.may_be(node) {
-                        walk.walked.insert(node.clone());
+                        walk.walked.insert((node.clone(), None));
                         walk.follow(node, true, edge, said);
                     }
                 }
@@ -226,7 +243,7 @@ impl<E: Evidence + ?Sized> Walk<'_, E> {
                         walk.answer.truncated = true;
                     } else if walk.has_room(NUMBER_BYTES.saturating_add(node_bytes(&node))) {
                         walk.answer.signed.push((reading.entry.index, node.clone()));
-                        walk.push(node, false);
+                        walk.push(node, false, None);
                     }
                 }
             })?;
@@ -258,8 +275,8 @@ impl<E: Evidence + ?Sized> Walk<'_, E> {
         self.answer.edges.push(ImpactedEdge { edge: edge.clone(), entry, claimed });
         let other = if edge.from == *node { &edge.to } else { &edge.from };
         match onward {
-            Onward::Walk => self.push(other.clone(), false),
-            Onward::Same => self.push(other.clone(), true),
+            Onward::Walk => self.push(other.clone(), false, Some(node)),
+            Onward::Same => self.push(other.clone(), true, None),
             Onward::Leaf | Onward::Nowhere => {}
         }
     }

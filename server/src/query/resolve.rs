@@ -6,6 +6,7 @@ use std::sync::Arc;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Node, NodeKind, Term};
 use custody_evidence::purl::Purl;
+use custody_evidence::repository::Repository;
 use custody_evidence::thing::{HexPrefix, Thing};
 use custody_log::{LeafIndex, TreeSize};
 
@@ -81,7 +82,9 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
         match thing {
             Thing::Commit { repository: None, hex } => self.commits(hex),
             Thing::Commit { repository: Some(repository), hex } => {
-                self.named([NodeKind::Commit], &format!("{repository}@{hex}"))
+                let mut nodes = self.commits(hex)?;
+                nodes.retain(|node| node.id().starts_with("gitCommit:") || is_in(node, repository));
+                Ok(nodes)
             }
             Thing::Digest(digest) | Thing::Image { digest, .. } => self.digest(digest),
             Thing::Entry(index) => self.subjects(*index),
@@ -109,7 +112,7 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
         Ok(nodes)
     }
 
-    /// The commit in each repository that has it; without a repository only if no statement names one.
+    /// The commit in each repository that has it, and as statements name it without one: the digits say which commit it is.
     fn commits(&mut self, hex: &str) -> Result<Nodes, QueryError> {
         let mut nodes = Nodes::new();
         self.look(&Term::parse(Field::Commit, hex)?, |reading| {
@@ -118,9 +121,6 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
             nodes.len() <= NODES_MAX
         })?;
         let bare = format!("gitCommit:{hex}");
-        if nodes.len() > 1 {
-            nodes.retain(|node| node.id() != bare);
-        }
         if nodes.is_empty() && self.any(Field::Subject, &bare)? {
             nodes.extend(Node::named(NodeKind::Commit, &bare));
         }
@@ -134,8 +134,12 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
 
     /// The nodes of these kinds with this text.
     fn named(&mut self, kinds: impl IntoIterator<Item = NodeKind>, text: &str) -> Result<Nodes, QueryError> {
-        let mut nodes = Nodes::new();
+        let (mut nodes, mut spelled) = (Nodes::new(), Nodes::new());
         for node in kinds.into_iter().filter_map(|kind| Node::named(kind, text)) {
+            if matches!(node.kind(), NodeKind::Ref | NodeKind::Run) {
+                spelled.extend(self.spelled(&node)?);
+                continue;
+            }
             // Who signed or submitted is an identity whether or not a statement names it.
             let mut terms: Vec<(Field, String)> =
                 node.terms().iter().take(1).map(|term| (term.field(), term.value().to_owned())).collect();
@@ -148,6 +152,27 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
                     break;
                 }
             }
+        }
+        // An environment `staging` is meant before a branch of that name in some repository.
+        if nodes.is_empty() || spelled.iter().any(|node| node.id() == text.trim()) {
+            nodes.extend(spelled);
+        }
+        Ok(nodes)
+    }
+
+    /// The references with any spelling of this one, and the attempts of this run, as entries name them.
+    fn spelled(&mut self, asked: &Node) -> Result<Nodes, QueryError> {
+        let mut nodes = Nodes::new();
+        let Some(term) = asked.asked_by() else { return Ok(nodes) };
+        self.look(&term, |reading| {
+            let same =
+                ends(reading).filter(|node| node.kind() == asked.kind() && node.terms().contains(&term));
+            nodes.extend(same.cloned());
+            nodes.len() <= NODES_MAX
+        })?;
+        // What is named without an edge is known all the same.
+        if nodes.is_empty() && self.any(term.field(), term.value())? {
+            nodes.insert(asked.clone());
         }
         Ok(nodes)
     }
@@ -261,6 +286,12 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
         self.read.insert(index, Arc::clone(&reading));
         Ok(Some(reading))
     }
+}
+
+/// Whether a commit is named in this repository, which may be written as GitHub's own tools do: `acme/api`.
+fn is_in(commit: &Node, repository: &Repository) -> bool {
+    let named = commit.id().rsplit_once('@').map(|(named, _)| named);
+    named.is_some_and(|named| repository.spellings().any(|spelling| spelling.as_str() == named))
 }
 
 /// The nodes of all edges of an entry.

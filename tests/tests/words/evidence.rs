@@ -285,6 +285,7 @@ fn every_error_of_statements_and_facts_has_its_words() {
     let package = every!(PackageError {
         Term(TermError::Purl(purl())),
         Range(PurlRangeError::Form { found: "pkg:npm/axios".to_owned() }),
+        Pattern { found: "pkg:npm/axios@1.x".to_owned() },
         NotOrdered { package_type: "gem".to_owned(), range: ">=7.0".to_owned() },
     });
     let not_read = every!(NotInterpreted {

@@ -8,6 +8,7 @@ use custody_evidence::fact::{Field, Node, NodeKind, Package, PackageError, Term,
 use custody_evidence::identity::{Identity, IdentityError};
 use custody_evidence::key::KeyId;
 use custody_evidence::predicate::short_name::{SHORT_NAMES, types_of};
+use custody_evidence::repository::Repository;
 
 use crate::cli::failure::Failure;
 
@@ -16,6 +17,11 @@ const EXACT: &str = "conditions are exact: give the whole value, as `custody sho
 /// Reads a condition: any of those returned. One text may mean several, as a short name stands for all versions of a
 /// predicate type.
 pub(super) fn conditions(field: Field, value: &str) -> Result<Vec<Condition>, Failure> {
+    if field == Field::Repository
+        && let Some(repository) = Repository::parse(value)
+    {
+        return repository.spellings().map(|spelling| condition(field, spelling.as_str())).collect();
+    }
     if field != Field::Predicate {
         return condition(field, value).map(|condition| vec![condition]);
     }
@@ -42,7 +48,9 @@ pub(crate) fn package(value: &str) -> Result<Package, Failure> {
     Package::parse(value).map_err(|error| {
         let hint = match &error {
             PackageError::Term(_) => EXACT,
-            PackageError::Range(_) => "a range is written as in 'pkg:npm/axios@>=1.14.1 <1.15', in quotes",
+            PackageError::Range(_) | PackageError::Pattern { .. } => {
+                "a range is written as in 'pkg:npm/axios@>=1.14.1 <1.15', in quotes"
+            }
             PackageError::NotOrdered { .. } => "leave the version out to find all, and compare what is found",
         };
         Failure::usage("bad_condition", format!("--component: {error}")).hint(hint)

@@ -37,6 +37,34 @@ fn a_name_or_url_is_that_text_and_no_other() {
 }
 
 #[test]
+fn every_spelling_of_a_reference_a_run_and_a_commit_is_it_and_another_is_not() {
+    let hex = "16d9990a7c1b6a3f1e9d2c4b5a69788f9e0d1c2b";
+    let (bare, acme) = (format!("gitCommit:{hex}"), format!("https://github.com/acme/api@{hex}"));
+    for (text, kind, id) in [
+        ("actions/checkout@v4", NodeKind::Ref, "https://github.com/actions/checkout@refs/tags/v4"),
+        ("alpine:3.20", NodeKind::Ref, "oci://docker.io/library/alpine:3.20"),
+        ("https://ci.test/runs/7", NodeKind::Run, "https://ci.test/runs/7/attempts/2"),
+        ("cve-2026-1", NodeKind::Vulnerability, "CVE-2026-1"),
+        (&acme, NodeKind::Commit, &bare),
+        (&format!("acme/api@{hex}"), NodeKind::Commit, &acme),
+    ] {
+        assert!(fits(text, kind, id), "{text} {id}");
+    }
+    for (text, kind, id) in [
+        ("actions/checkout@v4", NodeKind::Ref, "evil/checkout@v4"),
+        ("https://ci.test/runs/7/attempts/1", NodeKind::Run, "https://ci.test/runs/7/attempts/2"),
+        ("https://ci.test/runs/7", NodeKind::Run, "https://ci.test/runs/70/attempts/1"),
+        (&format!("https://github.com/acme/web@{hex}"), NodeKind::Commit, &acme),
+    ] {
+        assert!(!fits(text, kind, id), "{text} {id}");
+    }
+    let reference = |id| node(NodeKind::Ref, id);
+    assert!(same_thing(&reference("a/b@v1"), &reference("https://github.com/a/b@refs/tags/v1")));
+    assert!(!same_thing(&reference("https://a.test/x@main"), &reference("https://a.test/y@main")));
+    assert!(same_thing(&node(NodeKind::Commit, &bare), &node(NodeKind::Commit, &acme)));
+}
+
+#[test]
 fn what_has_the_text_of_a_digest_or_commit_is_of_no_other_kind() {
     let digest = Digest::sha256_of(b"bytes").to_string();
     let commit = "16d9990000000000000000000000000000000000";

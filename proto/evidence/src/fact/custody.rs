@@ -52,7 +52,7 @@ pub(super) fn promotion(statement: &Statement<'_>, promotion: &Promotion, gather
     gather.term(Term::of(Field::Environment, promotion.from.to_string()));
     gather.called_by_subjects(statement, None);
     for reference in [&promotion.ref_before, &promotion.ref_after].into_iter().flatten() {
-        gather.term(Term::of(Field::Ref, reference.to_string()));
+        gather.term_all(Node::named(NodeKind::Ref, reference.as_str()).iter().flat_map(Node::terms));
     }
     gather.claimed("predicate.at", promotion.at);
     gather.happened(Some(promotion.at));
@@ -109,6 +109,8 @@ pub(super) fn snapshot(statement: &Statement<'_>, snapshot: &Snapshot, gather: &
 pub(super) fn tag(statement: &Statement<'_>, tag: &Tag, gather: &mut Gather) {
     let artifacts = gather.subjects_with(statement, "predicate.digest", tag.digest.digest());
     if let Some(reference) = gather.named("predicate.tag", NodeKind::Ref, &tag.reference()) {
+        let reference = of_repository(tag).unwrap_or(reference);
+        gather.term(Term::of(Field::Ref, tag.reference()));
         gather.term_all(reference.terms());
         if !artifacts.is_empty() {
             gather.meant(&reference, tag.digest.digest());
@@ -122,6 +124,12 @@ pub(super) fn tag(statement: &Statement<'_>, tag: &Tag, gather: &mut Gather) {
 }
 
 /// What was pushed by digest alone was pushed to its repository.
+/// The tag of a repository, which the commit that it points to tells.
+fn of_repository(tag: &Tag) -> Option<Node> {
+    tag.digest.digest().commit_hex()?;
+    Node::git_ref(&Repository::parse(tag.repository.as_str())?, tag.tag.as_str())
+}
+
 pub(super) fn publication(statement: &Statement<'_>, publication: &Publication, gather: &mut Gather) {
     let subjects = gather.subjects(statement, None);
     let reference = publication.reference.as_ref().unwrap_or(&publication.repository);

@@ -1,10 +1,12 @@
 //! Nodes: what facts are about, each with one text that identifies it.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::reference;
 use super::term::{Field, Term};
 use super::word::words;
 use crate::digest_set::Digest;
@@ -104,7 +106,11 @@ impl Node {
     /// has control characters. Reads back what [`Self::id`] gave.
     #[must_use]
     pub fn named(kind: NodeKind, text: &str) -> Option<Self> {
-        Self::can_be_named(text).then(|| Self::of(kind, text.trim()))
+        let id = match kind {
+            NodeKind::Vulnerability => vulnerability(text.trim()),
+            _ => Cow::Borrowed(text.trim()),
+        };
+        Self::can_be_named(text).then(|| Self::of(kind, &id))
     }
 
     /// Returns whether [`Self::named`] makes a node of this text.
@@ -141,10 +147,29 @@ impl Node {
             NodeKind::Identity => vec![term(Field::Identity)],
             NodeKind::Policy => vec![term(Field::Policy)],
             NodeKind::Ref => self.ref_terms(),
-            NodeKind::Run => vec![term(Field::Run)],
+            NodeKind::Run => self.run_terms(),
             NodeKind::Secret => vec![term(Field::Secret)],
             NodeKind::Vulnerability => vec![term(Field::Vulnerability)],
         }
+    }
+
+    /// Whether two references are of one repository, or are one image: both were asked for by one text then.
+    #[must_use]
+    pub fn shares_place(&self, other: &Self) -> bool {
+        self == other
+            || reference::place(self.id()).is_some_and(|place| Some(place) == reference::place(other.id()))
+    }
+
+    /// Returns the one term by which everything is found that a person means who names this node; none for a kind whose own term does
+    /// not say that.
+    #[must_use]
+    pub fn asked_by(&self) -> Option<Term> {
+        let field = match self.kind {
+            NodeKind::Ref => Field::Ref,
+            NodeKind::Run => Field::Run,
+            _ => return None,
+        };
+        Term::parse(field, self.id()).ok()
     }
 
     /// The package URL without its version.
@@ -172,13 +197,34 @@ impl Node {
         terms
     }
 
-    /// The reference as it stands, and without its repository: `refs/heads/main`.
+    /// The reference as it stands, and in its other spellings.
     fn ref_terms(&self) -> Vec<Term> {
-        let mut terms = vec![Term::of(Field::Ref, self.id().to_owned())];
-        if let Some((_, reference)) = self.id.split_once("@refs/") {
-            terms.push(Term::of(Field::Ref, format!("refs/{reference}")));
-        }
-        terms
+        let others = reference::names(self.id()).into_iter().filter(|name| name != self.id());
+        [self.id().to_owned()].into_iter().chain(others).map(|name| Term::of(Field::Ref, name)).collect()
+    }
+
+    /// The run, and the whole of it where it is one of its attempts.
+    fn run_terms(&self) -> Vec<Term> {
+        let whole = whole_run(self.id()).map(str::to_owned);
+        [self.id().to_owned()].into_iter().chain(whole).map(|name| Term::of(Field::Run, name)).collect()
+    }
+}
+
+/// Returns the run that this is an attempt of: the URL before `/attempts/<number>`; none if it is no attempt.
+pub(crate) fn whole_run(run: &str) -> Option<&str> {
+    let (whole, attempt) = run.rsplit_once("/attempts/")?;
+    (attempt.bytes().all(|byte| byte.is_ascii_digit()) && !attempt.is_empty()).then_some(whole)
+}
+
+/// The id of a vulnerability as its database writes it: people write it in any case.
+fn vulnerability(id: &str) -> Cow<'_, str> {
+    let starts = |prefix: &str| id.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix));
+    if starts("CVE-") {
+        return Cow::Owned(id.to_ascii_uppercase());
+    }
+    match id.get("GHSA-".len()..).filter(|_| starts("GHSA-")) {
+        Some(rest) => Cow::Owned(format!("GHSA-{}", rest.to_ascii_lowercase())),
+        None => Cow::Borrowed(id),
     }
 }
 

@@ -30,6 +30,12 @@ pub enum PackageError {
     /// Not a range of versions.
     #[error(transparent)]
     Range(#[from] PurlRangeError),
+    /// A version that other tools take for several: `1.x`, `1.2 - 1.4`, `1.2 || 1.4`. Taken as it stands it would be found nowhere.
+    #[error("expected one version, or a range of =, !=, <, <=, > and >=, found {found:?}")]
+    Pattern {
+        /// The text, cut to 80 characters.
+        found: String,
+    },
     /// A range over versions that have no order.
     #[error(
         "versions of {package_type} packages have no order here, only = and != are compared: found {range:?}"
@@ -40,6 +46,13 @@ pub enum PackageError {
         /// The range.
         range: String,
     },
+}
+
+/// Whether a text that stands for a version is a pattern of versions to npm, Maven or pip: no version has white space, bars or
+/// brackets, nor `*` or `x` for a number.
+fn is_pattern(version: &str) -> bool {
+    let wild = |part: &str| matches!(part, "*" | "x" | "X");
+    version.contains([' ', '|', '[', ']', '(', ')', ',']) || version.split('.').any(wild)
 }
 
 /// A package that is named and may be meant: its version cannot be compared with the range.
@@ -58,7 +71,10 @@ impl Package {
         // The same limits as for every condition.
         if text.len() > Node::ID_MAX || text.chars().any(char::is_control) || !PurlRange::is_written(text) {
             let term = Term::parse(Field::Component, text)?;
-            let purl = text.parse().map_err(TermError::from)?;
+            let purl: Purl = text.parse().map_err(TermError::from)?;
+            if purl.version().is_some_and(is_pattern) {
+                return Err(PackageError::Pattern { found: text.chars().take(80).collect() });
+            }
             return Ok(Self { term, versions: Versions::Purl(purl) });
         }
         let range: PurlRange = text.parse()?;

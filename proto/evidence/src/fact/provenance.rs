@@ -19,6 +19,7 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
         gather.edge(&run, EdgeKind::RanOn, &builder);
     }
     gather.label(&run, provenance.entry_point.as_deref().unwrap_or_default());
+    versions(statement, gather);
     report::happened(provenance.started.as_ref(), provenance.finished.as_ref(), gather);
     repository(provenance, gather);
     for (path, error) in &provenance.dropped {
@@ -50,6 +51,18 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
     told(statement, provenance, run, gather);
 }
 
+/// A subject whose name is a version of a package is that version's bytes: so npm and `BuildKit` call what they built.
+fn versions(statement: &Statement<'_>, gather: &mut Gather) {
+    for subject in statement.subjects() {
+        let named = subject.name().and_then(|name| name.parse::<Purl>().ok());
+        if let Some(version) = named.filter(|purl| purl.version().is_some()) {
+            let bytes = gather.nodes(subject, None);
+            let bytes = bytes.into_iter().filter(|node| node.kind() == NodeKind::Artifact).collect();
+            gather.edges(&BTreeSet::from([Node::component(&version)]), EdgeKind::HasBytes, &bytes);
+        }
+    }
+}
+
 /// What findings compare: what started the run, and what its subjects are called.
 fn told(statement: &Statement<'_>, provenance: &Provenance, run: Node, gather: &mut Gather) {
     let trigger = provenance.trigger.clone();
@@ -75,7 +88,8 @@ fn run_of(statement: &Statement<'_>, provenance: &Provenance, gather: &mut Gathe
 fn repository(provenance: &Provenance, gather: &mut Gather) {
     let named = provenance.repository.as_deref().and_then(Repository::parse);
     let source = provenance.source().map(|uri| uri.repository().clone());
-    for repository in [named, source].into_iter().flatten() {
+    let of_run = provenance.run_url().and_then(|url| Repository::of_run(&url));
+    for repository in [named, source, of_run].into_iter().flatten() {
         gather.term(Term::of(Field::Repository, repository.to_string()));
     }
 }

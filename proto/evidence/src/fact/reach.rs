@@ -87,6 +87,27 @@ const fn back(kind: NodeKind, asked: bool, edge: &Edge) -> Onward {
     }
 }
 
+/// Whether the statement with these edges says of `package` that it has other bytes than `from`, or was fetched from elsewhere. Where
+/// a package was reached from its bytes, or from where they are, what ships or used it with others did not come from these: one version
+/// of a package can be several files, and an archive that somebody changed is one of them.
+#[must_use]
+pub fn is_another<'e>(package: &Node, from: &Node, edges: impl IntoIterator<Item = &'e Edge>) -> bool {
+    let kind = match from.kind() {
+        NodeKind::Artifact => EdgeKind::HasBytes,
+        NodeKind::Ref => EdgeKind::FetchedFrom,
+        _ => return false,
+    };
+    let comparable = |node: &Node| {
+        let algorithm = |node: &Node| node.id().split_once(':').map(|(algorithm, _)| algorithm.to_owned());
+        kind == EdgeKind::FetchedFrom || algorithm(node) == algorithm(from)
+    };
+    let mut others = edges
+        .into_iter()
+        .filter(|edge| edge.kind == kind && edge.from == *package && comparable(&edge.to))
+        .peekable();
+    others.peek().is_some() && others.all(|edge| edge.to != *from)
+}
+
 /// How something came from what was asked about: by the first step of the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Via {
@@ -348,6 +369,29 @@ mod tests {
             reached(node(R, "r"), &list),
             ["1 artifact lib built-by", "2 component pkg:npm/lib@1 built-by", "3 artifact app built-by"]
         );
+    }
+
+    #[test]
+    fn a_statement_that_lists_other_bytes_of_a_package_says_nothing_of_these() {
+        use EdgeKind::{Contains, FetchedFrom, HasBytes};
+        let package = (NodeKind::Component, "pkg:npm/lib@1");
+        let says = |from: Node, listed: &[Short]| {
+            let listed: Vec<Edge> = edges(listed).into_iter().map(|(edge, _)| edge).collect();
+            !is_another(&node(package.0, package.1), &from, &listed)
+        };
+        let bytes = |id: &'static str| (package, HasBytes, (A, id));
+        let ships: Short = ((A, "app"), Contains, package);
+        assert!(says(node(A, "sha512:aa"), &[ships]), "bytes that nobody lists may be any");
+        assert!(says(node(A, "sha512:aa"), &[ships, bytes("sha512:aa")]));
+        assert!(says(node(A, "sha512:aa"), &[ships, bytes("sha256:bb")]), "of another algorithm");
+        assert!(says(node(A, "sha512:aa"), &[ships, bytes("sha512:aa"), bytes("sha512:bb")]), "two files");
+        assert!(!says(node(A, "sha512:aa"), &[ships, bytes("sha512:bb")]));
+        let other: Short = ((NodeKind::Component, "pkg:npm/lib@2"), HasBytes, (A, "sha512:bb"));
+        assert!(says(node(A, "sha512:aa"), &[ships, other]), "of another version");
+        let from = |id: &'static str| (package, FetchedFrom, (NodeKind::Ref, id));
+        assert!(says(node(NodeKind::Ref, "https://a"), &[ships, from("https://a")]));
+        assert!(!says(node(NodeKind::Ref, "https://a"), &[ships, from("git+https://b")]));
+        assert!(says(node(R, "r"), &[ships, bytes("sha512:bb")]), "from elsewhere nothing is compared");
     }
 
     #[test]

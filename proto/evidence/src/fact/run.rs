@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::gather::Gather;
 use super::{Conclusion, EdgeKind, Field, Node, NodeKind, RunTold, RunnerTold, Series, Term, is_request};
+use crate::digest_set::Digest;
 use crate::predicate::{ResolvedRef, Run, one_run};
 use crate::purl::Purl;
+use crate::repository::{CommitId, Repository};
 use crate::statement::Statement;
 use crate::subject_name::NameKind;
 
@@ -21,6 +23,9 @@ pub(super) fn read(statement: &Statement<'_>, run: &Run, gather: &mut Gather) {
     }
     let Some(node) = gather.named("predicate.run", NodeKind::Run, one_run(name)) else { return };
     gather.term_all(node.terms());
+    if let Some(repository) = Repository::of_run(node.id()) {
+        gather.term(Term::of(Field::Repository, repository.to_string()));
+    }
     went(&node, run, gather);
     if let Some(runner) = &run.runner
         && let Some(runner) = gather.named("predicate.runner.name", NodeKind::Builder, runner.name.as_str())
@@ -30,6 +35,10 @@ pub(super) fn read(statement: &Statement<'_>, run: &Run, gather: &mut Gather) {
     for (position, used) in run.resolved.iter().enumerate() {
         resolved(&node, &format!("predicate.resolved[{position}]"), used, gather);
     }
+    // A role is assumed with a token for an audience, and a token may do what it was allowed: who looks for what a run could do finds
+    // it by these, and they are no secrets.
+    let rights = run.audiences.iter().chain(&run.permissions);
+    gather.term_all(rights.map(|right| Term::of(Field::Secret, right.to_string())));
     for (position, secret) in run.secrets.iter().enumerate() {
         let path = format!("predicate.secrets[{position}]");
         if let Some(secret) = gather.named(&path, NodeKind::Secret, secret.as_str()) {
@@ -58,9 +67,12 @@ fn went(node: &Node, run: &Run, gather: &mut Gather) {
 }
 
 fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
-    let bytes: BTreeSet<Node> =
-        used.digest.iter().map(|digest| Node::of_digest(digest.digest(), None)).collect();
     let reference = used.reference.as_str();
+    // A reference that is pinned says itself which commit it is.
+    let pinned = reference.rsplit_once('@').and_then(|(_, commit)| commit.parse::<CommitId>().ok());
+    let pinned = pinned.map(|commit| Node::of_digest(&Digest::git_commit(&commit), None));
+    let bytes: BTreeSet<Node> =
+        used.digest.iter().map(|digest| Node::of_digest(digest.digest(), None)).chain(pinned).collect();
     let path = format!("{path}.ref");
     if reference.starts_with("pkg:") {
         match reference.parse::<Purl>() {

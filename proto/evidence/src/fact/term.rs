@@ -3,8 +3,10 @@
 use std::fmt;
 
 use super::node::{Node, NodeKind};
+use super::reference;
 use super::word::words;
 use crate::digest_set::{Digest, DigestError};
+use crate::predicate::one_run;
 use crate::purl::{Purl, PurlError};
 use crate::repository::{Repository, is_commit};
 
@@ -117,18 +119,19 @@ impl Term {
             Field::Commit => commit(text)?,
             Field::Component => text.parse::<Purl>()?.versionless().to_owned(),
             Field::Repository => repository(field, text)?,
+            Field::Ref => reference::asked(text),
+            Field::Run => one_run(text).to_owned(),
+            Field::Vulnerability => Node::named(NodeKind::Vulnerability, text)
+                .map_or_else(|| text.to_owned(), |node| node.id().to_owned()),
             Field::Builder
             | Field::Environment
             | Field::Identity
             | Field::Name
             | Field::Policy
             | Field::Predicate
-            | Field::Ref
-            | Field::Run
             | Field::Secret
             | Field::Signer
-            | Field::Submitter
-            | Field::Vulnerability => text.to_owned(),
+            | Field::Submitter => text.to_owned(),
         };
         Ok(Self { field, value })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Node;
 use super::called::Called;
+use super::node::whole_run;
 use super::word::words;
 use crate::predicate::Period;
 
@@ -91,6 +92,14 @@ words! {
         Failed = "failed",
         /// It did what it should.
         Succeeded = "succeeded",
+    }
+}
+
+impl RunTold {
+    /// Returns what the run is counted as: its attempts are one run.
+    #[must_use]
+    pub fn counted_as(&self) -> &str {
+        whole_run(self.run.id()).unwrap_or(self.run.id())
     }
 }
 

@@ -100,7 +100,10 @@ fn used<'a>(seen: &Seen<'a>) -> Bytes<'a> {
     if seen.kind() == Kind::Release {
         return Bytes::new();
     }
+    // What it is about is what it releases.
+    let subjects: BTreeSet<&Node> = seen.called().iter().flat_map(|called| &called.artifacts).collect();
     let edges = seen.facts.edges.iter().filter(|edge| edge.kind == EdgeKind::HasBytes);
+    let edges = edges.filter(|edge| !subjects.contains(&edge.to));
     let version = |component: &Node| {
         let purl: Purl = component.id().parse().ok()?;
         Some(format!("{}@{}", purl.versionless(), purl.version()?))

@@ -45,6 +45,13 @@ pub(super) fn term(field: Field, value: &str) -> Term {
 }
 
 impl ExpectedTold {
+    /// Whether the source makes runs, so that those are counted, each once, however many records tell of it: a repository or
+    /// pipeline by its URL. Its CI system knows how many there were; how many records name a repository nobody knows.
+    #[must_use]
+    pub fn counts_runs(&self) -> bool {
+        self.source.contains("://") && self.source.parse::<crate::identity::Identity>().is_err()
+    }
+
     /// Returns the terms one of which the entries of the source have: it is a signer or submitter, a repository, or a pipeline. None
     /// of them if it can only be the rule of the trust document that a signer was admitted by: then every entry of the time is
     /// looked at.

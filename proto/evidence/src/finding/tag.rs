@@ -7,16 +7,17 @@ use std::collections::BTreeSet;
 
 use super::bounds::{HISTORY_MIN, PAIRS_LOOKED_AT};
 use super::need::{Need, term};
-use super::seen::{Known, Seen};
+use super::seen::{Kind, Known, Seen};
 use super::{Finding, FindingKind, finding};
+use crate::fact::reference::shared;
 use crate::fact::{Field, Meant, Node, Term};
 
 pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
     for meant in fixed(new) {
-        let reference = term(Field::Ref, meant.reference.id());
+        let reference = term(Field::Ref, &shared(meant.reference.id()));
         let bytes = bytes_term(&meant.bytes);
         needs.extend(bytes.map(|bytes| Need::before([reference.clone(), bytes], 1)));
-        if !known.entries.range(..new.index).any(|(_, seen)| seen.facts.told.meant.contains(meant)) {
+        if !known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
             needs.insert(Need::before([reference], HISTORY_MIN));
         }
     }
@@ -26,24 +27,31 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     let before = known.before(new);
     let of = |meant: &Meant| {
         // What it meant once it may mean again: the other entry tells that it moved.
-        if known.entries.range(..new.index).any(|(_, seen)| seen.facts.told.meant.contains(meant)) {
+        if known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
             return None;
         }
-        let other = |seen: &&Seen<'_>| {
+        let other = |seen: &Seen<'_>| {
             let mut all = seen.facts.told.meant.iter();
-            let found = all.find(|other| other.reference == meant.reference && comparable(other, meant));
-            found.map(|other| other.bytes.clone())
+            all.find(|other| is_same(other, meant) && comparable(other, meant)).cloned()
         };
-        let (seen, bytes) = before.iter().find_map(|seen| Some((*seen, other(seen)?)))?;
+        let others = || before.iter().filter_map(|seen| Some((*seen, other(seen)?)));
+        // A run spells it as whoever uses it does; who watches tags does not.
+        let by_run = || others().find(|(seen, _)| seen.kind() == Kind::Run);
+        let (seen, Meant { reference, bytes }) = by_run().or_else(|| others().next())?;
+        let thing = if seen.kind() == Kind::Run && new.kind() != Kind::Run {
+            reference
+        } else {
+            meant.reference.clone()
+        };
         let message = format!(
             "{} meant {} until {}, and {} at {}",
-            meant.reference.id(),
+            thing.id(),
             bytes.id(),
             seen.happened(),
             meant.bytes.id(),
             new.happened()
         );
-        Some(finding(FindingKind::TagMoved, meant.reference.clone(), new, [seen], message))
+        Some(finding(FindingKind::TagMoved, thing, new, [seen], message))
     };
     let mut found: Vec<Finding> = fixed(new).filter_map(of).collect();
     found.dedup_by(|one, other| one.thing == other.thing);
@@ -54,6 +62,15 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
 fn fixed<'a>(seen: &Seen<'a>) -> impl Iterator<Item = &'a Meant> + use<'a> {
     let meant = seen.facts.told.meant.iter().filter(|meant| is_fixed(meant.reference.id()));
     meant.take(PAIRS_LOOKED_AT)
+}
+
+/// Whether an entry says that the reference meant this, in whatever spelling.
+fn means(seen: &Seen<'_>, meant: &Meant) -> bool {
+    seen.facts.told.meant.iter().any(|other| other.bytes == meant.bytes && is_same(other, meant))
+}
+
+fn is_same(one: &Meant, other: &Meant) -> bool {
+    one.reference == other.reference || shared(one.reference.id()) == shared(other.reference.id())
 }
 
 /// Whether two digests are of one algorithm, so that they say something of each other.

@@ -12,6 +12,9 @@ use crate::text::Text;
 /// The most dependencies that are read: as many as components of a document, since builds resolve what documents list.
 pub const DEPENDENCIES_MAX: usize = crate::sbom::COMPONENTS_MAX;
 
+/// The longest word for what started a run: far longer than GitHub's longest, `pull_request_review_comment`.
+pub(super) const TRIGGER_MAX: usize = 64;
+
 /// How something was built. Texts stand as they were written; nothing in them has been checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provenance {

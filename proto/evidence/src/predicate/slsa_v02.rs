@@ -1,8 +1,9 @@
 //! SLSA provenance v0.2 (<https://slsa.dev/spec/v0.2/provenance>).
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use super::slsa::{BuildKit, Builder, DEPENDENCIES_MAX, Provenance, time};
+use super::slsa::{BuildKit, Builder, DEPENDENCIES_MAX, Provenance, TRIGGER_MAX, time};
 use crate::capped::Capped;
 use crate::json::{self, JsonError};
 use crate::object::{self, Object};
@@ -31,6 +32,14 @@ struct Predicate {
 struct Invocation {
     #[serde(deserialize_with = "object::optional", default)]
     config_source: Option<ConfigSource>,
+    #[serde(default)]
+    environment: Option<Box<RawValue>>,
+}
+
+/// What slsa-github-generator notes of the run. An environment may be anything, so whatever has another shape says nothing.
+#[derive(Deserialize)]
+struct GitHubEnvironment {
+    github_event_name: String,
 }
 
 #[derive(Deserialize)]
@@ -70,7 +79,13 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
         finished: time("predicate.metadata.buildFinishedOn", metadata.finished_on),
         ..Provenance::default()
     };
-    if let Some(source) = predicate.invocation.unwrap_or_default().config_source {
+    let invocation = predicate.invocation.unwrap_or_default();
+    if let Some(environment) = invocation.environment
+        && let Ok(Object(GitHubEnvironment { github_event_name })) = serde_json::from_str(environment.get())
+    {
+        provenance.trigger = Some(github_event_name).filter(|name| name.len() <= TRIGGER_MAX);
+    }
+    if let Some(source) = invocation.config_source {
         provenance.entry_point = source.entry_point.filter(|entry_point| !entry_point.is_empty());
         let config = provenance.descriptor("predicate.invocation.configSource", source.descriptor);
         provenance.config = Some(config);

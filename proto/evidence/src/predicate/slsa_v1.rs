@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::slsa::{BuildKit, Builder, DEPENDENCIES_MAX, Provenance, time};
+use super::slsa::{BuildKit, Builder, DEPENDENCIES_MAX, Provenance, TRIGGER_MAX, time};
 use crate::capped::Capped;
 use crate::json::{self, JsonError};
 use crate::object::{self, Object};
@@ -12,9 +12,6 @@ use crate::statement::RawDescriptor;
 
 /// The predicate type.
 pub const TYPE: &str = "https://slsa.dev/provenance/v1";
-
-/// The longest word for what started a run: far longer than GitHub's longest, `pull_request_review_comment`.
-const TRIGGER_MAX: usize = 64;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -100,6 +100,44 @@ fn ambiguous_text_gives_the_candidates() {
 }
 
 #[test]
+fn spellings_of_a_reference_attempts_of_a_run_and_a_commit_without_repository_are_all_found() {
+    let mut memory = Memory::new();
+    let hex = "c".repeat(40);
+    let run = node(NodeKind::Run, "https://ci.test/runs/7/attempts/1");
+    let resolved = |kind, id: &str| (run.clone(), EdgeKind::Resolved, node(kind, id));
+    memory.record(
+        1,
+        None,
+        &[
+            resolved(NodeKind::Ref, "actions/checkout@v4"),
+            resolved(NodeKind::Ref, "https://github.com/actions/checkout@refs/tags/v4"),
+            resolved(NodeKind::Ref, "https://github.com/acme/api@refs/heads/staging"),
+            resolved(NodeKind::Commit, &format!("gitCommit:{hex}")),
+            resolved(NodeKind::Commit, &format!("{API}@{hex}")),
+            resolved(NodeKind::Commit, &format!("https://github.com/acme/web@{hex}")),
+        ],
+        &[],
+    );
+    let checkout = ["ref actions/checkout@v4", "ref https://github.com/actions/checkout@refs/tags/v4"];
+    for text in ["actions/checkout@v4", "git+https://github.com/actions/checkout@refs/tags/v4"] {
+        assert_eq!(ids(&memory, &[text], 1), checkout, "{text}");
+    }
+    assert_eq!(ids(&memory, &["actions/checkout@refs/heads/v4"], 1), [checkout[0]]);
+    assert_eq!(ids(&memory, &["https://ci.test/runs/7"], 1), ["run https://ci.test/runs/7/attempts/1"]);
+    assert_eq!(ids(&memory, &["https://ci.test/runs/7/attempts/2"], 1), [""; 0]);
+    assert_eq!(ids(&memory, &[&hex], 1).len(), 3);
+    let bare = format!("commit gitCommit:{hex}");
+    let of_api = [bare, format!("commit {API}@{hex}")];
+    for text in [format!("{API}@{hex}"), format!("acme/api@{hex}")] {
+        assert_eq!(ids(&memory, &[&text], 1), of_api, "{text}");
+    }
+    // The name of an environment is meant before a branch of that name.
+    assert_eq!(ids(&memory, &["staging"], 1), ["ref https://github.com/acme/api@refs/heads/staging"]);
+    memory.record(2, None, &[(artifact('a'), EdgeKind::RunsIn, node(NodeKind::Environment, "staging"))], &[]);
+    assert_eq!(ids(&memory, &["staging"], 2), ["environment staging"]);
+}
+
+#[test]
 fn the_first_text_of_one_thing_that_fits_counts() {
     let memory = memory();
     let (other, a) = (sha256('9'), sha256('a'));

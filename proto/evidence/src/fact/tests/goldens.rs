@@ -65,9 +65,13 @@ fn github_provenance_v1() {
             format!("name {REPO} app.tar.gz"),
             format!("predicate {}", slsa_v1::TYPE),
             "ref alpine:latest".to_owned(),
+            "ref docker.io/library/alpine:latest".to_owned(),
+            format!("ref {REPO}@main"),
             format!("ref {REPO}@refs/heads/main"),
+            "ref main".to_owned(),
             "ref refs/heads/main".to_owned(),
             format!("repo {REPO}"),
+            "run https://github.com/acme/api/actions/runs/4711".to_owned(),
             format!("run {RUN}"),
             format!("subject sha256:{HEX}"),
         ]
