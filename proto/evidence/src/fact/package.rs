@@ -72,7 +72,7 @@ impl Package {
         if text.len() > Node::ID_MAX || text.chars().any(char::is_control) || !PurlRange::is_written(text) {
             let term = Term::parse(Field::Component, text)?;
             let purl: Purl = text.parse().map_err(TermError::from)?;
-            if purl.version().is_some_and(is_pattern) {
+            if purl.version().is_some_and(|version| is_pattern(&version)) {
                 return Err(PackageError::Pattern { found: text.chars().take(80).collect() });
             }
             return Ok(Self { term, versions: Versions::Purl(purl) });
