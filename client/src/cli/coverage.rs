@@ -11,13 +11,14 @@ use custody_evidence::fact::{EdgeKind, Field, Node, NodeKind, Stage, Term};
 use custody_evidence::predicate::Name;
 use custody_evidence::predicate::short_name::types_of;
 use custody_evidence::purl::Purl;
-use custody_evidence::trust::TrustState;
+use custody_evidence::trust::{Target, TrustState};
 use custody_log::{LeafIndex, TreeSize};
 use custody_wire::limits::FIND_LIMIT_MAX;
 use serde_json::{Value, json};
 
 use super::Context;
 use super::disputed::Disputed;
+use super::distrust;
 use super::entry_view::short;
 use super::env::counts;
 use super::failure::{Failure, Outcome};
@@ -29,6 +30,8 @@ use super::times;
 const DEPTH: u32 = 3;
 /// Entries of one stage that are checked at once, newest first, until one is evidence.
 const AT_ONCE: usize = 4;
+/// Released artifacts that are looked at, the newest: each is a call, and the entries about it. 16,384 take some minutes.
+const RELEASED_MAX: usize = 16_384;
 
 /// Show what runs or was released without which evidence.
 ///
@@ -38,9 +41,21 @@ pub(crate) struct Args {
     /// Only what runs in this environment.
     #[arg(long, value_name = "ENV")]
     environment: Option<String>,
+    /// Only what would lose evidence if this key, identity, builder, artifact or commit were distrusted, and what it would lose.
+    #[arg(long, value_name = "THING")]
+    without: Option<String>,
+    /// Distrusted from this time or entry on [default: all that it ever signed].
+    #[arg(long, value_name = "TIME|index:N", value_parser = times::moment, requires = "without")]
+    since: Option<times::Bound>,
     /// Answer as of this tree size or time.
     #[arg(long, value_name = "SIZE|TIME", value_parser = times::at)]
     at: Option<times::Point>,
+}
+
+/// A distrust that nobody said, to see what it would do.
+struct Supposed {
+    target: Target,
+    since: LeafIndex,
 }
 
 /// What there is of an artifact.
@@ -50,6 +65,8 @@ struct Covered {
     environment: Option<Name>,
     workloads: BTreeSet<String>,
     evidence: Evidence,
+    /// What is supposed to be distrusted takes this away.
+    lost: Vec<Stage>,
 }
 
 /// The evidence of an artifact, by stages.
@@ -93,21 +110,32 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let at = args.at.map(|point| point.at(context.clock)).unwrap_or_default();
     let wanted = wanted(&mut ledger, args.environment.as_deref(), at).await?;
     let bar = context.output.count_bar("looking", u64::try_from(wanted.artifacts.len()).unwrap_or(u64::MAX));
-    let mut known: BTreeMap<Digest, Evidence> = BTreeMap::new();
+    let supposed = supposed(&mut ledger, &args, context).await?;
+    let mut known: BTreeMap<Digest, (Evidence, Vec<Stage>)> = BTreeMap::new();
     let mut covered = Vec::with_capacity(wanted.artifacts.len());
     let mut root = None;
     for ((artifact, environment), workloads) in wanted.artifacts {
         if !known.contains_key(&artifact) {
-            let found = evidence(&mut ledger, &artifact, wanted.size).await?;
+            let found = evidence(&mut ledger, &artifact, wanted.size, None).await?;
             root = Some(found.1);
-            known.insert(artifact.clone(), found.0);
+            let mut lost = Vec::new();
+            if supposed.is_some() {
+                let (rest, _) = evidence(&mut ledger, &artifact, wanted.size, supposed.as_ref()).await?;
+                lost.clone_from(&found.0.have);
+                lost.retain(|stage| !rest.have.contains(stage));
+            }
+            known.insert(artifact.clone(), (found.0, lost));
         }
         bar.inc(1);
-        let evidence = known.get(&artifact).cloned().unwrap_or_default();
-        covered.push(Covered { artifact, environment, workloads, evidence });
+        let (evidence, lost) = known.get(&artifact).cloned().unwrap_or_default();
+        covered.push(Covered { artifact, environment, workloads, evidence, lost });
     }
     bar.finish_and_clear();
+    let looked_at = !covered.is_empty();
     let truncated = wanted.truncated || covered.iter().any(|covered| covered.evidence.partial);
+    if supposed.is_some() {
+        covered.retain(|covered| !covered.lost.is_empty());
+    }
     if context.output.is_json() {
         let at = root.unwrap_or_else(|| json!({ "size": wanted.size.get() }));
         context.output.print_json(&json!({
@@ -130,8 +158,22 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     Ok(match (covered.is_empty(), truncated) {
         (false, _) => Outcome::Yes,
         (true, true) => Outcome::Unknown,
+        // Nothing loses anything: that is known.
+        (true, false) if looked_at => Outcome::Yes,
         (true, false) => Outcome::NoRecord,
     })
+}
+
+/// Reads what is supposed to be distrusted.
+async fn supposed(ledger: &mut Ledger, args: &Args, context: &Context) -> Result<Option<Supposed>, Failure> {
+    let Some(thing) = &args.without else { return Ok(None) };
+    let target = distrust::target(thing)?;
+    let since = match args.since {
+        None => LeafIndex::ZERO,
+        Some(times::Bound::Index(index)) => index,
+        Some(times::Bound::When(when)) => distrust::first_at(ledger, when.before(context.clock)).await?,
+    };
+    Ok(Some(Supposed { target, since }))
 }
 
 /// Finds what runs, and without an environment what was released.
@@ -188,32 +230,47 @@ async fn released(ledger: &mut Ledger, size: TreeSize) -> Result<(BTreeSet<Diges
             ..Query::default()
         })
         .collect();
-    let found = ledger.find_any(&questions).await?;
     let mut digests = BTreeSet::new();
-    for some in found.indexes.chunks(64) {
-        for entry in ledger.entries(some, Level::Logged, &|_| {}).await? {
-            let recorded = ledger.trust().looked_up_by(entry.entry(), size);
-            check_any(&questions, &entry, recorded)?;
-            let subjects = entry.record().map(|record| record.subjects.clone()).unwrap_or_default();
-            let usable = subjects.iter().filter_map(|subject| subject.parse::<Digest>().ok());
-            // Several digests of one thing: the one that it is shown by elsewhere.
-            let artifact = custody_evidence::environment::Artifact::new(usable.filter(Digest::usable));
-            let single = subjects.len() <= 2;
-            match artifact {
-                Some(artifact) if single => drop(digests.insert(artifact.digest().clone())),
-                Some(artifact) => digests.extend(artifact.digests().cloned()),
-                None => {}
+    let mut page = questions.clone();
+    loop {
+        let found = ledger.find_any(&page).await?;
+        for some in found.indexes.chunks(64) {
+            for entry in ledger.entries(some, Level::Logged, &|_| {}).await? {
+                let recorded = ledger.trust().looked_up_by(entry.entry(), size);
+                check_any(&questions, &entry, recorded)?;
+                digests.extend(artifacts(&entry));
             }
         }
+        let Some(next) = found.next else { return Ok((digests, false)) };
+        if digests.len() >= RELEASED_MAX {
+            return Ok((digests, true));
+        }
+        for question in &mut page {
+            question.next = Some(next);
+        }
     }
-    Ok((digests, found.next.is_some()))
 }
 
-/// Finds out what evidence there is of an artifact.
+/// Returns what an entry says was released.
+fn artifacts(entry: &Checked) -> Vec<Digest> {
+    let subjects = entry.record().map(|record| record.subjects.clone()).unwrap_or_default();
+    let usable = subjects.iter().filter_map(|subject| subject.parse::<Digest>().ok());
+    // Several digests of one thing: the one that it is shown by elsewhere.
+    let artifact = custody_evidence::environment::Artifact::new(usable.filter(Digest::usable));
+    let single = subjects.len() <= 2;
+    match artifact {
+        Some(artifact) if single => vec![artifact.digest().clone()],
+        Some(artifact) => artifact.digests().cloned().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// Finds out what evidence there is of an artifact, or would be if something were distrusted.
 async fn evidence(
     ledger: &mut Ledger,
     artifact: &Digest,
     size: TreeSize,
+    supposed: Option<&Supposed>,
 ) -> Result<(Evidence, Value), Failure> {
     let node = Node::of_digest(artifact, None);
     let traced = ledger.trace(&node, At::Size(size), DEPTH).await?;
@@ -224,21 +281,30 @@ async fn evidence(
     });
     let mut evidence = Evidence { partial: traced.truncated, ..Evidence::default() };
     let mut found: Vec<(Stage, EdgeKind)> = Vec::new();
-    for (kind, edges) in candidates(&traced) {
-        for some in edges.chunks(AT_ONCE) {
-            let indexes: BTreeSet<LeafIndex> = some.iter().map(|edge| edge.entry).collect();
-            let indexes: Vec<LeafIndex> = indexes.into_iter().collect();
+    // What is said of a commit counts for the artifact only where evidence says that it was built from it.
+    let mut built_from: BTreeSet<&Node> = BTreeSet::new();
+    for (kind, by_entry) in candidates(&traced) {
+        for some in by_entry.chunks(AT_ONCE) {
+            let some: Vec<(LeafIndex, Vec<&TracedEdge>)> = some
+                .iter()
+                .map(|(entry, edges)| (*entry, relevant(edges, &built_from)))
+                .filter(|(_, edges)| !edges.is_empty())
+                .collect();
+            let indexes: Vec<LeafIndex> = some.iter().map(|(entry, _)| *entry).collect();
             let mut checked = ledger.entries(&indexes, Level::Verified, &|_| {}).await?;
             ledger.find_first_signed(&mut checked).await?;
             let state = &ledger.trust().as_of(size).state;
+            let other = supposed.map(|supposed| state.supposing(supposed.target.clone(), supposed.since));
+            let state = other.as_ref().unwrap_or(state);
             let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
             let disputed = Disputed::among(&entries, state);
-            let counting = some.iter().filter(|edge| !disputed.has(edge.edge.from.id(), edge.entry));
+            let edges = some.iter().flat_map(|(_, edges)| edges.iter().copied());
+            let counting = edges.filter(|edge| !disputed.has(edge.edge.from.id(), edge.entry));
             let counting = counting.filter_map(|edge| {
                 let entry = entries.get(&edge.entry)?;
                 says(entry, edge, state).then_some((edge, entry))
             });
-            let counting: Vec<(&&TracedEdge, &Checked)> = counting.collect();
+            let counting: Vec<(&TracedEdge, &Checked)> = counting.collect();
             for (edge, entry) in &counting {
                 let predicate = entry.record().map_or("", |record| record.predicate_type.as_str());
                 found.push((Stage::of(edge.edge.kind, predicate), edge.edge.kind));
@@ -248,6 +314,10 @@ async fn evidence(
             let has = |wanted: Stage| found.iter().any(|(stage, _)| *stage == wanted);
             let enough = match kind {
                 EdgeKind::DescribedBy => has(Stage::Sbom) && has(Stage::Scan),
+                EdgeKind::BuiltFrom => {
+                    built_from.extend(counting.iter().map(|(edge, _)| &edge.edge.to));
+                    false
+                }
                 _ => !counting.is_empty(),
             };
             if enough {
@@ -264,17 +334,32 @@ async fn evidence(
     Ok((evidence, at))
 }
 
-/// The edges that may be evidence, by kind, each newest first. Where something runs is known.
-fn candidates(traced: &Traced) -> BTreeMap<EdgeKind, Vec<&TracedEdge>> {
-    let mut candidates: BTreeMap<EdgeKind, Vec<&TracedEdge>> = BTreeMap::new();
+/// Leaves out what is said of commits that no evidence says the artifact was built from, and what runs were built from: that the
+/// artifact was is said of itself too.
+fn relevant<'t>(edges: &[&'t TracedEdge], built_from: &BTreeSet<&Node>) -> Vec<&'t TracedEdge> {
+    let counts = |edge: &&&TracedEdge| match edge.edge.from.kind() {
+        NodeKind::Commit => built_from.contains(&edge.edge.from),
+        NodeKind::Run => edge.edge.kind != EdgeKind::BuiltFrom,
+        _ => true,
+    };
+    edges.iter().filter(counts).copied().collect()
+}
+
+/// Edges of one kind, with the entries that say them, the newest first.
+type ByEntry<'t> = Vec<(LeafIndex, Vec<&'t TracedEdge>)>;
+
+/// The edges that may be evidence, by kind: first what it was built from, which says of which commits more is asked. Where something
+/// runs is known.
+fn candidates(traced: &Traced) -> Vec<(EdgeKind, ByEntry<'_>)> {
+    let mut candidates: BTreeMap<EdgeKind, BTreeMap<LeafIndex, Vec<&TracedEdge>>> = BTreeMap::new();
     let stage = |edge: &TracedEdge| Stage::of(edge.edge.kind, "");
     for edge in traced.edges.iter().filter(|edge| stage(edge) != Stage::Deployment) {
-        candidates.entry(edge.edge.kind).or_default().push(edge);
+        candidates.entry(edge.edge.kind).or_default().entry(edge.entry).or_default().push(edge);
     }
-    for edges in candidates.values_mut() {
-        edges.sort_by_key(|edge| std::cmp::Reverse(edge.entry));
-    }
-    candidates
+    let mut all: Vec<(EdgeKind, ByEntry<'_>)> =
+        candidates.into_iter().map(|(kind, edges)| (kind, edges.into_iter().rev().collect())).collect();
+    all.sort_by_key(|(kind, _)| *kind != EdgeKind::BuiltFrom);
+    all
 }
 
 /// Whether an entry is evidence of an edge: it says so, and counts. One whose statement could not be read does not.
@@ -319,6 +404,7 @@ fn covered_json(covered: &Covered) -> Value {
         "have": words(&covered.evidence.have),
         "missing": words(&covered.evidence.missing),
         "blind": blind.collect::<Vec<_>>(),
+        "lost": words(&covered.lost),
     })
 }
 
@@ -335,6 +421,10 @@ fn table(covered: &[Covered]) -> String {
             format!("no {}", missing.join(", "))
         };
         let _ = writeln!(out, "{:<19}  {place}", short(&covered.artifact.to_string(), 17));
+        if !covered.lost.is_empty() {
+            let lost: Vec<&str> = covered.lost.iter().map(|stage| word(*stage)).collect();
+            let _ = writeln!(out, "    loses {}", lost.join(", "));
+        }
         let _ = writeln!(out, "    {missing}");
         for blind in &covered.evidence.blind {
             let _ = match blind {

@@ -126,7 +126,7 @@ fn print(said: &Distrust, settled: &Settled, context: &Context) -> Result<(), Fa
 }
 
 /// What a person means: whole names only, since this decides.
-fn target(text: &str) -> Result<Target, Failure> {
+pub(super) fn target(text: &str) -> Result<Target, Failure> {
     let wrong = |what: String| {
         Failure::usage("bad_thing", what).hint(
             "give key:<64 hex digits>, <issuer url>#<name>, the URL of a builder, sha256:<64 hex digits>, or <repository>@<commit>",
@@ -154,7 +154,7 @@ fn target(text: &str) -> Result<Target, Failure> {
 
 /// Returns the first entry at or after a time, by the times that entries are looked up by: these never step back, so it is found by
 /// halves, and each entry that is looked at is proven.
-async fn first_at(ledger: &mut Ledger, time: Timestamp) -> Result<LeafIndex, Failure> {
+pub(super) async fn first_at(ledger: &mut Ledger, time: Timestamp) -> Result<LeafIndex, Failure> {
     let size = ledger.checkpoint().checkpoint().size();
     let (mut low, mut high) = (0, size.get());
     while low < high {

@@ -1,6 +1,7 @@
 //! `custody find`: the entries that meet every condition.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 
 use custody_client::ledger::{Condition, Query, check_any};
@@ -56,8 +57,8 @@ pub(crate) struct Args {
     /// Start where the page before ended: its `next`.
     #[arg(long, value_name = "NEXT")]
     next: Option<u64>,
-    /// Only clean artifacts, each with the newest entry about it: no finding, no distrust, and nothing that --except-component and
-    /// --except-signer name.
+    /// Only clean artifacts, each with the newest entry about it: no finding, no distrust, and nothing that --except, --except-component
+    /// and --except-signer name.
     #[arg(long)]
     clean: bool,
     /// Not what ships or was built with this package, in a version or range as for --component.
@@ -66,6 +67,9 @@ pub(crate) struct Args {
     /// Not what this key or identity signed something about.
     #[arg(long, value_name = "KEY|IDENTITY", requires = "clean")]
     except_signer: Vec<String>,
+    /// Not what came from this THING, as `custody impact` finds it: a commit, a tag, an image, a secret, a builder, a key.
+    #[arg(long, value_name = "THING", requires = "clean")]
+    except: Vec<OsString>,
     /// How far entries are checked [default: full for up to 50 entries, else logged].
     #[arg(long, value_enum, value_name = "LEVEL")]
     verify: Option<Verify>,

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::failure::{Failure, Outcome};
 use super::find::{self, Verify};
+use super::graph::Graph;
 use super::live::{Environments, Live, live_json};
 use super::session;
 use super::things::{Target, resolve};
@@ -61,7 +62,7 @@ struct Impact {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut ledger = session::open(context).await?;
     let at = args.at.map(|point| point.at(context.clock)).unwrap_or_default();
-    let of = asked(&mut ledger, &args, at, context).await?;
+    let of = asked(&mut ledger, &args.thing, at, context).await?;
     let before = |when: Option<times::When>| when.map(|when| when.before(context.clock));
     let window = (before(args.since), before(args.until));
     let answer = ledger.impact(&of, window, at).await?;
@@ -70,15 +71,46 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let trust = &ledger.trust().as_of(impact.answer.as_of.size).state;
     if context.output.is_json() {
         context.output.print_json(&document(&impact, &ledger, trust))?;
+    } else if let Some(graph) = graph(&impact, trust).draw(context.output.format()) {
+        context.output.print(graph)?;
     } else {
         context.output.print(tree::draw(&impact, trust))?;
     }
     Ok(told(&impact, context))
 }
 
+/// Returns the artifacts that came from a THING, each with an entry that says so (none for the THING itself), and whether some may be
+/// missing. Every entry is verified here.
+pub(super) async fn artifacts_of(
+    ledger: &mut Ledger,
+    thing: &OsString,
+    at: At,
+    context: &Context,
+) -> Result<(BTreeMap<Digest, Option<LeafIndex>>, bool), Failure> {
+    let of = asked(ledger, thing, at, context).await?;
+    let answer = ledger.impact(&of, (None, None), at).await?;
+    let typed = thing.to_string_lossy().into_owned();
+    let impact = check(ledger, typed, of, answer, Some(Verify::Full), context).await?;
+    let own = impact.answer.reach.same.iter().map(|node| (node, None));
+    let reached = impact
+        .answer
+        .reach
+        .reached
+        .iter()
+        .filter_map(|reached| Some((&reached.node, Some(reached.entries.first().copied()?))));
+    let artifacts = own.chain(reached).filter(|(node, _)| node.kind() == NodeKind::Artifact);
+    let artifacts = artifacts.filter_map(|(node, entry)| Some((node.id().parse().ok()?, entry))).collect();
+    Ok((artifacts, impact.answer.truncated))
+}
+
 /// Reads what the THING is. A package may have a range of versions, which no other command takes as a THING.
-async fn asked(ledger: &mut Ledger, args: &Args, at: At, context: &Context) -> Result<ImpactOf, Failure> {
-    let text = args.thing.to_str().unwrap_or_default();
+async fn asked(
+    ledger: &mut Ledger,
+    thing: &OsString,
+    at: At,
+    context: &Context,
+) -> Result<ImpactOf, Failure> {
+    let text = thing.to_str().unwrap_or_default();
     if text.trim_start().starts_with("pkg:") {
         return find::package(text).map(ImpactOf::Package);
     }
@@ -86,7 +118,7 @@ async fn asked(ledger: &mut Ledger, args: &Args, at: At, context: &Context) -> R
         At::Size(size) => Some(size),
         At::Time(_) | At::Newest => None,
     };
-    let nodes = match resolve(ledger, &args.thing, size, context).await? {
+    let nodes = match resolve(ledger, thing, size, context).await? {
         Target::Nodes(nodes) => nodes,
         Target::Entry(index) => vec![super::trace::subject_of(ledger, index).await?],
     };
@@ -239,6 +271,40 @@ fn document(impact: &Impact, ledger: &Ledger, trust: &TrustState) -> Value {
         "complete": "claimed",
         "truncated": impact.is_unsure(),
     })
+}
+
+/// The answer as a graph: each edge that leads on, with the entry that says it.
+fn graph(impact: &Impact, trust: &TrustState) -> Graph {
+    let mut graph = Graph::default();
+    let word = |entry: &LeafIndex| {
+        impact.entries.get(entry).map_or("redacted", |entry| super::entry_view::word(entry, trust))
+    };
+    for node in &impact.answer.reach.same {
+        graph.asked(node);
+    }
+    for edge in &impact.answer.edges {
+        let doubtful = matches!(word(&edge.entry), "distrusted" | "redacted");
+        let label = format!("{} {}", edge.edge.kind, edge.entry);
+        graph.edge(&edge.edge.from, &edge.edge.to, label, doubtful);
+    }
+    let by = match &impact.of {
+        ImpactOf::Nodes(nodes) => nodes.first(),
+        ImpactOf::Package(_) => None,
+    };
+    for (entry, subject) in &impact.answer.signed {
+        if let Some(by) = by {
+            graph.edge(by, subject, format!("signed {entry}"), word(entry) == "distrusted");
+        }
+    }
+    let reached = impact.answer.reach.reached.iter().map(|reached| &reached.node);
+    for node in reached.chain(&impact.answer.reach.same) {
+        graph.label(node, impact.label(node).unwrap_or_default());
+        for live in impact.live(node) {
+            let workload = live.running.workload.as_ref().map_or_else(String::new, |name| format!(" {name}"));
+            graph.note(node, format!("LIVE {}{workload} since {}", live.environment, live.running.since));
+        }
+    }
+    graph
 }
 
 fn resolved(of: &ImpactOf) -> Value {

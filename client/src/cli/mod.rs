@@ -18,6 +18,7 @@ mod file;
 mod find;
 mod findings;
 mod gate;
+mod graph;
 pub(crate) mod identity;
 mod impact;
 mod init;
@@ -124,6 +125,9 @@ impl Command {
         match self {
             Self::Gate(_) => &[Format::Text, Format::Json, Format::Markdown, Format::Junit, Format::Github],
             Self::Policy(_) => &[Format::Text, Format::Json, Format::Junit],
+            Self::Impact(_) | Self::Trace(_) => {
+                &[Format::Text, Format::Json, Format::Dot, Format::Mermaid]
+            }
             _ => &[Format::Text, Format::Json],
         }
     }
@@ -231,8 +235,12 @@ fn prepare(
         return Err(Stop::Failed(failure, format));
     }
     if !cli.command.formats().contains(&cli.globals.output) {
-        let failure = Failure::usage("bad_format", "this command prints text or json")
-            .hint("leave out -o; junit is of `gate` and `policy test`, markdown and github are of `gate`");
+        let failure = match cli.globals.output {
+            Format::Dot | Format::Mermaid => Failure::usage("bad_format", "this command draws no graph")
+                .hint("`custody trace` and `custody impact` do; -o json is there for every command"),
+            _ => Failure::usage("bad_format", "this command prints text or json")
+                .hint("leave out -o; junit is of `gate` and `policy test`, markdown and github are of `gate`"),
+        };
         return Err(Stop::Failed(failure, Format::Text));
     }
     let output = Output::new(cli.globals.output, cli.globals.quiet, cli.globals.color);

@@ -24,6 +24,10 @@ pub(crate) enum Format {
     Junit,
     /// Annotations of GitHub Actions; of `gate` alone.
     Github,
+    /// A graph for Graphviz, of trace and impact.
+    Dot,
+    /// A graph for Mermaid, of trace and impact.
+    Mermaid,
 }
 
 /// When colours are used.
@@ -59,6 +63,11 @@ impl Output {
     /// Whether results are JSON.
     pub(crate) fn is_json(self) -> bool {
         self.format == Format::Json
+    }
+
+    /// Returns how results are printed.
+    pub(crate) const fn format(self) -> Format {
+        self.format
     }
 
     /// Whether the user can be asked: both stdin and stderr are a terminal.

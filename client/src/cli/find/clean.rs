@@ -23,6 +23,7 @@ use super::condition::conditions;
 use super::{Args, EntryView, table};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::impact::artifacts_of;
 use crate::cli::output::{counted, escape_line};
 use crate::cli::session;
 
@@ -54,6 +55,8 @@ type Artifact = BTreeSet<Digest>;
 struct Clean {
     /// What speaks against an artifact.
     excepted: Vec<Condition>,
+    /// What came from something that is excepted: by digest, what and by which entry.
+    came_from: BTreeMap<Digest, (String, Option<LeafIndex>)>,
     size: TreeSize,
     entries: Vec<Checked>,
     /// Why artifacts are left out, by their first digests; none for the clean ones.
@@ -68,6 +71,28 @@ pub(super) fn excepted(args: &Args) -> Result<Vec<Condition>, Failure> {
     Ok(each.map(|(field, value)| conditions(field, value)).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
+/// Finds what came from each thing that is excepted.
+async fn came_from(
+    ledger: &mut Ledger,
+    args: &Args,
+    at: At,
+    context: &Context,
+) -> Result<BTreeMap<Digest, (String, Option<LeafIndex>)>, Failure> {
+    let mut all = BTreeMap::new();
+    for thing in &args.except {
+        let typed = thing.to_string_lossy().into_owned();
+        let (artifacts, truncated) = Box::pin(artifacts_of(ledger, thing, at, context)).await?;
+        if truncated {
+            let message =
+                format!("more came from {typed} than is read for one question: what is clean cannot be said");
+            return Err(Failure::unknown("too_much", message)
+                .hint("except parts of it, such as each of the runs or builders"));
+        }
+        all.extend(artifacts.into_iter().map(|(digest, entry)| (digest, (typed.clone(), entry))));
+    }
+    Ok(all)
+}
+
 /// Finds clean artifacts, and prints the newest entry of each that was asked for.
 pub(super) async fn run(
     ledger: &mut Ledger,
@@ -79,8 +104,10 @@ pub(super) async fn run(
     let mut page = questions.clone();
     let mut found = ledger.find_any(&page).await?;
     let as_of = found.as_of.clone();
+    let came_from = came_from(ledger, args, At::Size(as_of.size), context).await?;
     let mut clean = Clean {
         excepted: excepted(args)?,
+        came_from,
         size: as_of.size,
         entries: Vec::new(),
         judged: BTreeMap::new(),
@@ -207,6 +234,12 @@ impl Clean {
                 )));
             }
         }
+        if let Some((thing, entry)) = artifact.iter().find_map(|digest| self.came_from.get(digest)) {
+            return Ok(Some(match entry {
+                Some(entry) => format!("it came from {thing}, by entry {entry}"),
+                None => format!("it is {thing}"),
+            }));
+        }
         let mut asked = BTreeSet::new();
         said.digests.extend(artifact.iter().cloned());
         // What is said of its other digests speaks against it, too: this follows who calls them one thing, once.
@@ -227,7 +260,9 @@ impl Clean {
         }
         let mut of_runs = BTreeSet::new();
         for run in std::mem::take(&mut said.runs) {
-            let terms = vec![parse(Field::Run, &run)?, parse(Field::Predicate, Run::TYPE)?];
+            // What is said of a whole run is said of its attempts: by the whole of it both are found.
+            let run = run.rsplit_once("/attempts/").map_or(run.as_str(), |(whole, _)| whole);
+            let terms = vec![parse(Field::Run, run)?, parse(Field::Predicate, Run::TYPE)?];
             of_runs.extend(self.all(ledger, terms).await?);
         }
         if of_runs.len() > ABOUT_MAX {

@@ -39,6 +39,9 @@ pub(crate) struct Filter {
     /// Entries that this identity submitted.
     #[arg(long, value_name = "IDENTITY")]
     submitter: Vec<String>,
+    /// Statements that name this person or service: who reviewed, approved, published, received.
+    #[arg(long, value_name = "NAME")]
+    identity: Vec<String>,
     /// Statements of this predicate type: its URI, or a short name such as `approval`.
     #[arg(long, value_name = "URI")]
     predicate: Vec<String>,
@@ -131,6 +134,7 @@ impl Filter {
             (Field::Builder, &self.builder),
             (Field::Signer, &self.signer),
             (Field::Submitter, &self.submitter),
+            (Field::Identity, &self.identity),
             (Field::Predicate, &self.predicate),
             (Field::Component, &self.component),
             (Field::Vulnerability, &self.vulnerability),

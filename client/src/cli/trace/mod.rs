@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use custody_client::ledger::{At, Traced, TracedEdge};
-use custody_client::{Checked, Ledger, LedgerError, Level, Trust};
+use custody_client::{Checked, Ledger, LedgerError, Level, Trust, Verified};
 use custody_evidence::admission::SignerStatus;
 use custody_evidence::fact::{Edge, EdgeKind, Node, NodeKind, Stage};
 use custody_evidence::trust::TrustState;
@@ -18,6 +18,7 @@ use super::disputed::Disputed;
 use super::entry_view::{binding, redacted as redacted_json};
 use super::failure::{Failure, Outcome};
 use super::find::{self, Verify};
+use super::graph::Graph;
 use super::live::{Environments, Live, live_json};
 use super::output::counted;
 use super::session;
@@ -113,6 +114,8 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let chain = trace(&mut ledger, args, nodes, at, context).await?;
     if context.output.is_json() {
         context.output.print_json(&document(&chain, ledger.trust()))?;
+    } else if let Some(graph) = graph(&chain).draw(context.output.format()) {
+        context.output.print(graph)?;
     } else {
         context.output.print(tree::draw(&chain, &ledger, context.clock.now()))?;
     }
@@ -349,6 +352,49 @@ fn live(chain: &Chain) -> Vec<Live<'_>> {
     all
 }
 
+/// The chain as a graph.
+fn graph(chain: &Chain) -> Graph {
+    let mut graph = Graph::default();
+    for start in &chain.starts {
+        graph.asked(start);
+    }
+    for edge in &chain.edges {
+        let doubtful = edge.distrusted || edge.redacted || edge.conflict;
+        let label = format!("{} {}", edge.edge.kind, edge.entry);
+        graph.edge(&edge.edge.from, &edge.edge.to, label, doubtful);
+        for node in [&edge.edge.from, &edge.edge.to] {
+            graph.label(node, chain.labels.get(node).map_or("", String::as_str));
+        }
+    }
+    graph
+}
+
+/// What a reference meant, by the entry that names it: in a run, where it was pushed, when somebody looked. Nothing of what was not read
+/// here.
+fn meant(edge: &CheckedEdge, chain: &Chain) -> Vec<String> {
+    let facts = chain.entries.get(&edge.entry).and_then(Checked::verified).map(Verified::facts);
+    let meant = facts.map(|facts| facts.told.meant.iter()).into_iter().flatten();
+    let of_it = meant.filter(|meant| [&edge.edge.from, &edge.edge.to].contains(&&meant.reference));
+    of_it.map(|meant| meant.bytes.id().to_owned()).collect()
+}
+
+/// How a verification went, by the summary that says so: its result, and the levels that it found. None of what was not read here.
+fn verdict(edge: &CheckedEdge, chain: &Chain) -> Option<Value> {
+    if edge.edge.kind != EdgeKind::Judged {
+        return None;
+    }
+    let verified = chain.entries.get(&edge.entry)?.verified()?;
+    let predicate: Value = serde_json::from_slice(verified.statement()?.predicate_bytes()?).ok()?;
+    let texts = |name: &str| {
+        let list = predicate.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    // A summary of in-toto lists what holds, and has no other result.
+    let result = predicate.get("verificationResult").and_then(Value::as_str).unwrap_or("PASSED");
+    let levels: Vec<String> = texts("verifiedLevels").into_iter().chain(texts("properties")).collect();
+    Some(json!({ "result": result, "levels": levels }))
+}
+
 fn node_json(node: &Node) -> Value {
     json!({ "kind": node.kind().as_str(), "id": node.id() })
 }
@@ -366,6 +412,9 @@ fn erased_edge_json(entry: &Checked, chain: &Chain) -> Value {
         "check": "redacted",
         "redacted": entry.redacted().map(redacted_json),
         "signer": null,
+        "binding": null,
+        "verdict": null,
+        "meant": [],
         "time": entry.entry().time.to_string(),
     })
 }
@@ -407,6 +456,8 @@ fn edge_json(edge: &CheckedEdge, chain: &Chain) -> Value {
         "check": check,
         "signer": signer,
         "binding": bound.map(binding),
+        "verdict": verdict(edge, chain),
+        "meant": meant(edge, chain),
         "time": edge.time.to_string(),
     })
 }

@@ -273,6 +273,16 @@ impl TrustState {
             .map_err(|source| TrustError::Role { role, source: Box::new(source) })
     }
 
+    /// Returns what would hold if a target were distrusted from this entry on, and nothing else were said.
+    #[must_use]
+    pub fn supposing(&self, target: Target, since: LeafIndex) -> Self {
+        let mut supposed = self.clone();
+        let follows = self.said_of(&target);
+        let distrust = Distrust { target, since, reason: "supposed".to_owned(), follows, undo: false };
+        supposed.distrusts.push(Distrusted { distrust, index: LeafIndex::LAST });
+        supposed
+    }
+
     /// Returns the distrust of a target that holds. Looks at what was said newest first: some nanoseconds for each.
     #[must_use]
     pub fn distrusted(&self, target: &Target) -> Option<&Distrusted> {
