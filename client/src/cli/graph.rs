@@ -77,7 +77,7 @@ impl Graph {
         match format {
             Format::Dot => Some(self.dot()),
             Format::Mermaid => Some(self.mermaid()),
-            Format::Text | Format::Json => None,
+            Format::Text | Format::Json | Format::Markdown | Format::Junit | Format::Github => None,
         }
     }
 

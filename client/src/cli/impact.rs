@@ -7,6 +7,7 @@ use std::ffi::OsString;
 
 use custody_client::ledger::{At, ImpactOf, Impacted};
 use custody_client::{Checked, Ledger, LedgerError, Level, Verified};
+use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::reach::Reached;
 use custody_evidence::fact::{Doubt, Node, NodeKind};
 use custody_evidence::trust::TrustState;
@@ -299,7 +300,7 @@ fn graph(impact: &Impact, trust: &TrustState) -> Graph {
     let reached = impact.answer.reach.reached.iter().map(|reached| &reached.node);
     for node in reached.chain(&impact.answer.reach.same) {
         graph.label(node, impact.label(node).unwrap_or_default());
-        for live in impact.live(node) {
+        for live in impact.environments.live(node) {
             let workload = live.running.workload.as_ref().map_or_else(String::new, |name| format!(" {name}"));
             graph.note(node, format!("LIVE {}{workload} since {}", live.environment, live.running.since));
         }

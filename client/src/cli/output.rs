@@ -65,11 +65,6 @@ impl Output {
         self.format == Format::Json
     }
 
-    /// Returns how results are printed.
-    pub(crate) const fn format(self) -> Format {
-        self.format
-    }
-
     /// Whether the user can be asked: both stdin and stderr are a terminal.
     pub(crate) fn can_ask() -> bool {
         std::io::stdin().is_terminal() && std::io::stderr().is_terminal()

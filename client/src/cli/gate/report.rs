@@ -18,7 +18,7 @@ pub(super) fn print(
 ) -> Result<(), Failure> {
     let output = context.output;
     match output.format() {
-        Format::Text => {
+        Format::Text | Format::Dot | Format::Mermaid => {
             let text: Vec<String> = verdicts.iter().map(|judged| text::verdict(policy, judged)).collect();
             output.print(escape(&text.join("\n")))
         }

@@ -55,7 +55,7 @@ pub(super) fn run(path: &Path, context: &Context) -> Result<Outcome, Failure> {
             "policies": tested.iter().map(Tested::json).collect::<Vec<_>>(), "cases": count, "failed": failed,
         }))?,
         Format::Junit => context.output.print_bytes(report(&tested).as_bytes())?,
-        Format::Github | Format::Markdown | Format::Text => {
+        Format::Github | Format::Markdown | Format::Dot | Format::Mermaid | Format::Text => {
             let text: String = tested.iter().map(Tested::text).collect();
             let failed = if failed == 0 { "all as expected".to_owned() } else { format!("{failed} failed") };
             context.output.print(format!("{text}{}, {failed}\n", counted(count, "case", "cases")))?;
