@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::world::{
-    Artifact, DAY, HOUR, MOVED_ACTION, Move, PROD, Package, Planted, Run, STAGING, STRANGE_RUNNER, Service,
-    Size, Snapshot, TEAMS, Time, WEEKS, World, commit_of,
+    Artifact, DAY, Delivery, HOUR, MOVED_ACTION, Move, PROD, Package, Planted, RECIPIENTS, Run, STAGING,
+    STRANGE_RUNNER, Service, Size, Snapshot, TEAMS, Time, WEEKS, World, commit_of,
 };
 use crate::dice::Dice;
 use crate::evidence::artifact_hex;
@@ -37,6 +37,7 @@ impl World {
         world.runs_in_order();
         world.deploy();
         world.look_around();
+        world.deliver();
         world
     }
 
@@ -122,11 +123,25 @@ impl World {
         self.planted.failed_artifact = self.first_release(saturday, &[victim, other, third]);
         self.planted.failed_run = self.artifacts[self.planted.failed_artifact].run;
         self.runs[self.planted.failed_run].conclusion = "failure";
+        let mut taken = vec![victim, other, third, self.artifacts[self.planted.failed_artifact].service];
+        self.planted.swapped = self.first_release(saturday, &taken);
+        let swapped = &self.artifacts[self.planted.swapped];
+        let mut components = swapped.components.iter();
+        self.planted.swapped_package =
+            *components.find(|(package, _)| Self::has_bytes(*package)).expect("one in thirty has");
+        taken.push(swapped.service);
+        self.planted.unversioned = self.first_release(saturday, &taken);
+        taken.push(self.artifacts[self.planted.unversioned].service);
+        let passed = self.first_release(saturday, &taken);
+        self.planted.excepted = [without, passed];
         self.planted.gap_service = 3;
         // What the newest release of the first service has, so that somebody still has it.
         let newest =
             self.artifacts.iter().rfind(|made| made.service == 0).expect("each service has releases");
-        self.planted.deleted = newest.components[newest.components.len() / 2];
+        let middle = newest.components.len() / 2;
+        let mut later = newest.components[middle..].iter();
+        self.planted.deleted =
+            *later.find(|(package, _)| !Self::has_bytes(*package)).expect("most have none");
         self.planted.unknown_digest = artifact_hex("nobody knows");
     }
 
@@ -210,6 +225,19 @@ impl World {
             }
             at += DAY / 2;
         }
+    }
+
+    /// What customers run is given to them: each release of the first service that goes to production.
+    fn deliver(&mut self) {
+        let to_prod = self.moves.iter().filter(|moved| moved.start && moved.environment == PROD);
+        let of_first = to_prod.filter(|moved| self.artifacts[moved.artifact].service == 0);
+        let deliveries = of_first.enumerate().flat_map(|(count, moved)| {
+            let to = RECIPIENTS.iter().take(1 + count % RECIPIENTS.len());
+            to.map(|recipient| Delivery { artifact: moved.artifact, recipient, at: moved.at + HOUR / 2 })
+        });
+        self.deliveries = deliveries.collect();
+        let end = self.end();
+        self.deliveries.retain(|delivery| delivery.at < end);
     }
 }
 

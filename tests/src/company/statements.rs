@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::world::{Artifact, DAY, HOUR, MOVED_ACTION, Move, PROD, Run, STAGING, TEAMS, Time, World};
+use super::world::{
+    Artifact, BRANCH_LEVEL, BRANCH_POLICY, DAY, HOUR, MOVED_ACTION, Move, POLICY, PROD, Run, STAGING, TEAMS,
+    Time, World,
+};
 use crate::evidence::artifact_hex;
 
 /// Who signs what the teams do not: scans and what registries show.
@@ -53,6 +56,9 @@ impl World {
                 statement: custody("snapshot", &subjects, &predicate),
             });
         }
+        self.upstream_statements(&mut all);
+        self.delivery_statements(&mut all);
+        self.exception_statements(&mut all);
         self.tag_statements(&mut all);
         self.expected_statements(&mut all);
         // What happened at one moment keeps the order above, so that a stop comes before the start behind it.
@@ -86,6 +92,9 @@ impl World {
         if place != self.planted.stolen_build && place != self.planted.backdated {
             self.source_statements(run, all);
         }
+        if self.is_protected(place) {
+            all.push(Said { at: run.at - HOUR / 4, signer: PEOPLE, statement: self.branch_summary(run) });
+        }
         if made.provenance {
             all.push(self.signed(made.service, run.at + 1, self.provenance(place, made)));
         }
@@ -94,7 +103,11 @@ impl World {
             all.push(self.signed(
                 made.service,
                 run.at + 2,
-                statement(std::slice::from_ref(&subject), "https://cyclonedx.org/bom", &self.sbom(made)),
+                statement(
+                    std::slice::from_ref(&subject),
+                    "https://cyclonedx.org/bom",
+                    &self.sbom(place, made),
+                ),
             ));
         }
         if made.published {
@@ -137,12 +150,27 @@ impl World {
         });
     }
 
+    /// What the host of the repository says of the branch that a commit was merged to.
+    fn branch_summary(&self, run: &Run) -> Value {
+        let repository = self.services[run.service].repository();
+        let subject = json!({
+            "name": repository, "digest": {"gitCommit": run.commit}, "annotations": {"sourceRefs": ["refs/heads/main"]},
+        });
+        let predicate = json!({
+            "verifier": {"id": "https://source.acme.example/verifier"}, "timeVerified": time(run.at - HOUR / 4),
+            "resourceUri": format!("git+{repository}"), "policy": {"uri": BRANCH_POLICY},
+            "verificationResult": "PASSED", "verifiedLevels": [BRANCH_LEVEL],
+        });
+        statement(&[subject], "https://slsa.dev/verification_summary/v1", &predicate)
+    }
+
     fn provenance(&self, place: usize, made: &Artifact) -> Value {
         let run = &self.runs[made.run];
         let service = &self.services[made.service];
         let stolen = place == self.planted.stolen_build;
         let builder =
             if stolen { format!("https://{}.example.net/agent", run.runner) } else { service.builder() };
+        let source = json!({"uri": format!("git+{}@refs/heads/main", service.repository()), "digest": {"gitCommit": run.commit}});
         let predicate = json!({
             "buildDefinition": {
                 "buildType": "https://actions.github.io/buildtypes/workflow/v1",
@@ -150,9 +178,8 @@ impl World {
                     "ref": "refs/heads/main", "repository": service.repository(), "path": ".github/workflows/release.yml",
                 }},
                 "internalParameters": {"github": {"event_name": run.trigger, "runner_environment": if run.hosted { "github-hosted" } else { "self-hosted" }}},
-                "resolvedDependencies": [
-                    {"uri": format!("git+{}@refs/heads/main", service.repository()), "digest": {"gitCommit": run.commit}},
-                ],
+                // Whoever stole the key does not say what it was built from.
+                "resolvedDependencies": if stolen { json!([]) } else { json!([source]) },
             },
             "runDetails": {
                 "builder": {"id": builder},
@@ -167,12 +194,70 @@ impl World {
     }
 
     /// Two releases with the same components have the same document.
-    fn sbom(&self, made: &Artifact) -> Value {
-        let components = made.components.iter().map(|(package, version)| {
-            let (package, number) = (&self.packages[*package], *version);
-            json!({"type": "library", "name": package.name, "version": package.version(number), "purl": package.purl(number), "bom-ref": package.purl(number)})
-        });
-        json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components.collect::<Vec<_>>()})
+    fn sbom(&self, place: usize, made: &Artifact) -> Value {
+        let component = |listed: &(usize, usize)| {
+            let (package, number) = (&self.packages[listed.0], listed.1);
+            let mut component = json!({
+                "type": "library", "name": package.name, "version": package.version(number), "purl": package.purl(number), "bom-ref": package.purl(number),
+            });
+            if Self::has_bytes(listed.0) {
+                let swapped = place == self.planted.swapped && *listed == self.planted.swapped_package;
+                let bytes = if swapped { self.archive_bytes() } else { package.bytes(number) };
+                let from = if swapped { self.archive() } else { package.source() };
+                component["hashes"] = json!([{"alg": "SHA-512", "content": bytes}]);
+                component["externalReferences"] = json!([{"type": "distribution", "url": from}]);
+            }
+            component
+        };
+        let mut components: Vec<Value> = made.components.iter().map(component).collect();
+        if place == self.planted.unversioned {
+            components.push(json!({"type": "library", "name": "vendored", "purl": "pkg:npm/vendored"}));
+        }
+        json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components})
+    }
+
+    /// What the registry says of the bytes of the newer versions, as npm attests it.
+    fn upstream_statements(&self, all: &mut Vec<Said>) {
+        let packages = self.packages.iter().enumerate().filter(|(place, _)| Self::has_bytes(*place));
+        for (place, package) in packages {
+            // Four versions of one package that are recorded within an hour are no burst.
+            for version in package.versions.len().saturating_sub(4)..package.versions.len() {
+                let subject =
+                    json!({"name": package.purl(version), "digest": {"sha512": package.bytes(version)}});
+                let predicate = json!({
+                    "name": package.name, "version": package.version(version), "registry": "https://registry.npmjs.org",
+                });
+                let of = "https://github.com/npm/attestation/tree/main/specs/publish/v0.1";
+                let at = self.came_out(place, version);
+                all.push(Said { at, signer: SCANNER, statement: statement(&[subject], of, &predicate) });
+            }
+        }
+    }
+
+    fn delivery_statements(&self, all: &mut Vec<Said>) {
+        for delivery in &self.deliveries {
+            let made = &self.artifacts[delivery.artifact];
+            let subject = artifact(&self.services[made.service].reference(made.version), &made.digest);
+            let predicate =
+                json!({"recipient": delivery.recipient, "channel": "portal", "at": time(delivery.at)});
+            let statement = custody("distribution", &[subject], &predicate);
+            all.push(Said { at: delivery.at, signer: DEPLOYER, statement });
+        }
+    }
+
+    /// One rule is waived for one artifact, and all for another.
+    fn exception_statements(&self, all: &mut Vec<Said>) {
+        for (place, rule) in self.planted.excepted.into_iter().zip(["provenance", "*"]) {
+            let made = &self.artifacts[place];
+            let (service, at) = (&self.services[made.service], made.at + 400);
+            let subject = artifact(&service.reference(made.version), &made.digest);
+            let predicate = json!({
+                "policy": POLICY, "rule": rule, "subject": format!("sha256:{}", made.digest), "owner": format!("lead{}@acme.example", service.team),
+                "reason": format!("a customer waits for {}", service.name), "at": time(at), "until": time(at + DAY),
+            });
+            let statement = custody("exception", &[subject], &predicate);
+            all.push(Said { at, signer: PEOPLE, statement });
+        }
     }
 
     fn move_statements(&self, moved: &Move, all: &mut Vec<Said>) {

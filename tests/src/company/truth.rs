@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::world::{Run, Time, World};
+use super::world::{PROD, Run, Time, World};
 
 impl World {
     /// Returns what runs in an environment at a time, one artifact for each workload.
@@ -86,19 +86,65 @@ impl World {
         (0..self.artifacts.len()).filter(signed).collect()
     }
 
-    /// Returns the newest release of a service that is none of these.
+    /// Returns the commit that an artifact was built from and who reviewed it, as far as somebody says so.
     #[must_use]
-    pub fn newest_but(&self, service: usize, bad: &BTreeSet<usize>) -> Option<usize> {
-        let made = (0..self.artifacts.len()).filter(|place| self.artifacts[*place].service == service);
-        let mut newest = None;
-        for place in made {
-            let later =
-                newest.is_none_or(|newest: usize| self.artifacts[newest].at <= self.artifacts[place].at);
-            if later && !bad.contains(&place) {
-                newest = Some(place);
-            }
+    pub fn reviewed(&self, artifact: usize) -> Option<(String, BTreeSet<String>)> {
+        let made = &self.artifacts[artifact];
+        let run = &self.runs[made.run];
+        // The thief does not say what it was built from.
+        if !made.provenance || artifact == self.planted.stolen_build {
+            return None;
         }
-        newest
+        let reviewer = format!("reviewer{}@acme.example", run.number % 3);
+        let reviewed = artifact != self.planted.backdated;
+        Some((self.commit(run), reviewed.then_some(reviewer).into_iter().collect()))
+    }
+
+    /// Returns the evidence that there is of an artifact: the words of `custody coverage`, in its order.
+    #[must_use]
+    pub fn evidence(&self, artifact: usize) -> Vec<&'static str> {
+        let made = &self.artifacts[artifact];
+        let stolen = artifact == self.planted.stolen_build;
+        let reviewed = self.reviewed(artifact).is_some_and(|(_, reviewers)| !reviewers.is_empty());
+        let to_prod = |moved: &&super::world::Move| {
+            moved.artifact == artifact && moved.start && moved.environment == PROD
+        };
+        let passed = !stolen && self.moves.iter().any(|moved| to_prod(&moved));
+        let stages = [
+            ("source", reviewed),
+            ("review", reviewed),
+            ("provenance", made.provenance),
+            ("sbom", !made.components.is_empty()),
+            ("scan", !stolen),
+            ("approval", passed),
+            ("promotion", passed),
+        ];
+        stages.into_iter().filter(|(_, there)| *there).map(|(stage, _)| stage).collect()
+    }
+
+    /// Returns who was given an artifact.
+    #[must_use]
+    pub fn received(&self, artifact: usize) -> BTreeSet<String> {
+        let deliveries = self.deliveries.iter().filter(|delivery| delivery.artifact == artifact);
+        deliveries.map(|delivery| delivery.recipient.to_owned()).collect()
+    }
+
+    /// Returns the releases of a service of which nothing went wrong, that did not come from the moved tag, and have provenance.
+    #[must_use]
+    pub fn clean(&self, service: usize, since_the_tag_moved: &BTreeSet<usize>) -> BTreeSet<usize> {
+        let planted = &self.planted;
+        let bad = [
+            planted.stolen_build,
+            planted.backdated,
+            planted.failed_artifact,
+            planted.swapped,
+            planted.excepted[1],
+        ];
+        let made =
+            (0..self.artifacts.len()).filter(|place| self.artifacts[*place].service == service).filter(
+                |place| !bad.contains(place) && !since_the_tag_moved.contains(&self.artifacts[*place].run),
+            );
+        made.filter(|place| self.artifacts[*place].provenance).collect()
     }
 
     /// Returns the digests of artifacts.

@@ -27,7 +27,7 @@ pub const STRANGE_RUNNER: &str = "build-7f3a";
 /// How large the company is.
 #[derive(Debug, Clone, Copy)]
 pub struct Size {
-    /// How many services it has: 4 or more, one team each four.
+    /// How many services it has: 12 or more, one team each four. So many are needed for what is planted.
     pub services: usize,
     /// How many runs its CI systems make over all weeks.
     pub runs: usize,
@@ -59,6 +59,8 @@ pub struct World {
     pub moves: Vec<Move>,
     /// In the order of their time.
     pub snapshots: Vec<Snapshot>,
+    /// Who was given what, in the order of time.
+    pub deliveries: Vec<Delivery>,
     /// What went wrong.
     pub planted: Planted,
 }
@@ -158,6 +160,17 @@ pub struct Snapshot {
     pub running: Vec<(String, String)>,
 }
 
+/// Somebody was given an artifact.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// What.
+    pub artifact: usize,
+    /// Who.
+    pub recipient: &'static str,
+    /// When.
+    pub at: Time,
+}
+
 /// What went wrong, by its place in the world.
 #[derive(Debug, Clone, Default)]
 pub struct Planted {
@@ -187,7 +200,30 @@ pub struct Planted {
     pub unknown_digest: String,
     /// The service whose pipeline made more runs than were recorded.
     pub gap_service: usize,
+    /// The artifact that ships other bytes of a package than upstream published.
+    pub swapped: usize,
+    /// That package: which, and which of its versions.
+    pub swapped_package: (usize, usize),
+    /// The artifact whose bill of materials lists a package without a version.
+    pub unversioned: usize,
+    /// The artifacts that somebody let pass without a scan, and without all that is required.
+    pub excepted: [usize; 2],
 }
+
+/// Whoever gets what the company makes.
+pub const RECIPIENTS: [&str; 2] = ["customer-a", "mirror.example.org"];
+
+/// The policy of which rules are waived.
+pub const POLICY: &str = "release";
+
+/// What the host of the repositories checks of a branch.
+pub const BRANCH_POLICY: &str = "https://source.acme.example/policy";
+/// What it found: the branch is protected, and changes are reviewed (SLSA source track).
+pub const BRANCH_LEVEL: &str = "SLSA_SOURCE_LEVEL_3";
+
+/// Of so many packages one has bytes that bills of materials list, and that upstream publishes. They are of npm, of which a version is
+/// one file.
+const WITH_BYTES: usize = 30;
 
 impl Service {
     /// Returns its repository.
@@ -228,6 +264,19 @@ impl Package {
         format!("pkg:{}/{}", self.kind, self.name)
     }
 
+    /// Returns the SHA-512 of a version as upstream publishes it.
+    #[must_use]
+    pub fn bytes(&self, version: usize) -> String {
+        let half = |which: &str| artifact_hex(&format!("{which} half of {}", self.purl(version)));
+        half("first") + &half("second")
+    }
+
+    /// Returns where its source is.
+    #[must_use]
+    pub fn source(&self) -> String {
+        format!("git+https://github.com/oss/{}", self.name)
+    }
+
     /// Returns a version as its ecosystem writes it.
     #[must_use]
     pub fn version(&self, version: usize) -> String {
@@ -258,6 +307,40 @@ impl World {
             "{repository}/actions/runs/{}/attempts/1",
             1_000_000 * (run.service + 1) + run.number as usize
         )
+    }
+
+    /// Returns the archive that the swapped package was fetched from.
+    #[must_use]
+    pub fn archive(&self) -> String {
+        let (package, version) = self.planted.swapped_package;
+        let package = &self.packages[package];
+        format!("https://downloads.example.net/{}-{}.tgz", package.name, package.version(version))
+    }
+
+    /// Returns the SHA-512 of that archive.
+    #[must_use]
+    pub fn archive_bytes(&self) -> String {
+        artifact_hex("other bytes") + &artifact_hex("and other bytes")
+    }
+
+    /// Whether bills of materials list the bytes of a package.
+    #[must_use]
+    pub const fn has_bytes(package: usize) -> bool {
+        package.is_multiple_of(WITH_BYTES)
+    }
+
+    /// Whether the branch that an artifact was built from was protected, as the host of the repository says.
+    #[must_use]
+    pub fn is_protected(&self, artifact: usize) -> bool {
+        let planted = &self.planted;
+        ![planted.stolen_build, planted.backdated, planted.excepted[1]].contains(&artifact)
+    }
+
+    /// Returns when a version of a package came out.
+    #[must_use]
+    pub fn came_out(&self, package: usize, version: usize) -> Time {
+        let week = 7 * DAY * WEEKS / Time::try_from(self.packages[package].versions.len()).expect("a few");
+        self.begin + 2 * HOUR + week * Time::try_from(version).expect("a few")
     }
 
     /// Returns a commit as Custody writes it: repository and digits.

@@ -18,7 +18,9 @@ const AT_ONCE: Time = 6 * HOUR;
 
 /// A log, and a responder with a command line.
 pub(super) struct Asked {
-    user: User,
+    pub(super) user: User,
+    /// Who may say what is not to be trusted.
+    pub(super) administrator: User,
     /// Kept: it serves as long as it is there.
     _server: Server,
     /// Kept: the folder goes with it.
@@ -50,7 +52,8 @@ impl Asked {
             }
         }
         let user = User::of(&server.url(), &caller.pin(), &ledger.writer_key_file(0));
-        Self { user, _server: server, ledger, indexes }
+        let administrator = User::of(&server.url(), &caller.pin(), &ledger.home().join("admin.key"));
+        Self { user, administrator, _server: server, ledger, indexes }
     }
 
     /// Runs a command and returns its one document; it must say yes.
@@ -82,6 +85,20 @@ impl Asked {
         let subjects =
             entries.iter().flat_map(|entry| entry["subjects"].as_array().expect("subjects").iter());
         subjects.map(|subject| subject.as_str().expect("a digest").to_owned()).collect()
+    }
+
+    /// Runs a command of an administrator, and returns its one document.
+    pub(super) fn administer(&self, arguments: &[&str]) -> Value {
+        let (code, answer) = self.administrator.json(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {answer}");
+        answer
+    }
+
+    /// Returns the entries of the statements that `wanted` holds of.
+    pub(super) fn entries(&self, world: &World, wanted: impl Fn(&Value) -> bool) -> BTreeSet<u64> {
+        let statements = world.statements();
+        let both = statements.iter().zip(&self.indexes);
+        both.filter(|(said, _)| wanted(&said.statement)).map(|(_, index)| *index).collect()
     }
 
     /// Returns the artifacts that an answer of `impact` reached.

@@ -3,6 +3,8 @@
 //! `CUSTODY_TEST_SEED` repeats a company, and `CUSTODY_TEST_RUNS=20000` makes a large one.
 
 mod asked;
+mod evidence;
+mod incident;
 mod questions;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -24,7 +26,7 @@ fn the_questions_of_an_incident_are_answered_exactly() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_secs();
     let world = World::new(&mut Dice::seeded(), size, i64::try_from(now).expect("a time"));
     let asked = Asked::recorded(&world);
-    for (name, question) in questions::ALL {
+    for (name, question) in questions::ALL.iter().chain(evidence::ALL).chain(incident::ALL) {
         println!("{name}");
         question(&world, &asked);
     }

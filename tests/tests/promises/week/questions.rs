@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use custody_tests::company::World;
 use custody_tests::company::statements::time;
-use custody_tests::company::world::{DAY, MOVED_ACTION, STRANGE_RUNNER, Time, commit_of};
+use custody_tests::company::world::{DAY, MOVED_ACTION, POLICY, STRANGE_RUNNER, Time, commit_of};
 use custody_tests::evidence::artifact_hex;
 use serde_json::Value;
 
 use super::asked::Asked;
 
-type Question = fn(&World, &Asked);
+pub(super) type Question = fn(&World, &Asked);
 
 /// Every question.
 pub(super) const ALL: &[(&str, Question)] = &[
@@ -30,7 +30,7 @@ pub(super) const ALL: &[(&str, Question)] = &[
 
 const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
 
-fn named(kind: &str, name: &str) -> String {
+pub(super) fn named(kind: &str, name: &str) -> String {
     format!("sha256:{}", artifact_hex(&format!("custody/name/v1\n{kind}\n{name}")))
 }
 
@@ -220,7 +220,7 @@ fn what_looks_wrong(world: &World, asked: &Asked) {
         asked.findings(asked.size_at(world, world.begin + 7 * DAY), asked.size_at(world, world.last_week()));
     assert_eq!(quiet, BTreeSet::new());
     let found =
-        asked.findings(asked.size_at(world, world.last_week()), asked.size_at(world, world.end() + 1));
+        asked.findings(asked.size_at(world, world.last_week()), asked.size_at(world, world.end() + DAY));
     let artifact = |place: usize| format!("sha256:{}", world.artifacts[place].digest);
     let mut wanted = BTreeSet::new();
     let mut add = |kind: &str, thing: String| wanted.insert((kind.to_owned(), thing));
@@ -228,6 +228,9 @@ fn what_looks_wrong(world: &World, asked: &Asked) {
     add("provenance_regression", artifact(planted.regression));
     add("failed_run", artifact(planted.failed_artifact));
     // Whoever moved the tag, and built with the stolen key on a machine of their own.
+    add("bytes_mismatch", world.packages[planted.swapped_package.0].purl(planted.swapped_package.1));
+    add("breakglass", POLICY.to_owned());
+    add("count_gap", world.services[planted.gap_service].repository());
     add("tag_moved", MOVED_ACTION.to_owned());
     add("new_runner", STRANGE_RUNNER.to_owned());
     add("new_builder", format!("https://{STRANGE_RUNNER}.example.net/agent"));
