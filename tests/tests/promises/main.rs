@@ -62,6 +62,7 @@ mod rollback_and_fork;
 mod rotation;
 mod secrets;
 mod services;
+mod shapes;
 mod shutdown;
 mod slow_peers;
 mod spool;
