@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::binaries::Binaries;
+use crate::schema;
 use crate::server::{Ended, run};
 
 /// A user with an own home directory.
@@ -71,7 +72,10 @@ impl User {
             command.env("PATH", path);
         }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        run(command)
+        let ended = run(command);
+        let words: Vec<&str> = arguments.iter().filter_map(|word| word.as_ref().to_str()).collect();
+        valid(&words, &ended.stdout);
+        ended
     }
 
     /// Runs `custody -o json` and returns the exit code and the document.
@@ -86,6 +90,19 @@ impl User {
         let document = serde_json::from_str(&ended.stdout)
             .unwrap_or_else(|error| panic!("{all:?}: {error}\n{}{}", ended.stdout, ended.stderr));
         (ended.code, document)
+    }
+}
+
+/// Whatever a test asks for, what is printed as JSON is as the published schema says: a line, a document.
+fn valid(words: &[&str], stdout: &str) {
+    if !words.windows(2).any(|pair| pair == ["-o", "json"]) || words.contains(&"--raw") {
+        return;
+    }
+    let Some(definition) = schema::definition(words) else { return };
+    for document in stdout.lines().filter_map(|line| serde_json::from_str(line).ok()) {
+        if let Err(why) = schema::check(&definition, &document) {
+            panic!("{words:?} prints what docs/schema/output-v1.json does not say: {why}\n{document}");
+        }
     }
 }
 

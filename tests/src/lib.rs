@@ -32,6 +32,7 @@ pub mod jobs;
 pub mod memory;
 pub mod oracle;
 pub mod peer;
+pub mod schema;
 pub mod secure;
 pub mod server;
 pub mod source;

@@ -60,6 +60,7 @@ mod restoring;
 mod rights;
 mod rollback_and_fork;
 mod rotation;
+mod schemas;
 mod secrets;
 mod services;
 mod shapes;
