@@ -61,7 +61,6 @@ fn keyword_holds(
     let wrong = |why: String| Err(format!("{at}: {why}, found {value}"));
     let list = || said.as_array().expect("a list").iter();
     match keyword {
-        "$schema" | "$id" | "title" | "description" => Ok(()),
         "$ref" => {
             let pointer = said.as_str().expect("a reference").trim_start_matches('#');
             holds(published().pointer(pointer).unwrap_or_else(|| panic!("no {pointer}")), value, at)
@@ -78,7 +77,10 @@ fn keyword_holds(
         "pattern" if !matches(said.as_str().expect("a pattern"), value.as_str().unwrap_or_default()) => {
             wrong(format!("expected {said}"))
         }
-        "const" | "enum" | "type" | "minimum" | "pattern" => Ok(()),
+        // Those of the former that hold, and what tells of the schema.
+        "const" | "enum" | "type" | "minimum" | "pattern" | "$schema" | "$id" | "title" | "description" => {
+            Ok(())
+        }
         "items" => {
             let mut elements = value.as_array().into_iter().flatten().enumerate();
             elements.try_for_each(|(place, element)| holds(said, element, &format!("{at}[{place}]")))

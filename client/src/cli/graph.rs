@@ -56,8 +56,8 @@ impl Graph {
     }
 
     /// Adds a line below the name of a node.
-    pub(super) fn note(&mut self, node: &Node, note: String) {
-        self.nodes.entry(node.clone()).or_default().notes.push(note);
+    pub(super) fn note(&mut self, node: &Node, line: String) {
+        self.nodes.entry(node.clone()).or_default().notes.push(line);
     }
 
     /// Adds an edge, with what stands beside it.

@@ -123,16 +123,16 @@ impl World {
         self.planted.failed_artifact = self.first_release(saturday, &[victim, other, third]);
         self.planted.failed_run = self.artifacts[self.planted.failed_artifact].run;
         self.runs[self.planted.failed_run].conclusion = "failure";
-        let mut taken = vec![victim, other, third, self.artifacts[self.planted.failed_artifact].service];
-        self.planted.swapped = self.first_release(saturday, &taken);
+        let mut done = vec![victim, other, third, self.artifacts[self.planted.failed_artifact].service];
+        self.planted.swapped = self.first_release(saturday, &done);
         let swapped = &self.artifacts[self.planted.swapped];
         let mut components = swapped.components.iter();
         self.planted.swapped_package =
             *components.find(|(package, _)| Self::has_bytes(*package)).expect("one in thirty has");
-        taken.push(swapped.service);
-        self.planted.unversioned = self.first_release(saturday, &taken);
-        taken.push(self.artifacts[self.planted.unversioned].service);
-        let passed = self.first_release(saturday, &taken);
+        done.push(swapped.service);
+        self.planted.unversioned = self.first_release(saturday, &done);
+        done.push(self.artifacts[self.planted.unversioned].service);
+        let passed = self.first_release(saturday, &done);
         self.planted.excepted = [without, passed];
         self.planted.gap_service = 3;
         // What the newest release of the first service has, so that somebody still has it.

@@ -96,8 +96,9 @@ impl World {
             return None;
         }
         let reviewer = format!("reviewer{}@acme.example", run.number % 3);
-        let reviewed = artifact != self.planted.backdated;
-        Some((self.commit(run), reviewed.then_some(reviewer).into_iter().collect()))
+        // What was back-dated comes from a commit that nobody looked at.
+        let somebody = (artifact != self.planted.backdated).then_some(reviewer);
+        Some((self.commit(run), somebody.into_iter().collect()))
     }
 
     /// Returns the evidence that there is of an artifact: the words of `custody coverage`, in its order.

@@ -337,6 +337,10 @@ impl World {
     }
 
     /// Returns when a version of a package came out.
+    ///
+    /// # Panics
+    ///
+    /// When a package has more versions than there are seconds.
     #[must_use]
     pub fn came_out(&self, package: usize, version: usize) -> Time {
         let week = 7 * DAY * WEEKS / Time::try_from(self.packages[package].versions.len()).expect("a few");
