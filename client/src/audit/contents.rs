@@ -77,6 +77,13 @@ impl Contents {
         Some(earlier.into_iter().filter_map(|index| LeafIndex::new(index).ok()).collect())
     }
 
+    /// Returns the entries that may have this content, of those that are kept.
+    pub(super) fn of(&self, content: &ContentDigest) -> Vec<LeafIndex> {
+        let word = content.as_bytes().first_chunk::<8>().map_or(NOTHING, |word| u64::from_le_bytes(*word));
+        let indexes = self.first.get(&word).into_iter().chain(self.later.get(&word).into_iter().flatten());
+        indexes.filter_map(|index| LeafIndex::new(*index).ok()).collect()
+    }
+
     fn insert(&mut self, word: u64) {
         let index = self.known;
         self.known += 1;

@@ -73,6 +73,7 @@ struct Audit<'a> {
 impl Audit<'_> {
     async fn run(mut self, options: Options<'_>) -> Result<Report, AuditError> {
         let size = self.target.checkpoint().size();
+        self.count_erased_since().await?;
         self.state.target = Some(self.target.signed().bytes().to_vec());
         let done = self.replay(size, options).await;
         // What was replayed before an error is kept, if its tiles can still be compared.
@@ -156,6 +157,30 @@ impl Audit<'_> {
             self.check_redaction(examined.index).await?;
         }
         self.check_duplicate(&examined).await
+    }
+
+    /// Counts the entries that were erased after an earlier audit had replayed them. Those that were erased before it, it counted.
+    async fn count_erased_since(&mut self) -> Result<(), AuditError> {
+        let (aimed_at, size) = (self.state.aimed_at(), self.target.checkpoint().size());
+        let trust = Arc::clone(&self.trust);
+        let since = |by: LeafIndex| !aimed_at.contains(by) && size.contains(by);
+        for said in trust.current().state.redactions().filter(|said| since(said.by)) {
+            let mut replayed = self.state.contents.of(&said.redaction.content);
+            replayed.push(said.redaction.index);
+            replayed.retain(|index| self.from.contains(*index));
+            replayed.sort_unstable();
+            replayed.dedup();
+            match self.ledger.entries(&replayed, Level::Logged, &|_| {}).await {
+                Ok(entries) => {
+                    let same = entries.iter().filter(|entry| entry.entry().content == said.redaction.content);
+                    self.state.erased += u64::try_from(same.count()).unwrap_or(u64::MAX);
+                }
+                // What is wrong with one of them was found when it was replayed.
+                Err(LedgerError::Check(_) | LedgerError::Protocol(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     /// Looks at the entry that a redaction names: what was erased must be what those who signed it looked at.

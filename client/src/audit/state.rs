@@ -3,6 +3,7 @@
 //! The file lies in the log's own memory (`crate::memory`), so it belongs to origin and first entry, and to no server.
 
 use custody_evidence::json;
+use custody_log::checkpoint::SignedCheckpoint;
 use custody_log::{EntryDigest, Frontier, LeafIndex, NodeHash, TreeSize};
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,12 @@ struct Document {
 }
 
 impl State {
+    /// Returns the size of the tree that the last audit was to reach: what it saw erased, it counted.
+    pub(super) fn aimed_at(&self) -> TreeSize {
+        let target = self.target.as_ref().and_then(|note| SignedCheckpoint::parse(note).ok());
+        target.map_or(TreeSize::ZERO, |target| target.unverified().size())
+    }
+
     /// Starts before entry 0.
     pub(super) fn empty(memory: &Memory) -> Self {
         Self {

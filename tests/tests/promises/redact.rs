@@ -127,9 +127,16 @@ fn what_is_redacted_is_gone_and_its_proofs_hold() {
     let (_, before) = place.administrator.json(&["find", "--subject", &digest]);
     assert_eq!(before["entries"][0]["check"], "verified");
 
+    let audit = place.run(&["audit"]);
+    assert!(audit.starts_with("sound") && !audit.contains("erased"), "{audit}");
     place.redact(first);
     place.redact(second);
     assert_gone(&place.ledger, &[&small, &large]);
+    // What was erased since the last audit counts, too, and once.
+    for _ in 0..2 {
+        let audit = place.run(&["audit"]);
+        assert!(audit.starts_with("sound") && audit.contains("what 2 erased entries held"), "{audit}");
+    }
 
     // Everybody says so, and nobody says that nothing was there.
     let index = format!("index:{first}");
@@ -199,7 +206,10 @@ fn redacted_content_is_never_stored_again_however_it_is_wrapped() {
     // By another signer it is an entry of its own, which is erased with the first.
     let second = place.caller().record(&envelope(&said, &[&writers[1]])).unwrap().index;
     assert!(second > first);
+    place.run(&["audit"]);
     place.redact(second);
+    let audit = place.run(&["audit"]);
+    assert!(audit.contains("what 2 erased entries held"), "{audit}");
     for index in [first, second] {
         let (_, shown) = place.administrator.json(&["show", &format!("index:{index}")]);
         assert_eq!(shown["check"], "redacted", "{index}");
