@@ -19,7 +19,8 @@ use custody_log::{Entry, EntryError, LeafIndex, Timestamp};
 use crate::journal::{FirstUse, ReadError};
 use crate::ledger::{Head, Ledger};
 
-/// How many uses there are before those of tokens that ended are taken out: 4,096 of about 100 bytes.
+/// How many uses there are before those of tokens that ended are taken out: 4,096 of about 100 bytes, or twice as many as were left
+/// then. A token lives a day at most.
 const MANY: usize = if cfg!(test) { 4 } else { 4096 };
 
 /// How many entries are read before others may look at what was found.
@@ -63,6 +64,8 @@ struct Known {
     from: Option<LeafIndex>,
     /// How often everything was forgotten.
     round: u64,
+    /// How many uses were left when those of tokens that ended were taken out.
+    left: usize,
 }
 
 /// What was read of the entries before some entry, from the newest to the oldest.
@@ -95,8 +98,10 @@ impl FirstUses {
         for proof in new.filter(|proof| proof.bound_by == BoundBy::FirstUse) {
             known.first.entry(proof.id).or_insert((proof.key, proof.ends()));
         }
-        if known.first.len() > MANY {
+        // Not in each batch: where many tokens live, the one who writes for all would go over all of them.
+        if known.first.len() > MANY.max(known.left.saturating_mul(2)) {
             known.first.retain(|_, (_, ends)| *ends > last.time);
+            known.left = known.first.len();
         }
     }
 
