@@ -1,8 +1,13 @@
-//! A log whose administrator changes its trust document at the command line.
+//! A log whose administrator changes its trust document at the command line, and what is said in it of builds and scans.
 
 use custody_tests::client::User;
+use custody_tests::evidence::artifact_hex;
 use custody_tests::server::{Ledger, Server, custodyd};
 use custody_tests::wire::Caller;
+use serde_json::{Value, json};
+
+pub(crate) const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
+pub(crate) const SCAN: &str = "https://in-toto.io/attestation/vulns/v0.2";
 
 /// A log with one writer, and its administrator at the command line.
 pub(crate) struct Place {
@@ -42,6 +47,21 @@ impl Place {
         self.run(&["record", "envelope", &file]);
     }
 
+    /// Lets the identities of an issuer (`<name>=<issuer>`) with these claims record statements of this type, with more flags.
+    pub(crate) fn allow(&mut self, issuer: &str, predicate: &str, claims: &[(&str, &str)], more: &[&str]) {
+        let claims: Vec<String> = claims.iter().map(|(claim, value)| format!("{claim}={value}")).collect();
+        let mut flags = vec!["--add-identity", issuer, "--writer-predicate", predicate];
+        flags.extend(claims.iter().flat_map(|claim| ["--claim", claim.as_str()]));
+        self.trust(&[&flags, more].concat());
+    }
+
+    /// Returns what is shown of an entry.
+    pub(crate) fn shown(&self, index: u64) -> Value {
+        let (code, shown) = self.administrator.json(&["show", &format!("index:{index}")]);
+        assert_eq!(code, Some(0), "{shown}");
+        shown
+    }
+
     /// Runs a command that must end with 0, and returns what it printed.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let ended = self.administrator.custody(arguments);
@@ -57,4 +77,15 @@ impl Place {
             assert!(ended.stderr.contains(word), "{arguments:?}: {word:?} is missing:\n{}", ended.stderr);
         }
     }
+}
+
+/// A clean scan of artifacts, each by its name.
+pub(crate) fn scan(names: &[&str]) -> Value {
+    let subject = |name: &&str| json!({ "name": name, "digest": { "sha256": artifact_hex(name) } });
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": names.iter().map(subject).collect::<Vec<_>>(),
+        "predicateType": SCAN,
+        "predicate": { "scanner": { "uri": "pkg:generic/grype@0.90", "result": [] }, "metadata": {} },
+    })
 }

@@ -13,10 +13,7 @@ use custody_wire::Refusal;
 use custody_wire::v1::RecordResponse;
 use serde_json::{Value, json};
 
-use super::administered::Place;
-
-const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
-const SCAN: &str = "https://in-toto.io/attestation/vulns/v0.2";
+use super::administered::{PROVENANCE, Place, SCAN, scan};
 
 /// The audience of tokens that name no key.
 const FIXED: &str = "custody:example.com/tests";
@@ -51,10 +48,7 @@ impl Company {
     }
 
     fn allow_of(&mut self, issuer: &str, predicate: &str, claims: &[(&str, &str)], more: &[&str]) {
-        let claims: Vec<String> = claims.iter().map(|(claim, value)| format!("{claim}={value}")).collect();
-        let mut flags = vec!["--add-identity", issuer, "--writer-predicate", predicate];
-        flags.extend(claims.iter().flat_map(|claim| ["--claim", claim.as_str()]));
-        self.place.trust(&[&flags, more].concat());
+        self.place.allow(issuer, predicate, claims, more);
     }
 
     /// The host of the repositories of jobs of an issuer.
@@ -97,9 +91,7 @@ impl Company {
     }
 
     fn shown(&self, index: u64) -> Value {
-        let (code, shown) = self.place.administrator.json(&["show", &format!("index:{index}")]);
-        assert_eq!(code, Some(0), "{shown}");
-        shown
+        self.place.shown(index)
     }
 
     fn is_sound(&self) {
@@ -122,21 +114,11 @@ fn claims(job: &Job) -> Claims {
         .with("run_id", job.run.to_string())
 }
 
-fn scan_of(names: &[&str]) -> Value {
-    let subject = |name: &&str| json!({ "name": name, "digest": { "sha256": artifact_hex(name) } });
-    json!({
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": names.iter().map(subject).collect::<Vec<_>>(),
-        "predicateType": SCAN,
-        "predicate": { "scanner": { "uri": "pkg:generic/grype@0.90", "result": [] }, "metadata": {} },
-    })
-}
-
 /// Another scan of the same.
 fn scanned_again(name: &str, day: u32) -> Value {
-    let mut scan = scan_of(&[name]);
-    scan["predicate"]["metadata"]["scanFinishedOn"] = format!("2026-11-{day}T10:00:00Z").into();
-    scan
+    let mut again = scan(&[name]);
+    again["predicate"]["metadata"]["scanFinishedOn"] = format!("2026-11-{day}T10:00:00Z").into();
+    again
 }
 
 fn refused(answer: Result<RecordResponse, Refusal>, word: &str, what: &str) {
@@ -196,7 +178,7 @@ fn only_the_release_workflow_on_main_may_record_builds_with_a_token() {
     ] {
         refused(company.record(&job, &statement), "not_bound", what);
     }
-    refused(company.record(&job, &scan_of(&["api.tar.gz"])), "identity_not_allowed", "another type");
+    refused(company.record(&job, &scan(&["api.tar.gz"])), "identity_not_allowed", "another type");
     company.is_sound();
 }
 
@@ -222,7 +204,7 @@ fn nobodys_laptop_may_record_builds_whatever_token_it_has() {
     let bare =
         |statement: &Value| company.caller.record_through("Record", &envelope(statement, &[&laptop]), None);
     refused(bare(&build), "key_not_allowed", "a build without a token");
-    assert!(bare(&scan_of(&["api.tar.gz"])).is_ok(), "a scan");
+    assert!(bare(&scan(&["api.tar.gz"])).is_ok(), "a scan");
     // A token that was read in the job's log names the job's key, and this machine does not have it.
     let own = company.one_time_key();
     let token = company.token(&job, &own);
@@ -253,7 +235,7 @@ fn who_says_first_what_another_repository_is_about_to_say_takes_its_entry_from_n
         let key = company.one_time_key();
         let audience = format!("custody:{ORIGIN}:{}", key.id());
         let token = company.issuer.token(&claims(job).with("job_workflow_ref", shared), &audience);
-        company.show(&envelope(&scan_of(&["web"]), &[&key]), &token, &key).unwrap()
+        company.show(&envelope(&scan(&["web"]), &[&key]), &token, &key).unwrap()
     };
     let (first, second, again) = (said(&a), said(&b), said(&b));
     assert_eq!((first.duplicate, second.duplicate, again.duplicate), (false, false, true));
@@ -271,26 +253,26 @@ fn a_team_cannot_attach_a_clean_scan_to_the_image_of_another_with_its_token() {
         company.allow(&format!("{name}-builds"), PROVENANCE, &rule, &["--bound"]);
         company.allow(&format!("{name}-scans"), SCAN, &rule, &["--own-builds"]);
     }
-    refused(company.record(&a, &scan_of(&["api"])), "not_own_build", "a scan before the build");
+    refused(company.record(&a, &scan(&["api"])), "not_own_build", "a scan before the build");
     let build_a = company.recorded(&a, &company.built(&a, "api"));
     let build_b = company.recorded(&b, &company.built(&b, "web"));
-    let scan_a = company.recorded(&a, &scan_of(&["api"]));
+    let scan_a = company.recorded(&a, &scan(&["api"]));
     let shown = company.shown(scan_a);
     assert_eq!((&shown["check"], &shown["signers"][0]["builds"]), (&json!("verified"), &json!([build_a])));
 
-    let mut beside = scan_of(&["api"]);
+    let mut beside = scan(&["api"]);
     beside["subject"][0]["digest"]["sha512"] = "ab".repeat(64).into();
     let renamed = Job { id: "43".to_owned(), ..a.clone() };
     for (what, job, statement) in [
-        ("another team's image", &a, scan_of(&["web"])),
-        ("another team's image behind an own one", &a, scan_of(&["api", "web"])),
+        ("another team's image", &a, scan(&["web"])),
+        ("another team's image behind an own one", &a, scan(&["api", "web"])),
         ("another digest beside an own one", &a, beside),
         ("the same name with another id", &renamed, scanned_again("api", 19)),
     ] {
         refused(company.record(job, &statement), "not_own_build", what);
     }
     // What the other team signed, shown with an own token that names its key: the signature holds, and the right is missing.
-    let (key_b, scan_b) = (company.one_time_key(), scan_of(&["web"]));
+    let (key_b, scan_b) = (company.one_time_key(), scan(&["web"]));
     let signed = envelope(&scan_b, &[&key_b]);
     refused(
         company.show(&signed, &company.token(&a, &key_b), &key_b),

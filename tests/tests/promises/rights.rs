@@ -9,10 +9,7 @@ use custody_tests::server::Ended;
 use custody_tests::wire::{Caller, word};
 use serde_json::{Value, json};
 
-use super::administered::Place;
-
-const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
-const SCAN: &str = "https://in-toto.io/attestation/vulns/v0.2";
+use super::administered::{PROVENANCE, Place, SCAN, scan};
 
 /// A log that believes a signatory.
 struct Company {
@@ -32,10 +29,7 @@ impl Company {
     /// Lets jobs with these claims record statements of this type, with more flags.
     fn allow(&mut self, name: &str, predicate: &str, claims: &[(&str, &str)], more: &[&str]) {
         let issuer = format!("{name}={ISSUER}");
-        let claims: Vec<String> = claims.iter().map(|(claim, value)| format!("{claim}={value}")).collect();
-        let mut flags = vec!["--add-identity", &issuer, "--root", "ours", "--writer-predicate", predicate];
-        flags.extend(claims.iter().flat_map(|claim| ["--claim", claim.as_str()]));
-        self.place.trust(&[&flags, more].concat());
+        self.place.allow(&issuer, predicate, claims, &[&["--root", "ours"], more].concat());
     }
 
     fn record_bytes(&mut self, bytes: Vec<u8>) -> Ended {
@@ -64,9 +58,7 @@ impl Company {
     }
 
     fn show(&self, index: u64) -> Value {
-        let (code, shown) = self.place.administrator.json(&["show", &format!("index:{index}")]);
-        assert_eq!(code, Some(0), "{shown}");
-        shown
+        self.place.shown(index)
     }
 }
 
@@ -76,21 +68,6 @@ fn refused(ended: &Ended, what: &str, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "{what}: {word:?} is missing:\n{said}");
     }
-}
-
-fn scan(name: &str) -> Value {
-    scan_of(&[(name, &artifact_hex(name))])
-}
-
-/// A clean scan of artifacts, each by its name and the hex of its sha256.
-fn scan_of(artifacts: &[(&str, &str)]) -> Value {
-    let subject = |(name, hex): &(&str, &str)| json!({ "name": name, "digest": { "sha256": hex } });
-    json!({
-        "_type": "https://in-toto.io/Statement/v1",
-        "subject": artifacts.iter().map(subject).collect::<Vec<_>>(),
-        "predicateType": SCAN,
-        "predicate": { "scanner": { "uri": "pkg:generic/grype@0.90", "result": [] }, "metadata": {} },
-    })
 }
 
 fn built(job: &Job, name: &str) -> Value {
@@ -143,7 +120,7 @@ fn only_the_release_workflow_on_main_may_record_builds_of_a_repository() {
     silent["predicate"]["buildDefinition"]["externalParameters"] = json!({});
     silent["predicate"]["buildDefinition"]["resolvedDependencies"] = json!([]);
     company.refused(&job, &silent, "no repository", &["does not say the repository"]);
-    let other_type = scan("api.tar.gz");
+    let other_type = scan(&["api.tar.gz"]);
     company.refused(&job, &other_type, "another type", &["may not record"]);
     assert!(company.place.run(&["audit"]).starts_with("sound"));
 }
@@ -165,7 +142,7 @@ fn nobodys_laptop_may_record_builds() {
 
     let ended = company.record_bytes(envelope(&built(&job, "api.tar.gz"), &[&laptop]));
     refused(&ended, "a laptop's build", &["may not record", PROVENANCE]);
-    let ended = company.record_bytes(envelope(&scan("api.tar.gz"), &[&laptop]));
+    let ended = company.record_bytes(envelope(&scan(&["api.tar.gz"]), &[&laptop]));
     assert_eq!(ended.code, Some(0), "a laptop's scan: {}{}", ended.stdout, ended.stderr);
     company.recorded(&job, &built(&job, "api.tar.gz"));
     // A rule that a key is in, and that asks for what only an issuer can say, lets it do nothing.
@@ -187,33 +164,38 @@ fn a_team_cannot_attach_a_clean_scan_to_the_image_of_another() {
     }
     company.refused(
         &a,
-        &scan("api"),
+        &scan(&["api"]),
         "a scan before the build",
         &["only about its own builds", "record the provenance"],
     );
     let build_a = company.recorded(&a, &built(&a, "api"));
     let build_b = company.recorded(&b, &built(&b, "web"));
-    let scan_a = company.recorded(&a, &scan("api"));
+    let scan_a = company.recorded(&a, &scan(&["api"]));
     let shown = company.show(scan_a);
     assert_eq!((&shown["check"], &shown["signers"][0]["builds"]), (&json!("verified"), &json!([build_a])));
-    company.recorded(&b, &scan("web"));
+    company.recorded(&b, &scan(&["web"]));
 
-    company.refused(&a, &scan("web"), "another team's image", &["only about its own builds"]);
-    let both = scan_of(&[("api", &artifact_hex("api")), ("web", &artifact_hex("web"))]);
+    company.refused(&a, &scan(&["web"]), "another team's image", &["only about its own builds"]);
+    let both = scan(&["api", "web"]);
     company.refused(&a, &both, "another team's image behind an own one", &["subject[1]"]);
-    let mut beside = scan("api");
+    let mut beside = scan(&["api"]);
     beside["subject"][0]["digest"]["sha512"] = "ab".repeat(64).into();
     company.refused(&a, &beside, "another digest beside an own one", &["sha512"]);
     let renamed = Job { id: "43".to_owned(), ..a.clone() };
-    company.refused(&renamed, &scan("api"), "the same name with another id", &["only about its own builds"]);
+    company.refused(
+        &renamed,
+        &scan(&["api"]),
+        "the same name with another id",
+        &["only about its own builds"],
+    );
     // A build that says it is another repository's is recorded by no rule here, and makes nothing one's own.
     company.refused(&a, &built(&b, "web"), "another team's build", &["only of its own job"]);
-    company.refused(&a, &scan("web"), "after trying", &["only about its own builds"]);
+    company.refused(&a, &scan(&["web"]), "after trying", &["only about its own builds"]);
 
     // Who says that it built the other's image makes it nobody's own, for both, and both are shown.
     let false_build = company.recorded(&a, &built(&a, "web"));
     for (who, job) in [("the other team", &b), ("who said so", &a)] {
-        let mut statement = scan("web");
+        let mut statement = scan(&["web"]);
         statement["predicate"]["metadata"]["scanFinishedOn"] = "2026-11-20T10:00:00Z".into();
         company.refused(
             job,
@@ -244,10 +226,10 @@ fn a_team_cannot_attach_a_clean_scan_to_the_image_of_another() {
     let liar = format!("{ISSUER}#{}", a.name());
     let since = format!("index:{false_build}");
     company.place.run(&["distrust", &liar, "--since", &since, "--reason", "it claims the builds of others"]);
-    let mut statement = scan("web");
+    let mut statement = scan(&["web"]);
     statement["predicate"]["metadata"]["scanFinishedOn"] = "2026-11-21T10:00:00Z".into();
     company.recorded(&b, &statement);
-    company.refused(&a, &scan_of(&[("api", &artifact_hex("api"))]), "who is distrusted", &["distrusted"]);
+    company.refused(&a, &scan(&["api"]), "who is distrusted", &["distrusted"]);
     let drawn = company.place.run(&["trace", &web]);
     assert!(drawn.contains("DISTRUSTED") && !drawn.contains("CONFLICT"), "{drawn}");
     assert!(company.place.run(&["audit", "--from-scratch"]).starts_with("sound"));
@@ -277,12 +259,12 @@ fn a_redaction_makes_no_artifact_anybodys_own() {
     let true_build = company.recorded(&b, &built(&b, "web"));
     let false_build = company.recorded(&a, &built(&a, "web"));
     redact(&company, true_build);
-    company.refused(&a, &scan("web"), "who gains if it is forgotten", &disputed);
-    company.refused(&b, &scan("web"), "who has nothing to show any more", &lost);
+    company.refused(&a, &scan(&["web"]), "who gains if it is forgotten", &disputed);
+    company.refused(&b, &scan(&["web"]), "who has nothing to show any more", &lost);
     company.recorded(&b, &once_more(built(&b, "web")));
     company.refused(
         &b,
-        &scan("web"),
+        &scan(&["web"]),
         "recorded again, it is disputed",
         &["nobody's own", &false_build.to_string()],
     );
@@ -291,13 +273,13 @@ fn a_redaction_makes_no_artifact_anybodys_own() {
     company.recorded(&b, &built(&b, "shop"));
     let false_build = company.recorded(&a, &built(&a, "shop"));
     redact(&company, false_build);
-    company.refused(&b, &scan("shop"), "disputed before", &disputed);
+    company.refused(&b, &scan(&["shop"]), "disputed before", &disputed);
 
     // A build that nobody disputes is erased with what rests on it, and recorded again.
     let own = company.recorded(&a, &built(&a, "api"));
-    let rests = company.recorded(&a, &scan("api"));
+    let rests = company.recorded(&a, &scan(&["api"]));
     redact(&company, own);
-    let mut later = scan("api");
+    let mut later = scan(&["api"]);
     later["predicate"]["metadata"]["scanFinishedOn"] = "2026-11-20T10:00:00Z".into();
     company.refused(&a, &later, "an erased build gives no right", &lost);
     let shown = company.place.administrator.custody(&["show", &format!("index:{rests}")]);
@@ -310,8 +292,8 @@ fn a_redaction_makes_no_artifact_anybodys_own() {
     // An index that is made again, by whatever way, knows the same.
     let Company { place, signatory, files } = company;
     let mut company = Company { place: place.with_a_new_index(), signatory, files };
-    company.refused(&a, &scan("web"), "after the index was made again", &["nobody's own"]);
-    company.refused(&b, &scan("shop"), "after the index was made again", &disputed);
+    company.refused(&a, &scan(&["web"]), "after the index was made again", &["nobody's own"]);
+    company.refused(&b, &scan(&["shop"]), "after the index was made again", &disputed);
     let audit = company.place.run(&["audit"]);
     assert!(audit.starts_with("sound") && audit.contains("what 3 erased entries held"), "{audit}");
     assert!(audit.contains("whose builds it is about"), "{audit}");
@@ -319,7 +301,7 @@ fn a_redaction_makes_no_artifact_anybodys_own() {
     let since = format!("index:{false_build}");
     let liar = format!("{ISSUER}#{}", a.name());
     company.place.run(&["distrust", &liar, "--since", &since, "--reason", "it claims the builds of others"]);
-    company.recorded(&b, &scan("shop"));
+    company.recorded(&b, &scan(&["shop"]));
     assert!(company.place.run(&["audit", "--from-scratch"]).starts_with("sound"));
 }
 
@@ -331,11 +313,11 @@ fn what_rests_on_a_build_is_verified_offline_with_it_and_not_without() {
     company.allow("builds", PROVENANCE, &claims, &["--bound"]);
     company.allow("scans", SCAN, &claims, &["--own-builds"]);
     let build = company.recorded(&a, &built(&a, "api"));
-    let scanned = company.recorded(&a, &scan("api"));
+    let scanned = company.recorded(&a, &scan(&["api"]));
     // A server that starts anew, with an index made again, knows whose build it is.
     let Company { place, signatory, files } = company;
     let mut company = Company { place: place.with_a_new_index(), signatory, files };
-    let mut again = scan("api");
+    let mut again = scan(&["api"]);
     again["predicate"]["metadata"]["scanFinishedOn"] = "2026-11-20T10:00:00Z".into();
     company.recorded(&a, &again);
     for index in [build, scanned] {
@@ -378,7 +360,9 @@ fn a_scan_that_races_with_a_false_build_is_recorded_before_it_or_not_at_all() {
     // Signed before, so that they meet in the same batches.
     let signed: Vec<(Vec<u8>, Vec<u8>)> = names
         .iter()
-        .map(|name| (company.signatory.sign(&a, &scan(name)), company.signatory.sign(&b, &built(&b, name))))
+        .map(|name| {
+            (company.signatory.sign(&a, &scan(&[name])), company.signatory.sign(&b, &built(&b, name)))
+        })
         .collect();
     let server = &company.place.server;
     let outcomes: Vec<(Option<u64>, u64)> = std::thread::scope(|scope| {
