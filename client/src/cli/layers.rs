@@ -73,6 +73,7 @@ const PER_CALL: [(&str, &[&str]); 20] = [
             "next-alone",
             "next-from",
             "next-log-key",
+            "not-before",
             "out",
             "reason",
             "remove-issuer",

@@ -220,7 +220,9 @@ impl Trust {
     /// Whether this entry repairs the clock: it alone may step back in time.
     #[must_use]
     pub fn repairs_clock(&self, entry: &Entry) -> bool {
-        entry.administrative && self.holds(entry) && self.current().state.repairs_clock(entry.index)
+        entry.administrative
+            && self.holds(entry)
+            && self.current().state.repairs_clock(entry.index, entry.time)
     }
 
     /// Returns the time by which an entry is looked up in a tree: its own, unless a clock repair stepped back over it.

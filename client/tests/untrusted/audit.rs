@@ -117,6 +117,22 @@ async fn a_broken_chain_is_found() {
 }
 
 #[tokio::test]
+async fn a_clock_repair_steps_to_no_time_behind_the_one_that_administrators_said() {
+    for (micros, wrong) in [(0, false), (-3_000_000_000, false), (1, true), (1_000_000_000, true)] {
+        let mut log = sample();
+        log.append_clock_repair_behind(micros);
+        let repair = log.size().last_index().unwrap().get();
+        log.append(&envelope("dave")).unwrap();
+        let (server, dir) = (Server::start(log).await, tempfile::tempdir().unwrap());
+        let report = audit_in(&server, dir.path()).await.unwrap();
+        let found = found(&report);
+        let first = found.first().copied();
+        assert_eq!(first, wrong.then_some((Some(repair), FindingKind::WrongTime)), "{micros}: {report:?}");
+        assert!(found.iter().all(|(_, kind)| *kind == FindingKind::WrongTime), "{micros}: {report:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_clock_repair_alone_steps_back_and_what_follows_is_later() {
     let mut log = sample();
     log.append_clock_repair();

@@ -26,9 +26,10 @@ use crate::dsse;
 use crate::envelope::{Envelope, Said};
 use crate::fact::{self, Facts};
 use crate::oidc::Credential;
+use crate::statement::Statement;
 use crate::trust::{
-    ALLOW_TYPE, CLOCK_REPAIR_TYPE, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE, REDACTION_TYPE,
-    TrustError, TrustState, is_administrative, is_said_once,
+    ALLOW_TYPE, CLOCK_REPAIR_TYPE, DISTRUST_TYPE, Distrust, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE,
+    REDACTION_TYPE, RoleName, TrustError, TrustState, is_administrative, is_said_once,
 };
 pub use builds::{BUILDS_MAX, Build, Builds, RepositoryKey, SourceRepository};
 pub use claims::SubmitterClaims;
@@ -300,7 +301,11 @@ fn of_administrators(
         return Ok(signers::of_log(envelope, trust.document()));
     }
     trust.next(envelope, LeafIndex::LAST)?;
-    Ok(signers::of_roles(envelope, trust.document()))
+    let said = Statement::parse(envelope.payload()).ok();
+    let distrust = said.filter(|said| said.predicate_type() == DISTRUST_TYPE);
+    let distrust = distrust.and_then(|said| Distrust::from_statement(&said).ok());
+    let role = distrust.map_or(RoleName::Rules, |said| said.role());
+    Ok(signers::of_role(envelope, trust.document(), role))
 }
 
 /// Admits entry 0: the first trust document, signed by its own root role and the log key.

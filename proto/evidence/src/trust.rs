@@ -33,7 +33,9 @@ mod timeline;
 pub use allow::{ALLOW_FORMAT, ALLOW_TYPE, Allow};
 pub use check::MAX_ENTRIES;
 pub use clock_repair::{CLOCK_REPAIR_FORMAT, CLOCK_REPAIR_TYPE, ClockRepair};
-pub use distrust::{DISTRUST_FORMAT, DISTRUST_TYPE, Distrust, Distrusted, REASON_MAX, Target};
+pub use distrust::{
+    DISTRUST_FORMAT, DISTRUST_TYPE, DISTRUSTS_ALONE_MAX, Distrust, Distrusted, REASON_MAX, Target,
+};
 pub use document::{FORMAT, QuorumError, TrustDocument, statement_of};
 pub use error::TrustError;
 pub use issuer::{Issuer, MAX_ISSUERS, MAX_REQUIRED, is_fetchable};

@@ -353,7 +353,7 @@ impl SegmentFile {
     pub(super) fn repairs_clock(&self, envelope: Option<u64>, bytes: &[u8]) -> Result<bool, Broken> {
         let (Some(offset), Ok(entry)) = (envelope, Entry::decode(bytes)) else { return Ok(true) };
         let envelope = self.inline_envelope(offset, &entry)?;
-        Ok(ClockRepair::in_envelope(&envelope).is_some_and(|repair| repair.is_at(entry.index)))
+        Ok(ClockRepair::in_envelope(&envelope).is_some_and(|repair| repair.lets(&entry)))
     }
 
     /// Checks record, inline envelope and attachments of an entry in a frame at `frame`, and that the lengths of the frame

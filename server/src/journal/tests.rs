@@ -206,7 +206,13 @@ impl Log {
 
 /// A repair of the clock after this entry, in an envelope.
 fn clock_repair(after: u64) -> Vec<u8> {
-    let said = ClockRepair { after: LeafIndex::new(after).unwrap(), reason: "it was ahead".to_owned() };
+    clock_repair_from(after, Timestamp::from_micros(0).unwrap())
+}
+
+/// The same, which may not step behind this time.
+fn clock_repair_from(after: u64, not_before: Timestamp) -> Vec<u8> {
+    let (after, reason) = (LeafIndex::new(after).unwrap(), "it was ahead".to_owned());
+    let said = ClockRepair { after, not_before, reason };
     let signatures = [("k".to_owned(), vec![7; 64])];
     Envelope::from_parts(IN_TOTO, &said.statement("example.com/test"), &signatures).unwrap().bytes().to_vec()
 }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use custody_evidence::admission::{self as rules, Refusal};
 use custody_evidence::envelope::Envelope;
-use custody_evidence::trust::{CLOCK_REPAIR_TYPE, TrustError};
+use custody_evidence::trust::{CLOCK_REPAIR_TYPE, ClockRepair, TrustError};
 use custody_log::{LeafIndex, NodeHash, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -347,7 +347,13 @@ impl Sequencer {
             return Ok(self.steadiness.next_time(now, Some(last))?);
         }
         let time = self.steadiness.repair_time(now, last)?;
-        time.ok_or_else(|| Refusal::from(TrustError::ClockRight { now: now.wall, last }).into())
+        let time = time.ok_or(TrustError::ClockRight { now: now.wall, last }).map_err(Refusal::from)?;
+        let repair = ClockRepair::in_envelope(submission.envelope.bytes()).ok_or(RecordError::Internal)?;
+        if time < repair.not_before {
+            let (now, not_before) = (time, repair.not_before);
+            return Err(Refusal::from(TrustError::RepairTime { now, not_before }).into());
+        }
+        Ok(time)
     }
 
     /// Takes what waits, up to the limits of a batch. An administrative entry ends the batch before it and is

@@ -560,8 +560,13 @@ async fn a_clock_that_trails_the_log_refuses_and_writes_nothing() {
 
 /// A repair of the clock after this entry, signed by the administrator.
 fn clock_repair(running: &Running, after: u64) -> Envelope {
-    let said =
-        ClockRepair { after: LeafIndex::new(after).unwrap(), reason: "the clock was ahead".to_owned() };
+    clock_repair_from(running, after, reading(0).wall)
+}
+
+/// The same, which may not step behind this time.
+fn clock_repair_from(running: &Running, after: u64, not_before: Timestamp) -> Envelope {
+    let (after, reason) = (LeafIndex::new(after).unwrap(), "the clock was ahead".to_owned());
+    let said = ClockRepair { after, not_before, reason };
     let head = running.ledger.head();
     let statement = said.statement(head.trust.document().origin().as_str());
     dsse::Envelope::sign(IN_TOTO, &statement, &[&key(ADMIN)]).unwrap().into()
@@ -585,7 +590,14 @@ async fn a_clock_repair_steps_back_once_and_only_while_the_clock_trails() {
         matches!(&elsewhere, RecordError::Refused(Refusal::Trust(TrustError::RepairPlace { found: 0 }))),
         "{elsewhere}"
     );
-    let repair = clock_repair(&running, 1);
+    // Not even by a microsecond behind the time that administrators said.
+    let too_far = clock_repair_from(&running, 1, reading(50).wall.plus_micros(1));
+    let too_far = running.record(&too_far).await.unwrap_err();
+    assert!(
+        matches!(&too_far, RecordError::Refused(Refusal::Trust(TrustError::RepairTime { .. }))),
+        "{too_far}"
+    );
+    let repair = clock_repair_from(&running, 1, reading(50).wall);
     assert_eq!(running.record(&repair).await.unwrap(), at(2));
     assert_eq!(running.record(&envelope(2, &[WRITER])).await.unwrap(), at(3), "its time is the new floor");
     // Said again it is the entry there is, also when the clock trails again.

@@ -112,6 +112,7 @@ fn every_error_of_a_trust_document_has_its_words() {
         Since { found: 1042 },
         Follows { expected: Some(index(7)), found: None },
         Narrower { by: index(7), since: index(5), found: index(8) },
+        Alone { max: 1_024 },
         NotDistrusted { target: custody_evidence::trust::Target::Signer(key(1).into()) },
         Finding { rule: "a rule".to_owned() },
         UnknownAdministration { found: "urn:custody:quorum:v1".to_owned() },
@@ -119,6 +120,10 @@ fn every_error_of_a_trust_document_has_its_words() {
         PolicyLength { max: 262_144, found: 0 },
         PolicyVersion { name: "release".to_owned(), expected: 3, found: 2 },
         RepairPlace { found: 1042 },
+        RepairTime {
+            now: "2026-11-20T13:00:00.000000Z".parse().unwrap(),
+            not_before: "2026-11-20T14:00:00.000000Z".parse().unwrap(),
+        },
         ClockRight {
             now: "2026-11-20T14:00:00.000000Z".parse().unwrap(),
             last: "2026-11-20T13:59:59.000000Z".parse().unwrap(),

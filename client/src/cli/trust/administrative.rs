@@ -125,8 +125,10 @@ impl Proposal {
                 let origin = origin.or(named).unwrap_or_default();
                 Some(ClockRepair::from_statement(statement, origin).map_err(|error| error.to_string()).map(
                     |said| {
-                        let says =
-                            format!("ledger time steps back after entry {}: {}", said.after, said.reason);
+                        let says = format!(
+                            "ledger time steps back after entry {}, not behind {}: {}",
+                            said.after, said.not_before, said.reason
+                        );
                         Self { role: RoleName::Rules, says }
                     },
                 ))

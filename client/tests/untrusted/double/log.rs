@@ -137,10 +137,17 @@ impl Log {
 
     /// Steps back by an hour, with the entry that may.
     pub(crate) fn append_clock_repair(&mut self) {
-        let after = self.size().last_index().unwrap();
-        let said = ClockRepair { after, reason: "the clock was ahead".to_owned() };
-        let statement = said.statement(self.origin.as_str());
+        self.append_clock_repair_behind(0);
+    }
+
+    /// The same, so many microseconds behind the time that the repair lets it step to.
+    pub(crate) fn append_clock_repair_behind(&mut self, micros: i64) {
         self.now = self.now.plus_micros(-3_600_000_000);
+        let (after, reason) = (self.size().last_index().unwrap(), "the clock was ahead".to_owned());
+        // Each entry is a minute later than the one before.
+        let not_before = self.now.plus_micros(60_000_000 + micros);
+        let said = ClockRepair { after, not_before, reason };
+        let statement = said.statement(self.origin.as_str());
         self.append(&Envelope::sign(IN_TOTO, &statement, &[&administrator()]).unwrap()).unwrap();
     }
 

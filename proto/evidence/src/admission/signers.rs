@@ -217,20 +217,24 @@ pub(super) fn of_log(envelope: &dsse::Envelope, document: &TrustDocument) -> Vec
     signers
 }
 
-/// Lists the signatures of another administrative statement that was found good: those of the roles count.
-pub(super) fn of_roles(envelope: &dsse::Envelope, document: &TrustDocument) -> Vec<Signer> {
-    let roles = [RoleName::Responder, RoleName::Rules];
-    let keys: Vec<PublicKey> = roles.iter().flat_map(|role| document.role_keys(*role)).collect();
+/// Lists the signatures of another administrative statement that was found good: those of its role count.
+pub(super) fn of_role(envelope: &dsse::Envelope, document: &TrustDocument, role: RoleName) -> Vec<Signer> {
+    let others = [RoleName::Responder, RoleName::Rules, RoleName::Root];
+    let mut seen = BTreeSet::new();
+    let roles = [role].into_iter().chain(others);
+    let mut keys: Vec<PublicKey> = roles.flat_map(|role| document.role_keys(role)).collect();
+    keys.retain(|key| seen.insert(key.id()));
     let verdicts = verify_signatures(envelope, &keys);
     let mut signers = Vec::new();
     for (signature, verdict) in verdicts.iter().enumerate() {
         let mut signer = unverified(envelope, signature, verdict);
-        let role = verdict.signer().and_then(|id| {
+        if let Some(id) = verdict.signer() {
             name_key(&mut signer, keys.iter().find(|key| key.id() == id));
-            roles.into_iter().find(|role| document.role(*role).keys.contains(&id))
-        });
-        if let Some(role) = role {
-            count(&mut signer, &format!("roles.{role}"));
+            if document.role(role).keys.contains(&id) {
+                count(&mut signer, &format!("roles.{role}"));
+            } else {
+                signer.why = Some("not_allowed".to_owned());
+            }
         }
         signers.push(signer);
     }

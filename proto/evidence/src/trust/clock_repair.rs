@@ -1,14 +1,16 @@
 //! Clock repairs: ledger time was ahead, and steps back to the server's clock.
 //!
 //! A repair is the predicate of an administrative statement, signed by a threshold of the role `rules`. It names the entry it
-//! follows, so that it is good once and nowhere else. The JSON is drawn in `docs/format.md`, "Clock repair".
+//! follows, so that it is good once and nowhere else, and the time that it may not step behind: else who runs the server could
+//! step back to any time with it. The JSON is drawn in `docs/format.md`, "Clock repair".
 
-use custody_log::LeafIndex;
+use custody_log::{Entry, LeafIndex, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::check;
 use super::distrust::REASON_MAX;
 use super::error::TrustError;
+use super::text;
 use crate::dsse::{Envelope, IN_TOTO};
 use crate::json;
 use crate::object::Object;
@@ -26,6 +28,8 @@ pub const CLOCK_REPAIR_FORMAT: &str = "custody/clock-repair/v1";
 pub struct ClockRepair {
     /// The entry that it follows: the last one with a time that is wrong.
     pub after: LeafIndex,
+    /// The earliest time that its own entry may have.
+    pub not_before: Timestamp,
     /// Why.
     pub reason: String,
 }
@@ -36,6 +40,8 @@ struct Members {
     #[serde(default)]
     crit: Vec<String>,
     after: u64,
+    #[serde(with = "text::time")]
+    not_before: Timestamp,
     reason: String,
 }
 
@@ -47,7 +53,7 @@ impl ClockRepair {
         if members.format != CLOCK_REPAIR_FORMAT {
             return Err(TrustError::Format { found: members.format.chars().take(80).collect() });
         }
-        check::crit_of(&members.crit, &["format", "crit", "after", "reason"])?;
+        check::crit_of(&members.crit, &["format", "crit", "after", "not_before", "reason"])?;
         if members.reason.trim().is_empty() || members.reason.len() > REASON_MAX {
             return Err(TrustError::Reason { max: REASON_MAX, found: members.reason.len() });
         }
@@ -56,7 +62,7 @@ impl ClockRepair {
         let expected = digest_of_name(NameKind::Origin, origin);
         match statement.subjects() {
             [subject] if subject.name() == Some(origin) && subject.digests().contains(&expected) => {
-                Ok(Self { after, reason: members.reason })
+                Ok(Self { after, not_before: members.not_before, reason: members.reason })
             }
             _ => Err(TrustError::Subject { origin: origin.to_owned(), expected }),
         }
@@ -80,6 +86,12 @@ impl ClockRepair {
         self.after < index && self.after.next() == index
     }
 
+    /// Whether this entry may step back by it: it is where the repair says, and no earlier than that says.
+    #[must_use]
+    pub fn lets(&self, entry: &Entry) -> bool {
+        self.is_at(entry.index) && entry.time >= self.not_before
+    }
+
     /// Returns the statement to sign, for the log of this name; the same repair gives the same bytes.
     ///
     /// # Panics
@@ -91,6 +103,7 @@ impl ClockRepair {
             format: CLOCK_REPAIR_FORMAT.to_owned(),
             crit: Vec::new(),
             after: self.after.get(),
+            not_before: self.not_before,
             reason: self.reason.clone(),
         };
         let predicate = serde_json::to_vec(&members).expect("texts and numbers are always JSON");

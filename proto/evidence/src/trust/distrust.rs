@@ -21,6 +21,10 @@ use crate::object::Object;
 use crate::statement::{Statement, StatementBuilder};
 use crate::subject_name::{NameKind, digest_of_name};
 
+/// How many distrusts responders may say one after the other, with nothing that `rules` or `root` signed in between: 1,024, so that who
+/// has a responder's key alone does not write until clients cannot hold what administrators said.
+pub const DISTRUSTS_ALONE_MAX: u32 = 1_024;
+
 /// The predicate type.
 pub const DISTRUST_TYPE: &str = "urn:custody:distrust:v1";
 

@@ -419,6 +419,15 @@ pub enum TrustError {
         /// Since when by this one.
         found: LeafIndex,
     },
+    /// Responders have said as much as they may alone.
+    #[error(
+        "the role responder has said {max} distrusts one after the other: before the next one, the role rules or root says something \
+         (a policy, a trust document)"
+    )]
+    Alone {
+        /// How many.
+        max: u32,
+    },
     /// An undo of what does not hold.
     #[error("there is no distrust of {target} to undo")]
     NotDistrusted {
@@ -480,6 +489,16 @@ pub enum TrustError {
         now: Timestamp,
         /// The last entry's time.
         last: Timestamp,
+    },
+    /// A clock repair while the clock is behind the time from which the repair holds.
+    #[error(
+        "the server's clock shows {now} and the clock repair holds from {not_before} on: set the clock right, or make it anew"
+    )]
+    RepairTime {
+        /// What the clock shows.
+        now: Timestamp,
+        /// From when on the repair holds.
+        not_before: Timestamp,
     },
     /// A redaction of an entry that the log does not have yet.
     #[error("there is no entry {found} yet: a redaction names an entry before its own")]

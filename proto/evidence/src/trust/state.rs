@@ -9,7 +9,7 @@ use super::PREDICATE_TYPE;
 use super::allow::{ALLOW_TYPE, Allow, Allowed};
 use super::check;
 use super::clock_repair::{CLOCK_REPAIR_TYPE, ClockRepair};
-use super::distrust::{DISTRUST_TYPE, Distrust, Distrusted, Target};
+use super::distrust::{DISTRUST_TYPE, DISTRUSTS_ALONE_MAX, Distrust, Distrusted, Target};
 use super::document::TrustDocument;
 use super::error::TrustError;
 use super::history::History;
@@ -32,10 +32,13 @@ pub struct TrustState {
     /// The newest administrative entry.
     newest: LeafIndex,
     distrusts: History<Distrusted>,
+    /// Distrusts since anything that another role signed.
+    alone: u32,
     allows: History<Allowed>,
     redactions: History<Redacted>,
     policies: History<PolicyVersion>,
-    repairs: History<LeafIndex>,
+    /// The entries that repair the clock, with the earliest time that each may have.
+    repairs: History<(LeafIndex, Timestamp)>,
     /// What the log saw of the keys of issuers, the newest of each.
     key_sets: Arc<BTreeMap<String, Arc<SeenKeys>>>,
 }
@@ -75,6 +78,7 @@ impl TrustState {
             index: LeafIndex::ZERO,
             newest: LeafIndex::ZERO,
             distrusts: History::default(),
+            alone: 0,
             allows: History::default(),
             redactions: History::default(),
             policies: History::default(),
@@ -89,13 +93,18 @@ impl TrustState {
     /// A trust document must be for the same log, exactly one version higher, and signed by the thresholds of the `root`
     /// role before it and of its own. A log key that comes with it must sign it too. It cannot change who signs trees
     /// that exist already. Everything else is signed by the threshold of its role: `responder` for a distrust, `rules` for the
-    /// undo of one, for permissions, redactions, policies and clock repairs; keys of an issuer by the log's own key.
+    /// undo of one, for permissions, redactions, policies and clock repairs; keys of an issuer by the log's own key. After
+    /// 1,024 distrusts one after the other, something is due that another role than `responder` signs.
     pub fn next(&self, envelope: &Envelope, index: LeafIndex) -> Result<Self, TrustError> {
         if index <= self.newest {
             return Err(TrustError::Index { before: self.newest, found: index });
         }
         let statement = statement_in(envelope)?;
-        let next = Self { newest: index, ..self.clone() };
+        let mut next = Self { newest: index, ..self.clone() };
+        // The log says by itself which keys issuers have.
+        if ![DISTRUST_TYPE, JWKS_TYPE].contains(&statement.predicate_type()) {
+            next.alone = 0;
+        }
         match statement.predicate_type() {
             DISTRUST_TYPE => next.after_distrust(envelope, Distrust::from_statement(&statement)?, index),
             JWKS_TYPE => {
@@ -178,6 +187,13 @@ impl TrustState {
             let (by, since, found) = (holds.index, holds.distrust.since, distrust.since);
             return Err(TrustError::Narrower { by, since, found });
         }
+        if distrust.undo {
+            self.alone = 0;
+        } else if self.alone < DISTRUSTS_ALONE_MAX {
+            self.alone += 1;
+        } else {
+            return Err(TrustError::Alone { max: DISTRUSTS_ALONE_MAX });
+        }
         self.distrusts.push(Distrusted { distrust, index });
         Ok(self)
     }
@@ -222,7 +238,7 @@ impl TrustState {
         if repair.after >= index || (index != LeafIndex::LAST && !repair.is_at(index)) {
             return Err(TrustError::RepairPlace { found: repair.after.get() });
         }
-        self.repairs.push(index);
+        self.repairs.push((index, repair.not_before));
         Ok(self)
     }
 
@@ -347,16 +363,17 @@ impl TrustState {
         self.policies.newest_first()
     }
 
-    /// Whether this entry repairs the clock: it alone may have a time that is not later than that of the entry before.
+    /// Whether the entry at this index and time repairs the clock: it alone may have a time that is not later than that of the entry
+    /// before. One with a time before that from which its repair holds does not.
     #[must_use]
-    pub fn repairs_clock(&self, index: LeafIndex) -> bool {
-        self.repairs.newest_first().any(|repair| *repair == index)
+    pub fn repairs_clock(&self, index: LeafIndex, time: Timestamp) -> bool {
+        self.repairs.newest_first().any(|(repair, not_before)| *repair == index && *not_before <= time)
     }
 
     /// Returns the entries that repair the clock, in order: with their times they make a [`super::Timeline`].
     #[must_use]
     pub fn clock_repairs(&self) -> Vec<LeafIndex> {
-        let mut repairs: Vec<LeafIndex> = self.repairs.newest_first().copied().collect();
+        let mut repairs: Vec<LeafIndex> = self.repairs.newest_first().map(|(repair, _)| *repair).collect();
         repairs.reverse();
         repairs
     }

@@ -260,8 +260,13 @@ fn a_batch_that_does_not_fit_the_log_is_refused_and_the_journal_goes_on() {
 #[test]
 fn an_administrative_entry_steps_back_in_time_only_if_it_repairs_the_clock() {
     let told = |kind: &DamageKind| matches!(kind, DamageKind::Chain(ChainError::Time { .. }));
-    let cases =
-        [("a repair", clock_repair(2)), ("one for another place", clock_repair(1)), ("none", b"{}".to_vec())];
+    let later = clock_repair_from(2, "2100-01-01T00:00:00.000000Z".parse().unwrap());
+    let cases = [
+        ("a repair", clock_repair(2)),
+        ("one for another place", clock_repair(1)),
+        ("one that holds from later on", later),
+        ("none", b"{}".to_vec()),
+    ];
     for (what, envelope) in cases {
         for sealed in [false, true] {
             let (dir, mut log) = created();

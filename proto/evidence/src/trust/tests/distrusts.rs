@@ -286,3 +286,63 @@ fn the_rules_role_allows_a_finding_of_the_screen_and_takes_it_back() {
     let elsewhere = signed(&allow(false).statement("example.com/other"), &RULES);
     assert!(state.next(&elsewhere, index(1)).is_err(), "of another log");
 }
+
+#[test]
+fn responders_alone_distrust_up_to_a_limit_and_another_role_lets_them_go_on() {
+    let artifact = |number: u64| {
+        let id = format!("sha256:{number:064x}");
+        Target::of_node(Node::named(NodeKind::Artifact, &id).unwrap()).unwrap()
+    };
+    let filled = |mut state: TrustState, from: u64| {
+        for at in from..from + u64::from(DISTRUSTS_ALONE_MAX) {
+            state = next(&state, &distrust(artifact(at), 0, false), &[RESPONDER], at).unwrap();
+        }
+        state
+    };
+    let full = filled(trust(), 1);
+    let last = u64::from(DISTRUSTS_ALONE_MAX);
+    let more =
+        |state: &TrustState, at: u64| next(state, &distrust(artifact(9_999), 0, false), &[RESPONDER], at);
+    assert_eq!(more(&full, last + 1), Err(TrustError::Alone { max: DISTRUSTS_ALONE_MAX }));
+    // Who has both roles is no exception.
+    let by_rules =
+        next(&full, &distrust(artifact(9_999), 0, false), &[RULES[0], RULES[1], RESPONDER], last + 1);
+    assert_eq!(by_rules, Err(TrustError::Alone { max: DISTRUSTS_ALONE_MAX }));
+    let undo = after(7, distrust(artifact(7), 0, true));
+    assert!(next(&full, &undo, &[RESPONDER], last + 1).is_err(), "not by themselves");
+    let again = next(&full, &undo, &RULES, last + 1).unwrap();
+    assert!(more(&again, last + 2).is_ok());
+    let policy = Policy { name: "p".to_owned(), version: 1, text: "x".to_owned() };
+    let policy = signed(&policy.statement(origin().as_str()), &RULES);
+    let again = full.next(&policy, index(last + 1)).unwrap();
+    assert!(more(&filled(again, last + 2), 2 * last + 2).is_err(), "and then no more than that again");
+}
+
+#[test]
+fn a_signature_counts_by_the_role_that_the_statement_takes() {
+    let both = with(|members| {
+        let [responder, administrator] =
+            [RESPONDER, RULES[0]].map(|seed| members.add_key(key(seed).public()));
+        members.roles.responder = Role { keys: vec![responder, administrator], threshold: 1 };
+    });
+    let state = TrustState::first(&sign(both, &[1, 2, LOG]), &origin()).unwrap();
+    let rules = |statement: &[u8], signers: &[u8]| {
+        let envelope = signed(statement, signers).into();
+        let admitted = admission::admit(&state, &envelope, time("2026-11-23T12:00:00Z"), [7; 32]).unwrap();
+        let signers = admitted.record().signers.iter();
+        signers.map(|signer| signer.rule.clone().or(signer.why.clone()).unwrap()).collect::<Vec<_>>()
+    };
+    let artifact =
+        Target::of_node(Node::named(NodeKind::Artifact, &format!("sha256:{}", "ab".repeat(32))).unwrap());
+    let said = distrust(artifact.unwrap(), 0, false).statement();
+    assert_eq!(
+        rules(&said, &[RULES[0], RULES[1], RESPONDER, 77]),
+        ["roles.responder", "not_allowed", "roles.responder", "unknown_key"]
+    );
+    let policy = Policy { name: "p".to_owned(), version: 1, text: "x".to_owned() };
+    let policy = policy.statement(origin().as_str());
+    assert_eq!(
+        rules(&policy, &[RULES[0], RULES[1], RESPONDER]),
+        ["roles.rules", "roles.rules", "not_allowed"]
+    );
+}
