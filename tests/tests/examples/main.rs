@@ -7,4 +7,5 @@
     reason = "a test that meets the unexpected has failed, and a panic says so"
 )]
 mod jenkinsfile;
+mod policies;
 mod templates;
