@@ -66,22 +66,28 @@ fn regression(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> Option<Find
     let before = known.before(new);
     let mut shown = BTreeSet::new();
     let mut had = 0_usize;
+    let mut last = None;
     for other in &others {
         let Some(builds) = before.iter().find(|seen| seen.builds_any(&other.artifacts)) else { continue };
         had = had.saturating_add(1);
+        last = last.or(other.artifacts.first());
         let names = before.iter().find(|seen| seen.called().contains(other));
         if had <= SHOWN {
             shown.extend([builds.index].into_iter().chain(names.map(|seen| seen.index)));
         }
     }
     let shown = shown.iter().filter_map(|index| known.entries.get(index));
-    let message = format!(
-        "{} went out without provenance, which {had} earlier of {} had",
-        version_or_digest(called),
-        called.name
-    );
     let thing = called.artifacts.first()?.clone();
-    (had > 0).then(|| finding(FindingKind::ProvenanceRegression, thing, new, shown, message))
+    // A tag such as `latest` says nothing of bytes: what it was, what it is and who did that are told.
+    let of_version = called.version.as_deref().map_or_else(String::new, |version| format!("{version}: "));
+    let by = new.actors().next().map_or_else(String::new, |actor| format!(", published by {actor}"));
+    let message = format!(
+        "{of_version}{} of {} went out without provenance{by}, which {had} earlier had, the last of them {}",
+        thing.id(),
+        called.name,
+        last?.id()
+    );
+    Some(finding(FindingKind::ProvenanceRegression, thing, new, shown, message))
 }
 
 /// Other bytes of the same name that an earlier entry names, the newest first, each once.

@@ -7,7 +7,7 @@ use custody_log::{ContentDigest, LeafIndex, Timestamp};
 use super::bounds::HISTORY_AGE_MICROS;
 use super::need::Counted;
 use crate::admission::AdmissionRecord;
-use crate::fact::{Called, EdgeKind, Facts, Node};
+use crate::fact::{Called, EdgeKind, Facts, Node, NodeKind};
 use crate::predicate::{
     CustodyPredicate as _, Deployment, Promotion, Publication, Run, Snapshot, Tag, link, release, slsa_v1,
     slsa_v02,
@@ -131,6 +131,13 @@ impl<'a> Seen<'a> {
     pub(super) fn ends(&self, from: &'a Node, kind: EdgeKind) -> impl Iterator<Item = &'a Node> + use<'a> {
         let edges = self.facts.edges.iter();
         edges.filter(move |edge| edge.kind == kind && edge.from == *from).map(|edge| &edge.to)
+    }
+
+    /// Who pushed it, as a publication says.
+    pub(super) fn actors(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let published = self.facts.edges.iter().filter(|edge| edge.kind == EdgeKind::Published);
+        let identities = published.map(|edge| &edge.to).filter(|node| node.kind() == NodeKind::Identity);
+        identities.map(Node::id)
     }
 
     /// Whether it is the provenance of any of these.

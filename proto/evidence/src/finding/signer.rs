@@ -6,7 +6,7 @@ use super::bounds::{HISTORY_MIN, LOOK_BACK, SHOWN};
 use super::need::{Need, term};
 use super::seen::{Kind, Known, Seen, lasting};
 use super::{Finding, FindingKind, changes, finding, usual};
-use crate::fact::{Called, EdgeKind, Field, Node, NodeKind};
+use crate::fact::{Called, Field, Node};
 
 pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
     let Some(predicate_type) = compared(new) else { return };
@@ -61,9 +61,7 @@ fn signers_of<'a>(seen: &Seen<'a>) -> BTreeSet<&'a str> {
 
 /// Who pushed it, as a publication says.
 fn actors_of<'a>(seen: &Seen<'a>) -> BTreeSet<&'a str> {
-    let published = seen.facts.edges.iter().filter(|edge| edge.kind == EdgeKind::Published);
-    let actors = published.map(|edge| &edge.to).filter(|node| node.kind() == NodeKind::Identity);
-    actors.map(|actor| lasting(actor.id())).collect()
+    seen.actors().map(lasting).collect()
 }
 
 fn change(

@@ -36,9 +36,13 @@ fn a_release_without_provenance_is_found_where_it_went_out_first() {
     assert_eq!((kind, thing), (FindingKind::ProvenanceRegression, artifact("api", "1.3.0")));
     assert!(entries.contains(&published) && entries.len() > 1, "{entries:?}");
     assert_eq!(log.findings().len(), 1, "the second publication tells it no more");
+    let (old, new) = (artifact("api", "1.2.0"), artifact("api", "1.3.0"));
     assert_eq!(
         log.messages(),
-        ["1.3.0 went out without provenance, which 3 earlier of ghcr.io/acme/api had"]
+        [format!(
+            "1.3.0: {new} of ghcr.io/acme/api went out without provenance, published by https://github.com/bot, which 3 earlier had, \
+             the last of them {old}"
+        )]
     );
     // As of later its provenance is there.
     log.build("ci", "api", "1.3.0", 3);
