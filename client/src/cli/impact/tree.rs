@@ -51,6 +51,8 @@ fn draw_one(out: &mut String, impact: &Impact, found: &Reached, trust: &TrustSta
     let indent = "  ".repeat(usize::try_from(found.depth.min(4)).unwrap_or(4));
     let id = match found.node.kind() {
         NodeKind::Artifact | NodeKind::Document => short(found.node.id(), 17),
+        // What differs between runs is at the end of their URLs, and must not be cut.
+        NodeKind::Builder | NodeKind::Run => escape_line(found.node.id().trim_start_matches("https://")),
         _ => escape_line(found.node.id()),
     };
     let label =
