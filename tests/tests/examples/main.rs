@@ -13,4 +13,5 @@ mod jobs;
 mod policies;
 mod project;
 mod shell;
+mod stories;
 mod templates;
