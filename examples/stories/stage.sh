@@ -107,10 +107,10 @@ well() {
 
 # The last command was refused, with exit code 1 or the one given, and said this.
 refused() {
-  local words=$1 expected=${2:-1}
+  local told=$1 expected=${2:-1}
   why
   [ "$code" -eq "$expected" ] || { cat "$stage/stderr" >&2; wrong "expected exit code $expected, found $code"; }
-  grep -qF -- "$words" "$stage/stderr" || { cat "$stage/stderr" >&2; wrong "expected to be told: $words"; }
+  grep -qF -- "$told" "$stage/stderr" || { cat "$stage/stderr" >&2; wrong "expected to be told: $told"; }
 }
 
 # What the last command printed has this in it, or has not.

@@ -116,9 +116,8 @@ impl Source {
     fn made(self, folder: &Path, name: &str) -> PathBuf {
         match self {
             Self::Go(_) => folder.join(name),
-            Self::GoFiles { .. } => folder.to_path_buf(),
+            Self::GoFiles { .. } | Self::Pip => folder.to_path_buf(),
             Self::NpmOnJava => folder.join("node_modules/.bin").join(name),
-            Self::Pip => folder.to_path_buf(),
         }
     }
 

@@ -18,7 +18,7 @@ fn problems(text: &str) -> Vec<String> {
     let mut open: Vec<String> = vec![String::new()];
     let mut stages_without_steps = 0_i32;
     for (number, line) in code(text).iter().enumerate() {
-        let words: String = line.chars().take_while(|c| c.is_ascii_alphanumeric()).collect();
+        let words: String = line.chars().take_while(char::is_ascii_alphanumeric).collect();
         for (at, brace) in line.match_indices(['{', '}']) {
             if brace == "}" {
                 if open.len() == 1 {

@@ -15,6 +15,9 @@ use crate::shell;
 
 type Variables = Vec<(String, String)>;
 
+/// Runs the steps of a job, which has this number, until one fails; says how many were run, and how the last one ended.
+type RunJob<'a> = dyn Fn(&[String], usize) -> (usize, Ended) + 'a;
+
 /// The jobs of a template, each with its steps.
 struct Template {
     jobs: [Vec<String>; 2],
@@ -38,7 +41,7 @@ fn pairs(pairs: &[(&str, &str)]) -> Variables {
 }
 
 fn search_path() -> String {
-    std::env::var("PATH").unwrap()
+    std::env::var_os("PATH").unwrap().into_string().unwrap()
 }
 
 /// A search path with the real binaries first, as in an image that has them.
@@ -83,21 +86,17 @@ fn policy(signer: &str, binding: &str) -> String {
 }
 
 /// What must be true after both jobs, and what when the artifact was replaced between them.
-fn released_and_refused(
-    project: &Project,
-    template: &Template,
-    run_job: &dyn Fn(&[String], usize) -> (usize, Ended),
-) {
+fn released_and_refused(project: &Project, template: &Template, run_job: &RunJob<'_>) {
     let [build, release] = &template.jobs;
     let (ran, ended) = run_job(build, 1);
     assert_eq!((ran, ended.code), (build.len(), Some(0)), "{}", ended.stderr);
     let artifact = project.checkout().join("dist/app.tar.gz");
-    let built = fs::read(&artifact).unwrap();
+    let bytes = fs::read(&artifact).unwrap();
     fs::write(&artifact, "something else").unwrap();
     let (_, refused) = run_job(release, 2);
     assert_eq!(refused.code, Some(1), "{}{}", refused.stdout, refused.stderr);
     assert!(!project.checkout().join("deployed").exists(), "what the gate refuses is not deployed");
-    fs::write(&artifact, built).unwrap();
+    fs::write(&artifact, bytes).unwrap();
     let (ran, ended) = run_job(release, 3);
     assert_eq!((ran, ended.code), (release.len(), Some(0)), "{}", ended.stderr);
     assert!(project.checkout().join("deployed").exists());
