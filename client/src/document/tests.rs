@@ -185,8 +185,10 @@ fn a_list_of_envelopes_is_taken_apart_and_a_list_of_other_things_is_not() {
     );
     assert_eq!(found(&gh), [at("f [0].attestation.bundle", Kind::SigstoreBundle, BUNDLE)]);
     // The list of an answer of npm, taken out of it.
-    let npm = format!(r#"[{{"predicateType":"lie","bundle":{BUNDLE}}},{{"bundle":{BUNDLE},"bundle_url":""}}]"#);
-    let two = [at("f [0].bundle", Kind::SigstoreBundle, BUNDLE), at("f [1].bundle", Kind::SigstoreBundle, BUNDLE)];
+    let npm =
+        format!(r#"[{{"predicateType":"lie","bundle":{BUNDLE}}},{{"bundle":{BUNDLE},"bundle_url":""}}]"#);
+    let two =
+        [at("f [0].bundle", Kind::SigstoreBundle, BUNDLE), at("f [1].bundle", Kind::SigstoreBundle, BUNDLE)];
     assert_eq!(found(&npm), two);
     // What is no envelope is named in its place.
     let mixed = format!("[{DSSE},7]");

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use custody_evidence::registry::{cloud_build_envelopes, npm_attestations, npm_keys, pypi_provenance};
+use custody_evidence::registry::{
+    NpmAttestation, cloud_build_envelopes, npm_attestations, npm_keys, pypi_provenance,
+};
 use custody_evidence::sigstore::{
     Artifact, Bundle, BundleError, Certificate, CheckName, KnownKey, Status, TrustedRoot, Unverified,
     VerifiedBundle, verify,
@@ -313,10 +315,7 @@ fn document(bytes: &[u8]) -> Outcome {
     let provenance = pypi_provenance(bytes);
     let keys = npm_keys(bytes);
     if let Ok(attestations) = &npm {
-        assert!(
-            attestations.iter().filter_map(|attestation| attestation.bundle()).all(within),
-            "another bundle"
-        );
+        assert!(attestations.iter().filter_map(NpmAttestation::bundle).all(within), "another bundle");
     }
     if let Ok(attestations) = &provenance {
         assert!(attestations.iter().all(|attestation| within(attestation)), "another attestation");
