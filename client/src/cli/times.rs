@@ -50,8 +50,13 @@ impl When {
 
     /// Returns the time, in the future if it is a bare duration: for what holds until then.
     pub(crate) fn ahead(self, clock: Clock) -> Timestamp {
+        self.behind(clock.now(), clock)
+    }
+
+    /// Returns the time, a bare duration behind another one: for what holds from then until so much later.
+    pub(crate) fn behind(self, start: Timestamp, clock: Clock) -> Timestamp {
         match self {
-            Self::Bare(span) => moved(clock.now(), span),
+            Self::Bare(span) => moved(start, span),
             Self::At(_) | Self::Ago(_) => self.before(clock),
         }
     }

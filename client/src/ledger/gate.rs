@@ -446,9 +446,11 @@ pub fn seen(checked: &Checked, trust: &Trust, size: TreeSize) -> Entry {
 fn unanswered(error: LedgerError) -> Result<Incomplete, LedgerError> {
     match error {
         LedgerError::Protocol(ProtocolError::NotCovered { .. }) => Ok(Incomplete::Lagging),
-        LedgerError::Call(CallError::Refused(refusal)) if refusal.reason() == Some(Reason::TooMuch) => {
-            Ok(Incomplete::Capped)
-        }
+        LedgerError::Call(CallError::Refused(refusal)) => match refusal.reason() {
+            Some(Reason::Behind) => Ok(Incomplete::Lagging),
+            Some(Reason::TooMuch) => Ok(Incomplete::Capped),
+            _ => Err(CallError::Refused(refusal).into()),
+        },
         error => Err(error),
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Args {
     /// Why.
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// When it ends.
+    /// When it ends; a duration such as `2d` counts from --at.
     #[arg(long, value_name = "TIME", value_parser = time)]
     until: Option<When>,
     /// When it was given [default: now]. A step that may run again gives it, so that it records the same content.
@@ -58,8 +58,8 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let rule = args.rule.ok_or_else(|| missing("--rule ID"))?;
     let reason =
         args.reason.filter(|text| !text.trim().is_empty()).ok_or_else(|| missing("--reason TEXT"))?;
-    let until = args.until.ok_or_else(|| missing("--until TIME"))?.ahead(context.clock);
     let at = args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock));
+    let until = args.until.ok_or_else(|| missing("--until TIME"))?.behind(at, context.clock);
     check_times(&rule, at, until)?;
     let [subject] = subjects.as_slice() else {
         return Err(Failure::usage(

@@ -1,9 +1,10 @@
 //! Policies, their expressions and licences, and verdicts that are read back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use custody_evidence::Digest;
 use custody_gate::cel::Expression;
+use custody_gate::fixture::Suite;
 use custody_gate::licence::LicenceId;
 use custody_gate::verdict::Recorded;
 use custody_gate::{Decision, Evidence, Policy, Question, explain, judge};
@@ -34,6 +35,18 @@ rules:
   - {id: odd, absent: {fail: [tag_moved], warn: [burst]}}
 "#;
 const JSON: &str = r#"{"policy":"p","version":1,"rules":[{"id":"a","require":{"predicate":"scan","count":{"at_least":2,"distinct":"identity"}}}]}"#;
+
+const SUITE: &str = r#"now: 2026-11-20T12:00:00Z
+environment: prod
+people: [{name: Alice, keys: ["4444444444444444444444444444444444444444444444444444444444444444"]}]
+evidence:
+  build: {predicate: provenance, signer: {issuer: "https://i", workflow: "https://w", ref: refs/heads/main, hosted: true}, content: {buildDefinition: {}}}
+  scan: {predicate: scan, signer: {key: "5555555555555555555555555555555555555555555555555555555555555555"}, content: {matches: []}, age: 2h}
+  staging: {predicate: vsa, signer: {issuer: "https://i", subject: a}, verdict: {policy: staging, decision: ALLOW}}
+cases:
+  - {name: all, expect: ALLOW, rules: {scan: PASS}, why: x}
+  - {name: less, without: [scan], change: {build: {standing: redacted}}, findings: [tag_moved], incomplete: capped, expect: DENY}
+"#;
 
 const fn target(
     name: &'static str,
@@ -131,6 +144,24 @@ pub(super) const TARGETS: &[Target] = &[
         |_| vec![sample().encode()],
         verdict,
     ),
+    target(
+        "gate.fixture",
+        &[
+            "evidence:",
+            "cases:",
+            "predicate: ",
+            "content: ",
+            "signer: ",
+            "change: ",
+            "expect: ",
+            "ALLOW",
+            "age: 8d",
+            "{",
+            "}",
+        ],
+        |_| vec![SUITE.as_bytes().to_vec()],
+        fixture,
+    ),
 ];
 
 fn sample() -> custody_gate::Verdict {
@@ -155,6 +186,25 @@ fn policy(bytes: &[u8]) -> Outcome {
     let encoded = verdict.encode();
     let recorded = Recorded::decode(&encoded).expect("a verdict is read back");
     same_bytes("verdict", &recorded.encode(), &encoded);
+    Outcome::Accepted
+}
+
+/// Whatever a suite says, each of its cases comes out, or says what it lacks.
+fn fixture(bytes: &[u8]) -> Outcome {
+    let policy = Policy::load(POLICY.as_bytes()).expect("the seed is a policy");
+    let suite = match Suite::load(bytes, &policy) {
+        Ok(suite) => suite,
+        Err(error) => return refused(&error),
+    };
+    for case in suite.cases() {
+        match suite.judge(case, POLICY.as_bytes(), &BTreeMap::new()) {
+            Ok(outcome) => {
+                let unexpected = outcome.verdict.decision() != case.expect();
+                assert!(!(unexpected && outcome.differences.is_empty()), "what differs is told");
+            }
+            Err(error) => drop(refused(&error)),
+        }
+    }
     Outcome::Accepted
 }
 
