@@ -48,6 +48,59 @@ fn every_command_has_its_definition() {
     assert_eq!(without, [""; 0], "docs/schema/output-v1.json says nothing of these");
 }
 
+/// What is asked of a log with one chain.
+const QUESTIONS: &[&str] = &[
+    "find --limit 3",
+    "find --component pkg:npm/axios@>=1",
+    "find --clean --except pkg:npm/b",
+    "find --subject app.tar.gz",
+    "watch --cursor 0 --limit 2",
+    "findings",
+    "show index:1",
+    "trace app.tar.gz",
+    "impact pkg:npm/axios@>=1",
+    "impact app.tar.gz",
+    "env list",
+    "env show prod",
+    "env log prod",
+    "env diff prod prod@{2020-01-01}",
+    "env diff prod prod",
+    "coverage",
+    "coverage --without https://ci.example",
+    "export app.tar.gz --out pack.custody",
+    "verify pack.custody",
+    "inspect app.cdx.json",
+    "receipt refresh app.receipt",
+    "trust show",
+    "trust log",
+    "policy list",
+    "audit",
+    "config",
+    "key list",
+    "spool list",
+    "key new --out other.key",
+    "key show other.key",
+    "find --subject sha256:00",
+];
+
+/// What is asked once an entry was erased and a key distrusted.
+const AFTERWARDS: &[&str] = &[
+    "show index:2",
+    "show index:1",
+    "find",
+    "trace index:1",
+    "impact pkg:npm/b",
+    "env show prod",
+    "coverage",
+    "trust show",
+    "trust log",
+    "find --clean",
+    "export index:2 --out erased.custody",
+    "verify erased.custody",
+    "audit",
+    "findings",
+];
+
 #[test]
 fn every_question_is_answered_as_the_schema_says() {
     let ledger = Ledger::new(1);
@@ -95,39 +148,7 @@ fn every_question_is_answered_as_the_schema_says() {
     ask(&user, "record deploy --environment prod --workload api --subject app.tar.gz");
     ask(&user, "record snapshot --environment prod --running app.tar.gz --dry-run");
     ask(&user, "record approval --for prod --subject app.tar.gz --reason r --receipt app.receipt");
-    for question in [
-        "find --limit 3",
-        "find --component pkg:npm/axios@>=1",
-        "find --clean --except pkg:npm/b",
-        "find --subject app.tar.gz",
-        "watch --cursor 0 --limit 2",
-        "findings",
-        "show index:1",
-        "trace app.tar.gz",
-        "impact pkg:npm/axios@>=1",
-        "impact app.tar.gz",
-        "env list",
-        "env show prod",
-        "env log prod",
-        "env diff prod prod@{2020-01-01}",
-        "env diff prod prod",
-        "coverage",
-        "coverage --without https://ci.example",
-        "export app.tar.gz --out pack.custody",
-        "verify pack.custody",
-        "inspect app.cdx.json",
-        "receipt refresh app.receipt",
-        "trust show",
-        "trust log",
-        "policy list",
-        "audit",
-        "config",
-        "key list",
-        "spool list",
-        "key new --out other.key",
-        "key show other.key",
-        "find --subject sha256:00",
-    ] {
+    for question in QUESTIONS {
         ask(&user, question);
     }
     let key = format!("key:{}", ledger.writers[0].public().id());
@@ -136,22 +157,7 @@ fn every_question_is_answered_as_the_schema_says() {
     ask(&administrator, "policy show p");
     ask(&administrator, "redact index:2 --reason r");
     ask(&administrator, &format!("distrust {key} --since index:1 --reason r"));
-    for question in [
-        "show index:2",
-        "show index:1",
-        "find",
-        "trace index:1",
-        "impact pkg:npm/b",
-        "env show prod",
-        "coverage",
-        "trust show",
-        "trust log",
-        "find --clean",
-        "export index:2 --out erased.custody",
-        "verify erased.custody",
-        "audit",
-        "findings",
-    ] {
+    for question in AFTERWARDS {
         ask(&administrator, question);
     }
     let mut not_asked: BTreeSet<String> =

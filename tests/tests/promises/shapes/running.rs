@@ -69,7 +69,7 @@ fn a_sha512_alone_runs_and_one_digest_stops_what_another_started() {
     let only = json!({"name": "api", "digest": {"sha512": long("only").to_uppercase()}});
     place.deploy("lab", &only, "start", "2026-11-01T08:00:00Z");
     let sha512 = format!("sha512:{}", long("only"));
-    assert_eq!(place.running("lab"), [sha512.clone()]);
+    assert_eq!(place.running("lab"), std::slice::from_ref(&sha512));
     let live = place.ask(&["impact", &sha512]);
     assert_eq!(live["live"][0]["environment"], "lab", "{live}");
     let both = json!({"name": "api", "digest": {"sha256": artifact_hex("both"), "sha512": long("both")}});
@@ -94,7 +94,7 @@ fn evidence_of_what_runs_is_that_of_the_commit_only_by_a_build_that_counts() {
     let it = super::commit("reviewed");
     let source =
         json!({"uri": "git+https://github.com/acme/api@refs/heads/main", "digest": {"gitCommit": it}});
-    place.build("app", "https://ci.test/a/1x", &[source.clone()]);
+    place.build("app", "https://ci.test/a/1x", std::slice::from_ref(&source));
     let review = json!({"repo": "https://github.com/acme/api", "commit": it, "reviewers": ["bob"], "approved_at": "2026-11-01T08:00:00Z"});
     place.say_by(2, "urn:custody:review:v1", &json!({"digest": {"gitCommit": it}}), &review);
     // A thief names the commit that others reviewed.

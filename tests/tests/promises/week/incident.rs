@@ -33,7 +33,7 @@ fn what_loses_its_evidence(world: &World, asked: &Asked) {
         .entries(world, |said| said["predicateType"] == "https://cyclonedx.org/bom")
         .union(&provenances)
         .filter(|index| **index >= since)
-        .flat_map(|index| {
+        .filter_map(|index| {
             let shown = asked.indexes.iter().position(|found| found == index).unwrap();
             let statement = &world.statements()[shown].statement;
             statement["subject"][0]["digest"]["sha256"].as_str().map(|hex| format!("sha256:{hex}"))
