@@ -80,7 +80,7 @@ const QUESTIONS: &[&str] = &[
     "spool list",
     "key new --out other.key",
     "key show other.key",
-    "find --subject sha256:00",
+    "find --subject sha256:0000000000000000000000000000000000000000000000000000000000000000",
 ];
 
 /// What is asked once an entry was erased and a key distrusted.
