@@ -27,6 +27,7 @@
 mod answer;
 mod check;
 mod gate;
+mod making;
 #[cfg(test)]
 mod tests;
 
@@ -39,13 +40,17 @@ use custody_wire::limits::ENVELOPE_BYTES_MAX;
 use crate::trust::{TrustFile, TrustFileError};
 
 pub use answer::{Answer, AnswerError, PackedEdge, PackedNode};
-pub use check::{CheckedEntry, CheckedPack, EntryProblem, Held, check, missing};
+pub use check::{CheckedEntry, CheckedPack, EntryProblem, Held, check, evidence, missing};
 pub use gate::{circumstances, gather};
+pub use making::{Making, MakingError};
 
 /// The first line of a pack, with its line feed.
 pub const MAGIC: &[u8] = b"custody/pack/v1\n";
 
-/// The largest pack: 256 MiB, as much as a client holds of checked entries. It is read whole.
+/// The last line of a pack.
+const END: &[u8] = b"end\n";
+
+/// The largest pack: 256 MiB, as much as a client holds of checked entries. It is read whole, and written entry by entry.
 pub const PACK_BYTES_MAX: u64 = 256 << 20;
 
 /// The most entries of a pack: 4,096, twice the edges of a trace.
@@ -167,21 +172,6 @@ pub enum PackError {
 }
 
 impl Pack {
-    /// Puts a pack together, with the entries in the order of the log, each once. Of too many or too large ones there is no pack.
-    pub fn new(answer: &Answer, trust: &TrustFile, mut entries: Vec<PackedEntry>) -> Result<Self, PackError> {
-        entries.sort_by_key(PackedEntry::index);
-        entries.dedup_by_key(|entry| entry.index());
-        let pack = Self {
-            answer_bytes: answer.encode(),
-            trust_bytes: trust.encode(),
-            answer: answer.clone(),
-            trust: trust.clone(),
-            entries,
-        };
-        // What is written can be read.
-        Self::decode(&pack.encode())
-    }
-
     /// Returns the question and its answer.
     #[must_use]
     pub const fn answer(&self) -> &Answer {
@@ -203,27 +193,11 @@ impl Pack {
     /// Returns the bytes of the file.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = MAGIC.to_vec();
-        let mut part = |name: &str, content: &[u8]| {
-            bytes.extend_from_slice(format!("{name} {}\n", content.len()).as_bytes());
-            bytes.extend_from_slice(content);
-            bytes.push(b'\n');
-        };
-        part("answer", &self.answer_bytes);
-        part("trust", &self.trust_bytes);
+        let mut bytes = head(&self.answer_bytes, &self.trust_bytes);
         for entry in &self.entries {
-            part("receipt", &entry.receipt.encode());
-            if let Some(record) = &entry.record {
-                part("record", record);
-            }
-            if let Some(envelope) = &entry.envelope {
-                part("envelope", envelope);
-            }
-            for attachment in &entry.attachments {
-                part("attachment", attachment);
-            }
+            entry.encode_to(&mut bytes);
         }
-        bytes.extend_from_slice(b"end\n");
+        bytes.extend_from_slice(END);
         bytes
     }
 
@@ -233,9 +207,9 @@ impl Pack {
         if length > PACK_BYTES_MAX {
             return Err(PackError::TooLarge { at: 0, name: "pack", max: PACK_BYTES_MAX, found: length });
         }
-        let mut reader = Reader { rest: bytes.strip_prefix(MAGIC).ok_or(PackError::Magic)?, at: MAGIC.len() };
-        let answer_bytes = reader.one(Name::Answer)?.to_vec();
-        let trust_bytes = reader.one(Name::Trust)?.to_vec();
+        let mut reader = Reader::of(bytes)?;
+        let (answer_bytes, trust_bytes) = reader.head()?;
+        let (answer_bytes, trust_bytes) = (answer_bytes.to_vec(), trust_bytes.to_vec());
         let mut entries = Vec::new();
         while let Some(entry) = reader.entry(entries.last())? {
             if entries.len() == PACK_ENTRIES_MAX {
@@ -259,6 +233,33 @@ impl PackedEntry {
     fn index(&self) -> LeafIndex {
         self.unverified().index
     }
+
+    fn encode_to(&self, bytes: &mut Vec<u8>) {
+        part(bytes, Name::Receipt, &self.receipt.encode());
+        if let Some(record) = &self.record {
+            part(bytes, Name::Record, record);
+        }
+        if let Some(envelope) = &self.envelope {
+            part(bytes, Name::Envelope, envelope);
+        }
+        for attachment in &self.attachments {
+            part(bytes, Name::Attachment, attachment);
+        }
+    }
+}
+
+/// All that stands before the entries.
+fn head(answer: &[u8], trust: &[u8]) -> Vec<u8> {
+    let mut bytes = MAGIC.to_vec();
+    part(&mut bytes, Name::Answer, answer);
+    part(&mut bytes, Name::Trust, trust);
+    bytes
+}
+
+fn part(bytes: &mut Vec<u8>, name: Name, content: &[u8]) {
+    bytes.extend_from_slice(format!("{} {}\n", name.as_str(), content.len()).as_bytes());
+    bytes.extend_from_slice(content);
+    bytes.push(b'\n');
 }
 
 /// The parts of a pack.
@@ -303,6 +304,15 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn of(bytes: &'a [u8]) -> Result<Self, PackError> {
+        Ok(Self { rest: bytes.strip_prefix(MAGIC).ok_or(PackError::Magic)?, at: MAGIC.len() })
+    }
+
+    /// Reads the answer and the trust file.
+    fn head(&mut self) -> Result<(&'a [u8], &'a [u8]), PackError> {
+        Ok((self.one(Name::Answer)?, self.one(Name::Trust)?))
+    }
+
     fn one(&mut self, name: Name) -> Result<&'a [u8], PackError> {
         let at = self.at;
         let found = self.line();
@@ -338,11 +348,11 @@ impl<'a> Reader<'a> {
     fn end(&mut self) -> Result<(), PackError> {
         let expected = "receipt, record, envelope, attachment or end, in this order";
         let found = self.line();
-        let rest = self.rest.strip_prefix(b"end\n");
+        let rest = self.rest.strip_prefix(END);
         let rest = rest.ok_or(PackError::Line { at: self.at, expected, found })?;
         match rest {
             [] => Ok(()),
-            _ => Err(PackError::Trailing { at: self.at.saturating_add(4) }),
+            _ => Err(PackError::Trailing { at: self.at.saturating_add(END.len()) }),
         }
     }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_evidence::admission::Build;
-use custody_evidence::fact::{Edge, Node, READER_VERSION, Stage, chain};
+use custody_evidence::fact::{Edge, EdgeKind, Node, READER_VERSION, Stage, chain};
+use custody_evidence::trust::TrustState;
 use custody_log::receipt::{ReceiptError, VerifiedReceipt};
-use custody_log::{BlobDigest, LeafIndex};
+use custody_log::{BlobDigest, LeafIndex, TreeSize};
 
 use super::{Answer, Pack, PackedEntry};
 use crate::check::{CheckError, Checked, Erased, Known, Logged, envelope_of};
@@ -145,19 +146,18 @@ impl CheckedPack {
     }
 }
 
-/// Returns the stages that the chain of the first node lacks: those that no edge of the answer is evidence of, whose entry was verified and
-/// is not distrusted as of the tree of the answer.
+/// Returns what an edge of an answer is evidence of: its entry was verified, says so, and is not distrusted in this state.
 #[must_use]
-pub fn missing(answer: &Answer, held: &BTreeMap<LeafIndex, &Checked>, trust: &Trust) -> Vec<String> {
-    let (Ok(nodes), Ok(edges), Ok(size)) = (answer.nodes(), answer.edges(), answer.tree_size()) else {
-        return Vec::new();
-    };
-    let state = &trust.as_of(size).state;
-    let evidence = edges.iter().filter_map(|(index, edge, _)| {
-        let checked = held.get(index).filter(|checked| checked.distrust(state).is_none())?;
-        let verified = checked.verified().filter(|verified| verified.facts().edges.contains(edge))?;
-        Some((Stage::of(edge.kind, &verified.logged().record().predicate_type), edge.kind))
-    });
+pub fn evidence(edge: &Edge, checked: &Checked, state: &TrustState) -> Option<(Stage, EdgeKind)> {
+    let verified = checked.verified().filter(|verified| verified.facts().edges.contains(edge))?;
+    let counts = checked.distrust(state).is_none();
+    counts.then(|| (Stage::of(edge.kind, &verified.logged().record().predicate_type), edge.kind))
+}
+
+/// Returns the stages that the chain of the first node lacks: those of which there is no evidence.
+#[must_use]
+pub fn missing(answer: &Answer, evidence: impl IntoIterator<Item = (Stage, EdgeKind)>) -> Vec<String> {
+    let nodes = answer.nodes().unwrap_or_default();
     let kind = nodes.first().map(Node::kind);
     let missing = kind.map(|kind| Stage::missing(kind, evidence)).unwrap_or_default();
     missing.into_iter().map(|stage| stage.as_str().to_owned()).collect()
@@ -202,7 +202,10 @@ fn check_answer(pack: &Pack, trust: &Trust, checked: &mut CheckedPack) {
     contradicted
         .extend(unrelated.iter().map(|edge| format!("{edge} has nothing to do with what was asked about")));
     let whole = unchecked.is_empty() && contradicted.is_empty() && held.len() == checked.entries.len();
-    let lacks = missing(answer, &held, trust);
+    let size = answer.tree_size().unwrap_or(TreeSize::ZERO);
+    let state = &trust.as_of(size).state;
+    let says = edges.iter().filter_map(|(index, edge, _)| evidence(edge, held.get(index)?, state));
+    let lacks = missing(answer, says);
     if whole && lacks != answer.missing {
         contradicted.push(format!("the chain lacks {lacks:?}, the answer says {:?}", answer.missing));
     }

@@ -43,8 +43,24 @@ fn entry() -> PackedEntry {
     }
 }
 
+/// Writes a pack as `custody export` does, and reads it.
+fn made(answer: &Answer, trust: &TrustFile, entries: Vec<PackedEntry>) -> Result<Pack, PackError> {
+    let mut making = Making::new(tempfile::tempfile().unwrap());
+    let refused = |error| match error {
+        MakingError::Pack(error) => error,
+        other => panic!("{other}"),
+    };
+    for entry in entries {
+        making.add(&entry).map_err(refused)?;
+    }
+    let mut bytes = Vec::new();
+    let length = making.write(answer, trust, &mut bytes).map_err(refused)?;
+    assert_eq!(length, u64::try_from(bytes.len()).unwrap());
+    Pack::decode(&bytes)
+}
+
 fn pack() -> Pack {
-    Pack::new(&answer(), &trust(), vec![entry()]).unwrap()
+    made(&answer(), &trust(), vec![entry()]).unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -65,7 +81,7 @@ fn a_pack_is_what_was_put_into_it_and_has_one_form() {
     assert_eq!(Pack::decode(&bytes).unwrap().encode(), bytes);
     assert_eq!((pack.answer(), pack.trust(), pack.entries()), (&answer(), &trust(), &[entry()][..]));
     // Order and repetition of what is given make no difference.
-    let twice = Pack::new(&answer(), &trust(), vec![entry(), entry()]).unwrap();
+    let twice = made(&answer(), &trust(), vec![entry(), entry()]).unwrap();
     assert_eq!(twice.encode(), bytes);
     assert!(text(&bytes).starts_with("custody/pack/v1\nanswer "));
     assert!(text(&bytes).contains("\nrecord 21\na record\nof two lines\nenvelope 15\n"));
@@ -123,11 +139,48 @@ fn an_entry_stands_once_and_in_the_order_of_the_log() {
 #[test]
 fn more_attachments_than_there_may_be_are_refused() {
     let many = PackedEntry { attachments: vec![Vec::new(); ATTACHMENTS_MAX + 1], ..entry() };
-    let error = Pack::new(&answer(), &trust(), vec![many]).unwrap_err();
+    let error = made(&answer(), &trust(), vec![many]).unwrap_err();
     assert!(matches!(error, PackError::TooMany { what: "attachments", .. }), "{error}");
     let large = PackedEntry { attachments: vec![vec![b'a'; MAX_TOKEN + 1]], ..entry() };
-    let error = Pack::new(&answer(), &trust(), vec![large]).unwrap_err();
+    let error = made(&answer(), &trust(), vec![large]).unwrap_err();
     assert!(matches!(error, PackError::TooLarge { name: "attachment", .. }), "{error}");
+}
+
+#[test]
+fn entries_stand_in_the_order_of_the_log_whatever_the_order_they_came_in() {
+    let entry = |number: usize| PackedEntry { receipt: example_receipt(number), ..entry() };
+    let ordered = made(&answer(), &trust(), vec![entry(0), entry(1), entry(2)]).unwrap();
+    let turned = made(&answer(), &trust(), vec![entry(2), entry(0), entry(1), entry(0)]).unwrap();
+    assert_eq!(turned.encode(), ordered.encode());
+}
+
+#[test]
+fn what_could_not_be_read_is_not_written() {
+    let refuses = |entry: PackedEntry| made(&answer(), &trust(), vec![entry]).unwrap_err();
+    // An envelope has no place without its record, and an attachment none without its envelope.
+    for entry in [PackedEntry { record: None, ..entry() }, PackedEntry { envelope: None, ..entry() }] {
+        assert!(matches!(refuses(entry), PackError::Line { .. }));
+    }
+    let mut other = answer();
+    other.edges[0].kind = "liked".to_owned();
+    assert!(matches!(made(&other, &trust(), vec![entry()]), Err(PackError::Answer(_))));
+    let mut written = Vec::new();
+    let making = Making::new(tempfile::tempfile().unwrap());
+    making.write(&other, &trust(), &mut written).unwrap_err();
+    assert!(written.is_empty());
+}
+
+#[test]
+fn a_pack_of_more_bytes_than_are_read_is_refused_before_it_is_written() {
+    let mut making = Making::new(tempfile::tempfile().unwrap());
+    making.length = PACK_BYTES_MAX;
+    let error = making.add(&entry()).unwrap_err();
+    assert!(matches!(error, MakingError::Pack(PackError::TooLarge { name: "pack", .. })), "{error}");
+    let mut making = Making::new(tempfile::tempfile().unwrap());
+    making.length = PACK_BYTES_MAX - 10;
+    let mut written = Vec::new();
+    making.write(&answer(), &trust(), &mut written).unwrap_err();
+    assert!(written.is_empty());
 }
 
 #[test]
@@ -210,7 +263,7 @@ fn example() -> Pack {
         envelope: Some(envelope.to_vec()),
         attachments: Vec::new(),
     };
-    Pack::new(&answer, &trust, vec![entry]).unwrap()
+    made(&answer, &trust, vec![entry]).unwrap()
 }
 
 #[test]
@@ -242,7 +295,7 @@ fn one_change_of_the_example_is_refused_or_not_checked() {
         let (mut entry, mut said) = (pack.entries()[0].clone(), pack.answer().clone());
         change(&mut entry);
         answer(&mut said);
-        check(&Pack::new(&said, pack.trust(), vec![entry]).unwrap(), &trust)
+        check(&made(&said, pack.trust(), vec![entry]).unwrap(), &trust)
     };
     let same_entry = |_: &mut PackedEntry| {};
     let same_answer = |_: &mut Answer| {};

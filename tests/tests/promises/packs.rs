@@ -41,7 +41,11 @@ impl Exported {
     }
 
     fn export(&self, thing: &str, out: &str) -> Value {
-        let (code, made) = self.user.json(&["export", thing, "--out", out]);
+        self.export_at(thing, out, &[])
+    }
+
+    fn export_at(&self, thing: &str, out: &str, at: &[&str]) -> Value {
+        let (code, made) = self.user.json(&[&["export", thing, "--out", out], at].concat());
         assert_eq!(code, Some(0), "{made}");
         made
     }
@@ -257,6 +261,61 @@ fn each_change_of_a_pack_is_refused_where_it_was_made() {
             ended.stderr
         );
     }
+}
+
+/// Entry 1 is the build, 2 the approval, 3 the deployment; behind them nothing that was known then.
+#[test]
+fn a_pack_of_an_older_tree_answers_as_of_it() {
+    let exported = Exported::new();
+    let auditor = Auditor::new(&exported.pin);
+    let verified = |out: &str, words: &[&str]| {
+        let ended = auditor.verify(&exported.pack(out), &[]);
+        assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
+        for word in words {
+            assert!(ended.stdout.contains(word), "{word:?} is missing: {}", ended.stdout);
+        }
+    };
+    let made = exported.export_at("app.tar.gz", "then.custody", &["--at", "2"]);
+    assert_eq!((made["entries"].as_u64(), made["at"]["size"].as_u64()), (Some(1), Some(2)), "{made}");
+    verified(
+        "then.custody",
+        &["as of tree size 2", "missing: source, review, sbom, scan, approval, promotion"],
+    );
+    let made = exported.export_at("app.tar.gz", "more.custody", &["--at", "3"]);
+    assert_eq!((made["entries"].as_u64(), made["at"]["size"].as_u64()), (Some(2), Some(3)), "{made}");
+    verified("more.custody", &["as of tree size 3"]);
+    // The time of an entry is the tree that ends with it, or with others of the same time.
+    let entry = exported.user.json(&["show", "index:2"]).1;
+    let time =
+        entry["time"].as_str().or(entry["ledger_time"].as_str()).expect("each entry has a time").to_owned();
+    let made = exported.export_at("app.tar.gz", "time.custody", &["--at", &time]);
+    let size = made["at"]["size"].as_u64().unwrap();
+    assert!((3..=5).contains(&size), "{made}");
+    verified("time.custody", &[&format!("as of tree size {size}")]);
+    let made = exported.export_at("index:2", "entry.custody", &["--at", "3"]);
+    assert_eq!((made["entries"].as_u64(), made["at"]["size"].as_u64()), (Some(1), Some(3)), "{made}");
+    verified("entry.custody", &["as of tree size 3, is one entry"]);
+
+    // What somebody puts into it from later is refused.
+    let (mut later, then) =
+        (Parts::of(&exported.pack("more.custody")), Parts::of(&exported.pack("then.custody")));
+    let mut answer = later.answer();
+    answer["size"] = json!(2);
+    later.0[0].1 = answer.to_string().into_bytes();
+    auditor.refuses(&later.bytes(), &["entry 2 is not in the tree of size 2"]);
+    auditor.refuses(&then.answering(|answer| answer["missing"] = json!([])), &["the chain lacks"]);
+
+    let refused = |thing: &str, at: &str, code: i32, word: &str| {
+        let ended = exported.user.custody(&["export", thing, "--out", "x.custody", "--at", at]);
+        assert_eq!(ended.code, Some(code), "{thing} {at}: {}{}", ended.stdout, ended.stderr);
+        assert!(ended.stderr.contains(word), "{thing} {at}: {}", ended.stderr);
+        assert!(!exported.user.home().join("x.custody").exists());
+    };
+    refused("app.tar.gz", "1", 4, "no record");
+    refused("index:2", "2", 4, "entry 2 is not in the tree of size 2");
+    refused("app.tar.gz", "99", 2, "no tree of size 99");
+    refused("app.tar.gz", "soon", 2, "soon");
+    refused("app.tar.gz", "2001-01-01T00:00:00Z", 4, "no record");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use custody_client::{Checked, Ledger, LedgerError, Level, Trust, Verified};
 use custody_evidence::admission::SignerStatus;
 use custody_evidence::fact::{Edge, EdgeKind, Node, NodeKind, Stage};
 use custody_evidence::trust::TrustState;
-use custody_log::{LeafIndex, Timestamp};
+use custody_log::{LeafIndex, Timestamp, TreeSize};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -133,7 +133,9 @@ async fn trace(
 ) -> Result<Chain, Failure> {
     let mut answers: Vec<Traced> = Vec::with_capacity(nodes.len());
     for node in &nodes {
-        let first = answers.first().map(|answer| At::Size(answer.as_of.size));
+        // Of an empty tree every answer is the same: none.
+        let first = answers.first().filter(|answer| answer.as_of.size != TreeSize::ZERO);
+        let first = first.map(|answer| At::Size(answer.as_of.size));
         let at = first.unwrap_or(asked);
         answers.push(ledger.trace(node, at, args.depth.unwrap_or(0)).await?);
     }

@@ -4,7 +4,7 @@ use custody_client::Pin;
 use custody_client::document::{self, Item};
 use custody_client::git::{self, CommitObject, RepositoryUrl, Signers, check_signature};
 use custody_client::inspect::{Expectations, ExpectedKey, Verdict, inspect};
-use custody_client::pack::{Answer, Pack, PackedEntry};
+use custody_client::pack::{Answer, Making, Pack, PackedEntry};
 use custody_client::sign::KeyName;
 use custody_client::spool::{Fate, Spool, Why};
 use custody_client::ssh::{Allowed, AllowedSigners, RevokedKeys, SshSignature};
@@ -357,7 +357,11 @@ fn packs(corpus: &Corpus) -> Vec<Vec<u8>> {
         envelope: Some(b"envelope".to_vec()),
         attachments: vec![b"eyJ".to_vec()],
     };
-    vec![Pack::new(&answer, &trust, vec![entry]).expect("small").encode()]
+    let mut making = Making::new(tempfile::tempfile().expect("a temporary file"));
+    making.add(&entry).expect("small");
+    let mut pack = Vec::new();
+    making.write(&answer, &trust, &mut pack).expect("small");
+    vec![pack]
 }
 
 fn trust_files(_: &Corpus) -> Vec<Vec<u8>> {
