@@ -25,6 +25,7 @@ use super::query::{at_fields, too_many};
 use super::{AsOf, At, Condition, Ledger, LedgerError, ProtocolError, Query};
 use crate::check::{Checked, Level, Verified};
 use crate::connection::request;
+use crate::trust::Trust;
 
 /// Entries that are checked at once: only what they say of the environment is kept of them.
 const AT_ONCE: usize = 64;
@@ -134,7 +135,7 @@ impl Ledger {
                         condition: "an environment".to_owned(),
                     });
                 }
-                times.insert(index, (happened(&entry), environment_of(&entry)));
+                times.insert(index, (happened(&entry, &self.trust, as_of.size), environment_of(&entry)));
             }
         }
         for (name, entry) in named {
@@ -306,7 +307,8 @@ impl Ledger {
                 if !counts {
                     records.distrusted.insert(index);
                 }
-                records.events.push(Event { entry: index, time: happened(entry), counts, observation });
+                let time = happened(entry, &self.trust, size);
+                records.events.push(Event { entry: index, time, counts, observation });
             }
         }
         Ok(())
@@ -332,13 +334,15 @@ impl Ledger {
                     .entries(&[last], Level::Logged, &|_| {})
                     .await?
                     .first()
-                    .map(|entry| entry.entry().time),
+                    .map(|entry| self.trust.looked_up_by(entry.entry(), size)),
                 None => None,
             };
             if let Some(horizon) = horizon.filter(|horizon| is_settled(&records.events, window, *horizon)) {
-                // Of what happened before not all is known.
+                // Of what happened before not all is known. What the first snapshot saw may have run then.
                 records.events.retain(|event| event.time >= horizon);
-                return Ok((Some(horizon), false));
+                let first =
+                    records.events.iter().filter(|event| is_whole(event)).map(|event| event.time).min();
+                return Ok((first.or(Some(horizon)), false));
             }
             for question in &mut questions {
                 question.next = Some(next);
@@ -355,8 +359,12 @@ fn is_settled(events: &[Event], window: Window, horizon: Timestamp) -> bool {
         From::Time(from) => event.time < from,
         From::Steps(_) | From::First => false,
     };
-    let whole = |event: &&Event| event.counts && matches!(event.observation.said, Said::Snapshot { .. });
-    events.iter().filter(before).filter(whole).any(|event| event.time >= horizon)
+    events.iter().filter(before).filter(|event| is_whole(event)).any(|event| event.time >= horizon)
+}
+
+/// Whether it is a snapshot that counts.
+fn is_whole(event: &Event) -> bool {
+    event.counts && matches!(event.observation.said, Said::Snapshot { .. })
 }
 
 /// Asks for deployments and for snapshots of an environment.
@@ -381,10 +389,12 @@ fn from_field(from: From) -> Option<environment_request::From> {
     })
 }
 
-/// When it happened: claimed, and never later than the ledger learned of it.
-fn happened(entry: &Checked) -> Timestamp {
+/// When it happened: claimed, and never later than the ledger learned of it, by what is known in this tree of clocks that were
+/// ahead.
+fn happened(entry: &Checked, trust: &Trust, size: TreeSize) -> Timestamp {
     let claimed = entry.verified().and_then(|verified| verified.facts().happened);
-    claimed.map_or(entry.entry().time, |claimed| claimed.min(entry.entry().time))
+    let learned = trust.looked_up_by(entry.entry(), size);
+    claimed.map_or(learned, |claimed| claimed.min(learned))
 }
 
 fn environment_of(entry: &Checked) -> Option<Name> {

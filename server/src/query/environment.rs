@@ -3,7 +3,8 @@
 //! [`custody_evidence::environment`] says what follows from which records. Here they are read, newest first, and no
 //! further back than the answer needs.
 //!
-//! Nothing happened later than the ledger learned of it. So once every record is read back to a ledger time, everything that
+//! Nothing happened later than the ledger learned of it, by the times by which entries are looked up in the tree: these never step
+//! back, also where a clock repair does. So once every record is read back to a ledger time, everything that
 //! happened since then is known, however late it was told; and once that time is not after a snapshot, the picture is. The
 //! cost grows with the records of the environment since that snapshot, whatever the log holds besides.
 
@@ -72,7 +73,9 @@ pub fn environment<E: Evidence + ?Sized>(
             if walk.is_over() {
                 return Ok(walk.finish(false));
             }
-            walk.take(&*evidence.reading(index)?, &term);
+            let reading = evidence.reading(index)?;
+            let learned = evidence.looked_up_by(index, reading.entry.time, size);
+            walk.take(&reading, learned, &term);
         }
     }
 }
@@ -83,7 +86,7 @@ struct Walk<'a> {
     window: Window,
     events: Vec<Event>,
     redacted: BTreeSet<LeafIndex>,
-    /// The ledger time of the last entry that was read: all that happened since is known.
+    /// When the ledger learned of the last entry that was read: all that happened since is known.
     horizon: Option<Timestamp>,
     /// When the newest snapshot before the window's start was taken, of those read.
     snapshot: Option<Timestamp>,
@@ -127,17 +130,17 @@ impl<'a> Walk<'a> {
         known || self.read >= ENTRIES_MAX || self.envelope_bytes >= ENVELOPE_BYTES_MAX
     }
 
-    fn take(&mut self, reading: &Reading, term: &Term) {
+    fn take(&mut self, reading: &Reading, learned: Timestamp, term: &Term) {
         self.read = self.read.saturating_add(1);
         self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
-        self.horizon = Some(reading.entry.time);
+        self.horizon = Some(learned);
         if reading.erased.is_some() && reading.has(term) && was_observation(reading) {
             self.redacted.insert(reading.entry.index);
         }
         if let Some(observation) = self.observed(reading) {
             self.add(Event {
                 entry: reading.entry.index,
-                time: reading.happened(),
+                time: reading.happened().min(learned),
                 counts: true,
                 observation,
             });

@@ -154,3 +154,50 @@ fn what_a_distrusted_key_ended_is_told_to_run_though_the_server_does_not_name_it
     // As of the tree before it was said, the answer is what it was.
     assert_eq!(place.runs("lab", Some(stolen + 5)), sorted(&[format!("cron/two@03 by {two}")]));
 }
+
+/// What runs, by workload and artifact alone.
+fn names(shown: &Value) -> BTreeSet<String> {
+    let rows = rows(&shown["running"], "lab");
+    rows.iter().map(|row| row.split('@').next().unwrap().to_owned()).collect()
+}
+
+/// A page of `find` has 1,000 entries. The distrusted record, and what it ended, lie behind it.
+#[test]
+fn all_records_are_read_page_by_page_where_one_is_distrusted() {
+    const OTHERS: u64 = 1_010;
+    let place = Place::new();
+    place.deploy(0, "lab", "start", "api/one", 1);
+    let stolen = place.deploy(1, "lab", "stop", "api/one", 2);
+    let other = |number: u64| {
+        let mut said = statement(if number.is_multiple_of(2) { "two" } else { "three" });
+        said["predicateType"] = DEPLOYMENT.into();
+        let at = format!("2026-01-20T03:{:02}:{:02}Z", number / 60, number % 60);
+        said["predicate"] = json!({"environment": "lab", "workload": "cron", "action": "start", "at": at});
+        envelope(&said, &[&place.ledger.writers[0]])
+    };
+    let caller = Caller::of(&place.server);
+    let mut stream = caller.bulk();
+    stream.header();
+    let (answers, status) = stream.exchange(&(0..OTHERS).map(|number| (number, other(number))).collect());
+    assert_eq!((answers.len(), status.map(|status| status.code())), (usize::try_from(OTHERS).unwrap(), None));
+    assert_eq!(names(&place.ask(&["env", "show", "lab"])), ["cron/three".to_owned()].into());
+    let key = format!("key:{}", place.ledger.writers[1].public().id());
+    let since = format!("index:{stolen}");
+    let said = place.administrator.custody(&["distrust", &key, "--since", &since, "--reason", "stolen"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let shown = place.ask(&["env", "show", "lab"]);
+    assert_eq!(names(&shown), ["api/one".to_owned(), "cron/three".to_owned()].into());
+    assert_eq!((&shown["distrusted"], &shown["truncated"]), (&json!([stolen]), &json!(false)));
+    assert!(shown["running"].as_array().unwrap().iter().all(|row| row["since_known"] == true), "{shown}");
+    // A snapshot of today is within the newest page: what is older is not read, and since when it runs is not known.
+    let newest = place.ask(&["show", &format!("index:{}", stolen + OTHERS)]);
+    let at = newest["time"].as_str().unwrap();
+    let mut said = statement("three");
+    said["predicateType"] = SNAPSHOT.into();
+    let seen = json!({"digest": digest("three"), "workload": "cron", "count": 1});
+    said["predicate"] = json!({"environment": "lab", "at": at, "running": [seen]});
+    place.send(0, &said);
+    let shown = place.ask(&["env", "show", "lab"]);
+    assert_eq!((names(&shown), &shown["distrusted"]), (["cron/three".to_owned()].into(), &json!([])));
+    assert_eq!(shown["running"][0]["since_known"], false, "{shown}");
+}

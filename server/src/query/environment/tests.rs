@@ -199,6 +199,31 @@ fn what_is_not_known_within_the_bounds_is_told() {
     assert!(ask(&memory, first).truncated, "the first change lies behind the bounds");
 }
 
+/// The clock was ahead when a start was recorded that was claimed for a time behind that of the snapshot.
+#[test]
+fn what_was_claimed_before_a_clock_repair_did_not_happen_after_it() {
+    let mut memory = Memory::new();
+    record(&mut memory, "prod", 10, 10, snapshot(&[("api", 'a')]));
+    let ahead = record(&mut memory, "prod", 5_000, 60, started("api", 'b'));
+    let repair = record(&mut memory, "other", 50, 50, snapshot(&[]));
+    let newest = record(&mut memory, "prod", 55, 55, snapshot(&[]));
+    let left = std::sync::atomic::AtomicBool::new(false);
+    let time_of = |entry: LeafIndex| memory.reading(entry).unwrap().entry.time;
+    let timeline = custody_evidence::trust::Timeline::of([(repair, time_of(repair))]);
+    let repaired = crate::query::Attended::new(&memory, &left, timeline);
+    let ask = |size| environment(&repaired, &name("prod"), now(), size).unwrap();
+    let found = ask(memory.indexed_to);
+    assert!(found.needed.whole.contains(&newest) && !found.truncated, "{found:?}");
+    assert!(found.known_from <= Some(time_of(newest)), "nothing older is claimed to be later");
+    // What was claimed for later happened before the repair, so that the snapshot ended it.
+    let steps = Window { from: From::First, until: None };
+    let found = environment(&repaired, &name("prod"), steps, memory.indexed_to).unwrap();
+    assert!(found.needed.whole.is_superset(&[ahead, newest].into()), "{found:?}");
+    // As of the tree before the repair, it is what it was.
+    let before = ask(size(repair.get()));
+    assert!(before.needed.whole.contains(&ahead), "{before:?}");
+}
+
 #[test]
 fn an_environment_that_nothing_tells_of_has_no_records() {
     let mut memory = Memory::new();
