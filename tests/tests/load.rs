@@ -15,8 +15,21 @@ use custody_tests::server::run;
 use custody_tests::workspace;
 
 /// Everything that is measured.
-const SCENARIOS: &[&str] =
-    &["lone", "callers64", "callers128", "bulk", "uploads", "distrust", "rebuild", "size", "open", "audit"];
+const SCENARIOS: &[&str] = &[
+    "lone",
+    "callers64",
+    "callers128",
+    "bulk",
+    "uploads",
+    "distrust",
+    "rebuild",
+    "size",
+    "open",
+    "audit",
+    "gate",
+    "answers",
+    "readers",
+];
 
 /// The names in the markers, as `docs/benchmarks.md` has them.
 const TABLES: &[&str] =

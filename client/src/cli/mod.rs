@@ -125,9 +125,7 @@ impl Command {
         match self {
             Self::Gate(_) => &[Format::Text, Format::Json, Format::Markdown, Format::Junit, Format::Github],
             Self::Policy(_) => &[Format::Text, Format::Json, Format::Junit],
-            Self::Impact(_) | Self::Trace(_) => {
-                &[Format::Text, Format::Json, Format::Dot, Format::Mermaid]
-            }
+            Self::Impact(_) | Self::Trace(_) => &[Format::Text, Format::Json, Format::Dot, Format::Mermaid],
             _ => &[Format::Text, Format::Json],
         }
     }
@@ -238,8 +236,9 @@ fn prepare(
         let failure = match cli.globals.output {
             Format::Dot | Format::Mermaid => Failure::usage("bad_format", "this command draws no graph")
                 .hint("`custody trace` and `custody impact` do; -o json is there for every command"),
-            _ => Failure::usage("bad_format", "this command prints text or json")
-                .hint("leave out -o; junit is of `gate` and `policy test`, markdown and github are of `gate`"),
+            _ => Failure::usage("bad_format", "this command prints text or json").hint(
+                "leave out -o; junit is of `gate` and `policy test`, markdown and github are of `gate`",
+            ),
         };
         return Err(Stop::Failed(failure, Format::Text));
     }

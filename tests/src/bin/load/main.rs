@@ -27,6 +27,7 @@ mod criterion;
 mod disk;
 mod echo;
 mod fixture;
+mod inventory;
 mod machine;
 mod prepared;
 mod process;

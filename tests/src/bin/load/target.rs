@@ -39,13 +39,13 @@ impl Target {
     }
 
     pub(crate) fn query(&self) -> QueryClient<Channel> {
-        QueryClient::new(self.channel.clone()).max_decoding_message_size(4 << 20)
+        QueryClient::new(self.channel.clone()).max_decoding_message_size(8 << 20)
     }
 
     /// Waits until every entry is searched by the facts index, and returns how many there are.
     pub(crate) fn wait_until_indexed(&self, runtime: &Runtime) -> u64 {
         runtime.block_on(async {
-            let mut query = QueryClient::new(self.channel.clone());
+            let mut query = self.query();
             loop {
                 let condition =
                     custody_wire::v1::Condition { field: "environment".into(), value: "nowhere".into() };

@@ -1,5 +1,6 @@
 //! What can be measured, one file a question.
 
+mod answers;
 mod audit;
 mod bulk;
 mod distrust;
@@ -7,6 +8,7 @@ mod gate;
 mod lone;
 mod many;
 mod open;
+mod readers;
 mod rebuild;
 mod size;
 mod uploads;
@@ -73,6 +75,8 @@ pub(crate) enum Scenario {
     Distrust,
     /// Verdicts: of a command, of the server, of all that is live.
     Gate,
+    /// Recording while others ask.
+    Readers,
     /// The index made again, beside plain inserts.
     Rebuild,
     /// A large log beside a small one: rate and memory.
@@ -81,11 +85,13 @@ pub(crate) enum Scenario {
     Open,
     /// A large log audited from its first entry.
     Audit,
+    /// Questions to a large log beside one of a tenth of its size.
+    Answers,
 }
 
 impl Scenario {
     pub(crate) fn needs_large_log(self) -> bool {
-        matches!(self, Self::Rebuild | Self::Size | Self::Open | Self::Audit)
+        matches!(self, Self::Rebuild | Self::Size | Self::Open | Self::Audit | Self::Answers)
     }
 
     pub(crate) fn measure(self, effort: &Effort) -> Table {
@@ -96,11 +102,13 @@ impl Scenario {
             Self::Bulk => bulk::measure(effort),
             Self::Uploads => uploads::measure(effort),
             Self::Distrust => distrust::measure(effort),
-            Self::Gate => gate::measure(effort),
             Self::Rebuild => rebuild::measure(effort),
             Self::Size => size::measure(effort),
             Self::Open => open::measure(effort),
             Self::Audit => audit::measure(effort),
+            Self::Gate => gate::measure(effort),
+            Self::Answers => answers::measure(effort),
+            Self::Readers => readers::measure(effort),
         }
     }
 }
