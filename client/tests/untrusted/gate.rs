@@ -14,7 +14,7 @@ fn policy() -> String {
     let key = Identity::from(writer().public().id()).to_string();
     format!(
         "policy: release\nversion: 1\nrules:\n  - {{id: people, approval: {{at_least: 1, for: prod, not: [], signer: {{key: \"{key}\"}}}}}}\n  \
-         - {{id: every, require: {{predicate: approval, count: all}}, signer: {{key: \"{key}\"}}}}\n  - {{id: odd, absent: [tag_moved]}}\n"
+         - {{id: every, require: {{predicate: approval, count: all}}, signer: {{key: \"{key}\"}}}}\n  - {{id: odd, absent: [tag_moved, signer_change]}}\n"
     )
 }
 

@@ -122,7 +122,9 @@ mod tests {
         let (met, together) = (Arc::new(Barrier::new(threads + 1)), mpsc::channel());
         for _ in 0..threads {
             let met = Arc::clone(&met);
-            checkers.run(move || drop(met.wait()));
+            checkers.run(move || {
+                met.wait();
+            });
         }
         for number in 0..100 {
             let told = together.0.clone();
@@ -144,9 +146,7 @@ mod tests {
         for number in 0..20 {
             let told = told.clone();
             checkers.run(move || {
-                if number % 2 == 0 {
-                    panic!("a check that panics, as planned");
-                }
+                assert!(number % 2 != 0, "a check that panics, as planned");
                 told.send(number).unwrap();
             });
         }

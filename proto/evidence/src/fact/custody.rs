@@ -108,9 +108,9 @@ pub(super) fn snapshot(statement: &Statement<'_>, snapshot: &Snapshot, gather: &
 
 pub(super) fn tag(statement: &Statement<'_>, tag: &Tag, gather: &mut Gather) {
     let artifacts = gather.subjects_with(statement, "predicate.digest", tag.digest.digest());
-    if let Some(reference) = gather.named("predicate.tag", NodeKind::Ref, &tag.reference()) {
-        let reference = of_repository(tag).unwrap_or(reference);
-        gather.term(Term::of(Field::Ref, tag.reference()));
+    if let Some(written) = gather.named("predicate.tag", NodeKind::Ref, &tag.reference()) {
+        gather.term_all(written.terms());
+        let reference = of_repository(tag).unwrap_or(written);
         gather.term_all(reference.terms());
         if !artifacts.is_empty() {
             gather.meant(&reference, tag.digest.digest());

@@ -197,10 +197,10 @@ impl Node {
         terms
     }
 
-    /// The reference as it stands, and in its other spellings.
+    /// The reference in those of its spellings that are asked for.
     fn ref_terms(&self) -> Vec<Term> {
-        let others = reference::names(self.id()).into_iter().filter(|name| name != self.id());
-        [self.id().to_owned()].into_iter().chain(others).map(|name| Term::of(Field::Ref, name)).collect()
+        let asked = reference::names(self.id()).into_iter().filter(|name| reference::asked(name) == *name);
+        asked.map(|name| Term::of(Field::Ref, name)).collect()
     }
 
     /// The run, and the whole of it where it is one of its attempts.

@@ -84,8 +84,14 @@ pub(super) fn names(id: &str) -> BTreeSet<String> {
     names
 }
 
-/// Returns the text by which a question is looked up.
+/// Returns the text by which a question is looked up: what it returns for that text again. A text whose spelling has another
+/// spelling (`acme/api@1?x` of a repository that then has a query) is looked up as it stands.
 pub(super) fn asked(text: &str) -> String {
+    let spelled = spelling(text);
+    if spelling(&spelled) == spelled { spelled } else { text.to_owned() }
+}
+
+fn spelling(text: &str) -> String {
     let known = match parse(text) {
         Reference::Git { repository, kind, name } => {
             let name = kind.map_or_else(|| name.clone(), |kind| whole(kind, &name));

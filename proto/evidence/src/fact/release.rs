@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::gather::Gather;
-use super::{Called, EdgeKind, Field, Node, NodeKind, Problem, Term};
+use super::{Called, EdgeKind, Node, NodeKind, Problem};
 use crate::predicate::Release;
 use crate::purl::Purl;
 use crate::statement::Statement;
@@ -28,9 +28,9 @@ pub(super) fn read(statement: &Statement<'_>, release: &Release, gather: &mut Ga
         }
     }
     if let Some(registry) = &release.registry
-        && Node::named(NodeKind::Ref, registry).is_some()
+        && let Some(registry) = Node::named(NodeKind::Ref, registry)
     {
-        gather.term(Term::of(Field::Ref, registry.trim().to_owned()));
+        gather.term_all(registry.terms());
     }
     Ok(())
 }
