@@ -83,5 +83,7 @@ fn seeds(corpus: &Corpus) -> Vec<Vec<u8>> {
         format!(r#"{{"a":{{"b/c~":["x","{token}"]}},"DB_TOKEN":"Zq8rT1xVw0LmYc4NbKd7","digest":{{"sha256":"00"}}}}"#)
     });
     let own: Vec<Vec<u8>> = own.map(String::into_bytes).collect();
-    [own, corpus.documents("statements")].concat()
+    let clean =
+        vec![br#"{"a":{"b/c~":["x","https://ci.example.com/runs/1"]},"digest":{"sha256":"00"}}"#.to_vec()];
+    [clean, own, corpus.documents("statements")].concat()
 }

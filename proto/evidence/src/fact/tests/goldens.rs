@@ -64,7 +64,6 @@ fn github_provenance_v1() {
             "component pkg:npm/axios".to_owned(),
             format!("name {REPO} app.tar.gz"),
             format!("predicate {}", slsa_v1::TYPE),
-            "ref alpine:latest".to_owned(),
             "ref docker.io/library/alpine:latest".to_owned(),
             format!("ref {REPO}@main"),
             format!("ref {REPO}@refs/heads/main"),
