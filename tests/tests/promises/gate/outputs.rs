@@ -161,11 +161,10 @@ fn a_pack_decides_what_less_evidence_can_decide_and_nothing_else() {
     assert_eq!((status(&verdict, "build"), status(&verdict, "people")), ("PASS", "PASS"));
     assert_eq!((status(&verdict, "scan"), status(&verdict, "nothing.odd")), ("ERROR", "ERROR"));
     assert!(verdict.to_string().contains("caller_supplied"));
-    let monotone: String = gate
-        .policy("7d")
-        .lines()
+    let whole = gate.policy("7d");
+    let monotone: String = whole
+        .split_inclusive('\n')
         .filter(|line| !line.contains("id: scan") && !line.contains("nothing.odd"))
-        .map(|line| format!("{line}\n"))
         .collect();
     let (code, verdict) = ask(pack, &file(&monotone));
     assert_eq!((code, verdict["decision"].as_str()), (Some(0), Some("ALLOW")), "{verdict}");

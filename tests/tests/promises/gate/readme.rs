@@ -33,7 +33,9 @@ fn transcript() -> String {
         let ended = gate.administrator.custody(&ask);
         assert_eq!(ended.code, code, "{}{}", ended.stdout, ended.stderr);
         assert!(ended.stdout.starts_with(expected), "{}", ended.stdout);
-        text.push_str(&format!("$ custody {}\n{}", ask.join(" "), ended.stdout));
+        for part in ["$ custody ", &ask.join(" "), "\n", &ended.stdout] {
+            text.push_str(part);
+        }
         if expected == "DENY" {
             text.push('\n');
             gate.say(SCANNER, REPORT, &subject, &report(&["Low"]));

@@ -29,7 +29,7 @@ fn a_verdict_comes_out_the_same_after_much_else_a_distrust_and_another_policy() 
         let (code, replayed) = replay(&gate, index);
         assert_eq!((code, &replayed["same"]), (Some(0), &json!(true)), "{replayed}");
     }
-    let count = std::env::var(MANY).ok().and_then(|count| count.parse().ok()).unwrap_or(FEW);
+    let count = custody_tests::dice::number_from(MANY).unwrap_or(FEW);
     let caller = Caller::of(&gate.server);
     let more: std::collections::BTreeMap<u64, Vec<u8>> = (0..count)
         .map(|number| {

@@ -92,8 +92,8 @@ fn what_was_distrusted_or_grew_old_does_not_count_any_more_and_as_of_before_it_d
 
 /// The time in so many days.
 fn in_days(days: i64) -> String {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_micros();
-    let then = i64::try_from(now).unwrap() + days * 86_400_000_000;
+    let now = i64::try_from(custody_tests::issuer::now()).unwrap();
+    let then = (now + days * 86_400) * 1_000_000;
     custody_log::Timestamp::from_micros(then).unwrap().to_string()
 }
 

@@ -48,10 +48,10 @@ pub(crate) fn measure(effort: &Effort) -> Table {
         found.push(run(&user, &["find", "--subject", &digest, "--verify", "full"]));
         gated.push(run(&user, &["gate", "release", &digest, "--environment", "prod"]));
     }
-    let served = served(&runtime, &target, live, effort.turn());
+    let by_server = served(&runtime, &target, live, effort.turn());
     let all = run(&user, &["gate", "release", "--environment", "prod"]);
     stopped(server);
-    table(live, &sample(found), &sample(gated), &served, all)
+    table(live, &sample(found), &sample(gated), &by_server, all)
 }
 
 fn sample(latencies: Vec<Duration>) -> Sample {
