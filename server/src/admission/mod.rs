@@ -62,6 +62,8 @@ pub struct Recording {
     /// What the caller may have of the places, where it is not all: the smallest share first.
     shares: Vec<Share>,
     checkers: Checkers,
+    /// Whether many more come behind each envelope.
+    many: bool,
     issuers: Option<Arc<Issuers>>,
 }
 
@@ -81,7 +83,7 @@ impl Recording {
         let shares = Vec::new();
         let checkers = Checkers::start();
         let desk = Arc::new(Desk { ledger, queue, clock, pace });
-        Self { desk, places, large_place, shares, checkers, issuers: None }
+        Self { desk, places, large_place, shares, checkers, many: false, issuers: None }
     }
 
     /// Returns the clock by which envelopes are admitted.
@@ -94,6 +96,13 @@ impl Recording {
     #[must_use]
     pub fn of(&self, shares: &[&Share]) -> Self {
         Self { shares: shares.iter().copied().cloned().collect(), ..self.clone() }
+    }
+
+    /// Returns the door for a caller who sends many envelopes and waits for none. They are checked on the threads of the runtime's pool:
+    /// the sequencer then finds more of them ready at once, and one sync serves more.
+    #[must_use]
+    pub fn of_many(&self) -> Self {
+        Self { many: true, ..self.clone() }
     }
 
     /// Returns where exactly these bytes are in the log, if they are and nothing could come of checking them again.
@@ -129,7 +138,7 @@ impl Recording {
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let desk = Arc::clone(&self.desk);
         let (tell, handed) = oneshot::channel();
-        let quick = bytes.len() <= QUICK_MAX && credential.is_none();
+        let quick = bytes.len() <= QUICK_MAX && credential.is_none() && !self.many;
         let check = move || {
             let handed = desk.check(bytes, credential);
             // Before the answer: who has it may close the log.
