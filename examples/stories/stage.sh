@@ -75,7 +75,7 @@ perform() {
   shift
   printf '%s$%s\n' "$who" "$(typed "$@")"
   code=0
-  said=$(cd "$stage/work" && run_as "${words[@]}" 2>"$stage/stderr") || code=$?
+  said=$(cd "$stage/files" && run_as "${words[@]}" 2>"$stage/stderr") || code=$?
 }
 
 # Shows what the last command printed: all of it, or its first lines.
@@ -223,10 +223,10 @@ trust() {
 
 # A repository with one commit, by Carol and with her SSH signature.
 repository() {
-  mkdir -p "$stage/work/.github/workflows" "$stage/home/carol"
+  mkdir -p "$stage/files/.github/workflows" "$stage/home/carol"
   ssh-keygen -q -t ed25519 -N '' -C carol@acme.example -f "$stage/carol.key"
-  printf 'carol@acme.example namespaces="git" %s\n' "$(cut -d' ' -f1,2 "$stage/carol.key.pub")" >"$stage/work/allowed_signers"
-  cat >"$stage/work/.github/workflows/release.yml" <<'YAML'
+  printf 'carol@acme.example namespaces="git" %s\n' "$(cut -d' ' -f1,2 "$stage/carol.key.pub")" >"$stage/files/allowed_signers"
+  cat >"$stage/files/.github/workflows/release.yml" <<'YAML'
 name: release
 on: {push: {branches: [main]}}
 permissions: {contents: read, id-token: write}
@@ -239,7 +239,7 @@ jobs:
         env: {NPM_TOKEN: "${{ secrets.NPM_TOKEN }}", DEPLOY_KEY: "${{ secrets.DEPLOY_KEY }}"}
 YAML
   (
-    cd "$stage/work"
+    cd "$stage/files"
     export HOME=$stage/home/carol GIT_CONFIG_NOSYSTEM=1
     git init --quiet --initial-branch main
     git config user.name Carol
@@ -250,7 +250,7 @@ YAML
     git add .github
     git commit --quiet --gpg-sign --message 'Answer greetings'
   )
-  commit=$(git -C "$stage/work" rev-parse HEAD)
+  commit=$(git -C "$stage/files" rev-parse HEAD)
 }
 
 # All of the above. Jobs of acme/api on its main branch may record, and its people.

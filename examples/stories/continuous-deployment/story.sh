@@ -7,7 +7,7 @@ set_the_stage
 # --- the pipeline, and each of its steps for any artifact ---------------------------------------------------------------------
 
 scan_report() { # SEVERITY TIME
-  cat >"$stage/work/grype.json" <<JSON
+  cat >"$stage/files/grype.json" <<JSON
 {"matches": [{"vulnerability": {"id": "CVE-2026-0001", "severity": "$1"},
   "artifact": {"name": "axios", "version": "1.15.0", "purl": "pkg:npm/axios@1.15.0"}}],
  "descriptor": {"name": "grype", "version": "0.111.0", "timestamp": "$2"}}
@@ -18,7 +18,7 @@ now() { date --utc +%FT%TZ; }
 
 # What review.yml records of the commit: that its branch is protected.
 protected() {
-  cat >"$stage/work/source-level.json" <<JSON
+  cat >"$stage/files/source-level.json" <<JSON
 {"verifier": {"id": "https://github.com/acme/api/.github/workflows/review.yml"}, "timeVerified": "$(now)",
  "resourceUri": "git+https://github.com/acme/api", "policy": {"uri": "https://github.com/acme/api/settings/branches"},
  "verificationResult": "PASSED", "verifiedLevels": ["SLSA_SOURCE_LEVEL_3"]}
@@ -71,32 +71,32 @@ stopped() {
 
 # Somebody pushes another commit.
 pushed() { # MESSAGE
-  echo "$1" >>"$stage/work/CHANGES"
+  echo "$1" >>"$stage/files/CHANGES"
   (
-    cd "$stage/work"
+    cd "$stage/files"
     export HOME=$stage/home/carol GIT_CONFIG_NOSYSTEM=1
     git add CHANGES
     git commit --quiet --gpg-sign --message "$1"
   )
-  commit=$(git -C "$stage/work" rev-parse HEAD)
+  commit=$(git -C "$stage/files" rev-parse HEAD)
   run=$((run + 1))
 }
 
-cat >"$stage/work/sast.sarif" <<'JSON'
+cat >"$stage/files/sast.sarif" <<'JSON'
 {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "CodeQL", "semanticVersion": "2.19.3", "rules": []}}, "results": []}]}
 JSON
-cat >"$stage/work/app.cdx.json" <<'JSON'
+cat >"$stage/files/app.cdx.json" <<'JSON'
 {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
   {"type": "library", "name": "axios", "version": "1.15.0", "purl": "pkg:npm/axios@1.15.0", "licenses": [{"license": {"id": "MIT"}}]}]}
 JSON
 
 chapter "The release policy asks for all of it, but for people: the rule that wants an approval is excluded, by name"
 policy "$root/examples/policies/ci-only.yaml"
-sed -e '$aexclude: ["@people"]' "$root/examples/policies/release.yaml" >"$stage/work/release.yaml"
-policy "$stage/work/release.yaml"
+sed -e '$aexclude: ["@people"]' "$root/examples/policies/release.yaml" >"$stage/files/release.yaml"
+policy "$stage/files/release.yaml"
 
 chapter "A signed commit is reviewed, built on a hosted runner with its own identity, analysed, scanned, and passes staging"
-echo 'api 1.4.0' >"$stage/work/app-1.4.0.tar.gz"
+echo 'api 1.4.0' >"$stage/files/app-1.4.0.tar.gz"
 protected
 reviewed
 built app-1.4.0.tar.gz
@@ -112,14 +112,14 @@ well
 
 chapter "Drill 1: a step prints its own token, and the log of the run would be recorded with it"
 secret=$(job_token release.yml "$run")
-printf '{"log": "curl -H \\"authorization: bearer %s\\""}' "$secret" >"$stage/work/log.json"
+printf '{"log": "curl -H \\"authorization: bearer %s\\""}' "$secret" >"$stage/files/log.json"
 job release.yml custody record generic --type https://acme.example/log/v1 --predicate log.json --subject app-1.4.0.tar.gz
 refused "jwt"
 ! grep -qF "$secret" "$stage/stderr" || wrong "the refusal shows the secret"
 
 chapter "Drill 2: a push without a review"
 pushed 'Greet louder'
-echo 'api 1.4.1' >"$stage/work/app-1.4.1.tar.gz"
+echo 'api 1.4.1' >"$stage/files/app-1.4.1.tar.gz"
 protected
 built app-1.4.1.tar.gz
 scanned app-1.4.1.tar.gz
@@ -128,7 +128,7 @@ stopped app-1.4.1.tar.gz source.reviewed not_reviewed
 
 chapter "Drill 3: the scan is skipped"
 pushed 'Greet twice'
-echo 'api 1.4.2' >"$stage/work/app-1.4.2.tar.gz"
+echo 'api 1.4.2' >"$stage/files/app-1.4.2.tar.gz"
 protected
 reviewed
 built app-1.4.2.tar.gz
@@ -153,7 +153,7 @@ has 'SOFTFAIL +history.clean'
 has backdated
 
 chapter "Drill 6: Carol builds on her laptop, and uploads it"
-echo 'api 1.4.2, from my laptop' >"$stage/work/laptop.tar.gz"
+echo 'api 1.4.2, from my laptop' >"$stage/files/laptop.tar.gz"
 by carol custody key new --out carol.pem
 by carol custody record build --artifact laptop.tar.gz --builder-id https://laptop.example/carol --build-type https://laptop.example/make \
   --run-url https://laptop.example/1 --key carol.pem

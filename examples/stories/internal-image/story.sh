@@ -28,7 +28,7 @@ YAML
 # An image with one file is pushed by somebody: WHO TEXT
 push() {
   printf '%s\n' "$2" >"$stage/app"
-  tar --create --file "$stage/work/layer.tar" --directory "$stage" app
+  tar --create --file "$stage/files/layer.tar" --directory "$stage" app
   perform "$1" -- crane append --insecure --new_layer layer.tar --new_tag "$tool"
 }
 
@@ -68,7 +68,7 @@ denied
 has no_evidence
 
 chapter "One cluster pulls by tag, past the gate. The next look at what runs names the image and where"
-cat >"$stage/work/pods.json" <<JSON
+cat >"$stage/files/pods.json" <<JSON
 {"apiVersion": "v1", "kind": "List", "items": [{"apiVersion": "v1", "kind": "Pod",
   "metadata": {"name": "tool-7d9f", "namespace": "default", "labels": {"app": "tool"}},
   "spec": {"containers": [{"name": "tool", "image": "$tool"}]},

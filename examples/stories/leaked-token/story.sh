@@ -6,7 +6,7 @@ set_the_stage
 
 chapter "A release as every day: the job shows its token, and signs with a key that it uses once"
 policy "$root/examples/policies/ci-only.yaml"
-echo 'api 1.4.0' >"$stage/work/app-1.4.0.tar.gz"
+echo 'api 1.4.0' >"$stage/files/app-1.4.0.tar.gz"
 used=$(job_token release.yml "$run")
 mapfile -t release < <(job_variables release.yml "$used")
 perform release.yml "${release[@]}" -- custody record build --artifact app-1.4.0.tar.gz
@@ -15,7 +15,7 @@ perform release.yml "${release[@]}" -- custody record run --workflow .github/wor
 well
 
 chapter "A thief elsewhere has a token that the job got for its cloud: refused by its audience"
-echo 'api 1.4.0 with something else in it' >"$stage/work/evil.tar.gz"
+echo 'api 1.4.0 with something else in it' >"$stage/files/evil.tar.gz"
 cloud=$(job_token release.yml "$run" refs/heads/main sts.amazonaws.com)
 mapfile -t stolen < <(job_variables release.yml "$cloud")
 perform thief "${stolen[@]}" -- custody record build --artifact evil.tar.gz
@@ -40,7 +40,7 @@ well
 since=$(first 'index:[0-9]+' <<<"$said")
 perform thief "${stolen[@]}" -- custody record run --workflow .github/workflows/release.yml --conclusion success
 well
-evil=sha256:$(sha256sum "$stage/work/evil.tar.gz" | cut -d' ' -f1)
+evil=sha256:$(sha256sum "$stage/files/evil.tar.gz" | cut -d' ' -f1)
 job deploy.yml custody record deploy --environment prod --workload api --subject "$evil"
 well
 tell "The job itself comes second, and is told so: that is the alarm."

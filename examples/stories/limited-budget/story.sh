@@ -16,9 +16,9 @@ judged() {
 
 chapter "A small team has a release workflow, and the release policy without what is for later"
 # For later, by name: signed commits, the promotion path, approvals.
-sed -e '$aexclude: [source.signed, tests.passed, sbom.allowed, "@promotion", "@people"]' "$root/examples/policies/release.yaml" >"$stage/work/release.yaml"
-policy "$stage/work/release.yaml"
-echo 'api 1.4.0' >"$stage/work/app.tar.gz"
+sed -e '$aexclude: [source.signed, tests.passed, sbom.allowed, "@promotion", "@people"]' "$root/examples/policies/release.yaml" >"$stage/files/release.yaml"
+policy "$stage/files/release.yaml"
+echo 'api 1.4.0' >"$stage/files/app.tar.gz"
 job release.yml custody record source --allowed-signers allowed_signers
 well
 job release.yml custody record build --artifact app.tar.gz
@@ -26,7 +26,7 @@ well
 judged build.provenance PASS 5
 
 chapter "Month 1: the branch is protected. That costs nothing"
-cat >"$stage/work/source-level.json" <<JSON
+cat >"$stage/files/source-level.json" <<JSON
 {"verifier": {"id": "https://github.com/acme/api/.github/workflows/review.yml"}, "timeVerified": "$(date --utc +%FT%TZ)",
  "resourceUri": "git+https://github.com/acme/api", "policy": {"uri": "https://github.com/acme/api/settings/branches"},
  "verificationResult": "PASSED", "verifiedLevels": ["SLSA_SOURCE_LEVEL_3"]}
@@ -42,7 +42,7 @@ well
 judged source.reviewed PASS 3
 
 chapter "Month 3: the code is analysed"
-cat >"$stage/work/sast.sarif" <<'JSON'
+cat >"$stage/files/sast.sarif" <<'JSON'
 {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "CodeQL", "semanticVersion": "2.19.3",
   "rules": [{"id": "js/log-injection", "properties": {"security-severity": "5.3"}}]}},
   "results": [{"ruleId": "js/log-injection", "level": "warning", "message": {"text": "the log takes what users write"}}]}]}
@@ -52,7 +52,7 @@ well
 judged sast.clean PASS 2
 
 chapter "Month 4: what is in it is listed"
-cat >"$stage/work/app.cdx.json" <<'JSON'
+cat >"$stage/files/app.cdx.json" <<'JSON'
 {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [
   {"type": "library", "name": "axios", "version": "1.15.0", "purl": "pkg:npm/axios@1.15.0", "licenses": [{"license": {"id": "MIT"}}]}]}
 JSON
@@ -61,7 +61,7 @@ well
 judged sbom.listed PASS 1
 
 chapter "Month 5: the image is scanned, and everything that was asked is there"
-cat >"$stage/work/grype.json" <<JSON
+cat >"$stage/files/grype.json" <<JSON
 {"matches": [{"vulnerability": {"id": "CVE-2026-0001", "severity": "Medium"},
   "artifact": {"name": "axios", "version": "1.15.0", "purl": "pkg:npm/axios@1.15.0"}}],
  "descriptor": {"name": "grype", "version": "0.111.0", "timestamp": "$(date --utc +%FT%TZ)"}}

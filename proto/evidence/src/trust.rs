@@ -29,6 +29,7 @@ mod state;
 mod tests;
 pub(crate) mod text;
 mod timeline;
+mod word;
 
 pub use allow::{ALLOW_FORMAT, ALLOW_TYPE, Allow};
 pub use check::MAX_ENTRIES;

@@ -18,7 +18,6 @@ use crate::ledger::{Head, Ledger};
 use crate::sequencer::{Answered, RecordError, Recorded, Submission};
 
 /// All that a check needs. Whoever checks shares it, and nothing else of the door.
-#[derive(Clone)]
 pub(super) struct Desk {
     pub(super) ledger: Arc<Ledger>,
     /// None: the log is read-only.
@@ -53,6 +52,7 @@ impl Desk {
         self.hand_on(self.look(bytes, credential)?)
     }
 
+    /// Returns where the entry is, if it was recorded under the trust that holds: then nothing could come of checking it again.
     pub(super) fn settled(&self, recorded: Option<LeafIndex>) -> Result<Option<Recorded>, RecordError> {
         let Some(index) = recorded else { return Ok(None) };
         let head = self.ledger.head();
@@ -144,6 +144,7 @@ impl Desk {
         Ok(indexes.map_err(|error| RecordError::Index(Arc::new(error)))?.first().copied())
     }
 
+    /// Returns the entry of exactly these bytes.
     pub(super) fn recorded(&self, digest: &EnvelopeDigest) -> Result<Option<LeafIndex>, RecordError> {
         self.ledger.index().by_envelope(digest).map_err(|error| RecordError::Index(Arc::new(error)))
     }

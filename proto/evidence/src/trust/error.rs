@@ -577,27 +577,6 @@ pub enum TrustError {
     Missing,
 }
 
-impl TrustError {
-    /// Returns the stable reason word (`docs/format.md`, "Admission record").
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Root { .. } | Self::LogKey { .. } | Self::Role { .. } | Self::NotByLog { .. } => {
-                "trust_threshold"
-            }
-            Self::Version { .. }
-            | Self::VersionZero
-            | Self::Index { .. }
-            | Self::Follows { .. }
-            | Self::PolicyVersion { .. } => "trust_version",
-            Self::Origin { .. } => "trust_origin",
-            Self::Expired { .. } => "trust_expired",
-            Self::WindowsPast { .. } => "trust_log_key_past",
-            _ => "bad_trust_document",
-        }
-    }
-}
-
 fn entry_or_none(index: Option<&LeafIndex>) -> String {
     index.map_or_else(|| "none".to_owned(), |index| format!("entry {index}"))
 }

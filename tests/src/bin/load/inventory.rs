@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 
 use crate::callers;
 use crate::fixture::Fixture;
-use crate::target::Target;
+use crate::prepared;
 
 /// Components of one SBOM.
 pub(crate) const COMPONENTS: usize = 2_000;
@@ -27,6 +27,8 @@ const POOL: usize = 20_000;
 pub(crate) const PARTS: u64 = 20;
 /// How many envelopes are sent at a time: at most 80 MiB of builds.
 const CHUNK: u64 = 20_000;
+/// The same of SBOMs, of some 250 KB each: 13 MB.
+const SBOM_CHUNK: u64 = 50;
 
 /// What is planted in an inventory, in the same number whatever its size.
 #[derive(Debug, Clone, Copy)]
@@ -47,52 +49,35 @@ pub(crate) const KINDS: u64 = 4;
 
 /// Returns the inventory with so many builds in `dir`, and makes it if it is not there.
 pub(crate) fn log(runtime: &Runtime, dir: &Path, entries: u64, planted: Planted) -> Ledger {
-    let home = dir.join(format!("inventory-{entries}"));
-    let whole = home.join("whole");
-    if whole.exists() {
-        return Ledger::at(&home, 1);
-    }
-    if home.exists() {
-        std::fs::remove_dir_all(&home).expect("a half-made log can be removed");
-    }
-    let ledger = Ledger::at(&home, 1);
-    let server = ledger.serve();
-    let target = Target::ledger(runtime, &server);
-    let send = |envelopes: Vec<Bytes>| {
-        callers::stream(runtime, &target, &Arc::new(envelopes));
-        target.wait_until_indexed(runtime);
-    };
-    let key = &ledger.writers[0];
-    let mut builds = Fixture::new(key, 1);
-    let mut dice = Dice::of(1);
-    let begun = Instant::now();
-    for part in 0..PARTS {
-        let mut left = entries / PARTS;
-        while left > 0 {
-            let count = CHUNK.min(left);
-            send(builds.take(count as usize));
-            left -= count;
+    prepared::kept(runtime, &dir.join(format!("inventory-{entries}")), |ledger, target| {
+        let key = &ledger.writers[0];
+        let (mut builds, mut dice, begun) = (Fixture::new(key, 1), Dice::of(1), Instant::now());
+        for part in 0..PARTS {
+            let send = |envelopes| {
+                callers::stream(runtime, target, &Arc::new(envelopes));
+                target.wait_until_indexed(runtime);
+            };
+            send_in_chunks(entries / PARTS, CHUNK, |count| send(builds.take(count as usize)));
+            send_in_chunks(entries / ENTRIES_AN_SBOM / PARTS, SBOM_CHUNK, |count| {
+                send((0..count).map(|_| sbom(key, &mut dice, &[])).collect());
+            });
+            let numbers = part * planted.sboms / PARTS..(part + 1) * planted.sboms / PARTS;
+            let packages = |number| (0..KINDS).map(|kind| planted_package(kind, number)).collect::<Vec<_>>();
+            send(numbers.map(|number| sbom(key, &mut dice, &packages(number))).collect());
+            send(planted_builds(key, part, planted));
+            send(chain(part).iter().map(|statement| Bytes::from(envelope(statement, &[key]))).collect());
+            let (part, seconds) = (part + 1, begun.elapsed().as_secs_f64());
+            eprintln!("filling an inventory: part {part} of {PARTS} after {seconds:.0} s");
         }
-        for _ in 0..entries / ENTRIES_AN_SBOM / PARTS {
-            send_sbom(&send, key, &mut dice, &[]);
-        }
-        for number in part * planted.sboms / PARTS..(part + 1) * planted.sboms / PARTS {
-            let packages: Vec<String> = (0..KINDS).map(|kind| planted_package(kind, number)).collect();
-            send_sbom(&send, key, &mut dice, &packages);
-        }
-        send(planted_builds(key, part, planted));
-        send(chain(part).iter().map(|statement| Bytes::from(envelope(statement, &[key]))).collect());
-        eprintln!(
-            "filling an inventory: part {} of {PARTS} after {:.0} s",
-            part + 1,
-            begun.elapsed().as_secs_f64()
-        );
+    })
+}
+
+fn send_in_chunks(mut left: u64, chunk: u64, mut send: impl FnMut(u64)) {
+    while left > 0 {
+        let count = chunk.min(left);
+        send(count);
+        left -= count;
     }
-    drop(target);
-    server.stop();
-    std::fs::write(whole, "").expect("a file can be written");
-    crate::prepared::settle();
-    ledger
 }
 
 /// The planted package of a kind, in the one version that each SBOM of the planted ones has beside others.
@@ -119,7 +104,7 @@ fn planted_package(kind: u64, number: u64) -> String {
     format!("pkg:npm/ranged-{kind}@1.{}.{number}", number % 5)
 }
 
-fn send_sbom(send: &impl Fn(Vec<Bytes>), key: &SigningKey, dice: &mut Dice, planted: &[String]) {
+fn sbom(key: &SigningKey, dice: &mut Dice, planted: &[String]) -> Bytes {
     let mut purls = planted.to_vec();
     if !planted.is_empty() {
         purls.extend((0..KINDS).map(exact));
@@ -139,7 +124,7 @@ fn send_sbom(send: &impl Fn(Vec<Bytes>), key: &SigningKey, dice: &mut Dice, plan
         json!({"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components});
     let statement =
         statement(&[artifact(&name, &artifact_hex(&name))], "https://cyclonedx.org/bom", &predicate);
-    send(vec![Bytes::from(envelope(&statement, &[key]))]);
+    Bytes::from(envelope(&statement, &[key]))
 }
 
 /// Builds with each of the planted dependencies: this part's share.

@@ -18,28 +18,35 @@ const CHUNK: u64 = 20_000;
 /// Returns a log with at least this many entries and their facts in `dir`, and makes it over one stream if it is not
 /// there. It was closed cleanly. What was recorded into it after it was filled is still there.
 pub(crate) fn log(runtime: &Runtime, dir: &Path, entries: u64) -> Ledger {
-    let home = dir.join(format!("log-{entries}"));
+    kept(runtime, &dir.join(format!("log-{entries}")), |ledger, target| {
+        let mut fixture = Fixture::new(&ledger.writers[0], 1);
+        let begun = Instant::now();
+        let mut done = 1;
+        while done < entries {
+            let count = CHUNK.min(entries - done);
+            callers::stream(runtime, target, &Arc::new(fixture.take(count as usize)));
+            done += count;
+            // The index never lags by more than a chunk, so the whole of it is there at the end.
+            target.wait_until_indexed(runtime);
+            let seconds = begun.elapsed().as_secs_f64();
+            eprintln!("filling a log: {done} of {entries} entries after {seconds:.0} s");
+        }
+    })
+}
+
+/// Returns the log in this folder, and fills it if it is not there; one whose filling was interrupted is filled anew.
+pub(crate) fn kept(runtime: &Runtime, home: &Path, fill: impl FnOnce(&Ledger, &Target)) -> Ledger {
     let whole = home.join("whole");
     if whole.exists() {
-        return Ledger::at(&home, 1);
+        return Ledger::at(home, 1);
     }
     if home.exists() {
-        std::fs::remove_dir_all(&home).expect("a half-made log can be removed");
+        std::fs::remove_dir_all(home).expect("a half-made log can be removed");
     }
-    let ledger = Ledger::at(&home, 1);
+    let ledger = Ledger::at(home, 1);
     let server = ledger.serve();
     let target = Target::ledger(runtime, &server);
-    let mut fixture = Fixture::new(&ledger.writers[0], 1);
-    let begun = Instant::now();
-    let mut done = 1;
-    while done < entries {
-        let count = CHUNK.min(entries - done);
-        callers::stream(runtime, &target, &Arc::new(fixture.take(count as usize)));
-        done += count;
-        // The index never lags by more than a chunk, so the whole of it is there at the end.
-        target.wait_until_indexed(runtime);
-        eprintln!("filling a log: {done} of {entries} entries after {:.0} s", begun.elapsed().as_secs_f64());
-    }
+    fill(&ledger, &target);
     drop(target);
     server.stop();
     std::fs::write(whole, "").expect("a file can be written");
