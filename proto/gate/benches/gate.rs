@@ -152,9 +152,14 @@ fn evidence_said(question: &Question) -> Vec<Said> {
             json!({"for": "prod", "approver": format!("person {person}"), "at": "2027-01-14T08:00:00Z"});
         say(person, "approval", subject(), &approval)
     }));
-    said.extend((0..2).map(|n| staging_verdict(n, question)));
+    let in_staging = Question { evaluated_at: hours_before(question.evaluated_at, 2), ..question.clone() };
+    said.extend((0..2).map(|n| staging_verdict(n, &in_staging)));
     assert_eq!(said.len(), 30);
     said
+}
+
+fn hours_before(time: Timestamp, hours: i64) -> Timestamp {
+    Timestamp::from_micros(time.as_micros() - hours * 3_600_000_000).unwrap()
 }
 
 fn staging_verdict(number: usize, question: &Question) -> Said {
@@ -229,7 +234,7 @@ fn verdict(criterion: &mut Criterion) {
     let policy = policy();
     assert_eq!(policy.rules().len(), 12);
     let said = evidence_said(&question);
-    let time = Timestamp::from_micros(question.evaluated_at.as_micros() - 3_600_000_000).unwrap();
+    let time = hours_before(question.evaluated_at, 1);
     let entries: Vec<Entry> = (1..).zip(&said).map(|(index, said)| seen(index, said, time)).collect();
     let evidence = gathered(&policy, &question, &entries);
     let judged = judge(&policy, &evidence, &question);
