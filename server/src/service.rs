@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, LedgerError, Progress, Settings};
 use crate::newest::{self, Standing};
 use crate::publish::LogKeys;
 use crate::scrub::Scrub;
-use crate::sequencer::{Sequencer, Submission};
+use crate::sequencer::{Coming, Sequencer, Submission};
 use crate::transport::{self, Hospitality, ServeError, Tls};
 
 /// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
@@ -95,6 +95,7 @@ pub struct Service {
 /// The thread that writes, and how it is reached.
 struct Writer {
     queue: mpsc::Sender<Submission>,
+    coming: Coming,
     /// Looks after the keys of issuers.
     issuers: Arc<Issuers>,
     sequencer: JoinHandle<()>,
@@ -122,9 +123,10 @@ impl Service {
                 let (to_queue, clock) = (queue.clone(), Arc::clone(&clock));
                 let issuers = Issuers::new(Arc::clone(&ledger), to_queue, clock, own, Cadence::default());
                 let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher, stopped);
+                let coming = sequencer.coming();
                 let runtime = tokio::runtime::Handle::current();
                 let sequencer = std::thread::spawn(move || sequencer.run(submissions, &runtime));
-                (ledger, Some(Writer { queue, issuers, sequencer, stop }))
+                (ledger, Some(Writer { queue, coming, issuers, sequencer, stop }))
             }
             Standing::Restored { needed, .. } => {
                 let ledger = Ledger::open_read_only(&settings, progress)?;
@@ -153,9 +155,9 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let Self { ledger, writer, follower, scrub, clock } = self;
         let (recording, sequencer, stop_sequencer) = match writer {
-            Some(Writer { queue, issuers, sequencer, stop }) => {
+            Some(Writer { queue, coming, issuers, sequencer, stop }) => {
                 let recording = Recording::new(Arc::clone(&ledger), Some(queue), clock);
-                (recording.with_issuers(issuers), Some(sequencer), Some(stop))
+                (recording.with_issuers(issuers).with_coming(coming), Some(sequencer), Some(stop))
             }
             None => (Recording::new(Arc::clone(&ledger), None, clock), None, None),
         };

@@ -27,7 +27,7 @@ use crate::index::{Findable, Index, Remains};
 use crate::issuers::Issuers;
 use crate::journal::ReadError;
 use crate::ledger::{Head, Ledger};
-use crate::sequencer::{Answered, RecordError, Recorded, Submission};
+use crate::sequencer::{Answered, Coming, RecordError, Recorded, Submission};
 
 pub(crate) use builds::moved;
 pub use earlier::Earlier;
@@ -62,8 +62,8 @@ pub struct Recording {
     /// What the caller may have of the places, where it is not all: the smallest share first.
     shares: Vec<Share>,
     checkers: Checkers,
-    /// Whether many more come behind each envelope.
-    many: bool,
+    /// Where the sequencer sees who comes.
+    coming: Coming,
     issuers: Option<Arc<Issuers>>,
 }
 
@@ -83,7 +83,8 @@ impl Recording {
         let shares = Vec::new();
         let checkers = Checkers::start();
         let desk = Arc::new(Desk { ledger, queue, clock, pace });
-        Self { desk, places, large_place, shares, checkers, many: false, issuers: None }
+        let coming = Coming::default();
+        Self { desk, places, large_place, shares, checkers, coming, issuers: None }
     }
 
     /// Returns the clock by which envelopes are admitted.
@@ -96,13 +97,6 @@ impl Recording {
     #[must_use]
     pub fn of(&self, shares: &[&Share]) -> Self {
         Self { shares: shares.iter().copied().cloned().collect(), ..self.clone() }
-    }
-
-    /// Returns the door for a caller who sends many envelopes and waits for none. They are checked on the threads of the runtime's pool:
-    /// the sequencer then finds more of them ready at once, and one sync serves more.
-    #[must_use]
-    pub fn of_many(&self) -> Self {
-        Self { many: true, ..self.clone() }
     }
 
     /// Returns where exactly these bytes are in the log, if they are and nothing could come of checking them again.
@@ -119,6 +113,12 @@ impl Recording {
         Self { issuers: Some(issuers), ..self }
     }
 
+    /// The same door, whose sequencer is told who comes. Without, it takes only what waits already.
+    #[must_use]
+    pub fn with_coming(self, coming: Coming) -> Self {
+        Self { coming, ..self }
+    }
+
     /// Admits an envelope and waits until it is committed, or found to add nothing.
     pub async fn record(&self, bytes: Vec<u8>) -> Result<Answered, RecordError> {
         self.record_as(bytes, None).await
@@ -133,16 +133,17 @@ impl Recording {
         if let (Some(credential), Some(issuers)) = (&credential, &self.issuers) {
             issuers.prepare(credential).await?;
         }
+        let quick = bytes.len() <= QUICK_MAX && credential.is_none();
+        let on_the_way = quick.then(|| self.coming.one());
         let place = tokio::time::timeout(PATIENCE, self.place(bytes.len() > SMALL_MAX)).await;
         let Ok(Some(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let desk = Arc::clone(&self.desk);
         let (tell, handed) = oneshot::channel();
-        let quick = bytes.len() <= QUICK_MAX && credential.is_none() && !self.many;
         let check = move || {
             let handed = desk.check(bytes, credential);
             // Before the answer: who has it may close the log.
-            drop((desk, place));
+            drop((desk, place, on_the_way));
             drop(tell.send(handed));
         };
         if quick {

@@ -1,7 +1,7 @@
 //! The single writer: takes admitted envelopes, gives them their place, commits them in batches.
 //!
 //! ```text
-//! submissions -> gather -> admit again if trust moved, drop what adds nothing -> encode
+//! submissions -> wait for who comes, gather -> admit again if trust moved, drop what adds nothing -> encode
 //!             -> journal: one write, one fsync                                <== THE COMMIT POINT
 //!             -> entry index, tree, checkpoint, head -> answers
 //! ```
@@ -11,6 +11,7 @@
 //! again yields a new one. After it everything can be derived again, and recovery runs the same code.
 
 mod batch;
+mod coming;
 mod tokens;
 
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use self::batch::Draft;
+pub use self::coming::{Coming, OnTheWay, WAIT_MAX};
 use crate::admission::Admitted;
 use crate::clock::{ClockError, Reading, Steadiness};
 use crate::first_uses::FirstUseError;
@@ -200,6 +202,7 @@ pub struct Sequencer {
     settings: Settings,
     publisher: Publisher,
     steadiness: Steadiness,
+    coming: Coming,
     /// None after a write whose outcome is unknown, until recovery succeeded.
     position: Option<Position>,
     /// When recovery is tried again, if there is no position, and how long to wait after it fails once more.
@@ -245,6 +248,7 @@ impl Sequencer {
             settings,
             publisher,
             steadiness: Steadiness::default(),
+            coming: Coming::default(),
             position: Some(position),
             recover_at: Instant::now(),
             recovery_pause: RECOVERY_PAUSE,
@@ -252,6 +256,12 @@ impl Sequencer {
             sync_at: Some(Instant::now() + SYNC_AFTER),
             cosign_at: Instant::now() + FRESHNESS_EVERY,
         }
+    }
+
+    /// Returns where those who are about to give it an envelope say so.
+    #[must_use]
+    pub fn coming(&self) -> Coming {
+        self.coming.clone()
     }
 
     /// Works until it is stopped or the queue is closed, empties the queue, then seals the journal. Runs on its
@@ -314,6 +324,9 @@ impl Sequencer {
             drop(first.answer.send(Err(RecordError::NotWriting)));
             return;
         };
+        if !first.admitted.admission.administrative() && !queue.is_closed() {
+            self.coming.wait(queue.len().saturating_add(1));
+        }
         let ledger = Arc::clone(&self.ledger);
         let head = ledger.head();
         let keys = self.publisher.verifiers();

@@ -57,8 +57,6 @@ impl Bulk {
         (peer, turns): (&Peer, Turns),
     ) -> Answers {
         let (answers, taken) = mpsc::channel(ANSWERS_AHEAD);
-        let mut service = service;
-        service.recording = service.recording.of_many();
         let stream = Stream {
             service,
             bulk: self.clone(),
