@@ -232,4 +232,10 @@ impl Facts {
         // A set that is made of all at once is sorted once.
         self.terms.iter().cloned().chain(nodes.into_iter().flat_map(Node::terms)).collect()
     }
+
+    /// Returns the packages that the statement names, each with its version as [`Node::package`] has it.
+    #[must_use]
+    pub fn packages(&self) -> BTreeSet<(&str, &str)> {
+        self.edges.iter().flat_map(|edge| [&edge.from, &edge.to]).filter_map(Node::package).collect()
+    }
 }

@@ -6,11 +6,14 @@
 //! B build(12)    index(8)       entry index: a provenance that says whose build this artifact is
 //! D leading(12)  index(8)       facts index: an entry that names a digest with these leading bytes
 //! a-z hash(12)   index(8)       facts index: an entry that can be found by this term; the letter is its field
+//! q   package(5) version(7) index(8)   facts index: an entry that names this version of this package
 //! ```
 //!
 //! `content`, `envelope` and `leading` are the first 12 bytes of a digest, so that the digits which a person types
 //! are a range. `build` is the first 12 bytes of the SHA-256 of `<algorithm>:<value>`, of what an admission record says
-//! (`custody_evidence::admission::Build`). `hash` is the first 12 bytes of the SHA-256 of the term's canonical value (of a package: without its
+//! (`custody_evidence::admission::Build`). `package` and `version` are the first bytes of the SHA-256 of the package URL without its version
+//! and of the version, empty where there is none: all versions of a package are next to each other, and none can be read from its row,
+//! which a redaction leaves. `hash` is the first 12 bytes of the SHA-256 of the term's canonical value (of a package: without its
 //! version). `index` is the leaf index, big endian, always last: "as of tree size N" is a bound on a scan. What comes
 //! before it is a [`Prefix`]: all rows with one prefix answer one question. Prefixes that no index has are drawn in `remains.rs`.
 //!
@@ -18,6 +21,9 @@
 //! makes such a pair on purpose hashes 2^48 times, and gains one row too many: rows are candidates, and are
 //! compared with the entry, or with its facts, before they are believed. To hide behind the digest of somebody else
 //! takes 2^96.
+//!
+//! A version's row counts only beside that of its package's term. An SBOM of 2,000 packages that names one in another version has by chance
+//! a row that seems to name it in one that is meant once in 2^40 / 2,000 = 500 million times.
 //!
 //! No row depends on another entry than its own: the rows of a range of entries are a function of these entries.
 
@@ -39,6 +45,10 @@ pub(crate) const PREFIX_LEN: usize = 1 + SHORT_LEN;
 pub(crate) const ROW_LEN: usize = PREFIX_LEN + INDEX_LEN;
 
 const INDEX_LEN: usize = 8;
+/// How many of the bytes of a version's row are its package's.
+const PACKAGE_LEN: usize = 5;
+/// The kind of the rows of versions.
+const VERSION: u8 = b'q';
 
 /// The part of a row before the leaf index: all rows that answer one question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,6 +104,15 @@ impl Prefix {
     pub(crate) fn term(term: &Term) -> Self {
         let hash: [u8; 32] = Sha256::digest(term.value().as_bytes()).into();
         Self::new(field_byte(term.field()), leading_of(&hash))
+    }
+
+    /// Of a package URL without its version, and one of its versions.
+    pub(crate) fn version(package: &str, version: &str) -> Self {
+        let [mut short, of_version] =
+            [package, version].map(|text| leading_of(&Sha256::digest(text.as_bytes()).into()));
+        let (_, end) = short.split_at_mut(PACKAGE_LEN);
+        end.iter_mut().zip(of_version).for_each(|(to, byte)| *to = byte);
+        Self::new(VERSION, short)
     }
 
     pub(crate) const fn leading(leading: [u8; SHORT_LEN]) -> Self {
@@ -221,6 +240,17 @@ pub(crate) const fn field_range(field: Field) -> (Prefix, Prefix) {
     (Prefix::new(field_byte(field), [0; SHORT_LEN]), Prefix::new(field_byte(field), [0xff; SHORT_LEN]))
 }
 
+/// Returns the first and the last prefix of the versions of a package, which is named without one.
+pub(crate) fn versions_range(package: &str) -> (Prefix, Prefix) {
+    let some = Prefix::version(package, "");
+    let filled = |fill: u8| {
+        let mut bytes = some.0;
+        bytes.iter_mut().skip(1 + PACKAGE_LEN).for_each(|byte| *byte = fill);
+        Prefix(bytes)
+    };
+    (filled(0), filled(0xff))
+}
+
 /// Returns the first and the last leading bytes of a digest that starts with these digits: digits beyond
 /// [`SHORT_LEN`] bytes are left to the comparison with the facts.
 pub(crate) fn leading_range(prefix: &HexPrefix) -> Option<(Prefix, Prefix)> {
@@ -248,7 +278,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// What an index must say about itself to be used at all.
 ///
 /// ```text
-/// custody/index/v5
+/// custody/index/v6
 /// reader 1
 /// runs 8 4
 /// first sha256:<64 hex>
@@ -257,7 +287,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// `runs` has the fanout and the level of the base runs: of other ones the runs would not fit together.
 pub(crate) fn header(reader: &str, shape: Shape, first: &EntryDigest) -> Vec<u8> {
     let (fanout, base) = (shape.fanout(), shape.base_level());
-    format!("custody/index/v5\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
+    format!("custody/index/v6\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -282,6 +312,17 @@ mod tests {
     }
 
     #[test]
+    fn versions_of_a_package_are_next_to_each_other_and_those_of_no_other_are_between() {
+        let (low, high) = versions_range("pkg:npm/x");
+        let versions = ["", "1.2.3", "1.2.4"].map(|version| Prefix::version("pkg:npm/x", version));
+        assert!(versions.iter().all(|version| (low..=high).contains(version)));
+        assert!(versions[0] != versions[1] && versions[1] != versions[2]);
+        assert!(!(low..=high).contains(&Prefix::version("pkg:npm/y", "1.2.3")));
+        // printf %s pkg:npm/x | sha256sum | cut -c1-10; printf %s 1.2.3 | sha256sum | cut -c1-14
+        assert_eq!(hex::encode(versions[1].0), "71bef28297f5c47f5b18b8a430");
+    }
+
+    #[test]
     fn the_leaf_index_ends_every_row_and_bounds_are_in_order() {
         let index = LeafIndex::new(0x0102_0304).unwrap();
         for prefix in [
@@ -290,6 +331,7 @@ mod tests {
             Prefix::build("sha256:x"),
             Prefix::term(&Term::parse(Field::Run, "r").unwrap()),
             Prefix::leading([7; SHORT_LEN]),
+            Prefix::version("pkg:npm/x", "1.2.3"),
         ] {
             let row = prefix.row(index);
             assert_eq!((row.index(), row.prefix()), (Some(index), prefix));
@@ -321,6 +363,7 @@ mod tests {
             Prefix::build("sha256:x"),
             Prefix::repository([7; SHORT_LEN]),
             Prefix::leading([7; SHORT_LEN]),
+            Prefix::version("pkg:npm/x", "1.2.3"),
         ]
         .map(|prefix| prefix.0[0]);
         let mut all: Vec<u8> = Field::ALL.iter().map(|field| field_byte(*field)).chain(kinds).collect();

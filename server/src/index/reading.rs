@@ -132,7 +132,7 @@ impl FactRows {
         let index = reading.entry.index;
         match &reading.erased {
             Some(erased) => erased.at(index),
-            None => Findable::by(&reading.terms, &reading.leading).at(index),
+            None => Findable::by(&reading.terms, &reading.leading, versions(&reading.facts)).at(index),
         }
     }
 
@@ -155,7 +155,9 @@ impl Findable {
     #[must_use]
     pub fn of(facts: &Facts, record: &AdmissionRecord) -> Option<Self> {
         let (terms, leading) = found_by(facts, Some(record));
-        (terms.len().saturating_add(leading.len()) <= FINDABLE_MAX).then(|| Self::by(&terms, &leading))
+        let versions = versions(facts);
+        let count = terms.len().saturating_add(leading.len()).saturating_add(versions.len());
+        (count <= FINDABLE_MAX).then(|| Self::by(&terms, &leading, versions))
     }
 
     /// Returns the rows of the entry that got this place.
@@ -185,9 +187,10 @@ impl Findable {
         self.0.iter().filter(move |prefix| (*low..=*high).contains(*prefix)).copied()
     }
 
-    fn by(terms: &BTreeSet<Term>, leading: &BTreeSet<[u8; SHORT_LEN]>) -> Self {
+    fn by(terms: &BTreeSet<Term>, leading: &BTreeSet<[u8; SHORT_LEN]>, versions: BTreeSet<Prefix>) -> Self {
         let leading = leading.iter().map(|leading| Prefix::leading(*leading));
-        let mut prefixes: Vec<Prefix> = terms.iter().map(Prefix::term).chain(leading).collect();
+        let terms = terms.iter().map(Prefix::term).chain(leading);
+        let mut prefixes: Vec<Prefix> = terms.chain(versions).collect();
         // Two terms may share a hash: it is one row.
         prefixes.sort_unstable();
         prefixes.dedup();
@@ -218,6 +221,11 @@ impl Reading {
     pub fn happened(&self) -> Timestamp {
         self.facts.happened.map_or(self.entry.time, |claimed| claimed.min(self.entry.time))
     }
+}
+
+/// The versions of packages that a statement names.
+fn versions(facts: &Facts) -> BTreeSet<Prefix> {
+    facts.packages().into_iter().map(|(package, version)| Prefix::version(package, version)).collect()
 }
 
 /// Everything that an entry can be found by, and the leading bytes of every digest among it.

@@ -174,7 +174,7 @@ impl Rows {
         Ok(found)
     }
 
-    /// Returns for each distinct prefix from `low` to `high` the newest entry below `below` that has it: at most `limit`.
+    /// Returns each distinct prefix from `low` to `high` with the newest entry below `below` that has it: at most `limit`.
     /// None when `steps` distinct ones were looked at before that was known: later entries take steps too, so a
     /// shorter answer would not stay the same while the log grows.
     pub(crate) fn each_newest(
@@ -184,7 +184,7 @@ impl Rows {
         below: TreeSize,
         limit: usize,
         steps: usize,
-    ) -> Result<Option<Vec<LeafIndex>>, RunError> {
+    ) -> Result<Option<Vec<(Prefix, LeafIndex)>>, RunError> {
         let mut memory = Newest::new();
         let runs = self.read(|state| {
             state.newest_in_memory((low, high), below, steps.saturating_add(1), &mut memory);
@@ -280,7 +280,7 @@ fn each_newest(
     below: TreeSize,
     limit: usize,
     steps: usize,
-) -> Result<Option<Vec<LeafIndex>>, RunError> {
+) -> Result<Option<Vec<(Prefix, LeafIndex)>>, RunError> {
     let start = low.row(LeafIndex::ZERO);
     let cursors = runs.iter().rev().map(|run| Cursor::new(database, Arc::clone(run), &start));
     let mut cursors = cursors.collect::<Result<Vec<_>, _>>()?;
@@ -289,16 +289,15 @@ fn each_newest(
         let in_runs = cursors.iter().filter_map(Cursor::row).map(Row::prefix);
         let next = in_runs.chain(memory.keys().next().copied()).min().filter(|next| *next <= high);
         let Some(prefix) = next.filter(|_| found.len() < limit) else { return Ok(Some(found)) };
-        let before = found.len();
-        found.extend(memory.remove(&prefix).flatten());
+        let mut newest: Vec<LeafIndex> = memory.remove(&prefix).flatten().into_iter().collect();
         for cursor in &mut cursors {
             if cursor.row().is_none_or(|row| row.prefix() != prefix) {
                 continue;
             }
-            let newest = before.saturating_add(1);
-            cursor.run().newest(database, &prefix, below, newest, &mut found)?;
+            cursor.run().newest(database, &prefix, below, 1, &mut newest)?;
             cursor.seek(database, &prefix.end())?;
         }
+        found.extend(newest.first().map(|newest| (prefix, *newest)));
     }
     Ok(None)
 }

@@ -329,9 +329,7 @@ impl Index {
     /// Returns at most `limit` candidates below `below` for a term, newest first. A candidate has the term's hash:
     /// the caller compares its facts. `below` is at most [`Index::indexed_to`].
     pub fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, IndexError> {
-        self.facts.whole()?;
-        let found = self.facts.newest(&self.database, &Prefix::term(term), below, limit);
-        self.answered(&self.facts, found)
+        self.by_prefix(&Prefix::term(term), below, limit)
     }
 
     /// Returns at most `limit` candidates for a prefix of a digest, in the order of their digits: for each digest
@@ -345,8 +343,7 @@ impl Index {
     ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
         self.facts.whole()?;
         let Some((low, high)) = keys::leading_range(prefix) else { return Ok(Some(Vec::new())) };
-        let found = self.facts.each_newest(&self.database, (&low, &high), below, limit, PREFIX_STEPS_MAX);
-        self.answered(&self.facts, found)
+        Ok(self.each_newest((&low, &high), below, limit)?.map(without_prefixes))
     }
 
     /// Returns, for each value of a field that entries below `below` have, the newest of them that has it, in no order that
@@ -359,20 +356,41 @@ impl Index {
     ) -> Result<Option<Vec<LeafIndex>>, IndexError> {
         self.facts.whole()?;
         let (low, high) = keys::field_range(field);
-        let found = self.facts.each_newest(&self.database, (&low, &high), below, limit, PREFIX_STEPS_MAX);
+        Ok(self.each_newest((&low, &high), below, limit)?.map(without_prefixes))
+    }
+
+    /// Returns the versions of a package, named without one, that entries below `below` have, each as the prefix of its rows and with the
+    /// newest entry; at most `limit`. None when there are more than [`PREFIX_STEPS_MAX`], too many to look at.
+    pub(crate) fn versions(
+        &self,
+        package: &str,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Option<Vec<(Prefix, LeafIndex)>>, IndexError> {
+        self.facts.whole()?;
+        let (low, high) = keys::versions_range(package);
+        self.each_newest((&low, &high), below, limit)
+    }
+
+    /// Returns at most `limit` entries below `below` that have a row with this prefix, newest first.
+    pub(crate) fn by_prefix(
+        &self,
+        prefix: &Prefix,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, IndexError> {
+        self.facts.whole()?;
+        let found = self.facts.newest(&self.database, prefix, below, limit);
         self.answered(&self.facts, found)
     }
 
-    /// Returns at most `limit` entries below `below` that have this digest, newest first: what [`Index::by_digest_prefix`] gave the
-    /// newest of, when that one was erased.
-    pub(crate) fn older_by_digest(
+    fn each_newest(
         &self,
-        digest: &Prefix,
-        below: LeafIndex,
+        range: (&Prefix, &Prefix),
+        below: TreeSize,
         limit: usize,
-    ) -> Result<Vec<LeafIndex>, IndexError> {
-        let below = TreeSize::new(below.get()).unwrap_or(TreeSize::ZERO);
-        let found = self.facts.newest(&self.database, digest, below, limit);
+    ) -> Result<Option<Vec<(Prefix, LeafIndex)>>, IndexError> {
+        let found = self.facts.each_newest(&self.database, range, below, limit, PREFIX_STEPS_MAX);
         self.answered(&self.facts, found)
     }
 
@@ -516,4 +534,8 @@ impl Index {
 fn range(done: TreeSize, total: TreeSize, at_most: u64) -> impl Iterator<Item = LeafIndex> {
     let end = total.get().min(done.get().saturating_add(at_most));
     (done.get()..end).filter_map(|index| LeafIndex::new(index).ok())
+}
+
+fn without_prefixes(found: Vec<(Prefix, LeafIndex)>) -> Vec<LeafIndex> {
+    found.into_iter().map(|(_, index)| index).collect()
 }

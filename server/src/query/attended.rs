@@ -10,6 +10,7 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::versions::Version;
 use crate::index::Reading;
 
 /// Evidence as long as somebody waits for the answer. Once the asker has left, every look fails with
@@ -56,6 +57,23 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
 
     fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
         self.look()?.each_of(field, below, limit)
+    }
+
+    fn versions(&self, package: &Term, below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
+        self.look()?.versions(package, below)
+    }
+
+    fn by_version(
+        &self,
+        version: &Version,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, QueryError> {
+        self.look()?.by_version(version, below, limit)
+    }
+
+    fn envelope_bytes(&self, index: LeafIndex) -> Result<u64, QueryError> {
+        self.look()?.envelope_bytes(index)
     }
 
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {

@@ -7,6 +7,7 @@ use custody_evidence::thing::HexPrefix;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
+use super::versions::Version;
 use crate::index::Reading;
 
 /// The evidence of one log, by position and by term.
@@ -34,6 +35,27 @@ pub trait Evidence {
 
     /// Returns, for each of at most `limit` values of a field, the newest entry below `below` that may have it.
     fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError>;
+
+    /// Returns the versions of a package that entries below `below` name: at most [`VERSIONS_MAX`](super::versions::VERSIONS_MAX). None
+    /// when there are more, or when it is not known: then whoever asks for some of them reads what names the package.
+    fn versions(&self, _package: &Term, _below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
+        Ok(None)
+    }
+
+    /// Returns the newest `limit` entries below `below` that have a version which [`Evidence::versions`] gave, newest first.
+    fn by_version(
+        &self,
+        _version: &Version,
+        _below: TreeSize,
+        _limit: usize,
+    ) -> Result<Vec<LeafIndex>, QueryError> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the length of an entry's envelope, in bytes.
+    fn envelope_bytes(&self, index: LeafIndex) -> Result<u64, QueryError> {
+        Ok(self.reading(index)?.entry.envelope_bytes)
+    }
 
     /// Returns what an entry says.
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError>;

@@ -8,7 +8,7 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 use super::as_of::first_at;
 use super::error::QueryError;
 use super::evidence::Evidence;
-use super::postings::{Common, Search};
+use super::postings::{Common, Search, Sought};
 use crate::index::Reading;
 
 /// Entries in one answer when the question does not say.
@@ -29,8 +29,13 @@ const ENVELOPE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// 30 us in a log of a million entries: 1.2 seconds at worst. Where they run along, 64 entries come with one.
 const STEPS_MAX: usize = 40_000;
 
-/// One condition: an entry has this term, and for a package also a version that is meant. All versions of a package have one
-/// term, so the cost of a range grows with the entries that name the package, and no faster.
+/// The longest envelope that is read to compare what it says with the question: 64 KiB. A longer one, such as an SBOM of thousands of
+/// packages, takes milliseconds to read, and is found by its rows alone where they say all that is asked: whoever gets it reads it.
+const COMPARED_BYTES_MAX: u64 = 64 * 1024;
+
+/// One condition: an entry has this term, and for a package also a version that is meant. The cost of a range grows with the entries that
+/// name a version in it, and with the number of versions; of a package with more than
+/// [`VERSIONS_MAX`](super::versions::VERSIONS_MAX) with the entries that name the package.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     term: Term,
@@ -96,7 +101,8 @@ pub fn find<E: Evidence + ?Sized>(
 ) -> Result<Found, QueryError> {
     let window = window(evidence, question, size)?;
     let limit = question.limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
-    let mut common = Common::new(question.conditions.iter().map(|condition| condition.term.clone()));
+    let (sought, in_rows) = sought(evidence, question, window.end)?;
+    let mut common = Common::new(sought);
     let mut steps = STEPS_MAX;
     let mut indexes = Vec::new();
     let mut below = window.end;
@@ -116,12 +122,17 @@ pub fn find<E: Evidence + ?Sized>(
         if indexes.len() == limit {
             return Ok(Found { indexes, next: Some(index.size_through()) });
         }
+        let length = evidence.envelope_bytes(index)?;
+        below = size_before(index);
+        if in_rows && length > COMPARED_BYTES_MAX {
+            indexes.push(index);
+            continue;
+        }
         let reading = evidence.reading(index)?;
-        envelope_bytes = envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+        envelope_bytes = envelope_bytes.saturating_add(length);
         if question.holds(&reading, evidence.looked_up_by(index, reading.entry.time, size)) {
             indexes.push(index);
         }
-        below = size_before(index);
     }
     Ok(Found { indexes, next: Some(below).filter(|below| *below > window.start) })
 }
@@ -133,6 +144,29 @@ impl Find {
             && self.until.is_none_or(|until| happened < until)
             && self.conditions.iter().all(|condition| condition.holds(reading))
     }
+}
+
+/// Returns what the index is asked for, and whether its rows say all that the question asks.
+fn sought<E: Evidence + ?Sized>(
+    evidence: &E,
+    question: &Find,
+    below: TreeSize,
+) -> Result<(Vec<Sought>, bool), QueryError> {
+    let mut in_rows = question.since.is_none() && question.until.is_none();
+    let mut sought = Vec::new();
+    for Condition { term, package } in &question.conditions {
+        sought.push(Sought::Term(term.clone()));
+        let Some(package) = package.as_ref().filter(|package| !package.is_any_version()) else { continue };
+        match evidence.versions(term, below)? {
+            None => in_rows = false,
+            Some(mut versions) => {
+                // What was erased may be any version.
+                versions.retain(|version| version.text.as_ref().is_none_or(|text| package.may_mean(text)));
+                sought.push(Sought::Versions(versions));
+            }
+        }
+    }
+    Ok((sought, in_rows))
 }
 
 /// The entries from `start` on and below `end` that a question is about.
@@ -155,7 +189,7 @@ fn window<E: Evidence + ?Sized>(
 }
 
 /// The size of the tree that ends before this entry.
-fn size_before(index: LeafIndex) -> TreeSize {
+pub(super) fn size_before(index: LeafIndex) -> TreeSize {
     TreeSize::new(index.get()).unwrap_or(TreeSize::ZERO)
 }
 

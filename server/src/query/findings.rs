@@ -16,7 +16,7 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 use super::as_of::first_at;
 use super::error::QueryError;
 use super::evidence::Evidence;
-use super::postings::{Common, Search};
+use super::postings::{Common, Search, Sought};
 use crate::index::Reading;
 
 /// The most findings in one answer.
@@ -140,7 +140,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
 
     /// Returns all entries with these terms; that they are too many is an error.
     fn having(&mut self, terms: &[Term]) -> Result<Vec<Arc<Reading>>, QueryError> {
-        let mut common = Common::new(terms.iter().cloned());
+        let mut common = Common::new(terms.iter().cloned().map(Sought::Term));
         let (mut below, mut steps) = (self.size, STEPS_MAX);
         let mut found = Vec::new();
         loop {
@@ -207,7 +207,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
             Side::All => self.size,
             Side::Before => size_before(about),
         };
-        let mut common = Common::new(need.terms.iter().cloned());
+        let mut common = Common::new(need.terms.iter().cloned().map(Sought::Term));
         let mut found = 0;
         while found < need.limit && *reads > 0 {
             let before = *steps;
@@ -239,7 +239,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         };
         let (mut reads, mut steps) = (COUNTED_MAX, usize::MAX);
         for terms in lists {
-            let mut common = Common::new(terms.iter().cloned());
+            let mut common = Common::new(terms.iter().cloned().map(Sought::Term));
             let mut below = self.size;
             while let Search::Candidate(index) = common.newest(self.evidence, below, &mut steps)? {
                 if start.contains(index) {

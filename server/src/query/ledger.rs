@@ -9,7 +9,9 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 use super::cache::Cache;
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::find::size_before;
 use super::reads::Reads;
+use super::versions::{Texts, VERSIONS_MAX, Version};
 use crate::index::{
     self, Index, IndexedEntry, PREFIX_STEPS_MAX, Prefix, Reading, Stored, field_range, leading_range,
 };
@@ -25,6 +27,10 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// time, or twenty of 4 MiB.
 const READING_BYTES: u64 = 256 << 20;
 
+/// Bytes of envelopes that one question may read to learn what versions are called: 64 MiB, half a second of SBOMs. What it learns is
+/// known to the next one.
+const LEARNING_BYTES: u64 = 64 << 20;
+
 /// The evidence that the server has.
 #[derive(Debug)]
 pub struct Ledger {
@@ -32,21 +38,22 @@ pub struct Ledger {
     /// Never held while the journal is read.
     cache: Mutex<Cache>,
     reads: Reads,
+    texts: Texts,
 }
 
 impl Ledger {
     /// Answers from this index and the journal that it was made from.
     #[must_use]
     pub fn new(index: Arc<Index>) -> Self {
-        Self { index, cache: Mutex::new(Cache::new(CACHE_BYTES)), reads: Reads::new(READING_BYTES) }
+        let (cache, reads) = (Mutex::new(Cache::new(CACHE_BYTES)), Reads::new(READING_BYTES));
+        Self { index, cache, reads, texts: Texts::default() }
     }
 }
 
 impl Ledger {
     /// Reads an entry with all that is kept of it, as part of what may be read at once.
     pub fn with_stored<T>(&self, index: LeafIndex, read: impl FnOnce(Stored) -> T) -> Result<T, QueryError> {
-        let entry = self.index.source().entry(index).map_err(index::IndexError::from)?;
-        let _read = self.reads.begin(index, IndexedEntry::decode(index, &entry)?.envelope_bytes);
+        let _read = self.reads.begin(index, self.entry(index)?.envelope_bytes);
         Ok(read(self.index.source().stored(index).map_err(index::IndexError::from)?))
     }
 
@@ -73,11 +80,38 @@ impl Ledger {
         Ok(named)
     }
 
-    /// Returns the newest entry that has a digest and is not erased, of those below an erased one.
+    /// Returns what a version is called; none if all that named it below an erased entry was erased too. It does not depend on what was
+    /// recorded later: the same is asked as of any size.
+    fn text(&self, key: &Prefix, newest: LeafIndex) -> Result<Option<String>, QueryError> {
+        let entry = self.entry(newest)?;
+        let named = if self.index.source().redacted(&entry.content) {
+            self.older(key, newest)?
+        } else {
+            Some(newest)
+        };
+        let Some(named) = named else { return Ok(None) };
+        if let Some(text) = self.texts.get(key) {
+            return Ok(Some(text));
+        }
+        let reading = self.reading(named)?;
+        let packages = reading.facts.packages();
+        let text = packages.iter().find(|(package, version)| Prefix::version(package, version) == *key);
+        Ok(text.map(|(_, version)| {
+            self.texts.keep(*key, version);
+            (*version).to_owned()
+        }))
+    }
+
+    fn entry(&self, index: LeafIndex) -> Result<IndexedEntry, QueryError> {
+        let entry = self.index.source().entry(index).map_err(index::IndexError::from)?;
+        Ok(IndexedEntry::decode(index, &entry)?)
+    }
+
+    /// Returns the newest entry that has this and is not erased, of those below an erased one.
     fn older(&self, digest: &Prefix, erased: LeafIndex) -> Result<Option<LeafIndex>, QueryError> {
         let mut below = erased;
         loop {
-            let older = self.index.older_by_digest(digest, below, OLDER)?;
+            let older = self.index.by_prefix(digest, size_before(below), OLDER)?;
             let Some(last) = older.last() else { return Ok(None) };
             below = *last;
             for index in older {
@@ -125,8 +159,7 @@ impl Evidence for Ledger {
         if let Some(reading) = self.kept(index) {
             return Ok(reading);
         }
-        let entry = self.index.source().entry(index).map_err(index::IndexError::from)?;
-        let _read = self.reads.begin(index, IndexedEntry::decode(index, &entry)?.envelope_bytes);
+        let _read = self.reads.begin(index, self.entry(index)?.envelope_bytes);
         // Whoever was asked the same a moment before has read it meanwhile.
         if let Some(reading) = self.kept(index) {
             return Ok(reading);
@@ -139,8 +172,39 @@ impl Evidence for Ledger {
     }
 
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
-        let bytes = self.index.source().entry(index).map_err(index::IndexError::from)?;
-        Ok(IndexedEntry::decode(index, &bytes)?.time)
+        Ok(self.entry(index)?.time)
+    }
+
+    fn envelope_bytes(&self, index: LeafIndex) -> Result<u64, QueryError> {
+        Ok(self.entry(index)?.envelope_bytes)
+    }
+
+    fn versions(&self, package: &Term, below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
+        let most = VERSIONS_MAX.saturating_add(1);
+        let found = self.index.versions(package.value(), below, most)?;
+        let Some(found) = found.filter(|found| found.len() <= VERSIONS_MAX) else { return Ok(None) };
+        let mut left = LEARNING_BYTES;
+        let mut versions = Vec::new();
+        for (key, newest) in found {
+            if self.texts.get(&key).is_none() {
+                let bytes = self.envelope_bytes(newest)?;
+                if bytes > left {
+                    return Ok(None);
+                }
+                left = left.saturating_sub(bytes);
+            }
+            versions.push(Version { key, text: self.text(&key, newest)?, newest });
+        }
+        Ok(Some(versions))
+    }
+
+    fn by_version(
+        &self,
+        version: &Version,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, QueryError> {
+        Ok(self.index.by_prefix(&version.key, below, limit)?)
     }
 }
 
@@ -184,6 +248,38 @@ mod tests {
                 assert!(found.contains(&at), "{term}");
             }
             assert!(!erased.has(&Term::parse(Field::Run, "nobody's").unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_was_erased_may_be_any_version_that_nobody_else_names_and_the_answer_is_the_same_after_a_start() {
+        let (dir, written) = (tempfile::tempdir().unwrap(), Written::new());
+        let in_sbom = |purl: &str| written.record_sbom(&[purl, "pkg:npm/other@1.1.1"], 100_000);
+        let [one, two, again] =
+            ["1.0.0", "2.0.0", "1.0.0"].map(|version| in_sbom(&format!("pkg:npm/x@{version}")));
+        let source: Arc<dyn Source> = Arc::<Written>::clone(&written);
+        let index = Arc::new(Index::rebuild(dir.path(), source, &mut |_| {}).unwrap());
+        let ledger = Ledger::new(Arc::clone(&index));
+        let ask = |ledger: &Ledger, version: &str, at: u64| {
+            let conditions = vec![Condition::parse("component", &format!("pkg:npm/x@{version}")).unwrap()];
+            find(ledger, &Find { conditions, ..Find::default() }, size(at)).unwrap().indexes
+        };
+        assert_eq!((ask(&ledger, "1.0.0", 4), ask(&ledger, ">=2", 4)), (vec![again, one], vec![two]));
+        assert_eq!(
+            (ask(&ledger, "1.0.0", 3), ask(&ledger, "3.0.0", 4), ask(&ledger, "2.0.0", 2)),
+            (vec![one], vec![], vec![])
+        );
+        // Its version is still named by an older entry; then by none.
+        written.erase(again);
+        for ledger in [&ledger, &Ledger::new(Arc::clone(&index))] {
+            assert_eq!((ask(ledger, "1.0.0", 4), ask(ledger, ">=2", 4)), (vec![again, one], vec![two]));
+        }
+        written.erase(one);
+        for ledger in [&ledger, &Ledger::new(Arc::clone(&index))] {
+            assert_eq!(
+                (ask(ledger, "1.0.0", 4), ask(ledger, ">=2", 4)),
+                (vec![again, one], vec![again, two, one])
+            );
         }
     }
 

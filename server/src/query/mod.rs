@@ -22,6 +22,7 @@ mod error;
 mod evidence;
 mod postings;
 mod reads;
+mod versions;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -39,3 +40,4 @@ pub use impact::{Impact, Impacted, impact};
 pub use ledger::Ledger;
 pub use resolve::resolve;
 pub use trace::{Status, Trace, TracedEdge, TracedNode, trace};
+pub use versions::Version;

@@ -1,4 +1,4 @@
-//! The entries that have all of some terms, newest first.
+//! The entries that have all of some terms, or versions of packages, newest first.
 
 use std::collections::VecDeque;
 
@@ -7,25 +7,49 @@ use custody_log::{LeafIndex, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::versions::Version;
 
 /// Entries fetched at once for one term.
 const FETCH: usize = 64;
 
-/// The candidates of one term, newest first.
+/// What entries are looked for by.
+pub(super) enum Sought {
+    /// This term.
+    Term(Term),
+    /// Any of these versions of a package.
+    Versions(Vec<Version>),
+}
+
+/// One thing that an index lists entries of.
+enum Listed {
+    Term(Term),
+    Version(Version),
+}
+
+/// The candidates of one thing, newest first.
 struct Postings {
-    term: Term,
+    of: Listed,
     fetched: VecDeque<LeafIndex>,
 }
 
-/// The candidates that all of the terms have. Without terms: every entry.
+/// The candidates of any of some things.
+struct AnyOf(Vec<Postings>);
+
+/// The candidates that all that is sought have. Where nothing is: every entry.
 pub(super) struct Common {
-    lists: Vec<Postings>,
+    lists: Vec<AnyOf>,
 }
 
 impl Common {
-    pub(super) fn new(terms: impl IntoIterator<Item = Term>) -> Self {
-        let list = |term| Postings { term, fetched: VecDeque::new() };
-        Self { lists: terms.into_iter().map(list).collect() }
+    pub(super) fn new(sought: impl IntoIterator<Item = Sought>) -> Self {
+        let list = |of| Postings { of, fetched: VecDeque::new() };
+        let lists = sought.into_iter().map(|sought| match sought {
+            Sought::Term(term) => AnyOf(vec![list(Listed::Term(term))]),
+            Sought::Versions(versions) => {
+                AnyOf(versions.into_iter().map(Listed::Version).map(list).collect())
+            }
+        });
+        Self { lists: lists.collect() }
     }
 
     /// Returns the newest candidate below `below`; none if there is none.
@@ -46,7 +70,7 @@ impl Common {
             if *steps == 0 {
                 return Ok(Search::Stopped { below: bound });
             }
-            *steps = steps.saturating_sub(1);
+            *steps = steps.saturating_sub(self.lists.get(agreed).map_or(1, |list| list.0.len().max(1)));
             let candidate = match self.lists.get_mut(agreed) {
                 Some(list) => list.newest(evidence, bound)?,
                 None => Some(end),
@@ -72,6 +96,17 @@ pub(super) enum Search {
     Stopped { below: TreeSize },
 }
 
+impl AnyOf {
+    fn newest<E: Evidence + ?Sized>(
+        &mut self,
+        evidence: &E,
+        below: TreeSize,
+    ) -> Result<Option<LeafIndex>, QueryError> {
+        let mut newest = self.0.iter_mut().map(|list| list.newest(evidence, below));
+        newest.try_fold(None, |newest, found| Ok(newest.max(found?)))
+    }
+}
+
 impl Postings {
     fn newest<E: Evidence + ?Sized>(
         &mut self,
@@ -82,7 +117,11 @@ impl Postings {
             self.fetched.pop_front();
         }
         if self.fetched.is_empty() {
-            self.fetched = evidence.by_term(&self.term, below, FETCH)?.into();
+            let fetched = match &self.of {
+                Listed::Term(term) => evidence.by_term(term, below, FETCH)?,
+                Listed::Version(version) => evidence.by_version(version, below, FETCH)?,
+            };
+            self.fetched = fetched.into();
         }
         Ok(self.fetched.front().copied())
     }

@@ -84,6 +84,20 @@ impl Node {
         Self { versionless, ..Self::of(NodeKind::Component, purl.as_str()) }
     }
 
+    /// Returns a package as its URL without version, qualifiers and subpath, and its version as it is written in the URL, empty if there is
+    /// none; none of what is no package.
+    #[must_use]
+    pub fn package(&self) -> Option<(&str, &str)> {
+        let length = match (self.kind, usize::from(self.versionless)) {
+            (NodeKind::Component, 0) => self.id().parse::<Purl>().ok()?.versionless().len(),
+            (NodeKind::Component, length) => length,
+            _ => return None,
+        };
+        let (name, rest) = self.id().split_at_checked(length)?;
+        let version = rest.strip_prefix('@').unwrap_or_default();
+        Some((name, version.split(['?', '#']).next().unwrap_or_default()))
+    }
+
     /// Returns the node of a document, by the digest of its bytes.
     #[must_use]
     pub fn document(digest: &Digest) -> Self {
@@ -141,7 +155,10 @@ impl Node {
             NodeKind::Artifact => vec![term(Field::Artifact)],
             NodeKind::Builder => vec![term(Field::Builder)],
             NodeKind::Commit => self.commit_terms(),
-            NodeKind::Component => vec![Term::of(Field::Component, self.package())],
+            NodeKind::Component => {
+                let name = self.package().map_or(self.id(), |(name, _)| name);
+                vec![Term::of(Field::Component, name.to_owned())]
+            }
             NodeKind::Document => vec![term(Field::Document)],
             NodeKind::Environment => vec![term(Field::Environment)],
             NodeKind::Identity => vec![term(Field::Identity)],
@@ -171,18 +188,6 @@ impl Node {
         };
         Term::parse(field, self.id()).ok()
     }
-
-    /// The package URL without its version.
-    fn package(&self) -> String {
-        match self.id.get(..usize::from(self.versionless)) {
-            Some(known) if !known.is_empty() => known.to_owned(),
-            _ => self
-                .id
-                .parse::<Purl>()
-                .map_or_else(|_| self.id().to_owned(), |purl| purl.versionless().to_owned()),
-        }
-    }
-
     /// `<repository>@<hex>`, the bare hex, and the repository; of `gitCommit:<hex>` only the bare hex.
     fn commit_terms(&self) -> Vec<Term> {
         if let Some(hex) = self.id.strip_prefix("gitCommit:") {

@@ -98,6 +98,22 @@ impl Package {
         &self.term
     }
 
+    /// Whether any version is meant, also none.
+    #[must_use]
+    pub fn is_any_version(&self) -> bool {
+        matches!(&self.versions, Versions::Purl(purl) if purl.version().is_none())
+    }
+
+    /// Whether a version of the package, as [`Node::package`] has it, is meant, or it cannot be said whether it is.
+    #[must_use]
+    pub fn may_mean(&self, version: &str) -> bool {
+        let purl = match version {
+            "" => self.term.value().parse(),
+            version => format!("{}@{version}", self.term.value()).parse(),
+        };
+        purl.is_ok_and(|purl| self.matches(&purl) != Match::No)
+    }
+
     /// Whether a statement names the package in a version that is meant, or in one of which that cannot be said: who looks for
     /// what is affected must not miss it.
     #[must_use]

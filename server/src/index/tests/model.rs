@@ -42,10 +42,10 @@ impl Model {
     }
 
     /// For each leading bytes in the range the newest entry.
-    fn each_newest(&self, low: Prefix, high: Prefix, below: u64, limit: usize) -> Vec<LeafIndex> {
+    fn each_newest(&self, low: Prefix, high: Prefix, below: u64, limit: usize) -> Vec<(Prefix, LeafIndex)> {
         let rows = self.0.iter().filter(|(one, at)| (low..=high).contains(one) && at.get() < below);
         let newest: BTreeMap<Prefix, LeafIndex> = rows.copied().collect();
-        newest.into_values().take(limit).collect()
+        newest.into_iter().take(limit).collect()
     }
 }
 

@@ -1,11 +1,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use custody_evidence::fact::{EdgeKind, NodeKind};
+use custody_evidence::fact::{EdgeKind, Node, NodeKind};
 use custody_evidence::thing::HexPrefix;
 
 use super::*;
 use crate::query::tests::memory::{Memory, artifact, index, node, sha256, size, time};
+use crate::query::versions::VERSIONS_MAX;
 
 fn conditions(texts: &[(&str, &str)]) -> Find {
     let conditions = texts.iter().map(|(field, value)| Condition::parse(field, value).unwrap()).collect();
@@ -167,9 +168,10 @@ fn a_page_gets_further_even_if_one_envelope_is_larger_than_its_bound() {
     memory.envelope_bytes = ENVELOPE_BYTES_MAX + 1;
     memory.record(1, None, &[], &[]);
     memory.record(2, None, &[], &[]);
-    let first = find(&memory, &Find::default(), size(2)).unwrap();
+    let question = Find { since: Some(time(0)), ..Find::default() };
+    let first = find(&memory, &question, size(2)).unwrap();
     assert_eq!(first, Found { indexes: vec![index(1)], next: Some(size(1)) });
-    let second = find(&memory, &Find { next: first.next, ..Find::default() }, size(2)).unwrap();
+    let second = find(&memory, &Find { next: first.next, ..question }, size(2)).unwrap();
     assert_eq!(second, Found { indexes: vec![index(0)], next: None });
 }
 
@@ -298,4 +300,80 @@ fn looks_at_lists_are_bounded_and_each_page_gets_further() {
         }
     }
     assert!(pages > 2, "{pages} pages: the lists alternate more often than one page looks at them");
+}
+
+/// SBOMs with an envelope of this length, each of which names a package in some versions.
+fn sboms(envelope_bytes: u64, versions: &[&[&str]]) -> Memory {
+    let mut memory = Memory::new();
+    memory.envelope_bytes = envelope_bytes;
+    for (second, versions) in (100..).zip(versions) {
+        let edges = versions.iter().map(|purl| {
+            let component = Node::component(&purl.parse().unwrap());
+            (artifact('a'), EdgeKind::Contains, component)
+        });
+        memory.record(second, None, &edges.collect::<Vec<_>>(), &[]);
+    }
+    memory
+}
+
+const SOME: [&[&str]; 8] = [
+    &["pkg:npm/axios@1.14.0", "pkg:npm/other@1.14.1"],
+    &["pkg:npm/axios@1.14.1?arch=x"],
+    &["pkg:npm/axios@1.15.0", "pkg:npm/axios@1.14.2"],
+    &["pkg:npm/axios"],
+    &["pkg:npm/axios@latest"],
+    &["pkg:pypi/django@1.0", "pkg:npm/axios-mock@1.14.1"],
+    &["pkg:pypi/django@1.0.0"],
+    &["pkg:pypi/django@1.0.1"],
+];
+
+#[test]
+fn a_version_is_found_by_rows_alone_where_the_sbom_is_large_and_compared_where_it_is_small() {
+    let versions: Vec<&[&str]> = SOME.into();
+    for (asked, expected) in [
+        ("pkg:npm/axios@>=1.14.1 <1.15", vec![4, 3, 2, 1]),
+        ("pkg:npm/axios@1.14.1", vec![1]),
+        ("pkg:npm/axios@9.9.9", vec![]),
+        ("pkg:npm/axios", vec![4, 3, 2, 1, 0]),
+        ("pkg:npm/nobody@1.0.0", vec![]),
+        // By the rules of the ecosystem, and not by the text.
+        ("pkg:pypi/django@1.0", vec![6, 5]),
+    ] {
+        let question = conditions(&[("component", asked)]);
+        let large = sboms(COMPARED_BYTES_MAX + 1, &versions);
+        assert_eq!(found(&large, &question, 8), expected, "{asked}");
+        assert_eq!(large.read.load(Ordering::Relaxed), 0, "{asked}: no SBOM is read");
+        let small = sboms(COMPARED_BYTES_MAX, &versions);
+        assert_eq!(found(&small, &question, 8), expected, "{asked}");
+        assert_eq!(
+            small.read.load(Ordering::Relaxed),
+            expected.len(),
+            "{asked}: what is listed is compared, and no other"
+        );
+        let before: Vec<u64> = expected.iter().copied().filter(|number| *number < 3).collect();
+        assert_eq!(found(&large, &question, 3), before, "{asked}: as of an earlier size");
+    }
+}
+
+#[test]
+fn what_no_row_says_is_read_however_large_the_sbom_is() {
+    let memory = sboms(COMPARED_BYTES_MAX + 1, &SOME);
+    let question = conditions(&[("component", "pkg:npm/axios@>=1.14.1 <1.15")]);
+    assert_eq!(found(&memory, &Find { since: Some(time(102)), ..question.clone() }, 8), [4, 3, 2]);
+    assert_eq!(found(&memory, &Find { until: Some(time(102)), ..question }, 8), [1]);
+    assert!(memory.read.load(Ordering::Relaxed) > 0);
+}
+
+#[test]
+fn of_a_package_with_more_versions_than_are_looked_at_each_entry_is_read() {
+    let many = VERSIONS_MAX + 1;
+    let named: Vec<String> = (0..many).map(|number| format!("pkg:npm/busy@1.{number}.0")).collect();
+    let each: Vec<[&str; 1]> = named.iter().map(|purl| [purl.as_str()]).collect();
+    let versions: Vec<&[&str]> = each.iter().map(<[&str; 1]>::as_slice).collect();
+    let question = conditions(&[("component", "pkg:npm/busy@>=1.3.0 <1.6.0")]);
+    for (count, reads) in [(many, many), (many - 1, 0)] {
+        let memory = sboms(COMPARED_BYTES_MAX + 1, versions.get(..count).unwrap());
+        assert_eq!(found(&memory, &question, count.try_into().unwrap()), [5, 4, 3]);
+        assert_eq!(memory.read.load(Ordering::Relaxed), reads);
+    }
 }

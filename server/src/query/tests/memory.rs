@@ -9,8 +9,9 @@ use custody_evidence::finding::SaidBy;
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
 
-use crate::index::{IndexedEntry, Reading};
-use crate::query::{Evidence, QueryError};
+use crate::index::{IndexedEntry, Prefix, Reading};
+use crate::query::versions::VERSIONS_MAX;
+use crate::query::{Evidence, QueryError, Version};
 
 /// What is recorded, in order.
 #[derive(Debug)]
@@ -139,6 +140,39 @@ impl Evidence for Memory {
             }
         }
         Ok(newest.into_values().take(limit).collect())
+    }
+
+    fn versions(&self, package: &Term, below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
+        let mut newest = BTreeMap::new();
+        for reading in self.below(below) {
+            let packages = reading.facts.packages();
+            for (_, version) in packages.into_iter().filter(|(name, _)| *name == package.value()) {
+                newest.entry(version.to_owned()).or_insert(reading.entry.index);
+            }
+        }
+        let version = |(text, newest): (String, LeafIndex)| Version {
+            key: Prefix::version(package.value(), &text),
+            text: Some(text),
+            newest,
+        };
+        Ok((newest.len() <= VERSIONS_MAX).then(|| newest.into_iter().map(version).collect()))
+    }
+
+    fn by_version(
+        &self,
+        version: &Version,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<LeafIndex>, QueryError> {
+        let has = |reading: &&Arc<Reading>| {
+            let packages = reading.facts.packages();
+            packages.iter().any(|(name, text)| Prefix::version(name, text) == version.key)
+        };
+        Ok(self.below(below).filter(has).map(|reading| reading.entry.index).take(limit).collect())
+    }
+
+    fn envelope_bytes(&self, index: LeafIndex) -> Result<u64, QueryError> {
+        Ok(self.readings[usize::try_from(index.get()).unwrap()].entry.envelope_bytes)
     }
 
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {

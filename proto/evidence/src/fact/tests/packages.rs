@@ -102,3 +102,39 @@ fn a_package_is_written_as_it_is_read() {
     let long = format!("pkg:npm/axios@>=1.0.0 !={}", "1".repeat(Node::ID_MAX));
     assert!(matches!(Package::parse(&long), Err(PackageError::Term(_))));
 }
+
+#[test]
+fn a_node_is_taken_apart_into_a_package_and_its_version() {
+    for (purl, name, version) in [
+        ("pkg:npm/axios@1.14.1", "pkg:npm/axios", "1.14.1"),
+        ("pkg:npm/axios", "pkg:npm/axios", ""),
+        ("pkg:npm/%40angular/core@1.0.0?arch=x#lib", "pkg:npm/%40angular/core", "1.0.0"),
+        ("pkg:deb/debian/curl?arch=amd64", "pkg:deb/debian/curl", ""),
+        ("pkg:deb/debian/curl@7.74.0-1.3%2Bb1?arch=amd64", "pkg:deb/debian/curl", "7.74.0-1.3%2Bb1"),
+    ] {
+        let node = Node::component(&purl.parse().unwrap());
+        assert_eq!(node.package(), Some((name, version)), "{purl}");
+        assert_eq!(Node::named(NodeKind::Component, node.id()).unwrap().package(), Some((name, version)));
+        let facts = naming(&[purl]);
+        assert_eq!(facts.packages().into_iter().collect::<Vec<_>>(), [(name, version)]);
+    }
+    assert_eq!(Node::named(NodeKind::Ref, "pkg:npm/axios@1.14.1").unwrap().package(), None);
+}
+
+#[test]
+fn a_version_alone_is_meant_as_the_statement_that_names_it_is() {
+    for asked in
+        ["pkg:npm/axios@>=1.14.1 <1.15", "pkg:npm/axios@1.14.1", "pkg:npm/axios", "pkg:pypi/django@1.0"]
+    {
+        let package = Package::parse(asked).unwrap();
+        assert_eq!(package.is_any_version(), !asked.contains('@'), "{asked}");
+        for version in ["", "1.14.1", "1.14.9", "1.15.0", "1.0", "1.0.0", "latest", "%%"] {
+            let named = match version {
+                "" => package.term().value().to_owned(),
+                version => format!("{}@{version}", package.term().value()),
+            };
+            let meant = named.parse::<Purl>().is_ok() && may_be_in(asked, &[&named]);
+            assert_eq!(package.may_mean(version), meant, "{asked}: {version}");
+        }
+    }
+}
