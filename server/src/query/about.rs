@@ -6,6 +6,7 @@ use custody_log::{LeafIndex, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::postings::Newest;
 
 /// Artifacts in one question: with 64 entries each 16,384 numbers, below 200 KB.
 pub const ARTIFACTS_MAX: usize = 256;
@@ -16,7 +17,6 @@ pub const LIMIT_MAX: usize = 64;
 /// Looks at entries for one question: snapshots name the same artifacts again and again. At 20 us where an entry was not read
 /// before, one second.
 const LOOKS_MAX: usize = 50_000;
-const FETCH: usize = 64;
 
 /// The entries about one artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,20 +47,17 @@ fn one<E: Evidence + ?Sized>(
     looks: &mut usize,
 ) -> Result<About, QueryError> {
     let term = Term::parse(Field::Subject, &artifact.to_string())?;
-    let (mut about, mut below) = (About::default(), size);
-    loop {
-        let candidates = evidence.by_term(&term, below, FETCH)?;
-        let Some(last) = candidates.last() else { return Ok(about) };
-        below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
-        for index in candidates {
-            if about.indexes.len() >= limit || *looks == 0 {
-                return Ok(About { more: true, ..about });
-            }
-            *looks = looks.saturating_sub(1);
-            let reading = evidence.reading(index)?;
-            if reading.facts.observation.is_none() && reading.has(&term) {
-                about.indexes.push(index);
-            }
+    let mut about = About::default();
+    for index in Newest::of(evidence, term.clone(), size) {
+        let index = index?;
+        if about.indexes.len() >= limit || *looks == 0 {
+            return Ok(About { more: true, ..about });
+        }
+        *looks = looks.saturating_sub(1);
+        let reading = evidence.reading(index)?;
+        if reading.facts.observation.is_none() && reading.has(&term) {
+            about.indexes.push(index);
         }
     }
+    Ok(about)
 }

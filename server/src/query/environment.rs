@@ -21,6 +21,7 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::postings::Newest;
 use crate::index::Reading;
 
 /// Entries that one question reads at most: at about 20 us each 0.4 seconds.
@@ -37,8 +38,6 @@ pub const PARTS_BYTES_MAX: usize = 1_024 * 1024;
 /// Parts in an answer at most.
 pub const PARTS_MAX: usize = 16_384;
 
-/// Candidates fetched at once.
-const FETCH: usize = 64;
 /// Bytes of a part in an answer beside its digest and workload, at most: a number, tags and lengths.
 const PART_BYTES: usize = 24;
 
@@ -64,20 +63,16 @@ pub fn environment<E: Evidence + ?Sized>(
 ) -> Result<Found, QueryError> {
     let mut walk = Walk::new(name, window);
     let term = Term::parse(Field::Environment, name.as_str())?;
-    let mut below = size;
-    loop {
-        let candidates = evidence.by_term(&term, below, FETCH)?;
-        let Some(last) = candidates.last() else { return Ok(walk.finish(true)) };
-        below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
-        for index in candidates {
-            if walk.is_over() {
-                return Ok(walk.finish(false));
-            }
-            let reading = evidence.reading(index)?;
-            let learned = evidence.looked_up_by(index, reading.entry.time, size);
-            walk.take(&reading, learned, &term);
+    for index in Newest::of(evidence, term.clone(), size) {
+        let index = index?;
+        if walk.is_over() {
+            return Ok(walk.finish(false));
         }
+        let reading = evidence.reading(index)?;
+        let learned = evidence.looked_up_by(index, reading.entry.time, size);
+        walk.take(&reading, learned, &term);
     }
+    Ok(walk.finish(true))
 }
 
 /// What was read so far.

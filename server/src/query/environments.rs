@@ -6,6 +6,7 @@ use custody_log::{LeafIndex, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::postings::Newest;
 
 /// Environments in one answer: with names of 2 KB below 0.6 MB.
 pub const ENVIRONMENTS_MAX: usize = 256;
@@ -15,7 +16,6 @@ const NAMES_MAX: usize = 1_024;
 const ENTRIES_MAX: usize = 20_000;
 /// Entries of one name that are read before it is taken for one where nothing runs.
 const ENTRIES_OF_ONE_MAX: usize = 1_024;
-const FETCH: usize = 64;
 
 /// The environments, each with the newest entry that tells what runs there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -58,21 +58,18 @@ fn newest_of<E: Evidence + ?Sized>(
     left: &mut usize,
 ) -> Result<(Option<LeafIndex>, bool), QueryError> {
     let term = Term::parse(Field::Environment, name.as_str())?;
-    let (mut below, mut read) = (size, 0_usize);
-    loop {
-        let candidates = evidence.by_term(&term, below, FETCH)?;
-        let Some(last) = candidates.last() else { return Ok((None, false)) };
-        below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
-        for index in candidates {
-            if *left == 0 || read >= ENTRIES_OF_ONE_MAX {
-                return Ok((None, true));
-            }
-            (*left, read) = (left.saturating_sub(1), read.saturating_add(1));
-            let reading = evidence.reading(index)?;
-            let observation = reading.facts.observation.as_ref();
-            if observation.is_some_and(|observation| observation.environment == *name) {
-                return Ok((Some(index), false));
-            }
+    let mut read = 0_usize;
+    for index in Newest::of(evidence, term, size) {
+        let index = index?;
+        if *left == 0 || read >= ENTRIES_OF_ONE_MAX {
+            return Ok((None, true));
+        }
+        (*left, read) = (left.saturating_sub(1), read.saturating_add(1));
+        let reading = evidence.reading(index)?;
+        let observation = reading.facts.observation.as_ref();
+        if observation.is_some_and(|observation| observation.environment == *name) {
+            return Ok((Some(index), false));
         }
     }
+    Ok((None, false))
 }

@@ -11,6 +11,7 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::postings::Newest;
 use crate::index::Reading;
 
 /// Edges that one answer has at most. With ids of 100 bytes these are 3 MB, more than [`ANSWER_BYTES_MAX`].
@@ -27,8 +28,6 @@ pub const ENVELOPE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 /// where an entry was read for this question before, 0.2 seconds.
 pub const LOOKS_MAX: usize = 200_000;
 
-/// Candidates fetched at once.
-const FETCH: usize = 64;
 /// Bytes of an edge in an answer beside its ids, at most: the words for three kinds and the status (54), two numbers
 /// (22), and tags and lengths (30).
 const EDGE_BYTES: usize = 128;
@@ -300,29 +299,25 @@ impl<E: Evidence + ?Sized> Walk<'_, E> {
 
     /// Calls `each` with the entries that have a term, newest first, as far as the bounds allow.
     fn each(&mut self, term: &Term, mut each: impl FnMut(&mut Self, &Reading)) -> Result<(), QueryError> {
-        let mut below = self.size;
-        loop {
-            let candidates = self.evidence.by_term(term, below, FETCH)?;
-            let Some(last) = candidates.last() else { return Ok(()) };
-            below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
-            for index in candidates {
-                if !self.may_read(index) {
-                    self.answer.truncated = true;
-                    return Ok(());
-                }
-                if self.observed.contains(&index) {
-                    continue;
-                }
-                let reading = self.evidence.reading(index)?;
-                if self.read.insert(index) {
-                    self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
-                }
-                if reading.erased.is_some() && reading.has(term) && self.has_room(NUMBER_BYTES) {
-                    self.answer.redacted.insert(index);
-                }
-                each(self, &reading);
+        for index in Newest::of(self.evidence, term.clone(), self.size) {
+            let index = index?;
+            if !self.may_read(index) {
+                self.answer.truncated = true;
+                return Ok(());
             }
+            if self.observed.contains(&index) {
+                continue;
+            }
+            let reading = self.evidence.reading(index)?;
+            if self.read.insert(index) {
+                self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+            }
+            if reading.erased.is_some() && reading.has(term) && self.has_room(NUMBER_BYTES) {
+                self.answer.redacted.insert(index);
+            }
+            each(self, &reading);
         }
+        Ok(())
     }
 
     fn may_read(&mut self, index: LeafIndex) -> bool {

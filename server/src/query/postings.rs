@@ -7,6 +7,7 @@ use custody_log::{LeafIndex, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::find::size_before;
 use super::versions::Version;
 
 /// Entries fetched at once for one term.
@@ -30,6 +31,15 @@ enum Listed {
 struct Postings {
     of: Listed,
     fetched: VecDeque<LeafIndex>,
+    /// Whether there are none below those that were fetched.
+    ended: bool,
+}
+
+/// The entries that may have a term, newest first.
+pub(super) struct Newest<'e, E: ?Sized> {
+    evidence: &'e E,
+    list: Postings,
+    below: TreeSize,
 }
 
 /// The candidates of any of some things.
@@ -40,13 +50,31 @@ pub(super) struct Common {
     lists: Vec<AnyOf>,
 }
 
+impl<'e, E: Evidence + ?Sized> Newest<'e, E> {
+    /// Looks below a size.
+    pub(super) fn of(evidence: &'e E, term: Term, below: TreeSize) -> Self {
+        Self { evidence, list: Postings::of(Listed::Term(term)), below }
+    }
+}
+
+impl<E: Evidence + ?Sized> Iterator for Newest<'_, E> {
+    type Item = Result<LeafIndex, QueryError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let found = self.list.newest(self.evidence, self.below);
+        if let Ok(Some(index)) = found {
+            self.below = size_before(index);
+        }
+        found.transpose()
+    }
+}
+
 impl Common {
     pub(super) fn new(sought: impl IntoIterator<Item = Sought>) -> Self {
-        let list = |of| Postings { of, fetched: VecDeque::new() };
         let lists = sought.into_iter().map(|sought| match sought {
-            Sought::Term(term) => AnyOf(vec![list(Listed::Term(term))]),
+            Sought::Term(term) => AnyOf(vec![Postings::of(Listed::Term(term))]),
             Sought::Versions(versions) => {
-                AnyOf(versions.into_iter().map(Listed::Version).map(list).collect())
+                AnyOf(versions.into_iter().map(Listed::Version).map(Postings::of).collect())
             }
         });
         Self { lists: lists.collect() }
@@ -108,6 +136,11 @@ impl AnyOf {
 }
 
 impl Postings {
+    const fn of(of: Listed) -> Self {
+        Self { of, fetched: VecDeque::new(), ended: false }
+    }
+
+    /// A look costs as much as reading an entry, and most lists are short: one that brings fewer than it may is the last.
     fn newest<E: Evidence + ?Sized>(
         &mut self,
         evidence: &E,
@@ -116,11 +149,12 @@ impl Postings {
         while self.fetched.front().is_some_and(|index| !below.contains(*index)) {
             self.fetched.pop_front();
         }
-        if self.fetched.is_empty() {
+        if self.fetched.is_empty() && !self.ended {
             let fetched = match &self.of {
                 Listed::Term(term) => evidence.by_term(term, below, FETCH)?,
                 Listed::Version(version) => evidence.by_version(version, below, FETCH)?,
             };
+            self.ended = fetched.len() < FETCH;
             self.fetched = fetched.into();
         }
         Ok(self.fetched.front().copied())

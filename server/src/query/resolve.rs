@@ -12,6 +12,7 @@ use custody_log::{LeafIndex, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::postings::Newest;
 use crate::index::Reading;
 
 /// Nodes in one answer: more candidates help nobody to choose. With ids of 2 KB they are below 40 KB.
@@ -25,9 +26,8 @@ const ENTRIES_MAX: usize = 1_024;
 /// most 64 MiB, is read to its end.
 const ENVELOPE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 /// Looks at entries for one question, those looked at again included: at about 20 us each, and 20 to 30 us for a look-up in a
-/// log of a million entries, of which [`FETCH`] entries come: 0.4 seconds, or one where each look-up names but one.
+/// log of a million entries, of which 64 entries come: 0.4 seconds, or one where each look-up names but one.
 const LOOKS_MAX: usize = 20_000;
-const FETCH: usize = 64;
 
 /// The kinds of node that are named by free text.
 const NAMED: [NodeKind; 8] = [
@@ -255,18 +255,13 @@ impl<E: Evidence + ?Sized> Search<'_, E> {
     /// Calls `each` with the entries that have the term, newest first, until it returns false. Returns whether there
     /// are no others: false if it was stopped, or a bound was hit.
     fn look(&mut self, term: &Term, mut each: impl FnMut(&Reading) -> bool) -> Result<bool, QueryError> {
-        let mut below = self.size;
-        loop {
-            let candidates = self.evidence.by_term(term, below, FETCH)?;
-            let Some(last) = candidates.last() else { return Ok(true) };
-            below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
-            for index in candidates {
-                let Some(reading) = self.reading(index)? else { return Ok(false) };
-                if reading.has(term) && !each(&reading) {
-                    return Ok(false);
-                }
+        for index in Newest::of(self.evidence, term.clone(), self.size) {
+            let Some(reading) = self.reading(index?)? else { return Ok(false) };
+            if reading.has(term) && !each(&reading) {
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 
     /// What an entry says; none when the bounds do not allow to read it.

@@ -5,7 +5,7 @@
 //! sync, the signature and the checkpoint of a batch that is too small. So the sequencer waits until it has at least as many as are
 //! still on their way, and never longer than [`WAIT_MAX`]. A lone caller has nobody behind him, and never waits.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
@@ -25,13 +25,11 @@ pub struct OnTheWay(Arc<State>);
 #[derive(Debug, Default)]
 struct State {
     count: AtomicUsize,
-    /// The sequencer sleeps until fewer than this are on their way; [`AWAKE`] where it does not sleep.
-    enough: AtomicUsize,
+    /// How many the sequencer finds when it wakes: it sleeps while they are fewer than those on their way.
+    there: AtomicUsize,
+    asleep: AtomicBool,
     sleeper: Mutex<Option<Thread>>,
 }
-
-/// Never fewer than this are on their way: nobody wakes a sequencer that is awake.
-const AWAKE: usize = 0;
 
 impl Coming {
     /// Adds one that will be in the queue, or be refused, in less than a millisecond of computing.
@@ -41,33 +39,36 @@ impl Coming {
         OnTheWay(Arc::clone(&self.0))
     }
 
-    /// Waits on the sequencer's thread, which has `taken` already, until half of all that are here have been taken.
-    pub(super) fn wait(&self, taken: usize) {
+    /// Waits on the sequencer's thread, for which `there` are there already, until as many are there as are still on their way. Whoever
+    /// is answered comes again at once, so half of them are checked while the other half is synced.
+    pub(super) fn wait(&self, there: usize) {
         let state = &*self.0;
-        let count = state.count.load(SeqCst);
-        if count <= taken {
+        if state.count.load(SeqCst) <= there {
             return;
         }
-        let enough = count.saturating_add(taken) / 2;
         *state.sleeper() = Some(std::thread::current());
-        state.enough.store(enough.saturating_add(1), SeqCst);
+        state.there.store(there, SeqCst);
+        state.asleep.store(true, SeqCst);
         let until = Instant::now() + WAIT_MAX;
-        while state.count.load(SeqCst) > enough {
+        while !state.is_enough() {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 break;
             }
             std::thread::park_timeout(left);
         }
-        state.enough.store(AWAKE, SeqCst);
+        state.asleep.store(false, SeqCst);
     }
 }
 
 impl Drop for OnTheWay {
     fn drop(&mut self) {
-        let left = self.0.count.fetch_sub(1, SeqCst).saturating_sub(1);
-        if left < self.0.enough.load(SeqCst)
-            && let Some(thread) = &*self.0.sleeper()
+        let state = &*self.0;
+        state.count.fetch_sub(1, SeqCst);
+        state.there.fetch_add(1, SeqCst);
+        if state.asleep.load(SeqCst)
+            && state.is_enough()
+            && let Some(thread) = &*state.sleeper()
         {
             thread.unpark();
         }
@@ -75,6 +76,10 @@ impl Drop for OnTheWay {
 }
 
 impl State {
+    fn is_enough(&self) -> bool {
+        self.count.load(SeqCst) <= self.there.load(SeqCst)
+    }
+
     fn sleeper(&self) -> std::sync::MutexGuard<'_, Option<Thread>> {
         self.sleeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,7 +108,7 @@ mod tests {
         let start = Instant::now();
         coming.wait(1);
         assert!(start.elapsed() >= WAIT_MAX);
-        assert_eq!(coming.0.enough.load(SeqCst), AWAKE);
+        assert!(!coming.0.asleep.load(SeqCst), "nobody wakes who does not sleep");
     }
 
     #[test]
@@ -116,5 +121,11 @@ mod tests {
         others.truncate(4);
         waiting.join().unwrap();
         assert_eq!(coming.0.count.load(SeqCst), 4);
+        // More that come raise what is enough, and wake nobody for less.
+        let waiter = coming.clone();
+        let waiting = std::thread::spawn(move || waiter.wait(2));
+        others.extend((0..4).map(|_| coming.one()));
+        others.truncate(3);
+        waiting.join().unwrap();
     }
 }

@@ -14,9 +14,8 @@ use super::{
 use crate::index::Reading;
 use crate::query::error::QueryError;
 use crate::query::evidence::Evidence;
+use crate::query::postings::Newest;
 
-/// Candidates fetched at once for one node.
-const FETCH: usize = 64;
 /// Bytes of an edge in an answer beside its ids, at most: the words for three kinds and the status (54), two numbers
 /// (22), and tags and lengths (30).
 const EDGE_BYTES: usize = 128;
@@ -198,25 +197,21 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     fn said(&mut self, node: &Node, role: Role) -> Result<Vec<Said>, QueryError> {
         let Some(term) = most_specific(node) else { return Ok(Vec::new()) };
         let mut said = Vec::new();
-        let mut below = self.size;
-        loop {
-            let candidates = self.evidence.by_term(&term, below, FETCH)?;
-            let Some(last) = candidates.last() else { return Ok(said) };
-            below = TreeSize::new(last.get()).unwrap_or(TreeSize::ZERO);
-            for index in candidates {
-                if !self.may_read(index) {
-                    return Ok(said);
-                }
-                let reading = self.evidence.reading(index)?;
-                if self.entries.insert(index) {
-                    self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
-                }
-                if reading.erased.is_some() && reading.has(&term) && self.redacted.insert(index) {
-                    self.answer_bytes = self.answer_bytes.saturating_add(NUMBER_BYTES);
-                }
-                said.extend(Said::about(node, role, &reading));
+        for index in Newest::of(self.evidence, term.clone(), self.size) {
+            let index = index?;
+            if !self.may_read(index) {
+                return Ok(said);
             }
+            let reading = self.evidence.reading(index)?;
+            if self.entries.insert(index) {
+                self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+            }
+            if reading.erased.is_some() && reading.has(&term) && self.redacted.insert(index) {
+                self.answer_bytes = self.answer_bytes.saturating_add(NUMBER_BYTES);
+            }
+            said.extend(Said::about(node, role, &reading));
         }
+        Ok(said)
     }
 
     /// Whether the bounds allow to read this entry.

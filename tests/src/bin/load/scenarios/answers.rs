@@ -66,7 +66,10 @@ pub(crate) fn measure(effort: &Effort) -> Table {
         [few, effort.entries].map(|entries| inventory::log(&runtime, &effort.dir, entries, planted));
     let mut sides = [(few, &ledgers[0]), (effort.entries, &ledgers[1])].map(|(entries, ledger)| {
         let server = ledger.serve();
-        let query = Target::ledger(&runtime, &server).query();
+        let target = Target::ledger(&runtime, &server);
+        // An index of another format is made again, and answers as far as it got.
+        target.wait_until_indexed(&runtime);
+        let query = target.query();
         Side { entries, server, query, dice: Dice::of(7) }
     });
     let rows = QUESTIONS.map(|question| row(&runtime, &question, &mut sides, effort));
