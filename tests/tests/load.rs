@@ -32,8 +32,21 @@ const SCENARIOS: &[&str] = &[
 ];
 
 /// The names in the markers, as `docs/benchmarks.md` has them.
-const TABLES: &[&str] =
-    &["lone", "callers-64", "callers-128", "bulk", "uploads", "distrust", "rebuild", "size", "open", "audit"];
+const TABLES: &[&str] = &[
+    "lone",
+    "callers-64",
+    "callers-128",
+    "bulk",
+    "uploads",
+    "distrust",
+    "rebuild",
+    "size",
+    "open",
+    "audit",
+    "gate",
+    "answers",
+    "readers",
+];
 
 #[test]
 fn a_quick_run_writes_a_table_for_each_scenario() {

@@ -12,11 +12,16 @@ use super::keys::{Prefix, Row};
 use super::manifest::{Part, Record};
 use super::piece::Kind;
 
+/// A run of the facts index keeps its filter in memory if it has no more rows than this: 2,097,152. A look asks every run, and most are
+/// small. With ten bits a row, at most 7 runs of each size and each size 8 times the one before, these are at most 7 x 8/7 x 2.5 = 20 MiB.
+const KEPT_ROWS_MAX: u64 = 1 << 21;
+
 /// A run that is in the database.
 #[derive(Debug)]
 pub(crate) struct Run {
     record: Record,
-    /// The filter of a run of the entry index, once it was asked: recording asks all of them for each envelope.
+    /// The filter, once it was asked: of a run of the entry index, all of which recording asks for each envelope, and of a small one of
+    /// the facts index.
     kept: OnceLock<Vec<FilterPart>>,
 }
 
@@ -143,7 +148,7 @@ impl Run {
     /// Whether the run may have rows with this prefix; false is certain.
     fn may_have(&self, database: &Database, prefix: &Prefix) -> Result<bool, RunError> {
         let row = prefix.row(LeafIndex::ZERO);
-        if self.record.part == Part::Facts {
+        if self.record.part == Part::Facts && self.record.rows > KEPT_ROWS_MAX {
             let found = database.piece_at(self.record.run, Kind::Filter, &row)?;
             let (_, end, bits) = self.read(found.as_ref())?;
             return if row < end { Ok(filter::may_have(bits, prefix)) } else { Err(self.damaged()) };
