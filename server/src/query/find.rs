@@ -9,6 +9,7 @@ use super::as_of::first_at;
 use super::error::QueryError;
 use super::evidence::Evidence;
 use super::postings::{Common, Search, Sought};
+use super::versions;
 use crate::index::Reading;
 
 /// Entries in one answer when the question does not say.
@@ -156,14 +157,10 @@ fn sought<E: Evidence + ?Sized>(
     let mut sought = Vec::new();
     for Condition { term, package } in &question.conditions {
         sought.push(Sought::Term(term.clone()));
-        let Some(package) = package.as_ref().filter(|package| !package.is_any_version()) else { continue };
-        match evidence.versions(term, below)? {
-            None => in_rows = false,
-            Some(mut versions) => {
-                // What was erased may be any version.
-                versions.retain(|version| version.text.as_ref().is_none_or(|text| package.may_mean(text)));
-                sought.push(Sought::Versions(versions));
-            }
+        let Some(package) = package else { continue };
+        match versions::meant(evidence, package, below)? {
+            Some(versions) => sought.push(Sought::Versions(versions)),
+            None => in_rows &= package.is_any_version(),
         }
     }
     Ok((sought, in_rows))

@@ -11,7 +11,8 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
-use super::postings::Newest;
+use super::postings::{Common, Newest, Sought};
+use super::versions;
 use crate::index::Reading;
 
 /// Edges that one answer has at most. With ids of 100 bytes these are 3 MB, more than [`ANSWER_BYTES_MAX`].
@@ -84,21 +85,7 @@ pub fn impact<E: Evidence + ?Sized>(
     question: &Impact,
     size: TreeSize,
 ) -> Result<Impacted, QueryError> {
-    let mut walk = Walk {
-        evidence,
-        question,
-        size,
-        queue: VecDeque::new(),
-        walked: BTreeSet::new(),
-        edges: BTreeMap::new(),
-        answer: Impacted::default(),
-        answer_bytes: 0,
-        read: BTreeSet::new(),
-        observed: BTreeSet::new(),
-        seen: BTreeMap::new(),
-        envelope_bytes: 0,
-        looks: 0,
-    };
+    let mut walk = Walk::new(evidence, question, size);
     match &question.of {
         Of::Nodes(nodes) => {
             for node in nodes {
@@ -155,7 +142,25 @@ struct Walk<'a, E: ?Sized> {
     looks: usize,
 }
 
-impl<E: Evidence + ?Sized> Walk<'_, E> {
+impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
+    fn new(evidence: &'a E, question: &'a Impact, size: TreeSize) -> Self {
+        Self {
+            evidence,
+            question,
+            size,
+            queue: VecDeque::new(),
+            walked: BTreeSet::new(),
+            edges: BTreeMap::new(),
+            answer: Impacted::default(),
+            answer_bytes: 0,
+            read: BTreeSet::new(),
+            observed: BTreeSet::new(),
+            seen: BTreeMap::new(),
+            envelope_bytes: 0,
+            looks: 0,
+        }
+    }
+
     fn push(&mut self, node: Node, asked: bool, from: Option<&Node>) {
         let from = from.filter(|_| node.kind() == NodeKind::Component).cloned();
         if self.walked.contains(&(node.clone(), None)) {
@@ -212,9 +217,12 @@ impl<E: Evidence + ?Sized> Walk<'_, E> {
         Said { entry, claimed, within: self.is_within(reading) }
     }
 
-    /// All versions of a package have one term, so one look at its entries finds them all.
+    /// Entries that name other versions are not read, where these are not too many.
     fn package(&mut self, package: &Package) -> Result<(), QueryError> {
-        self.each(package.term(), |walk, reading| {
+        let versions = versions::meant(self.evidence, package, self.size)?.map(Sought::Versions);
+        let term = Sought::Term(package.term().clone());
+        let candidates = Common::new(std::iter::once(term).chain(versions)).all(self.evidence, self.size);
+        self.each_of(candidates, package.term(), |walk, reading| {
             let said = walk.said(reading);
             for edge in &reading.facts.edges {
                 for node in [&edge.from, &edge.to] {
@@ -298,8 +306,18 @@ impl<E: Evidence + ?Sized> Walk<'_, E> {
     }
 
     /// Calls `each` with the entries that have a term, newest first, as far as the bounds allow.
-    fn each(&mut self, term: &Term, mut each: impl FnMut(&mut Self, &Reading)) -> Result<(), QueryError> {
-        for index in Newest::of(self.evidence, term.clone(), self.size) {
+    fn each(&mut self, term: &Term, each: impl FnMut(&mut Self, &Reading)) -> Result<(), QueryError> {
+        self.each_of(Newest::of(self.evidence, term.clone(), self.size), term, each)
+    }
+
+    /// The same with some of the entries that have a term.
+    fn each_of(
+        &mut self,
+        candidates: impl Iterator<Item = Result<LeafIndex, QueryError>>,
+        term: &Term,
+        mut each: impl FnMut(&mut Self, &Reading),
+    ) -> Result<(), QueryError> {
+        for index in candidates {
             let index = index?;
             if !self.may_read(index) {
                 self.answer.truncated = true;

@@ -80,6 +80,25 @@ impl Common {
         Self { lists: lists.collect() }
     }
 
+    /// Returns all candidates below `below`, newest first, however many looks it takes.
+    pub(super) fn all<E: Evidence + ?Sized>(
+        mut self,
+        evidence: &E,
+        mut below: TreeSize,
+    ) -> impl Iterator<Item = Result<LeafIndex, QueryError>> {
+        std::iter::from_fn(move || {
+            let mut steps = usize::MAX;
+            match self.newest(evidence, below, &mut steps) {
+                Ok(Search::Candidate(index)) => {
+                    below = size_before(index);
+                    Some(Ok(index))
+                }
+                Ok(Search::Exhausted | Search::Stopped { .. }) => None,
+                Err(error) => Some(Err(error)),
+            }
+        })
+    }
+
     /// Returns the newest candidate below `below`; none if there is none.
     ///
     /// Each list in turn lowers the bound to its own newest candidate, until all agree. A list is read only at and

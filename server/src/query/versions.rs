@@ -6,8 +6,11 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use custody_log::LeafIndex;
+use custody_evidence::fact::Package;
+use custody_log::{LeafIndex, TreeSize};
 
+use super::error::QueryError;
+use super::evidence::Evidence;
 use crate::index::Prefix;
 
 /// The most versions of one package that are looked at one by one. Each costs a look of 20 to 30 us, so 8 ms together. Of a package with
@@ -26,6 +29,24 @@ pub struct Version {
     pub(super) text: Option<String>,
     /// The newest entry that names it.
     pub(super) newest: LeafIndex,
+}
+
+/// Returns the versions of a package that are meant, or may be, of those that entries below `below` name; none where these are too many,
+/// or any is meant: then the package's term finds the entries.
+pub(super) fn meant<E: Evidence + ?Sized>(
+    evidence: &E,
+    package: &Package,
+    below: TreeSize,
+) -> Result<Option<Vec<Version>>, QueryError> {
+    if package.is_any_version() {
+        return Ok(None);
+    }
+    let mut versions = evidence.versions(package.term(), below)?;
+    if let Some(versions) = &mut versions {
+        // What was erased may be any version.
+        versions.retain(|version| version.text.as_ref().is_none_or(|text| package.may_mean(text)));
+    }
+    Ok(versions)
 }
 
 /// The texts of versions that were read.

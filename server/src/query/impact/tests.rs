@@ -73,6 +73,21 @@ fn a_range_of_a_package_leads_to_who_ships_it_and_who_used_it_and_no_other_versi
 }
 
 #[test]
+fn an_sbom_that_names_another_version_is_not_read() {
+    let mut memory = Memory::new();
+    for number in 0..100 {
+        let version = format!("1.{}.0", number % 10);
+        memory.record(number + 1, None, &[(artifact('a'), K::Contains, axios(&version))], &[]);
+    }
+    let question = package("pkg:npm/axios@>=1.3.0 <1.5.0");
+    let Of::Package(asked) = &question.of else { panic!("a package was asked for") };
+    let mut walk = Walk::new(&memory, &question, memory.indexed_to);
+    walk.package(asked).unwrap();
+    assert_eq!(walk.read.len(), 20);
+    assert_eq!(walk.answer.edges.iter().map(|found| &found.edge.to).collect::<BTreeSet<_>>().len(), 2);
+}
+
+#[test]
 fn base_images_lead_on_through_any_number_of_builds() {
     let mut memory = Memory::new();
     for (number, pair) in ['a', 'b', 'c', 'd', 'e'].windows(2).enumerate() {
