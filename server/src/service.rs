@@ -269,3 +269,6 @@ fn close_index(ledger: Arc<Ledger>) {
         None => tracing::warn!("the index is still in use and was not closed; it may be rebuilt"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,7 +22,7 @@ pub const LOOK_MAX: Duration = Duration::from_mins(1);
 
 /// How many hands may be left behind: 64, as many as questions are worked on at once. One database that has to be given up costs
 /// those who look into it at that time.
-const LEFT_MAX: usize = 64;
+pub(crate) const LEFT_MAX: usize = 64;
 
 /// What may be written to the index once a hand is left behind: 256 MiB, of which sled keeps some three times as much in memory.
 const LEFT_BYTES_MAX: u64 = 256 << 20;
@@ -39,6 +39,9 @@ pub(crate) struct Hands {
     /// How long a look may take, in milliseconds.
     patience: AtomicU64,
     left: watch::Sender<Left>,
+    /// How long work on a thread of its own may take instead.
+    #[cfg(test)]
+    shorter: Mutex<Option<Duration>>,
 }
 
 /// What was left behind.
@@ -96,7 +99,13 @@ pub(crate) fn look<T>(look: impl FnOnce() -> T) -> Option<T> {
 impl Default for Hands {
     fn default() -> Self {
         let patience = AtomicU64::new(u64::try_from(LOOK_MAX.as_millis()).unwrap_or(u64::MAX));
-        Self { idle: Mutex::default(), patience, left: watch::channel(Left::default()).0 }
+        Self {
+            idle: Mutex::default(),
+            patience,
+            left: watch::channel(Left::default()).0,
+            #[cfg(test)]
+            shorter: Mutex::default(),
+        }
     }
 }
 
@@ -136,6 +145,8 @@ impl Hands {
         patience: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        #[cfg(test)]
+        let patience = self.shorter.lock().unwrap().unwrap_or(patience);
         let done = in_time(patience, work);
         if done.is_none() {
             self.leave();
@@ -232,6 +243,16 @@ impl Hands {
     /// From now on a look may take this long.
     pub(crate) fn set_patience(&self, patience: Duration) {
         self.patience.store(u64::try_from(patience.as_millis()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// From now on work on a thread of its own may take this long, whoever asks for it.
+    pub(crate) fn set_time(&self, time: Option<Duration>) {
+        *self.shorter.lock().unwrap() = time;
+    }
+
+    /// As if a look did not end.
+    pub(crate) fn leave_behind(&self) {
+        self.leave();
     }
 }
 

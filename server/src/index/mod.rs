@@ -99,6 +99,8 @@ pub(crate) use keys::{Prefix, field_range, leading_range};
 
 pub use error::IndexError;
 pub use follower::Follower;
+#[cfg(test)]
+pub(crate) use hands::LEFT_MAX;
 pub use hands::{LOOK_MAX, Left};
 pub use reading::{EntryKeys, FactRows, Findable, IndexedEntry, Reading, read};
 pub use remains::Remains;

@@ -218,6 +218,12 @@ impl Index {
         self.database.hands().watch_left()
     }
 
+    /// As if a look did not end.
+    #[cfg(test)]
+    pub(crate) fn leave_behind(&self) {
+        self.database.hands().leave_behind();
+    }
+
     /// Returns the journal that the index was made from.
     #[must_use]
     pub fn source(&self) -> &Arc<dyn Source> {

@@ -119,6 +119,29 @@ fn after_a_refused_write_too_the_files_of_who_does_not_end_are_not_opened_again(
     assert_answers_like_the_journal(&index, &written);
 }
 
+#[test]
+fn an_open_that_does_not_end_is_given_up_and_the_index_is_made_again() {
+    let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
+    let index = caught_up(dir.path(), &written);
+    let expected = runs(&index);
+    let full = IndexError::Database(sled::Error::Io(std::io::ErrorKind::StorageFull.into()));
+    index.doubted::<()>(Err(full)).unwrap_err();
+    // Who opens a pipe that nobody writes to waits without an end.
+    let conf = dir.path().join("sled").join("conf");
+    std::fs::remove_file(&conf).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&conf).status().unwrap().success());
+    index.database.hands().set_time(Some(Duration::from_secs(5)));
+    // One that is opened in its place may be slow on a busy machine: then it is tried again.
+    assert!((0..20).any(|_| index.tidy().is_ok()));
+    index.database.hands().set_time(None);
+    assert!(left(&index) >= 1, "its thread is left behind");
+    assert_answers_like_the_journal(&index, &written);
+    assert_eq!(runs(&index), expected);
+    assert_eq!(StateFile::new(dir.path()).belief().unwrap(), Belief::Sound);
+    index.close().unwrap();
+    assert_eq!(open(dir.path(), &written).indexed_to(), size(50), "it was closed");
+}
+
 #[tokio::test]
 async fn the_follower_goes_on_and_can_be_stopped() {
     let (dir, written) = (tempfile::tempdir().unwrap(), busy(50));
