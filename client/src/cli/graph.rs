@@ -147,12 +147,13 @@ fn in_dot(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// In a quoted text of Mermaid there is no quotation mark and no markup: characters that could be either are written as entities.
+/// In a quoted text of Mermaid there is no quotation mark and no markup: characters that could be either are written as entities. Nor is
+/// there a directive, which it looks for in all of the text (`%%{init: ..}%%`), nor a formula (`$$`).
 fn in_mermaid(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '"' | '<' | '>' | '&' | '#' | '`' | ';' | '\\' | '|' => {
+            '"' | '<' | '>' | '&' | '#' | '`' | ';' | '\\' | '|' | '%' | '{' | '}' | '$' => {
                 let _ = write!(safe, "#{};", u32::from(c));
             }
             c => safe.push(c),
@@ -167,10 +168,12 @@ mod tests {
 
     fn graph() -> Graph {
         let artifact = Node::named(NodeKind::Artifact, "sha256:00").unwrap();
-        let run = Node::named(NodeKind::Run, "https://ci.test/1\"];\u{202e}<script>").unwrap();
+        let text = "https://ci.test/1\"];\u{202e}<script>%%{init: {'x':1}}%%$$x$$";
+        let run = Node::named(NodeKind::Run, text).unwrap();
         let mut graph = Graph::default();
         graph.asked(&run);
-        graph.label(&artifact, "app \\\" --> x");
+        graph.label(&artifact, "app \\\" --> x\n%%{init: {'theme':'dark'}}%%");
+        graph.note(&artifact, "a\nb \\N \u{1b}[31m".to_owned());
         graph.note(&artifact, "LIVE prod".to_owned());
         graph.edge(&artifact, &run, "built-by 7".to_owned(), false);
         graph.edge(&artifact, &run, "built-by 7".to_owned(), false);
@@ -210,6 +213,16 @@ mod tests {
         }
         let mermaid = graph().draw(Format::Mermaid).unwrap();
         assert!(!mermaid.contains("<script>") && !dot.contains('\u{202e}') && !mermaid.contains('\u{202e}'));
+        assert!(
+            !mermaid.contains("%%") && !mermaid.contains("$$") && !mermaid.contains("init: {"),
+            "{mermaid}"
+        );
+        for text in [&dot, &mermaid] {
+            assert!(text.chars().all(|c| c == '\n' || !c.is_control()), "{text}");
+        }
+        // A line for each node and edge, and nothing that a text put between them.
+        assert_eq!(mermaid.lines().count(), 1 + 2 + 2 + 1, "{mermaid}");
+        assert_eq!(dot.lines().count(), 3 + 2 + 2 + 1, "{dot}");
         for line in mermaid.lines() {
             assert!(line.matches('"').count() % 2 == 0 && line.matches('"').count() <= 2, "{line}");
         }
