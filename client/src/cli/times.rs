@@ -1,7 +1,8 @@
 //! Sizes and times as users write them: RFC 3339, or relative to now, as git takes them.
 //!
-//! `2h`, `1d12h`, `3.days.ago`, `2 weeks ago`, `yesterday`, `last.month`, `2026-11-22`. A relative time is read when the
-//! command line is, and becomes a time when the clock is at hand. Days, months and years are those of the calendar in UTC.
+//! `2h`, `1d12h`, `3.days.ago`, `2 weeks ago`, `yesterday`, `last.month`, `2026-11-22`, `2026-11-22T20:31`. A relative time is read when
+//! the command line is, and becomes a time when the clock is at hand. Days, months and years are those of the calendar in UTC, and a
+//! time of the day that names no zone is in UTC too: the answer is the same wherever it is asked for.
 
 use custody_client::ledger::{At, Moment};
 use custody_log::{LeafIndex, Timestamp, TreeSize};
@@ -108,8 +109,8 @@ pub(crate) fn time(text: &str) -> Result<When, String> {
     if let Ok(time) = Timestamp::parse_rfc3339(text) {
         return Ok(When::At(time));
     }
-    if let Some(day) = day(text) {
-        return Ok(When::At(day));
+    if let Some(start) = day(text).or_else(|| minute(text)) {
+        return Ok(When::At(start));
     }
     relative(&text.to_ascii_lowercase()).ok_or_else(|| format!("expected a time like {}", example(text)))
 }
@@ -119,6 +120,17 @@ fn day(text: &str) -> Option<Timestamp> {
     let date: jiff::civil::Date = text.parse().ok().filter(|_| text.len() == "2026-11-22".len())?;
     let start = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
     Timestamp::from_micros(start.as_microsecond()).ok()
+}
+
+/// Reads a day with a time, without a zone: `2026-11-22T20:31`, with or without seconds, with a blank for the `T`.
+fn minute(text: &str) -> Option<Timestamp> {
+    let plain = |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | 'T' | 't' | ' ');
+    if !text.contains(':') || !text.chars().all(plain) {
+        return None;
+    }
+    let time: jiff::civil::DateTime = text.parse().ok()?;
+    let time = time.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    Timestamp::from_micros(time.as_microsecond()).ok()
 }
 
 fn relative(text: &str) -> Option<When> {
@@ -247,6 +259,10 @@ mod tests {
             ("last year", "2025-03-31T12:00:00.000000Z"),
             ("2026-03-01", "2026-03-01T00:00:00.000000Z"),
             ("2026-03-01T08:00:00+02:00", "2026-03-01T06:00:00.000000Z"),
+            ("2026-03-01T08:00", "2026-03-01T08:00:00.000000Z"),
+            ("2026-03-01T08:00Z", "2026-03-01T08:00:00.000000Z"),
+            ("2026-03-01T08:00+02:00", "2026-03-01T06:00:00.000000Z"),
+            ("2026-03-01 08:00:01.5", "2026-03-01T08:00:01.500000Z"),
             ("100.years.ago", "1970-01-01T00:00:00.000000Z"),
         ] {
             assert_eq!(before(text), expected, "{text}");
@@ -276,7 +292,8 @@ mod tests {
             ("-2h", "2h"),
             ("99999999999999999999h", "2026-11-22T20:31:24Z"),
             ("2026-13-01", "2026-11-22T20:31:24Z"),
-            ("2026-11-22T20:31", "2026-11-22T20:31:24Z"),
+            ("2026-11-22T25:31", "2026-11-22T20:31:24Z"),
+            ("2026-11-22T20:31[Europe/Berlin]", "2026-11-22T20:31:24Z"),
         ] {
             let said = time(text).unwrap_err();
             assert!(said.starts_with(&format!("expected a time like {nearest}, found")), "{text}: {said}");

@@ -109,6 +109,8 @@ mod tests {
         assert_eq!(read("prod"), (name("prod"), false, Change::Last));
         assert_eq!(read("prod/eu-1"), (name("prod/eu-1"), false, Change::Last));
         assert_eq!(read("prod@{2026-11-20T14:00:00Z}"), (name("prod"), true, Change::Last));
+        assert_eq!(read("prod@{2026-11-20T14:00}"), (name("prod"), true, Change::Last));
+        assert_eq!(read("prod@{2026-11-20T14:00Z}"), (name("prod"), true, Change::Last));
         assert_eq!(read("prod@{2.hours.ago}~2"), (name("prod"), true, Change::Back(2)));
         assert_eq!(read("prod#5"), (name("prod"), false, Change::Number(5)));
         assert_eq!(read("prod~"), (name("prod"), false, Change::Back(1)));
