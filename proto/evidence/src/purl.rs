@@ -142,6 +142,12 @@ impl Purl {
     /// so this is room for several of them percent-encoded, with a digest and a download URL.
     pub const MAX_LEN: usize = 2048;
 
+    /// Returns whether text starts like a package URL, good or bad; its scheme may be written in any case.
+    #[must_use]
+    pub fn is_written(text: &str) -> bool {
+        text.trim_start().get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("pkg:"))
+    }
+
     /// Returns the canonical text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -43,10 +43,14 @@ pub struct GitUri {
     reference: Option<String>,
     commit: Option<String>,
     git: bool,
+    hosted: bool,
 }
 
 /// Ports that say no more than the transport does.
 const DEFAULT_PORTS: &[&str] = &["22", "80", "443", "9418"];
+
+/// Hosts of repositories, on which no images are kept: what has an owner and a name there is a repository, and no file.
+pub(crate) const GIT_HOSTS: [&str; 4] = ["bitbucket.org", "codeberg.org", "github.com", "gitlab.com"];
 
 impl Repository {
     /// The longest name that is read: the URL limit of common servers is 2,048, references and hex come on top.
@@ -148,6 +152,16 @@ impl Repository {
         std::iter::once(self.clone()).chain(on_github)
     }
 
+    /// Whether it is an owner and a name on a host of repositories; on GitLab there may be groups between them.
+    fn is_hosted(&self) -> bool {
+        let parts: Vec<&str> = self.0.strip_prefix("https://").unwrap_or_default().split('/').collect();
+        match parts.as_slice() {
+            ["gitlab.com", _, _, rest @ ..] => !rest.contains(&"-"),
+            [host, _, _] => GIT_HOSTS.contains(host),
+            _ => false,
+        }
+    }
+
     /// Returns the repository that a run belongs to, by the URL that GitHub and GitLab give runs; none of any other run.
     #[must_use]
     pub fn of_run(url: &str) -> Option<Self> {
@@ -172,8 +186,8 @@ impl GitUri {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let scheme =
-            ["git+", "git:", "git@"].iter().any(|scheme| strip_ignoring_case(text, scheme).is_some());
+        let schemes = ["git+", "git:", "git@", "ssh:"];
+        let scheme = schemes.iter().any(|scheme| strip_ignoring_case(text, scheme).is_some());
         let (plain, fragment) = text.split_once('#').unwrap_or((text, ""));
         let git = scheme || plain.strip_suffix(".git").is_some();
         let bare = strip_ignoring_case(text, "git+").unwrap_or(text);
@@ -187,7 +201,10 @@ impl GitUri {
             reference.and_then(|text| text.split(['#', '?']).next()).filter(|text| is_reference(text));
         let commit = reference.filter(|text| is_commit(text)).map(str::to_ascii_lowercase);
         let reference = reference.filter(|_| commit.is_none()).map(str::to_owned);
-        Some(Self { repository: Repository::parse(url)?, reference, commit, git })
+        let repository = Repository::parse(url)?;
+        let whole = reference.as_deref().is_some_and(|reference| reference.starts_with("refs/"));
+        let hosted = whole || repository.is_hosted();
+        Some(Self { repository, reference, commit, git, hosted })
     }
 
     /// Returns the repository.
@@ -214,6 +231,13 @@ impl GitUri {
     #[must_use]
     pub fn names_git(&self) -> bool {
         self.git
+    }
+
+    /// Whether it can be nothing but a repository, though it says so neither by its scheme nor by its end: it has a whole reference
+    /// (`@refs/heads/main`), or is an owner and a name on a host of repositories. A sha1 beside it is a commit, too.
+    #[must_use]
+    pub fn is_repository(&self) -> bool {
+        self.git || self.hosted
     }
 }
 
@@ -377,6 +401,25 @@ mod tests {
             let uri = GitUri::parse(text).unwrap();
             assert_eq!(uri.repository().as_str(), "https://github.com/acme/api", "{text}");
             assert_eq!((uri.reference(), uri.commit(), uri.names_git()), (reference, hex, git), "{text}");
+            assert!(uri.is_repository(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_can_be_nothing_but_a_repository_is_one_and_a_file_is_none() {
+        for (text, git, repository) in [
+            ("ssh://git@git.corp.test:7999/acme/api", true, true),
+            ("https://github.com/acme/api", false, true),
+            ("https://gitlab.com/acme/group/api/", false, true),
+            ("https://git.corp.test/acme/api@refs/heads/main", false, true),
+            ("https://git.corp.test/acme/api", false, false),
+            ("https://github.com/acme/api/releases/download/v1/app.tgz", false, false),
+            ("https://github.com/acme", false, false),
+            ("https://gitlab.com/acme/api/-/archive/v1/api.tgz", false, false),
+            ("https://registry.npmjs.org/@acme/api/-/api-1.0.0.tgz", false, false),
+        ] {
+            let uri = GitUri::parse(text).unwrap();
+            assert_eq!((uri.names_git(), uri.is_repository()), (git, repository), "{text}");
         }
     }
 

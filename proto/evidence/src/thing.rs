@@ -160,8 +160,8 @@ impl Thing {
         if let Some(hex) = text.strip_prefix("key:") {
             return hex.parse().map(Self::KeyId).map_err(|_| ThingError::Key { found: found() });
         }
-        if text.starts_with("pkg:") {
-            return text.parse().map(Self::Purl).map_err(|source| ThingError::Purl { source });
+        if Purl::is_written(text) {
+            return text.trim_start().parse().map(Self::Purl).map_err(|source| ThingError::Purl { source });
         }
         if let Some(thing) = with_at(text)? {
             return Ok(thing);

@@ -54,7 +54,7 @@ pub(super) fn named(text: &str) -> Option<(String, Option<String>)> {
     if text.is_empty() || text.contains("://") {
         return None;
     }
-    if text.starts_with("pkg:") {
+    if Purl::is_written(text) {
         let purl: Purl = text.parse().ok()?;
         // The version of an image is its digest there.
         let version = purl.version().filter(|version| !version.contains(':')).map(Cow::into_owned);

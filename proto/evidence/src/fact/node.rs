@@ -10,6 +10,7 @@ use super::reference;
 use super::term::{Field, Term};
 use super::word::words;
 use crate::digest_set::Digest;
+use crate::predicate::one_run;
 use crate::purl::Purl;
 use crate::repository::Repository;
 
@@ -210,9 +211,32 @@ impl Node {
 
     /// The run, and the whole of it where it is one of its attempts.
     fn run_terms(&self) -> Vec<Term> {
-        let whole = whole_run(self.id()).map(str::to_owned);
-        [self.id().to_owned()].into_iter().chain(whole).map(|name| Term::of(Field::Run, name)).collect()
+        let asked = asked_run(self.id());
+        let mut names = vec![self.id(), asked];
+        names.extend(whole_run(asked));
+        names.dedup();
+        names.into_iter().map(|name| Term::of(Field::Run, name.to_owned())).collect()
     }
+}
+
+/// Returns the run that a person means by the address of one of its pages: GitHub and GitLab put a job, a step or a line behind it
+/// (`.../actions/runs/4711/job/991#step:4:12`, `.../-/jobs/5#L20`). Any other text is itself.
+pub(super) fn asked_run(text: &str) -> &str {
+    let text = one_run(text);
+    let parts = ["/actions/runs/", "/-/jobs/", "/-/pipelines/"];
+    let Some(part) = parts.iter().find(|part| text.contains(**part)) else { return text };
+    let start = text.find(part).map_or(0, |at| at + part.len());
+    let digits = |from: usize| {
+        let rest = text.get(from..).unwrap_or_default();
+        from + rest.bytes().take_while(u8::is_ascii_digit).count()
+    };
+    let number = digits(start);
+    let behind = |from: usize| text.get(from..).unwrap_or_default();
+    let attempt = behind(number).strip_prefix("/attempts/").map(|_| digits(number + "/attempts/".len()));
+    let end = attempt.unwrap_or(number);
+    let is_page = ["?", "#", "/job/"].iter().any(|mark| behind(end).starts_with(mark));
+    let complete = number > start && !behind(end.saturating_sub(1)).starts_with('/');
+    text.get(..end).filter(|_| is_page && complete).unwrap_or(text)
 }
 
 /// Returns the run that this is an attempt of: the URL before `/attempts/<number>`; none if it is no attempt.
@@ -271,5 +295,50 @@ impl fmt::Display for Node {
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Node({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_meant_by_each_of_its_pages_and_by_no_other_text() {
+        let run = "https://github.com/acme/api/actions/runs/4711";
+        for (page, meant) in [
+            ("", ""),
+            ("/", ""),
+            ("?pr=7", ""),
+            ("#artifacts", ""),
+            ("/job/991", ""),
+            ("/job/991?pr=7#step:4:12", ""),
+            ("/attempts/2", "/attempts/2"),
+            ("/attempts/2#summary-1", "/attempts/2"),
+            ("/attempts/2/job/991", "/attempts/2"),
+            ("/attempts/", "/attempts"),
+            ("/attempts/#x", "/attempts/#x"),
+            ("/usage", "/usage"),
+            ("x#y", "x#y"),
+        ] {
+            assert_eq!(asked_run(&format!("{run}{page}")), format!("{run}{meant}"), "{page}");
+        }
+        for (text, meant) in [
+            ("https://gitlab.com/acme/api/-/jobs/5#L20", "https://gitlab.com/acme/api/-/jobs/5"),
+            ("https://builder.test#12", "https://builder.test#12"),
+            ("https://ci.test/job/api/12/", "https://ci.test/job/api/12"),
+            ("https://github.com/acme/api/actions/runs/#x", "https://github.com/acme/api/actions/runs/#x"),
+            ("", ""),
+        ] {
+            assert_eq!(asked_run(text), meant, "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_run_finds_itself(text in "(https://)?[a-z.]{1,8}(/actions/runs/|/-/jobs/|/job/)[0-9]{0,3}(/attempts/[0-9]{0,2})?(/job/|[?#])?[a-z0-9:/]{0,6}") {
+            let node = Node::named(NodeKind::Run, &text).unwrap();
+            let asked = Term::parse(Field::Run, &text).unwrap();
+            proptest::prop_assert!(node.terms().contains(&asked), "{:?} {:?}", node.terms(), asked);
+        }
     }
 }

@@ -104,7 +104,7 @@ fn resolved(run: &Node, path: &str, dependency: &Descriptor, gather: &mut Gather
         gather.edge(run, EdgeKind::Resolved, artifact);
         gather.label(artifact, dependency.name().or(dependency.uri()).unwrap_or_default());
     }
-    match dependency.uri().filter(|uri| uri.starts_with("pkg:")) {
+    match dependency.uri().filter(|uri| Purl::is_written(uri)) {
         Some(uri) => match uri.parse::<Purl>() {
             Ok(purl) => {
                 let component = Node::component(&purl);

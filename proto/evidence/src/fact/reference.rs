@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use super::Node;
 use crate::digest_set::Digest;
-use crate::repository::{GitUri, is_commit};
+use crate::repository::{GIT_HOSTS, GitUri, is_commit};
 
 /// What a text is, as far as spellings of it are known.
 enum Reference {
@@ -38,9 +38,6 @@ enum Kind {
     Other,
     Tag,
 }
-
-/// Hosts of repositories on which no images are kept, so that `github.com/acme/action:v4` is a tag of a repository.
-const GIT_HOSTS: [&str; 4] = ["bitbucket.org", "codeberg.org", "github.com", "gitlab.com"];
 
 /// Other names of Docker's own registry.
 const DOCKER_HOSTS: [&str; 2] = ["index.docker.io", "registry-1.docker.io"];

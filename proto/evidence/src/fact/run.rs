@@ -74,7 +74,7 @@ fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
     let bytes: BTreeSet<Node> =
         used.digest.iter().map(|digest| Node::of_digest(digest.digest(), None)).chain(pinned).collect();
     let path = format!("{path}.ref");
-    if reference.starts_with("pkg:") {
+    if Purl::is_written(reference) {
         match reference.parse::<Purl>() {
             Ok(purl) => {
                 let component = Node::component(&purl);

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use super::node::{Node, NodeKind};
+use super::node::{Node, NodeKind, asked_run};
 use super::reference;
 use super::word::words;
 use crate::digest_set::{Digest, DigestError};
-use crate::predicate::one_run;
 use crate::purl::{Purl, PurlError};
 use crate::repository::{Repository, is_commit};
 
@@ -120,7 +119,7 @@ impl Term {
             Field::Component => text.parse::<Purl>()?.versionless().to_owned(),
             Field::Repository => repository(field, text)?,
             Field::Ref => reference::asked(text),
-            Field::Run => one_run(text).to_owned(),
+            Field::Run => asked_run(text).to_owned(),
             Field::Vulnerability => Node::named(NodeKind::Vulnerability, text)
                 .map_or_else(|| text.to_owned(), |node| node.id().to_owned()),
             Field::Builder

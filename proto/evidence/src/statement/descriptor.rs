@@ -69,7 +69,7 @@ impl Descriptor {
     /// Returns the digests that carry evidence. A sha1 beside a git URI is the git commit of that value: so wrote
     /// the producers of SLSA v0.2.
     pub fn usable(&self) -> impl Iterator<Item = Digest> + '_ {
-        let git = self.git_uri().is_some_and(|uri| uri.names_git());
+        let git = self.git_uri().is_some_and(|uri| uri.names_git() || self.is_commit_at(&uri));
         let alias = move |digest: &Digest| if git { digest.as_git_commit() } else { None };
         let found: BTreeSet<Digest> = self
             .digests
@@ -91,12 +91,18 @@ impl Descriptor {
     }
 
     /// Returns the repository and reference that the URI, or else the name, gives. Any other URL is none, unless a
-    /// `gitCommit` beside it says that it is a repository.
+    /// `gitCommit` beside it says that it is a repository, or a `sha1` beside one that can be nothing else.
     #[must_use]
     pub fn git_uri(&self) -> Option<GitUri> {
         let commit = self.digests.iter().any(|digest| digest.commit_hex().is_some());
         let texts = [self.uri(), self.name()].into_iter().flatten();
-        texts.filter_map(GitUri::parse).find(|uri| commit || uri.names_git())
+        texts.filter_map(GitUri::parse).find(|uri| commit || uri.names_git() || self.is_commit_at(uri))
+    }
+
+    /// Whether there is a sha1 that can be nothing but a commit, by where it is. Beside other digests it may be that of an archive.
+    fn is_commit_at(&self, uri: &GitUri) -> bool {
+        let has = |of: fn(&Digest) -> bool| self.digests.iter().any(of);
+        uri.is_repository() && has(|digest| digest.as_git_commit().is_some()) && !has(Digest::usable)
     }
 }
 

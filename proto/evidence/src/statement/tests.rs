@@ -153,12 +153,16 @@ fn every_digest_is_kept_and_only_some_are_usable() {
 }
 
 #[test]
-fn a_sha1_is_a_commit_beside_a_git_uri_and_nowhere_else() {
+fn a_sha1_is_a_commit_beside_what_can_only_be_a_repository_and_nowhere_else() {
     let sha1 = "a".repeat(40);
     for (key, text, commit) in [
         ("uri", "git+https://github.com/acme/api", true),
         ("name", "git://github.com/acme/api", true),
-        ("uri", "https://github.com/acme/api", false),
+        ("uri", "https://github.com/acme/api", true),
+        ("uri", "ssh://git@git.corp.test/acme/api", true),
+        ("uri", "https://git.corp.test/acme/api@refs/heads/main", true),
+        ("uri", "https://git.corp.test/acme/api", false),
+        ("uri", "https://github.com/acme/api/releases/download/v1/app.tgz", false),
         ("uri", "https://example.com/file.tar.gz", false),
         ("uri", "pkg:npm/axios@1", false),
         ("name", "git+foo", false),
