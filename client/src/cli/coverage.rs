@@ -1,5 +1,7 @@
 //! `custody coverage`: what runs or was released without which evidence.
 
+mod checks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
@@ -25,12 +27,16 @@ use super::failure::{Failure, Outcome};
 use super::output::{counted, escape_line};
 use super::session;
 use super::times;
+use checks::Checks;
 
 /// How far from an artifact its evidence lies: a review is of the commit that it was built from.
 const DEPTH: u32 = 3;
-/// Entries of one stage that are checked at once, newest first, until one is evidence.
-const AT_ONCE: usize = 4;
-/// Released artifacts that are looked at, the newest: each is a call, and the entries about it. 16,384 take some minutes.
+/// Entries of one kind of evidence that are checked at once, newest first, until one is evidence.
+const AT_ONCE: usize = 2;
+/// Artifacts whose first entries are checked together: two of each of some eight kinds of evidence, so below 256.
+const PAGE: usize = 16;
+/// Released artifacts that are looked at, the newest: each is a call for its chain, and a few for each page of them. 16,384 take
+/// some minutes.
 const RELEASED_MAX: usize = 16_384;
 
 /// Show what runs or was released without which evidence.
@@ -112,25 +118,35 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let bar = context.output.count_bar("looking", u64::try_from(wanted.artifacts.len()).unwrap_or(u64::MAX));
     let supposed = supposed(&mut ledger, &args, context).await?;
     let mut known: BTreeMap<Digest, (Evidence, Vec<Stage>)> = BTreeMap::new();
-    let mut covered = Vec::with_capacity(wanted.artifacts.len());
     let mut root = None;
-    for ((artifact, environment), workloads) in wanted.artifacts {
-        if !known.contains_key(&artifact) {
-            let found = evidence(&mut ledger, &artifact, wanted.size, None).await?;
-            root = Some(found.1);
+    let artifacts: BTreeSet<&Digest> = wanted.artifacts.keys().map(|(artifact, _)| artifact).collect();
+    let artifacts: Vec<&Digest> = artifacts.into_iter().collect();
+    for page in artifacts.chunks(PAGE) {
+        let mut chains = Vec::with_capacity(page.len());
+        for artifact in page {
+            let node = Node::of_digest(artifact, None);
+            chains.push(ledger.trace(&node, At::Size(wanted.size), DEPTH).await?);
+            bar.inc(1);
+        }
+        root = root.or(chains.first().map(as_of));
+        let mut checks = Checks::ahead(&mut ledger, &chains).await?;
+        for (artifact, chain) in page.iter().zip(&chains) {
+            let found = evidence(&mut ledger, chain, &mut checks, None).await?;
             let mut lost = Vec::new();
             if supposed.is_some() {
-                let (rest, _) = evidence(&mut ledger, &artifact, wanted.size, supposed.as_ref()).await?;
-                lost.clone_from(&found.0.have);
+                let rest = evidence(&mut ledger, chain, &mut checks, supposed.as_ref()).await?;
+                lost.clone_from(&found.have);
                 lost.retain(|stage| !rest.have.contains(stage));
             }
-            known.insert(artifact.clone(), (found.0, lost));
+            known.insert((*artifact).clone(), (found, lost));
         }
-        bar.inc(1);
-        let (evidence, lost) = known.get(&artifact).cloned().unwrap_or_default();
-        covered.push(Covered { artifact, environment, workloads, evidence, lost });
     }
     bar.finish_and_clear();
+    let of = |((artifact, environment), workloads): ((Digest, Option<Name>), BTreeSet<String>)| {
+        let (evidence, lost) = known.get(&artifact).cloned().unwrap_or_default();
+        Covered { artifact, environment, workloads, evidence, lost }
+    };
+    let mut covered: Vec<Covered> = wanted.artifacts.into_iter().map(of).collect();
     let looked_at = !covered.is_empty();
     let truncated = wanted.truncated || covered.iter().any(|covered| covered.evidence.partial);
     if supposed.is_some() {
@@ -265,25 +281,27 @@ fn artifacts(entry: &Checked) -> Vec<Digest> {
     }
 }
 
-/// Finds out what evidence there is of an artifact, or would be if something were distrusted.
+/// The tree that a chain is of.
+fn as_of(chain: &Traced) -> Value {
+    json!({
+        "size": chain.as_of.size.get(),
+        "root": chain.as_of.root.to_string(),
+        "reader": chain.as_of.reader,
+    })
+}
+
+/// Finds out what evidence there is of an artifact with this chain, or would be if something were distrusted.
 async fn evidence(
     ledger: &mut Ledger,
-    artifact: &Digest,
-    size: TreeSize,
+    traced: &Traced,
+    checks: &mut Checks,
     supposed: Option<&Supposed>,
-) -> Result<(Evidence, Value), Failure> {
-    let node = Node::of_digest(artifact, None);
-    let traced = ledger.trace(&node, At::Size(size), DEPTH).await?;
-    let at = json!({
-        "size": traced.as_of.size.get(),
-        "root": traced.as_of.root.to_string(),
-        "reader": traced.as_of.reader,
-    });
+) -> Result<Evidence, Failure> {
     let mut evidence = Evidence { partial: traced.truncated, ..Evidence::default() };
     let mut found: Vec<(Stage, EdgeKind)> = Vec::new();
     // What is said of a commit counts for the artifact only where evidence says that it was built from it.
     let mut built_from: BTreeSet<&Node> = BTreeSet::new();
-    for (kind, by_entry) in candidates(&traced) {
+    for (kind, by_entry) in candidates(traced) {
         for some in by_entry.chunks(AT_ONCE) {
             let some: Vec<(LeafIndex, Vec<&TracedEdge>)> = some
                 .iter()
@@ -291,17 +309,15 @@ async fn evidence(
                 .filter(|(_, edges)| !edges.is_empty())
                 .collect();
             let indexes: Vec<LeafIndex> = some.iter().map(|(entry, _)| *entry).collect();
-            let mut checked = ledger.entries(&indexes, Level::Verified, &|_| {}).await?;
-            ledger.find_first_signed(&mut checked).await?;
-            let state = &ledger.trust().as_of(size).state;
+            let entries = checks.of(ledger, &indexes).await?;
+            let state = &ledger.trust().as_of(traced.as_of.size).state;
             let other = supposed.map(|supposed| state.supposing(supposed.target.clone(), supposed.since));
             let state = other.as_ref().unwrap_or(state);
-            let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(checked).collect();
-            let disputed = Disputed::among(&entries, state);
+            let disputed = Disputed::among(entries.iter().map(|(index, entry)| (*index, *entry)), state);
             let edges = some.iter().flat_map(|(_, edges)| edges.iter().copied());
             let counting = edges.filter(|edge| !disputed.has(edge.edge.from.id(), edge.entry));
             let counting = counting.filter_map(|edge| {
-                let entry = entries.get(&edge.entry)?;
+                let entry = *entries.get(&edge.entry)?;
                 says(entry, edge, state).then_some((edge, entry))
             });
             let counting: Vec<(&TracedEdge, &Checked)> = counting.collect();
@@ -331,7 +347,7 @@ async fn evidence(
     evidence.missing.retain(of_stage);
     let has = |stage: &Stage| of_stage(stage) && !evidence.missing.contains(stage);
     evidence.have = Stage::ALL.into_iter().filter(has).collect();
-    Ok((evidence, at))
+    Ok(evidence)
 }
 
 /// Leaves out what is said of commits that no evidence says the artifact was built from, and what runs were built from: that the

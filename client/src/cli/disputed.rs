@@ -1,6 +1,6 @@
 //! Artifacts that two repositories say they built.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use custody_client::Checked;
 use custody_evidence::admission::Build;
@@ -15,8 +15,11 @@ pub(super) struct Disputed {
 
 impl Disputed {
     /// Finds them among checked entries.
-    pub(super) fn among(entries: &BTreeMap<LeafIndex, Checked>, trust: &TrustState) -> Self {
-        let counts = entries.iter().filter(|(_, entry)| entry.distrust(trust).is_none());
+    pub(super) fn among<'e>(
+        entries: impl IntoIterator<Item = (&'e LeafIndex, &'e Checked)>,
+        trust: &TrustState,
+    ) -> Self {
+        let counts = entries.into_iter().filter(|(_, entry)| entry.distrust(trust).is_none());
         let build = |(index, entry): (&LeafIndex, &Checked)| Build::of(*index, entry.logged()?.record());
         Self { builds: counts.filter_map(build).collect() }
     }
