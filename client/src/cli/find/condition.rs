@@ -2,6 +2,8 @@
 //!
 //! Text that no entry can have would be answered with a false "no record", so it is refused here.
 
+use std::collections::BTreeSet;
+
 use custody_client::ledger::Condition;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Node, NodeKind, Package, PackageError, Term, TermError};
@@ -9,8 +11,24 @@ use custody_evidence::identity::{Identity, IdentityError};
 use custody_evidence::key::KeyId;
 use custody_evidence::predicate::short_name::{SHORT_NAMES, types_of};
 use custody_evidence::repository::Repository;
+use custody_evidence::trust::{
+    ALLOW_TYPE, CLOCK_REPAIR_TYPE, DISTRUST_TYPE, JWKS_TYPE, POLICY_TYPE, PREDICATE_TYPE as TRUST_TYPE,
+    REDACTION_TYPE,
+};
 
 use crate::cli::failure::Failure;
+
+/// Short names of the entries by which the ledger is administered: what was distrusted and erased is found like what was waived. No
+/// policy asks for them.
+const ADMINISTRATIVE: [(&str, &str); 7] = [
+    ("allow", ALLOW_TYPE),
+    ("clock-repair", CLOCK_REPAIR_TYPE),
+    ("distrust", DISTRUST_TYPE),
+    ("jwks", JWKS_TYPE),
+    ("policy", POLICY_TYPE),
+    ("redaction", REDACTION_TYPE),
+    ("trust", TRUST_TYPE),
+];
 
 const EXACT: &str = "conditions are exact: give the whole value, as `custody show` prints it";
 
@@ -106,9 +124,13 @@ fn predicate_types(text: &str) -> Result<Vec<&str>, Failure> {
     if text.contains(':') || SHORT_NAMES.iter().any(|(_, types)| is_type(types)) {
         return Ok(vec![text]);
     }
+    if let Some((_, of)) = ADMINISTRATIVE.iter().find(|(name, _)| *name == text) {
+        return Ok(vec![*of]);
+    }
     types_of(text).map(<[&str]>::to_vec).ok_or_else(|| {
-        let names: Vec<&str> = SHORT_NAMES.iter().map(|(name, _)| *name).collect();
-        let names = names.join(", ");
+        let names: BTreeSet<&str> =
+            SHORT_NAMES.iter().map(|(name, _)| *name).chain(ADMINISTRATIVE.map(|(name, _)| name)).collect();
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
         Failure::usage("bad_condition", format!("--predicate: expected a URI, found {text:?}"))
             .hint(format!("short names are there for {names}"))
     })
@@ -147,7 +169,7 @@ mod tests {
             let conditions = conditions(Field::Predicate, text).unwrap();
             conditions.iter().map(|condition| condition.value().to_owned()).collect::<Vec<_>>()
         };
-        for name in ["approval", "expected", "scan", "snapshot", "tag"] {
+        for name in ["approval", "distrust", "expected", "redaction", "scan", "snapshot", "tag"] {
             assert_eq!(types(name), [format!("urn:custody:{name}:v1")]);
         }
         let slsa = "https://slsa.dev/provenance/v1";
@@ -158,7 +180,7 @@ mod tests {
         for wrong in ["aproval", "", "Scan", "slsa.dev/provenance/v1"] {
             let refused = conditions(Field::Predicate, wrong).unwrap_err();
             assert_eq!(refused.code, "bad_condition", "{wrong}");
-            assert!(refused.hint.unwrap().contains("approval, cosign, "));
+            assert!(refused.hint.unwrap().contains("allow, approval, clock-repair, cosign, "));
         }
     }
 
