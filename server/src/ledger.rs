@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use custody_evidence::dsse::{Envelope, EnvelopeError};
-use custody_evidence::trust::{Timeline, TrustError, TrustState};
+use custody_evidence::trust::{People, Timeline, TrustError, TrustState};
 use custody_log::{
     CheckpointError, ConsistencyProof, ContentDigest, Entry, EntryBundle, EntryDigest, EntryError, HashTile,
     InclusionProof, LeafIndex, NodeHash, Origin, Receipt, RootHash, SignedCheckpoint, TileKind, TilePath,
@@ -539,6 +539,18 @@ impl Head {
         let entries = indexes.map(|index| self.journal.entry(index)).collect::<Result<Vec<_>, _>>()?;
         // No entry is longer than 512 bytes.
         Ok(EntryBundle::new(entries).ok().map(|bundle| bundle.encode()))
+    }
+
+    /// Returns whose keys and identities are, as of a tree that this one begins with.
+    pub fn people_at(&self, size: TreeSize) -> Result<Arc<People>, LedgerError> {
+        // What comes behind the newest administrative entry changes nothing.
+        if size.contains(self.admin) {
+            return Ok(Arc::clone(self.trust.people()));
+        }
+        if size == TreeSize::ZERO {
+            return Ok(Arc::default());
+        }
+        Ok(Arc::clone(replay_trust(&self.journal, size)?.people()))
     }
 
     /// Returns by which times entries are looked up: the log's clock repairs, each read from the journal.

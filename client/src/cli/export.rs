@@ -7,13 +7,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use custody_client::Ledger;
-use custody_client::ledger::{At, Condition, Query};
+use custody_client::ledger::{About, At, Condition, Query};
 use custody_client::pack::{Answer, PACK_ENTRIES_MAX, PackedEdge};
+use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Field, Node, Term};
 use custody_evidence::predicate::{CustodyPredicate as _, Deployment};
 use custody_evidence::thing::Thing;
 use custody_log::{LeafIndex, TreeSize};
-use custody_wire::limits::FIND_LIMIT_MAX;
+use custody_wire::limits::{EVIDENCE_LIMIT_MAX, FIND_LIMIT_MAX};
 use serde_json::json;
 
 use super::Context;
@@ -44,6 +45,8 @@ pub(crate) struct Args {
 struct Gathered {
     answer: Answer,
     indexes: BTreeSet<LeafIndex>,
+    /// What the pack lacks of what is said about the thing.
+    left_out: Vec<String>,
 }
 
 /// Writes a pack.
@@ -102,11 +105,7 @@ fn refuse_prefix(typed: &OsStr) -> Result<(), Failure> {
 /// Asks for the chain of custody, and for what is said about the thing beside it.
 async fn gather(ledger: &mut Ledger, typed: &OsStr, at: At, context: &Context) -> Result<Gathered, Failure> {
     let thing = typed.to_string_lossy().into_owned();
-    let size = match at {
-        At::Size(size) => Some(size),
-        At::Time(_) | At::Newest => None,
-    };
-    let nodes = match resolve(ledger, typed, size, context).await? {
+    let nodes = match resolve(ledger, typed, at, context).await? {
         Target::Nodes(nodes) => nodes,
         Target::Entry(index) => return one_entry(ledger, thing, index, at).await,
     };
@@ -134,10 +133,17 @@ async fn gather(ledger: &mut Ledger, typed: &OsStr, at: At, context: &Context) -
         }
     }
     answer.edges = edges.into_iter().map(|(edge, conflict)| PackedEdge { conflict, ..edge }).collect();
+    let mut left_out = Vec::new();
     for node in &nodes {
-        indexes.extend(about(ledger, node, size).await?);
+        match about(ledger, node, size).await? {
+            Some(all) => indexes.extend(all),
+            None => {
+                indexes.extend(beside_snapshots(ledger, node, size).await?);
+                left_out.push(format!("{node}: of the snapshots that saw it the newest are there"));
+            }
+        }
     }
-    Ok(Gathered { answer, indexes })
+    Ok(Gathered { answer, indexes, left_out })
 }
 
 /// A pack of one entry proves it, and tells no chain.
@@ -159,7 +165,8 @@ async fn one_entry(
             .hint("without --at the pack is of the newest tree"));
     }
     let reader = custody_evidence::fact::READER_VERSION.to_owned();
-    Ok(Gathered { answer: Answer::new(thing, &[], size, reader), indexes: BTreeSet::from([index]) })
+    let (answer, indexes) = (Answer::new(thing, &[], size, reader), BTreeSet::from([index]));
+    Ok(Gathered { answer, indexes, left_out: Vec::new() })
 }
 
 /// Returns the size of the tree of a time. Whatever is asked for, the answer says of which tree it is.
@@ -170,8 +177,8 @@ async fn tree(ledger: &mut Ledger, at: At) -> Result<TreeSize, Failure> {
     Ok(ledger.find(&question).await?.as_of.size)
 }
 
-/// Returns the entries that name a node, whether or not an edge says what they say of it.
-async fn about(ledger: &mut Ledger, node: &Node, size: TreeSize) -> Result<Vec<LeafIndex>, Failure> {
+/// Returns the entries that name a node, whether or not an edge says what they say of it; none if no pack holds so many.
+async fn about(ledger: &mut Ledger, node: &Node, size: TreeSize) -> Result<Option<Vec<LeafIndex>>, Failure> {
     let condition = Condition::about(node).map_err(|error| Failure::usage("bad_thing", error.to_string()))?;
     let mut question =
         Query { conditions: vec![condition], at: At::Size(size), limit: FIND_LIMIT_MAX, ..Query::default() };
@@ -180,10 +187,24 @@ async fn about(ledger: &mut Ledger, node: &Node, size: TreeSize) -> Result<Vec<L
         let found = ledger.find(&question).await?;
         indexes.extend(found.indexes);
         match found.next {
-            Some(_) if indexes.len() > PACK_ENTRIES_MAX => return Err(too_many()),
+            Some(_) if indexes.len() > PACK_ENTRIES_MAX => return Ok(None),
             Some(next) => question.next = Some(next),
-            None => return Ok(indexes),
+            None => return Ok(Some(indexes)),
         }
+    }
+}
+
+/// Returns the entries about an artifact that are more than a record of where it runs: what runs for weeks is in thousands of snapshots.
+async fn beside_snapshots(
+    ledger: &mut Ledger,
+    node: &Node,
+    size: TreeSize,
+) -> Result<Vec<LeafIndex>, Failure> {
+    let digest = node.id().parse::<Digest>().map_err(|_| too_many())?;
+    let about = ledger.about(&[digest], EVIDENCE_LIMIT_MAX, At::Size(size)).await?;
+    match about.into_iter().next() {
+        Some(About { indexes, more: false }) => Ok(indexes),
+        Some(About { more: true, .. }) | None => Err(too_many()),
     }
 }
 

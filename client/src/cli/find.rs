@@ -204,18 +204,15 @@ fn doubts(questions: &[Query], entries: &[Checked]) -> Vec<(LeafIndex, Doubt)> {
 
 /// Returns the questions whose answers together are asked for.
 async fn questions(ledger: &mut Ledger, args: &Args, context: &Context) -> Result<Vec<Query>, Failure> {
-    let size = match args.at {
-        Some(times::Point::Size(size)) => Some(size),
-        Some(times::Point::When(_)) | None => None,
-    };
-    let ways = args.filter.ways(ledger, size, context).await?;
+    let at = args.at.map(|point| point.at(context.clock)).unwrap_or_default();
+    let ways = args.filter.ways(ledger, at, context).await?;
     let question = |conditions| Query {
         conditions,
         since: args.since.map(|when| when.before(context.clock)),
         until: args.until.map(|when| when.before(context.clock)),
         recorded_since: args.recorded_since.map(|bound| bound.moment(context.clock)),
         recorded_until: args.recorded_until.map(|bound| bound.moment(context.clock)),
-        at: args.at.map(|point| point.at(context.clock)).unwrap_or_default(),
+        at,
         limit: args.limit,
         next: args.next,
     };

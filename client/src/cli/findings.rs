@@ -69,7 +69,7 @@ async fn show(
 ) -> Result<(), Failure> {
     let bar = context.output.count_bar("checking", u64::try_from(page.findings.len()).unwrap_or(u64::MAX));
     let tell = |done| bar.set_position(u64::try_from(done).unwrap_or(0));
-    let checked = ledger.check_findings(question, page.findings, &tell).await?;
+    let checked = ledger.check_findings(question, page.as_of.size, page.findings, &tell).await?;
     bar.finish_and_clear();
     for finding in &checked {
         if context.output.is_json() {

@@ -10,6 +10,7 @@ use custody_client::{Checked, Ledger, LedgerError, Level, Verified};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::reach::Reached;
 use custody_evidence::fact::{Doubt, Node, NodeKind};
+use custody_evidence::purl::Purl;
 use custody_evidence::trust::TrustState;
 use custody_log::LeafIndex;
 use serde_json::{Value, json};
@@ -112,14 +113,10 @@ async fn asked(
     context: &Context,
 ) -> Result<ImpactOf, Failure> {
     let text = thing.to_str().unwrap_or_default();
-    if text.trim_start().starts_with("pkg:") {
+    if Purl::is_written(text) {
         return find::package(text).map(ImpactOf::Package);
     }
-    let size = match at {
-        At::Size(size) => Some(size),
-        At::Time(_) | At::Newest => None,
-    };
-    let nodes = match resolve(ledger, thing, size, context).await? {
+    let nodes = match resolve(ledger, thing, at, context).await? {
         Target::Nodes(nodes) => nodes,
         Target::Entry(index) => vec![super::trace::subject_of(ledger, index).await?],
     };

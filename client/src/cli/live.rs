@@ -13,9 +13,16 @@ use serde_json::{Value, json};
 
 use super::failure::Failure;
 
+/// Environments that are asked for one answer: each is a call, and one or more for its records, so at 20 ms each some three seconds.
+const ASKED_MAX: usize = 64;
+
 /// Environments, each with what runs in it.
 #[derive(Default)]
-pub(super) struct Environments(BTreeMap<Name, (Environment, Picture)>);
+pub(super) struct Environments {
+    known: BTreeMap<Name, (Environment, Picture)>,
+    /// Whether there are others that were not asked.
+    more: bool,
+}
 
 /// Something that runs somewhere.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,7 +34,8 @@ pub(super) struct Live<'a> {
 }
 
 impl Environments {
-    /// Finds out what runs wherever one of these edges says that something started or stopped.
+    /// Finds out what runs wherever one of these edges says that something started or stopped, in at most 64 environments: in the
+    /// order of their names.
     pub(super) async fn of(
         ledger: &mut Ledger,
         edges: impl Iterator<Item = &Edge>,
@@ -35,25 +43,25 @@ impl Environments {
     ) -> Result<Self, Failure> {
         let runs = edges.filter(|edge| matches!(edge.kind, EdgeKind::RunsIn | EdgeKind::StoppedIn));
         let names: BTreeSet<Name> = runs.filter_map(|edge| edge.to.id().parse().ok()).collect();
-        let mut environments = BTreeMap::new();
-        for name in names {
+        let mut environments = Self { more: names.len() > ASKED_MAX, ..Self::default() };
+        for name in names.into_iter().take(ASKED_MAX) {
             let found = Box::pin(ledger.environment(&name, Window::default(), At::Size(size))).await?;
             let picture = found.timeline.replay(Until::Newest).picture;
-            environments.insert(name, (found, picture));
+            environments.known.insert(name, (found, picture));
         }
-        Ok(Self(environments))
+        Ok(environments)
     }
 
     /// Returns where an artifact runs.
     pub(super) fn live(&self, node: &Node) -> Vec<Live<'_>> {
         let Some(digest) = digest(node) else { return Vec::new() };
-        let all = self.0.iter().flat_map(|(name, found)| runs(name, found));
+        let all = self.known.iter().flat_map(|(name, found)| runs(name, found));
         all.filter(|live| live.running.artifact.has(&digest)).collect()
     }
 
     /// Returns what runs in an environment.
     pub(super) fn live_in(&self, environment: &Name) -> Vec<Live<'_>> {
-        let known = self.0.get_key_value(environment);
+        let known = self.known.get_key_value(environment);
         known.into_iter().flat_map(|(name, found)| runs(name, found)).collect()
     }
 
@@ -61,17 +69,17 @@ impl Environments {
     /// are at hand, nothing is known.
     pub(super) fn knows(&self, environment: &Name) -> bool {
         let known = |found: &Environment| !found.truncated && !found.timeline.events().is_empty();
-        self.0.get(environment).is_some_and(|(found, _)| known(found))
+        self.known.get(environment).is_some_and(|(found, _)| known(found))
     }
 
     /// Whether nothing is said to have run anywhere.
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.known.is_empty()
     }
 
-    /// Whether not all was read that says what runs in one of them.
+    /// Whether not all was read that says what runs in one of them, or there are others that were not asked.
     pub(super) fn truncated(&self) -> bool {
-        self.0.values().any(|(found, _)| found.truncated)
+        self.more || self.known.values().any(|(found, _)| found.truncated)
     }
 }
 

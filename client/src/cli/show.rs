@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use custody_client::check::Logged;
-use custody_client::ledger::{Condition, Kept, Query, check_any};
+use custody_client::ledger::{At, Condition, Kept, Query, check_any};
 use custody_client::memory::replace;
 use custody_client::{Checked, Ledger, LedgerError, Trust, Verified};
 use custody_evidence::admission::{
@@ -115,7 +115,7 @@ async fn find_entry(
     {
         return Ok((index, Vec::new()));
     }
-    let nodes = match resolve(ledger, typed, None, context).await? {
+    let nodes = match resolve(ledger, typed, At::Newest, context).await? {
         Target::Entry(index) => return Ok((index, Vec::new())),
         Target::Nodes(nodes) => nodes,
     };

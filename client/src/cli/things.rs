@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use custody_client::Ledger;
 use custody_client::file_digest::FileDigests;
-use custody_client::ledger::Labelled;
+use custody_client::ledger::{At, Labelled};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{Node, NodeKind};
 use custody_evidence::json;
@@ -55,7 +55,7 @@ const DOCUMENT_BYTES_MAX: u64 = custody_wire::limits::ENVELOPE_BYTES_MAX;
 pub(crate) async fn resolve(
     ledger: &mut Ledger,
     typed: &OsStr,
-    at: Option<TreeSize>,
+    at: At,
     context: &Context,
 ) -> Result<Target, Failure> {
     let asked = read(typed, context)?;
@@ -68,7 +68,8 @@ pub(crate) async fn resolve(
         resolved.nodes.into_iter().filter(|found| asked.fits(&found.node)).collect();
     fitting.sort_by_key(|found| asked.rank(&found.node));
     fitting.dedup_by(|one, other| one.node == other.node);
-    let Some(best) = fitting.first() else { return Err(no_record(text, &asked, at)) };
+    let size = Some(resolved.as_of.size).filter(|_| at != At::Newest);
+    let Some(best) = fitting.first() else { return Err(no_record(text, &asked, size)) };
     if asked.file.is_none() && fitting.iter().any(|found| !same_thing(&found.node, &best.node)) {
         return Err(ambiguous(text, &fitting));
     }

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::Node;
 use custody_evidence::finding::{self, Counted, Finding, FindingKind, Known as Entries, SaidBy, Seen};
-use custody_log::{LeafIndex, Timestamp};
+use custody_evidence::trust::People;
+use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::{FieldError, leaf_index, node};
 use custody_wire::limits::{FINDING_ENTRIES_MAX, FINDINGS_MAX};
 use custody_wire::v1;
@@ -106,21 +107,22 @@ impl Ledger {
         Ok(FindingsPage { findings, as_of, next, uncounted })
     }
 
-    /// Fetches the entries of findings, verifies them, and looks at them again. `progress` is told how many are done.
+    /// Fetches the entries of findings in a tree, verifies them, and looks at them again. `progress` is told how many are done.
     pub async fn check_findings(
         &mut self,
         question: &FindingsQuery,
+        size: TreeSize,
         findings: Vec<ClaimedFinding>,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<CheckedFinding>, LedgerError> {
         let mut checked = Vec::with_capacity(findings.len());
         for some in findings.chunks(AT_ONCE) {
-            match self.check_some(question, some).await {
+            match self.check_some(question, size, some).await {
                 Ok(some) => checked.extend(some),
                 // Together they are too large.
                 Err(LedgerError::TooMuch { .. }) => {
                     for one in some {
-                        checked.push(self.check_alone(question, one).await?);
+                        checked.push(self.check_alone(question, size, one).await?);
                     }
                 }
                 Err(error) => return Err(error),
@@ -133,6 +135,7 @@ impl Ledger {
     async fn check_some(
         &mut self,
         question: &FindingsQuery,
+        size: TreeSize,
         findings: &[ClaimedFinding],
     ) -> Result<Vec<CheckedFinding>, LedgerError> {
         let indexes: BTreeSet<LeafIndex> =
@@ -140,20 +143,22 @@ impl Ledger {
         let indexes: Vec<LeafIndex> = indexes.into_iter().collect();
         let entries = self.entries(&indexes, Level::Verified, &|_| {}).await?;
         let entries: BTreeMap<LeafIndex, Checked> = indexes.into_iter().zip(entries).collect();
-        findings.iter().map(|finding| look_again(question, finding, &entries)).collect()
+        let people = self.trust.as_of(size).state.people();
+        findings.iter().map(|finding| look_again(question, finding, &entries, people)).collect()
     }
 
     /// One finding whose entries may be too large to be verified: then it is claimed, but they are in the log.
     async fn check_alone(
         &mut self,
         question: &FindingsQuery,
+        size: TreeSize,
         finding: &ClaimedFinding,
     ) -> Result<CheckedFinding, LedgerError> {
-        match self.check_some(question, std::slice::from_ref(finding)).await {
+        match self.check_some(question, size, std::slice::from_ref(finding)).await {
             Err(LedgerError::TooMuch { .. }) => {
                 let entries = self.entries(&finding.entries, Level::Logged, &|_| {}).await?;
                 let entries = finding.entries.iter().copied().zip(entries).collect();
-                look_again(question, finding, &entries)
+                look_again(question, finding, &entries, self.trust.as_of(size).state.people())
             }
             checked => {
                 let checked = checked?.pop();
@@ -216,6 +221,7 @@ fn look_again(
     question: &FindingsQuery,
     claimed: &ClaimedFinding,
     entries: &BTreeMap<LeafIndex, Checked>,
+    people: &People,
 ) -> Result<CheckedFinding, LedgerError> {
     let missing = || ProtocolError::Ended { expected: "the entries of a finding" };
     let last = claimed.entries.last().ok_or_else(missing)?;
@@ -227,11 +233,13 @@ fn look_again(
         claimed.entries.iter().map(|index| said_by(entries.get(index)?)).collect();
     let shown = match verified {
         None => None,
-        Some(verified) => Some(shown(claimed, *last, &verified).ok_or_else(|| LedgerError::NotShown {
-            kind: claimed.kind.to_string(),
-            thing: claimed.thing.to_string(),
-            entry: *last,
-        })?),
+        Some(verified) => {
+            Some(shown(claimed, *last, &verified, people).ok_or_else(|| LedgerError::NotShown {
+                kind: claimed.kind.to_string(),
+                thing: claimed.thing.to_string(),
+                entry: *last,
+            })?)
+        }
     };
     Ok(CheckedFinding { claimed: claimed.clone(), shown, time: entry.time })
 }
@@ -241,11 +249,16 @@ fn said_by(checked: &Checked) -> Option<(&Verified, SaidBy)> {
     Some((verified, SaidBy::of(verified.logged().record())))
 }
 
-fn shown(claimed: &ClaimedFinding, last: LeafIndex, verified: &[(&Verified, SaidBy)]) -> Option<Finding> {
+fn shown(
+    claimed: &ClaimedFinding,
+    last: LeafIndex,
+    verified: &[(&Verified, SaidBy)],
+    people: &People,
+) -> Option<Finding> {
     let mut entries: BTreeMap<LeafIndex, Seen<'_>> =
         verified.iter().map(see).map(|seen| (seen.index, seen)).collect();
     let new = entries.remove(&last)?;
-    let known = Entries { entries, counted: claimed.counted };
+    let known = Entries { entries, people: Some(people), counted: claimed.counted };
     let found = finding::shown(claimed.kind, &claimed.thing, &new, &known)?;
     found.entries.iter().eq(claimed.entries.iter()).then_some(found)
 }

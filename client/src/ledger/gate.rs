@@ -382,7 +382,7 @@ impl Ledger {
                 incomplete = Some(Incomplete::Capped);
             }
             let of_kinds = page.findings.into_iter().filter(|finding| kinds.contains(&finding.kind));
-            for checked in self.check_findings(&question, of_kinds.collect(), &|_| {}).await? {
+            for checked in self.check_findings(&question, size, of_kinds.collect(), &|_| {}).await? {
                 if let Some(shown) = &checked.shown {
                     found.insert(Finding::from(shown));
                 } else {

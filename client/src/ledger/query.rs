@@ -91,20 +91,19 @@ pub struct TracedEdge {
 
 impl Ledger {
     /// Asks what any of these texts stands for.
-    pub async fn resolve(
-        &mut self,
-        things: &[String],
-        at: Option<TreeSize>,
-    ) -> Result<Resolved, LedgerError> {
-        self.check_at(at.map_or(At::Newest, At::Size)).await?;
+    pub async fn resolve(&mut self, things: &[String], at: At) -> Result<Resolved, LedgerError> {
+        self.check_at(at).await?;
+        let (size, micros) = at_fields(at);
         let message = v1::ResolveRequest {
             log: Some(self.log()),
             things: things.to_vec(),
-            at: at.map_or(0, TreeSize::get),
+            at: size,
+            at_micros: micros,
         };
         let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();
-        let as_of = self.check_as_of(answer.as_of, at.map_or(At::Newest, At::Size)).await?;
+        let as_of = self.check_as_of(answer.as_of, at).await?;
+        self.check_time(at, &as_of).await?;
         too_many("nodes", answer.nodes.len(), limits::RESOLVE_NODES_MAX)?;
         let nodes = answer.nodes.into_iter().map(|node| labelled("nodes", node)).collect::<Result<_, _>>();
         Ok(Resolved { nodes: nodes.map_err(ProtocolError::Field)?, as_of })
@@ -244,9 +243,11 @@ fn check_chain(asked: &Node, found: &Node, depth: u32, edges: &[TracedEdge]) -> 
     }
 }
 
-pub(super) fn at_fields(at: At) -> (u64, Option<i64>) {
+/// Writes as of when a question is. Of the empty tree no size can be sent, which 0 is not: it is the tree of the first time there is.
+pub(super) const fn at_fields(at: At) -> (u64, Option<i64>) {
     match at {
         At::Newest => (0, None),
+        At::Size(TreeSize::ZERO) => (0, Some(0)),
         At::Size(size) => (size.get(), None),
         At::Time(time) => (0, Some(time.as_micros())),
     }

@@ -67,7 +67,7 @@ async fn refuses_lists_of_nothing_before_they_are_read() {
     assert_eq!(refused(ledger.entry(index(1)).await.unwrap_err()), "proof");
     let node = Node::artifact(&Digest::sha256_of(ARTIFACT));
     assert_eq!(refused(ledger.trace(&node, At::Newest, 0).await.unwrap_err()), "edges");
-    assert_eq!(refused(ledger.resolve(&[node.id().to_owned()], None).await.unwrap_err()), "nodes");
+    assert_eq!(refused(ledger.resolve(&[node.id().to_owned()], At::Newest).await.unwrap_err()), "nodes");
     let at = At::Size(TreeSize::new(3).unwrap());
     let found = ledger.find(&Query { limit: 10, at, ..Query::default() }).await;
     assert_eq!(refused(found.unwrap_err()), "as_of.consistency");

@@ -1,6 +1,7 @@
 //! Evidence from the index and the journal, as a client gathers it over the wire.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use custody_evidence::Digest;
 use custody_evidence::admission::AdmissionRecord;
@@ -93,7 +94,8 @@ impl<'a, E: Evidence + ?Sized> Gatherer<'a, E> {
         about: &Digest,
         kinds: &BTreeSet<FindingKind>,
     ) -> Result<(BTreeSet<Finding>, Option<Incomplete>), EvaluateError> {
-        let mut question = Findings { about: vec![about.clone()], ..Findings::default() };
+        let people = Arc::clone(self.trust.people());
+        let mut question = Findings { about: vec![about.clone()], people, ..Findings::default() };
         let (mut found, mut incomplete) = (BTreeSet::new(), None);
         loop {
             let page = match findings(self.log.evidence, &question, self.log.size) {

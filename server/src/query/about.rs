@@ -6,7 +6,7 @@ use custody_log::{LeafIndex, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
-use super::postings::Newest;
+use super::mentions::{Mentions, PASSED_MAX};
 
 /// Artifacts in one question: with 64 entries each 16,384 numbers, below 200 KB.
 pub const ARTIFACTS_MAX: usize = 256;
@@ -14,8 +14,8 @@ pub const ARTIFACTS_MAX: usize = 256;
 pub const LIMIT_DEFAULT: usize = 16;
 /// The most.
 pub const LIMIT_MAX: usize = 64;
-/// Looks at entries for one question: snapshots name the same artifacts again and again. At 20 us where an entry was not read
-/// before, one second.
+/// Looks at entries for one question, snapshots that are passed over not counted. At 20 us where an entry was not read before, one
+/// second.
 const LOOKS_MAX: usize = 50_000;
 
 /// The entries about one artifact.
@@ -35,8 +35,14 @@ pub fn about<E: Evidence + ?Sized>(
     size: TreeSize,
 ) -> Result<Vec<About>, QueryError> {
     let limit = limit.unwrap_or(LIMIT_DEFAULT).clamp(1, LIMIT_MAX);
-    let mut looks = LOOKS_MAX;
-    artifacts.iter().map(|artifact| one(evidence, artifact, limit, size, &mut looks)).collect()
+    let mut left = Left { looks: LOOKS_MAX, passes: PASSED_MAX };
+    artifacts.iter().map(|artifact| one(evidence, artifact, limit, size, &mut left)).collect()
+}
+
+/// What may still be looked at, and passed over.
+struct Left {
+    looks: usize,
+    passes: usize,
 }
 
 fn one<E: Evidence + ?Sized>(
@@ -44,20 +50,24 @@ fn one<E: Evidence + ?Sized>(
     artifact: &Digest,
     limit: usize,
     size: TreeSize,
-    looks: &mut usize,
+    left: &mut Left,
 ) -> Result<About, QueryError> {
     let term = Term::parse(Field::Subject, &artifact.to_string())?;
     let mut about = About::default();
-    for index in Newest::of(evidence, term.clone(), size) {
-        let index = index?;
-        if about.indexes.len() >= limit || *looks == 0 {
-            return Ok(About { more: true, ..about });
+    let mut mentions = Mentions::of_bytes(term, size, left.passes)?;
+    while let Some(index) = mentions.next(evidence)? {
+        if about.indexes.len() >= limit || left.looks == 0 {
+            about.more = true;
+            break;
         }
-        *looks = looks.saturating_sub(1);
+        left.looks = left.looks.saturating_sub(1);
         let reading = evidence.reading(index)?;
-        if reading.facts.observation.is_none() && reading.has(&term) {
+        mentions.saw(&reading);
+        if reading.facts.observation.is_none() && reading.has(mentions.term()) {
             about.indexes.push(index);
         }
     }
+    left.passes = mentions.left();
+    about.more |= mentions.is_cut();
     Ok(about)
 }

@@ -1,5 +1,7 @@
 //! `environments`: where something was deployed or seen.
 
+use std::collections::BTreeSet;
+
 use custody_evidence::fact::{Field, Term};
 use custody_evidence::predicate::Name;
 use custody_log::{LeafIndex, TreeSize};
@@ -28,17 +30,9 @@ pub struct Environments {
 
 /// Returns the environments that a deployment or snapshot below `size` names.
 pub fn environments<E: Evidence + ?Sized>(evidence: &E, size: TreeSize) -> Result<Environments, QueryError> {
-    let newest = evidence.each_of(Field::Environment, size, NAMES_MAX)?;
-    let mut truncated = newest.len() >= NAMES_MAX;
-    let mut names = std::collections::BTreeSet::new();
-    for index in newest {
-        let reading = evidence.reading(index)?;
-        let terms = reading.terms.iter().filter(|term| term.field() == Field::Environment);
-        names.extend(terms.map(|term| term.value().to_owned()));
-    }
+    let (names, mut truncated) = names(evidence, size)?;
     let (mut known, mut left) = (Vec::new(), ENTRIES_MAX);
     for name in names {
-        let Ok(name) = name.parse::<Name>() else { continue };
         if left == 0 || known.len() >= ENVIRONMENTS_MAX {
             truncated = true;
             break;
@@ -48,6 +42,22 @@ pub fn environments<E: Evidence + ?Sized>(evidence: &E, size: TreeSize) -> Resul
         known.extend(entry.map(|entry| (name, entry)));
     }
     Ok(Environments { known, truncated })
+}
+
+/// Returns the names that entries below `size` call an environment, and whether there may be others.
+pub(super) fn names<E: Evidence + ?Sized>(
+    evidence: &E,
+    size: TreeSize,
+) -> Result<(BTreeSet<Name>, bool), QueryError> {
+    let newest = evidence.each_of(Field::Environment, size, NAMES_MAX)?;
+    let truncated = newest.len() >= NAMES_MAX;
+    let mut names = BTreeSet::new();
+    for index in newest {
+        let reading = evidence.reading(index)?;
+        let terms = reading.terms.iter().filter(|term| term.field() == Field::Environment);
+        names.extend(terms.filter_map(|term| term.value().parse::<Name>().ok()));
+    }
+    Ok((names, truncated))
 }
 
 /// Returns the newest entry that tells what runs in an environment, and whether the bounds cut the search for it.

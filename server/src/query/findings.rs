@@ -11,11 +11,13 @@ use custody_evidence::fact::{ExpectedTold, Field, Term};
 use custody_evidence::finding::bounds::COUNTED_MAX;
 use custody_evidence::finding::{self, Counted, Finding, Known, Need, ROUNDS_MAX, Seen, Side, needs};
 use custody_evidence::predicate::{CustodyPredicate as _, Run};
+use custody_evidence::trust::People;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::as_of::first_at;
 use super::error::QueryError;
 use super::evidence::Evidence;
+use super::mentions::{Mentions, PASSED_MAX};
 use super::postings::{Common, Search, Sought};
 use crate::index::Reading;
 
@@ -30,8 +32,9 @@ const STEPS_MAX: usize = 40_000;
 /// Entries that are read to compare one entry with: the needs of an entry with a hundred names have room, and a document whose 4,096
 /// components all have releases is compared with the first of them.
 const READS_OF_ONE_MAX: usize = 5_000;
-/// Looks at the lists of terms for one entry: each component of a document is one.
-const STEPS_OF_ONE_MAX: usize = 20_000;
+/// Looks at the lists of terms for one entry: each component of a document is one, and of the 1,024 things that a snapshot may see
+/// first each has some twenty ways in which it was built or went out before, with three looks each.
+const STEPS_OF_ONE_MAX: usize = 65_536;
 
 /// Entries about one digest, or one run, that are looked at: with more nothing is found, and that is said.
 const ABOUT_MAX: usize = 1_000;
@@ -47,6 +50,8 @@ pub struct Findings {
     pub next: Option<LeafIndex>,
     /// Only entries about any of these are looked at, and what the runs that built them say of themselves. None: all entries.
     pub about: Vec<Digest>,
+    /// Whose keys and identities are, as of the tree that is asked about.
+    pub people: Arc<People>,
 }
 
 /// An answer.
@@ -67,7 +72,7 @@ pub fn findings<E: Evidence + ?Sized>(
     size: TreeSize,
 ) -> Result<FindingsPage, QueryError> {
     let mut page = FindingsPage::default();
-    let mut work = Work::new(evidence, size);
+    let mut work = Work::new(evidence, &question.people, size);
     let first = first(evidence, question, size)?;
     let about = if question.about.is_empty() { None } else { Some(work.about(&question.about)?) };
     let all = (first..size.get()).map_while(|number| LeafIndex::new(number).ok());
@@ -101,6 +106,7 @@ fn first<E: Evidence + ?Sized>(evidence: &E, question: &Findings, size: TreeSize
 /// What one question has read so far.
 struct Work<'e, E: ?Sized> {
     evidence: &'e E,
+    people: &'e People,
     size: TreeSize,
     reads: usize,
     envelope_bytes: u64,
@@ -108,8 +114,8 @@ struct Work<'e, E: ?Sized> {
 }
 
 impl<'e, E: Evidence + ?Sized> Work<'e, E> {
-    const fn new(evidence: &'e E, size: TreeSize) -> Self {
-        Self { evidence, size, reads: 0, envelope_bytes: 0, steps: 0 }
+    const fn new(evidence: &'e E, people: &'e People, size: TreeSize) -> Self {
+        Self { evidence, people, size, reads: 0, envelope_bytes: 0, steps: 0 }
     }
 
     const fn is_spent(&self) -> bool {
@@ -125,8 +131,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         let mut found = BTreeSet::new();
         let mut runs = BTreeSet::new();
         for digest in digests {
-            let subject = Term::parse(Field::Subject, &digest.to_string())?;
-            for reading in self.having(&[subject])? {
+            for reading in self.naming(digest, &mut found)? {
                 found.insert(reading.entry.index);
                 runs.extend(reading.facts.told.run.as_ref().map(|told| told.run.id().to_owned()));
             }
@@ -136,6 +141,37 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
             found.extend(self.having(&terms)?.iter().map(|reading| reading.entry.index));
         }
         Ok(found)
+    }
+
+    /// Returns all entries about a digest, but of snapshots the newest few; that they are too many is an error. Of the snapshots that
+    /// were passed over the oldest is put to what was found: in it the digest may have gone out first.
+    fn naming(
+        &mut self,
+        digest: &Digest,
+        found: &mut BTreeSet<LeafIndex>,
+    ) -> Result<Vec<Arc<Reading>>, QueryError> {
+        let subject = Term::parse(Field::Subject, &digest.to_string())?;
+        let mut mentions = Mentions::of_bytes(subject, self.size, PASSED_MAX)?;
+        let mut readings = Vec::new();
+        while let Some(index) = mentions.next(self.evidence)? {
+            if readings.len() >= ABOUT_MAX || self.is_spent() {
+                return Err(self.too_much());
+            }
+            let reading = self.read(index)?;
+            mentions.saw(&reading);
+            if reading.erased.is_none() && reading.has(mentions.term()) {
+                readings.push(reading);
+            }
+        }
+        if mentions.is_cut() {
+            return Err(self.too_much());
+        }
+        found.extend(mentions.oldest_passed());
+        Ok(readings)
+    }
+
+    const fn too_much(&self) -> QueryError {
+        QueryError::TooMuch { entries: self.reads, bytes: self.envelope_bytes }
     }
 
     /// Returns all entries with these terms; that they are too many is an error.
@@ -153,9 +189,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
                         found.push(reading);
                     }
                 }
-                Search::Candidate(_) | Search::Stopped { .. } => {
-                    return Err(QueryError::TooMuch { entries: self.reads, bytes: self.envelope_bytes });
-                }
+                Search::Candidate(_) | Search::Stopped { .. } => return Err(self.too_much()),
             }
         }
     }
@@ -180,7 +214,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         let mut asked: BTreeSet<Need> = BTreeSet::new();
         let (mut reads, mut steps) = (READS_OF_ONE_MAX, STEPS_OF_ONE_MAX);
         for _ in 0..ROUNDS_MAX {
-            let wanted = needs(&new, &known(&held, counted));
+            let wanted = needs(&new, &known(&held, self.people, counted));
             let fresh: Vec<Need> = wanted.into_iter().filter(|need| !asked.contains(need)).collect();
             if fresh.is_empty() {
                 break;
@@ -190,7 +224,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
                 asked.insert(need);
             }
         }
-        let found = finding::of(&new, &known(&held, counted));
+        let found = finding::of(&new, &known(&held, self.people, counted));
         page.findings.extend(found.into_iter().map(|finding| (finding, counted)));
         Ok(())
     }
@@ -280,8 +314,13 @@ fn seen(reading: &Reading) -> Seen<'_> {
     }
 }
 
-fn known(held: &BTreeMap<LeafIndex, Arc<Reading>>, counted: Option<Counted>) -> Known<'_> {
-    Known { entries: held.iter().map(|(index, reading)| (*index, seen(reading))).collect(), counted }
+fn known<'a>(
+    held: &'a BTreeMap<LeafIndex, Arc<Reading>>,
+    people: &'a People,
+    counted: Option<Counted>,
+) -> Known<'a> {
+    let entries = held.iter().map(|(index, reading)| (*index, seen(reading))).collect();
+    Known { entries, people: Some(people), counted }
 }
 
 fn size_before(index: LeafIndex) -> TreeSize {

@@ -3,16 +3,17 @@
 //! [`custody_evidence::fact::reach`] says which edges lead on; they are followed here within bounds.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::reach::{Onward, is_another, onward};
 use custody_evidence::fact::{Edge, EdgeKind, Field, Node, NodeKind, Package, Term};
+use custody_evidence::predicate::Name;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
-use super::postings::{Common, Newest, Sought};
-use super::versions;
+use super::mentions::{self, Mentions, PASSED_MAX};
 use crate::index::Reading;
 
 /// Edges that one answer has at most. With ids of 100 bytes these are 3 MB, more than [`ANSWER_BYTES_MAX`].
@@ -140,6 +141,10 @@ struct Walk<'a, E: ?Sized> {
     seen: BTreeMap<Node, BTreeMap<Edge, Said>>,
     envelope_bytes: u64,
     looks: usize,
+    /// How many snapshots may still be passed over.
+    passes: usize,
+    /// The names of environments, once they were asked for.
+    environments: Option<Vec<Name>>,
 }
 
 impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
@@ -158,6 +163,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             seen: BTreeMap::new(),
             envelope_bytes: 0,
             looks: 0,
+            passes: PASSED_MAX,
+            environments: None,
         }
     }
 
@@ -172,8 +179,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     }
 
     fn visit(&mut self, node: &Node, asked: bool, from: Option<&Node>) -> Result<(), QueryError> {
-        let Some(term) = node.terms().into_iter().next() else { return Ok(()) };
-        self.each(&term, |walk, reading| {
+        let Some(mut mentions) = Mentions::of(node, self.size, self.passes)? else { return Ok(()) };
+        self.each(&mut mentions, |walk, reading| {
             if walk.observes(reading) {
                 return;
             }
@@ -186,8 +193,41 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                 walk.follow(node, asked, edge, said);
             }
         })?;
+        self.passes = mentions.left();
+        self.answer.truncated |= mentions.is_cut();
+        if mentions.oldest_passed().is_some() {
+            self.observe_elsewhere(node, &mentions)?;
+        }
         for (edge, said) in self.seen.get(node).cloned().unwrap_or_default() {
             self.follow(node, asked, &edge, said);
+        }
+        Ok(())
+    }
+
+    /// Reads of each environment in which a node is not known to have run the newest snapshot that names it: others were passed over.
+    fn observe_elsewhere(&mut self, node: &Node, mentions: &Mentions) -> Result<(), QueryError> {
+        let names = match &self.environments {
+            Some(names) => names.clone(),
+            None => {
+                let (names, truncated) = mentions::environments(self.evidence, self.size)?;
+                self.answer.truncated |= truncated;
+                self.environments.insert(names).clone()
+            }
+        };
+        let known = self.seen.get(node).into_iter().flat_map(|seen| seen.keys()).map(|edge| edge.to.id());
+        let known: BTreeSet<&str> = known.collect();
+        let others: Vec<Name> = names.into_iter().filter(|name| !known.contains(name.as_str())).collect();
+        let (newest, whole) = mentions.newest_in(self.evidence, &others, self.size)?;
+        self.answer.truncated |= !whole;
+        for index in newest {
+            if !self.may_read(index) {
+                self.answer.truncated = true;
+                return Ok(());
+            }
+            if !self.observed.contains(&index) {
+                let reading = self.read(index)?;
+                self.observes(&reading);
+            }
         }
         Ok(())
     }
@@ -217,12 +257,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         Said { entry, claimed, within: self.is_within(reading) }
     }
 
-    /// Entries that name other versions are not read, where these are not too many.
     fn package(&mut self, package: &Package) -> Result<(), QueryError> {
-        let versions = versions::meant(self.evidence, package, self.size)?.map(Sought::Versions);
-        let term = Sought::Term(package.term().clone());
-        let candidates = Common::new(std::iter::once(term).chain(versions)).all(self.evidence, self.size);
-        self.each_of(candidates, package.term(), |walk, reading| {
+        self.each(&mut Mentions::of_package(self.evidence, package, self.size)?, |walk, reading| {
             let said = walk.said(reading);
             for edge in &reading.facts.edges {
                 for node in [&edge.from, &edge.to] {
@@ -240,7 +276,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     fn signed_by(&mut self, identity: &Node) -> Result<(), QueryError> {
         for field in [Field::Signer, Field::Submitter] {
             let Ok(term) = Term::parse(field, identity.id()) else { continue };
-            self.each(&term, |walk, reading| {
+            self.each(&mut Mentions::all(term, self.size), |walk, reading| {
                 let administrative = reading.entry.administrative;
                 if administrative || reading.facts.observation.is_some() || !walk.is_within(reading) {
                     return;
@@ -305,37 +341,37 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         true
     }
 
-    /// Calls `each` with the entries that have a term, newest first, as far as the bounds allow.
-    fn each(&mut self, term: &Term, each: impl FnMut(&mut Self, &Reading)) -> Result<(), QueryError> {
-        self.each_of(Newest::of(self.evidence, term.clone(), self.size), term, each)
-    }
-
-    /// The same with some of the entries that have a term.
-    fn each_of(
+    /// Calls `each` with the entries that name something, newest first, as far as the bounds allow.
+    fn each(
         &mut self,
-        candidates: impl Iterator<Item = Result<LeafIndex, QueryError>>,
-        term: &Term,
+        mentions: &mut Mentions,
         mut each: impl FnMut(&mut Self, &Reading),
     ) -> Result<(), QueryError> {
-        for index in candidates {
-            let index = index?;
+        while let Some(index) = mentions.next(self.evidence)? {
             if !self.may_read(index) {
                 self.answer.truncated = true;
                 return Ok(());
             }
             if self.observed.contains(&index) {
+                mentions.saw_snapshot();
                 continue;
             }
-            let reading = self.evidence.reading(index)?;
-            if self.read.insert(index) {
-                self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
-            }
-            if reading.erased.is_some() && reading.has(term) && self.has_room(NUMBER_BYTES) {
+            let reading = self.read(index)?;
+            mentions.saw(&reading);
+            if reading.erased.is_some() && reading.has(mentions.term()) && self.has_room(NUMBER_BYTES) {
                 self.answer.redacted.insert(index);
             }
             each(self, &reading);
         }
         Ok(())
+    }
+
+    fn read(&mut self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
+        let reading = self.evidence.reading(index)?;
+        if self.read.insert(index) {
+            self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+        }
+        Ok(reading)
     }
 
     fn may_read(&mut self, index: LeafIndex) -> bool {

@@ -20,6 +20,7 @@ mod attended;
 mod cache;
 mod error;
 mod evidence;
+mod mentions;
 mod postings;
 mod reads;
 mod versions;

@@ -28,7 +28,7 @@ enum Listed {
 }
 
 /// The candidates of one thing, newest first.
-struct Postings {
+pub(super) struct Postings {
     of: Listed,
     fetched: VecDeque<LeafIndex>,
     /// Whether there are none below those that were fetched.
@@ -53,7 +53,7 @@ pub(super) struct Common {
 impl<'e, E: Evidence + ?Sized> Newest<'e, E> {
     /// Looks below a size.
     pub(super) fn of(evidence: &'e E, term: Term, below: TreeSize) -> Self {
-        Self { evidence, list: Postings::of(Listed::Term(term)), below }
+        Self { evidence, list: Postings::new(term), below }
     }
 }
 
@@ -72,31 +72,12 @@ impl<E: Evidence + ?Sized> Iterator for Newest<'_, E> {
 impl Common {
     pub(super) fn new(sought: impl IntoIterator<Item = Sought>) -> Self {
         let lists = sought.into_iter().map(|sought| match sought {
-            Sought::Term(term) => AnyOf(vec![Postings::of(Listed::Term(term))]),
+            Sought::Term(term) => AnyOf(vec![Postings::new(term)]),
             Sought::Versions(versions) => {
                 AnyOf(versions.into_iter().map(Listed::Version).map(Postings::of).collect())
             }
         });
         Self { lists: lists.collect() }
-    }
-
-    /// Returns all candidates below `below`, newest first, however many looks it takes.
-    pub(super) fn all<E: Evidence + ?Sized>(
-        mut self,
-        evidence: &E,
-        mut below: TreeSize,
-    ) -> impl Iterator<Item = Result<LeafIndex, QueryError>> {
-        std::iter::from_fn(move || {
-            let mut steps = usize::MAX;
-            match self.newest(evidence, below, &mut steps) {
-                Ok(Search::Candidate(index)) => {
-                    below = size_before(index);
-                    Some(Ok(index))
-                }
-                Ok(Search::Exhausted | Search::Stopped { .. }) => None,
-                Err(error) => Some(Err(error)),
-            }
-        })
     }
 
     /// Returns the newest candidate below `below`; none if there is none.
@@ -155,12 +136,17 @@ impl AnyOf {
 }
 
 impl Postings {
+    pub(super) const fn new(term: Term) -> Self {
+        Self::of(Listed::Term(term))
+    }
+
     const fn of(of: Listed) -> Self {
         Self { of, fetched: VecDeque::new(), ended: false }
     }
 
-    /// A look costs as much as reading an entry, and most lists are short: one that brings fewer than it may is the last.
-    fn newest<E: Evidence + ?Sized>(
+    /// Returns the newest candidate below `below`, which is never larger than the time before. A look costs as much as reading an entry,
+    /// and most lists are short: one that brings fewer than it may is the last.
+    pub(super) fn newest<E: Evidence + ?Sized>(
         &mut self,
         evidence: &E,
         below: TreeSize,

@@ -88,6 +88,16 @@ impl QueryService {
         at: At,
         question: impl FnOnce(&Evidence<'_>, TreeSize) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, v1::AsOf), Refusal> {
+        self.answer_of(log, at, move |evidence, size, _| question(evidence, size)).await
+    }
+
+    /// The same for a question to which the state of the log belongs.
+    async fn answer_of<T: Send + 'static>(
+        &self,
+        log: Option<&v1::Log>,
+        at: At,
+        question: impl FnOnce(&Evidence<'_>, TreeSize, &Head) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<(T, v1::AsOf), Refusal> {
         in_time(ANSWER_MAX, self.answer_some_time(log, at, question)).await
     }
 
@@ -95,7 +105,7 @@ impl QueryService {
         &self,
         log: Option<&v1::Log>,
         at: At,
-        question: impl FnOnce(&Evidence<'_>, TreeSize) -> Result<T, Refusal> + Send + 'static,
+        question: impl FnOnce(&Evidence<'_>, TreeSize, &Head) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, v1::AsOf), Refusal> {
         let head = self.indexed(log).await?;
         let evidence = Arc::clone(&self.evidence);
@@ -105,7 +115,7 @@ impl QueryService {
             let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
             let evidence = Attended::new(evidence.as_ref(), left, timeline);
             let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
-            let answer = question(&evidence, tree.size)?;
+            let answer = question(&evidence, tree.size, &head)?;
             Ok((answer, as_of(&head, tree)?))
         })
         .await
@@ -165,7 +175,7 @@ impl Query for QueryService {
         let things: Vec<Thing> = things
             .collect::<Result<_, _>>()
             .map_err(|error| Refusal::new(Reason::InvalidField, format!("things: {error}")))?;
-        let at = at(request.at, None)?;
+        let at = at(request.at, request.at_micros)?;
         let question = move |evidence: &Evidence<'_>, size| {
             resolve(evidence, &things, size).map_err(|error| status::query(&error))
         };
@@ -211,16 +221,18 @@ impl Query for QueryService {
         let request = request.into_inner();
         let at = at(request.at, request.at_micros)?;
         let index = |field, value| leaf_index(field, value).map_err(status::field);
-        let question = Findings {
+        let mut question = Findings {
             since: request.since_index.map(|value| index("since_index", value)).transpose()?,
             since_time: request.since_micros.map(|micros| time("since_micros", micros)).transpose()?,
             next: Some(index("next", request.next)?),
             about: about(&request.about)?,
+            ..Findings::default()
         };
-        let ask = move |evidence: &Evidence<'_>, size| {
+        let ask = move |evidence: &Evidence<'_>, size, head: &Head| {
+            question.people = head.people_at(size).map_err(|error| status::ledger(&error))?;
             findings(evidence, &question, size).map_err(|error| status::query(&error))
         };
-        let (page, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
+        let (page, as_of) = self.answer_of(request.log.as_ref(), at, ask).await?;
         Ok(Response::new(from_findings(&page, as_of)))
     }
 

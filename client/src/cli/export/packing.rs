@@ -36,7 +36,7 @@ pub(super) async fn write(
     out: &Path,
     context: &Context,
 ) -> Result<Packed, Failure> {
-    let Gathered { mut answer, mut indexes } = gathered;
+    let Gathered { mut answer, mut indexes, mut left_out } = gathered;
     if indexes.len() > PACK_ENTRIES_MAX {
         return Err(too_many());
     }
@@ -45,7 +45,7 @@ pub(super) async fn write(
     let size = answer.tree_size().unwrap_or(TreeSize::ZERO);
     let unwritten = |error| unwritten(out, error);
     let mut making = Making::new(beside(out).map_err(|error| unwritten(MakingError::Entries(error)))?);
-    let (mut found, mut left_out, mut done) = (Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut found, mut done) = (Vec::new(), BTreeSet::new());
     let bar = context.output.count_bar("exporting", u64::try_from(indexes.len()).unwrap_or(u64::MAX));
     while let Some(some) = next_ones(&indexes, &done) {
         for checked in ledger.entries(&some, Level::Verified, &|_| {}).await? {

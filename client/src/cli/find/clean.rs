@@ -1,13 +1,13 @@
 //! `custody find --clean`: the artifacts of what is found that nothing speaks against, the newest first.
 //!
 //! An artifact is clean if no entry about it is distrusted or shows a finding, and none names a component or a signer that is excepted.
-//! What the run that built it says of itself counts as well: a failed run, an action that it used. Every entry about it is verified
-//! here; that there is no other, and no other finding, is the server's word.
+//! What the run that built it says of itself counts as well: a failed run, an action that it used. Where it was seen running says
+//! nothing of it. Every entry about it is verified here; that there is no other, and no other finding, is the server's word.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_client::connection::CallError;
-use custody_client::ledger::{At, Condition, FindingsQuery, Query, check_any};
+use custody_client::ledger::{About, At, Condition, FindingsQuery, Query, check_any};
 use custody_client::{Checked, Ledger, LedgerError, Level, Verified};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{EdgeKind, Field, Node, Term};
@@ -16,7 +16,7 @@ use custody_evidence::subject_name::{NameKind, digest_of_name};
 use custody_evidence::trust::Target;
 use custody_log::{LeafIndex, TreeSize};
 use custody_wire::Reason;
-use custody_wire::limits::{FIND_LIMIT_MAX, FINDINGS_ABOUT_MAX};
+use custody_wire::limits::{EVIDENCE_LIMIT_MAX, FIND_LIMIT_MAX, FINDINGS_ABOUT_MAX};
 use serde_json::json;
 
 use super::condition::conditions;
@@ -248,7 +248,7 @@ impl Clean {
                 said.digests.difference(&asked).take(FINDINGS_ABOUT_MAX).cloned().collect();
             let mut about = BTreeSet::new();
             for digest in fresh {
-                about.extend(self.all(ledger, vec![parse(Field::Subject, &digest.to_string())?]).await?);
+                about.extend(self.about(ledger, &digest).await?);
                 asked.insert(digest);
             }
             if about.len() > ABOUT_MAX {
@@ -286,7 +286,11 @@ impl Clean {
             let mut entries = verified(ledger, some).await?;
             ledger.find_first_signed(&mut entries).await?;
             let state = &ledger.trust().as_of(self.size).state;
-            for entry in &entries {
+            // Snapshots may be among those that were asked for where there are many.
+            let seen_running = |entry: &&Checked| {
+                entry.verified().is_some_and(|verified| verified.facts().observation.is_some())
+            };
+            for entry in entries.iter().filter(|entry| !seen_running(entry)) {
                 let index = entry.entry().index;
                 if let Some(distrusted) = entry.distrust(state) {
                     return Ok(Some(format!("entry {index} is distrusted: {}", distrusted.distrust.reason)));
@@ -317,7 +321,7 @@ impl Clean {
                 Err(error) => return Err(error.into()),
             };
             let next = page.next;
-            let checked = ledger.check_findings(&question, page.findings, &|_| {}).await?;
+            let checked = ledger.check_findings(&question, self.size, page.findings, &|_| {}).await?;
             if let Some(first) = checked.first() {
                 let claimed = &first.claimed;
                 let entry = claimed.entries.last().map_or_else(String::new, LeafIndex::to_string);
@@ -327,6 +331,18 @@ impl Clean {
             match next {
                 Some(next) => question.next = Some(next),
                 None => return Ok(None),
+            }
+        }
+    }
+
+    /// Returns the entries about a digest: but for those of where it runs, or where there are more than the server names at once, all.
+    async fn about(&self, ledger: &mut Ledger, digest: &Digest) -> Result<Vec<LeafIndex>, Failure> {
+        let digests = std::slice::from_ref(digest);
+        let found = ledger.about(digests, EVIDENCE_LIMIT_MAX, At::Size(self.size)).await?;
+        match found.into_iter().next() {
+            Some(About { indexes, more: false }) => Ok(indexes),
+            Some(About { more: true, .. }) | None => {
+                self.all(ledger, vec![parse(Field::Subject, &digest.to_string())?]).await
             }
         }
     }

@@ -3,9 +3,8 @@
 use std::ffi::{OsStr, OsString};
 
 use custody_client::Ledger;
-use custody_client::ledger::Condition;
+use custody_client::ledger::{At, Condition};
 use custody_evidence::fact::Field;
-use custody_log::TreeSize;
 
 use super::condition::{conditions, digest, subject};
 use crate::cli::Context;
@@ -70,16 +69,16 @@ impl Filter {
     }
 
     /// Returns the conditions of each way in which subjects and short names can be meant: what meets all of one of them is asked for.
-    /// Subjects are looked up as of this size.
+    /// Subjects are looked up as of then.
     pub(crate) async fn ways(
         &self,
         ledger: &mut Ledger,
-        size: Option<TreeSize>,
+        at: At,
         context: &Context,
     ) -> Result<Vec<Vec<Condition>>, Failure> {
         let mut each = self.conditions()?;
         for text in &self.subject {
-            each.push(subject_conditions(ledger, text, size, context).await?);
+            each.push(subject_conditions(ledger, text, at, context).await?);
         }
         let mut ways = vec![Vec::new()];
         for alternatives in each {
@@ -108,7 +107,7 @@ impl Filter {
                 None => known.subject.push(typed.clone()),
             }
         }
-        let mut ways = known.ways(ledger, None, context).await?;
+        let mut ways = known.ways(ledger, At::Newest, context).await?;
         for digests in alternatives {
             let conditions: Vec<Condition> = digests
                 .iter()
@@ -163,13 +162,13 @@ fn too_many(ways: usize) -> Failure {
 async fn subject_conditions(
     ledger: &mut Ledger,
     typed: &OsStr,
-    size: Option<TreeSize>,
+    at: At,
     context: &Context,
 ) -> Result<Vec<Condition>, Failure> {
     if let Some(conditions) = typed.to_str().map(digest).transpose()?.flatten() {
         return Ok(conditions);
     }
-    match resolve(ledger, typed, size, context).await? {
+    match resolve(ledger, typed, at, context).await? {
         Target::Nodes(nodes) => nodes.iter().map(subject).collect(),
         Target::Entry(index) => {
             Err(Failure::usage("bad_condition", format!("--subject: entry {index} is no subject"))

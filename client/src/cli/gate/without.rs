@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
-use custody_client::ledger::Moment;
+use custody_client::ledger::{At, Moment};
 use custody_evidence::fact::{Node, NodeKind};
 use custody_evidence::identity::Identity;
 use custody_gate::{Entry, Verdict, judge};
@@ -63,7 +63,7 @@ pub(super) async fn run(
 }
 
 async fn named(gate: &mut Gate<'_>, thing: &OsString, context: &Context) -> Result<Node, Failure> {
-    match resolve(gate.ledger, thing, Some(gate.circumstances.at.size), context).await? {
+    match resolve(gate.ledger, thing, At::Size(gate.circumstances.at.size), context).await? {
         Target::Nodes(nodes) => nodes.into_iter().next().ok_or_else(|| nothing(thing)),
         Target::Entry(_) => Err(nothing(thing)),
     }

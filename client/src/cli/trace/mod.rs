@@ -10,7 +10,7 @@ use custody_client::{Checked, Ledger, LedgerError, Level, Trust, Verified};
 use custody_evidence::admission::SignerStatus;
 use custody_evidence::fact::{Edge, EdgeKind, Node, NodeKind, Stage};
 use custody_evidence::trust::TrustState;
-use custody_log::{LeafIndex, Timestamp, TreeSize};
+use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -103,11 +103,7 @@ struct CheckedEdge {
 pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failure> {
     let mut ledger = session::open(context).await?;
     let at = args.at.map(|point| point.at(context.clock)).unwrap_or_default();
-    let size = match at {
-        At::Size(size) => Some(size),
-        At::Time(_) | At::Newest => None,
-    };
-    let nodes = match resolve(&mut ledger, &args.thing, size, context).await? {
+    let nodes = match resolve(&mut ledger, &args.thing, at, context).await? {
         Target::Nodes(nodes) => nodes,
         Target::Entry(index) => vec![subject_of(&mut ledger, index).await?],
     };
@@ -133,10 +129,7 @@ async fn trace(
 ) -> Result<Chain, Failure> {
     let mut answers: Vec<Traced> = Vec::with_capacity(nodes.len());
     for node in &nodes {
-        // Of an empty tree every answer is the same: none.
-        let first = answers.first().filter(|answer| answer.as_of.size != TreeSize::ZERO);
-        let first = first.map(|answer| At::Size(answer.as_of.size));
-        let at = first.unwrap_or(asked);
+        let at = answers.first().map_or(asked, |first| At::Size(first.as_of.size));
         answers.push(ledger.trace(node, at, args.depth.unwrap_or(0)).await?);
     }
     // What names the best fit comes first; what nothing names says nothing.

@@ -236,11 +236,14 @@ fn header(chain: &Chain, ledger: &Ledger, now: Timestamp) -> String {
 }
 
 fn footer(chain: &Chain, ledger: &Ledger) -> String {
-    let truncated = if chain.answer.truncated {
-        "there is more than is shown: narrow it with --depth or --at\n"
-    } else {
-        ""
-    };
+    let cut = [
+        (chain.answer.truncated, "there is more than is shown: narrow it with --depth or --at\n"),
+        (
+            chain.environments.truncated(),
+            "not all was read of what runs where: `custody env show` tells it of each\n",
+        ),
+    ];
+    let truncated: String = cut.into_iter().filter_map(|(is_cut, line)| is_cut.then_some(line)).collect();
     if chain.edges.is_empty() {
         return format!(
             "{truncated}no record: no entry connects it with anything (as claimed by the server)"

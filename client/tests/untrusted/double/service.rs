@@ -7,7 +7,7 @@ use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::dsse::Envelope;
 use custody_evidence::environment::{Event, From, Timeline, Window, needed};
 use custody_evidence::fact::{self, Facts, Field, Node, NodeKind, Package, Term, chain, reach};
-use custody_log::{LeafIndex, TreeSize};
+use custody_log::{LeafIndex, RootHash, TreeSize};
 use custody_wire::convert::{hashes_to_wire, node, node_to_wire};
 use custody_wire::v1::get_entries_response::Part;
 use custody_wire::v1::*;
@@ -107,23 +107,29 @@ impl Service {
             () if self.lies(Lie::TooOldTree) => log.size_at(micros) - 1,
             () => log.size_at(micros),
         };
-        self.as_of(log, size)
+        self.as_of_tree(log, TreeSize::new(size).unwrap(), true)
     }
 
     fn as_of(&self, log: &Ledger, at: u64) -> AsOf {
         let size = if at == 0 { log.size() } else { TreeSize::new(at).unwrap() };
-        let consistency = if size == log.size() {
+        self.as_of_tree(log, size, at != 0)
+    }
+
+    fn as_of_tree(&self, log: &Ledger, size: TreeSize, asked: bool) -> AsOf {
+        let nothing = size == TreeSize::ZERO;
+        let consistency = if nothing || size == log.size() {
             Vec::new()
         } else {
             hashes_to_wire(log.consistency(size, log.size()).hashes())
         };
-        let mut root = log.root_at(size).as_bytes().to_vec();
+        let root = if nothing { RootHash::empty() } else { log.root_at(size) };
+        let mut root = root.as_bytes().to_vec();
         if self.lies(Lie::ForeignRoot) {
             root[0] ^= 1;
         }
-        let covered = if self.lies(Lie::NotCovered) { size.get() - 1 } else { size.get() };
+        let covered = size.get().saturating_sub(u64::from(self.lies(Lie::NotCovered)));
         let mut consistency = consistency;
-        if at != 0 {
+        if asked {
             self.pad(&mut consistency);
         }
         AsOf {
@@ -306,7 +312,8 @@ impl query_server::Query for Service {
         let nodes = request.things.iter().flat_map(named).map(|node| node_to_wire(&node, None));
         let mut nodes: Vec<_> = nodes.collect();
         self.pad(&mut nodes);
-        Ok(Response::new(ResolveResponse { nodes, as_of: Some(self.as_of(&log, request.at)) }))
+        let as_of = self.as_of_time(&log, request.at, request.at_micros);
+        Ok(Response::new(ResolveResponse { nodes, as_of: Some(as_of) }))
     }
 
     async fn find(&self, request: Request<FindRequest>) -> Result<Response<FindResponse>, Status> {

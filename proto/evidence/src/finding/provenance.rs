@@ -6,10 +6,14 @@ use std::collections::BTreeSet;
 use super::bounds::{ABOUT_ARTIFACT, ARTIFACTS_LOOKED_AT, HISTORY_MIN, LOOK_BACK, SHOWN};
 use super::need::{Need, term};
 use super::release::Line;
-use super::seen::{Kind, Known, Seen};
+use super::seen::{GOES_OUT, Kind, Known, PROVENANCE, Seen};
 use super::{Finding, FindingKind, finding};
 use crate::fact::{Called, EdgeKind, Field, Node, NodeKind, Term};
-use crate::predicate::{slsa_v1, slsa_v02};
+use crate::predicate::{CustodyPredicate as _, Source, judgement, slsa_v1, slsa_v02, source_provenance};
+
+/// The types that say on which branch or tag a commit is.
+const ON_REF: [&str; 4] =
+    [Source::TYPE, judgement::VSA_TYPE, source_provenance::SOURCE_TYPE, source_provenance::TAG_TYPE];
 
 pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
     if new.is_history() {
@@ -23,8 +27,11 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
             let terms = [term(Field::Name, &called.name), term(Field::Predicate, predicate_type)];
             needs.insert(Need::before(terms, LOOK_BACK));
         }
+        // Of what says which tag a commit has: builds of it may be hundreds.
         let commits = commits(new).flat_map(Node::terms).filter(|term| term.field() == Field::Commit);
-        needs.extend(commits.map(|commit| Need::anywhere([commit], LOOK_BACK)));
+        for (commit, of) in commits.flat_map(|commit| ON_REF.map(|of| (commit.clone(), of))) {
+            needs.insert(Need::anywhere([commit, term(Field::Predicate, of)], LOOK_BACK));
+        }
     }
 }
 
@@ -41,10 +48,17 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     found
 }
 
-/// What else went out under the name, and what there is about this artifact and about those.
+/// What else went out under the name, and what there is about this artifact and about those. All are asked for by what they are: what
+/// runs for a month is named by ten thousand snapshots, among which no record of its build is found.
 fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
     for called in new.called() {
-        needs.extend(subjects(&called.artifacts).map(|subject| Need::anywhere([subject], LOOK_BACK)));
+        let own = new.facts.predicate_type().unwrap_or_default();
+        for subject in subjects(&called.artifacts) {
+            // Nearly always it went out in the same way before, and nothing else is asked for. That there is an entry about it, this
+            // one, tells that so much was asked.
+            needs.insert(Need::anywhere([subject.clone()], 1));
+            needs.insert(Need::before([subject, term(Field::Predicate, own)], 1));
+        }
         if known.entries.is_empty()
             || has_provenance(&called.artifacts, known)
             || went_before(new, called, known)
@@ -52,8 +66,16 @@ fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
             continue;
         }
         needs.insert(Need::before([term(Field::Name, &called.name)], LOOK_BACK));
+        for subject in subjects(&called.artifacts) {
+            let of = |of: &&str| vec![subject.clone(), term(Field::Predicate, of)];
+            needs.extend(GOES_OUT.iter().map(of).map(|terms| Need::before(terms, ABOUT_ARTIFACT)));
+            needs.extend(PROVENANCE.iter().map(of).map(|terms| Need::anywhere(terms, 1)));
+        }
         for earlier in others(new, called, known).into_iter().take(ARTIFACTS_LOOKED_AT) {
-            needs.extend(subjects(&earlier.artifacts).map(|subject| Need::before([subject], ABOUT_ARTIFACT)));
+            for subject in subjects(&earlier.artifacts) {
+                let of = |of: &&str| vec![subject.clone(), term(Field::Predicate, of)];
+                needs.extend(PROVENANCE.iter().map(of).map(|terms| Need::before(terms, 1)));
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::predicate::{
     CustodyPredicate as _, Deployment, Promotion, Publication, Run, Snapshot, Tag, link, release, slsa_v1,
     slsa_v02,
 };
-use crate::trust::Authority;
+use crate::trust::{Authority, People};
 
 /// One entry: where it stands, what it says, and who says it.
 #[derive(Debug, Clone, Copy)]
@@ -49,9 +49,33 @@ pub struct SaidBy {
 pub struct Known<'a> {
     /// By their place.
     pub entries: BTreeMap<LeafIndex, Seen<'a>>,
+    /// Whose keys and identities are, as of the tree that is asked about; none: nobody listed any.
+    pub people: Option<&'a People>,
     /// How many records there are, if the entry says how many there should be.
     pub counted: Option<Counted>,
 }
+
+/// The types that are provenance.
+pub(super) const PROVENANCE: [&str; 6] = {
+    let [one, two, three, four] = link::TYPES;
+    [slsa_v1::TYPE, slsa_v02::TYPE, one, two, three, four]
+};
+
+/// The types that say that something went out.
+pub(super) const GOES_OUT: [&str; 9] = {
+    let [one, two, three] = release::RELEASE_TYPES;
+    [
+        Deployment::TYPE,
+        Promotion::TYPE,
+        Publication::TYPE,
+        Snapshot::TYPE,
+        Tag::TYPE,
+        release::NPM_PUBLISH_TYPE,
+        one,
+        two,
+        three,
+    ]
+};
 
 /// What a statement is, where rules make a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,9 +105,10 @@ impl SaidBy {
         }
     }
 
-    /// Returns the signers without what changes with each of their runs.
-    pub(super) fn lasting(&self) -> BTreeSet<&str> {
-        self.signers.iter().map(|signer| lasting(signer)).collect()
+    /// Returns the signers: a person by the name, whichever key it was, and others without what changes with each of their runs.
+    pub(super) fn lasting<'a>(&'a self, people: Option<&'a People>) -> BTreeSet<&'a str> {
+        let person = |signer: &String| people.and_then(|people| people.of(signer));
+        self.signers.iter().map(|signer| person(signer).unwrap_or_else(|| lasting(signer))).collect()
     }
 }
 

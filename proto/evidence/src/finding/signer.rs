@@ -1,4 +1,5 @@
-//! Signer change: a build, release or publication under a name is signed or published by somebody else than all before.
+//! Signer change: a build, release or publication under a name is signed or published by somebody else than all before. People are
+//! compared, and not their keys, as far as trust documents say whose a key is.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,8 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
             let signer = term(Field::Signer, signer);
             needs.insert(Need::before([name.clone(), kind.clone(), signer], 1));
         }
-        let settled = known.before(new).iter().any(|seen| same_name(seen, new, called) && shares(seen, new));
+        let shares = |seen: &Seen<'_>| !signers_of(seen, known).is_disjoint(&signers_of(new, known));
+        let settled = known.before(new).iter().any(|seen| same_name(seen, new, called) && shares(seen));
         // Who published is no signer, and is found in the history alone.
         if !settled || new.kind() == Kind::Publication {
             needs.insert(Need::before([name, kind], LOOK_BACK));
@@ -24,17 +26,20 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
     }
 }
 
-pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
+pub(super) fn find<'a>(new: &Seen<'a>, known: &Known<'a>) -> Vec<Finding> {
     if compared(new).is_none() {
         return Vec::new();
     }
     let before = known.before(new);
+    // The same once more, with another signature: whoever signed it first is told of there.
+    let again = before.iter().any(|seen| seen.content == new.content);
     let mut found: Vec<Finding> = Vec::new();
-    for called in new.called() {
-        let history: Vec<&Seen<'_>> =
+    for called in new.called().iter().filter(|_| !again) {
+        let history: Vec<&Seen<'a>> =
             before.iter().copied().filter(|seen| same_name(seen, new, called)).collect();
-        let one = change(new, called, &history, signers_of, "signed")
-            .or_else(|| change(new, called, &history, actors_of, "published"));
+        let signers = |seen: &Seen<'a>| signers_of(seen, known);
+        let one = change(new, called, &history, &signers, "signed")
+            .or_else(|| change(new, called, &history, &actors_of, "published"));
         found.extend(one.filter(|one| found.iter().all(|other| other.thing != one.thing)));
     }
     found
@@ -51,12 +56,8 @@ fn same_name(seen: &Seen<'_>, new: &Seen<'_>, called: &Called) -> bool {
         && seen.called().iter().any(|other| other.name == called.name)
 }
 
-fn shares(one: &Seen<'_>, other: &Seen<'_>) -> bool {
-    !signers_of(one).is_disjoint(&signers_of(other))
-}
-
-fn signers_of<'a>(seen: &Seen<'a>) -> BTreeSet<&'a str> {
-    seen.by.lasting()
+fn signers_of<'a>(seen: &Seen<'a>, known: &Known<'a>) -> BTreeSet<&'a str> {
+    seen.by.lasting(known.people)
 }
 
 /// Who pushed it, as a publication says.
@@ -64,15 +65,15 @@ fn actors_of<'a>(seen: &Seen<'a>) -> BTreeSet<&'a str> {
     seen.actors().map(lasting).collect()
 }
 
-fn change(
-    new: &Seen<'_>,
+fn change<'a>(
+    new: &Seen<'a>,
     called: &Called,
-    history: &[&Seen<'_>],
-    of: for<'a> fn(&Seen<'a>) -> BTreeSet<&'a str>,
+    history: &[&Seen<'a>],
+    of: &dyn Fn(&Seen<'a>) -> BTreeSet<&'a str>,
     what: &str,
 ) -> Option<Finding> {
     let now = of(new);
-    let with: Vec<&Seen<'_>> = history.iter().copied().filter(|seen| !of(seen).is_empty()).collect();
+    let with: Vec<&Seen<'a>> = history.iter().copied().filter(|seen| !of(seen).is_empty()).collect();
     let all: BTreeSet<&str> = with.iter().flat_map(|seen| of(seen)).collect();
     // Where it is somebody else each time, nothing differs.
     let changes = changes(all.len(), with.len());
@@ -83,7 +84,7 @@ fn change(
     let version = called.version.as_deref().map_or_else(String::new, |version| format!(" {version}"));
     let message =
         format!("{}{version} was {what} by {}, all before it by {}", called.name, list(&now), list(&all));
-    let history: Vec<(&Seen<'_>, BTreeSet<&str>)> = with.iter().map(|seen| (*seen, of(seen))).collect();
+    let history: Vec<(&Seen<'a>, BTreeSet<&str>)> = with.iter().map(|seen| (*seen, of(seen))).collect();
     let shown = usual(&history);
     let thing: Node = called.artifacts.first()?.clone();
     Some(finding(FindingKind::SignerChange, thing, new, shown, message))

@@ -16,6 +16,7 @@ use super::history::History;
 use super::jwks::{IssuerKeys, JWKS_TYPE, KeySetInUse};
 use super::log_key::{self, LogKey};
 use super::members::RoleName;
+use super::people::People;
 use super::policy::{POLICY_TYPE, Policy, PolicyVersion};
 use super::redaction::{REDACTION_TYPE, Redacted, Redaction};
 use crate::dsse::{Envelope, IN_TOTO, ThresholdError};
@@ -41,6 +42,8 @@ pub struct TrustState {
     repairs: History<(LeafIndex, Timestamp)>,
     /// What the log saw of the keys of issuers, the newest of each.
     key_sets: Arc<BTreeMap<String, Arc<SeenKeys>>>,
+    /// Whose keys and identities are, by this document and those before it.
+    people: Arc<People>,
 }
 
 /// Keys of an issuer, and the entry that holds them.
@@ -74,6 +77,7 @@ impl TrustState {
         require_root(envelope, &document, "this")?;
         require_log_keys(envelope, &document.members().log_keys)?;
         Ok(Self {
+            people: Arc::new(People::default().with(&document.members().people)),
             document: Arc::new(document),
             index: LeafIndex::ZERO,
             newest: LeafIndex::ZERO,
@@ -161,6 +165,9 @@ impl TrustState {
         if !self.key_sets.keys().all(|url| same(url)) {
             let kept = self.key_sets.iter().filter(|(url, _)| same(url));
             self.key_sets = Arc::new(kept.map(|(url, seen)| (url.clone(), Arc::clone(seen))).collect());
+        }
+        if document.members().people != self.document.members().people {
+            self.people = Arc::new(self.people.with(&document.members().people));
         }
         (self.document, self.index) = (Arc::new(document), index);
         Ok(self)
@@ -297,6 +304,12 @@ impl TrustState {
         let distrust = Distrust { target, since, reason: "supposed".to_owned(), follows, undo: false };
         supposed.distrusts.push(Distrusted { distrust, index: LeafIndex::LAST });
         supposed
+    }
+
+    /// Returns whose keys and identities are, by the trust document and those before it.
+    #[must_use]
+    pub const fn people(&self) -> &Arc<People> {
+        &self.people
     }
 
     /// Returns the distrust of a target that holds. Looks at what was said newest first: some nanoseconds for each.

@@ -217,3 +217,33 @@ fn more_entries_about_one_artifact_than_are_looked_at_are_an_error_and_no_silenc
     let size = log.memory.indexed_to;
     assert!(matches!(findings(&log.memory, &question, size), Err(QueryError::TooMuch { .. })));
 }
+
+/// A workload whose first version was built, and the second was not. Both run for long.
+#[test]
+fn what_runs_for_long_is_told_once_and_its_provenance_is_found_behind_thousands_of_snapshots() {
+    let mut log = Log::new();
+    let image = |name: &str| json!([{ "name": format!("ghcr.io/acme/{name}"), "digest": { "sha256": sha256(name) } }]);
+    let see = |log: &mut Log, name: &str| {
+        let at = Timestamp::from_micros(log.now()).unwrap().to_string();
+        let running = json!([{ "digest": format!("sha256:{}", sha256(name)), "workload": "api" }]);
+        let seen = json!({ "environment": "prod", "at": at, "running": running });
+        log.say("agent", "urn:custody:snapshot:v1", &image(name), &seen)
+    };
+    let provenance = json!({ "buildDefinition": {}, "runDetails": { "metadata": { "invocationId": "https://ci.test/1" } } });
+    log.say("ci", "https://slsa.dev/provenance/v1", &image("good"), &provenance);
+    for _ in 0..200 {
+        see(&mut log, "good");
+    }
+    let first = see(&mut log, "bad");
+    for _ in 0..200 {
+        see(&mut log, "bad");
+    }
+    let size = log.memory.indexed_to.get();
+    let found = log.ask(&Findings::default(), size);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].1.last()), (FindingKind::ProvenanceRegression, Some(&first)));
+    for (name, expected) in [("good", &[][..]), ("bad", found.as_slice())] {
+        let about = vec![format!("sha256:{}", sha256(name)).parse().unwrap()];
+        assert_eq!(log.ask(&Findings { about, ..Findings::default() }, size), expected, "{name}");
+    }
+}

@@ -1,10 +1,12 @@
 //! The walk over the graph: breadth first, each node once in each role, within bounds.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use custody_evidence::admission::SourceRepository;
 use custody_evidence::fact::chain::{Role, Step, step};
-use custody_evidence::fact::{Edge, EdgeKind, Field, Node, Stage, Term};
+use custody_evidence::fact::{Edge, EdgeKind, Field, Node, Stage};
+use custody_evidence::predicate::Name;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
 use crate::index::Reading;
 use crate::query::error::QueryError;
 use crate::query::evidence::Evidence;
-use crate::query::postings::Newest;
+use crate::query::mentions::{self, Mentions, PASSED_MAX};
 
 /// Bytes of an edge in an answer beside its ids, at most: the words for three kinds and the status (54), two numbers
 /// (22), and tags and lengths (30).
@@ -42,6 +44,10 @@ pub(super) struct Walk<'a, E: ?Sized> {
     envelope_bytes: u64,
     /// Entries that named a node of the chain, and were erased.
     redacted: BTreeSet<LeafIndex>,
+    /// How many snapshots may still be passed over.
+    passes: usize,
+    /// The names of environments, once they were asked for.
+    environments: Option<Vec<Name>>,
     truncated: bool,
 }
 
@@ -59,6 +65,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             entries: BTreeSet::new(),
             envelope_bytes: 0,
             redacted: BTreeSet::new(),
+            passes: PASSED_MAX,
+            environments: None,
             truncated: false,
         }
     }
@@ -195,23 +203,52 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     /// What the entries say about a node in this role, newest first, as far as the bounds allow. Only this is held: an
     /// SBOM is read and dropped.
     fn said(&mut self, node: &Node, role: Role) -> Result<Vec<Said>, QueryError> {
-        let Some(term) = most_specific(node) else { return Ok(Vec::new()) };
-        let mut said = Vec::new();
-        for index in Newest::of(self.evidence, term.clone(), self.size) {
-            let index = index?;
-            if !self.may_read(index) {
-                return Ok(said);
-            }
-            let reading = self.evidence.reading(index)?;
-            if self.entries.insert(index) {
-                self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
-            }
-            if reading.erased.is_some() && reading.has(&term) && self.redacted.insert(index) {
-                self.answer_bytes = self.answer_bytes.saturating_add(NUMBER_BYTES);
-            }
+        let Some(mut mentions) = Mentions::of(node, self.size, self.passes)? else { return Ok(Vec::new()) };
+        let (mut said, mut seen) = (Vec::new(), BTreeSet::new());
+        while let Some(index) = mentions.next(self.evidence)? {
+            let Some(reading) = self.read(index, &mentions)? else { return Ok(said) };
+            mentions.saw(&reading);
+            seen.insert(index);
             said.extend(Said::about(node, role, &reading));
         }
+        self.passes = mentions.left();
+        self.truncated |= mentions.is_cut();
+        if role == Role::Traced && mentions.oldest_passed().is_some() {
+            let environments = self.environments()?;
+            let (newest, whole) = mentions.newest_in(self.evidence, &environments, self.size)?;
+            self.truncated |= !whole;
+            for index in newest.into_iter().filter(|index| !seen.contains(index)) {
+                let Some(reading) = self.read(index, &mentions)? else { return Ok(said) };
+                said.extend(Said::about(node, role, &reading));
+            }
+        }
         Ok(said)
+    }
+
+    /// Reads an entry that may name a node; none if the bounds do not allow it.
+    fn read(&mut self, index: LeafIndex, mentions: &Mentions) -> Result<Option<Arc<Reading>>, QueryError> {
+        if !self.may_read(index) {
+            return Ok(None);
+        }
+        let reading = self.evidence.reading(index)?;
+        if self.entries.insert(index) {
+            self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
+        }
+        if reading.erased.is_some() && reading.has(mentions.term()) && self.redacted.insert(index) {
+            self.answer_bytes = self.answer_bytes.saturating_add(NUMBER_BYTES);
+        }
+        Ok(Some(reading))
+    }
+
+    /// The environments, in any of which a node may have been seen.
+    fn environments(&mut self) -> Result<Vec<Name>, QueryError> {
+        if let Some(known) = &self.environments {
+            return Ok(known.clone());
+        }
+        let (names, truncated) = mentions::environments(self.evidence, self.size)?;
+        self.truncated |= truncated;
+        self.environments = Some(names.clone());
+        Ok(names)
     }
 
     /// Whether the bounds allow to read this entry.
@@ -221,11 +258,6 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         self.truncated |= !allowed;
         allowed
     }
-}
-
-/// The term by which the fewest other entries are found: a node's first.
-fn most_specific(node: &Node) -> Option<Term> {
-    node.terms().into_iter().next()
 }
 
 /// What one entry says about a node, as far as it belongs to the trace.

@@ -10,6 +10,7 @@ use crate::fact::{Facts, Field, Term, read};
 use crate::finding::{Counted, FindingKind, Known, Need, ROUNDS_MAX, SaidBy, Seen, Side, needs, of, shown};
 use crate::statement::Statement;
 use crate::subject_name::{NameKind, digest_of_name};
+use crate::trust::People;
 
 pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 60 * MINUTE;
@@ -23,6 +24,8 @@ pub(super) struct Log {
     entries: Vec<(Timestamp, ContentDigest, Facts, SaidBy)>,
     /// Seconds that the ledger's clock shows.
     pub(super) now: i64,
+    /// Whose keys are whose.
+    pub(super) people: People,
 }
 
 /// A time of the tests, `seconds` after their beginning.
@@ -134,7 +137,8 @@ impl Log {
 
     fn findings_in(&self, index: usize, size: usize) -> Vec<(Told, String)> {
         let new = self.seen(index);
-        let mut known = Known { counted: self.counted(index, size), ..Known::default() };
+        let people = Some(&self.people);
+        let mut known = Known { counted: self.counted(index, size), people, ..Known::default() };
         for _ in 0..ROUNDS_MAX {
             for need in needs(&new, &known) {
                 for found in self.having(&need, index, size) {
@@ -145,7 +149,7 @@ impl Log {
         let found = of(&new, &known);
         for finding in &found {
             // The entries that show it are enough.
-            let mut alone = Known { counted: known.counted, ..Known::default() };
+            let mut alone = Known { counted: known.counted, people, ..Known::default() };
             for shown in finding.entries.iter().filter(|shown| **shown != new.index) {
                 alone.entries.insert(*shown, known.entries[shown]);
             }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::log::{DAY, HOUR, Log, MINUTE, artifact, at, digest, image, key, provenance, run_name};
 use crate::finding::FindingKind;
 use crate::subject_name::{NameKind, digest_of_name};
+use crate::trust::{People, Person};
 
 fn kinds(log: &Log) -> Vec<FindingKind> {
     log.findings().into_iter().map(|(kind, ..)| kind).collect()
@@ -118,6 +119,46 @@ fn another_signer_is_found_once_and_only_where_one_signed_all_before() {
         log.now += HOUR;
     }
     assert_eq!(log.findings(), []);
+}
+
+/// A person who holds the keys of these signers.
+fn person(name: &str, signers: &[&str]) -> Person {
+    let key = |signer: &&str| key(signer)["key:".len()..].parse().unwrap();
+    Person { name: name.to_owned(), keys: signers.iter().map(key).collect(), identities: Vec::new() }
+}
+
+#[test]
+fn a_key_that_its_owner_replaced_is_no_change_and_that_of_another_person_is() {
+    let mut log = history(3);
+    log.people = log.people.with(&[person("Ann", &["ci"]), person("Eve", &["thief"])]);
+    // The next trust document lists her new key alone.
+    log.people = log.people.with(&[person("Ann", &["ci 2"]), person("Eve", &["thief"])]);
+    log.build("ci 2", "api", "1.3.0", 3);
+    assert_eq!(log.findings(), []);
+    let size = log.size();
+    log.now += HOUR;
+    log.build("thief", "api", "1.4.0", 4);
+    assert_eq!(kinds(&log), [FindingKind::SignerChange]);
+    assert!(log.messages()[0].contains("was signed by person Eve, all before it by person Ann"));
+    assert_eq!(log.findings_at(size), [], "as of before");
+    // Whoever is listed nowhere is a key.
+    log.people = People::default();
+    assert_eq!(kinds(&log), [FindingKind::SignerChange; 2]);
+}
+
+#[test]
+fn the_same_statement_with_another_signature_is_no_change() {
+    let mut log = history(3);
+    let finished = log.now;
+    let said = |log: &mut Log, signer: &str| {
+        let predicate = provenance("api", 3, "refs/heads/main", "ci", at(finished));
+        log.say(signer, "https://slsa.dev/provenance/v1", &image("api", "1.3.0"), &predicate)
+    };
+    said(&mut log, "ci");
+    said(&mut log, "notary");
+    assert_eq!(log.findings(), []);
+    log.build("notary", "api", "1.4.0", 4);
+    assert_eq!(log.findings(), [], "it is one of those who sign");
 }
 
 #[test]

@@ -1,0 +1,187 @@
+//! [`Mentions`]: the entries that name a thing, newest first; of the snapshots that name it the newest few.
+//!
+//! What runs for a month is seen by ten thousand snapshots. All of them say the same of it, and all are newer than what was said
+//! of it where it was built: a question that read them would not get there. So behind a few snapshots the others are passed over. They
+//! are those that the list of all snapshots has too, and nothing is read to know that.
+
+use std::collections::BTreeSet;
+
+use custody_evidence::environment::Said;
+use custody_evidence::fact::{Field, Node, NodeKind, Package, Term};
+use custody_evidence::predicate::{CustodyPredicate as _, Name, Snapshot};
+use custody_log::{LeafIndex, TreeSize};
+
+use super::environments::names;
+use super::error::QueryError;
+use super::evidence::Evidence;
+use super::postings::{Common, Postings, Search, Sought};
+use super::versions;
+use crate::index::Reading;
+
+/// Snapshots of one thing that are read: that it runs where it runs, one of each environment tells.
+const SNAPSHOTS_READ: usize = 16;
+/// Snapshots that one question passes over: a snapshot every five minutes of ten environments are a million in a year. At
+/// about 1 us each, of which 64 come with two looks at the index, one second.
+pub(super) const PASSED_MAX: usize = 1_000_000;
+/// Looks at lists of terms to find the newest snapshot of one environment that names something. Where it was never seen
+/// there, the lists alternate: at 1 us each where 64 entries come with one look, 40 ms.
+const STEPS_MAX: usize = 40_000;
+
+/// The entries that name a thing.
+pub(super) struct Mentions {
+    term: Term,
+    named: Common,
+    snapshots: Option<Postings>,
+    below: TreeSize,
+    read: usize,
+    /// How many more may be passed over.
+    left: usize,
+    oldest: Option<LeafIndex>,
+}
+
+impl Mentions {
+    /// All entries that name something, snapshots like others.
+    pub(super) fn all(term: Term, size: TreeSize) -> Self {
+        let named = Common::new([Sought::Term(term.clone())]);
+        Self { term, named, snapshots: None, below: size, read: 0, left: PASSED_MAX, oldest: None }
+    }
+
+    /// The entries that name a package in a version that is meant, or may be. Those that name others are not read, where these are not
+    /// too many.
+    pub(super) fn of_package<E: Evidence + ?Sized>(
+        evidence: &E,
+        package: &Package,
+        size: TreeSize,
+    ) -> Result<Self, QueryError> {
+        let versions = versions::meant(evidence, package, size)?.map(Sought::Versions);
+        let sought = std::iter::once(Sought::Term(package.term().clone())).chain(versions);
+        Ok(Self { named: Common::new(sought), ..Self::all(package.term().clone(), size) })
+    }
+
+    /// The entries that name some bytes; at most `left` snapshots are passed over.
+    pub(super) fn of_bytes(term: Term, size: TreeSize, left: usize) -> Result<Self, QueryError> {
+        let snapshots = Some(Postings::new(snapshot()?));
+        Ok(Self { snapshots, left, ..Self::all(term, size) })
+    }
+
+    /// The entries that name a node, by its own term; none if it has none. Only what runs is named by snapshots without an end.
+    pub(super) fn of(node: &Node, size: TreeSize, left: usize) -> Result<Option<Self>, QueryError> {
+        let Some(term) = node.terms().into_iter().next() else { return Ok(None) };
+        let runs = matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit);
+        Ok(Some(if runs { Self::of_bytes(term, size, left)? } else { Self::all(term, size) }))
+    }
+
+    /// Returns the term that they have.
+    pub(super) const fn term(&self) -> &Term {
+        &self.term
+    }
+
+    /// Returns the next entry that may have the term, newest first; none if there is no other, or none that may be looked at
+    /// ([`Self::is_cut`]).
+    pub(super) fn next<E: Evidence + ?Sized>(
+        &mut self,
+        evidence: &E,
+    ) -> Result<Option<LeafIndex>, QueryError> {
+        // What is read of them is bounded by who asks.
+        let mut steps = usize::MAX;
+        while let Search::Candidate(index) = self.named.newest(evidence, self.below, &mut steps)? {
+            let snapshots = self.snapshots.as_mut().filter(|_| self.read >= SNAPSHOTS_READ);
+            let passes = match snapshots {
+                Some(snapshots) => snapshots.newest(evidence, index.size_through())? == Some(index),
+                None => false,
+            };
+            if passes && self.left == 0 {
+                return Ok(None);
+            }
+            self.below = TreeSize::new(index.get()).unwrap_or(TreeSize::ZERO);
+            if !passes {
+                return Ok(Some(index));
+            }
+            self.left = self.left.saturating_sub(1);
+            self.oldest = Some(index);
+        }
+        Ok(None)
+    }
+
+    /// Takes down what an entry is that was read.
+    pub(super) fn saw(&mut self, reading: &Reading) {
+        let observation = reading.facts.observation.as_ref();
+        if observation.is_some_and(|observation| matches!(observation.said, Said::Snapshot { .. })) {
+            self.saw_snapshot();
+        }
+    }
+
+    /// The same of one that is known to be a snapshot.
+    pub(super) const fn saw_snapshot(&mut self) {
+        self.read = self.read.saturating_add(1);
+    }
+
+    /// Returns the oldest snapshot that was passed over; none if none was.
+    pub(super) const fn oldest_passed(&self) -> Option<LeafIndex> {
+        self.oldest
+    }
+
+    /// Returns how many more may be passed over.
+    pub(super) const fn left(&self) -> usize {
+        self.left
+    }
+
+    /// Whether it ended because no more may be passed over.
+    pub(super) const fn is_cut(&self) -> bool {
+        self.left == 0
+    }
+
+    /// Returns the newest snapshot of each of these environments that has the term and is not erased, and whether the bounds allowed
+    /// to find them all.
+    pub(super) fn newest_in<E: Evidence + ?Sized>(
+        &self,
+        evidence: &E,
+        environments: &[Name],
+        size: TreeSize,
+    ) -> Result<(BTreeSet<LeafIndex>, bool), QueryError> {
+        let (mut found, mut whole) = (BTreeSet::new(), true);
+        for name in environments {
+            let environment = Term::parse(Field::Environment, name.as_str())?;
+            let terms = [self.term.clone(), environment, snapshot()?];
+            let mut common = Common::new(terms.map(Sought::Term));
+            let (mut below, mut steps) = (size, STEPS_MAX);
+            loop {
+                match common.newest(evidence, below, &mut steps)? {
+                    Search::Exhausted => break,
+                    Search::Stopped { .. } => {
+                        whole = false;
+                        break;
+                    }
+                    Search::Candidate(index) if evidence.reading(index)?.erased.is_some() => {
+                        below = TreeSize::new(index.get()).unwrap_or(TreeSize::ZERO);
+                    }
+                    Search::Candidate(index) => {
+                        found.insert(index);
+                        break;
+                    }
+                }
+            }
+        }
+        Ok((found, whole))
+    }
+}
+
+/// Returns the names of environments, in any of which something may have been seen, and whether there are others: with one for each
+/// change that is reviewed there are too many to ask for.
+pub(super) fn environments<E: Evidence + ?Sized>(
+    evidence: &E,
+    size: TreeSize,
+) -> Result<(Vec<Name>, bool), QueryError> {
+    match names(evidence, size) {
+        Ok((names, more)) => Ok((names.into_iter().collect(), more)),
+        Err(QueryError::TooMuch { .. }) => Ok((Vec::new(), true)),
+        Err(error) => Err(error),
+    }
+}
+
+fn snapshot() -> Result<Term, QueryError> {
+    Ok(Term::parse(Field::Predicate, Snapshot::TYPE)?)
+}
+
+#[cfg(test)]
+mod tests;

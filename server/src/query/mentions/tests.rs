@@ -1,0 +1,161 @@
+//! What runs for a month is in thousands of snapshots: what was said of it before is found all the same, and they are not read.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use custody_evidence::environment::{Observation, Said, Seen};
+use custody_evidence::fact::{Edge, EdgeKind, Facts};
+use proptest::prelude::*;
+
+use super::*;
+use crate::query::impact::Of;
+use crate::query::tests::memory::{Memory, artifact, node, sha256};
+use crate::query::{Impact, about, impact, trace};
+use EdgeKind as K;
+
+/// More than a trace reads.
+const MANY: usize = 5_000;
+
+/// Records a snapshot of an environment, which saw these artifacts.
+fn see(memory: &mut Memory, environment: &str, seen: &[char]) -> LeafIndex {
+    let mut facts = Facts::default();
+    let place = node(NodeKind::Environment, environment);
+    for digit in seen {
+        facts.edges.insert(Edge { from: artifact(*digit), kind: K::RunsIn, to: place.clone() });
+    }
+    let running = seen
+        .iter()
+        .map(|digit| Seen { digest: sha256(*digit).parse().unwrap(), workload: None, count: None })
+        .collect();
+    let said = Said::Snapshot { running, unknown: None, whole: true };
+    facts.observation = Some(Arc::new(Observation { environment: environment.parse().unwrap(), said }));
+    let subjects: Vec<String> = seen.iter().map(|digit| sha256(*digit)).collect();
+    let subjects = subjects.iter().map(|subject| (Field::Subject, subject.as_str()));
+    let terms: Vec<_> =
+        subjects.chain([(Field::Predicate, Snapshot::TYPE), (Field::Environment, environment)]).collect();
+    memory.record_facts(1, facts, &terms)
+}
+
+fn build(memory: &mut Memory, of: char) -> LeafIndex {
+    let run = node(NodeKind::Run, "https://ci.test/1");
+    let subject = sha256(of);
+    let terms = [(Field::Subject, subject.as_str()), (Field::Predicate, "https://slsa.dev/provenance/v1")];
+    memory.record(1, None, &[(artifact(of), K::BuiltBy, run)], &terms)
+}
+
+/// Built, seen once in one environment, and ever since in another.
+fn long_running() -> (Memory, LeafIndex) {
+    let mut memory = Memory::new();
+    let built = build(&mut memory, 'a');
+    see(&mut memory, "canary", &['a']);
+    for _ in 0..MANY {
+        see(&mut memory, "prod", &['a', 'b']);
+    }
+    memory.read.store(0, Ordering::Relaxed);
+    (memory, built)
+}
+
+fn reads(memory: &Memory) -> usize {
+    memory.read.swap(0, Ordering::Relaxed)
+}
+
+#[test]
+fn a_trace_gets_to_the_build_of_what_thousands_of_snapshots_saw_and_misses_no_environment() {
+    let (memory, built) = long_running();
+    let traced = trace(&memory, &artifact('a'), None, memory.indexed_to).unwrap();
+    assert!(!traced.truncated);
+    assert!(traced.edges.iter().any(|edge| edge.kind == K::BuiltBy && edge.entry == built));
+    let places: BTreeSet<&str> =
+        traced.edges.iter().filter(|edge| edge.kind == K::RunsIn).map(|edge| edge.to.id()).collect();
+    assert_eq!(places, BTreeSet::from(["canary", "prod"]));
+    assert!(traced.edges.len() < 2 * SNAPSHOTS_READ, "{}", traced.edges.len());
+    let newest = traced.edges.iter().map(|edge| edge.entry).max();
+    assert_eq!(newest, memory.indexed_to.last_index(), "the newest are shown");
+    let read = reads(&memory);
+    assert!(read < 4 * SNAPSHOTS_READ, "{read}");
+}
+
+#[test]
+fn impact_gets_through_them_too() {
+    let (memory, _) = long_running();
+    let run = node(NodeKind::Run, "https://ci.test/1");
+    let question = Impact { of: Of::Nodes(vec![run]), since: None, until: None };
+    let found = impact(&memory, &question, memory.indexed_to).unwrap();
+    assert!(!found.truncated);
+    let ends: BTreeSet<(&str, &str)> =
+        found.edges.iter().map(|found| (found.edge.kind.as_str(), found.edge.to.id())).collect();
+    let expected = [("built-by", "https://ci.test/1"), ("runs-in", "canary"), ("runs-in", "prod")];
+    assert_eq!(ends, BTreeSet::from(expected));
+    let read = reads(&memory);
+    assert!(read < 4 * SNAPSHOTS_READ, "{read}");
+}
+
+#[test]
+fn records_about_it_are_found_behind_them_and_there_are_no_more() {
+    let (memory, built) = long_running();
+    let digests = ['a', 'b'].map(|digit| sha256(digit).parse().unwrap());
+    let found = about(&memory, &digests, Some(4), memory.indexed_to).unwrap();
+    assert_eq!((found[0].indexes.as_slice(), found[0].more), (&[built][..], false));
+    assert_eq!((found[1].indexes.as_slice(), found[1].more), (&[][..], false), "it only runs");
+}
+
+#[test]
+fn more_than_may_be_passed_over_is_said() {
+    let (memory, _) = long_running();
+    let term = artifact('a').terms().remove(0);
+    let mut mentions = Mentions::of_bytes(term, memory.indexed_to, MANY - 100).unwrap();
+    while let Some(index) = mentions.next(&memory).unwrap() {
+        mentions.saw(&memory.readings[usize::try_from(index.get()).unwrap()]);
+    }
+    assert!(mentions.is_cut() && mentions.left() == 0);
+}
+
+/// What happens next in a log.
+#[derive(Debug, Clone)]
+enum Next {
+    Built(char),
+    Seen(&'static str, Vec<char>),
+    Erased,
+}
+
+fn next() -> impl Strategy<Value = Next> {
+    let digit = || prop::sample::select(vec!['a', 'b', 'c']);
+    let places = vec!["prod", "staging", "lab"];
+    prop_oneof![
+        1 => digit().prop_map(Next::Built),
+        8 => (prop::sample::select(places), prop::collection::vec(digit(), 1..3))
+            .prop_map(|(place, seen)| Next::Seen(place, seen)),
+        1 => Just(Next::Erased),
+    ]
+}
+
+proptest! {
+    /// Which things an artifact is connected with is what all entries say, however many snapshots are among them.
+    #[test]
+    fn nothing_but_repetitions_is_left_out(log in prop::collection::vec(next(), 0..160)) {
+        let mut memory = Memory::new();
+        for next in log {
+            match next {
+                Next::Built(digit) => drop(build(&mut memory, digit)),
+                Next::Seen(place, seen) => drop(see(&mut memory, place, &seen)),
+                Next::Erased => drop(memory.record(1, None, &[], &[])),
+            }
+        }
+        for digit in ['a', 'b', 'c'] {
+            let asked = artifact(digit);
+            let all = memory.readings.iter().flat_map(|reading| &reading.facts.edges);
+            let said: BTreeSet<Edge> = all.filter(|edge| edge.from == asked).cloned().collect();
+            let traced = trace(&memory, &asked, Some(1), memory.indexed_to).unwrap();
+            let edge = |edge: &crate::query::TracedEdge| Edge { from: edge.from.clone(), kind: edge.kind, to: edge.to.clone() };
+            prop_assert_eq!(traced.edges.iter().map(edge).collect::<BTreeSet<_>>(), said.clone());
+            let question = Impact { of: Of::Nodes(vec![asked.clone()]), since: None, until: None };
+            let found = impact(&memory, &question, memory.indexed_to).unwrap();
+            let runs = |edge: &&Edge| edge.kind == K::RunsIn;
+            let found: BTreeSet<Edge> = found.edges.iter().map(|found| found.edge.clone()).collect();
+            prop_assert_eq!(
+                found.iter().filter(runs).collect::<BTreeSet<_>>(),
+                said.iter().filter(runs).collect::<BTreeSet<_>>()
+            );
+        }
+    }
+}
