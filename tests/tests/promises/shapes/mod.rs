@@ -4,7 +4,11 @@
 
 mod builds;
 mod history;
+mod images;
+mod moments;
 mod packages;
+mod repositories;
+mod revoked;
 mod running;
 mod spellings;
 
@@ -81,6 +85,15 @@ impl Place {
         let components: Vec<Value> = purls.iter().map(component).collect();
         let bill = json!({"bomFormat": "CycloneDX", "specVersion": "1.5", "components": components});
         self.say("https://cyclonedx.org/bom", &artifact(name), &bill)
+    }
+
+    /// Runs a command of an administrator, which says yes.
+    pub(super) fn administer(&self, words: &[&str]) -> Value {
+        let pin = Caller::of(&self.server).pin();
+        let administrator = User::of(&self.server.url(), &pin, &self.ledger.home().join("admin.key"));
+        let (code, answer) = administrator.json(words);
+        assert_eq!(code, Some(0), "{words:?}: {answer}");
+        answer
     }
 
     /// Runs a command, which says yes or that there is no record; returns its document.

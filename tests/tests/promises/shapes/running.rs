@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::{Place, artifact, digest, long};
 
 impl Place {
-    fn deploy(&self, environment: &str, subject: &Value, action: &str, at: &str) -> u64 {
+    pub(super) fn deploy(&self, environment: &str, subject: &Value, action: &str, at: &str) -> u64 {
         let said = json!({"environment": environment, "workload": "api", "action": action, "at": at});
         self.say("urn:custody:deployment:v1", subject, &said)
     }
 
-    fn see(&self, agent: usize, environment: &str, at: &str, names: &[&str]) -> u64 {
+    pub(super) fn see(&self, agent: usize, environment: &str, at: &str, names: &[&str]) -> u64 {
         let running: Vec<Value> =
             names.iter().map(|name| json!({"digest": digest(name), "workload": "api", "count": 2})).collect();
         let subjects: Vec<Value> = names.iter().map(|name| artifact(name)).collect();
@@ -19,7 +19,7 @@ impl Place {
         self.say_by(agent, "urn:custody:snapshot:v1", &json!(subjects), &said)
     }
 
-    fn running(&self, moment: &str) -> Vec<String> {
+    pub(super) fn running(&self, moment: &str) -> Vec<String> {
         let answer = self.ask(&["env", "show", moment]);
         let running = answer["running"].as_array().into_iter().flatten();
         running.map(|running| running["digest"].as_str().unwrap().to_owned()).collect()
@@ -112,14 +112,26 @@ fn evidence_of_what_runs_is_that_of_the_commit_only_by_a_build_that_counts() {
     let supposed = lost(&["--without", &thief]);
     assert_eq!(supposed, [json!([digest("stolen"), reviewed, reviewed])]);
     assert_eq!(lost(&["--without", &thief, "--since", "index:100"]), [Value::Null; 0]);
-    let administrator = custody_tests::client::User::of(
-        &place.server.url(),
-        &custody_tests::wire::Caller::of(&place.server).pin(),
-        &place.ledger.home().join("admin.key"),
-    );
-    let ended = administrator.custody(&["distrust", &thief, "--since", "unknown", "--reason", "stolen"]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    place.administer(&["distrust", &thief, "--since", "unknown", "--reason", "stolen"]);
     let mut wanted = vec![json!([digest("app"), reviewed, []]), json!([digest("stolen"), [], []])];
     wanted.sort_by_key(ToString::to_string);
     assert_eq!(lost(&[]), wanted);
+}
+
+#[test]
+fn more_environments_than_are_asked_for_one_answer_are_said() {
+    let place = Place::new();
+    let run = "https://ci.test/a/1x";
+    place.build("app", run, &[]);
+    for (environments, expected) in [(0..64, json!([64, false])), (64..66, json!([64, true]))] {
+        for number in environments {
+            let name = format!("pr-{number:02}");
+            place.deploy(&name, &artifact("app"), "start", "2026-11-01T08:00:00Z");
+        }
+        let answer = place.ask(&["impact", run]);
+        let live = answer["reached"][0]["live"].as_array().unwrap().len();
+        assert_eq!(json!([live, answer["truncated"]]), expected);
+        let answer = place.ask(&["trace", &digest("app")]);
+        assert_eq!(json!([answer["live"].as_array().unwrap().len(), answer["truncated"]]), expected);
+    }
 }
