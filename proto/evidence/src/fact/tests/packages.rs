@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fact::package::{Doubt, Package, PackageError};
+use crate::purl::Purl;
 use crate::version::Incomparable;
 
 fn naming(purls: &[&str]) -> Facts {
