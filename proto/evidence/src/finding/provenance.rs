@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::bounds::{ABOUT_ARTIFACT, ARTIFACTS_LOOKED_AT, HISTORY_MIN, LOOK_BACK, SHOWN};
+use custody_log::LeafIndex;
+
+use super::bounds::{ABOUT_ARTIFACT, ARTIFACTS_LOOKED_AT, HISTORY_MIN, LOOK_BACK, PAIRS_LOOKED_AT, SHOWN};
 use super::need::{Need, term};
 use super::release::Line;
 use super::seen::{GOES_OUT, Kind, Known, PROVENANCE, Seen};
-use super::{Finding, FindingKind, finding};
-use crate::fact::{Called, EdgeKind, Field, Node, NodeKind, Term};
+use super::{Finding, FindingKind, finding, tag};
+use crate::fact::{Called, EdgeKind, Field, Meant, Node, NodeKind, Term};
 use crate::predicate::{CustodyPredicate as _, Source, judgement, slsa_v1, slsa_v02, source_provenance};
 
 /// The types that say on which branch or tag a commit is.
@@ -59,10 +61,8 @@ fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
             needs.insert(Need::anywhere([subject.clone()], 1));
             needs.insert(Need::before([subject, term(Field::Predicate, own)], 1));
         }
-        if known.entries.is_empty()
-            || has_provenance(&called.artifacts, known)
-            || went_before(new, called, known)
-        {
+        let is_told = went_before(new, called, known) && meanings(new, called).next().is_none();
+        if known.entries.is_empty() || has_provenance(&called.artifacts, known) || is_told {
             continue;
         }
         needs.insert(Need::before([term(Field::Name, &called.name)], LOOK_BACK));
@@ -77,19 +77,64 @@ fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
                 needs.extend(PROVENANCE.iter().map(of).map(|terms| Need::before(terms, 1)));
             }
         }
+        if let Some((_, old)) = moved(new, called, known) {
+            let old = term(Field::Subject, old.bytes.id());
+            let of = |of: &&str| vec![old.clone(), term(Field::Predicate, of)];
+            needs.extend(PROVENANCE.iter().map(of).map(|terms| Need::before(terms, 1)));
+        }
     }
 }
 
 fn regression(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> Option<Finding> {
-    if !new.goes_out() || has_provenance(&called.artifacts, known) || went_before(new, called, known) {
+    if !new.goes_out() || has_provenance(&called.artifacts, known) {
         return None;
     }
-    let others = others(new, called, known);
     let before = known.before(new);
-    let mut shown = BTreeSet::new();
-    let mut had = 0_usize;
-    let mut last = None;
-    for other in &others {
+    let moved = moved(new, called, known);
+    let builds_old = moved.and_then(|(_, old)| {
+        let old = BTreeSet::from([old.bytes.clone()]);
+        before.iter().find(|seen| seen.builds_any(&old)).copied()
+    });
+    // That it went out is told once, and once more where a name fell to it from what has provenance.
+    if builds_old.is_none() && went_before(new, called, known) {
+        return None;
+    }
+    let (had, last, mut shown) = had_provenance(new, called, known);
+    let publication = published(new, called, &before);
+    if let (Some((said, _)), Some(builds)) = (&moved, builds_old) {
+        shown.extend([said.index, builds.index]);
+    }
+    shown.extend(publication.map(|(seen, _)| seen.index).filter(|index| *index != new.index));
+    let shown = shown.iter().filter_map(|index| known.entries.get(index));
+    let thing = called.artifacts.first()?.clone();
+    // A tag such as `latest` says nothing of bytes: what it was, what it is and who did that are told.
+    let of_version = called.version.as_deref().map_or_else(String::new, |version| format!("{version}: "));
+    let by = match publication {
+        Some((_, actor)) => format!(", published by {actor}"),
+        None if moved.is_some() => ", published by nobody that is recorded".to_owned(),
+        None => String::new(),
+    };
+    let fell = moved.map_or_else(String::new, |(_, old)| {
+        format!("; {} meant {} before", old.reference.id(), old.bytes.id())
+    });
+    let message = format!(
+        "{of_version}{} of {} went out without provenance{by}, which {had} earlier had, the last of them {}{fell}",
+        thing.id(),
+        called.name,
+        last?.id()
+    );
+    Some(finding(FindingKind::ProvenanceRegression, thing, new, shown, message))
+}
+
+/// How many other artifacts of the name had provenance before, the newest of them, and some of the entries that show it.
+fn had_provenance<'a>(
+    new: &Seen<'_>,
+    called: &Called,
+    known: &Known<'a>,
+) -> (usize, Option<&'a Node>, BTreeSet<LeafIndex>) {
+    let before = known.before(new);
+    let (mut had, mut last, mut shown) = (0_usize, None, BTreeSet::new());
+    for other in others(new, called, known) {
         let Some(builds) = before.iter().find(|seen| seen.builds_any(&other.artifacts)) else { continue };
         had = had.saturating_add(1);
         last = last.or(other.artifacts.first());
@@ -98,18 +143,26 @@ fn regression(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> Option<Find
             shown.extend([builds.index].into_iter().chain(names.map(|seen| seen.index)));
         }
     }
-    let shown = shown.iter().filter_map(|index| known.entries.get(index));
-    let thing = called.artifacts.first()?.clone();
-    // A tag such as `latest` says nothing of bytes: what it was, what it is and who did that are told.
-    let of_version = called.version.as_deref().map_or_else(String::new, |version| format!("{version}: "));
-    let by = new.actors().next().map_or_else(String::new, |actor| format!(", published by {actor}"));
-    let message = format!(
-        "{of_version}{} of {} went out without provenance{by}, which {had} earlier had, the last of them {}",
-        thing.id(),
-        called.name,
-        last?.id()
-    );
-    Some(finding(FindingKind::ProvenanceRegression, thing, new, shown, message))
+    (had, last, shown)
+}
+
+/// What an entry says that references mean these artifacts.
+fn meanings<'a>(new: &Seen<'a>, called: &'a Called) -> impl Iterator<Item = &'a Meant> + use<'a> {
+    let meant = new.facts.told.meant.iter();
+    meant.filter(move |meant| called.artifacts.contains(&meant.bytes)).take(PAIRS_LOOKED_AT)
+}
+
+/// What a reference meant until it came to mean these artifacts, and where that is said; none if no reference did.
+fn moved<'a>(new: &Seen<'_>, called: &Called, known: &Known<'a>) -> Option<(Seen<'a>, &'a Meant)> {
+    meanings(new, called).find_map(|meant| tag::meant_before(new, meant, known).into_iter().next())
+}
+
+/// Who published the artifacts, by this entry or the newest one before, and which says so.
+fn published<'a>(new: &Seen<'a>, called: &Called, before: &[&Seen<'a>]) -> Option<(Seen<'a>, &'a str)> {
+    let about =
+        |seen: &Seen<'_>| seen.called().iter().any(|other| !other.artifacts.is_disjoint(&called.artifacts));
+    let by = |seen: &Seen<'a>| seen.actors().next().map(|actor| (*seen, actor));
+    by(new).or_else(|| before.iter().copied().filter(|seen| about(seen)).find_map(by))
 }
 
 /// Other bytes of the same name that an earlier entry names, the newest first, each once.

@@ -1,7 +1,8 @@
 //! Tag moved: a name for one version means something else than before.
 //!
 //! Branches, `latest` and the like move by design. A tag of a repository that begins with a number is for one version, and one of
-//! an image if it has three numbers: `node:20` is built again each week.
+//! an image if it has three numbers: `node:20` is built again each week. That `latest` fell from what has provenance to what has
+//! none is told by another rule (`provenance.rs`).
 
 use std::collections::BTreeSet;
 
@@ -24,22 +25,13 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
 }
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
-    let before = known.before(new);
     let of = |meant: &Meant| {
-        // What it meant once it may mean again: the other entry tells that it moved.
-        if known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
-            return None;
-        }
-        let other = |seen: &Seen<'_>| {
-            let mut all = seen.facts.told.meant.iter();
-            all.find(|other| is_same(other, meant) && comparable(other, meant)).cloned()
-        };
-        let others = || before.iter().filter_map(|seen| Some((*seen, other(seen)?)));
+        let others = meant_before(new, meant, known);
         // A run spells it as whoever uses it does; who watches tags does not.
-        let by_run = || others().find(|(seen, _)| seen.kind() == Kind::Run);
-        let (seen, Meant { reference, bytes }) = by_run().or_else(|| others().next())?;
+        let by_run = others.iter().find(|(seen, _)| seen.kind() == Kind::Run);
+        let (seen, Meant { reference, bytes }) = by_run.or_else(|| others.first())?;
         let thing = if seen.kind() == Kind::Run && new.kind() != Kind::Run {
-            reference
+            reference.clone()
         } else {
             meant.reference.clone()
         };
@@ -56,6 +48,23 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     let mut found: Vec<Finding> = fixed(new).filter_map(of).collect();
     found.dedup_by(|one, other| one.thing == other.thing);
     found
+}
+
+/// Returns what a reference meant before an entry said that it means this, and where that is said, the newest first. Nothing if an
+/// earlier entry says so too: what it meant once it may mean again, and that entry tells that it moved.
+pub(super) fn meant_before<'a>(
+    new: &Seen<'_>,
+    meant: &Meant,
+    known: &Known<'a>,
+) -> Vec<(Seen<'a>, &'a Meant)> {
+    if known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
+        return Vec::new();
+    }
+    let other = |seen: &Seen<'a>| {
+        let mut all = seen.facts.told.meant.iter();
+        all.find(|other| is_same(other, meant) && comparable(other, meant))
+    };
+    known.before(new).into_iter().filter_map(|seen| Some((*seen, other(seen)?))).collect()
 }
 
 /// The references of an entry that are for one version.

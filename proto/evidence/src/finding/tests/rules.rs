@@ -51,6 +51,78 @@ fn a_release_without_provenance_is_found_where_it_went_out_first() {
     assert_eq!(log.findings_at(log.size() - 1).len(), 1, "as of before, the answer stays");
 }
 
+/// The watcher of a registry sees what a tag of the service means.
+fn observe(log: &mut Log, tag: &str, version: &str) -> u64 {
+    let reference = format!("ghcr.io/acme/api:{tag}");
+    let subjects = json!([{ "name": reference, "digest": { "sha256": digest(&format!("api {version}")) } }]);
+    let predicate = json!({
+        "repository": "ghcr.io/acme/api", "tag": tag, "digest": artifact("api", version), "observed_at": at(log.now).to_string(),
+    });
+    log.say("watcher", "urn:custody:tag:v1", &subjects, &predicate)
+}
+
+/// Somebody pushes what nobody built, under its own name.
+fn push_debug(log: &mut Log) -> u64 {
+    let predicate = json!({
+        "registry": "ghcr.io", "repository": "ghcr.io/acme/api", "ref": "ghcr.io/acme/api:debug",
+        "actor": "dora", "at": at(log.now).to_string(),
+    });
+    log.say("ci", "urn:custody:publication:v1", &image("api", "debug"), &predicate)
+}
+
+/// What went out without provenance: by which entries, and in which words.
+fn regressions(log: &Log) -> Vec<(Vec<u64>, String)> {
+    let found = log.findings().into_iter().zip(log.messages());
+    let regressed = found.filter(|((kind, ..), _)| *kind == FindingKind::ProvenanceRegression);
+    regressed.map(|((_, _, entries), message)| (entries, message)).collect()
+}
+
+#[test]
+fn a_latest_that_falls_to_what_nobody_built_is_told_with_the_tag_both_digests_and_who() {
+    let mut log = history(3);
+    observe(&mut log, "latest", "1.2.0");
+    let steady = observe(&mut log, "latest", "1.2.0");
+    assert_eq!(log.findings(), []);
+    let pushed = push_debug(&mut log);
+    assert_eq!(regressions(&log).len(), 1, "it went out without provenance, under a name of its own");
+    log.now += HOUR;
+    let fell = observe(&mut log, "latest", "debug");
+    let found = regressions(&log);
+    assert_eq!(found.len(), 2, "{found:?}");
+    let (entries, message) = &found[1];
+    let shows = [steady, pushed, fell];
+    assert!(shows.iter().all(|index| entries.contains(index)), "{entries:?} without one of {shows:?}");
+    let (old, new) = (artifact("api", "1.2.0"), artifact("api", "debug"));
+    assert!(message.starts_with(&format!("latest: {new} of ghcr.io/acme/api ")), "{message}");
+    assert!(message.contains(", published by dora, "), "{message}");
+    assert!(message.ends_with(&format!("; ghcr.io/acme/api:latest meant {old} before")), "{message}");
+    // Told once: not where it is seen again, and not where the tag goes back and forth.
+    for version in ["debug", "1.2.0", "debug"] {
+        log.now += HOUR;
+        observe(&mut log, "latest", version);
+        assert_eq!(regressions(&log).len(), 2, "{version}");
+    }
+}
+
+#[test]
+fn a_latest_that_moves_to_what_was_built_is_silent_and_so_is_a_new_tag() {
+    let mut log = history(2);
+    observe(&mut log, "latest", "1.0.0");
+    observe(&mut log, "latest", "1.1.0");
+    more(&mut log, "api", 2..3);
+    observe(&mut log, "latest", "1.2.0");
+    assert_eq!(log.findings(), []);
+    push_debug(&mut log);
+    observe(&mut log, "try", "debug");
+    assert_eq!(regressions(&log).len(), 1, "a tag that meant nothing before fell from nothing");
+    // It meant what had no provenance either.
+    let mut log = history(0);
+    push_debug(&mut log);
+    observe(&mut log, "latest", "other");
+    observe(&mut log, "latest", "debug");
+    assert_eq!(log.findings(), []);
+}
+
 #[test]
 fn what_never_had_provenance_or_had_none_yet_regresses_in_nothing() {
     let mut log = Log::default();
