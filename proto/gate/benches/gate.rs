@@ -18,7 +18,9 @@ use custody_evidence::key::SigningKey;
 use custody_evidence::predicate::short_name::types_of;
 use custody_evidence::statement::{Statement, StatementBuilder};
 use custody_evidence::trust::Authority;
-use custody_gate::{About, Ask, Decision, Entry, Evidence, Level, Policy, Question, Signer, Standing, judge};
+use custody_gate::{
+    About, Ask, Decision, Entry, Evidence, Level, OnRef, Policy, Question, Signer, Standing, judge,
+};
 use custody_log::{ContentDigest, LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
@@ -186,6 +188,7 @@ fn seen(index: u64, said: &Said, time: Timestamp) -> Entry {
     let envelope = Envelope::parse(&said.envelope).unwrap();
     let statement = Statement::parse(envelope.payload()).unwrap();
     let identity = Identity::Key(key(said.signer).public().id());
+    let facts = fact::read(&statement);
     Entry {
         index: LeafIndex::new(index).unwrap(),
         time,
@@ -198,8 +201,9 @@ fn seen(index: u64, said: &Said, time: Timestamp) -> Entry {
         submitter: None,
         binding: None,
         authority: Authority::Own,
-        happened: fact::read(&statement).happened,
+        happened: facts.happened,
         predicate: statement.predicate_bytes().map(<[u8]>::to_vec),
+        on_refs: OnRef::all(&facts),
     }
 }
 

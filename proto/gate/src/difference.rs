@@ -43,8 +43,17 @@ fn compare(place: &str, recorded: &Json, found: &Json, differences: &mut Vec<Dif
         (Json::Array(a), Json::Array(b)) => {
             let keys: BTreeSet<String> = a.iter().chain(b).map(key).collect();
             let of = |list: &[Json], wanted: &str| list.iter().find(|json| key(json) == wanted).cloned();
+            let before = differences.len();
             for name in keys {
                 part(&format!("{place}[{name}]"), of(a, &name).as_ref(), of(b, &name).as_ref(), differences);
+            }
+            // The same elements in another order, or one of them twice.
+            if differences.len() == before && a != b {
+                differences.push(Difference {
+                    place: place.to_owned(),
+                    recorded: Some(shown(recorded)),
+                    found: Some(shown(found)),
+                });
             }
         }
         _ if recorded == found => {}

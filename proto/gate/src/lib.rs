@@ -42,7 +42,7 @@ mod words;
 
 pub use difference::Difference;
 pub use evaluate::{Completeness, Freshness, Position, Question, TrustView, judge};
-pub use evidence::{About, Ask, Entry, Evidence, Finding, Gathered, Incomplete, Signer, Standing};
+pub use evidence::{About, Ask, Entry, Evidence, Finding, Gathered, Incomplete, OnRef, Signer, Standing};
 pub use explain::explain;
 pub use policy::{Class, Given, Level, LoadError, Policy, Rule};
 pub use verdict::{Decision, Status, Verdict, VerdictError};

@@ -16,7 +16,7 @@ use super::built::{Built, PROVENANCE};
 use super::candidate::no_evidence;
 use super::who::{PersonName, named, person, persons, signers};
 use super::why::Why;
-use crate::evidence::{Ask, Entry, Standing};
+use crate::evidence::{Ask, Entry, OnRef, Signer, Standing};
 use crate::policy::{Level, RefPattern, Reviewed, Source, Who};
 
 /// The predicate types that say something of a commit.
@@ -28,7 +28,7 @@ const PROTECTED: [&str; 2] = ["SLSA_SOURCE_LEVEL_3", "SLSA_SOURCE_LEVEL_4"];
 
 impl Case<'_> {
     /// Whether provenance names a source as the policy wants it.
-    pub(super) fn source(&self, source: &Source, entry: &Entry) -> Result<(), Why> {
+    pub(super) fn source(&self, source: &Source, entry: &Entry, accepted: &[&Signer]) -> Result<(), Why> {
         let built = Built::of(entry).unwrap_or_default();
         if !source.repositories.is_empty() {
             let other = built.repositories.iter().find(|found| !source.repositories.contains(found));
@@ -36,7 +36,7 @@ impl Case<'_> {
                 return Err(Why::Repository(other.map(ToString::to_string)));
             }
         }
-        if !source.references.is_empty() && !self.is_on(source, entry, &built) {
+        if !source.references.is_empty() && !self.is_on(source, accepted, &built) {
             return Err(Why::Ref(built.reference));
         }
         if !(source.protected || source.signed || source.reviewed.is_some()) {
@@ -45,7 +45,8 @@ impl Case<'_> {
         let commit = built.commit.clone().ok_or(Why::NoCommit)?;
         if let Some(who) = &source.asserted_by {
             let said: Vec<&Entry> = self.said_of(&commit, &OF_COMMIT, who).collect();
-            if source.protected && !said.iter().any(|entry| is_protected(entry, &built.repositories)) {
+            let protects = |entry: &&Entry| is_protected(entry, &commit, source, &built.repositories);
+            if source.protected && !said.iter().any(protects) {
                 return Err(Why::NotProtected);
             }
             if source.signed && !said.iter().any(|entry| is_signed(entry, &commit)) {
@@ -55,22 +56,26 @@ impl Case<'_> {
         source.reviewed.as_ref().map_or(Ok(()), |reviewed| self.reviewed(reviewed, &commit, &built))
     }
 
-    /// Whether somebody who may say so says that the commit was on the branch: provenance itself, the issuer of who signed it, or
+    /// Whether somebody who may say so says that the commit was on the branch: provenance itself, the issuer of an accepted signer, or
     /// a statement of those that the policy names.
-    fn is_on(&self, source: &Source, entry: &Entry, built: &Built) -> bool {
+    fn is_on(&self, source: &Source, accepted: &[&Signer], built: &Built) -> bool {
         let fits = |found: &str| source.references.iter().any(|pattern: &RefPattern| pattern.fits(found));
         if built.reference.as_deref().is_some_and(fits) {
             return true;
         }
         let Some(commit) = &built.commit else { return false };
-        let by_issuer = entry.trusted_signers().filter_map(|signer| signer.claims.as_ref()).any(|claims| {
-            claims.get("source_repository_digest") == commit.commit_hex()
+        // Only of who may sign it, and of the repository that it names: whoever else signed it too may have a branch of this name, in a
+        // fork that has the same commit.
+        let by_issuer = accepted.iter().filter_map(|signer| signer.claims.as_ref()).any(|claims| {
+            let repository = claims.get("source_repository_uri").and_then(Repository::parse);
+            repository.is_some_and(|repository| built.repositories.contains(&repository))
+                && claims.get("source_repository_digest") == commit.commit_hex()
                 && claims.get("source_repository_ref").is_some_and(fits)
         });
-        let Some(who) = &source.asserted_by else { return by_issuer };
+        let is_there = |on: &OnRef| built.repositories.contains(&on.repository) && fits(&on.reference);
         by_issuer
-            || self.said_of(commit, &OF_COMMIT, who).filter_map(place).any(|(repository, reference)| {
-                built.repositories.contains(&repository) && reference.as_deref().is_some_and(fits)
+            || source.asserted_by.as_ref().is_some_and(|who| {
+                self.said_of(commit, &OF_COMMIT, who).flat_map(|entry| on_refs(entry, commit)).any(is_there)
             })
     }
 
@@ -95,9 +100,10 @@ impl Case<'_> {
         let mut reviewers = BTreeSet::new();
         for entry in self.said_of(commit, &[Review::TYPE], &reviewed.asserted_by) {
             let review = entry.predicate.as_deref().and_then(|bytes| Review::decode(bytes).ok());
-            let Some(review) = review.filter(|review| built.repositories.contains(&review.repo)) else {
-                continue;
+            let of_commit = |review: &Review| {
+                review.commit.digest() == *commit && built.repositories.contains(&review.repo)
             };
+            let Some(review) = review.filter(of_commit) else { continue };
             reviewers.extend(review.reviewers.iter().map(|name| self.reviewer(name.as_str())));
         }
         for whom in &reviewed.not {
@@ -154,7 +160,7 @@ impl Case<'_> {
                 .answer(&ask)
                 .filter(|entry| is_sound(entry, commit) && entry.level == Level::Verified)
             {
-                if let Some(source) = commit_of(entry) {
+                if let Some(source) = commit_of(entry).filter(|source| source.commit.digest() == *commit) {
                     of_commit.insert(named(&self.question.trust.people, source.author.as_str())?);
                 }
             }
@@ -179,18 +185,10 @@ fn commit_of(entry: &Entry) -> Option<Commit> {
     Commit::decode(bytes).ok()
 }
 
-/// Returns the repository and branch that a statement says its commit was on.
-fn place(entry: &Entry) -> Option<(Repository, Option<String>)> {
-    let bytes = entry.predicate.as_deref()?;
-    match entry.predicate_type.as_str() {
-        source_provenance::SOURCE_TYPE => {
-            source_provenance::decode_source(bytes).ok().map(|found| (found.repository, found.reference))
-        }
-        source_provenance::TAG_TYPE => {
-            source_provenance::decode_tag(bytes).ok().map(|found| (found.repository, found.reference))
-        }
-        _ => commit_of(entry).map(|found| (found.repo, found.reference.map(|name| name.as_str().to_owned()))),
-    }
+/// Returns the branches and tags that a statement says a commit was on.
+fn on_refs<'e>(entry: &'e Entry, commit: &Digest) -> impl Iterator<Item = &'e OnRef> {
+    let hex = commit.value().to_owned();
+    entry.on_refs.iter().filter(move |on| on.commit == hex)
 }
 
 fn is_signed(entry: &Entry, commit: &Digest) -> bool {
@@ -199,8 +197,9 @@ fn is_signed(entry: &Entry, commit: &Digest) -> bool {
     })
 }
 
-/// Whether a summary of the source says that changes of its branches are controlled.
-fn is_protected(entry: &Entry, repositories: &[Repository]) -> bool {
+/// Whether a summary of the source says that changes of its branches are controlled. One that names branches speaks of these, so it must
+/// name one that the policy asks for.
+fn is_protected(entry: &Entry, commit: &Digest, source: &Source, repositories: &[Repository]) -> bool {
     let Some(bytes) = entry.predicate.as_deref().filter(|_| entry.predicate_type == VSA_TYPE) else {
         return false;
     };
@@ -209,7 +208,12 @@ fn is_protected(entry: &Entry, repositories: &[Repository]) -> bool {
     let levels = serde_json::from_slice::<Json>(bytes).ok();
     let levels = levels.as_ref().and_then(|json| json.get("verifiedLevels")?.as_array());
     let has = |level: &Json| level.as_str().is_some_and(|level| PROTECTED.contains(&level));
+    let mut named = on_refs(entry, commit).peekable();
+    let of_branch = source.references.is_empty()
+        || named.peek().is_none()
+        || named.any(|on| source.references.iter().any(|pattern| pattern.fits(&on.reference)));
     summary.result == VerificationResult::Passed
         && resource.is_some_and(|uri| repositories.contains(uri.repository()))
         && levels.is_some_and(|levels| levels.iter().any(has))
+        && of_branch
 }

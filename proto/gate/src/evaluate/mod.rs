@@ -77,6 +77,9 @@ pub struct TrustView {
     pub expires: Timestamp,
     /// Which identities are one person.
     pub people: Vec<Person>,
+    /// The policies that were put by then, each by its name and the digest of its text; none where there is no log that keeps any
+    /// (fixtures): then every policy is one.
+    pub policies: Option<BTreeSet<(String, String)>>,
 }
 
 /// How fresh the state of the log is.
@@ -130,7 +133,20 @@ impl<'a> Case<'a> {
 impl From<&TrustState> for TrustView {
     fn from(state: &TrustState) -> Self {
         let members = state.document().members();
-        Self { version: members.version, expires: members.expires, people: members.people.clone() }
+        let policies = state.policies().map(|policy| (policy.name.clone(), policy.digest.to_string()));
+        Self {
+            version: members.version,
+            expires: members.expires,
+            people: members.people.clone(),
+            policies: Some(policies.collect()),
+        }
+    }
+}
+
+impl TrustView {
+    /// Whether a policy of this name and digest was put.
+    fn has_policy(&self, name: &str, digest: &str) -> bool {
+        self.policies.as_ref().is_none_or(|put| put.contains(&(name.to_owned(), digest.to_owned())))
     }
 }
 
@@ -148,7 +164,12 @@ impl Question {
             environment: None,
             evaluated_at: time(1_800_000_000_000_000),
             at: Position { size: TreeSize::ZERO, root: RootHash::empty() },
-            trust: TrustView { version: 1, expires: time(4_000_000_000_000_000), people: Vec::new() },
+            trust: TrustView {
+                version: 1,
+                expires: time(4_000_000_000_000_000),
+                people: Vec::new(),
+                policies: None,
+            },
             newest: None,
             freshness: Freshness::AsOf,
             deadline_passed: false,

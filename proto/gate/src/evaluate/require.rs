@@ -104,7 +104,7 @@ impl Case<'_> {
             None => accepted,
         };
         if let Some(source) = &rule.source {
-            self.source(source, entry)?;
+            self.source(source, entry, &accepted)?;
         }
         if let Some(sbom) = &rule.sbom {
             super::sbom::holds(sbom, entry)?;

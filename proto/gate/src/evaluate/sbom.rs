@@ -23,7 +23,13 @@ pub(super) fn holds(asked: &Sbom, entry: &Entry) -> Result<(), Why> {
         }
     }
     for component in shipped() {
-        let Some(purl) = &component.purl else { continue };
+        let Some(purl) = &component.purl else {
+            // It may be the banned package: what would say so was left out.
+            if asked.banned.iter().any(|ban| ban.is_called(&component.name)) {
+                return Err(Why::NotComparable { component: component.name.clone().into_owned() });
+            }
+            continue;
+        };
         for ban in &asked.banned {
             match ban.fits(purl) {
                 Match::No => {}

@@ -40,7 +40,8 @@ impl Case<'_> {
         let end = match asked.max_db_age {
             None => None,
             Some(max) => {
-                let updated = report.database.ok_or(Why::DatabaseAgeUnknown)?;
+                // A claim about the future would be young for ever.
+                let updated = report.database.ok_or(Why::DatabaseAgeUnknown)?.min(entry.time);
                 let end = max.after(updated);
                 if end < self.now {
                     return Err(Why::DatabaseTooOld { updated, max });

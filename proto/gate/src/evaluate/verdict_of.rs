@@ -53,6 +53,10 @@ impl Case<'_> {
         if recorded.policy() != asked.policy {
             return refused(Why::Policy { found: recorded.policy().to_owned() });
         }
+        // A file of the same name may ask for anything.
+        if !self.question.trust.has_policy(recorded.policy(), recorded.policy_digest()) {
+            return fails(Why::PolicyNotPut { digest: recorded.policy_digest().to_owned() });
+        }
         if recorded.subject() != self.question.subject.to_string() {
             return refused(Why::OtherSubject);
         }

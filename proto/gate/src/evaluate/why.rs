@@ -44,6 +44,7 @@ pub(crate) enum Why {
     NotVerified { level: Level },
     OtherSubject,
     Policy { found: String },
+    PolicyNotPut { digest: String },
     Redacted { by: LeafIndex },
     Ref(Option<String>),
     Repository(Option<String>),
@@ -90,6 +91,7 @@ impl Why {
             Self::NotVerified { .. } => "not_verified",
             Self::OtherSubject => "other_subject",
             Self::Policy { .. } => "other_policy",
+            Self::PolicyNotPut { .. } => "policy_not_put",
             Self::Redacted { .. } => "redacted",
             Self::Ref(_) => "wrong_ref",
             Self::Repository(_) => "wrong_repository",
@@ -135,6 +137,7 @@ impl Why {
             }
             Self::NotVerified { level } => level.to_string(),
             Self::Policy { found } => found.clone(),
+            Self::PolicyNotPut { digest } => digest.clone(),
             Self::TooOld { since, max } => format!("{since} + {max}"),
             Self::Vulnerable { id, severity, component: Some(component) } => {
                 format!("{id} {severity} {component}")

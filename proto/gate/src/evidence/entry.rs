@@ -2,8 +2,9 @@
 
 use custody_evidence::Digest;
 use custody_evidence::admission::{AdmissionRecord, Binding, SubmitterClaims};
-use custody_evidence::fact::{Facts, Problem};
+use custody_evidence::fact::{EdgeKind, Facts, Problem};
 use custody_evidence::identity::{Identity, OidcIdentity};
+use custody_evidence::repository::Repository;
 use custody_evidence::trust::{Authority, FirstSigned, TrustState};
 use custody_log::{ContentDigest, LeafIndex, Timestamp};
 
@@ -38,6 +39,19 @@ pub struct Entry {
     pub happened: Option<Timestamp>,
     /// The exact bytes of the predicate; none if it has none.
     pub predicate: Option<Vec<u8>>,
+    /// Which branches and tags it says commits were on: a commit's own statement, who moved a branch, a summary of the source that passed.
+    pub on_refs: Vec<OnRef>,
+}
+
+/// A commit was on a branch or tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnRef {
+    /// The commit, in hex.
+    pub commit: String,
+    /// The repository of the branch or tag.
+    pub repository: Repository,
+    /// The branch or tag: `refs/heads/main`.
+    pub reference: String,
 }
 
 /// Somebody whose signature was verified.
@@ -123,6 +137,7 @@ impl Entry {
             authority: record.authority,
             happened: facts.happened,
             predicate: admitted.predicate.map(<[u8]>::to_vec),
+            on_refs: OnRef::all(facts),
         }
     }
 
@@ -143,6 +158,7 @@ impl Entry {
             authority: Authority::Relayed,
             happened: None,
             predicate: None,
+            on_refs: Vec::new(),
         }
     }
 
@@ -160,6 +176,24 @@ impl Entry {
     /// Returns the signers who are not distrusted.
     pub(crate) fn trusted_signers(&self) -> impl Iterator<Item = &Signer> {
         self.signers.iter().filter(|signer| signer.distrusted.is_none())
+    }
+}
+
+impl OnRef {
+    /// Returns what a statement says of branches and tags, from its facts.
+    #[must_use]
+    pub fn all(facts: &Facts) -> Vec<Self> {
+        let said = facts.edges.iter().filter(|edge| edge.kind == EdgeKind::OnRef);
+        let read = said.filter_map(|edge| {
+            let commit = edge.from.id().rsplit(['@', ':']).next()?.to_owned();
+            let (repository, name) = edge.to.id().split_once("@refs/")?;
+            Some(Self {
+                commit,
+                repository: Repository::parse(repository)?,
+                reference: format!("refs/{name}"),
+            })
+        });
+        read.collect()
     }
 }
 

@@ -12,7 +12,7 @@ use custody_evidence::finding::{self, FindingKind};
 use custody_log::LeafIndex;
 
 pub(crate) use entry::is_malformed;
-pub use entry::{Admitted, Entry, Signer, Standing};
+pub use entry::{Admitted, Entry, OnRef, Signer, Standing};
 
 /// The most rounds of asking: the digest; its commits; reviews and findings of those; answers to findings.
 pub const ROUNDS_MAX: usize = 4;

@@ -159,6 +159,14 @@ impl Policy {
         &self.rules
     }
 
+    /// Whether it names somebody whose exceptions count: from single rules, or from every rule at once.
+    #[must_use]
+    pub fn takes_exceptions(&self, from_every_rule: bool) -> bool {
+        self.exceptions.as_ref().is_some_and(|named| {
+            if from_every_rule { named.breakglass.is_some() } else { named.signer.is_some() }
+        })
+    }
+
     /// Returns what a summary of a verdict says was judged, where the caller says nothing.
     #[must_use]
     pub fn resource_uri(&self) -> Option<&str> {

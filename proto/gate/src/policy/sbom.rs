@@ -74,6 +74,19 @@ impl Ban {
             Self::Range(range) => range.matches(component),
         }
     }
+
+    /// Whether a component without a package URL is called as it is: by its whole name, or by the last part of it alone.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        let package = match self {
+            Self::Package(package) => package,
+            Self::Range(range) => range.package(),
+        };
+        let whole = match package.namespace() {
+            Some(namespace) => format!("{namespace}/{}", package.name()),
+            None => package.name().into_owned(),
+        };
+        name.eq_ignore_ascii_case(&whole) || name.eq_ignore_ascii_case(&package.name())
+    }
 }
 
 impl std::fmt::Display for Ban {

@@ -142,10 +142,10 @@ fn a_report_that_is_no_report_is_not_clean() {
         json!({"matches": []}),
         json!({"SchemaVersion": 2}),
         json!({"version": "2.1.0", "runs": []}),
+        json!({"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "x"}}}]}),
     ] {
         let (status, message, _) = outcome(rule, &[entry(1, "scan", &report)]);
-        let clean = report.get("runs").is_some();
-        assert!(clean || status == Status::Fail, "{report}: {status} {message}");
+        assert_eq!((status, message.as_str()), (Status::Fail, "scan_not_readable"), "{report}");
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn question() -> Question {
         environment: Some("prod".to_owned()),
         evaluated_at: day(NOW),
         at: crate::Position { size: TreeSize::new(1043).unwrap(), ..Question::sample(subject()).at },
-        trust: crate::TrustView { version: 4, expires: day(1000), people: people() },
+        trust: crate::TrustView { version: 4, expires: day(1000), people: people(), policies: None },
         ..Question::sample(subject())
     }
 }
@@ -112,6 +112,7 @@ pub(super) fn entry(index: u64, short_name: &str, predicate: &Json) -> Entry {
         authority: Authority::Own,
         happened: None,
         predicate: Some(bytes),
+        on_refs: Vec::new(),
     }
 }
 
@@ -199,16 +200,38 @@ pub(super) fn review(index: u64, reviewers: &[&str]) -> Entry {
 }
 
 pub(super) fn of_commit(entry: Entry) -> Entry {
-    by_key(but(entry, |entry| entry.subjects = vec![commit().to_string()]), 0xf1)
+    of_commit_on(entry, &[])
+}
+
+/// About the commit, which was on these branches as its subject's annotation says.
+fn of_commit_on(entry: Entry, refs: &[&str]) -> Entry {
+    let predicate: Json = serde_json::from_slice(entry.predicate.as_deref().unwrap()).unwrap();
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1", "predicateType": entry.predicate_type, "predicate": predicate,
+        "subject": [{"digest": {"gitCommit": COMMIT}, "annotations": {"sourceRefs": refs}}],
+    });
+    let statement = statement.to_string();
+    let facts =
+        custody_evidence::fact::read(&custody_evidence::Statement::parse(statement.as_bytes()).unwrap());
+    let about = but(entry, |entry| {
+        entry.subjects = vec![commit().to_string()];
+        entry.on_refs = crate::OnRef::all(&facts);
+    });
+    by_key(about, 0xf1)
 }
 
 pub(super) fn source_summary(index: u64, level: &str) -> Entry {
+    source_summary_of(index, level, &[])
+}
+
+/// A summary of the source that names branches.
+pub(super) fn source_summary_of(index: u64, level: &str, refs: &[&str]) -> Entry {
     let predicate = json!({
         "verifier": {"id": "https://forge.example"}, "timeVerified": day(NOW - 2).to_string(),
         "resourceUri": format!("git+{REPOSITORY}"), "policy": {"uri": "https://forge.example/policy"},
         "verificationResult": "PASSED", "verifiedLevels": [level],
     });
-    of_commit(entry(index, "vsa", &predicate))
+    of_commit_on(entry(index, "vsa", &predicate), refs)
 }
 
 pub(super) fn exception(index: u64, rule: &str, byte: u8, until: i64) -> Entry {

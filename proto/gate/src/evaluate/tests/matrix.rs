@@ -13,36 +13,47 @@ use crate::verdict::Status;
 
 /// What each clause says if its evidence is as it should be; violates it; is not there; is not of the shape of its type; is from a
 /// distrusted period; is two months old; was erased. A clause without an age does not mind the sixth; a rule that less evidence
-/// cannot turn from FAIL into PASS does not see the seventh, every other one cannot be decided.
+/// cannot turn from FAIL into PASS does not see the seventh, every other one cannot be decided. Behind a `/` it is the other evidence that has the
+/// fault: what is said of the commit, an answer, the build.
 const TABLE: &str = "
-    clause              satisfied violated absent malformed distrusted too_old redacted
-    require_any         PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    require_all         PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    require_latest      PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    require_at_least    PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    max_age             PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    binding             PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    authority           PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    level               PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    signer              PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    signer_not_author   PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
-    submitter           PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    source_repository   PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    source_ref          PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    source_protected    PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    source_signed       PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    source_reviewed     PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    sbom_require        PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    sbom_ban            PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    sbom_licences       PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    vulnerabilities     PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    max_db_age          PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
-    vex                 PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    verdict_of          PASS      FAIL     FAIL   FAIL      FAIL       FAIL    FAIL
-    approval            PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
-    approval_of_anybody PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
-    assert              PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
-    absent              PASS      FAIL     PASS   -         -          -       -
+    clause                     satisfied violated absent malformed distrusted too_old redacted
+    require_any                PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    require_all                PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    require_latest             PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    require_at_least           PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    max_age                    PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    binding                    PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    authority                  PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    level                      PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    signer                     PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    signer_not_author          PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
+    signer_not_author/source   PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
+    signer_not_submitter       PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
+    signer_not_submitter/build PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
+    submitter                  PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_repository          PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_ref                 PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_ref_said            PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_ref_said/summary    PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_protected           PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_protected/summary   PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_signed              PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_signed/source       PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_reviewed            PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    source_reviewed/review     PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    sbom_require               PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    sbom_ban                   PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    sbom_licences              PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    vulnerabilities            PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    max_db_age                 PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    vex                        PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    vex/answer                 PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
+    verdict_of                 PASS      FAIL     FAIL   FAIL      FAIL       FAIL    FAIL
+    approval                   PASS      FAIL     FAIL   FAIL      FAIL       FAIL    ERROR
+    approval/build             PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
+    approval_of_anybody        PASS      FAIL     FAIL   FAIL      FAIL       PASS    FAIL
+    assert                     PASS      FAIL     FAIL   FAIL      FAIL       PASS    ERROR
+    absent                     PASS      FAIL     PASS   -         -          -       ERROR
 ";
 
 /// A rule, evidence that satisfies it, and evidence that does not.
@@ -113,6 +124,11 @@ fn row(clause: &str) -> Row {
             good: vec![by_key(provenance(1), 0xb1), source(2, "Carol <carol@example.org>", true)],
             bad: vec![by_key(provenance(1), 0xc1), source(2, "Carol <carol@example.org>", true)],
         },
+        "signer_not_submitter" => Row {
+            rule: require("test-result", "any", ", signer: {not: submitter}"),
+            good: vec![by_key(entry(1, "test-result", &json!({})), 0xb1), provenance(2)],
+            bad: vec![by_key(entry(1, "test-result", &json!({})), 0xb1), by_key(provenance(2), 0xb1)],
+        },
         "submitter" => {
             let rule = build(&format!(
                 ", submitter: {{issuer: \"{ISSUER}\", claims: {{source_repository_uri: \"{REPOSITORY}\"}}}}"
@@ -130,6 +146,15 @@ fn row(clause: &str) -> Row {
         "source_ref" => {
             let other = by_key(provenance_of(1, REPOSITORY, "refs/heads/mine"), 0xa1);
             one(build(", source: {ref: refs/heads/main}"), provenance(1), other)
+        }
+        "source_ref_said" => {
+            let built = || by_key(provenance_of(1, REPOSITORY, "refs/heads/mine"), 0xa1);
+            let said = |reference: &str| source_summary_of(2, "SLSA_SOURCE_LEVEL_1", &[reference]);
+            Row {
+                rule: build(&format!(", source: {{ref: refs/heads/main, {forge}}}")),
+                good: vec![built(), said("refs/heads/main")],
+                bad: vec![built(), said("refs/heads/mine")],
+            }
         }
         "source_protected" => Row {
             rule: build(&format!(", source: {{protected: true, {forge}}}")),
@@ -237,36 +262,41 @@ pub(super) fn recorded(index: u64, name: &str, at: i64) -> Entry {
     by_key(entry(index, "vsa", &predicate), 0xd1)
 }
 
-/// Applies a fault to every entry of the type that the rule is about first.
-fn with(entries: &[Entry], change: impl Fn(&mut Entry)) -> Vec<Entry> {
-    let mut entries = entries.to_vec();
-    let of = entries.first().unwrap().predicate_type.clone();
-    entries.iter_mut().filter(|entry| entry.predicate_type == of).for_each(change);
-    entries
+/// The evidence that a fault is of: that of the type that the rule is about first, or all but that.
+fn is_faulty(entries: &[Entry], other: bool) -> impl Fn(&Entry) -> bool + use<> {
+    let first = entries.first().unwrap().predicate_type.clone();
+    move |entry| (entry.predicate_type == first) != other
 }
 
 fn status(clause: &str, column: &str) -> Status {
     if clause == "absent" {
         return absent(column);
     }
+    let (clause, other) = clause.split_once('/').map_or((clause, false), |(clause, _)| (clause, true));
     let Row { rule, good, bad } = row(clause);
     let policy = policy(&rule);
     let mut log = Log::default();
+    let faulty = is_faulty(&good, other);
+    let with = |entries: &[Entry], change: &dyn Fn(&mut Entry)| {
+        let mut entries = entries.to_vec();
+        entries.iter_mut().filter(|entry| faulty(entry)).for_each(change);
+        entries
+    };
     log.entries = match column {
         "satisfied" => good,
         "violated" => bad,
-        "absent" => Vec::new(),
-        "malformed" => with(&good, |entry| {
+        "absent" => good.iter().filter(|entry| other && !faulty(entry)).cloned().collect(),
+        "malformed" => with(&good, &|entry| {
             entry.standing = Standing::Malformed;
             entry.predicate = Some(b"[]".to_vec());
         }),
         "distrusted" => {
-            with(&good, |entry| entry.standing = Standing::Distrusted { by: LeafIndex::new(900).unwrap() })
+            with(&good, &|entry| entry.standing = Standing::Distrusted { by: LeafIndex::new(900).unwrap() })
         }
         "too_old" if clause == "verdict_of" => vec![recorded(1, "staging", NOW - 60)],
-        "too_old" => with(&good, |entry| entry.time = day(NOW - 60)),
+        "too_old" => with(&good, &|entry| entry.time = day(NOW - 60)),
         "redacted" => {
-            log.erased = with(&good, |_| ()).iter().map(|entry| entry.index).collect();
+            log.erased = good.iter().filter(|entry| faulty(entry)).map(|entry| entry.index).collect();
             good
         }
         _ => panic!("no column {column}"),
@@ -276,6 +306,7 @@ fn status(clause: &str, column: &str) -> Status {
 
 fn absent(column: &str) -> Status {
     let mut log = Log::default();
+    log.incomplete = (column == "redacted").then_some(crate::Incomplete::Redacted);
     if column == "violated" {
         let entries = [LeafIndex::new(5).unwrap()].into();
         log.findings.push(Finding { kind: FindingKind::TagMoved, entries });

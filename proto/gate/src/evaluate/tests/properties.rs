@@ -1,5 +1,6 @@
 //! What holds for every evidence: less of it never gives more, and a part of it is never taken for all.
 
+use custody_evidence::admission::Binding;
 use custody_evidence::finding::FindingKind;
 use custody_log::LeafIndex;
 use proptest::prelude::*;
@@ -13,6 +14,12 @@ use crate::verdict::{Decision, Status};
 /// Rules of which a PASS on less is a PASS on more.
 fn monotone() -> Vec<String> {
     let signer = format!("signer: {{issuer: \"{ISSUER}\", workflow: \"{WORKFLOW}\", ref: refs/heads/main}}");
+    let of_forge = |source: &str| {
+        let key = hex(0xf1);
+        format!(
+            "  - {{id: r, require: {{predicate: provenance, count: any}}, source: {{{source}, asserted_by: {{key: \"{key}\"}}}}}}\n"
+        )
+    };
     vec![
         "  - {id: r, require: {predicate: provenance, count: any}}\n".to_owned(),
         format!("  - {{id: r, require: {{predicate: provenance, count: any, binding: bound}}, {signer}}}\n"),
@@ -22,6 +29,11 @@ fn monotone() -> Vec<String> {
             "  - {{id: r, require: {{predicate: provenance, count: any}}, source: {{reviewed: {{at_least: 1, asserted_by: {{key: \"{}\"}}}}}}}}\n",
             hex(0xf1)
         ),
+        of_forge("protected: true"),
+        of_forge("signed: true"),
+        of_forge("ref: refs/heads/release"),
+        of_forge("ref: refs/heads/release, protected: true"),
+        format!("  - {{id: r, require: {{predicate: provenance, count: any}}, submitter: {{issuer: \"{ISSUER}\", claims: {{source_repository_uri: \"{REPOSITORY}\"}}}}}}\n"),
         "  - {id: r, require: {predicate: cyclonedx, count: any}, sbom: {require: [\"pkg:npm/axios\"]}}\n".to_owned(),
         "  - {id: r, approval: {at_least: 2, not: []}}\n".to_owned(),
         super::matrix::verdict_of_rule(),
@@ -55,20 +67,30 @@ fn entries() -> Vec<Entry> {
     // The same statement again, by another signer.
     let again = but(by_key(provenance(18), 0xa1), |entry| entry.content = provenance(1).content);
     entries.push(again);
+    entries.extend([
+        source_summary_of(19, "SLSA_SOURCE_LEVEL_3", &["refs/heads/release"]),
+        source_summary_of(20, "SLSA_SOURCE_LEVEL_3", &["refs/heads/mine"]),
+        source(21, "Carol <carol@example.org>", true),
+        source(22, "Alice <alice@example.org>", false),
+    ]);
+    assert_eq!(entries.len(), ENTRIES);
     entries
 }
+
+/// How many they are.
+const ENTRIES: usize = 22;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_pass_on_a_part_is_a_pass_on_the_whole(picked in proptest::collection::vec(any::<bool>(), 18), more in proptest::collection::vec(any::<bool>(), 18)) {
+    fn a_pass_on_a_part_is_a_pass_on_the_whole(picked in proptest::collection::vec(any::<bool>(), ENTRIES), more in proptest::collection::vec(any::<bool>(), ENTRIES)) {
         let all = entries();
         let pick = |also: &[bool]| {
             let chosen = all.iter().zip(&picked).zip(also).filter(|((_, one), two)| **one || **two);
             Log::of(chosen.map(|((entry, _), _)| entry.clone()))
         };
-        let (part, whole) = (pick(&[false; 18]), pick(&more));
+        let (part, whole) = (pick(&[false; ENTRIES]), pick(&more));
         for rule in monotone() {
             let policy = policy(&rule);
             prop_assert_eq!(policy.rules()[0].class(), Class::Monotone, "{}", rule);
@@ -147,6 +169,35 @@ fn complete_set() -> Vec<(String, Vec<Entry>, Vec<u64>)> {
             "  - {id: r, approval: {at_least: 1}}\n".to_owned(),
             vec![approval(1, 0xb1, "prod"), provenance(2), by_key(provenance(3), 0xb1)],
             vec![3],
+        ),
+        (
+            "  - {id: r, approval: {at_least: 1, not: [], max_age: 30d}}\n".to_owned(),
+            vec![old(approval(1, 0xb1, "prod")), but(approval(2, 0xb1, "prod"), |entry| entry.content = approval(1, 0xb1, "prod").content)],
+            vec![1],
+        ),
+        (
+            "  - {id: r, require: {predicate: test-result, count: any}, signer: {not: author}}\n".to_owned(),
+            vec![
+                by_key(entry(1, "test-result", &json!({})), 0xb1), provenance(2), source(3, "Carol <carol@example.org>", true),
+                source(4, "Bob <bob@example.org>", true),
+            ],
+            vec![4],
+        ),
+        (
+            format!(
+                "  - {{id: r, require: {{predicate: provenance, count: any}}, source: {{reviewed: {{at_least: 1, not: author, asserted_by: {{key: \"{}\"}}}}}}}}\n",
+                hex(0xf1)
+            ),
+            vec![
+                provenance(1), review(2, &["alice@example.org"]), source(3, "Carol <carol@example.org>", true),
+                source(4, "Alice <alice@example.org>", true),
+            ],
+            vec![4],
+        ),
+        (
+            "  - {id: r, require: {predicate: scan, count: latest}}\n".to_owned(),
+            vec![scan(1, &[]), but(scan(2, &[]), |entry| entry.binding = Some(Binding::Conflict))],
+            vec![2],
         ),
     ]
 }

@@ -151,6 +151,17 @@ fn asking_again_tells_what_differs() {
 }
 
 #[test]
+fn the_same_rules_in_another_order_are_a_difference() {
+    let verdict = allowed();
+    let mut json: Json = serde_json::from_slice(&verdict.encode()).unwrap();
+    json["rules"].as_array_mut().unwrap().reverse();
+    let recorded = Recorded::decode(&canonical(&json)).unwrap();
+    let places: Vec<String> =
+        differences(&recorded, &verdict).into_iter().map(|difference| difference.place).collect();
+    assert_eq!(places, ["rules"]);
+}
+
+#[test]
 fn entries_that_come_later_change_nothing_at_the_judged_size() {
     // What is judged is what was gathered up to the size; a thousand entries about other things are not among it.
     let before = allowed().encode();
