@@ -122,6 +122,7 @@ impl Counted for v1::FindingsRequest {
         most_numbers(&[1, 3], "findings.entries", limits::FINDING_ENTRIES_MAX),
         most(&[2, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
         most_numbers(&[4], "uncounted", limits::FINDINGS_MAX),
+        most_numbers(&[5], "erased", limits::FINDINGS_MAX),
     ];
 }
 

@@ -43,6 +43,8 @@ pub struct FindingsPage {
     pub next: Option<LeafIndex>,
     /// Entries for which there was too much to count.
     pub uncounted: Vec<LeafIndex>,
+    /// Erased entries about the digests that were asked about, or about the runs that built them: what they said could show something.
+    pub erased: Vec<LeafIndex>,
 }
 
 /// A finding that nobody has checked.
@@ -101,10 +103,14 @@ impl Ledger {
         let findings: Vec<ClaimedFinding> = findings.collect::<Result<_, _>>()?;
         let next = (answer.next != 0).then(|| leaf_index("next", answer.next)).transpose();
         let next = next.map_err(ProtocolError::Field)?;
-        let uncounted = answer.uncounted.iter().map(|index| leaf_index("uncounted", *index));
-        let uncounted: Vec<LeafIndex> = uncounted.collect::<Result<_, _>>().map_err(ProtocolError::Field)?;
+        let indexes = |what, numbers: &[u64]| {
+            let indexes = numbers.iter().map(|index| leaf_index(what, *index));
+            indexes.collect::<Result<Vec<LeafIndex>, _>>().map_err(ProtocolError::Field)
+        };
+        let uncounted = indexes("uncounted", &answer.uncounted)?;
+        let erased = indexes("erased", &answer.erased)?;
         check_page(question, &findings, next, &as_of)?;
-        Ok(FindingsPage { findings, as_of, next, uncounted })
+        Ok(FindingsPage { findings, as_of, next, uncounted, erased })
     }
 
     /// Fetches the entries of findings in a tree, verifies them, and looks at them again. `progress` is told how many are done.

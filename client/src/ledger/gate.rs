@@ -71,6 +71,16 @@ struct Collected {
     not_yet: BTreeMap<LeafIndex, Timestamp>,
 }
 
+/// What the token of who submitted an entry says.
+enum Shown {
+    /// The same as the record; or the entry was recorded without one.
+    Checked,
+    /// It has not ended: until then who submitted it is the log's word.
+    NotYet(Timestamp),
+    /// The log does not show it, and has no reason not to: nobody can tell who submitted the entry.
+    Withheld,
+}
+
 /// An entry that was checked, or has no room.
 enum Piece {
     Entry(Box<Entry>),
@@ -316,12 +326,15 @@ impl Ledger {
                     let recorded = self.trust().looked_up_by(entry.entry(), size);
                     super::check_any(questions, entry, recorded)?;
                 }
-                if let Some(verified) = entry.verified()
-                    && let Some(after) = self.token_of(verified).await?
-                {
-                    collected.not_yet.insert(index, after);
+                let mut seen = seen(entry, self.trust(), size);
+                if let Some(verified) = entry.verified() {
+                    match self.token_of(verified).await? {
+                        Shown::Checked => {}
+                        Shown::NotYet(after) => _ = collected.not_yet.insert(index, after),
+                        Shown::Withheld => seen.level = GateLevel::Logged,
+                    }
                 }
-                collected.put(seen(entry, self.trust(), size));
+                collected.put(seen);
             }
         }
         Ok(())
@@ -345,24 +358,22 @@ impl Ledger {
         Ok(checked)
     }
 
-    /// Checks who submitted an entry by the token that says so. Returns when it is given out, if that is later: a token that still
-    /// holds is nobody's to hand out.
-    async fn token_of(&self, verified: &Verified) -> Result<Option<Timestamp>, LedgerError> {
+    /// Checks who submitted an entry by the token that says so. A token that still holds is nobody's to hand out; and one is erased with
+    /// its entry, so that of an entry which can be read is there.
+    async fn token_of(&self, verified: &Verified) -> Result<Shown, LedgerError> {
         let (entry, record) = (verified.logged().entry(), verified.logged().record());
-        if record.token.is_none() {
-            return Ok(None);
-        }
+        let Some(proof) = &record.token else { return Ok(Shown::Checked) };
         let is_token = |media: &str| media == custody_evidence::admission::TOKEN_MEDIA_TYPE;
         let Some(named) = record.attachments.iter().find(|named| is_token(&named.media_type)) else {
-            return Ok(None);
+            return Ok(Shown::Withheld);
         };
         match self.attachment(entry.index, named).await? {
             Kept::Bytes(token) => {
                 verified.check_token(&token, self.trust())?;
-                Ok(None)
+                Ok(Shown::Checked)
             }
-            Kept::NotYet(after) => Ok(Some(after)),
-            Kept::Erased => Ok(None),
+            Kept::NotYet(after) if after == proof.ends() => Ok(Shown::NotYet(after)),
+            Kept::NotYet(_) | Kept::Erased => Ok(Shown::Withheld),
         }
     }
 
@@ -380,6 +391,8 @@ impl Ledger {
             let next = page.next;
             if !page.uncounted.is_empty() {
                 incomplete = Some(Incomplete::Capped);
+            } else if !page.erased.is_empty() {
+                incomplete = incomplete.or(Some(Incomplete::Redacted));
             }
             let of_kinds = page.findings.into_iter().filter(|finding| kinds.contains(&finding.kind));
             for checked in self.check_findings(&question, size, of_kinds.collect(), &|_| {}).await? {

@@ -8,6 +8,7 @@ use custody_evidence::identity::Identity;
 use crate::double::log::writer;
 use crate::double::{Lie, Run, Server};
 use crate::lies::{APPROVAL, APPROVED, ARTIFACT, index, log};
+use crate::tokens;
 
 /// A rule of each class: less evidence can only make the first fail, and the others need all of it.
 fn policy() -> String {
@@ -19,9 +20,14 @@ fn policy() -> String {
 }
 
 async fn gate(server: &Server, dir: &Path, text: &str) -> Run {
+    gate_with(server, dir, text, &[]).await
+}
+
+async fn gate_with(server: &Server, dir: &Path, text: &str, flags: &[&str]) -> Run {
     std::fs::write(dir.join("policy.yaml"), text).unwrap();
     let subject = Digest::sha256_of(ARTIFACT).to_string();
-    server.custody(dir, &["gate", "--policy-file", "policy.yaml", &subject]).await
+    let words = [&["gate", "--policy-file", "policy.yaml", &subject], flags].concat();
+    server.custody(dir, &words).await
 }
 
 async fn honest() -> (Server, tempfile::TempDir) {
@@ -72,6 +78,40 @@ async fn an_index_that_is_behind_leaves_it_open_and_says_so() {
     assert!(run.stdout.starts_with("INDETERMINATE"), "{run:?}");
     assert!(run.stdout.contains("incomplete: index_lagging"), "{run:?}");
     assert!(run.stdout.contains("next: "), "{run:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_answers_is_an_answer_with_its_reason_when_the_time_is_over() {
+    let (server, dir) = honest().await;
+    server.lie(Lie::NoPages);
+    let run = gate_with(&server, dir.path(), &policy(), &["--timeout", "5s"]).await;
+    assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.stdout.starts_with("INDETERMINATE"), "{run:?}");
+    assert!(run.stdout.contains("deadline_passed") && !run.stdout.contains("ALLOW"), "{run:?}");
+    assert!(run.stdout.contains("next: custody.deadline: ask again, with a longer --timeout"), "{run:?}");
+    // A no is a no, however late it is: this rule was not looked at, so it is none.
+    assert!(!run.stdout.contains("FAIL"), "{run:?}");
+}
+
+/// Who submitted it is what the token says: a log that keeps the token to itself proves nothing.
+#[tokio::test]
+async fn a_token_that_is_withheld_leaves_who_submitted_an_entry_unproven() {
+    let (mut log, key) = tokens::log();
+    tokens::record(&mut log, &key, |_| {});
+    let (server, dir) = (Server::start(log).await, tempfile::tempdir().unwrap());
+    let text = format!(
+        "policy: release\nversion: 1\nrules: [{{id: job, require: {{predicate: approval, count: any}}, signer: {{issuer: \"{}\", subject: job}}}}]\n",
+        tokens::ISSUER
+    );
+    let run = gate(&server, dir.path(), &text).await;
+    assert_eq!(run.code, 0, "{run:?}");
+    for lie in [Lie::ErasedToken, Lie::LateToken] {
+        server.honest();
+        server.lie(lie);
+        let run = gate(&server, dir.path(), &text).await;
+        assert_eq!(run.code, 1, "{lie:?}: {run:?}");
+        assert!(run.stdout.contains("not_verified: logged"), "{lie:?}: {run:?}");
+    }
 }
 
 #[tokio::test]

@@ -16,10 +16,10 @@ use serde_json::{Value, json};
 use crate::double::{Lie, Log, Server};
 use crate::lies::{APPROVAL, APPROVED, ARTIFACT};
 
-const ISSUER: &str = "https://id.example";
+pub(crate) const ISSUER: &str = "https://id.example";
 
 /// A log with an issuer whose key is pinned, and the key.
-fn log() -> (Log, TokenKey) {
+pub(crate) fn log() -> (Log, TokenKey) {
     let key = TokenKey::new(Algorithm::EdDsa);
     let keys = json!({"keys": [key.jwk()]}).to_string();
     let mut log = Log::new();
@@ -36,7 +36,7 @@ fn log() -> (Log, TokenKey) {
 }
 
 /// Records as the job; the log says of it what `change` makes of its record.
-fn record(log: &mut Log, key: &TokenKey, change: impl FnOnce(&mut AdmissionRecord)) -> LeafIndex {
+pub(crate) fn record(log: &mut Log, key: &TokenKey, change: impl FnOnce(&mut AdmissionRecord)) -> LeafIndex {
     let one_time = SigningKey::from_seed(&[77; 32]);
     let payload = StatementBuilder::new(APPROVAL)
         .subject("app.tar.gz", [custody_evidence::digest_set::Digest::sha256_of(ARTIFACT)])

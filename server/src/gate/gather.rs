@@ -104,6 +104,8 @@ impl<'a, E: Evidence + ?Sized> Gatherer<'a, E> {
             };
             if !page.uncounted.is_empty() {
                 incomplete = Some(Incomplete::Capped);
+            } else if !page.erased.is_empty() {
+                incomplete = incomplete.or(Some(Incomplete::Redacted));
             }
             let of_kinds = page.findings.iter().filter(|(finding, _)| kinds.contains(&finding.kind));
             found.extend(of_kinds.map(|(finding, _)| Finding::from(finding)));

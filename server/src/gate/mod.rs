@@ -14,7 +14,7 @@ use custody_gate::{
     Completeness, Evidence as Gathered, Freshness, Given, Level, LoadError, Position, Question, TrustView,
     Verdict, judge,
 };
-use custody_log::{LeafIndex, RootHash, Timestamp, TreeSize};
+use custody_log::{LeafIndex, RootHash, Timestamp, TreeSize, VerifiedCosignature};
 
 use crate::index::IndexError;
 use crate::ledger::{Head, LedgerError, replay_trust};
@@ -151,10 +151,19 @@ fn question<E: Evidence + ?Sized>(
         at: Position { size: log.size, root: log.root },
         trust: TrustView::from(trust),
         newest,
-        // The server's own state is as new as its clock.
-        freshness: if asked.of_past { Freshness::AsOf } else { Freshness::Cosigned(asked.now) },
+        freshness: if asked.of_past { Freshness::AsOf } else { freshness(log.head) },
         deadline_passed: false,
         complete: Completeness::Claimed,
         level: Level::Verified,
     })
+}
+
+/// Returns how fresh the log is, as its freshness key says. A log that was restored from a backup is served with the checkpoint of then:
+/// what was distrusted since, it does not know.
+fn freshness(head: &Head) -> Freshness {
+    let cosigned = head.checkpoint.cosignatures(&head.trust.freshness_keys());
+    let newest = cosigned.iter().map(VerifiedCosignature::seconds).max();
+    let micros = newest.and_then(|seconds| i64::try_from(seconds).ok()?.checked_mul(1_000_000));
+    let time = micros.and_then(|micros| Timestamp::from_micros(micros).ok());
+    time.map_or(Freshness::Unknown, Freshness::Cosigned)
 }

@@ -34,17 +34,19 @@ impl Policies {
     ) -> Result<Arc<Policy>, EvaluateError> {
         let found = version(trust, &asked.policy).ok_or_else(|| no_such(log, trust, &asked.policy))?;
         let plain = asked.given == custody_gate::Given::default();
-        if let Some(kept) = plain.then(|| self.kept(found.digest)).flatten() {
-            return Ok(kept);
-        }
-        let text = text(log, found)?;
-        let policy = Arc::new(Policy::load_given(text.as_bytes(), &asked.given)?);
+        let policy = if let Some(kept) = plain.then(|| self.kept(found.digest)).flatten() {
+            kept
+        } else {
+            let read = Arc::new(Policy::load_given(text(log, found)?.as_bytes(), &asked.given)?);
+            if plain {
+                self.keep(found.digest, &read);
+            }
+            read
+        };
+        // Of a kept one too: one text may be put under two names.
         if policy.name() != found.name {
             let name = policy.name().to_owned();
             return Err(EvaluateError::OtherName { index: found.index, found: name });
-        }
-        if plain {
-            self.keep(found.digest, &policy);
         }
         Ok(policy)
     }

@@ -63,6 +63,9 @@ pub struct FindingsPage {
     pub next: Option<LeafIndex>,
     /// Entries for which there was too much to count.
     pub uncounted: Vec<LeafIndex>,
+    /// Of a question about digests: entries about them or about the runs that built them that were erased. What they said could show
+    /// something, or be what a finding is shown by. At most [`FINDINGS_MAX`], the newest.
+    pub erased: BTreeSet<LeafIndex>,
 }
 
 /// Returns what looks wrong in entries below `size`, compared with all below it.
@@ -74,7 +77,8 @@ pub fn findings<E: Evidence + ?Sized>(
     let mut page = FindingsPage::default();
     let mut work = Work::new(evidence, &question.people, size);
     let first = first(evidence, question, size)?;
-    let about = if question.about.is_empty() { None } else { Some(work.about(&question.about)?) };
+    let about =
+        if question.about.is_empty() { None } else { Some(work.about(&question.about, &mut page.erased)?) };
     let all = (first..size.get()).map_while(|number| LeafIndex::new(number).ok());
     let looked_at: Box<dyn Iterator<Item = LeafIndex>> = match about {
         None => Box::new(all),
@@ -126,29 +130,38 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         (self.reads, self.envelope_bytes, self.steps) = (0, 0, 0);
     }
 
-    /// Returns the entries about any of these digests, and the statements about the runs that built them.
-    fn about(&mut self, digests: &[Digest]) -> Result<BTreeSet<LeafIndex>, QueryError> {
+    /// Returns the entries about any of these digests, and the statements about the runs that built them. Of those that were erased
+    /// nothing is known but that they are there, which is told.
+    fn about(
+        &mut self,
+        digests: &[Digest],
+        erased: &mut BTreeSet<LeafIndex>,
+    ) -> Result<BTreeSet<LeafIndex>, QueryError> {
         let mut found = BTreeSet::new();
         let mut runs = BTreeSet::new();
         for digest in digests {
-            for reading in self.naming(digest, &mut found)? {
+            for reading in self.naming(digest, &mut found, erased)? {
                 found.insert(reading.entry.index);
                 runs.extend(reading.facts.told.run.as_ref().map(|told| told.run.id().to_owned()));
             }
         }
         for run in runs {
             let terms = [Term::parse(Field::Run, &run)?, Term::parse(Field::Predicate, Run::TYPE)?];
-            found.extend(self.having(&terms)?.iter().map(|reading| reading.entry.index));
+            found.extend(self.having(&terms, erased)?.iter().map(|reading| reading.entry.index));
+        }
+        while erased.len() > FINDINGS_MAX {
+            erased.pop_first();
         }
         Ok(found)
     }
 
-    /// Returns all entries about a digest, but of snapshots the newest few; that they are too many is an error. Of the snapshots that
+    /// Returns all entries about a digest that were not erased, but of snapshots the newest few; that they are too many is an error. Of the snapshots that
     /// were passed over the oldest is put to what was found: in it the digest may have gone out first.
     fn naming(
         &mut self,
         digest: &Digest,
         found: &mut BTreeSet<LeafIndex>,
+        erased: &mut BTreeSet<LeafIndex>,
     ) -> Result<Vec<Arc<Reading>>, QueryError> {
         let subject = Term::parse(Field::Subject, &digest.to_string())?;
         let mut mentions = Mentions::of_bytes(subject, self.size, PASSED_MAX)?;
@@ -159,7 +172,13 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
             }
             let reading = self.read(index)?;
             mentions.saw(&reading);
-            if reading.erased.is_none() && reading.has(mentions.term()) {
+            // A collision of hashes has something else.
+            if !reading.has(mentions.term()) {
+                continue;
+            }
+            if reading.erased.is_some() {
+                erased.insert(index);
+            } else {
                 readings.push(reading);
             }
         }
@@ -174,8 +193,12 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         QueryError::TooMuch { entries: self.reads, bytes: self.envelope_bytes }
     }
 
-    /// Returns all entries with these terms; that they are too many is an error.
-    fn having(&mut self, terms: &[Term]) -> Result<Vec<Arc<Reading>>, QueryError> {
+    /// Returns all entries with these terms that were not erased; that they are too many is an error.
+    fn having(
+        &mut self,
+        terms: &[Term],
+        erased: &mut BTreeSet<LeafIndex>,
+    ) -> Result<Vec<Arc<Reading>>, QueryError> {
         let mut common = Common::new(terms.iter().cloned().map(Sought::Term));
         let (mut below, mut steps) = (self.size, STEPS_MAX);
         let mut found = Vec::new();
@@ -185,7 +208,13 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
                 Search::Candidate(index) if found.len() < ABOUT_MAX && !self.is_spent() => {
                     below = size_before(index);
                     let reading = self.read(index)?;
-                    if reading.erased.is_none() && terms.iter().all(|term| reading.has(term)) {
+                    // A collision of hashes has something else.
+                    if !terms.iter().all(|term| reading.has(term)) {
+                        continue;
+                    }
+                    if reading.erased.is_some() {
+                        erased.insert(index);
+                    } else {
                         found.push(reading);
                     }
                 }

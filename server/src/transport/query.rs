@@ -414,6 +414,7 @@ fn from_findings(page: &query::FindingsPage, as_of: v1::AsOf) -> v1::FindingsRes
         as_of: Some(as_of),
         next: page.next.map_or(0, LeafIndex::get),
         uncounted: page.uncounted.iter().map(|index| index.get()).collect(),
+        erased: page.erased.iter().map(|index| index.get()).collect(),
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) enum Lie {
     EmptyPages,
     /// Every page of a find comes a quarter of a second late.
     SlowPages,
+    /// A find has no answer.
+    NoPages,
     /// The receipt of a record is for another entry.
     OtherReceipt,
     /// What has the content of an entry is said to be a duplicate, also when it brings another signature.
@@ -108,6 +110,10 @@ pub(crate) enum Lie {
     BeyondTree,
     /// Asked for an attachment, other bytes come.
     OtherAttachment,
+    /// Every attachment is said to be erased.
+    ErasedToken,
+    /// Every token is said to hold for years.
+    LateToken,
 }
 
 /// A server on a port of its own.

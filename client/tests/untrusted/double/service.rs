@@ -199,6 +199,13 @@ impl reader_server::Reader for Service {
     ) -> Result<Response<GetAttachmentResponse>, Status> {
         let request = request.into_inner();
         let log = self.at(request.log)?;
+        if self.lies(Lie::ErasedToken) {
+            return Err(Refusal::new(Reason::Redacted, "it was erased").into());
+        }
+        if self.lies(Lie::LateToken) {
+            let later = Refusal::new(Reason::NotYet, "the token has not ended");
+            return Err(later.value("after_micros", 4_000_000_000_000_000_i64).into());
+        }
         let kept = log.attachments.get(request.digest.as_ref()).cloned();
         let data = if self.lies(Lie::OtherAttachment) { Some(b"e30.e30.c2ln".to_vec()) } else { kept };
         let data = data.ok_or_else(|| Status::not_found("this log keeps no such attachment"))?;
@@ -318,6 +325,9 @@ impl query_server::Query for Service {
 
     async fn find(&self, request: Request<FindRequest>) -> Result<Response<FindResponse>, Status> {
         let request = request.into_inner();
+        if self.lies(Lie::NoPages) {
+            return std::future::pending().await;
+        }
         let log = self.at(request.log)?;
         if self.lies(Lie::SlowPages) {
             tokio::time::sleep(std::time::Duration::from_millis(250)).await;
@@ -614,7 +624,13 @@ impl query_server::Query for Service {
             () if self.lies(Lie::StandsStill) => 1,
             () => 0,
         };
-        Ok(Response::new(FindingsResponse { findings, as_of: Some(as_of), next, uncounted: Vec::new() }))
+        Ok(Response::new(FindingsResponse {
+            findings,
+            as_of: Some(as_of),
+            next,
+            uncounted: Vec::new(),
+            erased: Vec::new(),
+        }))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Gates over the real binaries: an ALLOW takes all of it, and one change is a refusal with its reason.
 
+mod doubts;
 mod evaluate;
 mod fixtures;
 mod outputs;

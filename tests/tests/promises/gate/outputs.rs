@@ -20,6 +20,12 @@ fn a_verdict_for_people_starts_with_the_decision_fits_80_columns_and_ends_with_w
     assert!(denied.stdout.starts_with("DENY  sha256:"), "{}", denied.stdout);
     assert!(denied.stdout.contains("next: build: build it with the builder"), "{}", denied.stdout);
     assert!(denied.stdout.contains("does not count: wrong_signer"), "{}", denied.stdout);
+    // Where nothing is found, it says where it looked.
+    assert!(
+        denied.stdout.contains("looked for scan of the digest: the log has none at this size"),
+        "{}",
+        denied.stdout
+    );
     for line in allowed.stdout.lines().chain(denied.stdout.lines()) {
         assert!(line.chars().count() <= 80, "{line}");
     }
@@ -112,6 +118,45 @@ fn all_that_is_live_is_judged_and_what_would_flip_is_told() {
     assert_eq!((code, &document["flips"]), (Some(0), &json!([])));
     let nowhere = gate.administrator.custody(&["gate", "release", "--environment", "nowhere"]);
     assert_eq!(nowhere.code, Some(4), "{}", nowhere.stdout);
+}
+
+#[test]
+fn what_another_policy_would_flip_of_what_is_live_is_told() {
+    let gate = Gate::new();
+    for (name, severities) in [("clean", &["Low"][..]), ("medium", &["Medium"]), ("unscanned", &[])] {
+        gate.build(BUILDER, name);
+        gate.approve(ALICE, name);
+        if name != "unscanned" {
+            gate.scan(SCANNER, name, severities);
+        }
+        let deployment = json!({
+            "environment": "prod", "workload": name, "action": "start", "at": "2026-11-20T00:00:00Z",
+        });
+        gate.say(BUILDER, "urn:custody:deployment:v1", &subject(name), &deployment);
+    }
+    let file = |name: &str, text: String| gate.administrator.file(name, text).to_str().unwrap().to_owned();
+    let stricter = file("stricter.yaml", gate.policy("7d").replace("worst: high", "worst: medium"));
+    let laxer = file("laxer.yaml", gate.policy("7d").replace("rules:", "exclude: [scan]\nrules:"));
+    let flips = |old: &str, new: &str| {
+        let (code, document) = gate.administrator.json(&["policy", "diff", old, new, "--over", "prod"]);
+        assert_eq!(code, Some(0), "{document}");
+        document["flips"].clone()
+    };
+    let flip = |name: &str, old: &str, new: &str| json!({"subject": digest(name), "old": old, "new": new});
+    assert_eq!(flips("release", &stricter), json!([flip("medium", "ALLOW", "DENY")]));
+    assert_eq!(flips("release", &laxer), json!([flip("unscanned", "DENY", "ALLOW")]));
+    assert_eq!(flips("release", "release"), json!([]));
+    let text = gate.administrator.custody(&["policy", "diff", "release", &stricter, "--over", "prod"]);
+    assert!(text.stdout.contains(&format!("ALLOW -> DENY  {}", digest("medium"))), "{}", text.stdout);
+    assert!(text.stdout.ends_with("1 verdict flips of what is live in prod\n"), "{}", text.stdout);
+    let nowhere = gate.administrator.custody(&["policy", "diff", "release", &stricter, "--over", "nowhere"]);
+    assert_eq!(nowhere.code, Some(4), "{}", nowhere.stdout);
+    let misspelt = gate.administrator.custody(&["policy", "diff", "relaese", &stricter, "--over", "prod"]);
+    assert!(
+        misspelt.code != Some(0) && misspelt.stderr.contains("did you mean release?"),
+        "{}",
+        misspelt.stderr
+    );
 }
 
 #[test]

@@ -91,7 +91,7 @@ fn what_was_distrusted_or_grew_old_does_not_count_any_more_and_as_of_before_it_d
 }
 
 /// The time in so many days.
-fn in_days(days: i64) -> String {
+pub(super) fn in_days(days: i64) -> String {
     let now = i64::try_from(custody_tests::issuer::now()).unwrap();
     let then = (now + days * 86_400) * 1_000_000;
     custody_log::Timestamp::from_micros(then).unwrap().to_string()
@@ -158,8 +158,11 @@ fn an_exception_lets_one_rule_go_and_says_so_and_one_of_somebody_else_does_not()
     assert_eq!(gate.verdict(&[], "app").0, Some(1));
     assert_eq!(except(&keys[1], "scan", "2d").code, Some(0));
     assert_eq!(gate.verdict(&[], "app").0, Some(1), "nobody named who signed it");
-    assert_eq!(except(&keys[0], "biuld", "2d").code, Some(0));
+    assert_eq!(except(&keys[0], "build", "2d").code, Some(0));
     assert_eq!(gate.verdict(&[], "app").0, Some(1), "it is for another rule");
+    let misspelt = except(&keys[0], "scna", "2d");
+    assert_eq!(misspelt.code, Some(2), "{}", misspelt.stdout);
+    assert!(misspelt.stderr.contains("did you mean scan?"), "{}", misspelt.stderr);
     assert_eq!(except(&keys[0], "scan", "2d").code, Some(0));
     let (code, verdict) = gate.verdict(&[], "app");
     assert_eq!((code, status(&verdict, "scan")), (Some(0), "SKIP"), "{verdict}");
