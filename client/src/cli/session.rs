@@ -57,6 +57,11 @@ pub(crate) async fn open_with(context: &Context, patience: Patience) -> Result<L
     Ok(ledger)
 }
 
+/// Opens the log with this patience, and says nothing of how it stands: a command that opens it again does.
+pub(crate) async fn open_silently(context: &Context, patience: Patience) -> Result<Ledger, Failure> {
+    Ok(Box::pin(Ledger::open(options(context, patience)?)).await?)
+}
+
 /// Opens the log to record something; none if it is not read by everybody, and not by us: then [`open_by_recording`] opens it.
 pub(crate) async fn open_to_record(context: &Context, patience: Patience) -> Result<Option<Ledger>, Failure> {
     match open_with(context, patience).await {

@@ -137,11 +137,17 @@ async fn judged(args: &Args, context: &Context) -> Result<Outcome, Failure> {
         _ => (subjects, true),
     };
     let environment = args.environment.as_ref();
+    if let (Some(environment), true) = (environment, subjects.is_empty()) {
+        context.output.warn(format!("nothing runs in {environment}: nothing was judged"));
+    }
     let mut gate = Gate { ledger: &mut ledger, policy: &policy, circumstances: &circumstances, environment };
     if args.show_input {
         return input::run(&mut gate, &subjects, context).await;
     }
     if let Some(thing) = &args.without {
+        if !whole {
+            context.output.warn("not all that runs there is known: something else may be live");
+        }
         return without::run(&mut gate, &subjects, thing, args, context).await;
     }
     let mut verdicts = Vec::with_capacity(subjects.len());

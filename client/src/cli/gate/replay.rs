@@ -46,7 +46,7 @@ pub(super) async fn run(index: LeafIndex, args: &Args, context: &Context) -> Res
             "differences": differences.iter().map(difference).collect::<Vec<_>>(),
         }))?;
     } else {
-        context.output.print(text(index, &recorded, &verdict, &differences))?;
+        context.output.print(text(index, &recorded, &verdict, (same, &differences)))?;
     }
     Ok(if same { Outcome::Yes } else { Outcome::Unknown })
 }
@@ -97,10 +97,15 @@ fn policy(recorded: &Recorded, args: &Args, trust: &Trust) -> Result<Policy, Fai
     .hint("a verdict is replayed by the exact text that it was given by"))
 }
 
-fn text(index: LeafIndex, recorded: &Recorded, found: &Verdict, differences: &[Difference]) -> String {
+fn text(
+    index: LeafIndex,
+    recorded: &Recorded,
+    found: &Verdict,
+    (same, differences): (bool, &[Difference]),
+) -> String {
     let mut text = format!("{}  {}\n", found.decision(), found.subject());
     let about = format!("entry {index}, as of tree size {}, {}", recorded.size(), recorded.evaluated_at());
-    if differences.is_empty() {
+    if same {
         let _ = writeln!(text, "  the same as in {about}: byte for byte");
         return text;
     }

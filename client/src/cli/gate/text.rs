@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use custody_gate::verdict::RuleResult;
-use custody_gate::{Policy, Verdict};
+use custody_gate::{Policy, Status, Verdict, explain};
 
 use super::judged::Judged;
 use super::next::next;
@@ -90,7 +90,20 @@ fn of_rule(rule: &RuleResult, policy: &Policy) -> String {
         text.push_str(&wrapped(&inner, &under, &line));
     }
     text.push_str(&more(rule.rejected.len(), &inner, "do not count"));
+    text.push_str(&looked_for(rule, policy, &inner));
     text
+}
+
+/// Where a rule looked that found nothing at all: whoever recorded something knows then that it is not there.
+fn looked_for(rule: &RuleResult, policy: &Policy, inner: &str) -> String {
+    if rule.status == Status::Pass || !(rule.evidence.is_empty() && rule.rejected.is_empty()) {
+        return String::new();
+    }
+    let explained = explain::rules(policy).into_iter().find(|known| known.id == rule.id);
+    explained.filter(|_| rule.message.contains("no_evidence")).map_or_else(String::new, |known| {
+        let looks = known.looks_at.join("; ");
+        wrapped(inner, inner, &format!("looked for {looks}: the log has none at this size"))
+    })
 }
 
 fn more(found: usize, inner: &str, what: &str) -> String {

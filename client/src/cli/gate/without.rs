@@ -15,7 +15,7 @@ use crate::cli::failure::{Failure, Outcome};
 use crate::cli::output::{counted, escape_line};
 use crate::cli::things::{Target, resolve};
 
-/// Judges each subject as it is and without the thing; the exit code is that of what would be.
+/// Judges each subject as it is and without the thing: a no if a verdict flips.
 pub(super) async fn run(
     gate: &mut Gate<'_>,
     subjects: &[Subject],

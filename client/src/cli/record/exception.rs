@@ -1,15 +1,21 @@
 //! `custody record exception`: a rule of a policy does not hold for a subject, for a while.
 
+use std::time::Duration;
+
+use custody_client::Patience;
 use custody_client::make::custody;
 use custody_evidence::Digest;
 use custody_evidence::predicate::{CustodyPredicate as _, Exception, Name, UsableDigest};
+use custody_gate::policy::nearest_name;
+use custody_gate::{Given, Rule};
 use custody_log::Timestamp;
 
-use super::flags::{Common, When, time, unmade};
+use super::flags::{Common, Sending, When, time, unmade};
 use super::send;
 use super::signer::Signer;
-use crate::cli::Context;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{Exit, Failure, Outcome};
+use crate::cli::policy::{Text, in_log};
+use crate::cli::{Context, session};
 
 /// A rule of a policy does not hold for a subject, for a while.
 ///
@@ -61,6 +67,9 @@ pub(super) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let at = args.at.map_or_else(|| context.clock.now(), |at| at.before(context.clock));
     let until = args.until.ok_or_else(|| missing("--until TIME"))?.behind(at, context.clock);
     check_times(&rule, at, until)?;
+    if !args.common.sending.dry_run {
+        Box::pin(check_names(&policy, &rule, &args.common.sending, context)).await?;
+    }
     let [subject] = subjects.as_slice() else {
         return Err(Failure::usage(
             "bad_subject",
@@ -97,6 +106,54 @@ fn check_times(rule: &Name, at: Timestamp, until: Timestamp) -> Result<(), Failu
         .hint("give an earlier --until, or name one rule"));
     }
     Ok(())
+}
+
+/// An exception from a rule that the policy does not have, or from a policy that takes none, would be used by no gate. Of a log that cannot
+/// be read just then nothing is known: sending says why, or the gate does.
+async fn check_names(
+    policy: &Name,
+    rule: &Name,
+    sending: &Sending,
+    context: &Context,
+) -> Result<(), Failure> {
+    let patience = Patience { retry_for: Duration::ZERO, ..sending.delivery.patience(context) };
+    let Ok(ledger) = session::open_silently(context, patience).await else { return Ok(()) };
+    let state = &ledger.trust().current().state;
+    let (found, text) = match in_log(ledger.trust(), state, policy.as_str()) {
+        Ok(found) => found,
+        Err(unknown) if unknown.exit == Exit::NoRecord => {
+            let hint = unknown.hint.unwrap_or_default();
+            let why = "no gate that asks for it by name uses this exception";
+            context.output.warn(format!("the log has no policy {policy}, so {why}; {hint}"));
+            return Ok(());
+        }
+        Err(failure) => return Err(failure),
+    };
+    let called = format!("{}@{}", found.name, found.version);
+    let read = Text { called: called.clone(), text }.load(&Given::default())?;
+    let every = rule.as_str() == EVERY_RULE;
+    let ids = || read.rules().iter().map(Rule::id);
+    if !every && !ids().any(|id| id == rule.as_str()) {
+        let nearest = nearest_name(rule.as_str(), ids());
+        let hint = nearest.map_or_else(
+            || format!("`custody policy explain {}` lists its rules", found.name),
+            |nearest| {
+                format!("did you mean {nearest}? `custody policy explain {}` lists its rules", found.name)
+            },
+        );
+        return Err(
+            Failure::usage("no_such_rule", format!("the policy {called} has no rule {rule}")).hint(hint)
+        );
+    }
+    if read.takes_exceptions(every) {
+        return Ok(());
+    }
+    let from = if every { "every rule" } else { "single rules" };
+    Err(Failure::usage(
+        "no_exceptions",
+        format!("the policy {called} names nobody for exceptions from {from}"),
+    )
+    .hint("no gate would use it; administrators put a policy that names who may give exceptions"))
 }
 
 fn usable(digest: &Digest) -> Result<UsableDigest, Failure> {
