@@ -2,7 +2,47 @@
 # The leaked token: README.md beside it tells what happens.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../stage.sh"
+need curl
 set_the_stage
+
+# A field of a message, as protobuf writes it: NUMBER FILE
+field() {
+  local length
+  length=$(stat --format %s "$2")
+  printf '%b' "\\x$(printf %02x $(($1 * 8 + 2)))"
+  while [ "$length" -ge 128 ]; do
+    printf '%b' "\\x$(printf %02x $((length % 128 + 128)))"
+    length=$((length / 128))
+  done
+  printf '%b' "\\x$(printf %02x "$length")"
+  cat "$2"
+}
+
+# What a program of the thief's own would do: signs what `custody --dry-run` printed last with a key of his, and calls the log with a
+# token for that key (custody.v1.Recorder, in gRPC). Says what the log answers: TOKEN
+by_hand() {
+  local parts=$stage/parts type=application/vnd.in-toto+json message
+  mkdir -p "$parts"
+  printf '%s' "$said" >"$parts/statement"
+  { printf 'DSSEv1 %s %s %s ' ${#type} "$type" "$(stat --format %s "$parts/statement")" && cat "$parts/statement"; } >"$parts/signed"
+  openssl genpkey -algorithm ed25519 -out "$parts/key.pem" 2>/dev/null
+  openssl pkey -in "$parts/key.pem" -pubout -outform DER -out "$parts/key"
+  openssl pkeyutl -sign -rawin -inkey "$parts/key.pem" -in "$parts/signed" -out "$parts/signature"
+  printf '{"payloadType":"%s","payload":"%s","signatures":[{"sig":"%s"}]}' "$type" "$(base64 --wrap=0 "$parts/statement")" \
+    "$(base64 --wrap=0 "$parts/signature")" >"$parts/envelope"
+  printf '%s' "$1" >"$parts/token"
+  printf '%s' "$ORIGIN" >"$parts/origin"
+  field 1 "$parts/origin" >"$parts/log"
+  { field 1 "$parts/token" && field 2 "$parts/key"; } >"$parts/credential"
+  { field 1 "$parts/log" && field 2 "$parts/envelope" && field 3 "$parts/credential"; } >"$parts/message"
+  { printf '%b' "\\x00$(printf %08x "$(stat --format %s "$parts/message")" | sed 's/../\\x&/g')" && cat "$parts/message"; } >"$parts/body"
+  printf 'thief$ curl %s/custody.v1.Recorder/Record\n' "$url"
+  curl --silent --http2-prior-knowledge --header 'content-type: application/grpc' --header 'te: trailers' --data-binary "@$parts/body" \
+    --dump-header "$parts/answer" --output /dev/null "$url/custody.v1.Recorder/Record" || wrong "the log gave no answer"
+  message=$(sed -n 's/^grpc-message: //p' "$parts/answer" | tr -d '\r')
+  said=$(sed -n 's/^grpc-status: \([0-9]*\).*/status \1/p' "$parts/answer" && printf '%b\n' "${message//%/\\x}")
+  shown
+}
 
 chapter "A release as every day: the job shows its token, and signs with a key that it uses once"
 policy "$root/examples/policies/ci-only.yaml"
@@ -20,6 +60,12 @@ cloud=$(job_token release.yml "$run" refs/heads/main sts.amazonaws.com)
 mapfile -t stolen < <(job_variables release.yml "$cloud")
 perform thief "${stolen[@]}" -- custody record build --artifact evil.tar.gz
 refused "expected the audience \"$AUDIENCE\" alone, found \"sts.amazonaws.com\""
+tell "That was his own custody, before anything was sent. So he sends it by hand, and the log says no:"
+perform thief "${stolen[@]}" -- custody record build --artifact evil.tar.gz --dry-run
+[ "$code" -eq 0 ] || wrong "the dry run ended with $code"
+by_hand "$cloud"
+lacks '^status 0$'
+has 'expected the identity token for the audience "'"$AUDIENCE"'" alone, found "sts.amazonaws.com"'
 
 chapter "He has the very token that the job used: refused by its key, which never left the job"
 perform thief "${release[@]}" -- custody record build --artifact evil.tar.gz

@@ -15,7 +15,7 @@ judged() {
 }
 
 chapter "A small team has a release workflow, and the release policy without what is for later"
-# For later, by name: signed commits, the promotion path, approvals.
+# For later, by name: signed commits, tests, banned packages and licences, the promotion path, approvals.
 sed -e '$aexclude: [source.signed, tests.passed, sbom.allowed, "@promotion", "@people"]' "$root/examples/policies/release.yaml" >"$stage/files/release.yaml"
 policy "$stage/files/release.yaml"
 echo 'api 1.4.0' >"$stage/files/app.tar.gz"

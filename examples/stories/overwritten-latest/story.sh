@@ -20,10 +20,17 @@ allowed
 job deploy.yml custody record deploy --environment staging --workload api --subject "$image@$released"
 well
 
+chapter "A quiet week: the watcher looks again, and there is nothing to tell"
+job watch.yml custody record tag --subject "$image@$released"
+well
+by admin custody findings
+well
+[ -z "$said" ] || wrong "expected no finding, found: $said"
+
 chapter "A developer pushes a debug build from her laptop, and it becomes latest"
 debug=sha256:$(printf 'api 1.4.0 with debug symbols' | sha256sum | cut -d' ' -f1)
 tell "The registry's webhook records who pushed what; the watcher looks what the tag means."
-job watch.yml custody record publication --subject "$image@$debug" --actor dora@acme.example
+job watch.yml custody record publication --subject "${image%:*}:debug@$debug" --actor dora@acme.example
 well
 job watch.yml custody record tag --subject "$image@$debug"
 well
@@ -31,9 +38,8 @@ well
 chapter "The finding names the tag, what it meant, what it means, and who moved it"
 by admin custody findings
 well 20
-has "latest: $debug of ${image%:*} went out"
-has "$released"
-has dora@acme.example
+has "latest: $debug of ${image%:*} went out without provenance, published by dora@acme.example"
+has "$image meant $released before"
 
 chapter "Whoever deploys latest asks the gate for its digest. It never passed staging"
 job deploy.yml custody gate promotion "$debug" --environment prod
