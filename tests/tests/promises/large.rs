@@ -7,6 +7,7 @@ use custody_tests::server::Ledger;
 use custody_tests::wire::{Caller, word};
 use custody_wire::limits::{ENVELOPE_BYTES_MAX, UNARY_ENVELOPE_BYTES_MAX};
 
+/// cosign 3599 and 3205, Rekor, the 16 MiB of GitHub: an SBOM of some megabytes was refused.
 #[test]
 fn envelopes_up_to_64_mib_are_recorded_and_given_back() {
     let ledger = Ledger::new(1);

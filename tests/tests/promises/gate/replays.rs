@@ -20,7 +20,7 @@ fn replay(gate: &Gate, index: u64) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn a_verdict_comes_out_the_same_after_much_else_a_distrust_and_another_policy() {
+fn a_verdict_comes_out_the_same_after_much_else_a_distrust_another_policy_and_a_redaction() {
     let gate = Gate::new();
     gate.release("app");
     let allowed = record(&gate, "app");
@@ -37,9 +37,15 @@ fn a_verdict_comes_out_the_same_after_much_else_a_distrust_and_another_policy() 
             (number, envelope(&statement, &[&gate.ledger.writers[STRANGER]]))
         })
         .collect();
+    let (before, _) = caller.tree();
     let mut stream = caller.bulk();
     stream.header();
-    drop(stream.exchange(&more));
+    let (answers, ended) = stream.exchange(&more);
+    assert!(ended.is_none(), "{ended:?}");
+    assert_eq!((answers.len(), caller.tree().0), (more.len(), before + count), "all of it is recorded");
+    let ended =
+        gate.administrator.custody(&["redact", &format!("index:{before}"), "--reason", "a name in it"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     gate.scan(SCANNER, "app", &["Critical"]);
     gate.put(&gate.policy("1d"));
     let signer = format!("key:{}", gate.key(BUILDER));

@@ -148,12 +148,12 @@ fn row(clause: &str) -> Row {
             one(build(", source: {ref: refs/heads/main}"), provenance(1), other)
         }
         "source_ref_said" => {
-            let built = || by_key(provenance_of(1, REPOSITORY, "refs/heads/mine"), 0xa1);
+            let of_own_branch = || by_key(provenance_of(1, REPOSITORY, "refs/heads/mine"), 0xa1);
             let said = |reference: &str| source_summary_of(2, "SLSA_SOURCE_LEVEL_1", &[reference]);
             Row {
                 rule: build(&format!(", source: {{ref: refs/heads/main, {forge}}}")),
-                good: vec![built(), said("refs/heads/main")],
-                bad: vec![built(), said("refs/heads/mine")],
+                good: vec![of_own_branch(), said("refs/heads/main")],
+                bad: vec![of_own_branch(), said("refs/heads/mine")],
             }
         }
         "source_protected" => Row {
@@ -305,8 +305,8 @@ fn status(clause: &str, column: &str) -> Status {
 }
 
 fn absent(column: &str) -> Status {
-    let mut log = Log::default();
-    log.incomplete = (column == "redacted").then_some(crate::Incomplete::Redacted);
+    let incomplete = (column == "redacted").then_some(crate::Incomplete::Redacted);
+    let mut log = Log { incomplete, ..Log::default() };
     if column == "violated" {
         let entries = [LeafIndex::new(5).unwrap()].into();
         log.findings.push(Finding { kind: FindingKind::TagMoved, entries });
