@@ -51,6 +51,8 @@ const DEFAULT_PORTS: &[&str] = &["22", "80", "443", "9418"];
 
 /// Hosts of repositories, on which no images are kept: what has an owner and a name there is a repository, and no file.
 pub(crate) const GIT_HOSTS: [&str; 4] = ["bitbucket.org", "codeberg.org", "github.com", "gitlab.com"];
+/// Hosts whose paths are the same repository in upper and lower case.
+const CASELESS: [&str; 2] = ["github.com", "gitlab.com"];
 
 impl Repository {
     /// The longest name that is read: the URL limit of common servers is 2,048, references and hex come on top.
@@ -76,6 +78,13 @@ impl Repository {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether both names are of one repository: they are the same, in upper or lower case on hosts that make no difference.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let caseless = || CASELESS.iter().any(|host| self.is_on(host));
+        self == other || caseless() && self.0.eq_ignore_ascii_case(&other.0)
     }
 
     /// Returns whether the repository is on this host.
@@ -365,6 +374,19 @@ mod tests {
             assert_eq!(Repository::parse(nothing), None, "{nothing:?}");
         }
         assert_eq!(Repository::parse(&"a".repeat(Repository::MAX_LEN + 1)), None);
+    }
+
+    #[test]
+    fn case_makes_no_other_repository_on_hosts_that_make_no_difference() {
+        let same = |one: &str, other: &str| {
+            Repository::parse(one).unwrap().is_same(&Repository::parse(other).unwrap())
+        };
+        assert!(same("https://github.com/acme/api", "git@github.com:ACME/Api.git"));
+        assert!(same("https://gitlab.com/acme/api", "https://gitlab.com/Acme/api"));
+        assert!(same("https://git.acme.example/acme/api", "https://git.acme.example/acme/api"));
+        assert!(!same("https://git.acme.example/acme/api", "https://git.acme.example/ACME/api"));
+        assert!(!same("https://github.com/acme/api", "https://gitlab.com/acme/api"));
+        assert!(!same("https://github.com/acme/api", "https://github.com/acme/api2"));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Whether what a statement says of the job that it comes from is what the job's issuer says of it.
 //!
 //! Three things are compared, each where both sides say it: the repository, the commit of it, the run. Provenance says them in
-//! the parameters that its build type calls the source, and else by the one git repository among what was resolved; of
+//! the parameters that its build type calls the source, where its configuration or checkout came from, and else by the one git
+//! repository among what was resolved; of
 //! Custody's own statements `source`, `review` and `run` say some of them.
 
 use std::collections::BTreeSet;
@@ -14,9 +15,6 @@ use crate::predicate::{
 };
 use crate::repository::Repository;
 use crate::statement::{Descriptor, Statement};
-
-/// Hosts whose paths are the same repository in upper and lower case.
-const CASELESS: [&str; 2] = ["github.com", "gitlab.com"];
 
 /// What a statement says of the job that it comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -91,18 +89,19 @@ impl Job {
 
     fn of_provenance(provenance: &Provenance) -> Self {
         let dependencies = || provenance.dependencies.iter().map(|(_, dependency)| dependency);
-        let config = provenance.config.as_ref().map(|(_, config)| config);
+        let config = || provenance.config.iter().chain(&provenance.checkout).map(|(_, config)| config);
         let named = provenance.repository.iter().chain(&provenance.sources);
+        let named = named.filter_map(|text| Repository::parse(text));
         let mut repositories: BTreeSet<Repository> =
-            named.filter_map(|text| Repository::parse(text)).chain(config.and_then(repository_of)).collect();
+            named.chain(config().filter_map(repository_of)).collect();
         if repositories.is_empty() {
             // Of several, nothing says which is the source: the job's own could be any submodule.
             let resolved: BTreeSet<Repository> = dependencies().filter_map(repository_of).collect();
             repositories = if resolved.len() == 1 { resolved } else { BTreeSet::new() };
         }
-        let descriptors = config.into_iter().chain(dependencies());
+        let descriptors = config().chain(dependencies());
         let of_source = descriptors.filter(|descriptor| {
-            repository_of(descriptor).is_some_and(|found| repositories.iter().any(|own| same(own, &found)))
+            repository_of(descriptor).is_some_and(|found| repositories.iter().any(|own| own.is_same(&found)))
         });
         let commits = of_source.flat_map(commits_of).collect();
         Self { repositories, commits, run: provenance.run_url() }
@@ -111,7 +110,7 @@ impl Job {
     /// Whether every repository that the statement names as its source is the issuer's; none if either names none.
     fn same_repository(&self, claims: &SubmitterClaims) -> Option<bool> {
         let issued = claims.source_repository_uri.as_deref().and_then(Repository::parse)?;
-        (!self.repositories.is_empty()).then(|| self.repositories.iter().all(|named| same(named, &issued)))
+        (!self.repositories.is_empty()).then(|| self.repositories.iter().all(|named| named.is_same(&issued)))
     }
 
     fn same_commit(&self, claims: &SubmitterClaims) -> Option<bool> {
@@ -154,11 +153,6 @@ fn commits_of(descriptor: &Descriptor) -> Vec<String> {
     let by_digest = descriptor.usable().filter_map(|digest| digest.commit_hex().map(str::to_ascii_lowercase));
     let in_uri = descriptor.git_uri().and_then(|uri| uri.commit().map(str::to_owned));
     by_digest.chain(in_uri).collect()
-}
-
-fn same(one: &Repository, other: &Repository) -> bool {
-    let caseless = || CASELESS.iter().any(|host| one.is_on(host));
-    one == other || caseless() && one.as_str().eq_ignore_ascii_case(other.as_str())
 }
 
 /// Returns the one form of a URL of a run; none if the text is no URL.
@@ -268,6 +262,11 @@ mod tests {
         let v02 = |config: Value, materials: Value| json!({ "invocation": { "configSource": config }, "materials": materials });
         let other = json!({ "uri": "git+https://github.com/evil/api", "digest": { "sha1": COMMIT } });
         let stale = json!({ "uri": "git+https://github.com/acme/api", "digest": { "sha1": OTHER } });
+        let checkout = |repository: &str, commit: &str| {
+            let vcs = json!({ "source": format!("https://github.com/{repository}.git"), "revision": commit });
+            let at = "https://mobyproject.org/buildkit@v1#metadata";
+            json!({ "metadata": { at: { "vcs": vcs } }, "materials": [other] })
+        };
         let ours = json!({ "source": { "repository": "https://github.com/acme/api" } });
         let theirs = json!({ "source": { "repository": "https://github.com/evil/api" } });
         for (what, predicate_type, predicate, expected) in [
@@ -300,9 +299,12 @@ mod tests {
             ),
             ("two of v0.2", slsa_v02::TYPE, v02(git.clone(), json!([git, stale])), Binding::Unbound),
             ("v0.2", slsa_v02::TYPE, v02(git.clone(), json!([git])), Binding::Bound),
-            ("v0.2 of another", slsa_v02::TYPE, v02(other, json!([git])), Binding::Conflict),
+            ("v0.2 of another", slsa_v02::TYPE, v02(other.clone(), json!([git])), Binding::Conflict),
             ("v0.2 of another commit", slsa_v02::TYPE, v02(stale, json!([])), Binding::Conflict),
             ("v0.2 by its material", slsa_v02::TYPE, v02(json!({}), json!([git])), Binding::Bound),
+            ("BuildKit's checkout", slsa_v02::TYPE, checkout("acme/api", COMMIT), Binding::Bound),
+            ("BuildKit's of another", slsa_v02::TYPE, checkout("evil/api", COMMIT), Binding::Conflict),
+            ("BuildKit's of another commit", slsa_v02::TYPE, checkout("acme/api", OTHER), Binding::Conflict),
         ] {
             assert_eq!(binding(predicate_type, &predicate, &claims()), expected, "{what}");
         }

@@ -1,8 +1,10 @@
 //! What provenance says was built: which repository, branch and commit, by which builder. All of it is claimed.
 
+use std::collections::BTreeSet;
+
 use custody_evidence::Digest;
 use custody_evidence::predicate::{Provenance, slsa_v1, slsa_v02};
-use custody_evidence::repository::Repository;
+use custody_evidence::repository::{GitUri, Repository};
 use custody_evidence::statement::Descriptor;
 
 use crate::evidence::Entry;
@@ -32,36 +34,71 @@ impl Built {
             slsa_v02::TYPE => slsa_v02::decode(bytes),
             _ => return None,
         };
-        provenance.ok().map(Self::from_provenance)
+        provenance.ok().as_ref().map(Self::from_provenance)
     }
 
-    fn from_provenance(provenance: Provenance) -> Self {
-        let source = source(&provenance);
-        let uri = source.and_then(Descriptor::git_uri);
+    fn from_provenance(provenance: &Provenance) -> Self {
+        let named = provenance.repository.iter().chain(&provenance.sources);
+        let named: Vec<Option<Repository>> = named.map(|text| Repository::parse(text)).collect();
+        let Source { first, commit, repositories } = Source::of(provenance, &named);
         let mut built = Self {
-            reference: uri.as_ref().and_then(|uri| uri.reference().map(ToOwned::to_owned)),
-            commit: source.and_then(commit),
-            repositories: uri.into_iter().map(|uri| uri.repository().clone()).collect(),
-            unreadable: false,
-            builder: None,
+            reference: first.and_then(|uri| uri.reference().map(ToOwned::to_owned)),
+            commit,
+            repositories,
+            unreadable: named.contains(&None),
+            builder: provenance.builder.clone(),
         };
-        for named in provenance.repository.iter().chain(&provenance.sources) {
-            match Repository::parse(named) {
-                Some(repository) if built.repositories.contains(&repository) => {}
-                Some(repository) => built.repositories.push(repository),
-                None => built.unreadable = true,
+        for repository in named.into_iter().flatten() {
+            if !built.repositories.contains(&repository) {
+                built.repositories.push(repository);
             }
         }
-        built.builder = provenance.builder;
         built
     }
 }
 
-/// Returns where the source came from: the configuration, or else the first dependency that is a repository.
-fn source(provenance: &Provenance) -> Option<&Descriptor> {
-    let config = provenance.config.iter().map(|(_, config)| config);
-    let dependencies = provenance.dependencies.iter().map(|(_, dependency)| dependency);
-    config.chain(dependencies).find(|descriptor| descriptor.git_uri().is_some())
+/// Where the source came from.
+#[derive(Default)]
+struct Source {
+    first: Option<GitUri>,
+    /// None if several are named: nothing says which one was built.
+    commit: Option<Digest>,
+    repositories: Vec<Repository>,
+}
+
+impl Source {
+    /// The configuration or the checkout says it, or else the first dependency that is of a repository which the parameters call
+    /// the source. Any other dependency could be a submodule, at a commit that has nothing to do with what was built; only where
+    /// nothing is called the source, and all are of one repository, is it that one. What is not told apart is each of them, at no
+    /// commit.
+    fn of(provenance: &Provenance, named: &[Option<Repository>]) -> Self {
+        let of_git =
+            |(_, descriptor): &'_ (String, Descriptor)| Some((descriptor.git_uri()?, commit(descriptor)));
+        let dependencies: Vec<(GitUri, Option<Digest>)> =
+            provenance.dependencies.iter().filter_map(of_git).collect();
+        let said = provenance.config.iter().chain(&provenance.checkout).find_map(of_git);
+        let called: Vec<&Repository> = match &said {
+            Some((uri, _)) => vec![uri.repository()],
+            None if named.is_empty() => {
+                dependencies.iter().map(|(uri, _)| uri.repository()).take(1).collect()
+            }
+            None => named.iter().flatten().collect(),
+        };
+        let is_called =
+            |(uri, _): &&(GitUri, Option<Digest>)| called.iter().any(|one| one.is_same(uri.repository()));
+        let mut of_source = said.iter().chain(dependencies.iter().filter(is_called));
+        let alone = said.is_some() || !named.is_empty() || dependencies.iter().all(|one| is_called(&one));
+        let Some((first, commit)) = of_source.next().filter(|_| alone) else {
+            let found: BTreeSet<&Repository> = dependencies.iter().map(|(uri, _)| uri.repository()).collect();
+            return Self { repositories: found.into_iter().cloned().collect(), ..Self::default() };
+        };
+        let others = of_source.any(|(_, other)| other.is_some() && commit.is_some() && other != commit);
+        Self {
+            first: Some(first.clone()),
+            commit: commit.clone().filter(|_| !others),
+            repositories: vec![first.repository().clone()],
+        }
+    }
 }
 
 fn commit(descriptor: &Descriptor) -> Option<Digest> {

@@ -260,6 +260,60 @@ fn trusted_builders_are_data_and_commits_are_rules() {
     assert_eq!(outcome(&rule, &[provenance(1)]).0, Status::Pass);
 }
 
+/// A submodule, or a folder that a Dockerfile adds, is no source: at a reviewed commit it would stand for one that nobody reviewed.
+#[test]
+fn a_reviewed_commit_of_something_else_that_went_in_is_not_what_was_built() {
+    const OTHER: &str = "ffffffffffffffffffffffffffffffffffffffff";
+    let git = |repository: &str, commit: &str| json!({"uri": format!("git+{repository}"), "digest": {"gitCommit": commit}});
+    let reviewed = || git(REPOSITORY, COMMIT);
+    let evil = |commit: &str| git("https://github.com/acme/evil", commit);
+    let named = |repository: &str| json!({"workflow": {"repository": repository}});
+    let build_of = |parameters: serde_json::Value, dependencies: serde_json::Value| json!({"buildDefinition": {"externalParameters": parameters, "resolvedDependencies": dependencies}});
+    let rule = format!(
+        "  - {{id: r, require: {{predicate: provenance, count: any}}, source: {{reviewed: {{at_least: 1, asserted_by: {{key: \"{}\"}}}}}}}}\n",
+        hex(0xf1)
+    );
+    let outcome = |predicate: &serde_json::Value| {
+        outcome(&rule, &[entry(1, "provenance", predicate), review(2, &["bob@example.org"])])
+    };
+    for (what, passes, predicate) in [
+        ("the source alone", true, build_of(named(REPOSITORY), json!([reviewed()]))),
+        ("the source behind another", true, build_of(named(REPOSITORY), json!([evil(OTHER), reviewed()]))),
+        ("in upper case", true, build_of(named("https://github.com/ACME/API"), json!([reviewed()]))),
+        ("nothing is called the source", true, build_of(json!({}), json!([reviewed()]))),
+        (
+            "another is built",
+            false,
+            build_of(named("https://github.com/acme/evil"), json!([reviewed(), evil(OTHER)])),
+        ),
+        ("at no commit", false, build_of(named("https://github.com/acme/evil"), json!([reviewed()]))),
+        (
+            "which has the commit too",
+            false,
+            build_of(named("https://github.com/acme/evil"), json!([reviewed(), evil(COMMIT)])),
+        ),
+        ("a name that cannot be read", false, build_of(named("a b"), json!([reviewed()]))),
+        ("one of two", false, build_of(json!({}), json!([reviewed(), evil(OTHER)]))),
+        ("at two commits", false, build_of(named(REPOSITORY), json!([reviewed(), git(REPOSITORY, OTHER)]))),
+        (
+            "its configuration is at another commit",
+            false,
+            build_of(json!({"source": evil(OTHER)}), json!([reviewed()])),
+        ),
+        (
+            "its checkout is of another",
+            false,
+            json!({
+                "buildDefinition": {"externalParameters": {}, "resolvedDependencies": [reviewed()]},
+                "runDetails": {"metadata": {"buildkit_metadata": {"vcs": {"source": "https://github.com/acme/evil", "revision": OTHER}}}},
+            }),
+        ),
+    ] {
+        let expected = if passes { Status::Pass } else { Status::Fail };
+        assert_eq!(outcome(&predicate).0, expected, "{what}");
+    }
+}
+
 /// in-toto's monotonic principle: leaving evidence away must not turn a no into a yes.
 #[test]
 fn a_monotone_rule_is_not_turned_by_leaving_away() {
