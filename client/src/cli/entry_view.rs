@@ -183,6 +183,7 @@ mod tests {
             why: None,
             identity: None,
             builds: Vec::new(),
+            authority: None,
             proof: Some(Box::new(BundleProof {
                 root: root.map(str::to_owned),
                 certificate: None,

@@ -197,7 +197,7 @@ fn seen(index: u64, said: &Said, time: Timestamp) -> Entry {
         level: Level::Verified,
         predicate_type: said.predicate_type.clone(),
         subjects: vec![said.about.to_string()],
-        signers: vec![Signer { identity, claims: None, distrusted: None }],
+        signers: vec![Signer { identity, claims: None, authority: None, distrusted: None }],
         submitter: None,
         binding: None,
         authority: Authority::Own,

@@ -96,7 +96,9 @@ impl Build {
     #[must_use]
     pub fn of(index: LeafIndex, record: &AdmissionRecord) -> Option<Self> {
         let provenance = [slsa_v1::TYPE, slsa_v02::TYPE].contains(&record.predicate_type.as_str());
-        let first_hand = record.authority == Authority::Own && record.builds().is_empty();
+        let own = record.authority == Authority::Own
+            && record.verified_signers().all(|signer| signer.authority.is_none());
+        let first_hand = own && record.builds().is_empty();
         if !provenance || !first_hand || record.binding != Some(Binding::Bound) {
             return None;
         }

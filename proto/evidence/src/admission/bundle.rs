@@ -128,6 +128,7 @@ fn counted(
         why: None,
         identity: None,
         builds: builds.into_iter().map(LeafIndex::get).collect(),
+        authority: None,
         proof: Some(Box::new(BundleProof::of(verified, root))),
     };
     Ok(Counted { signer, authority: rule.authority, binding: who.binding(asked) })

@@ -1,7 +1,7 @@
 //! The admission record: what was checked when an envelope came in, kept beside it.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use custody_log::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -118,6 +118,10 @@ pub struct Signer {
     /// Empty otherwise, and then the member is not written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub builds: Vec<u64>,
+    /// What its own rule lets it count as, where that is less than the record's authority: somebody else who signed the same made that
+    /// more. None, and then the member is not written, otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authority: Option<Authority>,
     /// What the bundle proves of it; none for a signature of a DSSE envelope. Then the member is not written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proof: Option<Box<BundleProof>>,
@@ -331,11 +335,23 @@ impl AdmissionRecord {
         signer.certified().or_else(by_token)
     }
 
-    /// Returns who signed it, each with its repository: a name that is a file's which many repositories run is one signer for each
+    /// Returns what a signer's own word counts as.
+    fn authority_of(&self, signer: &Signer) -> Authority {
+        signer.authority.unwrap_or(self.authority)
+    }
+
+    /// Returns who signed it, with the authority of each, and each with its repository: a name that is a file's which many repositories run is one signer for each
     /// of them, so that none of them can say first, and in its own name, what another one is about to say.
-    fn signed_by(&self) -> BTreeSet<(Identity, Option<SourceRepository>)> {
-        let repository = |signer| self.claims_of(signer).and_then(SourceRepository::of);
-        self.verified_signers().filter_map(|signer| Some((signer.identity()?, repository(signer)))).collect()
+    fn signed_by(&self) -> BTreeMap<(Identity, Option<SourceRepository>), Authority> {
+        let mut signed = BTreeMap::new();
+        for signer in self.verified_signers() {
+            let Some(identity) = signer.identity() else { continue };
+            let repository = self.claims_of(signer).and_then(SourceRepository::of);
+            let authority = self.authority_of(signer);
+            let strongest = signed.entry((identity, repository)).or_insert(authority);
+            *strongest = authority.max(*strongest);
+        }
+        signed
     }
 
     /// Returns the entries that it rests on: those by which its subjects are builds of a signer's own repository.
@@ -352,17 +368,21 @@ impl AdmissionRecord {
 
     /// Returns what an envelope with this record adds to entries with the same content; none if nothing.
     ///
-    /// That is a verified signer that none of them has (of jobs with one name: of a repository that none of them has), an earlier proof of time than all of them, a stronger authority
-    /// than all of them, or the first that is bound to its submitter. Without earlier entries everything is new.
+    /// That is a verified signer that none of them has (of jobs with one name: of a repository that none of them has), an earlier proof of time than all of them, a signer with a
+    /// stronger authority than in all of them, or the first that is bound to its submitter. Without earlier entries everything is new.
     #[must_use]
     pub fn addition(&self, earlier: &[&Self]) -> Option<Addition> {
-        let known: BTreeSet<_> = earlier.iter().flat_map(|record| record.signed_by()).collect();
-        if let Some((signer, _)) = self.signed_by().difference(&known).next() {
-            return Some(Addition::Signer(signer.clone()));
+        let known: Vec<_> = earlier.iter().map(|record| record.signed_by()).collect();
+        let mut stronger = earlier.is_empty().then_some(self.authority);
+        for (signer, authority) in self.signed_by() {
+            match known.iter().filter_map(|signed| signed.get(&signer)).max() {
+                None => return Some(Addition::Signer(signer.0)),
+                Some(known) if authority > *known => stronger = stronger.max(Some(authority)),
+                Some(_) => {}
+            }
         }
-        let strongest = earlier.iter().map(|record| record.authority).max();
-        if strongest.is_none_or(|strongest| self.authority > strongest) {
-            return Some(Addition::Authority(self.authority));
+        if let Some(authority) = stronger {
+            return Some(Addition::Authority(authority));
         }
         let proven = earlier.iter().filter_map(|record| record.proven_time()).min();
         if let Some(time) = self.proven_time().filter(|time| proven.is_none_or(|proven| *time < proven)) {

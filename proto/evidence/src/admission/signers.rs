@@ -81,12 +81,13 @@ fn of_dsse(
         keys.insert(0, &caller.key);
     }
     let verdicts = verify_signatures(envelope, &keys);
-    let mut strongest: Option<Authority> = None;
     let (mut signers, mut bindings) = (Vec::new(), Vec::new());
     let mut certified = Certified { left: CERTIFIED_MAX, refusal: None };
     let mut bound = false;
+    let mut authorities = Vec::new();
     for (signature, verdict) in verdicts.iter().enumerate() {
         let mut signer = unverified(envelope, signature, verdict);
+        let mut authority = None;
         if let SignatureVerdict::Verified(key) = verdict {
             let shown = caller.filter(|caller| caller.key.id() == *key);
             name_key(&mut signer, shown.map(|caller| &caller.key).or_else(|| document.public_key(key)));
@@ -98,20 +99,26 @@ fn of_dsse(
                 count(&mut signer, &rule.name);
                 signer.identity = Some(Identity::Oidc(caller.identity.clone()));
                 signer.builds = builds.into_iter().map(LeafIndex::get).collect();
-                strongest = strongest.max(Some(rule.authority));
+                authority = Some(rule.authority);
                 bindings.extend(Who::Caller(caller).binding(asked));
             } else if let Some(Allowed { rule, .. }) =
                 by_key(*key, document).and_then(|who| who.allowed(trust, asked))
             {
                 count(&mut signer, &rule.name);
-                strongest = strongest.max(Some(rule.authority));
+                authority = Some(rule.authority);
             }
         } else if let Some(counted) = certified.look(envelope, asked, trust, &mut signer) {
-            strongest = strongest.max(Some(counted.authority));
+            authority = Some(counted.authority);
             bindings.extend(counted.binding);
             signer = counted.signer;
         }
+        authorities.push(authority);
         signers.push(signer);
+    }
+    let strongest = authorities.iter().copied().max().flatten();
+    // Who signs beside somebody does not make the other's word more.
+    for (signer, authority) in signers.iter_mut().zip(authorities) {
+        signer.authority = authority.filter(|found| Some(*found) < strongest);
     }
     if let Some(caller) = caller.filter(|_| !bound) {
         return Err(Refusal::TokenNotBound { key: caller.key.id() });
@@ -268,6 +275,7 @@ fn unverified(envelope: &dsse::Envelope, signature: usize, verdict: &SignatureVe
         why: why(verdict),
         identity: None,
         builds: Vec::new(),
+        authority: None,
         proof: None,
     }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use custody_log::{KeyAlgorithm, LeafIndex, Origin, Timestamp, VerifierKey};
 
 use super::{
-    Admission, AdmissionRecord, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark, RecordError,
-    Refusal, SignerStatus, TrustState, WORDS, check_times,
+    Addition, Admission, AdmissionRecord, Binding, Check, CheckName, CheckResult, MAX_RECORD, Mark,
+    RecordError, Refusal, SignerStatus, TrustState, WORDS, check_times,
 };
 use crate::dsse::{Envelope, Failure, IN_TOTO};
 use crate::envelope;
@@ -302,6 +302,30 @@ fn the_strongest_rule_gives_the_authority() {
     assert_eq!(admitted(&good(), &[REPORTER, WRITER]).unwrap().record().authority, Authority::Own);
 }
 
+/// Who may say something in their own name signs beside somebody who may not: that makes the other's word no more.
+#[test]
+fn a_signature_beside_anothers_does_not_make_the_others_word_more() {
+    let authorities = |signers: &[u8]| {
+        let admission = admitted(&good(), signers).unwrap();
+        let record = AdmissionRecord::decode(admission.record_bytes()).unwrap();
+        assert_eq!(&record, admission.record());
+        record.signers.iter().map(|signer| signer.authority).collect::<Vec<_>>()
+    };
+    assert_eq!(authorities(&[REPORTER]), [None]);
+    assert_eq!(authorities(&[WRITER, ACME]), [None, None]);
+    assert_eq!(authorities(&[REPORTER, WRITER]), [Some(Authority::Imported), None]);
+    assert_eq!(authorities(&[WRITER, STRANGER, REPORTER]), [None, None, Some(Authority::Imported)]);
+    // What was said beside somebody is not said with more right than alone, so the one who is allowed more is new.
+    let record = |signers: &[u8]| admitted(&good(), signers).unwrap().record().clone();
+    let (together, alone) = (record(&[REPORTER, WRITER]), record(&[WRITER]));
+    assert!(!alone.adds_to(&[&together]) && !record(&[REPORTER]).adds_to(&[&together]));
+    let mut stronger = record(&[REPORTER]);
+    stronger.authority = Authority::Own;
+    assert_eq!(stronger.addition(&[&together]), Some(Addition::Authority(Authority::Own)));
+    assert_eq!(stronger.addition(&[&together, &stronger]), None);
+    assert_eq!(together.addition(&[&stronger, &alone]), None);
+}
+
 #[test]
 fn an_unknown_key_is_refused_with_the_hints_tried() {
     let refusal = admitted(&good(), &[STRANGER]).unwrap_err();
@@ -442,10 +466,10 @@ fn a_second_envelope_must_add_something() {
     let imported = with(Authority::Imported, None);
     assert!(writer.adds_to(&[&imported]) && !imported.adds_to(&[&writer]));
     assert!(with(Authority::Imported, None).adds_to(&[&with(Authority::Relayed, None)]));
-    let stronger = Some(crate::admission::Addition::Authority(Authority::Own));
+    let stronger = Some(Addition::Authority(Authority::Own));
     assert_eq!((writer.addition(&[&imported]), writer.addition(&[&imported, &writer])), (stronger, None));
     let bound = with(Authority::Own, Some(Binding::Bound));
-    assert_eq!(bound.addition(&[&writer]), Some(crate::admission::Addition::Binding));
+    assert_eq!(bound.addition(&[&writer]), Some(Addition::Binding));
     assert!(bound.adds_to(&[&writer]) && !bound.adds_to(&[&writer, &bound]));
     assert!(!with(Authority::Own, Some(Binding::Conflict)).adds_to(&[&writer]));
 }

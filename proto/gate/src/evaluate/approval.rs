@@ -8,7 +8,7 @@ use super::Case;
 use super::candidate::{Candidate, Outcome, candidates, no_evidence};
 use super::require::at_least;
 use super::rule::Found;
-use super::who::signers;
+use super::who::{signers, with_authority};
 use super::why::Why;
 use crate::evidence::{Ask, Entry, Standing};
 use crate::policy::{Approval, Level};
@@ -41,9 +41,10 @@ impl Case<'_> {
         if accepted.is_empty() {
             return refused(Why::Signer);
         }
-        if entry.authority != Authority::Own {
-            return refused(Why::Authority(entry.authority));
-        }
+        let accepted = match with_authority(entry, accepted, &[Authority::Own]) {
+            Ok(accepted) => accepted,
+            Err(why) => return refused(why),
+        };
         let statement = entry.predicate.as_deref().and_then(|bytes| Statement::decode(bytes).ok());
         let Some(statement) = statement.filter(|_| entry.standing == Standing::Sound) else {
             return fails(Why::Malformed);

@@ -28,6 +28,8 @@ fn verified(entry: &Entry) -> Json {
     let signers = entry.trusted_signers().map(|signer| {
         let mut members = signer.claims.as_ref().map(claims).unwrap_or_default();
         members.insert("identity".to_owned(), signer.identity.to_string().into());
+        let authority = signer.authority.unwrap_or(entry.authority);
+        members.insert("authority".to_owned(), authority.as_str().into());
         Json::Object(members)
     });
     let binding = entry.binding.map(|binding| match binding {

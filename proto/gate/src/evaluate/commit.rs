@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::Case;
 use super::built::{Built, PROVENANCE};
 use super::candidate::no_evidence;
-use super::who::{PersonName, named, person, persons, signers};
+use super::who::{PersonName, named, person, persons, signers, with_authority};
 use super::why::Why;
 use crate::evidence::{Ask, Entry, OnRef, Signer, Standing};
 use crate::policy::{Level, RefPattern, Reviewed, Source, Who};
@@ -92,7 +92,7 @@ impl Case<'_> {
             is_sound(entry, commit)
                 && entry.level == Level::Verified
                 && types.contains(&entry.predicate_type.as_str())
-                && !signers(entry, Some(who)).is_empty()
+                && with_authority(entry, signers(entry, Some(who)), &[Authority::Own]).is_ok()
         })
     }
 

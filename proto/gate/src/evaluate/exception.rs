@@ -8,7 +8,7 @@ use custody_log::Timestamp;
 
 use super::Case;
 use super::candidate::no_evidence;
-use super::who::{PersonName, persons, signers};
+use super::who::{PersonName, persons, signers, with_authority};
 use crate::evidence::{Ask, Entry, Standing};
 use crate::policy::{Breakglass, Level, Span, Who};
 use crate::verdict::{RuleResult, Status, UsedException};
@@ -64,10 +64,9 @@ impl Case<'_> {
         let holding = self.evidence.answer(&ask).filter_map(|entry| {
             let sound = no_evidence(entry).is_none()
                 && entry.standing == Standing::Sound
-                && entry.authority == Authority::Own
                 && entry.level == Level::Verified
                 && entry.is_about(&self.question.subject);
-            let accepted = signers(entry, Some(who));
+            let accepted = with_authority(entry, signers(entry, Some(who)), &[Authority::Own]).ok()?;
             let signer = accepted.first().filter(|_| sound)?.identity.to_string();
             let statement = Statement::decode(entry.predicate.as_deref()?).ok()?;
             let holds = statement.policy.as_str() == self.policy.name

@@ -10,7 +10,7 @@ use super::attestation::attestation;
 use super::candidate::{Candidate, Counting, Outcome, candidates, no_evidence};
 use super::rule::Found;
 use super::vex::Answers;
-use super::who::{PersonName, person, persons, signers, submitted_by};
+use super::who::{PersonName, person, persons, signers, submitted_by, with_authority};
 use super::why::Why;
 use crate::cel::{Environment, Fault, Fuel};
 use crate::evidence::{Ask, Entry, Signer, Standing};
@@ -58,9 +58,10 @@ impl Case<'_> {
         if rule.submitter.as_ref().is_some_and(|who| !submitted_by(entry, who)) {
             return refused(Why::Submitter);
         }
-        if !rule.require.authority.contains(&entry.authority) {
-            return refused(Why::Authority(entry.authority));
-        }
+        let accepted = match with_authority(entry, accepted, &rule.require.authority) {
+            Ok(accepted) => accepted,
+            Err(why) => return refused(why),
+        };
         let end = rule.require.max_age.map(|max| (max, max.after(since)));
         if let Some((max, end)) = end
             && end < self.now

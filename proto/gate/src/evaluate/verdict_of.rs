@@ -7,7 +7,7 @@ use super::Case;
 use super::candidate::{Candidate, Outcome, candidates, no_evidence};
 use super::require::at_least;
 use super::rule::Found;
-use super::who::signers;
+use super::who::{signers, with_authority};
 use super::why::Why;
 use crate::evidence::{Ask, Entry, Standing};
 use crate::policy::{Level, VerdictOf};
@@ -37,9 +37,10 @@ impl Case<'_> {
         if accepted.is_empty() {
             return refused(Why::Signer);
         }
-        if entry.authority != Authority::Own {
-            return refused(Why::Authority(entry.authority));
-        }
+        let accepted = match with_authority(entry, accepted, &[Authority::Own]) {
+            Ok(accepted) => accepted,
+            Err(why) => return refused(why),
+        };
         if entry.standing == Standing::Malformed {
             return fails(Why::Malformed);
         }

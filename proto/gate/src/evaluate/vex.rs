@@ -16,7 +16,7 @@ use custody_log::{LeafIndex, Timestamp};
 use super::Case;
 use super::candidate::no_evidence;
 use super::scan::{Finding, open};
-use super::who::signers;
+use super::who::{signers, with_authority};
 use super::why::Why;
 use crate::evidence::{About, Ask, Entry, Standing};
 use crate::policy::{Asks, EvidenceRule, Level, Rule, Vulnerabilities};
@@ -100,9 +100,8 @@ impl Case<'_> {
         for entry in self.evidence.statements_of(&all) {
             let is_open_vex = open_vex.contains(entry.predicate_type.as_str());
             let named = no_evidence(entry).is_none()
-                && entry.authority == Authority::Own
                 && (is_open_vex || entry.is_about(subject))
-                && !signers(entry, Some(who)).is_empty();
+                && with_authority(entry, signers(entry, Some(who)), &[Authority::Own]).is_ok();
             if !named {
                 continue;
             }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use custody_evidence::admission::{Binding, SubmitterClaims};
 use custody_evidence::identity::Identity;
-use custody_evidence::trust::Person;
+use custody_evidence::trust::{Authority, Person};
 
 use super::built::Built;
+use super::why::Why;
 use crate::evidence::{Entry, Signer};
 use crate::policy::{Pattern, Who};
 
@@ -22,6 +23,19 @@ pub(super) fn signers<'e>(entry: &'e Entry, who: Option<&Who>) -> Vec<&'e Signer
         who.is_none_or(|who| who.patterns.iter().any(|pattern| is(pattern, entry, signer, bound)))
     };
     entry.trusted_signers().filter(fits).collect()
+}
+
+/// Takes those whose own word counts as one of these; if it is nobody's, says what the strongest counts as.
+pub(super) fn with_authority<'e>(
+    entry: &Entry,
+    accepted: Vec<&'e Signer>,
+    allowed: &[Authority],
+) -> Result<Vec<&'e Signer>, Why> {
+    let authority = |signer: &Signer| signer.authority.unwrap_or(entry.authority);
+    let strongest = accepted.iter().map(|signer| authority(signer)).max();
+    let counting: Vec<&Signer> =
+        accepted.into_iter().filter(|signer| allowed.contains(&authority(signer))).collect();
+    if counting.is_empty() { Err(Why::Authority(strongest.unwrap_or(entry.authority))) } else { Ok(counting) }
 }
 
 /// Whether whoever submitted an entry is whom the policy means. A key that nobody vouches for submits nothing.

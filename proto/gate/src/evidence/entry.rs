@@ -33,7 +33,7 @@ pub struct Entry {
     pub submitter: Option<SubmitterClaims>,
     /// How the statement's claims compare with the issuer's; none without an identity.
     pub binding: Option<Binding>,
-    /// What the statement counts as.
+    /// What the statement counts as, as the word of those of its signers that have no other authority.
     pub authority: Authority,
     /// When it happened, as it claims.
     pub happened: Option<Timestamp>,
@@ -61,6 +61,8 @@ pub struct Signer {
     pub identity: Identity,
     /// What an issuer says of them, by certificate or token.
     pub claims: Option<SubmitterClaims>,
+    /// What their own word counts as, where that is less than the entry's: somebody else signed the same.
+    pub authority: Option<Authority>,
     /// The entry by which this signature is from a distrusted period.
     pub distrusted: Option<LeafIndex>,
 }
@@ -121,7 +123,7 @@ impl Entry {
             let claims = signer.proof.as_ref().and_then(|proof| proof.claims.as_ref()).or(by_token);
             let first = earlier.get(&identity).copied().unwrap_or(index).min(index);
             let distrusted = trust.distrusted_signer(&identity, first).map(|said| said.index);
-            Some(Signer { claims: claims.cloned(), distrusted, identity })
+            Some(Signer { claims: claims.cloned(), authority: signer.authority, distrusted, identity })
         });
         Self {
             index,

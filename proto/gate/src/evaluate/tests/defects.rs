@@ -314,6 +314,48 @@ fn a_reviewed_commit_of_something_else_that_went_in_is_not_what_was_built() {
     }
 }
 
+/// A second signature lifted what another's rule made of a statement: evidence of others passed for somebody's own word.
+#[test]
+fn a_signature_beside_anothers_does_not_make_the_others_word_more() {
+    let signed_by = |byte: u8| format!(", signer: {{key: \"{}\"}}", hex(byte));
+    let beside = |entry: Entry| {
+        but(by_key(entry, 0xb1), |entry| {
+            let imported =
+                Signer { authority: Some(custody_evidence::trust::Authority::Imported), ..key(0xb1) };
+            entry.signers = vec![imported, key(0xe5)];
+        })
+    };
+    let (status, _, why) = outcome(&build(&signed_by(0xb1)), &[beside(provenance(1))]);
+    assert_eq!((status, why.as_slice()), (Status::Fail, &["wrong_authority: imported".to_owned()][..]));
+    assert_eq!(outcome(&build(&signed_by(0xe5)), &[beside(provenance(1))]).0, Status::Pass);
+    let either = format!(
+        "  - {{id: r, require: {{predicate: provenance, count: any, authority: [own, imported]}}{}}}\n",
+        signed_by(0xb1)
+    );
+    assert_eq!(outcome(&either, &[beside(provenance(1))]).0, Status::Pass);
+    // As a second person it does not count either.
+    let two = "  - {id: r, require: {predicate: provenance, count: {at_least: 2, distinct: identity}}}\n";
+    assert_eq!(outcome(two, &[beside(provenance(1))]).0, Status::Fail);
+    // Everything else that people say: an approval, a review, an answer.
+    let approval_rule =
+        format!("  - {{id: r, approval: {{at_least: 1, signer: {{key: \"{}\"}}, not: []}}}}\n", hex(0xb1));
+    assert_eq!(outcome(&approval_rule, &[approval(1, 0xb1, "prod")]).0, Status::Pass);
+    assert_eq!(outcome(&approval_rule, &[beside(approval(1, 0xb1, "prod"))]).0, Status::Fail);
+    let reviewed =
+        build(&format!(", source: {{reviewed: {{at_least: 1, asserted_by: {{key: \"{}\"}}}}}}", hex(0xb1)));
+    let review = || but(review(2, &["bob@example.org"]), |entry| entry.signers = vec![key(0xb1)]);
+    assert_eq!(outcome(&reviewed, &[provenance(1), review()]).0, Status::Pass);
+    assert_eq!(outcome(&reviewed, &[provenance(1), beside(review())]).0, Status::Fail);
+    let answered = format!(
+        "  - {{id: r, require: {{predicate: scan, count: latest}}, vulnerabilities: {{below: high, answered_by: {{key: \"{}\"}}}}}}\n",
+        hex(0xb1)
+    );
+    let open = || scan(1, &[("CVE-1", "High", "pkg:npm/a@1")]);
+    let answer = || by_key(vex(2, "CVE-1", "not_affected", json!([{"@id": "pkg:npm/a@1"}])), 0xb1);
+    assert_eq!(outcome(&answered, &[open(), answer()]).0, Status::Pass);
+    assert_eq!(outcome(&answered, &[open(), beside(answer())]).0, Status::Fail);
+}
+
 /// in-toto's monotonic principle: leaving evidence away must not turn a no into a yes.
 #[test]
 fn a_monotone_rule_is_not_turned_by_leaving_away() {

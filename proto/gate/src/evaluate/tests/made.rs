@@ -63,7 +63,12 @@ fn people() -> Vec<Person> {
 }
 
 pub(super) fn key(byte: u8) -> Signer {
-    Signer { identity: Identity::Key(KeyId::from_bytes([byte; 32])), claims: None, distrusted: None }
+    Signer {
+        identity: Identity::Key(KeyId::from_bytes([byte; 32])),
+        claims: None,
+        authority: None,
+        distrusted: None,
+    }
 }
 
 /// How policies write a key.
@@ -77,6 +82,7 @@ pub(super) fn workflow() -> Signer {
     Signer {
         identity: Identity::Oidc(OidcIdentity::new(ISSUER, &uri).unwrap()),
         claims: Some(claims(&uri)),
+        authority: None,
         distrusted: None,
     }
 }
