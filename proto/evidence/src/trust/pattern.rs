@@ -31,6 +31,9 @@ const IDS: [&str; 2] = ["source_repository_identifier", "source_repository_owner
 /// A trigger under which a job of a stranger's change has the identity of the project.
 const STRANGERS_TRIGGER: &str = "pull_request_target";
 
+/// What the subjects of all organisations of CircleCI, and of all service accounts of Kubernetes, start like.
+const EVERYBODYS: [&str; 3] = ["org/", "system:", "system:serviceaccount:"];
+
 /// The identities of an issuer whose claims have these values.
 ///
 /// An issuer that the document lists says it in a token. Certificates say who an issuer knew. Any authority can write any issuer's name into one, so a pattern names the
@@ -109,10 +112,14 @@ impl IdentityPattern {
 
 impl IdentityPattern {
     /// Whether some claim says whose job it is. A branch, a trigger or a kind of runner is everybody's. The certificate's name
-    /// does for people; for a job of GitHub's it is the file that ran, and a shared one runs for whoever calls it.
+    /// does for people; for a job of GitHub's it is the file that ran, and a shared one runs for whoever calls it. All that start
+    /// like `repo:` are everybody too.
     fn says_whose(&self, issuers: &[Issuer]) -> bool {
         let shared = self.kind(issuers).shares_names();
-        self.claims.keys().any(|claim| WHOSE.contains(&claim.as_str()) || claim == SUBJECT && !shared)
+        let says = |claim: &str| WHOSE.contains(&claim) || claim == SUBJECT && !shared;
+        self.claims
+            .iter()
+            .any(|(claim, values)| says(claim) && values.iter().all(|value| names_somebody(value)))
     }
 }
 
@@ -156,6 +163,14 @@ fn is_bounded(value: &str) -> bool {
             bounded && !path.is_empty()
         }
     }
+}
+
+/// Whether all that the value stands for belong to somebody. What CI systems write first in a subject is the kind of name that
+/// follows, which is the same for all: `repo:acme/api`, `project_path:acme/api`, `organization:acme`.
+fn names_somebody(value: &str) -> bool {
+    let Some(start) = value.strip_suffix('*') else { return true };
+    let is_kind = start.strip_suffix(':').is_some_and(|label| !label.contains([':', '/', '@', '#', '?']));
+    !(is_kind || EVERYBODYS.contains(&start))
 }
 
 fn cut(text: &str) -> String {
@@ -244,6 +259,41 @@ mod tests {
             let found = named(issuer, claims).goes_by_name(std::slice::from_ref(&own));
             assert_eq!(found, expected, "{issuer} {claims:?}");
         }
+    }
+
+    #[test]
+    fn all_subjects_of_one_kind_are_nobodys() {
+        for (value, somebodys) in [
+            ("repo:*", false),
+            ("project_path:*", false),
+            ("organization:*", false),
+            ("org/*", false),
+            ("system:*", false),
+            ("system:serviceaccount:*", false),
+            ("repo:acme/*", true),
+            ("repo:acme@42/*", true),
+            ("repo:acme/api:*", true),
+            ("repo:acme/api:ref:refs/heads/main", true),
+            ("project_path:acme/*", true),
+            ("organization:acme:*", true),
+            ("org/1111/*", true),
+            ("system:serviceaccount:ci:*", true),
+            ("https://ci.example/job/*", true),
+            ("spiffe://example.org/ci/*", true),
+            ("acme/*", true),
+            ("42", true),
+        ] {
+            assert_eq!(names_somebody(value), somebodys, "{value}");
+            for claim in ["token_subject", SUBJECT] {
+                assert_eq!(pattern(&[(claim, &[value])]).says_whose(&[]), somebodys, "{claim} {value}");
+                let beside = pattern(&[(claim, &["repo:acme/api:*", value])]);
+                assert_eq!(beside.says_whose(&[]), somebodys, "{claim} {value} beside another");
+            }
+        }
+        assert!(
+            pattern(&[("token_subject", &["repo:*"]), ("build_config_uri", &["https://x.example/a/*"])])
+                .says_whose(&[])
+        );
     }
 
     #[test]
