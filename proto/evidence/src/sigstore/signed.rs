@@ -92,6 +92,13 @@ pub(super) fn check_signature(
         // The bundle says of what hash the signature is, if the key goes with several.
         (Content::Message(message), _, Some(hash)) => match message.digest() {
             Some(digest) if key.goes_with(digest.algorithm()) => digest.algorithm(),
+            // A digest that the signature is not over is compared with that of the artifact; where nobody can, nothing says that it is
+            // the signed file's.
+            Some(stated) if artifact.digest(stated.algorithm()).is_none() => {
+                return Status::NotChecked(NotChecked::OtherDigest {
+                    algorithm: stated.algorithm().as_str(),
+                });
+            }
             Some(_) | None => hash,
         },
     };

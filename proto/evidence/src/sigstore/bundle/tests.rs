@@ -129,6 +129,34 @@ fn names_what_is_missing() {
     }
 }
 
+/// Protocol Buffers' own readers take both: here a member has one name, and bytes have one form.
+#[test]
+fn members_in_snake_case_and_base64_without_padding_are_not_read() {
+    let renamed = |from: &str, to: &str| {
+        let text = sample().to_string();
+        assert!(text.contains(&format!("\"{from}\":")), "{from}");
+        Bundle::parse(text.replace(&format!("\"{from}\":"), &format!("\"{to}\":")).as_bytes())
+    };
+    for (from, to) in [
+        ("mediaType", "media_type"),
+        ("verificationMaterial", "verification_material"),
+        ("messageSignature", "message_signature"),
+        ("rawBytes", "raw_bytes"),
+        ("keyId", "key_id"),
+        ("canonicalizedBody", "canonicalized_body"),
+        ("signedTimestamp", "signed_timestamp"),
+    ] {
+        assert!(renamed(from, to).is_err(), "{to}");
+    }
+    assert_eq!(renamed("tlogEntries", "tlog_entries").unwrap().entry_count(), 0);
+    assert_eq!(renamed("rfc3161Timestamps", "rfc3161_timestamps").unwrap().timestamp_count(), 0);
+    for place in ["/messageSignature/signature", "/verificationMaterial/certificate/rawBytes"] {
+        for (text, good) in [("YQ==", true), ("YQ", false), ("YQ=", false)] {
+            assert_eq!(with(place, json!(text)).is_ok(), good, "{place} {text}");
+        }
+    }
+}
+
 #[test]
 fn the_thirty_third_time_stamp_or_entry_is_refused_with_its_place() {
     let stamps = |count: u8| {

@@ -497,3 +497,29 @@ fn a_bundle_that_does_not_say_which_file_it_signs_is_told_it_and_checked() {
         assert!(verify(&named, &TrustedRoot::nobody(), &known, Artifact::Unknown).is_err(), "{wrong}");
     }
 }
+
+/// The signature is over one digest and the bundle says another one: what it says must not pass for what was signed.
+#[test]
+fn a_digest_that_nobody_signed_names_no_file() {
+    let key = p256();
+    let known = [KnownKey::new(key.public().clone())];
+    let nobody = TrustedRoot::nobody();
+    let saying = |text: &[u8]| {
+        nameless(&key, b"message").naming(&MessageDigest::of(HashAlgorithm::Sha512, text)).unwrap()
+    };
+    let signed = [crate::Digest::sha256_of(b"message")];
+    for text in [&b"message"[..], b"another"] {
+        let named = saying(text);
+        for artifact in [Artifact::Unknown, Artifact::Digests(&signed)] {
+            let found = verify(&named, &nobody, &known, artifact);
+            let unknown = NotChecked::OtherDigest { algorithm: "sha512" };
+            assert_eq!(status(&found, CheckName::Signature), Status::NotChecked(unknown), "{artifact:?}");
+            assert!(found.is_err(), "{artifact:?}");
+        }
+    }
+    // Who has the file sees that both digests are of it.
+    assert!(verify(&saying(b"message"), &nobody, &known, Artifact::Bytes(b"message")).is_ok());
+    let another = saying(b"another");
+    let found = verify(&another, &nobody, &known, Artifact::Bytes(b"message"));
+    assert_eq!(status(&found, CheckName::Artifact), Status::Failed(Failure::OtherArtifact));
+}
