@@ -140,6 +140,9 @@ pub enum Problem {
         /// What the reader says.
         why: String,
     },
+    /// A relationship of a bill of materials that cannot be read.
+    #[error("not a relationship that can be read")]
+    Relationship,
     /// More than [`crate::predicate::DEPENDENCIES_MAX`] dependencies.
     #[error("more than {max} dependencies: the rest was left out")]
     TooManyDependencies {

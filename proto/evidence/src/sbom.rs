@@ -134,6 +134,9 @@ pub enum LeftOut {
         /// What the reader says.
         why: String,
     },
+    /// A relationship of SPDX that cannot be read: it could have said what the document describes.
+    #[error("not a relationship that can be read")]
+    Relationship,
     /// A hash that cannot be kept.
     #[error(transparent)]
     Digest(#[from] DigestError),

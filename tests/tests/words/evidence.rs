@@ -304,6 +304,7 @@ fn every_error_of_statements_and_facts_has_its_words() {
     let left_out = every!(LeftOut {
         Component { why: "missing field `name`".to_owned() },
         Vulnerability { why: "it has no id".to_owned() },
+        Relationship,
         Digest(digest()),
         Purl(purl()),
     });
@@ -321,6 +322,7 @@ fn every_error_of_statements_and_facts_has_its_words() {
         Sbom(SbomError::NotInterpreted(NotInterpreted::Xml)),
         Component { why: "missing field `name`".to_owned() },
         Vulnerability { why: "it has no id".to_owned() },
+        Relationship,
         TooManyDependencies { max: 1000 },
         CommitNotSubject { named: "16d9990".to_owned() },
         NotSubject { named: "the run https://ci.example/7".to_owned() },

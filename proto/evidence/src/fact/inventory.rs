@@ -113,6 +113,7 @@ impl From<LeftOut> for Problem {
         match left_out {
             LeftOut::Component { why } => Self::Component { why },
             LeftOut::Vulnerability { why } => Self::Vulnerability { why },
+            LeftOut::Relationship => Self::Relationship,
             LeftOut::Digest(error) => error.into(),
             LeftOut::Purl(error) => error.into(),
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -56,7 +57,7 @@ struct RawPackage<'a> {
     #[serde(borrow, default)]
     checksums: Option<Capped<Object<Checksum<'a>>, COMPONENT_DETAILS_MAX>>,
     #[serde(borrow, default)]
-    external_refs: Option<Capped<Object<ExternalRef<'a>>, COMPONENT_DETAILS_MAX>>,
+    external_refs: Option<Purls<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -85,6 +86,37 @@ impl ExternalRef<'_> {
     }
 }
 
+/// What references of a package name it by. There can be hundreds of others before the first, such as all CPEs that the package could
+/// have, so they are looked at one by one and not kept.
+#[derive(Default)]
+struct Purls<'a>(Vec<Cow<'a, str>>);
+
+struct PurlsVisitor;
+
+impl<'de> Visitor<'de> for PurlsVisitor {
+    type Value = Purls<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of references")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Purls<'de>, A::Error> {
+        let mut found = Vec::new();
+        while let Some(Object(reference)) = list.next_element::<Object<ExternalRef<'de>>>()? {
+            if found.len() < COMPONENT_DETAILS_MAX && reference.is_purl() {
+                found.extend(reference.reference_locator.0);
+            }
+        }
+        Ok(Purls(found))
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Purls<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(PurlsVisitor)
+    }
+}
+
 /// A package, its id, and what was left out of it.
 #[derive(Deserialize)]
 #[serde(from = "Object<RawPackage<'a>>")]
@@ -98,11 +130,9 @@ pub(super) struct Package<'a> {
 impl<'a> From<Object<RawPackage<'a>>> for Package<'a> {
     fn from(Object(raw): Object<RawPackage<'a>>) -> Self {
         let mut left_out = Vec::new();
-        let refs = raw.external_refs.unwrap_or_default().items;
-        let purls = refs.iter().filter(|Object(reference)| reference.is_purl());
-        let mut locators = purls.filter_map(|Object(reference)| reference.reference_locator.as_deref());
+        let Purls(locators) = raw.external_refs.unwrap_or_default();
         // The first that is one names the package: those behind it say it again, or name another source of it.
-        let named = locators.find_map(|locator| purl(Some(locator), &mut left_out));
+        let named = locators.iter().find_map(|locator| purl(Some(locator.as_ref()), &mut left_out));
         let checksums = raw.checksums.unwrap_or_default().items;
         let pairs = checksums
             .iter()
@@ -127,17 +157,37 @@ impl<'a> From<Object<RawPackage<'a>>> for Package<'a> {
 /// The ids that relationships say the document describes. Documents have many relationships and few of this kind, so
 /// they are looked at one by one and not kept.
 #[derive(Default)]
-pub(super) struct Describes(BTreeSet<String>);
+pub(super) struct Describes {
+    ids: BTreeSet<String>,
+    /// The positions of the first relationships that cannot be read.
+    unread: Vec<usize>,
+}
+
+/// A relationship; none if it cannot be read.
+struct Relationship<'a>(Option<RawRelationship<'a>>);
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Relationship<'a> {
+struct RawRelationship<'a> {
     #[serde(borrow, default)]
-    spdx_element_id: Cow<'a, str>,
+    spdx_element_id: TextIn<'a>,
     #[serde(borrow, rename = "relationshipType", default)]
-    kind: Cow<'a, str>,
+    kind: TextIn<'a>,
     #[serde(borrow, default)]
-    related_spdx_element: Cow<'a, str>,
+    related_spdx_element: TextIn<'a>,
+}
+
+impl<'a> RawRelationship<'a> {
+    /// Returns what it says that the document describes: nothing of other kinds. None if nobody can tell.
+    fn described(self) -> Option<Option<Cow<'a, str>>> {
+        let (from, to) = (self.spdx_element_id.filled(), self.related_spdx_element.filled());
+        let (document, described) = match self.kind.filled()?.as_ref() {
+            "DESCRIBES" => (from?, to),
+            "DESCRIBED_BY" => (to?, from),
+            _ => return Some(None),
+        };
+        if document == DOCUMENT { described.map(Some) } else { Some(None) }
+    }
 }
 
 /// The members of a document that were found already.
@@ -153,6 +203,7 @@ pub(super) struct Parts<'a, P, R> {
 struct Frame {
     created: Option<String>,
     described: BTreeSet<String>,
+    unread: Vec<usize>,
 }
 
 impl<'a, P, R: Element<'a, Option<Describes>>> Parts<'a, P, R> {
@@ -161,9 +212,9 @@ impl<'a, P, R: Element<'a, Option<Describes>>> Parts<'a, P, R> {
         let info = part::<Object<CreationInfo>>(self.creation_info).ok()?;
         let listed: Capped<Text, DESCRIBED_MAX> = part(self.describes).ok()?.unwrap_or_default();
         let related = self.relationships.take().map_or(Ok(None), Element::read).ok()?;
-        let mut described = related.unwrap_or_default().0;
+        let Describes { ids: mut described, unread } = related.unwrap_or_default();
         described.extend(listed.items.into_iter().filter_map(Text::filled));
-        Some(Frame { created: info.and_then(|Object(info)| info.created.filled()), described })
+        Some(Frame { created: info.and_then(|Object(info)| info.created.filled()), described, unread })
     }
 }
 
@@ -182,13 +233,15 @@ pub(super) fn read<'a, P: Element<'a, Package<'a>>, R: Element<'a, Option<Descri
     if packages.total > COMPONENTS_MAX {
         return Err(SbomError::TooManyComponents { max: COMPONENTS_MAX, found: packages.total });
     }
-    let Frame { created, described } = frame.unwrap_or_default();
+    let Frame { created, described, unread } = frame.unwrap_or_default();
     let mut found = Components {
         format: version.to_owned(),
         created: created.map(|text| ("creationInfo.created".to_owned(), text)),
         components: Vec::with_capacity(packages.items.len()),
         ..Components::default()
     };
+    let unread = unread.into_iter().map(|at| (format!("relationships[{at}]"), LeftOut::Relationship));
+    found.left_out.extend(unread);
     let within: Arc<str> = "packages".into();
     for (position, element) in packages.items.into_iter().enumerate() {
         let path = Place::within(&within, position);
@@ -219,18 +272,68 @@ impl<'de> Visitor<'de> for DescribesVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Describes, A::Error> {
         let mut found = Describes::default();
-        while let Some(Object(relationship)) = list.next_element::<Object<Relationship<'de>>>()? {
-            let (from, to) = (relationship.spdx_element_id, relationship.related_spdx_element);
-            let described = match relationship.kind.as_ref() {
-                "DESCRIBES" if from == DOCUMENT => to,
-                "DESCRIBED_BY" if to == DOCUMENT => from,
-                _ => continue,
-            };
-            if found.0.len() < DESCRIBED_MAX {
-                found.0.insert(described.into_owned());
+        let mut position = 0;
+        while let Some(Relationship(relationship)) = list.next_element::<Relationship<'de>>()? {
+            match relationship.and_then(RawRelationship::described) {
+                Some(Some(described)) if found.ids.len() < DESCRIBED_MAX => {
+                    found.ids.insert(described.into_owned());
+                }
+                Some(_) => {}
+                None if found.unread.len() < DESCRIBED_MAX => found.unread.push(position),
+                None => {}
             }
+            position += 1;
         }
         Ok(found)
+    }
+}
+
+struct RelationshipVisitor;
+
+impl<'de> Visitor<'de> for RelationshipVisitor {
+    type Value = Relationship<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a relationship")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Relationship<'de>, A::Error> {
+        RawRelationship::deserialize(MapAccessDeserializer::new(map)).map(|found| Relationship(Some(found)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Relationship<'de>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Relationship(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Relationship<'de>, E> {
+        Ok(Relationship(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Relationship<'de>, E> {
+        Ok(Relationship(None))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Relationship<'de>, E> {
+        Ok(Relationship(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Relationship<'de>, E> {
+        Ok(Relationship(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Relationship<'de>, E> {
+        Ok(Relationship(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Relationship<'de>, E> {
+        Ok(Relationship(None))
+    }
+}
+
+impl<'de> Deserialize<'de> for Relationship<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RelationshipVisitor)
     }
 }
 

@@ -85,6 +85,63 @@ fn the_first_package_url_of_a_package_that_is_one_names_it() {
     assert_eq!(left_out, ["packages[0].purl", "packages[1].purl"]);
 }
 
+/// syft writes every CPE that a package could have before the URL that it has.
+#[test]
+fn a_package_url_counts_wherever_it_stands_among_references() {
+    let cpe = json!({"referenceCategory": "SECURITY", "referenceType": "cpe23Type", "referenceLocator": "cpe:2.3:a:*"});
+    let mut references = vec![cpe; 10 * COMPONENT_DETAILS_MAX];
+    references.push(json!({"referenceType": "purl", "referenceLocator": "pkg:npm/a@1"}));
+    let found =
+        read(&json!({"spdxVersion": "SPDX-2.3", "packages": [{"name": "a", "externalRefs": references}]}));
+    assert_eq!(found.components[0].purl.as_ref().map(Purl::as_str), Some("pkg:npm/a@1"));
+    let many = vec![json!({"referenceType": "purl", "referenceLocator": "bad"}); COMPONENT_DETAILS_MAX + 7];
+    let found = read(&json!({"spdxVersion": "SPDX-2.3", "packages": [{"name": "a", "externalRefs": many}]}));
+    assert_eq!((found.components[0].purl.as_ref(), found.left_out.len()), (None, COMPONENT_DETAILS_MAX));
+}
+
+#[test]
+fn a_relationship_that_cannot_be_read_costs_itself_alone() {
+    let package = |id: &str| json!({"SPDXID": id, "name": id});
+    let described = |relationships: serde_json::Value| {
+        let packages = [package("SPDXRef-a"), package("SPDXRef-b"), package("null")];
+        let found =
+            read(&json!({"spdxVersion": "SPDX-2.3", "packages": packages, "relationships": relationships}));
+        assert_eq!(found.components.len(), 3, "{relationships}");
+        let names: Vec<String> = found.described.iter().map(|component| component.name.to_string()).collect();
+        let left_out: Vec<String> =
+            found.left_out.iter().map(|(path, why)| format!("{path}: {why}")).collect();
+        (names, left_out)
+    };
+    let says = |from: serde_json::Value, kind: serde_json::Value, to: serde_json::Value| json!({"spdxElementId": from, "relationshipType": kind, "relatedSpdxElement": to, "comment": null});
+    let good = says("SPDXRef-DOCUMENT".into(), "DESCRIBES".into(), "SPDXRef-a".into());
+    let why = "relationships[0]: not a relationship that can be read";
+    for (odd, expected) in [
+        (says("SPDXRef-DOCUMENT".into(), "DESCRIBES".into(), json!(null)), Some(why)),
+        (says(json!(null), "DESCRIBES".into(), "SPDXRef-b".into()), Some(why)),
+        (says("SPDXRef-DOCUMENT".into(), json!(null), "SPDXRef-b".into()), Some(why)),
+        (says(json!(["SPDXRef-b"]), "DESCRIBED_BY".into(), "SPDXRef-DOCUMENT".into()), Some(why)),
+        (says("SPDXRef-b".into(), "DESCRIBED_BY".into(), json!({})), Some(why)),
+        (json!(null), Some(why)),
+        (json!([]), Some(why)),
+        (json!("DESCRIBES"), Some(why)),
+        (json!(7.5), Some(why)),
+        (json!({}), Some(why)),
+        // Of other kinds nothing is read, and nothing is lost.
+        (says("SPDXRef-a".into(), "DEPENDS_ON".into(), json!(null)), None),
+        (says("SPDXRef-a".into(), "DESCRIBES".into(), json!(null)), None),
+    ] {
+        let found = described(json!([odd, good]));
+        assert_eq!(found.0, ["SPDXRef-a"], "{odd}");
+        assert_eq!(found.1.first().map(String::as_str), expected, "{odd}");
+    }
+    let many = vec![json!(null); DESCRIBED_MAX + 10];
+    assert_eq!(described(json!(many)).1.len(), DESCRIBED_MAX);
+    assert!(matches!(
+        refused(r#"{"spdxVersion":"SPDX-2.3","packages":[],"relationships":{}}"#),
+        SbomError::Shape { .. }
+    ));
+}
+
 /// A part of another shape costs the one pass, and nothing else: what is read is what is read of the parts alone.
 #[test]
 fn both_ways_through_a_document_read_the_same() {
