@@ -4,6 +4,7 @@
 //! passed over makes a report look clean, so reading is all or nothing: a document that is odd in a member that matters
 //! is refused, with the place. A scan that did not come to an end is told apart from one that found nothing.
 
+mod cvss;
 mod ecosystem;
 mod grype;
 pub mod junit;
@@ -228,17 +229,6 @@ impl Scan {
 }
 
 impl Severity {
-    /// Reads a CVSS score: from 9 critical, from 7 high, from 4 medium, above 0 low (CVSS v3.1, section 5); none if it is no score.
-    fn of_score(score: Option<f64>) -> Option<Self> {
-        match score? {
-            9.0..=10.0 => Some(Self::Critical),
-            7.0..9.0 => Some(Self::High),
-            4.0..7.0 => Some(Self::Medium),
-            low if low > 0.0 && low < 4.0 => Some(Self::Low),
-            _ => None,
-        }
-    }
-
     /// Reads the words of grype, trivy and GitHub.
     fn of_word(word: Option<&str>) -> Self {
         match word.map(str::to_ascii_lowercase).as_deref() {

@@ -8,6 +8,9 @@ use crate::json;
 use crate::object::Object;
 use crate::text::Text;
 
+/// The most CVSS vectors of a vulnerability that are looked at: one a version and source.
+const CVSS_MAX: usize = 64;
+
 #[derive(Deserialize)]
 struct Report {
     matches: Capped<Object<Match>, FINDINGS_MAX>,
@@ -36,7 +39,28 @@ struct Vulnerability {
     #[serde(default)]
     severity: Text,
     #[serde(default)]
+    cvss: Option<Capped<Object<Cvss>, CVSS_MAX>>,
+    #[serde(default)]
     fix: Option<Object<Fix>>,
+}
+
+#[derive(Deserialize)]
+struct Cvss {
+    #[serde(default)]
+    vector: Text,
+}
+
+impl Vulnerability {
+    /// The word of the database that grype asked; where it has none, the worst of the CVSS vectors beside it.
+    fn severity(&self) -> Severity {
+        let word = Severity::of_word(self.severity.as_deref());
+        if word != Severity::Unknown {
+            return word;
+        }
+        let vectors = self.cvss.iter().flat_map(|list| &list.items);
+        let found = vectors.filter_map(|Object(cvss)| Severity::of_vector(cvss.vector.as_deref()?)).min();
+        found.unwrap_or(Severity::Unknown)
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,12 +90,13 @@ pub(super) fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
     for (at, Object(found)) in report.matches.items.into_iter().enumerate() {
         let path = format!("matches[{at}]");
         let (Object(vulnerability), Object(artifact)) = (found.vulnerability, found.artifact);
+        let severity = vulnerability.severity();
         let fixed = vulnerability.fix.and_then(|Object(fix)| fix.versions).unwrap_or_default();
         let component = scan.purl(&format!("{path}.artifact.purl"), artifact.purl.as_deref());
         scan.push(Finding {
             id: Some(vulnerability.id).filter(|id| !id.is_empty()),
             aliases: Vec::new(),
-            severity: Severity::of_word(vulnerability.severity.as_deref()),
+            severity,
             component,
             name: artifact.name.filled(),
             version: artifact.version.filled(),

@@ -62,6 +62,7 @@ struct Record {
     id: String,
     aliases: Option<Capped<String, NAMES_MAX>>,
     affected: Option<Capped<Object<Affected>, RUNS_MAX>>,
+    severity: Option<Capped<Object<Score>, NAMES_MAX>>,
     database_specific: Option<Object<Specific>>,
 }
 
@@ -69,6 +70,14 @@ struct Record {
 struct Affected {
     package: Option<Object<Package>>,
     ranges: Option<Capped<Object<Range>, FIXED_IN_MAX>>,
+    severity: Option<Capped<Object<Score>, NAMES_MAX>>,
+}
+
+/// A CVSS vector; the type says which version it is of, as the vector does.
+#[derive(Deserialize)]
+struct Score {
+    #[serde(default)]
+    score: Text,
 }
 
 #[derive(Deserialize)]
@@ -137,8 +146,8 @@ fn take(scan: &mut Scan, path: &str, entry: Entry) -> Result<(), ScanError> {
         grouped.extend(group.ids.items.iter().map(String::as_str));
         let is_in = |record: &&Object<Record>| group.ids.items.contains(&record.0.id);
         let members: Vec<&Record> = records.items.iter().filter(is_in).map(|Object(record)| record).collect();
-        let severity =
-            Severity::of_score(group.max_severity.as_deref().and_then(|text| text.trim().parse().ok()));
+        let score = group.max_severity.as_deref().and_then(|text| text.trim().parse().ok());
+        let severity = score.and_then(Severity::of_score);
         let aliases = group.aliases.as_ref().map_or(&[][..], |aliases| &aliases.items);
         let names = group.ids.items.iter().chain(aliases);
         let found = finding(path, &package, &members, names, severity);
@@ -172,7 +181,7 @@ fn finding<'a>(
     let all = names.chain(more.flat_map(|aliases| &aliases.items)).filter(|name| !name.is_empty());
     let mut seen = BTreeSet::new();
     let mut names = all.filter(|name| seen.insert(name.as_str())).take(NAMES_MAX).cloned();
-    let worst = || records.iter().filter_map(|record| said(record)).min();
+    let worst = || records.iter().filter_map(|record| said(record, package)).min();
     Finding {
         path,
         id: names.next(),
@@ -190,20 +199,35 @@ fn finding<'a>(
     }
 }
 
-/// The word of the database, as GitHub's has it. All records of a finding are of one vulnerability, so the worst word counts, and one
-/// without a word says nothing.
-fn said(record: &Record) -> Option<Severity> {
-    record.database_specific.as_ref().map(|Object(specific)| Severity::of_word(specific.severity.as_deref()))
+/// The word of the database, as GitHub's has it, or else the worst of its CVSS vectors. All records of a finding are of one
+/// vulnerability, so the worst of them counts, and one without either says nothing.
+fn said(record: &Record, package: &Package) -> Option<Severity> {
+    let word = record.database_specific.as_ref();
+    let word =
+        word.map_or(Severity::Unknown, |Object(specific)| Severity::of_word(specific.severity.as_deref()));
+    if word != Severity::Unknown {
+        return Some(word);
+    }
+    let of_package = affected(record, package).filter_map(|affected| affected.severity.as_ref());
+    let scores = record.severity.iter().chain(of_package).flat_map(|list| &list.items);
+    scores.filter_map(|Object(score)| Severity::of_vector(score.score.as_deref()?)).min()
+}
+
+/// What a record says of this package.
+fn affected<'a>(record: &'a Record, package: &'a Package) -> impl Iterator<Item = &'a Affected> {
+    let all = record.affected.iter().flat_map(|list| &list.items).map(|Object(affected)| affected);
+    all.filter(|affected| {
+        affected
+            .package
+            .as_ref()
+            .is_some_and(|Object(found)| found.name.as_deref() == package.name.as_deref())
+    })
 }
 
 /// Versions of the package without the vulnerability, each once.
 fn fixed_in(records: &[&Record], package: &Package) -> Vec<String> {
-    let name = package.name.as_deref();
-    let affected = records.iter().filter_map(|record| record.affected.as_ref()).flat_map(|list| &list.items);
-    let ours = affected.filter(|Object(affected)| {
-        affected.package.as_ref().is_some_and(|Object(package)| package.name.as_deref() == name)
-    });
-    let ranges = ours.filter_map(|Object(affected)| affected.ranges.as_ref()).flat_map(|list| &list.items);
+    let ours = records.iter().flat_map(|record| affected(record, package));
+    let ranges = ours.filter_map(|affected| affected.ranges.as_ref()).flat_map(|list| &list.items);
     // A range of commits names no version.
     let versions = ranges.filter(|Object(range)| range.kind.as_deref() != Some("GIT"));
     let events = versions.filter_map(|Object(range)| range.events.as_ref()).flat_map(|list| &list.items);

@@ -266,11 +266,12 @@ fn severity(found: &Found, rule: Option<&Rule>) -> Severity {
 }
 
 fn scored(score: &Score) -> Option<Severity> {
-    Severity::of_score(match score {
+    let score = match score {
         Score::Number(score) => Some(*score),
         Score::Text(text) => text.trim().parse().ok(),
         Score::Other(_) | Score::None => None,
-    })
+    };
+    score.and_then(Severity::of_score)
 }
 
 /// Whether every suppression is accepted, as they are unless they say otherwise, and there is one.

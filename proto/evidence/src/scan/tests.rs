@@ -118,6 +118,44 @@ fn what_osv_scanner_groups_is_one_finding_with_all_of_its_names() {
     assert_eq!((scan.format.as_str(), scan.incomplete.len()), ("OSV-Scanner", 0));
 }
 
+/// Databases say a word, or a vector, or both; the word is what they made of the vector.
+#[test]
+fn where_no_word_is_said_the_worst_cvss_vector_tells_the_severity() {
+    let high = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N";
+    let critical = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N";
+    let old = "AV:N/AC:L/Au:N/C:P/I:P/A:P";
+    let scores = |vectors: &[&str]| {
+        json!(vectors.iter().map(|vector| json!({"type": "CVSS_V3", "score": vector})).collect::<Vec<_>>())
+    };
+    for (word, vectors, expected) in [
+        (None, &[high][..], Severity::High),
+        (None, &[high, critical, old], Severity::Critical),
+        (None, &[old], Severity::Unknown),
+        (None, &["medium", high], Severity::High),
+        (None, &["medium"], Severity::Unknown),
+        (None, &[], Severity::Unknown),
+        (Some("LOW"), &[critical], Severity::Low),
+        (Some("UNKNOWN"), &[high], Severity::High),
+        (Some(""), &[high], Severity::High),
+    ] {
+        let scores = scores(vectors);
+        let affected = json!([{"package": {"name": "p", "ecosystem": "Go"}, "severity": scores}, {"package": {"name": "another"}, "severity": [{"score": critical}]}]);
+        for record in [
+            json!({"id": "GHSA-a", "severity": scores, "database_specific": {"severity": word}}),
+            json!({"id": "GHSA-a", "affected": affected, "database_specific": {"severity": word}}),
+        ] {
+            let package = json!({"package": {"name": "p", "version": "1", "ecosystem": "Go"}, "vulnerabilities": [record],
+                "groups": [{"ids": ["GHSA-a"], "max_severity": ""}]});
+            assert_eq!(severities(&scanned(&osv(&package))), [expected], "{record}");
+        }
+        let cvss: Vec<Value> =
+            vectors.iter().map(|vector| json!({"version": "3.1", "vector": vector})).collect();
+        let grype = json!({"descriptor": {"name": "grype"}, "matches": [
+            {"vulnerability": {"id": "GHSA-a", "severity": word, "cvss": cvss}, "artifact": {"name": "p"}}]});
+        assert_eq!(severities(&scanned(&grype)), [expected], "{grype}");
+    }
+}
+
 #[test]
 fn packages_of_osv_get_the_package_urls_of_their_ecosystems() {
     for (ecosystem, name, version, expected) in [

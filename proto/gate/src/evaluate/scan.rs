@@ -137,7 +137,7 @@ fn worst(scores: &Json) -> Severity {
     severities.into_iter().min().unwrap_or(Severity::Unknown)
 }
 
-/// A word, or a CVSS score: from 9 critical, from 7 high, from 4 medium, above 0 low (CVSS v3.1, section 5).
+/// A word, a CVSS score or the vector of one: from 9 critical, from 7 high, from 4 medium, above 0 low (CVSS v3.1, section 5).
 fn severity(score: &Json) -> Severity {
     let number = score.as_f64().or_else(|| score.as_str()?.trim().parse().ok());
     match number {
@@ -153,7 +153,7 @@ fn severity(score: &Json) -> Severity {
             Some("medium" | "moderate") => Severity::Medium,
             Some("low") => Severity::Low,
             Some("negligible" | "none") => Severity::Negligible,
-            _ => Severity::Unknown,
+            _ => score.as_str().and_then(Severity::of_vector).unwrap_or(Severity::Unknown),
         },
     }
 }

@@ -319,6 +319,10 @@ fn severities_of_scanners_are_read_and_what_is_unknown_fails() {
         (json!("MEDIUM"), "high"),
         (json!("low"), "medium"),
         (json!("0.0"), "low"),
+        (json!("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), "none"),
+        (json!("CVSS:4.0/AV:L/AC:L/AT:P/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"), "critical"),
+        (json!("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N"), "high"),
+        (json!("CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:N/I:N/A:N"), "low"),
     ] {
         for below in ["any", "low", "medium", "high", "critical"] {
             let order = ["any", "low", "medium", "high", "critical"];
@@ -333,9 +337,15 @@ fn severities_of_scanners_are_read_and_what_is_unknown_fails() {
             );
         }
     }
-    for unknown in
-        [json!([]), json!([{"score": "11"}]), json!([{"score": "high"}, {"score": "?"}]), json!(null)]
-    {
+    // The second is of CVSS 2, the third leaves a metric out: neither is a low one.
+    for unknown in [
+        json!([]),
+        json!([{"score": "AV:N/AC:L/Au:N/C:P/I:P/A:P"}]),
+        json!([{"score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U"}]),
+        json!([{"score": "11"}]),
+        json!([{"score": "high"}, {"score": "?"}]),
+        json!(null),
+    ] {
         assert_eq!(outcome(&rule("critical"), &scored(unknown.clone())).0, Status::Fail, "{unknown}");
     }
 }
