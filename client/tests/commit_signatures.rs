@@ -406,6 +406,28 @@ fn an_unsigned_commit_has_no_signature_and_one_by_gpg_is_verified_with_the_keys_
     let (signature, said) = desk.source(&id, &["--openpgp-keys", &noise]);
     assert_eq!(signature["verified"], false, "{said}");
     assert!(said.contains("is NOT CHECKED"), "{said}");
+
+    // gpg calls a signature over SHA-1 good.
+    let rsa = [
+        "--batch",
+        "--pinentry-mode",
+        "loopback",
+        "--passphrase",
+        "",
+        "--quick-gen-key",
+        "eve@example.com",
+        "rsa2048",
+        "sign",
+    ];
+    desk.run("gpg", &rsa, b"");
+    desk.file("gnupg/gpg.conf", "digest-algo SHA1\nweak-digest MD5\n");
+    desk.git(&["-c", "user.signingKey=eve@example.com", "commit", "-q", "-S", "--allow-empty", "-m", "weak"]);
+    let weak = desk.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    let eves = desk.run("gpg", &["--batch", "--export", "--armor", "eve@example.com"], b"");
+    let eves = desk.file("eves.asc", &eves);
+    let (signature, said) = desk.source(&weak, &["--openpgp-keys", &eves]);
+    assert_eq!(signature["verified"], false, "{said}");
+    assert!(said.contains("is NOT CHECKED: it is over SHA-1, which counts no longer"), "{said}");
     drop(desk.command("gpgconf").args(["--kill", "gpg-agent"]).output());
 }
 

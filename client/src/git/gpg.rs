@@ -12,6 +12,10 @@ use super::signature::Unverified;
 /// The largest file of public keys.
 pub const OPENPGP_KEYS_MAX: usize = 1 << 20;
 
+/// The hashes that count, as `OpenPGP` numbers them (RFC 9580, section 9.5): SHA-2 and SHA-3. gpg itself still calls signatures over
+/// SHA-1 good.
+const HASHES: [&str; 6] = ["8", "9", "10", "11", "12", "14"];
+
 /// A signature that holds, by one of the keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Good {
@@ -75,12 +79,27 @@ fn read(status: &str, succeeded: bool) -> Result<Good, Problem> {
         }
     }
     let signatures = lines.iter().filter(|line| line.first() == Some(&"NEWSIG")).count();
-    match (find("GOODSIG"), find("VALIDSIG").and_then(|line| line.get(1))) {
+    let valid = find("VALIDSIG");
+    if let Some(hash) = valid.and_then(|line| line.get(8)).filter(|hash| !HASHES.contains(hash)) {
+        return Err(Problem::NotChecked(Unverified::Gpg {
+            why: format!("it is over {}, which counts no longer", hash_name(hash)),
+        }));
+    }
+    match (find("GOODSIG"), valid.and_then(|line| line.get(1))) {
         (Some(good), Some(fingerprint)) if succeeded && signatures <= 1 => Ok(Good {
             fingerprint: (*fingerprint).to_owned(),
             name: good.iter().skip(2).copied().collect::<Vec<_>>().join(" "),
         }),
         _ => Err(Problem::NotChecked(why("gpg does not say that it is good"))),
+    }
+}
+
+fn hash_name(number: &str) -> String {
+    match number {
+        "1" => "MD5".to_owned(),
+        "2" => "SHA-1".to_owned(),
+        "3" => "RIPEMD-160".to_owned(),
+        _ => format!("a hash with the number {number}"),
     }
 }
 
@@ -104,4 +123,36 @@ fn gpg(home: &Path, arguments: &[&std::ffi::OsStr]) -> Result<Output, String> {
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     text.lines().next().unwrap_or("it said nothing").chars().take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said_of(hash: &str) -> Result<String, String> {
+        let status = format!(
+            "[GNUPG:] NEWSIG ann@example.org\n[GNUPG:] GOODSIG 0123456789ABCDEF Ann <ann@example.org>\n\
+             [GNUPG:] VALIDSIG AB 2026-11-26 1790000000 0 4 0 22 {hash} 00 CD\n[GNUPG:] TRUST_FULLY 0 pgp\n"
+        );
+        match read(&status, true) {
+            Ok(good) => Ok(format!("{} {}", good.fingerprint, good.name)),
+            Err(Problem::NotChecked(why)) => Err(why.to_string()),
+            Err(Problem::Failed(why)) => panic!("failed: {why}"),
+        }
+    }
+
+    #[test]
+    fn a_good_signature_over_a_broken_hash_does_not_count() {
+        for hash in HASHES {
+            assert_eq!(said_of(hash), Ok("AB Ann <ann@example.org>".to_owned()), "{hash}");
+        }
+        for (hash, expected) in [
+            ("1", "it is over MD5, which counts no longer"),
+            ("2", "it is over SHA-1, which counts no longer"),
+            ("3", "it is over RIPEMD-160, which counts no longer"),
+            ("99", "it is over a hash with the number 99, which counts no longer"),
+        ] {
+            assert_eq!(said_of(hash), Err(expected.to_owned()), "{hash}");
+        }
+    }
 }
