@@ -183,7 +183,7 @@ pub(super) const RULES: &[Rule] = &[
         "gitlab-runner-token",
         "a token of a runner of GitLab",
         &[
-            shape("glrt-", &[Run(Token, 20, 20)]),
+            shape("glrt-", &[Run(Token, 20, 26)]),
             shape("glrt-", &[Run(Token, 27, 300), Text("."), Exactly(Lower, 2), Text("."), Run(Lower, 9, 9)]),
             shape("glrtr-", &[Run(Token, 20, 20)]),
         ],

@@ -25,6 +25,7 @@ fn of_code_and_packages() -> Vec<(&'static str, String)> {
         ("gitlab-token", format!("gldt-{}", mixed(20))),
         ("gitlab-token", format!("glptt-{}", hex(40))),
         ("gitlab-runner-token", format!("glrt-{}", mixed(20))),
+        ("gitlab-runner-token", format!("glrt-t1_{}", mixed(20))),
         ("gitlab-runner-token", format!("glrt-{}.01.{}", mixed(40), lower(9))),
         ("gitlab-job-token", format!("glcbt-64_{}", mixed(20))),
         ("npm-token", checksummed("npm_", 36)),
