@@ -31,8 +31,8 @@ pub(crate) struct EntryView {
 }
 
 impl EntryView {
-    /// Reads what was checked.
-    pub(crate) fn of(checked: &Checked, trust: &TrustState) -> Self {
+    /// Reads what was checked; the token is what there is of the submitter's.
+    pub(crate) fn of(checked: &Checked, trust: &TrustState, token: Token) -> Self {
         let (entry, record) = (checked.entry(), checked.record());
         Self {
             index: entry.index.get(),
@@ -42,7 +42,7 @@ impl EntryView {
             signers: record.map(signers).unwrap_or_default(),
             submitter: record.and_then(|record| record.submitter.as_ref()).map(|claims| json!(claims)),
             identity: record
-                .and_then(|record| Submitter::of(record, Token::NotAsked))
+                .and_then(|record| Submitter::of(record, token))
                 .map(|submitter| submitter.json()),
             binding: record.and_then(|record| record.binding).map(binding),
             check: word(checked, trust),

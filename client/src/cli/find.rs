@@ -1,6 +1,6 @@
 //! `custody find`: the entries that meet every condition.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 
@@ -19,6 +19,7 @@ mod filter;
 use super::Context;
 use super::entry_view::{EntryView, binding, predicate_name, short, signers_text, word};
 use super::failure::{Failure, Outcome};
+use super::identity::{Token, tokens};
 use super::output::{counted, escape_line};
 use super::session;
 use super::times;
@@ -131,7 +132,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let claimed: BTreeSet<&str> = questions.iter().flat_map(|question| question.claimed(level)).collect();
     let trust = &ledger.trust().as_of(found.as_of.size).state;
     if context.output.is_json() {
-        let entries: Vec<EntryView> = entries.iter().map(|entry| EntryView::of(entry, trust)).collect();
+        let entries = views(&entries, trust, &tokens(&ledger, &entries).await?);
         let (size, root) = (found.as_of.size.get(), found.as_of.root.to_string());
         context.output.print_json(&json!({
             "entries": entries,
@@ -186,6 +187,12 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         // What was not searched may hold one.
         (true, Some(_)) => Outcome::Unknown,
     })
+}
+
+/// Returns what is printed of entries, with what there is of the tokens of some of them.
+fn views(entries: &[Checked], trust: &TrustState, tokens: &BTreeMap<LeafIndex, Token>) -> Vec<EntryView> {
+    let token = |entry: &Checked| tokens.get(&entry.entry().index).copied().unwrap_or(Token::NotAsked);
+    entries.iter().map(|entry| EntryView::of(entry, trust, token(entry))).collect()
 }
 
 /// Returns the packages for which entries are listed though it cannot be said that they are in the range.

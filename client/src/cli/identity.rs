@@ -1,10 +1,16 @@
 //! Who submitted an entry, by a token: what is known of it here, in words and as JSON. "Verified" and "asserted by the ledger"
 //! never look alike.
 
+use std::collections::BTreeMap;
+
+use custody_client::ledger::Kept;
+use custody_client::{Checked, Ledger};
 use custody_evidence::admission::{AdmissionRecord, BoundBy, TokenCheck, TokenProof};
 use custody_evidence::identity::Identity;
-use custody_log::Timestamp;
+use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
+
+use super::failure::Failure;
 
 /// What there is of the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +23,35 @@ pub(crate) enum Token {
     NotAsked,
     /// It has not ended, so it is served from this time on.
     NotYet(Timestamp),
+}
+
+impl Token {
+    /// Returns what there is of a token that was asked for.
+    pub(crate) const fn of(kept: &Kept) -> Self {
+        match kept {
+            Kept::Bytes(_) => Self::Checked,
+            Kept::Erased => Self::Erased,
+            Kept::NotYet(after) => Self::NotYet(*after),
+        }
+    }
+}
+
+/// Gets the tokens of verified entries, and checks them: of those that can make an identity `verified`, since a token under keys that
+/// the ledger saw makes none. Entries that are logged alone have none here.
+pub(crate) async fn tokens(
+    ledger: &Ledger,
+    entries: &[Checked],
+) -> Result<BTreeMap<LeafIndex, Token>, Failure> {
+    let mut tokens = BTreeMap::new();
+    for verified in entries.iter().filter_map(Checked::verified) {
+        let pinned = |proof: &TokenProof| proof.check == TokenCheck::Verified;
+        if verified.logged().record().token.as_ref().is_some_and(pinned)
+            && let Some(kept) = ledger.token(verified).await?
+        {
+            tokens.insert(verified.logged().entry().index, Token::of(&kept));
+        }
+    }
+    Ok(tokens)
 }
 
 /// Who submitted an entry, and what is known of it here.

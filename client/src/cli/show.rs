@@ -9,7 +9,7 @@ use custody_client::ledger::{At, Condition, Kept, Query, check_any};
 use custody_client::memory::replace;
 use custody_client::{Checked, Ledger, LedgerError, Trust, Verified};
 use custody_evidence::admission::{
-    AdmissionRecord, Binding, BundleCheck, BundleProof, CheckName, CheckResult, Mark, TOKEN_MEDIA_TYPE,
+    AdmissionRecord, Binding, BundleCheck, BundleProof, CheckName, CheckResult, Mark,
 };
 use custody_evidence::envelope::Said;
 use custody_evidence::fact::Node;
@@ -87,19 +87,9 @@ fn undecided(logged: &Logged) -> Failure {
 
 /// Gets the token that the entry was recorded with, if the log serves it, and checks it.
 async fn token(ledger: &Ledger, verified: &Verified) -> Result<(Token, Option<Vec<u8>>), Failure> {
-    let logged = verified.logged();
-    let named = logged.record().attachments.iter().find(|kept| kept.media_type == TOKEN_MEDIA_TYPE);
-    let (Some(named), true) = (named, logged.record().token.is_some()) else {
-        return Ok((Token::NotAsked, None));
-    };
-    Ok(match ledger.attachment(logged.entry().index, named).await? {
-        Kept::Bytes(bytes) => {
-            verified.check_token(&bytes, ledger.trust()).map_err(LedgerError::from)?;
-            (Token::Checked, Some(bytes))
-        }
-        Kept::Erased => (Token::Erased, None),
-        Kept::NotYet(after) => (Token::NotYet(after), None),
-    })
+    let kept = ledger.token(verified).await?;
+    let token = kept.as_ref().map_or(Token::NotAsked, Token::of);
+    Ok((token, kept.and_then(|kept| if let Kept::Bytes(bytes) = kept { Some(bytes) } else { None })))
 }
 
 /// Returns the entry that a THING names; with the questions that it must meet, if the server chose it.

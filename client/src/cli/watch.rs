@@ -11,6 +11,7 @@ use super::Context;
 use super::entry_view::EntryView;
 use super::failure::{Exit, Failure, Outcome};
 use super::find::{self, Filter, Verify};
+use super::identity::Token;
 use super::session;
 
 /// Follow new entries that meet every condition, in the order of the log.
@@ -141,7 +142,7 @@ impl Told<'_> {
             let next = LeafIndex::new(index.get().saturating_add(1)).unwrap_or(index);
             let output = self.context.output;
             let read = if output.is_json() {
-                output.print_line(&line(&EntryView::of(entry, state), next)?)?
+                output.print_line(&line(&EntryView::of(entry, state, Token::NotAsked), next)?)?
             } else {
                 output.print_text(&find::table(std::slice::from_ref(entry), state))?
             };

@@ -1,12 +1,13 @@
 //! Bytes that are kept beside an entry: the identity token of its submitter.
 
-use custody_evidence::admission::Attachment;
+use custody_evidence::admission::{Attachment, TOKEN_MEDIA_TYPE};
 use custody_log::{BlobDigest, LeafIndex, Timestamp};
 use custody_wire::Reason;
 use custody_wire::v1::GetAttachmentRequest;
 use prost::bytes::Bytes;
 
 use super::{Ledger, LedgerError, ProtocolError};
+use crate::check::Verified;
 use crate::connection::{CallError, request};
 
 /// What a log has of an attachment.
@@ -21,6 +22,19 @@ pub enum Kept {
 }
 
 impl Ledger {
+    /// Returns the token that an entry was recorded with, checked with the keys that the trust document or the log has of its issuer;
+    /// none if it came without one.
+    pub async fn token(&self, verified: &Verified) -> Result<Option<Kept>, LedgerError> {
+        let record = verified.logged().record();
+        let named = record.attachments.iter().find(|kept| kept.media_type == TOKEN_MEDIA_TYPE);
+        let Some(named) = named.filter(|_| record.token.is_some()) else { return Ok(None) };
+        let kept = self.attachment(verified.logged().entry().index, named).await?;
+        if let Kept::Bytes(token) = &kept {
+            verified.check_token(token, self.trust())?;
+        }
+        Ok(Some(kept))
+    }
+
     /// Returns an attachment that the admission record of an entry names, checked by its digest.
     pub async fn attachment(&self, index: LeafIndex, named: &Attachment) -> Result<Kept, LedgerError> {
         let digest = Bytes::copy_from_slice(named.digest.as_bytes());

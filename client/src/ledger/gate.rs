@@ -361,20 +361,12 @@ impl Ledger {
     /// Checks who submitted an entry by the token that says so. A token that still holds is nobody's to hand out; and one is erased with
     /// its entry, so that of an entry which can be read is there.
     async fn token_of(&self, verified: &Verified) -> Result<Shown, LedgerError> {
-        let (entry, record) = (verified.logged().entry(), verified.logged().record());
-        let Some(proof) = &record.token else { return Ok(Shown::Checked) };
-        let is_token = |media: &str| media == custody_evidence::admission::TOKEN_MEDIA_TYPE;
-        let Some(named) = record.attachments.iter().find(|named| is_token(&named.media_type)) else {
-            return Ok(Shown::Withheld);
-        };
-        match self.attachment(entry.index, named).await? {
-            Kept::Bytes(token) => {
-                verified.check_token(&token, self.trust())?;
-                Ok(Shown::Checked)
-            }
-            Kept::NotYet(after) if after == proof.ends() => Ok(Shown::NotYet(after)),
-            Kept::NotYet(_) | Kept::Erased => Ok(Shown::Withheld),
-        }
+        let Some(proof) = &verified.logged().record().token else { return Ok(Shown::Checked) };
+        Ok(match self.token(verified).await? {
+            Some(Kept::Bytes(_)) => Shown::Checked,
+            Some(Kept::NotYet(after)) if after == proof.ends() => Shown::NotYet(after),
+            Some(Kept::NotYet(_) | Kept::Erased) | None => Shown::Withheld,
+        })
     }
 
     async fn findings_about(

@@ -556,8 +556,16 @@ fn an_identity_is_verified_offline_where_the_keys_are_pinned_and_the_token_names
     let shown = shown_with_token(&desk, &index);
     assert_eq!(shown["identity"]["check"], "verified", "{}", shown["identity"]);
     assert!(check(&shown, "identity").starts_with("verified"), "{}", check(&shown, "identity"));
-    let (_, found) = desk.user.json(&["find", "--subject", "app-b"]);
-    assert_eq!(found["entries"][0]["identity"]["check"], "asserted", "find gets no token: {found}");
+    // A list says the same where its entries are verified, and no more than was checked.
+    for (question, check, token) in [
+        (&["find", "--subject", "app-b"][..], "verified", "verified"),
+        (&["find", "--subject", "app-b", "--clean"], "verified", "verified"),
+        (&["find", "--subject", "app-b", "--verify", "logged"], "asserted", "not_checked"),
+    ] {
+        let (_, found) = desk.user.json(question);
+        let identity = &found["entries"][0]["identity"];
+        assert_eq!((&identity["check"], &identity["token"]), (&json!(check), &json!(token)), "{found}");
+    }
     desk.stop();
 
     let number = index.trim_start_matches("index:");

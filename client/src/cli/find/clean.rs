@@ -20,9 +20,10 @@ use custody_wire::limits::{EVIDENCE_LIMIT_MAX, FIND_LIMIT_MAX, FINDINGS_ABOUT_MA
 use serde_json::json;
 
 use super::condition::conditions;
-use super::{Args, EntryView, table};
+use super::{Args, table, views};
 use crate::cli::Context;
 use crate::cli::failure::{Failure, Outcome};
+use crate::cli::identity::tokens;
 use crate::cli::impact::artifacts_of;
 use crate::cli::output::{counted, escape_line};
 use crate::cli::session;
@@ -132,7 +133,7 @@ pub(super) async fn run(
     let left_out: Vec<(&Artifact, &str)> =
         clean.judged.iter().filter_map(|(artifact, why)| Some((artifact, why.as_deref()?))).collect();
     if context.output.is_json() {
-        let entries: Vec<EntryView> = clean.entries.iter().map(|entry| EntryView::of(entry, trust)).collect();
+        let entries = views(&clean.entries, trust, &tokens(ledger, &clean.entries).await?);
         let excluded =
             left_out.iter().map(|(artifact, why)| json!({ "artifact": shown(artifact), "why": why }));
         context.output.print_json(&json!({
