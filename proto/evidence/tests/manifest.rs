@@ -277,6 +277,51 @@ fn what_differs_is_in_the_documentation() {
     }
 }
 
+/// The parts whose rows get the manifest's verdict, and where.
+const JUDGED: &[(&str, &str)] = &[
+    ("bundles", "bundles.rs"),
+    ("crypto", "dsse_corpus.rs"),
+    ("dsse", "dsse_corpus.rs"),
+    ("json", "manifest.rs"),
+    ("other-envelopes", "manifest.rs"),
+    ("registry-provenance", "bundles.rs"),
+    ("sbom", "manifest.rs"),
+    ("statements", "manifest.rs"),
+    ("vuln-vex", "manifest.rs"),
+];
+/// The parts that hold no evidence: roots, keys, tokens, image layouts, logs. Some of their files are used in other tests.
+const NO_EVIDENCE: &[&str] = &["k8s-oidc", "oci", "tlog", "trust"];
+
+/// Every row is in a part that is known here, and what is no evidence is never taken for some.
+#[test]
+fn no_row_of_the_corpus_is_left_out_and_what_is_no_evidence_is_refused() {
+    let Some(folder) = corpus::folder() else { return };
+    let rows: Vec<Value> =
+        serde_json::from_slice(&std::fs::read(folder.join("MANIFEST.json")).unwrap()).unwrap();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for row in &rows {
+        let file = row["file"].as_str().unwrap();
+        let part = file.split('/').next().unwrap();
+        *counts.entry(part).or_default() += 1;
+        if NO_EVIDENCE.contains(&part) {
+            let bytes = std::fs::read(folder.join(file)).unwrap();
+            for line in [bytes.as_slice()].into_iter().chain(bytes.split(|byte| *byte == b'\n')) {
+                let read =
+                    (Envelope::parse(line), Statement::parse(line), sbom::components(line), scan::read(line));
+                assert!(matches!(read, (Err(_), Err(_), Err(_), Err(_))), "{file} is taken for evidence");
+            }
+        }
+    }
+    for (part, place) in JUDGED {
+        println!("{part}: {} rows, judged in {place}", counts.remove(part).unwrap_or_default());
+    }
+    for part in NO_EVIDENCE {
+        println!("{part}: {} rows, none taken for evidence", counts.remove(part).unwrap_or_default());
+    }
+    println!("all: {} rows", rows.len());
+    assert!(counts.is_empty(), "parts that nobody goes through: {counts:?}");
+}
+
 /// Skipping is for those who have no corpus: where one is named, and nobody reads what a test prints, its absence is a failure.
 #[test]
 fn a_corpus_that_ci_names_and_that_is_not_there_is_a_failure() {
