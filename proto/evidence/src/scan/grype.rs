@@ -8,7 +8,7 @@ use crate::json;
 use crate::object::Object;
 use crate::text::Text;
 
-/// The most CVSS vectors of a vulnerability that are looked at: one a version and source.
+/// The most CVSS vectors of a vulnerability: one a version and source.
 const CVSS_MAX: usize = 64;
 
 #[derive(Deserialize)]
@@ -90,6 +90,8 @@ pub(super) fn read(bytes: &[u8]) -> Result<Scan, ScanError> {
     for (at, Object(found)) in report.matches.items.into_iter().enumerate() {
         let path = format!("matches[{at}]");
         let (Object(vulnerability), Object(artifact)) = (found.vulnerability, found.artifact);
+        let vectors = vulnerability.cvss.as_ref().map_or(0, |list| list.total);
+        fits(&format!("{path}.vulnerability.cvss"), vectors, CVSS_MAX)?;
         let severity = vulnerability.severity();
         let fixed = vulnerability.fix.and_then(|Object(fix)| fix.versions).unwrap_or_default();
         let component = scan.purl(&format!("{path}.artifact.purl"), artifact.purl.as_deref());

@@ -139,6 +139,13 @@ fn take(scan: &mut Scan, path: &str, entry: Entry) -> Result<(), ScanError> {
     fits(&format!("{path}.vulnerabilities"), records.total, FINDINGS_MAX)?;
     fits(&format!("{path}.groups"), groups.total, FINDINGS_MAX)?;
     fits(&format!("{path}.license_violations"), licences.total, NAMES_MAX)?;
+    for (at, Object(record)) in records.items.iter().enumerate() {
+        let of_packages = record.affected.iter().flat_map(|list| &list.items);
+        let of_packages = of_packages.filter_map(|Object(affected)| affected.severity.as_ref());
+        for scores in record.severity.iter().chain(of_packages) {
+            fits(&format!("{path}.vulnerabilities[{at}].severity"), scores.total, NAMES_MAX)?;
+        }
+    }
     let mut grouped = BTreeSet::new();
     for (at, Object(group)) in groups.items.iter().enumerate() {
         let path = format!("{path}.groups[{at}]");

@@ -156,6 +156,20 @@ fn where_no_word_is_said_the_worst_cvss_vector_tells_the_severity() {
     }
 }
 
+/// The one that is not looked at could be the worst.
+#[test]
+fn more_vectors_than_are_looked_at_are_refused_with_their_place() {
+    let refused = |report: &Value| read(report.to_string().as_bytes()).unwrap_err().to_string();
+    let many: Vec<Value> = (0..65).map(|_| json!({"vector": "x", "score": "x"})).collect();
+    let grype = json!({"descriptor": {"name": "grype"}, "matches": [{"vulnerability": {"id": "a", "cvss": many}, "artifact": {}}]});
+    assert!(refused(&grype).contains("matches[0].vulnerability.cvss"), "{}", refused(&grype));
+    for record in [json!({"id": "a", "severity": many}), json!({"id": "a", "affected": [{"severity": many}]})]
+    {
+        let report = osv(&json!({"package": {"name": "p"}, "vulnerabilities": [record]}));
+        assert!(refused(&report).contains("packages[0].vulnerabilities[0].severity"), "{}", refused(&report));
+    }
+}
+
 #[test]
 fn packages_of_osv_get_the_package_urls_of_their_ecosystems() {
     for (ecosystem, name, version, expected) in [
