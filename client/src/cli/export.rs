@@ -135,12 +135,11 @@ async fn gather(ledger: &mut Ledger, typed: &OsStr, at: At, context: &Context) -
     answer.edges = edges.into_iter().map(|(edge, conflict)| PackedEdge { conflict, ..edge }).collect();
     let mut left_out = Vec::new();
     for node in &nodes {
-        match about(ledger, node, size).await? {
-            Some(all) => indexes.extend(all),
-            None => {
-                indexes.extend(beside_snapshots(ledger, node, size).await?);
-                left_out.push(format!("{node}: of the snapshots that saw it the newest are there"));
-            }
+        if let Some(all) = about(ledger, node, size).await? {
+            indexes.extend(all);
+        } else {
+            indexes.extend(beside_snapshots(ledger, node, size).await?);
+            left_out.push(format!("{node}: of the snapshots that saw it the newest are there"));
         }
     }
     Ok(Gathered { answer, indexes, left_out })

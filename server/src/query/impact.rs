@@ -206,13 +206,12 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
 
     /// Reads of each environment in which a node is not known to have run the newest snapshot that names it: others were passed over.
     fn observe_elsewhere(&mut self, node: &Node, mentions: &Mentions) -> Result<(), QueryError> {
-        let names = match &self.environments {
-            Some(names) => names.clone(),
-            None => {
-                let (names, truncated) = mentions::environments(self.evidence, self.size)?;
-                self.answer.truncated |= truncated;
-                self.environments.insert(names).clone()
-            }
+        let names = if let Some(names) = &self.environments {
+            names.clone()
+        } else {
+            let (names, truncated) = mentions::environments(self.evidence, self.size)?;
+            self.answer.truncated |= truncated;
+            self.environments.insert(names).clone()
         };
         let known = self.seen.get(node).into_iter().flat_map(|seen| seen.keys()).map(|edge| edge.to.id());
         let known: BTreeSet<&str> = known.collect();

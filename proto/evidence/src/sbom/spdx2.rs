@@ -177,16 +177,32 @@ struct RawRelationship<'a> {
     related_spdx_element: TextIn<'a>,
 }
 
-impl<'a> RawRelationship<'a> {
-    /// Returns what it says that the document describes: nothing of other kinds. None if nobody can tell.
-    fn described(self) -> Option<Option<Cow<'a, str>>> {
-        let (from, to) = (self.spdx_element_id.filled(), self.related_spdx_element.filled());
-        let (document, described) = match self.kind.filled()?.as_ref() {
-            "DESCRIBES" => (from?, to),
-            "DESCRIBED_BY" => (to?, from),
-            _ => return Some(None),
+/// What a relationship says that the document describes.
+enum Described<'a> {
+    This(Cow<'a, str>),
+    /// It is of another kind, or of something else.
+    Nothing,
+    /// Nobody can tell.
+    Unread,
+}
+
+impl<'a> Relationship<'a> {
+    fn described(self) -> Described<'a> {
+        let Some(RawRelationship { spdx_element_id, kind, related_spdx_element }) = self.0 else {
+            return Described::Unread;
         };
-        if document == DOCUMENT { described.map(Some) } else { Some(None) }
+        let (from, to) = (spdx_element_id.filled(), related_spdx_element.filled());
+        let (document, described) = match kind.filled().as_deref() {
+            Some("DESCRIBES") => (from, to),
+            Some("DESCRIBED_BY") => (to, from),
+            Some(_) => return Described::Nothing,
+            None => return Described::Unread,
+        };
+        match (document, described) {
+            (Some(document), _) if document != DOCUMENT => Described::Nothing,
+            (Some(_), Some(described)) => Described::This(described),
+            (None, _) | (Some(_), None) => Described::Unread,
+        }
     }
 }
 
@@ -273,14 +289,13 @@ impl<'de> Visitor<'de> for DescribesVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Describes, A::Error> {
         let mut found = Describes::default();
         let mut position = 0;
-        while let Some(Relationship(relationship)) = list.next_element::<Relationship<'de>>()? {
-            match relationship.and_then(RawRelationship::described) {
-                Some(Some(described)) if found.ids.len() < DESCRIBED_MAX => {
+        while let Some(relationship) = list.next_element::<Relationship<'de>>()? {
+            match relationship.described() {
+                Described::This(described) if found.ids.len() < DESCRIBED_MAX => {
                     found.ids.insert(described.into_owned());
                 }
-                Some(_) => {}
-                None if found.unread.len() < DESCRIBED_MAX => found.unread.push(position),
-                None => {}
+                Described::Unread if found.unread.len() < DESCRIBED_MAX => found.unread.push(position),
+                Described::This(_) | Described::Nothing | Described::Unread => {}
             }
             position += 1;
         }

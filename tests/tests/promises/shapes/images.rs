@@ -10,8 +10,8 @@ impl Place {
     fn push(&self, reference: &str, names: &[&str]) -> u64 {
         let (repository, _) = reference.rsplit_once(':').unwrap();
         let said = json!({"registry": "ghcr.io", "repository": repository, "ref": reference, "actor": "bot", "at": "2026-11-20T10:00:00Z"});
-        let named = |name: &&str| json!({"name": reference, "digest": {"sha256": artifact_hex(name)}});
-        self.say("urn:custody:publication:v1", &names.iter().map(named).collect(), &said)
+        let written = |name: &&str| json!({"name": reference, "digest": {"sha256": artifact_hex(name)}});
+        self.say("urn:custody:publication:v1", &names.iter().map(written).collect(), &said)
     }
 
     fn evidence(&self, environment: &str) -> Vec<(String, String)> {
