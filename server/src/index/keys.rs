@@ -6,14 +6,14 @@
 //! B build(12)    index(8)       entry index: a provenance that says whose build this artifact is
 //! D leading(12)  index(8)       facts index: an entry that names a digest with these leading bytes
 //! a-z hash(12)   index(8)       facts index: an entry that can be found by this term; the letter is its field
-//! q   package(5) version(7) index(8)   facts index: an entry that names this version of this package
+//! q   package(3) version(9) index(8)   facts index: an entry that names this version of this package
 //! ```
 //!
 //! `content`, `envelope` and `leading` are the first 12 bytes of a digest, so that the digits which a person types
 //! are a range. `build` is the first 12 bytes of the SHA-256 of `<algorithm>:<value>`, of what an admission record says
-//! (`custody_evidence::admission::Build`). `package` and `version` are the first bytes of the SHA-256 of the package URL without its version
-//! and of the version, empty where there is none: all versions of a package are next to each other, and none can be read from its row,
-//! which a redaction leaves. `hash` is the first 12 bytes of the SHA-256 of the term's canonical value (of a package: without its
+//! (`custody_evidence::admission::Build`). `package` is the first bytes of the SHA-256 of the package URL without its version, and
+//! `version` of that with a zero byte and the version behind it, which is empty where there is none: all versions of a package are next to
+//! each other, and none can be read from its row, which a redaction leaves. `hash` is the first 12 bytes of the SHA-256 of the term's canonical value (of a package: without its
 //! version). `index` is the leaf index, big endian, always last: "as of tree size N" is a bound on a scan. What comes
 //! before it is a [`Prefix`]: all rows with one prefix answer one question. Prefixes that no index has are drawn in `remains.rs`.
 //!
@@ -22,8 +22,8 @@
 //! compared with the entry, or with its facts, before they are believed. To hide behind the digest of somebody else
 //! takes 2^96.
 //!
-//! A version's row counts only beside that of its package's term. An SBOM of 2,000 packages that names one in another version has by chance
-//! a row that seems to name it in one that is meant once in 2^40 / 2,000 = 500 million times.
+//! What a version's row is of is read from an entry that has it, with the package: packages that share the three bytes are told apart. Whoever
+//! makes a version with the nine bytes of another one, so that it is taken for his and not found, hashes 2^72 times.
 //!
 //! No row depends on another entry than its own: the rows of a range of entries are a function of these entries.
 
@@ -46,7 +46,7 @@ pub(crate) const ROW_LEN: usize = PREFIX_LEN + INDEX_LEN;
 
 const INDEX_LEN: usize = 8;
 /// How many of the bytes of a version's row are its package's.
-const PACKAGE_LEN: usize = 5;
+const PACKAGE_LEN: usize = 3;
 /// The kind of the rows of versions.
 const VERSION: u8 = b'q';
 
@@ -108,8 +108,9 @@ impl Prefix {
 
     /// Of a package URL without its version, and one of its versions.
     pub(crate) fn version(package: &str, version: &str) -> Self {
+        let of_version = [package, version].join("\0");
         let [mut short, of_version] =
-            [package, version].map(|text| leading_of(&Sha256::digest(text.as_bytes()).into()));
+            [package, &of_version].map(|text| leading_of(&Sha256::digest(text.as_bytes()).into()));
         let (_, end) = short.split_at_mut(PACKAGE_LEN);
         end.iter_mut().zip(of_version).for_each(|(to, byte)| *to = byte);
         Self::new(VERSION, short)
@@ -278,7 +279,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// What an index must say about itself to be used at all.
 ///
 /// ```text
-/// custody/index/v6
+/// custody/index/v7
 /// reader 1
 /// runs 8 4
 /// first sha256:<64 hex>
@@ -287,7 +288,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// `runs` has the fanout and the level of the base runs: of other ones the runs would not fit together.
 pub(crate) fn header(reader: &str, shape: Shape, first: &EntryDigest) -> Vec<u8> {
     let (fanout, base) = (shape.fanout(), shape.base_level());
-    format!("custody/index/v6\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
+    format!("custody/index/v7\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -318,8 +319,8 @@ mod tests {
         assert!(versions.iter().all(|version| (low..=high).contains(version)));
         assert!(versions[0] != versions[1] && versions[1] != versions[2]);
         assert!(!(low..=high).contains(&Prefix::version("pkg:npm/y", "1.2.3")));
-        // printf %s pkg:npm/x | sha256sum | cut -c1-10; printf %s 1.2.3 | sha256sum | cut -c1-14
-        assert_eq!(hex::encode(versions[1].0), "71bef28297f5c47f5b18b8a430");
+        // printf %s pkg:npm/x | sha256sum | cut -c1-6; printf 'pkg:npm/x\\0001.2.3' | sha256sum | cut -c1-18
+        assert_eq!(hex::encode(versions[1].0), "71bef28245b4c57aff96e1492a");
     }
 
     #[test]

@@ -59,8 +59,13 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
         self.look()?.each_of(field, below, limit)
     }
 
-    fn versions(&self, package: &Term, below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
-        self.look()?.versions(package, below)
+    fn versions(
+        &self,
+        package: &Term,
+        below: TreeSize,
+        left: &mut u64,
+    ) -> Result<Option<Vec<Version>>, QueryError> {
+        self.look()?.versions(package, below, left)
     }
 
     fn by_version(

@@ -38,7 +38,12 @@ pub trait Evidence {
 
     /// Returns the versions of a package that entries below `below` name: at most [`VERSIONS_MAX`](super::versions::VERSIONS_MAX). None
     /// when there are more, or when it is not known: then whoever asks for some of them reads what names the package.
-    fn versions(&self, _package: &Term, _below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
+    fn versions(
+        &self,
+        _package: &Term,
+        _below: TreeSize,
+        _left: &mut u64,
+    ) -> Result<Option<Vec<Version>>, QueryError> {
         Ok(None)
     }
 

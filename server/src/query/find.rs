@@ -9,7 +9,7 @@ use super::as_of::first_at;
 use super::error::QueryError;
 use super::evidence::Evidence;
 use super::postings::{Common, Search, Sought};
-use super::versions;
+use super::versions::{self, LEARNING_BYTES};
 use crate::index::Reading;
 
 /// Entries in one answer when the question does not say.
@@ -154,13 +154,15 @@ fn sought<E: Evidence + ?Sized>(
     below: TreeSize,
 ) -> Result<(Vec<Sought>, bool), QueryError> {
     let mut in_rows = question.since.is_none() && question.until.is_none();
+    let mut left = LEARNING_BYTES;
     let mut sought = Vec::new();
     for Condition { term, package } in &question.conditions {
         sought.push(Sought::Term(term.clone()));
         let Some(package) = package else { continue };
-        match versions::meant(evidence, package, below)? {
+        // Also where any version is meant: a report of vulnerabilities has the package's term, and does not name it as its own.
+        match versions::meant(evidence, package, below, &mut left)? {
             Some(versions) => sought.push(Sought::Versions(versions)),
-            None => in_rows &= package.is_any_version(),
+            None => in_rows = false,
         }
     }
     Ok((sought, in_rows))

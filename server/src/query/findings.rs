@@ -17,7 +17,6 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 use super::as_of::first_at;
 use super::error::QueryError;
 use super::evidence::Evidence;
-use super::mentions::{Mentions, PASSED_MAX};
 use super::postings::{Common, Search, Sought};
 use crate::index::Reading;
 
@@ -140,7 +139,9 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         let mut found = BTreeSet::new();
         let mut runs = BTreeSet::new();
         for digest in digests {
-            for reading in self.naming(digest, &mut found, erased)? {
+            // Snapshots too: in each of them something may be told that a gate must not pass over.
+            let subject = Term::parse(Field::Subject, &digest.to_string())?;
+            for reading in self.having(&[subject], erased)? {
                 found.insert(reading.entry.index);
                 runs.extend(reading.facts.told.run.as_ref().map(|told| told.run.id().to_owned()));
             }
@@ -153,40 +154,6 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
             erased.pop_first();
         }
         Ok(found)
-    }
-
-    /// Returns all entries about a digest that were not erased, but of snapshots the newest few; that they are too many is an error. Of the snapshots that
-    /// were passed over the oldest is put to what was found: in it the digest may have gone out first.
-    fn naming(
-        &mut self,
-        digest: &Digest,
-        found: &mut BTreeSet<LeafIndex>,
-        erased: &mut BTreeSet<LeafIndex>,
-    ) -> Result<Vec<Arc<Reading>>, QueryError> {
-        let subject = Term::parse(Field::Subject, &digest.to_string())?;
-        let mut mentions = Mentions::of_bytes(subject, self.size, PASSED_MAX)?;
-        let mut readings = Vec::new();
-        while let Some(index) = mentions.next(self.evidence)? {
-            if readings.len() >= ABOUT_MAX || self.is_spent() {
-                return Err(self.too_much());
-            }
-            let reading = self.read(index)?;
-            mentions.saw(&reading);
-            // A collision of hashes has something else.
-            if !reading.has(mentions.term()) {
-                continue;
-            }
-            if reading.erased.is_some() {
-                erased.insert(index);
-            } else {
-                readings.push(reading);
-            }
-        }
-        if mentions.is_cut() {
-            return Err(self.too_much());
-        }
-        found.extend(mentions.oldest_passed());
-        Ok(readings)
     }
 
     const fn too_much(&self) -> QueryError {

@@ -13,7 +13,7 @@ use custody_log::{LeafIndex, Timestamp, TreeSize};
 
 use super::error::QueryError;
 use super::evidence::Evidence;
-use super::mentions::{self, Mentions, PASSED_MAX};
+use super::mentions::{self, Mentions, PASSED_MAX, STEPS_MAX};
 use crate::index::Reading;
 
 /// Edges that one answer has at most. With ids of 100 bytes these are 3 MB, more than [`ANSWER_BYTES_MAX`].
@@ -143,6 +143,8 @@ struct Walk<'a, E: ?Sized> {
     looks: usize,
     /// How many snapshots may still be passed over.
     passes: usize,
+    /// How many looks at lists of snapshots are left.
+    steps: usize,
     /// The names of environments, once they were asked for.
     environments: Option<Vec<Name>>,
 }
@@ -164,6 +166,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             envelope_bytes: 0,
             looks: 0,
             passes: PASSED_MAX,
+            steps: STEPS_MAX,
             environments: None,
         }
     }
@@ -213,10 +216,12 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             self.answer.truncated |= truncated;
             self.environments.insert(names).clone()
         };
-        let known = self.seen.get(node).into_iter().flat_map(|seen| seen.keys()).map(|edge| edge.to.id());
+        let known = self.seen.get(node).into_iter().flat_map(|seen| seen.keys());
+        // That it stopped there does not tell since when it ran.
+        let known = known.filter(|edge| edge.kind == EdgeKind::RunsIn).map(|edge| edge.to.id());
         let known: BTreeSet<&str> = known.collect();
         let others: Vec<Name> = names.into_iter().filter(|name| !known.contains(name.as_str())).collect();
-        let (newest, whole) = mentions.newest_in(self.evidence, &others, self.size)?;
+        let (newest, whole) = mentions.newest_in(self.evidence, &others, self.size, &mut self.steps)?;
         self.answer.truncated |= !whole;
         for index in newest {
             if !self.may_read(index) {

@@ -27,9 +27,17 @@ const CACHE_BYTES: usize = 64 * 1024 * 1024;
 /// time, or twenty of 4 MiB.
 const READING_BYTES: u64 = 256 << 20;
 
-/// Bytes of envelopes that one question may read to learn what versions are called: 64 MiB, half a second of SBOMs. What it learns is
-/// known to the next one.
-const LEARNING_BYTES: u64 = 64 << 20;
+/// What a row of a version is of.
+enum Called {
+    This {
+        package: String,
+        version: String,
+    },
+    /// All that named it was erased.
+    Erased,
+    /// It may not be read.
+    Unread,
+}
 
 /// The evidence that the server has.
 #[derive(Debug)]
@@ -80,26 +88,27 @@ impl Ledger {
         Ok(named)
     }
 
-    /// Returns what a version is called; none if all that named it below an erased entry was erased too. It does not depend on what was
+    /// Returns the package and version of a row, as far as `left` bytes of envelopes allow to read them. It does not depend on what was
     /// recorded later: the same is asked as of any size.
-    fn text(&self, key: &Prefix, newest: LeafIndex) -> Result<Option<String>, QueryError> {
+    fn called(&self, key: &Prefix, newest: LeafIndex, left: &mut u64) -> Result<Called, QueryError> {
         let entry = self.entry(newest)?;
-        let named = if self.index.source().redacted(&entry.content) {
-            self.older(key, newest)?
-        } else {
-            Some(newest)
-        };
-        let Some(named) = named else { return Ok(None) };
-        if let Some(text) = self.texts.get(key) {
-            return Ok(Some(text));
+        let erased = self.index.source().redacted(&entry.content);
+        let named = if erased { self.older(key, newest)? } else { Some(newest) };
+        let Some(named) = named else { return Ok(Called::Erased) };
+        if let Some((package, version)) = self.texts.get(key) {
+            return Ok(Called::This { package, version });
         }
+        let bytes = self.envelope_bytes(named)?;
+        if bytes > *left {
+            return Ok(Called::Unread);
+        }
+        *left = left.saturating_sub(bytes);
         let reading = self.reading(named)?;
         let packages = reading.facts.packages();
-        let text = packages.iter().find(|(package, version)| Prefix::version(package, version) == *key);
-        Ok(text.map(|(_, version)| {
-            self.texts.keep(*key, version);
-            (*version).to_owned()
-        }))
+        let found = packages.iter().find(|(package, version)| Prefix::version(package, version) == *key);
+        let Some((package, version)) = found else { return Ok(Called::Erased) };
+        self.texts.keep(*key, package, version);
+        Ok(Called::This { package: (*package).to_owned(), version: (*version).to_owned() })
     }
 
     fn entry(&self, index: LeafIndex) -> Result<IndexedEntry, QueryError> {
@@ -179,21 +188,24 @@ impl Evidence for Ledger {
         Ok(self.entry(index)?.envelope_bytes)
     }
 
-    fn versions(&self, package: &Term, below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
+    fn versions(
+        &self,
+        package: &Term,
+        below: TreeSize,
+        left: &mut u64,
+    ) -> Result<Option<Vec<Version>>, QueryError> {
         let most = VERSIONS_MAX.saturating_add(1);
         let found = self.index.versions(package.value(), below, most)?;
         let Some(found) = found.filter(|found| found.len() <= VERSIONS_MAX) else { return Ok(None) };
-        let mut left = LEARNING_BYTES;
         let mut versions = Vec::new();
         for (key, newest) in found {
-            if self.texts.get(&key).is_none() {
-                let bytes = self.envelope_bytes(newest)?;
-                if bytes > left {
-                    return Ok(None);
-                }
-                left = left.saturating_sub(bytes);
+            match self.called(&key, newest, left)? {
+                Called::Unread => return Ok(None),
+                Called::Erased => versions.push(Version { key, text: None, newest }),
+                // Another package shares the part of its hash.
+                Called::This { package: other, .. } if other != package.value() => {}
+                Called::This { version, .. } => versions.push(Version { key, text: Some(version), newest }),
             }
-            versions.push(Version { key, text: self.text(&key, newest)?, newest });
         }
         Ok(Some(versions))
     }

@@ -15,7 +15,7 @@ use super::environments::names;
 use super::error::QueryError;
 use super::evidence::Evidence;
 use super::postings::{Common, Postings, Search, Sought};
-use super::versions;
+use super::versions::{self, LEARNING_BYTES};
 use crate::index::Reading;
 
 /// Snapshots of one thing that are read: that it runs where it runs, one of each environment tells.
@@ -23,9 +23,9 @@ const SNAPSHOTS_READ: usize = 16;
 /// Snapshots that one question passes over: a snapshot every five minutes of ten environments are a million in a year. At
 /// about 1 us each, of which 64 come with two looks at the index, one second.
 pub(super) const PASSED_MAX: usize = 1_000_000;
-/// Looks at lists of terms to find the newest snapshot of one environment that names something. Where it was never seen
-/// there, the lists alternate: at 1 us each where 64 entries come with one look, 40 ms.
-const STEPS_MAX: usize = 40_000;
+/// Looks at lists of terms to find the newest snapshots of environments that name something, for one question. Where it was never seen
+/// in one, the lists alternate: at 1 us each where 64 entries come with one look, one second.
+pub(super) const STEPS_MAX: usize = 1_000_000;
 
 /// The entries that name a thing.
 pub(super) struct Mentions {
@@ -53,7 +53,8 @@ impl Mentions {
         package: &Package,
         size: TreeSize,
     ) -> Result<Self, QueryError> {
-        let versions = versions::meant(evidence, package, size)?.map(Sought::Versions);
+        let versions =
+            versions::meant(evidence, package, size, &mut { LEARNING_BYTES })?.map(Sought::Versions);
         let sought = std::iter::once(Sought::Term(package.term().clone())).chain(versions);
         Ok(Self { named: Common::new(sought), ..Self::all(package.term().clone(), size) })
     }
@@ -68,7 +69,11 @@ impl Mentions {
     pub(super) fn of(node: &Node, size: TreeSize, left: usize) -> Result<Option<Self>, QueryError> {
         let Some(term) = node.terms().into_iter().next() else { return Ok(None) };
         let runs = matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit);
-        Ok(Some(if runs { Self::of_bytes(term, size, left)? } else { Self::all(term, size) }))
+        Ok(Some(if runs {
+            Self::of_bytes(term, size, left)?
+        } else {
+            Self { left, ..Self::all(term, size) }
+        }))
     }
 
     /// Returns the term that they have.
@@ -132,21 +137,22 @@ impl Mentions {
     }
 
     /// Returns the newest snapshot of each of these environments that has the term and is not erased, and whether the bounds allowed
-    /// to find them all.
+    /// to find them all: `steps` looks at lists.
     pub(super) fn newest_in<E: Evidence + ?Sized>(
         &self,
         evidence: &E,
         environments: &[Name],
         size: TreeSize,
+        steps: &mut usize,
     ) -> Result<(BTreeSet<LeafIndex>, bool), QueryError> {
         let (mut found, mut whole) = (BTreeSet::new(), true);
         for name in environments {
             let environment = Term::parse(Field::Environment, name.as_str())?;
             let terms = [self.term.clone(), environment, snapshot()?];
             let mut common = Common::new(terms.map(Sought::Term));
-            let (mut below, mut steps) = (size, STEPS_MAX);
+            let mut below = size;
             loop {
-                match common.newest(evidence, below, &mut steps)? {
+                match common.newest(evidence, below, steps)? {
                     Search::Exhausted => break,
                     Search::Stopped { .. } => {
                         whole = false;

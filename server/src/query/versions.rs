@@ -20,6 +20,10 @@ pub(super) const VERSIONS_MAX: usize = 256;
 /// The most versions that are remembered, of all packages: 65,536, at some 100 bytes each 7 MiB.
 const REMEMBERED_MAX: usize = 1 << 16;
 
+/// Bytes of envelopes that one question may read to learn what versions are called: 64 MiB, half a second of SBOMs. What it learns is
+/// known to the next one.
+pub(super) const LEARNING_BYTES: u64 = 64 << 20;
+
 /// One version of a package, as the index has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -31,17 +35,15 @@ pub struct Version {
     pub(super) newest: LeafIndex,
 }
 
-/// Returns the versions of a package that are meant, or may be, of those that entries below `below` name; none where these are too many,
-/// or any is meant: then the package's term finds the entries.
+/// Returns the versions of a package that are meant, or may be, of those that entries below `below` name; none where these are too many:
+/// then the package's term finds the entries. `left` bytes of envelopes may be read to learn what versions are called.
 pub(super) fn meant<E: Evidence + ?Sized>(
     evidence: &E,
     package: &Package,
     below: TreeSize,
+    left: &mut u64,
 ) -> Result<Option<Vec<Version>>, QueryError> {
-    if package.is_any_version() {
-        return Ok(None);
-    }
-    let mut versions = evidence.versions(package.term(), below)?;
+    let mut versions = evidence.versions(package.term(), below, left)?;
     if let Some(versions) = &mut versions {
         // What was erased may be any version.
         versions.retain(|version| version.text.as_ref().is_none_or(|text| package.may_mean(text)));
@@ -49,25 +51,25 @@ pub(super) fn meant<E: Evidence + ?Sized>(
     Ok(versions)
 }
 
-/// The texts of versions that were read.
+/// The texts of packages and versions that were read.
 #[derive(Debug, Default)]
-pub(super) struct Texts(Mutex<HashMap<Prefix, String>>);
+pub(super) struct Texts(Mutex<HashMap<Prefix, (String, String)>>);
 
 impl Texts {
-    pub(super) fn get(&self, key: &Prefix) -> Option<String> {
+    pub(super) fn get(&self, key: &Prefix) -> Option<(String, String)> {
         self.held().get(key).cloned()
     }
 
     /// Remembers a text. All is forgotten when there are too many: what is asked for again is read again.
-    pub(super) fn keep(&self, key: Prefix, text: &str) {
+    pub(super) fn keep(&self, key: Prefix, package: &str, version: &str) {
         let mut held = self.held();
         if held.len() >= REMEMBERED_MAX {
             held.clear();
         }
-        held.insert(key, text.to_owned());
+        held.insert(key, (package.to_owned(), version.to_owned()));
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<Prefix, String>> {
+    fn held(&self) -> MutexGuard<'_, HashMap<Prefix, (String, String)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -81,10 +83,11 @@ mod tests {
         let texts = Texts::default();
         let key = |number: usize| Prefix::version("pkg:npm/x", &number.to_string());
         for number in 0..=REMEMBERED_MAX {
-            texts.keep(key(number), &number.to_string());
+            texts.keep(key(number), "pkg:npm/x", &number.to_string());
         }
         assert!(texts.held().len() <= REMEMBERED_MAX);
-        assert_eq!(texts.get(&key(REMEMBERED_MAX)), Some(REMEMBERED_MAX.to_string()));
+        let last = ("pkg:npm/x".to_owned(), REMEMBERED_MAX.to_string());
+        assert_eq!(texts.get(&key(REMEMBERED_MAX)), Some(last));
         assert_eq!(texts.get(&key(0)), None);
     }
 }

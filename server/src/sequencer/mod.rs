@@ -324,7 +324,9 @@ impl Sequencer {
             drop(first.answer.send(Err(RecordError::NotWriting)));
             return;
         };
-        if !first.admitted.admission.administrative() && !queue.is_closed() {
+        // Nobody comes into a queue that is full.
+        let waits = !queue.is_closed() && queue.len() < queue.max_capacity();
+        if waits && !first.admitted.admission.administrative() {
             self.coming.wait(queue.len().saturating_add(1));
         }
         let ledger = Arc::clone(&self.ledger);

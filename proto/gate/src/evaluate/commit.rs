@@ -150,6 +150,13 @@ impl Case<'_> {
     /// Returns who wrote the commits that provenance of the judged digest names. None if of one of them nobody is known, or it is
     /// somebody whom the trust document does not list: that could be anybody.
     pub(super) fn authors(&self) -> Option<BTreeSet<PersonName>> {
+        // Of source at a commit that cannot be told nobody knows who wrote it.
+        let untold = |entry: &Entry| {
+            Built::of(entry).is_some_and(|built| built.commit.is_none() && !built.repositories.is_empty())
+        };
+        if self.provenance().any(untold) {
+            return None;
+        }
         let commits = self.commits();
         let mut authors = BTreeSet::new();
         for commit in &commits {

@@ -356,6 +356,21 @@ fn a_version_is_found_by_rows_alone_where_the_sbom_is_large_and_compared_where_i
 }
 
 #[test]
+fn a_report_that_has_the_term_of_a_package_and_does_not_name_it_is_not_found_however_large_it_is() {
+    for (bytes, asked) in [COMPARED_BYTES_MAX, COMPARED_BYTES_MAX + 1]
+        .into_iter()
+        .flat_map(|bytes| ["pkg:npm/axios", "pkg:npm/axios@1.14.1"].map(|asked| (bytes, asked)))
+    {
+        let mut memory = sboms(bytes, &SOME);
+        memory.record(200, None, &[], &[(Field::Component, "pkg:npm/axios")]);
+        assert!(
+            !found(&memory, &conditions(&[("component", asked)]), 9).contains(&8),
+            "{asked}, {bytes} bytes"
+        );
+    }
+}
+
+#[test]
 fn what_no_row_says_is_read_however_large_the_sbom_is() {
     let memory = sboms(COMPARED_BYTES_MAX + 1, &SOME);
     let question = conditions(&[("component", "pkg:npm/axios@>=1.14.1 <1.15")]);

@@ -91,6 +91,32 @@ fn impact_gets_through_them_too() {
 }
 
 #[test]
+fn where_something_stopped_it_ran_though_newer_snapshots_of_other_places_are_all_that_is_read() {
+    let mut memory = Memory::new();
+    build(&mut memory, 'a');
+    for environment in ["prod", "staging"] {
+        for _ in 0..2 * SNAPSHOTS_READ {
+            see(&mut memory, environment, &['a']);
+        }
+    }
+    let mut facts = Facts::default();
+    facts.edges.insert(Edge {
+        from: artifact('a'),
+        kind: K::StoppedIn,
+        to: node(NodeKind::Environment, "prod"),
+    });
+    let said = Said::Stopped { cluster: None, workload: None, artifacts: Vec::new() };
+    facts.observation = Some(Arc::new(Observation { environment: "prod".parse().unwrap(), said }));
+    let subject = sha256('a');
+    memory.record_facts(2, facts, &[(Field::Subject, subject.as_str()), (Field::Environment, "prod")]);
+    let question = Impact { of: Of::Nodes(vec![artifact('a')]), since: None, until: None };
+    let found = impact(&memory, &question, memory.indexed_to).unwrap();
+    let runs = found.edges.iter().filter(|found| found.edge.kind == K::RunsIn);
+    let places: BTreeSet<&str> = runs.map(|found| found.edge.to.id()).collect();
+    assert_eq!(places, BTreeSet::from(["prod", "staging"]));
+}
+
+#[test]
 fn records_about_it_are_found_behind_them_and_there_are_no_more() {
     let (memory, built) = long_running();
     let digests = ['a', 'b'].map(|digit| sha256(digit).parse().unwrap());

@@ -142,7 +142,12 @@ impl Evidence for Memory {
         Ok(newest.into_values().take(limit).collect())
     }
 
-    fn versions(&self, package: &Term, below: TreeSize) -> Result<Option<Vec<Version>>, QueryError> {
+    fn versions(
+        &self,
+        package: &Term,
+        below: TreeSize,
+        _: &mut u64,
+    ) -> Result<Option<Vec<Version>>, QueryError> {
         let mut newest = BTreeMap::new();
         for reading in self.below(below) {
             let packages = reading.facts.packages();

@@ -16,7 +16,7 @@ use super::{
 use crate::index::Reading;
 use crate::query::error::QueryError;
 use crate::query::evidence::Evidence;
-use crate::query::mentions::{self, Mentions, PASSED_MAX};
+use crate::query::mentions::{self, Mentions, PASSED_MAX, STEPS_MAX};
 
 /// Bytes of an edge in an answer beside its ids, at most: the words for three kinds and the status (54), two numbers
 /// (22), and tags and lengths (30).
@@ -46,6 +46,8 @@ pub(super) struct Walk<'a, E: ?Sized> {
     redacted: BTreeSet<LeafIndex>,
     /// How many snapshots may still be passed over.
     passes: usize,
+    /// How many looks at lists of snapshots are left.
+    steps: usize,
     /// The names of environments, once they were asked for.
     environments: Option<Vec<Name>>,
     truncated: bool,
@@ -66,6 +68,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             envelope_bytes: 0,
             redacted: BTreeSet::new(),
             passes: PASSED_MAX,
+            steps: STEPS_MAX,
             environments: None,
             truncated: false,
         }
@@ -215,7 +218,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         self.truncated |= mentions.is_cut();
         if role == Role::Traced && mentions.oldest_passed().is_some() {
             let environments = self.environments()?;
-            let (newest, whole) = mentions.newest_in(self.evidence, &environments, self.size)?;
+            let (newest, whole) =
+                mentions.newest_in(self.evidence, &environments, self.size, &mut self.steps)?;
             self.truncated |= !whole;
             for index in newest.into_iter().filter(|index| !seen.contains(index)) {
                 let Some(reading) = self.read(index, &mentions)? else { return Ok(said) };
