@@ -48,10 +48,16 @@ impl Binaries {
         self.folder.join("custody")
     }
 
-    /// Returns the path of the tour for newcomers.
+    /// Returns the path of the tour for newcomers, built as a newcomer builds it: it builds the other binaries itself.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be built.
     #[must_use]
-    pub fn quickstart(&self) -> PathBuf {
-        self.folder.join("quickstart")
+    pub fn quickstart() -> PathBuf {
+        let folder = profile_folder();
+        build(&folder);
+        folder.join("quickstart")
     }
 }
 

@@ -36,7 +36,7 @@ pub trait Evidence {
     /// Returns, for each of at most `limit` values of a field, the newest entry below `below` that may have it.
     fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError>;
 
-    /// Returns the versions of a package that entries below `below` name: at most [`VERSIONS_MAX`](super::versions::VERSIONS_MAX). None
+    /// Returns the versions of a package that entries below `below` name: at most 256 (`versions.rs`). None
     /// when there are more, or when it is not known: then whoever asks for some of them reads what names the package.
     fn versions(
         &self,

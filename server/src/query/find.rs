@@ -36,7 +36,7 @@ const COMPARED_BYTES_MAX: u64 = 64 * 1024;
 
 /// One condition: an entry has this term, and for a package also a version that is meant. The cost of a range grows with the entries that
 /// name a version in it, and with the number of versions; of a package with more than
-/// [`VERSIONS_MAX`](super::versions::VERSIONS_MAX) with the entries that name the package.
+/// 256 (`versions.rs`) with the entries that name the package.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition {
     term: Term,

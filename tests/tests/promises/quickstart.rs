@@ -63,7 +63,7 @@ fn is_hex(word: &str) -> bool {
 fn transcript() -> String {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("tour");
-    let mut tour = Command::new(Binaries::built().quickstart());
+    let mut tour = Command::new(Binaries::quickstart());
     tour.arg(&folder);
     let ended = run(tour);
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
@@ -102,7 +102,7 @@ fn transcript_of(lines: &[String]) -> String {
 fn the_tour_touches_no_folder_that_is_not_its_own() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
-    let mut tour = Command::new(Binaries::built().quickstart());
+    let mut tour = Command::new(Binaries::quickstart());
     tour.arg(folder.path());
     let ended = run(tour);
     assert_eq!(ended.code, Some(1), "{}{}", ended.stdout, ended.stderr);

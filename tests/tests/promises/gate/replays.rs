@@ -20,7 +20,8 @@ fn replay(gate: &Gate, index: u64) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn a_verdict_comes_out_the_same_after_much_else_a_distrust_another_policy_and_a_redaction() {
+fn a_verdict_comes_out_the_same_after_much_else_another_trust_document_a_distrust_another_policy_and_a_redaction()
+ {
     let gate = Gate::new();
     gate.release("app");
     let allowed = record(&gate, "app");
@@ -48,6 +49,18 @@ fn a_verdict_comes_out_the_same_after_much_else_a_distrust_another_policy_and_a_
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     gate.scan(SCANNER, "app", &["Critical"]);
     gate.put(&gate.policy("1d"));
+    // Alice has a name, and the document ends on another day.
+    let alice = gate.ledger.home().join("alice.pem");
+    std::fs::write(&alice, gate.ledger.writers[ALICE].public().to_pem()).unwrap();
+    let (key, person) = (gate.ledger.home().join("admin.key"), format!("Alice={}", alice.to_str().unwrap()));
+    for words in [
+        &["trust", "propose", "--out", "next.json", "--expires", "90d", "--add-person", &person][..],
+        &["trust", "sign", "next.json", "--key", key.to_str().unwrap(), "--yes"],
+        &["record", "envelope", "next.json"],
+    ] {
+        let ended = gate.administrator.custody(words);
+        assert_eq!(ended.code, Some(0), "{words:?}: {}{}", ended.stdout, ended.stderr);
+    }
     let signer = format!("key:{}", gate.key(BUILDER));
     let ended = gate.administrator.custody(&["distrust", &signer, "--since", "index:1", "--reason", "INC-7"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
