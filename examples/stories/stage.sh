@@ -93,8 +93,8 @@ verdict() {
 }
 
 # The last command was a gate that let it pass, or did not.
-allowed() { [ "$code" -eq 0 ] || wrong "expected ALLOW, found exit code $code"; verdict; has '^ALLOW'; }
-denied() { [ "$code" -eq 1 ] || wrong "expected DENY, found exit code $code"; verdict; has '^DENY'; }
+allowed() { [ "$code" -eq 0 ] || { verdict; wrong "expected ALLOW, found exit code $code"; }; verdict; has '^ALLOW'; }
+denied() { [ "$code" -eq 1 ] || { verdict; wrong "expected DENY, found exit code $code"; }; verdict; has '^DENY'; }
 
 # Shows why the last command was refused.
 why() { grep -E '^(error|hint): ' "$stage/stderr" | sed -e "s|$stage/||g" -e 's/^/  /' || true; }

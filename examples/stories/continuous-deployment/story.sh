@@ -15,6 +15,8 @@ JSON
 }
 
 now() { date --utc +%FT%TZ; }
+# Two scans of one second are two scans.
+moment() { date --utc +%FT%T.%NZ; }
 
 # What review.yml records of the commit: that its branch is protected.
 protected() {
@@ -55,7 +57,7 @@ staged() {
 }
 
 scanned() {
-  scan_report Low "$(now)"
+  scan_report Low "$(moment)"
   job scan.yml custody record scan grype.json --subject "$1"
   well
 }
@@ -136,7 +138,7 @@ staged app-1.4.2.tar.gz
 stopped app-1.4.2.tar.gz scan.fresh no_evidence
 
 chapter "Drill 4: the scan is signed by somebody whom the log does not know, and then by a workflow that scans nothing"
-scan_report Low "$(now)"
+scan_report Low "$(moment)"
 by mallory custody key new --out mallory.pem
 by mallory custody record scan grype.json --subject app-1.4.2.tar.gz --key mallory.pem
 refused "no known key"
