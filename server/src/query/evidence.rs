@@ -36,8 +36,9 @@ pub trait Evidence {
     /// Returns, for each of at most `limit` values of a field, the newest entry below `below` that may have it.
     fn each_of(&self, field: Field, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError>;
 
-    /// Returns the versions of a package that entries below `below` name: at most 256 (`versions.rs`). None
-    /// when there are more, or when it is not known: then whoever asks for some of them reads what names the package.
+    /// Returns the versions of a package that entries below `below` name: at most 256 (`versions.rs`). To learn what they are called, `left`
+    /// bytes of envelopes may be read, and those that were are taken off. None when there are more, or when it is not known: then whoever
+    /// asks for some of them reads what names the package.
     fn versions(
         &self,
         _package: &Term,

@@ -91,8 +91,7 @@ impl Ledger {
     /// Returns the package and version of a row, as far as `left` bytes of envelopes allow to read them. It does not depend on what was
     /// recorded later: the same is asked as of any size.
     fn called(&self, key: &Prefix, newest: LeafIndex, left: &mut u64) -> Result<Called, QueryError> {
-        let entry = self.entry(newest)?;
-        let erased = self.index.source().redacted(&entry.content);
+        let erased = self.index.source().redacted(&self.entry(newest)?.content);
         let named = if erased { self.older(key, newest)? } else { Some(newest) };
         let Some(named) = named else { return Ok(Called::Erased) };
         if let Some((package, version)) = self.texts.get(key) {
@@ -201,10 +200,10 @@ impl Evidence for Ledger {
         for (key, newest) in found {
             match self.called(&key, newest, left)? {
                 Called::Unread => return Ok(None),
-                Called::Erased => versions.push(Version { key, text: None, newest }),
+                Called::Erased => versions.push(Version { key, text: None }),
                 // Another package shares the part of its hash.
                 Called::This { package: other, .. } if other != package.value() => {}
-                Called::This { version, .. } => versions.push(Version { key, text: Some(version), newest }),
+                Called::This { version, .. } => versions.push(Version { key, text: Some(version) }),
             }
         }
         Ok(Some(versions))

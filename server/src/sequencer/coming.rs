@@ -40,25 +40,31 @@ impl Coming {
         OnTheWay(Arc::clone(&self.0))
     }
 
-    /// Waits on the sequencer's thread, for which `there` are there already, until as many are there as are still on their way. Whoever
-    /// is answered comes again at once, so half of them are checked while the other half is synced.
+    /// Waits on the sequencer's thread, for which `there` are there already, until as many are there as are still on their way, and no
+    /// longer than [`WAIT_MAX`]. Whoever is answered comes again at once, so half of them are checked while the other half is synced.
     pub(super) fn wait(&self, there: usize) {
+        self.wait_at_most(there, WAIT_MAX);
+    }
+
+    /// Returns whether as many came; else the time was over.
+    fn wait_at_most(&self, there: usize, most: Duration) -> bool {
         let state = &*self.0;
         if state.count.load(SeqCst) <= there {
-            return;
+            return true;
         }
         *state.sleeper() = Some(std::thread::current());
         state.there.store(there, SeqCst);
         state.asleep.store(true, SeqCst);
-        let until = Instant::now() + WAIT_MAX;
-        while !state.is_enough() {
+        let until = Instant::now() + most;
+        let enough = loop {
             let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
+            if state.is_enough() || left.is_zero() {
+                break state.is_enough();
             }
             std::thread::park_timeout(left);
-        }
+        };
         state.asleep.store(false, SeqCst);
+        enough
     }
 }
 
@@ -90,16 +96,18 @@ impl State {
 mod tests {
     use super::*;
 
+    /// Longer than any test takes: whoever is not woken fails.
+    const LONG: Duration = Duration::from_mins(1);
+
     #[test]
     fn nobody_is_waited_for_by_who_has_as_many() {
         let coming = Coming::default();
-        let start = Instant::now();
-        coming.wait(0);
+        assert!(coming.wait_at_most(0, Duration::ZERO));
         let _one = coming.one();
-        coming.wait(1);
+        assert!(coming.wait_at_most(1, Duration::ZERO));
         let _two = coming.one();
-        coming.wait(2);
-        assert!(start.elapsed() < WAIT_MAX * 3, "three waits to the end take longer");
+        assert!(coming.wait_at_most(2, Duration::ZERO));
+        assert!(!coming.wait_at_most(1, Duration::ZERO), "two are on their way, and one is there");
     }
 
     #[test]
@@ -107,26 +115,32 @@ mod tests {
         let coming = Coming::default();
         let _lost = [coming.one(), coming.one()];
         let start = Instant::now();
-        coming.wait(1);
+        assert!(!coming.wait_at_most(1, WAIT_MAX));
         assert!(start.elapsed() >= WAIT_MAX);
         assert!(!coming.0.asleep.load(SeqCst), "nobody wakes who does not sleep");
     }
 
     #[test]
-    fn the_wait_ends_when_half_have_come() {
+    fn the_wait_ends_when_half_have_come_also_where_more_come_meanwhile() {
         let coming = Coming::default();
         let mut others: Vec<_> = (0..7).map(|_| coming.one()).collect();
-        let waiter = coming.clone();
-        let waiting = std::thread::spawn(move || waiter.wait(1));
-        // Of eight, four: whoever sleeps is woken by the third that comes, or sees it.
+        let sleep = |there| {
+            let waiter = coming.clone();
+            let waiting = std::thread::spawn(move || waiter.wait_at_most(there, LONG));
+            while !coming.0.asleep.load(SeqCst) {
+                std::thread::yield_now();
+            }
+            waiting
+        };
+        let waiting = sleep(1);
+        // Of eight, four: the third that comes wakes the sleeper.
         others.truncate(4);
-        waiting.join().unwrap();
-        assert_eq!(coming.0.count.load(SeqCst), 4);
-        // More that come raise what is enough, and wake nobody for less.
-        let waiter = coming.clone();
-        let waiting = std::thread::spawn(move || waiter.wait(2));
+        assert!(waiting.join().unwrap());
+        let waiting = sleep(2);
         others.extend((0..4).map(|_| coming.one()));
-        others.truncate(3);
-        waiting.join().unwrap();
+        others.truncate(6);
+        assert!(!coming.0.is_enough(), "four of ten are there");
+        others.truncate(5);
+        assert!(waiting.join().unwrap());
     }
 }

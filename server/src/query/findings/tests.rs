@@ -218,6 +218,32 @@ fn more_entries_about_one_artifact_than_are_looked_at_are_an_error_and_no_silenc
     assert!(matches!(findings(&log.memory, &question, size), Err(QueryError::TooMuch { .. })));
 }
 
+/// The agent that takes snapshots did not say as what something runs, and then did: what a gate must know is told by the second of many.
+#[test]
+fn what_one_of_many_snapshots_tells_is_not_passed_over() {
+    let mut log = Log::new();
+    let image = |name: &str| json!([{ "name": format!("ghcr.io/acme/{name}"), "digest": { "sha256": sha256(name) } }]);
+    let see = |log: &mut Log, name: &str, workload: Option<&str>| {
+        let at = Timestamp::from_micros(log.now()).unwrap().to_string();
+        let mut running = json!({ "digest": format!("sha256:{}", sha256(name)) });
+        running.as_object_mut().unwrap().extend(workload.map(|name| ("workload".to_owned(), json!(name))));
+        let seen = json!({ "environment": "prod", "at": at, "running": [running] });
+        log.say("agent", "urn:custody:snapshot:v1", &image(name), &seen)
+    };
+    let provenance = json!({ "buildDefinition": {}, "runDetails": { "metadata": { "invocationId": "https://ci.test/1" } } });
+    log.say("ci", "https://slsa.dev/provenance/v1", &image("good"), &provenance);
+    see(&mut log, "good", Some("api"));
+    see(&mut log, "bad", None);
+    let telling = see(&mut log, "bad", Some("api"));
+    for _ in 0..60 {
+        see(&mut log, "bad", Some("api"));
+    }
+    let about = vec![format!("sha256:{}", sha256("bad")).parse().unwrap()];
+    let found = log.ask(&Findings { about, ..Findings::default() }, log.memory.indexed_to.get());
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].0, found[0].1.last()), (FindingKind::ProvenanceRegression, Some(&telling)));
+}
+
 /// A workload whose first version was built, and the second was not. Both run for long.
 #[test]
 fn what_runs_for_long_is_told_once_and_its_provenance_is_found_behind_thousands_of_snapshots() {

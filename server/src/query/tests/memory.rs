@@ -148,19 +148,15 @@ impl Evidence for Memory {
         below: TreeSize,
         _: &mut u64,
     ) -> Result<Option<Vec<Version>>, QueryError> {
-        let mut newest = BTreeMap::new();
+        let mut texts = BTreeSet::new();
         for reading in self.below(below) {
             let packages = reading.facts.packages();
-            for (_, version) in packages.into_iter().filter(|(name, _)| *name == package.value()) {
-                newest.entry(version.to_owned()).or_insert(reading.entry.index);
-            }
+            let of_package = packages.into_iter().filter(|(name, _)| *name == package.value());
+            texts.extend(of_package.map(|(_, version)| version.to_owned()));
         }
-        let version = |(text, newest): (String, LeafIndex)| Version {
-            key: Prefix::version(package.value(), &text),
-            text: Some(text),
-            newest,
-        };
-        Ok((newest.len() <= VERSIONS_MAX).then(|| newest.into_iter().map(version).collect()))
+        let version =
+            |text: String| Version { key: Prefix::version(package.value(), &text), text: Some(text) };
+        Ok((texts.len() <= VERSIONS_MAX).then(|| texts.into_iter().map(version).collect()))
     }
 
     fn by_version(

@@ -260,6 +260,18 @@ fn who_is_not_known_excludes_nobody_and_passes_nobody() {
     assert_eq!(outcome(author, &said("Mallory <m@example.org>")).1, "author_unknown");
     assert_eq!(outcome(author, &[result(), provenance(2)]).1, "author_unknown");
     assert_eq!(outcome(author, &[result()]).1, "author_unknown");
+    // A build of the same source at two commits: who wrote the other one may be anybody.
+    let mut doubtful = provenance(4);
+    let mut predicate: serde_json::Value =
+        serde_json::from_slice(doubtful.predicate.as_deref().unwrap()).unwrap();
+    let dependencies = predicate["buildDefinition"]["resolvedDependencies"].as_array_mut().unwrap();
+    let mut other = dependencies[0].clone();
+    other["digest"] = json!({"gitCommit": "0123456789012345678901234567890123456789"});
+    dependencies.push(other);
+    doubtful.predicate = Some(predicate.to_string().into_bytes());
+    let mut both = said("Carol <carol@example.org>");
+    both.push(doubtful);
+    assert_eq!(outcome(author, &both).1, "author_unknown");
     let submitter = "  - {id: r, approval: {at_least: 1}}\n";
     assert_eq!(outcome(submitter, &[approval(1, 0xb1, "prod")]).1, "submitter_unknown");
     assert_eq!(
