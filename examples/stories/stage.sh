@@ -200,7 +200,8 @@ serve() {
 start() {
   local form=$1 log=$stage/log.${#running[@]}
   shift
-  "$@" >"$log" 2>&1 &
+  : >"$log" # The loop may read before the program in the background has opened its output.
+  "$@" >>"$log" 2>&1 &
   running+=("$!")
   for _ in $(seq 600); do
     found=$(first "$form" <"$log")
