@@ -7,15 +7,14 @@ use custody_evidence::envelope::Envelope;
 use custody_evidence::oidc::Credential;
 use custody_evidence::trust::holds_said_once;
 use custody_log::{EnvelopeDigest, LeafIndex};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use super::earlier::Earlier;
 use super::pace::Pace;
 use super::{Admitted, admit, record_of};
 use crate::clock::Clock;
 use crate::ledger::{Head, Ledger};
-use crate::sequencer::{Answered, RecordError, Recorded, Submission};
+use crate::sequencer::{RecordError, Recorded, Submission};
 
 /// All that a check needs. Whoever checks shares it, and nothing else of the door.
 pub(super) struct Desk {
@@ -26,32 +25,20 @@ pub(super) struct Desk {
     pub(super) pace: Pace,
 }
 
-/// What a look at an envelope found.
-enum Looked {
+/// What a check of an envelope found.
+pub(super) enum Checked {
     /// It is in the log, and adds nothing to it.
     There(LeafIndex),
     /// It is admitted.
-    Admitted(Box<(Envelope, Admitted)>),
-}
-
-/// What became of an envelope that was looked at.
-pub(super) enum Handed {
-    /// It is in the log, and adds nothing to it.
-    There(LeafIndex),
-    /// The sequencer has it, or will have it when there is room; the answer comes here.
-    Admitted { waiting: Option<Box<Submission>>, answered: oneshot::Receiver<Result<Answered, RecordError>> },
+    Admitted {
+        /// What the log gets.
+        new: Box<(Envelope, Admitted)>,
+        /// What it waits for first, where the facts index is too far behind.
+        behind: Option<Pace>,
+    },
 }
 
 impl Desk {
-    /// Checks an envelope, and gives what is admitted to the sequencer.
-    pub(super) fn check(
-        &self,
-        bytes: Vec<u8>,
-        credential: Option<Credential>,
-    ) -> Result<Handed, RecordError> {
-        self.hand_on(self.look(bytes, credential)?)
-    }
-
     /// Returns where the entry is, if it was recorded under the trust that holds: then nothing could come of checking it again.
     pub(super) fn settled(&self, recorded: Option<LeafIndex>) -> Result<Option<Recorded>, RecordError> {
         let Some(index) = recorded else { return Ok(None) };
@@ -64,7 +51,12 @@ impl Desk {
         Ok((trust == head.trust.index().get()).then_some(Recorded { index, duplicate: true }))
     }
 
-    fn look(&self, bytes: Vec<u8>, credential: Option<Credential>) -> Result<Looked, RecordError> {
+    /// Checks an envelope under the rules that hold.
+    pub(super) fn check(
+        &self,
+        bytes: Vec<u8>,
+        credential: Option<Credential>,
+    ) -> Result<Checked, RecordError> {
         let index = self.ledger.index();
         let size = index.covered();
         let same = self.recorded(&EnvelopeDigest::of(&bytes))?;
@@ -72,7 +64,7 @@ impl Desk {
         if credential.is_none()
             && let Some(known) = self.settled(same)?
         {
-            return Ok(Looked::There(known.index));
+            return Ok(Checked::There(known.index));
         }
         let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
         let head = self.ledger.head();
@@ -80,44 +72,25 @@ impl Desk {
         match admit(&head, index, &envelope, credential, &[], now) {
             Ok(admitted) => match same {
                 // A retry must find its entry also while nothing can be written.
-                Some(index) if self.adds_nothing(&admitted.admission, &head)? => Ok(Looked::There(index)),
+                Some(index) if self.adds_nothing(&admitted.admission, &head)? => Ok(Checked::There(index)),
                 _ => {
                     if let Some(proof) = &admitted.admission.record().token {
                         // Here and not where one writes for all: after a start it may be hours of entries.
                         self.ledger.first_uses().learn(&self.ledger, proof)?;
                     }
                     let earlier = Earlier::look(index, size, &envelope, same)?;
-                    Ok(Looked::Admitted(Box::new((envelope, Admitted { earlier, ..admitted }))))
+                    let new = Box::new((envelope, Admitted { earlier, ..admitted }));
+                    // No more of the ledger goes on than is needed: who is answered may close the log.
+                    let behind = (!self.pace.lets_in()).then(|| self.pace.clone());
+                    Ok(Checked::Admitted { new, behind })
                 }
             },
             // What the rules let in once is there, whatever they say today.
             Err(error @ RecordError::Refused(_)) => {
-                self.let_in_before(&envelope)?.map(Looked::There).ok_or(error)
+                self.let_in_before(&envelope)?.map(Checked::There).ok_or(error)
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Gives what is admitted to the sequencer, if it need not wait: from this thread, since to wake one that serves, which wakes
-    /// the sequencer, costs a lone caller a twentieth of his time.
-    fn hand_on(&self, looked: Looked) -> Result<Handed, RecordError> {
-        let (envelope, admitted) = match looked {
-            Looked::There(index) => return Ok(Handed::There(index)),
-            Looked::Admitted(new) => *new,
-        };
-        let queue = self.queue.as_ref().ok_or(RecordError::ReadOnly)?;
-        let (answer, answered) = oneshot::channel();
-        let submission = Submission { envelope, admitted, answer };
-        let waiting = if self.pace.lets_in() {
-            match queue.try_send(submission) {
-                Ok(()) => None,
-                Err(TrySendError::Full(submission)) => Some(Box::new(submission)),
-                Err(TrySendError::Closed(_)) => return Err(RecordError::ShuttingDown),
-            }
-        } else {
-            Some(Box::new(submission))
-        };
-        Ok(Handed::Admitted { waiting, answered })
     }
 
     /// Says whether what is recorded of the content leaves nothing to add. What a recovery found that is not over is the

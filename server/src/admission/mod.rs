@@ -6,10 +6,12 @@ mod builds;
 mod checkers;
 mod desk;
 mod earlier;
+mod hand_over;
 mod pace;
 mod share;
 mod spool;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +22,8 @@ use custody_log::{EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use self::checkers::Checkers;
-use self::desk::{Desk, Handed};
+use self::desk::Desk;
+use self::hand_over::HandOver;
 use self::pace::Pace;
 use crate::clock::Clock;
 use crate::index::{Findable, Index, Remains};
@@ -139,26 +142,20 @@ impl Recording {
         let Ok(Some(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let desk = Arc::clone(&self.desk);
-        let (tell, handed) = oneshot::channel();
+        let hand_over = HandOver::new(desk.queue.clone());
+        let (answer, answered) = oneshot::channel();
         let check = move || {
-            let handed = desk.check(bytes, credential);
+            let checked = catch_unwind(AssertUnwindSafe(|| desk.check(bytes, credential)));
             // Before the answer: who has it may close the log.
-            drop((desk, place, on_the_way));
-            drop(tell.send(handed));
+            drop((desk, place));
+            hand_over.give(checked.unwrap_or(Err(RecordError::Internal)), answer);
+            // When it is in the queue: the sequencer counts it there.
+            drop(on_the_way);
         };
         if quick {
             self.checkers.run(check);
         } else {
             tokio::task::spawn_blocking(check);
-        }
-        let (waiting, answered) = match handed.await.map_err(|_| RecordError::Internal)?? {
-            Handed::There(index) => return Ok(Recorded { index, duplicate: true }.into()),
-            Handed::Admitted { waiting, answered } => (waiting, answered),
-        };
-        if let Some(submission) = waiting {
-            self.desk.pace.wait_a_while().await?;
-            let queue = self.desk.queue.as_ref().ok_or(RecordError::ReadOnly)?;
-            queue.send(*submission).await.map_err(|_| RecordError::ShuttingDown)?;
         }
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
     }
