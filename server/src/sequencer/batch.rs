@@ -11,6 +11,7 @@ use custody_evidence::trust::{
     CLOCK_REPAIR_TYPE, ERASED_KEYS_TYPE, JWKS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState,
 };
 use custody_log::{BlobDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{Answered, RecordError, Recorded, Submission, Written, tokens};
@@ -133,7 +134,9 @@ impl<'a> Draft<'a> {
     }
 
     /// Tells everyone where their envelope is.
-    pub(super) fn succeed(self) {
+    ///
+    /// Many are told by one task of the runtime: each that is told from here would wake one of its threads.
+    pub(super) fn succeed(self, runtime: &Handle) {
         if self.placed.iter().any(Placed::repairs_clock) {
             // Tokens that had ended, and were not remembered any more, hold again.
             self.ledger.first_uses().forget();
@@ -144,9 +147,17 @@ impl<'a> Draft<'a> {
             entry: bytes,
             record: admission.into_record_bytes(),
         });
-        for (answer, recorded) in self.outcomes {
+        let answers = self.outcomes.into_iter().map(|(answer, recorded)| {
             let written = if recorded.duplicate { None } else { written.next() };
-            drop(answer.send(Ok(Answered { recorded, written })));
+            (answer, Answered { recorded, written })
+        });
+        let answers: Vec<_> = answers.collect();
+        let many = answers.len() > 1;
+        let tell = || answers.into_iter().for_each(|(answer, answered)| drop(answer.send(Ok(answered))));
+        if many {
+            runtime.spawn(async move { tell() });
+        } else {
+            tell();
         }
     }
 

@@ -21,6 +21,7 @@ use custody_evidence::admission::{self as rules, Refusal};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::trust::{CLOCK_REPAIR_TYPE, ClockRepair, TrustError};
 use custody_log::{LeafIndex, NodeHash, Timestamp};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
@@ -266,7 +267,7 @@ impl Sequencer {
 
     /// Works until it is stopped or the queue is closed, empties the queue, then seals the journal. Runs on its
     /// own thread: it blocks.
-    pub fn run(mut self, mut queue: mpsc::Receiver<Submission>, runtime: &tokio::runtime::Handle) {
+    pub fn run(mut self, mut queue: mpsc::Receiver<Submission>, runtime: &Handle) {
         loop {
             let next = if let Some(submission) = self.waiting.take() {
                 Ok(Some(submission))
@@ -277,7 +278,7 @@ impl Sequencer {
                 self.stopping = Stopping::Yes;
             }
             match next {
-                Ok(Some(first)) => self.work(first, &mut queue),
+                Ok(Some(first)) => self.work(first, &mut queue, runtime),
                 Ok(None) => break,
                 Err(_) => {}
             }
@@ -302,7 +303,7 @@ impl Sequencer {
     fn next(
         &mut self,
         queue: &mut mpsc::Receiver<Submission>,
-        runtime: &tokio::runtime::Handle,
+        runtime: &Handle,
     ) -> Result<Option<Submission>, tokio::time::error::Elapsed> {
         let recovery = self.position.is_none().then_some(self.recover_at);
         let wake = [self.sync_at, recovery].into_iter().flatten().fold(self.cosign_at, Instant::min);
@@ -319,7 +320,7 @@ impl Sequencer {
         })
     }
 
-    fn work(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>) {
+    fn work(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>, runtime: &Handle) {
         let Some(position) = self.position.take() else {
             drop(first.answer.send(Err(RecordError::NotWriting)));
             return;
@@ -343,10 +344,10 @@ impl Sequencer {
         }
         match draft.batch(&head.tree) {
             None => {
-                draft.succeed();
+                draft.succeed(runtime);
                 self.position = Some(position);
             }
-            Some(batch) => self.position = self.commit(position.journal, &head, &batch, draft),
+            Some(batch) => self.position = self.commit(position.journal, &head, &batch, draft, runtime),
         }
     }
 
@@ -395,12 +396,13 @@ impl Sequencer {
         head: &Head,
         batch: &Batch,
         draft: Draft<'_>,
+        runtime: &Handle,
     ) -> Option<Position> {
         // THE COMMIT POINT. When append returns the batch is on disk; before, nobody was told anything.
         match journal.append(batch) {
             Ok(journal) => match self.derive(journal, head, batch, &draft) {
                 Ok(position) => {
-                    draft.succeed();
+                    draft.succeed(runtime);
                     Some(position)
                 }
                 Err(error) => {

@@ -208,7 +208,7 @@ impl Log {
 
     fn run(&self, ledger: Arc<Ledger>, sequencer: Sequencer, stop: oneshot::Sender<()>) -> Running {
         let (queue, submissions) = mpsc::channel(64);
-        let runtime = tokio::runtime::Handle::current();
+        let runtime = Handle::current();
         let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
         let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
         let recording = Recording::new(Arc::clone(&ledger), Some(queue.clone()), clock);
@@ -353,7 +353,7 @@ async fn the_same_content_twice_in_one_batch_is_one_entry() {
         answers.push(answered);
     }
     drop(queue);
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
     let mut found = Vec::new();
     for answer in answers {
@@ -448,7 +448,7 @@ async fn stopped_on(fail: impl Fn(&FailingSync)) -> Vec<RecordError> {
     }
     fail(&log.disk);
     stop.send(()).unwrap();
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
     let mut refused = Vec::new();
     for answer in answers {
@@ -496,7 +496,7 @@ async fn what_finds_no_room_in_the_queue_waits_for_it_and_is_recorded() {
     while queue.capacity() > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
     let mut indexes = Vec::new();
     for sent in sent {
@@ -533,7 +533,7 @@ async fn an_administrative_entry_is_alone_in_its_batch() {
         }
         sizes
     });
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
     for (index, answer) in (1..).zip(answers) {
         assert_eq!(answer.await.unwrap().unwrap(), at(index));
@@ -666,7 +666,7 @@ async fn a_stop_takes_what_waits_and_nothing_after_it() {
         answers.push(answered);
     }
     stop.send(()).unwrap();
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     // The queue's sender is still there: a connection that hangs keeps no one from stopping.
     tokio::task::spawn_blocking(move || sequencer.run(submissions, &runtime)).await.unwrap();
     for answer in answers {

@@ -15,6 +15,7 @@ use tonic::transport::server::Connected;
 
 use super::address::{Addresses, Network};
 use super::link::Link;
+use super::outgoing::Outgoing;
 use super::peer::{PREFACE_LEN, Peer};
 use super::tls::Tls;
 
@@ -31,6 +32,7 @@ const LOOKS: u32 = 10;
 /// A connection that counts against the limit as long as it lives. It ends with an error when its peer is overdue.
 pub(super) struct Connection {
     link: Link,
+    outgoing: Outgoing,
     peer: Peer,
     made: Instant,
     /// Bytes that came, up to those of the preface. With TLS those inside it, so a handshake has no more time than a preface.
@@ -79,6 +81,7 @@ pub(super) fn accept(
                     };
                     let connection = Connection {
                         link: Link::new(stream, tls.as_ref()),
+                        outgoing: Outgoing::default(),
                         peer: Peer::new(stall, address, Instant::now()),
                         made: Instant::now(),
                         read: 0,
@@ -165,6 +168,8 @@ impl AsyncRead for Connection {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
         ready!(self.begin(context))?;
+        let this = &mut *self;
+        this.outgoing.poll_turn(Pin::new(&mut this.link), context)?;
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.link).poll_read(context, buffer);
         let came = buffer.filled().len().saturating_sub(before);
@@ -175,22 +180,24 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        ready!(self.begin(context))?;
-        Pin::new(&mut self.link).poll_write(context, bytes)
+        self.poll_write_vectored(context, &[std::io::IoSlice::new(bytes)])
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         ready!(self.begin(context))?;
-        Pin::new(&mut self.link).poll_flush(context)
+        let this = &mut *self;
+        this.outgoing.poll_flush(Pin::new(&mut this.link), context, this.peer.has_calls())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         self.look(context)?;
-        Pin::new(&mut self.link).poll_shutdown(context)
+        let this = &mut *self;
+        ready!(this.outgoing.poll_write(Pin::new(&mut this.link), context))?;
+        Pin::new(&mut this.link).poll_shutdown(context)
     }
 
     fn poll_write_vectored(
@@ -199,10 +206,11 @@ impl AsyncWrite for Connection {
         slices: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
         ready!(self.begin(context))?;
-        Pin::new(&mut self.link).poll_write_vectored(context, slices)
+        let this = &mut *self;
+        this.outgoing.poll_take(Pin::new(&mut this.link), context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.link.is_write_vectored()
+        true
     }
 }

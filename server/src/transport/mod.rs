@@ -16,6 +16,7 @@ mod link;
 mod live;
 mod messages;
 mod opening;
+mod outgoing;
 mod patience;
 mod peer;
 mod places;

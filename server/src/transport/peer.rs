@@ -280,6 +280,11 @@ impl Peer {
         })
     }
 
+    /// Says whether several calls are open, so that more than one answer is waited for.
+    pub(super) fn has_calls(&self) -> bool {
+        self.with(|state| state.calls.len() > 1)
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
         act(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -25,7 +25,7 @@ async fn record_while(
     late: &Envelope,
     others: Vec<Envelope>,
 ) -> Result<Recorded, RecordError> {
-    let (recording, runtime) = (running.recording.clone(), tokio::runtime::Handle::current());
+    let (recording, runtime) = (running.recording.clone(), Handle::current());
     let meanwhile: Meanwhile = Box::new(move || {
         for other in others {
             let recorded = runtime.block_on(recording.record(other.into_bytes())).unwrap();

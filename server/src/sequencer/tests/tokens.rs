@@ -197,7 +197,7 @@ async fn of_two_keys_in_one_batch_the_first_has_the_token() {
         answers.push(answered);
     }
     drop(queue);
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
     let mut words = Vec::new();
     for answer in answers {

@@ -79,7 +79,7 @@ async fn a_trust_document_recorded_again_gets_its_entry_also_when_they_race() {
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
         answers.push(answered);
     }
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = Handle::current();
     let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
     for (answer, expected) in answers.into_iter().zip([at(1), duplicate(1), duplicate(1)]) {
         assert_eq!(answer.await.unwrap().unwrap(), expected);
