@@ -2,37 +2,38 @@
 //!
 //! A check computes for a fifth of a millisecond. On threads that come and go as there is work, as those of the runtime's pool do, each
 //! costs two changes of thread beside: an eighth of what recording an entry costs. Here a thread that ends a check takes the
-//! next one that waits, and only a thread that found nothing to do sleeps.
+//! next one that waits, and only a thread that found nothing to do sleeps. What waits stands in the line, and not in tasks that would have
+//! to be woken one by one.
 
-use std::collections::VecDeque;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
+use super::line::{Line, Standing};
+
 /// What is to be run.
 type Check = Box<dyn FnOnce() + Send>;
 
-/// A line of checks, and the threads that take from it, the oldest first. When its last handle is dropped, what waits is
-/// checked and the threads end.
+/// The line of checks, and the threads that take from it. When its last handle is dropped, what waits is checked and the threads end.
 #[derive(Clone)]
 pub(super) struct Checkers(Arc<Owner>);
 
 struct Owner {
-    line: Arc<Line>,
+    work: Arc<Work>,
     /// As many as the system gave.
     threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Default)]
-struct Line {
+struct Work {
     state: Mutex<State>,
     more: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Check>,
+    line: Line<Check>,
     /// How many threads wait for more.
     asleep: usize,
     closed: bool,
@@ -41,37 +42,37 @@ struct State {
 impl Checkers {
     /// Starts a thread for each processor.
     pub(super) fn start() -> Self {
-        let line = Arc::new(Line::default());
+        let work = Arc::new(Work::default());
         let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
         let started = (0..processors).filter_map(|_| {
-            let line = Arc::clone(&line);
+            let work = Arc::clone(&work);
             let thread = std::thread::Builder::new().name("check".to_owned());
-            thread.spawn(move || line.work()).ok()
+            thread.spawn(move || work.go_on()).ok()
         });
         let threads = started.collect();
-        Self(Arc::new(Owner { line, threads }))
+        Self(Arc::new(Owner { work, threads }))
     }
 
-    /// Runs a check on one of the threads, after those that wait. How many wait is bounded by who may send any: each has a place. One
+    /// Runs a check on one of the threads, when it is its turn. How many wait is bounded by who may send any: each has a place. One
     /// that panics takes no thread away.
-    pub(super) fn run(&self, check: impl FnOnce() + Send + 'static) {
+    pub(super) fn run(&self, standing: Standing, check: impl FnOnce() + Send + 'static) {
         if self.0.threads.is_empty() {
             // The system is short of threads: then as everything else that blocks.
             tokio::task::spawn_blocking(check);
             return;
         }
-        let mut state = self.0.line.state();
-        state.waiting.push_back(Box::new(check));
+        let mut state = self.0.work.state();
+        state.line.push(standing, Box::new(check));
         let sleeps = state.asleep > 0;
         drop(state);
         if sleeps {
-            self.0.line.more.notify_one();
+            self.0.work.more.notify_one();
         }
     }
 }
 
-impl Line {
-    fn work(&self) {
+impl Work {
+    fn go_on(&self) {
         while let Some(check) = self.next() {
             drop(catch_unwind(AssertUnwindSafe(check)));
         }
@@ -80,7 +81,7 @@ impl Line {
     fn next(&self) -> Option<Check> {
         let mut state = self.state();
         loop {
-            if let Some(check) = state.waiting.pop_front() {
+            if let Some(check) = state.line.pop() {
                 return Some(check);
             }
             if state.closed {
@@ -99,8 +100,8 @@ impl Line {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.line.state().closed = true;
-        self.line.more.notify_all();
+        self.work.state().closed = true;
+        self.work.more.notify_all();
         // Whoever opens the log again must not find a check that goes on. No check holds the door, so none waits for itself here.
         for thread in self.threads.drain(..) {
             drop(thread.join());
@@ -122,13 +123,14 @@ mod tests {
         let (met, together) = (Arc::new(Barrier::new(threads + 1)), mpsc::channel());
         for _ in 0..threads {
             let met = Arc::clone(&met);
-            checkers.run(move || {
+            checkers.run(Standing::default(), move || {
                 met.wait();
             });
         }
         for number in 0..100 {
             let told = together.0.clone();
-            checkers.run(move || told.send((number, std::thread::current().id())).unwrap());
+            checkers
+                .run(Standing::default(), move || told.send((number, std::thread::current().id())).unwrap());
         }
         assert!(together.1.try_recv().is_err(), "all threads are taken");
         met.wait();
@@ -145,7 +147,7 @@ mod tests {
         let (told, heard) = mpsc::channel();
         for number in 0..20 {
             let told = told.clone();
-            checkers.run(move || {
+            checkers.run(Standing::default(), move || {
                 assert!(number % 2 != 0, "a check that panics, as planned");
                 told.send(number).unwrap();
             });
@@ -162,7 +164,7 @@ mod tests {
         let (told, heard) = mpsc::channel();
         for number in 0..1_000 {
             let told = told.clone();
-            checkers.run(move || told.send(number).unwrap());
+            checkers.run(Standing::default(), move || told.send(number).unwrap());
         }
         drop(checkers);
         assert_eq!(heard.try_iter().count(), 1_000);

@@ -7,13 +7,14 @@ mod checkers;
 mod desk;
 mod earlier;
 mod hand_over;
+mod line;
 mod pace;
 mod share;
 mod spool;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use custody_evidence::admission::{self as rules, Admission, AdmissionRecord, Refusal};
 use custody_evidence::envelope::Envelope;
@@ -24,7 +25,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use self::checkers::Checkers;
 use self::desk::Desk;
 use self::hand_over::HandOver;
+use self::line::Standing;
 use self::pace::Pace;
+use self::share::{Kind, Places};
 use crate::clock::Clock;
 use crate::index::{Findable, Index, Remains};
 use crate::issuers::Issuers;
@@ -54,12 +57,16 @@ pub(crate) const SMALL_MAX: usize = 1 << 20;
 /// nothing is checked there, since it may have to be looked up in hours of entries.
 pub(crate) const QUICK_MAX: usize = 32 << 10;
 
+/// The most envelopes of up to [`QUICK_MAX`] that wait for the [`Checkers`] or are checked: 1,024, so 32 MiB, whether or not their
+/// senders still wait. It is more than all calls of one connection, so that none of them waits in a task to be woken.
+pub(crate) const QUICK_WAITING_MAX: usize = 1 << 10;
+
 /// The door to the log for everyone who records.
 #[derive(Clone)]
 pub struct Recording {
     desk: Arc<Desk>,
     /// For those that are checked; kept by the work, since it goes on when the caller leaves.
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
     /// The same for large ones, which take long: one has a place of its own, and holds up no small one.
     large_place: Arc<Semaphore>,
     /// What the caller may have of the places, where it is not all: the smallest share first.
@@ -80,7 +87,7 @@ impl Recording {
     /// Opens the door to a sequencer's queue; without one it leads to what is recorded already, and no further.
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, queue: Option<mpsc::Sender<Submission>>, clock: Arc<dyn Clock>) -> Self {
-        let places = Arc::new(Semaphore::new(share::places()));
+        let places = Arc::new(Places::of_all());
         let large_place = Arc::new(Semaphore::new(1));
         let pace = Pace::new(Arc::clone(&ledger), FACTS_LAG_MAX);
         let shares = Vec::new();
@@ -138,22 +145,28 @@ impl Recording {
         }
         let quick = bytes.len() <= QUICK_MAX && credential.is_none();
         let on_the_way = quick.then(|| self.coming.one());
-        let place = tokio::time::timeout(PATIENCE, self.place(bytes.len() > SMALL_MAX)).await;
+        let came = Instant::now();
+        let place = tokio::time::timeout(PATIENCE, self.place(&bytes, quick)).await;
         let Ok(Some(place)) = place else { return Err(RecordError::Busy) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let desk = Arc::clone(&self.desk);
         let hand_over = HandOver::new(desk.queue.clone());
         let (answer, answered) = oneshot::channel();
         let check = move || {
-            let checked = catch_unwind(AssertUnwindSafe(|| desk.check(bytes, credential)));
+            let checked = if answer.is_closed() || came.elapsed() > PATIENCE {
+                Err(RecordError::Busy)
+            } else {
+                let checked = catch_unwind(AssertUnwindSafe(|| desk.check(bytes, credential)));
+                checked.unwrap_or(Err(RecordError::Internal))
+            };
             // Before the answer: who has it may close the log.
             drop((desk, place));
-            hand_over.give(checked.unwrap_or(Err(RecordError::Internal)), answer);
+            hand_over.give(checked, answer);
             // When it is in the queue: the sequencer counts it there.
             drop(on_the_way);
         };
         if quick {
-            self.checkers.run(check);
+            self.checkers.run(self.standing(), check);
         } else {
             tokio::task::spawn_blocking(check);
         }
@@ -166,14 +179,25 @@ impl Recording {
         self.desk.pace.wait().await;
     }
 
-    /// Waits for a place to be checked. First come those of the caller: who sends too much waits for himself.
-    async fn place(&self, large: bool) -> Option<Place> {
-        let mut own = Vec::new();
-        for share in self.shares.iter().filter(|_| !large) {
-            own.push(share.take().await?);
+    /// Waits for a place. First come those of the caller: who sends too much waits for himself.
+    async fn place(&self, bytes: &[u8], quick: bool) -> Option<Place> {
+        if bytes.len() > SMALL_MAX {
+            let all = Arc::clone(&self.large_place).acquire_owned().await.ok()?;
+            return Some(Place { _own: Vec::new(), _all: all });
         }
-        let all = Arc::clone(if large { &self.large_place } else { &self.places });
-        Some(Place { _own: own, _all: all.acquire_owned().await.ok()? })
+        let kind = if quick { Kind::Quick } else { Kind::Usual };
+        let mut own = Vec::with_capacity(self.shares.len());
+        for share in &self.shares {
+            own.push(share.take(kind).await?);
+        }
+        Some(Place { _own: own, _all: self.places.take(kind).await? })
+    }
+
+    /// Returns where the caller stands in the line: his connection has the smallest share, and his address the next one.
+    fn standing(&self) -> Standing {
+        let mut members = self.shares.iter().map(Share::member);
+        let connection = members.next().unwrap_or_default();
+        Standing { connection, address: members.next().unwrap_or_default() }
     }
 }
 

@@ -74,6 +74,40 @@ async fn a_check_keeps_its_place_when_its_caller_leaves() {
     running.stop().await;
 }
 
+#[tokio::test]
+async fn small_envelopes_of_one_caller_hold_up_no_other_and_are_not_checked_when_he_leaves() {
+    let log = Log::new();
+    let running = log.start();
+    let clock = Arc::new(HeldClock::default());
+    let read: Arc<dyn Clock> = Arc::<HeldClock>::clone(&clock);
+    let door = Recording::new(Arc::clone(&running.ledger), Some(running.queue.clone()), read);
+    let sent = |door: &Recording, number: u64| {
+        let (door, bytes) = (door.clone(), envelope(number, &[WRITER]).bytes().to_vec());
+        tokio::spawn(async move { door.record(bytes).await })
+    };
+    let caller = || door.of(&[&admission::Share::of_connection(), &admission::Share::of_address()]);
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let (crowd, other) = (caller(), caller());
+    let many: Vec<_> = (0..200).map(|number| sent(&crowd, number)).collect();
+    clock.until(processors).await;
+    let few = sent(&other, 1_000);
+    // More would be checked now, if they were.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(clock.most.load(Ordering::SeqCst), processors, "one on each processor");
+    for caller in many {
+        caller.abort();
+        assert!(caller.await.unwrap_err().is_cancelled());
+    }
+    clock.let_go();
+    let index = few.await.unwrap().unwrap().recorded.index.get();
+    let before = u64::try_from(processors).unwrap();
+    assert!(index <= 1 + before, "entry {index}: only those that were under way go before");
+    drop((door, crowd, other));
+    let size = running.ledger.head().size.get();
+    assert!(size <= 2 + before, "{size} entries: who left is not checked any more");
+    running.stop().await;
+}
+
 /// Returns an envelope that is larger than what one message holds.
 fn large(number: u64) -> Envelope {
     padded(number, custody_wire::limits::UNARY_ENVELOPE_BYTES_MAX)
