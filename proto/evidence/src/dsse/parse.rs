@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use base64::{DecodeError, DecodeSliceError};
+use memchr::memchr2;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
@@ -186,7 +187,7 @@ fn decoded_length(text: &[u8]) -> Result<usize, Base64Error> {
 
 /// Decodes either alphabet, never a mixture.
 fn decode_into(text: &[u8], bytes: &mut [u8]) -> Result<(), Base64Error> {
-    let url_safe = text.iter().any(|b| matches!(b, b'-' | b'_'));
+    let url_safe = memchr2(b'-', b'_', text).is_some();
     let engine: &GeneralPurpose = if url_safe { &URL_SAFE } else { &STANDARD };
     match engine.decode_slice(text, bytes) {
         Ok(written) if written == bytes.len() => Ok(()),

@@ -5,7 +5,7 @@
 mod escapes;
 mod lines;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr3_iter};
 
 /// The fewest characters that are decoded: 24, 18 bytes in base64. The shortest token has 20 bytes.
 pub(super) const SHORTEST: usize = 24;
@@ -19,9 +19,7 @@ const OVERLAP: usize = 4 * 1024;
 
 /// Whether the text may hold something that is encoded, but for escapes of JSON: most do not, and are not read again.
 pub(super) fn may_hold(text: &[u8]) -> bool {
-    text.len() >= SHORTEST
-        && (memchr(b'%', text).is_some()
-            || text.split(|byte| !encoded(*byte)).any(|run| run.len() >= SHORTEST))
+    text.len() >= SHORTEST && (memchr(b'%', text).is_some() || next_run(text, 0).is_some())
 }
 
 /// Decodes all that the text holds, and gives each result to `found`. It ends early when that returns false.
@@ -29,37 +27,52 @@ pub(super) fn all(text: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) {
     if text.len() < SHORTEST {
         return;
     }
-    if text.contains(&b'%') && !escapes::percent(text, found) {
+    if memchr(b'%', text).is_some() && !escapes::percent(text, found) {
         return;
     }
-    if text.contains(&b'\\') && !escapes::json(text, found) {
+    if memchr(b'\\', text).is_some() && !escapes::json(text, found) {
         return;
     }
     let mut at = 0;
-    while let Some(rest) = text.get(at..).filter(|rest| rest.len() >= SHORTEST) {
-        let run = run(rest);
-        let (read, goes_on) = match rest.get(..run).filter(|run| run.len() >= SHORTEST) {
-            None => (run, true),
-            Some(line) => match lines::Lines::starting(rest, line) {
-                Some(lines) => (lines.end(), lines.decoded(found)),
-                None => (run, one_run(line, found)),
-            },
+    while let Some(rest) = next_run(text, at).and_then(|start| text.get(start..)) {
+        let line = rest.get(..run(rest)).unwrap_or_default();
+        let (read, goes_on) = match lines::Lines::starting(rest, line) {
+            Some(lines) => (lines.end(), lines.decoded(found)),
+            None => (line.len(), one_run(line, found)),
         };
         if !goes_on {
             return;
         }
-        at += read + 1;
+        at = text.len() - rest.len() + read + 1;
+    }
+}
+
+/// Returns where the next run of [`SHORTEST`] bytes or more starts, from `at` on, where none goes on.
+///
+/// As many bytes are looked at from their end: a run begins behind the last one that stands in none, so that of text most bytes are
+/// passed over.
+fn next_run(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match text.get(at..at + SHORTEST)?.iter().rposition(|byte| !encoded(*byte)) {
+            Some(outside) => at += outside + 1,
+            None => return Some(at),
+        }
     }
 }
 
 /// Returns how many bytes may stand in base64 or hex, from the start on.
 fn run(text: &[u8]) -> usize {
-    text.iter().position(|byte| !encoded(*byte)).unwrap_or(text.len())
+    // Most are counted by eights, with one question for all.
+    let (eights, _) = text.as_chunks::<8>();
+    let all = |eight: &[u8; 8]| eight.iter().fold(0, |values, byte| values | value(*byte)) < NONE;
+    let counted = eights.iter().take_while(|eight| all(eight)).count() * 8;
+    let rest = text.get(counted..).unwrap_or_default();
+    counted + rest.iter().take_while(|byte| encoded(**byte)).count()
 }
 
 /// Whether the byte may stand in base64, of either alphabet, or in hex; padding ends a run.
 pub(super) fn encoded(byte: u8) -> bool {
-    SEXTETS.get(usize::from(byte)).is_some_and(|value| *value < NONE)
+    value(byte) < NONE
 }
 
 fn one_run(run: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
@@ -68,12 +81,13 @@ fn one_run(run: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     }
     // Base64 may start right behind a character that is of its alphabet too, as in `/v1/<base64>`.
     let mut phases = [true, false, false, false];
-    for (at, byte) in run.iter().enumerate() {
-        if !byte.is_ascii_alphanumeric()
-            && run.len() - at > SHORTEST
-            && let Some(phase) = phases.get_mut((at + 1) % 4)
-        {
+    let before = run.get(..run.len().saturating_sub(SHORTEST)).unwrap_or_default();
+    for at in memchr3_iter(b'+', b'/', b'-', before).chain(memchr_iter(b'_', before)) {
+        if let Some(phase) = phases.get_mut((at + 1) % 4) {
             *phase = true;
+        }
+        if phases == [true; 4] {
+            break;
         }
     }
     phases.iter().enumerate().filter(|(_, there)| **there).all(|(phase, _)| {
@@ -196,6 +210,10 @@ const fn sextets() -> [u8; 256] {
     table
 }
 
+fn value(byte: u8) -> u8 {
+    SEXTETS.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
 fn sextet(byte: u8) -> u32 {
-    u32::from(SEXTETS.get(usize::from(byte)).copied().unwrap_or_default())
+    u32::from(value(byte))
 }

@@ -44,8 +44,10 @@ impl<'a> Screen<'a> {
     /// Looks at a JSON text, but for the payload in it, which is looked at as what it is. A text that is not UTF-8 is refused
     /// elsewhere, with words that quote nothing.
     pub(super) fn look(&mut self, part: Part, text: &[u8], payload: Option<Place>) {
-        let Ok(whole) = std::str::from_utf8(text) else { return };
-        let mut walk = Walk::new(whole, payload);
+        if std::str::from_utf8(text).is_err() {
+            return;
+        }
+        let mut walk = Walk::new(text, payload);
         while let Some(string) = walk.next() {
             if self.found.refused.len() >= FINDINGS_MAX {
                 return;

@@ -64,38 +64,48 @@ impl Finder {
 
     fn add(&mut self, text: &str, key: Key) {
         let text = text.as_bytes().to_vec();
-        let place = text.first_chunk().map(|three: &[u8; 3]| place(window(*three)));
+        let place = text.first_chunk().map(|three| place(window(*three)));
         let head = place.and_then(|place| self.heads.get_mut(place)).expect("a key has three bytes or more");
         self.keys.push((text, key, *head));
         *head = u8::try_from(self.keys.len()).expect("there are fewer than 256 keys");
     }
+
+    /// Asks about every key that begins at a place of the text.
+    #[inline(never)]
+    fn keys_at(&self, text: &[u8], at: usize, mut head: u8, read: &mut Read, met: &mut dyn FnMut(Met)) {
+        let rest = text.get(at..).unwrap_or_default();
+        while let Some((key, whose, next)) =
+            usize::from(head).checked_sub(1).and_then(|head| self.keys.get(head))
+        {
+            if rest.starts_with(key) {
+                ask(text, *whose, at..at + key.len(), read, met);
+            }
+            head = *next;
+        }
+    }
 }
 
 const fn window([first, second, third]: [u8; 3]) -> u32 {
-    u32::from_be_bytes([0, first, second, third])
+    u32::from_le_bytes([first, second, third, 0])
 }
 
-/// The highest 13 bits of a product: each byte counts.
+/// The highest 13 bits of a product: each of the lowest three bytes counts, and the fourth does not.
 #[allow(clippy::as_conversions, reason = "13 bits fit in any usize")]
 const fn place(window: u32) -> usize {
-    (window.wrapping_mul(0x9e37_79b1) >> 19) as usize
+    ((window << 8).wrapping_mul(0x9e37_79b1) >> 19) as usize
 }
 
 /// Says what a text holds, from its start on.
 pub(super) fn all(text: &[u8], met: &mut dyn FnMut(Met)) {
-    let Some((start, rest)) = text.split_at_checked(2) else { return };
     let finder = &*FINDER;
     let mut read = Read::default();
-    let mut seen = start.iter().fold(0, |seen, byte| seen << 8 | u32::from(*byte));
-    for (at, byte) in rest.iter().enumerate() {
-        seen = (seen << 8 | u32::from(*byte)) & 0x00ff_ffff;
-        let mut head = finder.heads.get(place(seen)).copied().unwrap_or_default();
-        while head != 0 {
-            let Some((key, whose, next)) = finder.keys.get(usize::from(head) - 1) else { break };
-            if text.get(at..).is_some_and(|rest| rest.starts_with(key)) {
-                ask(text, *whose, at..at + key.len(), &mut read, met);
-            }
-            head = *next;
+    // Four bytes are read at once, and the last three by themselves.
+    let windows = text.array_windows().map(|four| u32::from_le_bytes(*four));
+    let last = text.last_chunk().map(|three| window(*three));
+    for (at, window) in windows.chain(last).enumerate() {
+        let head = finder.heads.get(place(window)).copied().unwrap_or_default();
+        if head != 0 {
+            finder.keys_at(text, at, head, &mut read, met);
         }
     }
 }
@@ -103,8 +113,7 @@ pub(super) fn all(text: &[u8], met: &mut dyn FnMut(Met)) {
 /// Returns the rule that knows the text as a token from its first byte to its last.
 pub(super) fn whole(text: &[u8]) -> Option<&'static str> {
     let finder = &*FINDER;
-    let three = text.first_chunk().map(|three| window(*three))?;
-    let mut head = finder.heads.get(place(three)).copied().unwrap_or_default();
+    let mut head = finder.heads.get(place(window(*text.first_chunk()?))).copied().unwrap_or_default();
     while let Some((key, whose, next)) = usize::from(head).checked_sub(1).and_then(|at| finder.keys.get(at)) {
         if let Key::Token(rule, shape) = whose
             && text.starts_with(key)

@@ -78,7 +78,6 @@ pub(super) struct Text {
 
 /// Walks through the strings of a text.
 pub(super) struct Walk<'a> {
-    whole: &'a str,
     text: &'a [u8],
     at: usize,
     open: Vec<Frame>,
@@ -91,8 +90,8 @@ pub(super) type Place = &'static [&'static str];
 impl<'a> Walk<'a> {
     /// Walks through a text. What stands at `payload` is passed over, and no byte of it is read: it is looked at elsewhere, as
     /// what it is.
-    pub(super) const fn new(whole: &'a str, payload: Option<Place>) -> Self {
-        Self { whole, text: whole.as_bytes(), at: 0, open: Vec::new(), payload }
+    pub(super) const fn new(text: &'a [u8], payload: Option<Place>) -> Self {
+        Self { text, at: 0, open: Vec::new(), payload }
     }
 
     /// Returns the next string.
@@ -179,9 +178,9 @@ impl<'a> Walk<'a> {
         let there = steps.all(|(frame, name)| {
             !frame.array && !frame.naming && self.text.get(frame.name.clone()) == Some(name.as_bytes())
         });
-        let rest = self.whole.get(start..).filter(|_| there)?;
-        let text = rest.get(..rest.find('"')?)?;
-        (!text.as_bytes().contains(&b'\\')).then_some(start + text.len())
+        let rest = self.text.get(start..).filter(|_| there)?;
+        let length = memchr2(b'"', b'\\', rest)?;
+        (rest.get(length) == Some(&b'"')).then_some(start + length)
     }
 
     /// Returns what is known of the name of the current value.
