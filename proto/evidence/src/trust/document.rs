@@ -199,8 +199,17 @@ impl TrustDocument {
     /// Whether a rule about own builds allows this type: then what the log has of them decides.
     #[must_use]
     pub fn asks_for_builds(&self, predicate_type: &str) -> bool {
-        let mut rules = self.members.writers.iter().filter(|rule| rule.about == About::OwnBuilds);
-        rules.any(|rule| rule.allows(predicate_type))
+        self.rules_about_builds().any(|rule| rule.allows(predicate_type))
+    }
+
+    /// Whether a rule about own builds allows any type at all: hardly any document has one.
+    #[must_use]
+    pub fn ever_asks_for_builds(&self) -> bool {
+        self.rules_about_builds().next().is_some()
+    }
+
+    fn rules_about_builds(&self) -> impl Iterator<Item = &WriterRule> {
+        self.members.writers.iter().filter(|rule| rule.about == About::OwnBuilds)
     }
 
     /// Returns the writer rules.
