@@ -119,6 +119,11 @@ pub fn from_unsigned_slice<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T,
     typed(Scanner::new(bytes, Duplicates::Ignored)?.run()?)
 }
 
+/// Reads a value from a part of a text that passes [`check`]: it passes by itself, and is not checked again.
+pub(crate) fn from_part<'a, T: Deserialize<'a>>(part: &'a str) -> Result<T, JsonError> {
+    typed(part)
+}
+
 /// Takes members of these names out of an object that passes [`check`], as the texts of their values: of a document of megabytes the
 /// large ones are gone through once. What is no object has none.
 pub(crate) fn members<'a>(

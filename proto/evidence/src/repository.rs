@@ -63,15 +63,12 @@ impl Repository {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        if text.is_empty()
-            || text.len() > Self::MAX_LEN
-            || text.chars().any(|c| c.is_control() || c.is_whitespace())
-        {
+        if text.is_empty() || text.len() > Self::MAX_LEN || !is_unbroken(text) {
             return None;
         }
         // A name must be its own name, or one repository could have two.
-        let name = normalised(text)?;
-        (normalised(&name)? == name).then_some(Self(name))
+        let name = Parts::of(text)?.written();
+        Parts::of(&name)?.are_written(&name).then_some(Self(name))
     }
 
     /// Returns the name.
@@ -163,10 +160,10 @@ impl Repository {
 
     /// Whether it is an owner and a name on a host of repositories; on GitLab there may be groups between them.
     fn is_hosted(&self) -> bool {
-        let parts: Vec<&str> = self.0.strip_prefix("https://").unwrap_or_default().split('/').collect();
-        match parts.as_slice() {
-            ["gitlab.com", _, _, rest @ ..] => !rest.contains(&"-"),
-            [host, _, _] => GIT_HOSTS.contains(host),
+        let mut parts = self.0.strip_prefix("https://").unwrap_or_default().split('/');
+        match [parts.next(), parts.next(), parts.next()] {
+            [Some("gitlab.com"), Some(_), Some(_)] => parts.all(|part| part != "-"),
+            [Some(host), Some(_), Some(_)] => parts.next().is_none() && GIT_HOSTS.contains(&host),
             _ => false,
         }
     }
@@ -206,8 +203,7 @@ impl GitUri {
             Some(at) => (bare.get(..path_start + at)?, path.get(at + 1..)),
             None => (bare, in_fragment(fragment).filter(|_| git)),
         };
-        let reference =
-            reference.and_then(|text| text.split(['#', '?']).next()).filter(|text| is_reference(text));
+        let reference = reference.map(without_end).filter(|text| is_reference(text));
         let commit = reference.filter(|text| is_commit(text)).map(str::to_ascii_lowercase);
         let reference = reference.filter(|_| commit.is_none()).map(str::to_owned);
         let repository = Repository::parse(url)?;
@@ -263,14 +259,18 @@ pub(crate) fn is_commit(text: &str) -> bool {
 }
 
 fn is_reference(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= Repository::MAX_LEN
-        && !text.chars().any(|c| c.is_control() || c.is_whitespace())
+    !text.is_empty() && text.len() <= Repository::MAX_LEN && is_unbroken(text)
+}
+
+/// Whether the text has neither white space nor control characters.
+fn is_unbroken(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_graphic())
+        || !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
 /// Splits a URL, `host.tld/path` or `user@host:path`; none for other text.
 fn authority_and_path(text: &str) -> Option<(&str, &str)> {
-    if let Some((scheme, rest)) = text.split_once("://") {
+    if let Some((scheme, rest)) = scheme_and_rest(text) {
         let known =
             ["https", "http", "ssh", "git", "git+ssh"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
         return known.then(|| rest.split_at(rest.find('/').unwrap_or(rest.len())));
@@ -289,27 +289,79 @@ fn authority_and_path(text: &str) -> Option<(&str, &str)> {
     dotted.then_some((host, path))
 }
 
-/// Returns the host in lower case, with its port unless it is a default one; none if there is no host.
-fn host(authority: &str) -> Option<String> {
+/// Splits at the first `://`.
+fn scheme_and_rest(text: &str) -> Option<(&str, &str)> {
+    const MARK: &[u8; 3] = b"://";
+    let at = text.as_bytes().array_windows().position(|three| three == MARK)?;
+    Some((text.get(..at)?, text.get(at + MARK.len()..)?))
+}
+
+/// What the name of a repository is written of.
+enum Parts<'a> {
+    /// The host in any case, with its port unless it is a default one; the path without slashes around it, empty if there is none.
+    Url { host: &'a str, path: &'a str },
+    /// What is no URL.
+    Text(&'a str),
+}
+
+impl<'a> Parts<'a> {
+    /// None if there is no host, or nothing at all.
+    fn of(text: &'a str) -> Option<Self> {
+        let text = strip_ignoring_case(text, "git+").unwrap_or(text);
+        let text = without_end(text);
+        let Some((authority, path)) = authority_and_path(text) else {
+            return Some(trimmed(text)).filter(|text| !text.is_empty()).map(Self::Text);
+        };
+        Some(Self::Url { host: host(authority)?, path: trimmed(path.trim_start_matches('/')) })
+    }
+
+    fn written(&self) -> String {
+        match *self {
+            Self::Url { host, path } => {
+                let mut name = String::with_capacity("https:///".len() + host.len() + path.len());
+                name.push_str("https://");
+                name.push_str(host);
+                name.make_ascii_lowercase();
+                if !path.is_empty() {
+                    name.push('/');
+                    name.push_str(path);
+                }
+                name
+            }
+            Self::Text(text) => text.to_owned(),
+        }
+    }
+
+    /// Whether this is how they are written.
+    fn are_written(&self, name: &str) -> bool {
+        match *self {
+            Self::Url { host, path } => {
+                let rest = name.strip_prefix("https://").and_then(|rest| rest.strip_prefix(host));
+                let path_written = |rest: &str| match rest.strip_prefix('/') {
+                    Some(rest) => !path.is_empty() && rest == path,
+                    None => path.is_empty() && rest.is_empty(),
+                };
+                rest.is_some_and(path_written) && !host.bytes().any(|byte| byte.is_ascii_uppercase())
+            }
+            Self::Text(text) => text == name,
+        }
+    }
+}
+
+/// The text before a fragment or query.
+fn without_end(text: &str) -> &str {
+    let end = text.bytes().position(|byte| matches!(byte, b'#' | b'?'));
+    end.and_then(|end| text.get(..end)).unwrap_or(text)
+}
+
+/// Returns the host, with its port unless it is a default one; none if there is no host.
+fn host(authority: &str) -> Option<&str> {
     let host = authority.rsplit('@').next().unwrap_or_default();
     let host = match host.rsplit_once(':') {
         Some((name, port)) if DEFAULT_PORTS.contains(&port) || port.is_empty() => name,
         _ => host,
     };
-    (!host.is_empty()).then(|| host.to_ascii_lowercase())
-}
-
-fn normalised(text: &str) -> Option<String> {
-    let text = strip_ignoring_case(text, "git+").unwrap_or(text);
-    let text = text.split(['#', '?']).next().unwrap_or_default();
-    let name = match authority_and_path(text) {
-        Some((authority, path)) => {
-            let (host, path) = (host(authority)?, trimmed(path.trim_start_matches('/')));
-            if path.is_empty() { format!("https://{host}") } else { format!("https://{host}/{path}") }
-        }
-        None => trimmed(text).to_owned(),
-    };
-    (!name.is_empty()).then_some(name)
+    (!host.is_empty()).then_some(host)
 }
 
 /// Drops slashes and `.git` at the end.

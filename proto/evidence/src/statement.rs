@@ -222,14 +222,19 @@ impl<'a> Statement<'a> {
     /// absent or null.
     #[must_use]
     pub fn predicate_bytes(&self) -> Option<&[u8]> {
-        self.predicate.as_deref().map(str::as_bytes)
+        self.predicate_text().map(str::as_bytes)
+    }
+
+    /// Returns the same as a text. It is strict JSON, as the whole statement is.
+    pub(crate) fn predicate_text(&self) -> Option<&str> {
+        self.predicate.as_deref()
     }
 
     /// Returns the position of the first subject without a digest that evidence can rest on; none if every subject
     /// has one. Admission refuses a statement without subjects, and one for which this is some.
     #[must_use]
     pub fn subject_without_usable_digest(&self) -> Option<usize> {
-        self.subjects.iter().position(|subject| subject.usable().next().is_none())
+        self.subjects.iter().position(|subject| subject.usable().is_empty())
     }
 }
 

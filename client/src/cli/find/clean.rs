@@ -412,8 +412,8 @@ fn artifacts(verified: &Verified) -> BTreeSet<Artifact> {
     let of = |subject: &custody_evidence::statement::Subject| -> Artifact {
         let name = subject.name().unwrap_or_default();
         let no_bytes: BTreeSet<Digest> = NAMED.map(|kind| digest_of_name(kind, name)).into();
-        let usable = subject.usable().filter(|digest| digest.commit_hex().is_none());
-        usable.filter(|digest| !no_bytes.contains(digest)).collect()
+        let usable = subject.usable().iter().filter(|digest| digest.commit_hex().is_none());
+        usable.filter(|digest| !no_bytes.contains(digest)).cloned().collect()
     };
     statement.subjects().iter().map(of).filter(|artifact| !artifact.is_empty()).collect()
 }

@@ -150,7 +150,8 @@ fn repository_of_run(run: &str) -> Option<Repository> {
 
 /// Returns the commits that a descriptor names: by its digests, or in its URI.
 fn commits_of(descriptor: &Descriptor) -> Vec<String> {
-    let by_digest = descriptor.usable().filter_map(|digest| digest.commit_hex().map(str::to_ascii_lowercase));
+    let by_digest =
+        descriptor.usable().iter().filter_map(|digest| digest.commit_hex().map(str::to_ascii_lowercase));
     let in_uri = descriptor.git_uri().and_then(|uri| uri.commit().map(str::to_owned));
     by_digest.chain(in_uri).collect()
 }

@@ -84,7 +84,8 @@ impl<'a> Said<'a> {
             Self::Statement(statement) => {
                 let subjects = statement.subjects().iter();
                 subjects
-                    .flat_map(|subject| subject.digests().iter().cloned().chain(subject.usable()))
+                    .flat_map(|subject| subject.digests().iter().chain(subject.usable()))
+                    .cloned()
                     .collect()
             }
             Self::Signed(digest) => digest.artifact().into_iter().collect(),
@@ -97,7 +98,7 @@ impl<'a> Said<'a> {
     pub fn usable(&self) -> Vec<Vec<Digest>> {
         match self {
             Self::Statement(statement) => {
-                statement.subjects().iter().map(|subject| subject.usable().collect()).collect()
+                statement.subjects().iter().map(|subject| subject.usable().to_vec()).collect()
             }
             Self::Signed(digest) => vec![digest.artifact().into_iter().filter(Digest::usable).collect()],
             Self::Image(image) => vec![[image.digest().clone()].into_iter().filter(Digest::usable).collect()],

@@ -19,7 +19,7 @@ pub(super) fn source(statement: &Statement<'_>, source: &Source, gather: &mut Ga
     if let Some(reference) = &source.reference
         && let Some(reference) = Node::git_ref(&source.repo, reference.as_str())
     {
-        gather.edges(&commits, EdgeKind::OnRef, &BTreeSet::from([reference]));
+        gather.edges(&commits, EdgeKind::OnRef, [&reference]);
     }
     named(&commits, EdgeKind::AuthoredBy, NodeKind::Identity, [&source.author], gather);
     gather.claimed("predicate.author_date", source.author_date);
@@ -115,7 +115,7 @@ pub(super) fn tag(statement: &Statement<'_>, tag: &Tag, gather: &mut Gather) {
         if !artifacts.is_empty() {
             gather.meant(&reference, tag.digest.digest());
         }
-        gather.edges(&BTreeSet::from([reference]), EdgeKind::PointsTo, &artifacts);
+        gather.edges([&reference], EdgeKind::PointsTo, &artifacts);
     }
     let version = Some(tag.tag.to_string());
     gather.called(Called::of(tag.repository.as_str(), version, artifacts));
@@ -140,7 +140,7 @@ pub(super) fn publication(statement: &Statement<'_>, publication: &Publication, 
         && let Some(pushed) = Node::named(NodeKind::Ref, pushed.as_str())
     {
         for digest in subject.usable() {
-            gather.meant(&pushed, &digest);
+            gather.meant(&pushed, digest);
         }
     }
     gather.called_by_subjects(statement, None);
@@ -218,6 +218,6 @@ fn named<'a>(
     names: impl IntoIterator<Item = &'a Name>,
     gather: &mut Gather,
 ) {
-    let to = names.into_iter().filter_map(|name| Node::named(to, name.as_str())).collect();
+    let to: BTreeSet<Node> = names.into_iter().filter_map(|name| Node::named(to, name.as_str())).collect();
     gather.edges(from, kind, &to);
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::digest_set::{Digest, Standing};
 use crate::environment::{Artifact, Observation, Said};
 use crate::predicate::Name;
-use crate::repository::Repository;
+use crate::repository::{GitUri, Repository};
 use crate::statement::{Descriptor, Statement};
 use crate::subject_name::{NameKind, digest_of_name};
 
@@ -24,6 +24,8 @@ pub(super) struct Gather {
     edges: Edges,
     /// Of several names of a node the first counts.
     labels: Vec<(Node, String)>,
+    /// The nodes of each subject, in the order of the statement. A commit is in the repository that its subject names.
+    subjects: Vec<BTreeSet<Node>>,
 }
 
 /// Edges that are being gathered. So few that they cannot be too many are put in order at the end, all at once.
@@ -78,10 +80,15 @@ impl Gather {
         }
     }
 
-    /// Adds an edge from each node to each. Both are sets, so the work is bounded by the edges there can be.
-    pub(super) fn edges(&mut self, from: &BTreeSet<Node>, kind: EdgeKind, to: &BTreeSet<Node>) {
+    /// Adds an edge from each node to each. Both are sets, or one node, so the work is bounded by the edges there can be.
+    pub(super) fn edges<'n>(
+        &mut self,
+        from: impl IntoIterator<Item = &'n Node>,
+        kind: EdgeKind,
+        to: impl IntoIterator<Item = &'n Node> + Clone,
+    ) {
         for from in from {
-            for to in to {
+            for to in to.clone() {
                 if self.full() {
                     return;
                 }
@@ -175,9 +182,9 @@ impl Gather {
 
     /// Says what each subject is called, by its own name.
     pub(super) fn called_by_subjects(&mut self, statement: &Statement<'_>, repository: Option<&str>) {
-        for subject in statement.subjects() {
+        for (position, subject) in statement.subjects().iter().enumerate() {
             let name = subject.name().unwrap_or_default();
-            self.called(Called::subject(name, repository, self.nodes(subject, None)));
+            self.called(Called::subject(name, repository, self.subject(position)));
         }
     }
 
@@ -197,7 +204,9 @@ impl Gather {
     /// Returns what the subjects are: each by its usable digests.
     #[expect(clippy::unused_self, reason = "reads like the other ways to subjects")]
     pub(super) fn artifacts(&self, statement: &Statement<'_>) -> Vec<Artifact> {
-        Artifact::distinct(statement.subjects().iter().filter_map(|subject| Artifact::new(subject.usable())))
+        Artifact::distinct(
+            statement.subjects().iter().filter_map(|subject| Artifact::new(subject.usable().iter().cloned())),
+        )
     }
 
     pub(super) fn components(&mut self, count: usize) {
@@ -221,9 +230,20 @@ impl Gather {
     /// descriptor's git URI.
     #[expect(clippy::unused_self, reason = "reads like the other ways to nodes")]
     pub(super) fn nodes(&self, descriptor: &Descriptor, repository: Option<&Repository>) -> BTreeSet<Node> {
-        let uri = descriptor.git_uri();
-        let repository = repository.or(uri.as_ref().map(crate::repository::GitUri::repository));
-        descriptor.usable().map(|digest| Node::of_digest(&digest, repository)).collect()
+        let repository = repository.or(descriptor.git_uri().map(GitUri::repository));
+        descriptor.usable().iter().map(|digest| Node::of_digest(digest, repository)).collect()
+    }
+
+    /// Takes the next subject of the statement in, and returns its nodes.
+    pub(super) fn add_subject(&mut self, subject: &Descriptor) -> BTreeSet<Node> {
+        let nodes = self.nodes(subject, None);
+        self.subjects.push(nodes.clone());
+        nodes
+    }
+
+    /// Returns the nodes of the subject at this position.
+    pub(super) fn subject(&self, position: usize) -> BTreeSet<Node> {
+        self.subjects.get(position).cloned().unwrap_or_default()
     }
 
     /// Returns the nodes of all subjects.
@@ -232,7 +252,12 @@ impl Gather {
         statement: &Statement<'_>,
         repository: Option<&Repository>,
     ) -> BTreeSet<Node> {
-        statement.subjects().iter().flat_map(|subject| self.nodes(subject, repository)).collect()
+        match repository {
+            None => self.subjects.iter().flatten().cloned().collect(),
+            Some(_) => {
+                statement.subjects().iter().flat_map(|subject| self.nodes(subject, repository)).collect()
+            }
+        }
     }
 
     /// Returns the nodes of the subjects that have this digest; that there is none is a warning. Evidence counts only
@@ -243,9 +268,9 @@ impl Gather {
         path: &str,
         digest: &Digest,
     ) -> BTreeSet<Node> {
-        let has = |subject: &&Descriptor| subject.usable().any(|usable| usable == *digest);
-        let subjects = statement.subjects().iter().filter(has);
-        let nodes: BTreeSet<Node> = subjects.flat_map(|subject| self.nodes(subject, None)).collect();
+        let subjects = statement.subjects().iter().zip(&self.subjects);
+        let subjects = subjects.filter(|(subject, _)| subject.usable().contains(digest));
+        let nodes: BTreeSet<Node> = subjects.flat_map(|(_, nodes)| nodes).cloned().collect();
         if nodes.is_empty() {
             self.warn(path, Problem::NotSubject { named: digest.to_string() });
         }
@@ -270,8 +295,10 @@ impl Gather {
 
     /// Several usable digests of one thing are the same thing.
     pub(super) fn same(&mut self, descriptor: &Descriptor) {
-        let nodes: BTreeSet<Node> = descriptor.usable().map(|digest| Node::artifact(&digest)).collect();
-        self.same_bytes(&nodes);
+        if let [_, _, ..] = descriptor.usable() {
+            let nodes: BTreeSet<Node> = descriptor.usable().iter().map(Node::artifact).collect();
+            self.same_bytes(&nodes);
+        }
     }
 
     /// An edge from the first of the nodes of usable digests, given in order, to each other. Git objects are left out: a commit and its tree
@@ -284,7 +311,7 @@ impl Gather {
     }
 
     pub(super) fn done(self, interpreted: bool) -> Facts {
-        let Self { facts, edges, mut labels } = self;
+        let Self { facts, edges, mut labels, .. } = self;
         // In their order where they are equal, so that the first is kept.
         labels.sort_by(|(one, _), (other, _)| one.cmp(other));
         labels.dedup_by(|(later, _), (first, _)| later == first);

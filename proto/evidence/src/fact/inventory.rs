@@ -13,11 +13,11 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
     // The document is found by its own digest even if nothing in it can be read.
     let document = Node::document(&Digest::sha256_of(predicate));
     let mut artifacts = gather.subjects(statement, None);
-    gather.edges(&artifacts, EdgeKind::DescribedBy, &BTreeSet::from([document.clone()]));
+    gather.edges(&artifacts, EdgeKind::DescribedBy, [&document]);
     if let Some(text) = sbom::wrapped_text(predicate) {
         // The file that was wrapped is found by its own digest, too.
         let file = Node::document(&Digest::sha256_of(text.as_bytes()));
-        gather.edges(&artifacts, EdgeKind::DescribedBy, &BTreeSet::from([file]));
+        gather.edges(&artifacts, EdgeKind::DescribedBy, [&file]);
     }
 
     let mut sbom = sbom::components(predicate)?;
@@ -36,7 +36,7 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
     described.sort_by(|one, other| one.node.cmp(&other.node));
     components.sort_by(|one, other| one.node.cmp(&other.node));
     let of_described: BTreeSet<Node> = described.iter().flat_map(|part| part.bytes.iter().cloned()).collect();
-    gather.edges(&of_described, EdgeKind::DescribedBy, &BTreeSet::from([document]));
+    gather.edges(&of_described, EdgeKind::DescribedBy, [&document]);
     artifacts.extend(of_described);
     // What is described does not ship itself. A copy of it that is listed elsewhere is left out too: it has the same
     // package URL.
@@ -44,7 +44,8 @@ pub(super) fn read(statement: &Statement<'_>, predicate: &[u8], gather: &mut Gat
     let ships = |part: &&Part<'_>| {
         part.component.shipped && part.node.as_ref().is_some_and(|node| !itself.contains(node))
     };
-    let shipped = components.iter().filter(ships).filter_map(|part| part.node.clone()).collect();
+    let shipped: BTreeSet<Node> =
+        components.iter().filter(ships).filter_map(|part| part.node.clone()).collect();
     gather.edges(&artifacts, EdgeKind::Contains, &shipped);
     // What is at an end of an edge is found by that already.
     let has_edge = !artifacts.is_empty() && !gather.full();

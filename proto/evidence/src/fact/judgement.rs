@@ -16,10 +16,11 @@ pub(super) fn read(statement: &Statement<'_>, judgement: &Judgement, gather: &mu
         gather.warn(path, error.clone());
     }
     for (path, policy) in &judgement.policies {
-        let digests = policy.usable().map(|digest| digest.to_string());
+        let digests = policy.usable().iter().map(ToString::to_string);
         let names: BTreeSet<String> =
             policy.uri().map(ToOwned::to_owned).into_iter().chain(digests).collect();
-        let nodes = names.iter().filter_map(|name| gather.named(path, NodeKind::Policy, name)).collect();
+        let nodes: BTreeSet<Node> =
+            names.iter().filter_map(|name| gather.named(path, NodeKind::Policy, name)).collect();
         gather.edges(&subjects, EdgeKind::Judged, &nodes);
     }
     if let Some(verifier) = gather.named("predicate.verifier.id", NodeKind::Identity, &judgement.verifier) {
@@ -54,9 +55,11 @@ fn found_by(resource: &str, repository: Option<&Repository>, gather: &mut Gather
 fn on_refs(statement: &Statement<'_>, repository: &Repository, gather: &mut Gather) {
     for subject in statement.subjects() {
         let nodes = gather.nodes(subject, Some(repository));
-        let commits = nodes.into_iter().filter(|node| node.kind() == NodeKind::Commit).collect();
+        let commits: BTreeSet<Node> =
+            nodes.into_iter().filter(|node| node.kind() == NodeKind::Commit).collect();
         let references = subject.source_refs().iter();
-        let references = references.filter_map(|reference| Node::git_ref(repository, reference)).collect();
+        let references: BTreeSet<Node> =
+            references.filter_map(|reference| Node::git_ref(repository, reference)).collect();
         gather.edges(&commits, EdgeKind::OnRef, &references);
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn read(sbom: &Components<'_>, artifacts: &BTreeSet<Node>, gather: &m
             Impact::NotAffected => EdgeKind::NotAffectedBy,
             Impact::Open => continue,
         };
-        gather.edges(artifacts, kind, &BTreeSet::from([vulnerability]));
+        gather.edges(artifacts, kind, [&vulnerability]);
     }
 }
 
@@ -57,7 +57,7 @@ fn concerns(
         let Some(component) = purl.as_ref().map(Node::component) else { continue };
         gather.term_all(component.terms());
         if found.impact == Impact::Affected {
-            gather.edges(&BTreeSet::from([component]), EdgeKind::AffectedBy, names);
+            gather.edges([&component], EdgeKind::AffectedBy, names);
         }
     }
     concerned

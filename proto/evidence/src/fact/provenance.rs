@@ -6,13 +6,13 @@ use super::gather::Gather;
 use super::{EdgeKind, Field, Node, NodeKind, Problem, RunTold, Series, Term, is_request, report};
 use crate::predicate::{DEPENDENCIES_MAX, Provenance};
 use crate::purl::Purl;
-use crate::repository::Repository;
+use crate::repository::{GitUri, Repository};
 use crate::statement::{Descriptor, Statement};
 
 pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &mut Gather) {
     let artifacts = gather.subjects(statement, None);
     let run = run_of(statement, provenance, gather);
-    gather.edges(&artifacts, EdgeKind::BuiltBy, &BTreeSet::from([run.clone()]));
+    gather.edges(&artifacts, EdgeKind::BuiltBy, [&run]);
     if let Some(builder) = &provenance.builder
         && let Some(builder) = gather.named("predicate.builder.id", NodeKind::Builder, builder)
     {
@@ -21,7 +21,7 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
     gather.label(&run, provenance.entry_point.as_deref().unwrap_or_default());
     versions(statement, gather);
     report::happened(provenance.started.as_ref(), provenance.finished.as_ref(), gather);
-    repository(provenance, gather);
+    let repository = repository(provenance, gather);
     for (path, error) in &provenance.dropped {
         gather.warn(path, error.clone());
     }
@@ -33,9 +33,10 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
     if let Some((path, config)) = &provenance.config {
         gather.malformed(path, config);
         let nodes = gather.nodes(config, None);
-        let (sources, definitions) = nodes.into_iter().partition(|node| node.kind() == NodeKind::Commit);
+        let (sources, definitions): (BTreeSet<Node>, BTreeSet<Node>) =
+            nodes.into_iter().partition(|node| node.kind() == NodeKind::Commit);
         commits = sources;
-        gather.edges(&BTreeSet::from([run.clone()]), EdgeKind::DefinedBy, &definitions);
+        gather.edges([&run], EdgeKind::DefinedBy, &definitions);
         reference(&run, path, config, gather);
         gather.same(config);
     }
@@ -48,30 +49,34 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &Provenance, gather: &
     }
     let built: BTreeSet<Node> = artifacts.into_iter().chain([run.clone()]).collect();
     gather.edges(&built, EdgeKind::BuiltFrom, &commits);
-    told(statement, provenance, run, gather);
+    told(statement, provenance, run, repository, gather);
 }
 
 /// A subject whose name is a version of a package is that version's bytes: so npm and `BuildKit` call what they built.
 fn versions(statement: &Statement<'_>, gather: &mut Gather) {
-    for subject in statement.subjects() {
-        let named = subject.name().and_then(|name| name.parse::<Purl>().ok());
+    for (position, subject) in statement.subjects().iter().enumerate() {
+        let named =
+            subject.name().filter(|name| Purl::is_written(name)).and_then(|name| name.parse::<Purl>().ok());
         if let Some(version) = named.filter(|purl| purl.version().is_some()) {
-            let bytes = gather.nodes(subject, None);
-            let bytes = bytes.into_iter().filter(|node| node.kind() == NodeKind::Artifact).collect();
-            gather.edges(&BTreeSet::from([Node::component(&version)]), EdgeKind::HasBytes, &bytes);
+            let mut bytes = gather.subject(position);
+            bytes.retain(|node| node.kind() == NodeKind::Artifact);
+            gather.edges([&Node::component(&version)], EdgeKind::HasBytes, &bytes);
         }
     }
 }
 
 /// What findings compare: what started the run, and what its subjects are called.
-fn told(statement: &Statement<'_>, provenance: &Provenance, run: Node, gather: &mut Gather) {
+fn told(
+    statement: &Statement<'_>,
+    provenance: &Provenance,
+    run: Node,
+    repository: Option<String>,
+    gather: &mut Gather,
+) {
     let trigger = provenance.trigger.clone();
     let by_request = trigger.as_deref().is_some_and(is_request);
     let series = Series::of(run.id());
     let told = RunTold { run, outcome: None, by_request, trigger, runner: None, series };
-    let named = provenance.repository.as_deref().and_then(Repository::parse);
-    let repository = named.or_else(|| provenance.source().map(|uri| uri.repository().clone()));
-    let repository = repository.map(|repository| repository.to_string());
     gather.called_by_subjects(statement, repository.as_deref());
     let facts = gather.told();
     (facts.run, facts.repository) = (Some(told), repository);
@@ -84,14 +89,15 @@ fn run_of(statement: &Statement<'_>, provenance: &Provenance, gather: &mut Gathe
     named.unwrap_or_else(|| Node::unnamed_run(statement.predicate_bytes().unwrap_or_default()))
 }
 
-/// The repository of the workflow finds the entry even if no dependency names it.
-fn repository(provenance: &Provenance, gather: &mut Gather) {
+/// The repository of the workflow finds the entry even if no dependency names it. Returns the one whose build it is.
+fn repository(provenance: &Provenance, gather: &mut Gather) -> Option<String> {
     let named = provenance.repository.as_deref().and_then(Repository::parse);
-    let source = provenance.source().map(|uri| uri.repository().clone());
+    let source = provenance.source().map(GitUri::repository);
     let of_run = provenance.run_url().and_then(|url| Repository::of_run(&url));
-    for repository in [named, source, of_run].into_iter().flatten() {
-        gather.term(Term::of(Field::Repository, repository.to_string()));
+    for repository in [named.as_ref(), source, of_run.as_ref()].into_iter().flatten() {
+        gather.term(Term::of(Field::Repository, repository.as_str().to_owned()));
     }
+    named.as_ref().or(source).map(|repository| repository.as_str().to_owned())
 }
 
 /// Adds what the run resolved, and returns the commits among it.
@@ -109,7 +115,7 @@ fn resolved(run: &Node, path: &str, dependency: &Descriptor, gather: &mut Gather
             Ok(purl) => {
                 let component = Node::component(&purl);
                 gather.edge(run, EdgeKind::Resolved, &component);
-                gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &artifacts);
+                gather.edges([&component], EdgeKind::HasBytes, &artifacts);
             }
             Err(error) => gather.warn(&format!("{path}.uri"), error),
         },
@@ -128,7 +134,7 @@ fn reference(run: &Node, path: &str, descriptor: &Descriptor, gather: &mut Gathe
     };
     if let Some(node) = node {
         for digest in descriptor.usable() {
-            gather.meant(&node, &digest);
+            gather.meant(&node, digest);
         }
         gather.edge(run, EdgeKind::Resolved, &node);
     }

@@ -25,7 +25,7 @@ pub fn read(statement: &Statement<'_>) -> Facts {
         gather.warn("predicate", Problem::NotInterpreted { predicate_type: predicate_type.to_owned() });
         return gather.done(false);
     };
-    let Some(predicate) = statement.predicate_bytes() else {
+    let Some(predicate) = statement.predicate_text() else {
         gather.warn("predicate", Problem::NoPredicate);
         return gather.done(false);
     };
@@ -62,13 +62,23 @@ pub fn signed_image(image: &Digest, text: &Digest, name: &str) -> Facts {
     gather.done(true)
 }
 
-type Reader = fn(&Statement<'_>, &[u8], &mut Gather) -> Result<(), Problem>;
+type Reader = fn(&Statement<'_>, &str, &mut Gather) -> Result<(), Problem>;
 
 /// A reader that decodes the predicate, and then gathers what it says.
 macro_rules! reader {
     ($decode:expr, $gather:path) => {
-        |statement, bytes, gather| {
-            $gather(statement, &$decode(bytes)?, gather);
+        |statement, text, gather| {
+            $gather(statement, &$decode(text.as_bytes())?, gather);
+            Ok(())
+        }
+    };
+}
+
+/// The same by the text of the predicate, which is known to be strict JSON.
+macro_rules! part_reader {
+    ($decode:expr, $gather:path) => {
+        |statement, text, gather| {
+            $gather(statement, &$decode(text)?, gather);
             Ok(())
         }
     };
@@ -77,7 +87,7 @@ macro_rules! reader {
 /// The same where what was decoded may still not be read.
 macro_rules! checked_reader {
     ($decode:expr, $gather:path) => {
-        |statement, bytes, gather| $gather(statement, &$decode(bytes)?, gather)
+        |statement, text, gather| $gather(statement, &$decode(text.as_bytes())?, gather)
     };
 }
 
@@ -106,8 +116,8 @@ fn reader_of_ours(predicate_type: &str) -> Option<Reader> {
 fn reader_of_others(predicate_type: &str) -> Option<Reader> {
     let is = |types: &[&str]| types.contains(&predicate_type);
     Some(match predicate_type {
-        slsa_v1::TYPE => reader!(slsa_v1::decode, provenance::read),
-        slsa_v02::TYPE => reader!(slsa_v02::decode, provenance::read),
+        slsa_v1::TYPE => part_reader!(slsa_v1::decode_part, provenance::read),
+        slsa_v02::TYPE => part_reader!(slsa_v02::decode_part, provenance::read),
         source_provenance::SOURCE_TYPE => {
             reader!(source_provenance::decode_source, super::source_provenance::read)
         }
@@ -130,7 +140,9 @@ fn reader_of_others(predicate_type: &str) -> Option<Reader> {
         _ if is(&vulns::TYPES) => checked_reader!(vulns::decode, vulnerability::scan),
         _ if is(&vulns::COSIGN_TYPES) => checked_reader!(vulns::decode_cosign, vulnerability::scan),
         other if openvex::is_type(other) => reader!(openvex::decode, vulnerability::vex),
-        other if sbom::is_type(other) => inventory::read,
+        other if sbom::is_type(other) => {
+            |statement, text, gather| inventory::read(statement, text.as_bytes(), gather)
+        }
         _ => return None,
     })
 }
@@ -145,11 +157,11 @@ fn subjects(statement: &Statement<'_>, gather: &mut Gather) {
         }
         gather.malformed(&path, subject);
         if let Some(uri) = subject.git_uri()
-            && subject.usable().any(|digest| digest.commit_hex().is_some())
+            && subject.usable().iter().any(|digest| digest.commit_hex().is_some())
         {
             gather.term(Term::of(Field::Repository, uri.repository().to_string()));
         }
-        for node in gather.nodes(subject, None) {
+        for node in gather.add_subject(subject) {
             gather.term_all(node.terms());
             gather.label(&node, subject.name().or(subject.uri()).unwrap_or_default());
         }

@@ -1,7 +1,5 @@
 //! Facts of a release: which bytes a version of a package has.
 
-use std::collections::BTreeSet;
-
 use super::gather::Gather;
 use super::{Called, EdgeKind, Node, NodeKind, Problem};
 use crate::predicate::Release;
@@ -15,14 +13,14 @@ pub(super) fn read(statement: &Statement<'_>, release: &Release, gather: &mut Ga
             let component = version(text)?;
             let subjects = gather.subjects(statement, None);
             gather.term_all(component.terms());
-            gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &subjects);
+            gather.edges([&component], EdgeKind::HasBytes, &subjects);
             gather.called(Called::subject(text, None, subjects));
         }
         None => {
             for subject in statement.subjects() {
                 let component = version(subject.name().unwrap_or_default())?;
                 let bytes = gather.nodes(subject, None);
-                gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &bytes);
+                gather.edges([&component], EdgeKind::HasBytes, &bytes);
                 gather.called(Called::subject(subject.name().unwrap_or_default(), None, bytes));
             }
         }

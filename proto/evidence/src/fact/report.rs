@@ -19,7 +19,7 @@ pub(super) fn read(statement: &Statement<'_>, report: &Report, gather: &mut Gath
     for (path, pointed) in &report.documents {
         gather.malformed(path, pointed);
         for digest in pointed.usable() {
-            let node = Node::document(&digest);
+            let node = Node::document(digest);
             gather.label(&node, pointed.name().or(pointed.uri()).unwrap_or_default());
             documents.insert(node);
         }
@@ -28,7 +28,7 @@ pub(super) fn read(statement: &Statement<'_>, report: &Report, gather: &mut Gath
     if let Some((path, page)) = &report.tested
         && let Some(page) = gather.named(path, NodeKind::Identity, page)
     {
-        gather.edges(&subjects, EdgeKind::Tested, &BTreeSet::from([page]));
+        gather.edges(&subjects, EdgeKind::Tested, [&page]);
     }
     let named = report.named.iter().map(|(path, text)| (path, NodeKind::Identity, text));
     let located = report.locations.iter().map(|(path, text)| (path, NodeKind::Ref, text));

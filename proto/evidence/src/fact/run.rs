@@ -80,8 +80,8 @@ fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
                 let component = Node::component(&purl);
                 gather.edge(run, EdgeKind::Resolved, &component);
                 let artifacts = bytes.iter().filter(|node| node.kind() == NodeKind::Artifact).cloned();
-                let artifacts = artifacts.collect();
-                gather.edges(&BTreeSet::from([component]), EdgeKind::HasBytes, &artifacts);
+                let artifacts: BTreeSet<Node> = artifacts.collect();
+                gather.edges([&component], EdgeKind::HasBytes, &artifacts);
             }
             Err(error) => gather.warn(&path, error),
         }
@@ -94,5 +94,5 @@ fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
     for node in &bytes {
         gather.label(node, reference);
     }
-    gather.edges(&BTreeSet::from([run.clone()]), EdgeKind::Resolved, &bytes);
+    gather.edges([run], EdgeKind::Resolved, &bytes);
 }

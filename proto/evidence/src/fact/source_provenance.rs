@@ -12,11 +12,12 @@ pub(super) fn read(statement: &Statement<'_>, provenance: &SourceProvenance, gat
     let repository = &provenance.repository;
     gather.term(Term::of(Field::Repository, repository.to_string()));
     let subjects = gather.subjects(statement, Some(repository));
-    let commits = subjects.into_iter().filter(|node| node.kind() == NodeKind::Commit).collect();
+    let commits: BTreeSet<Node> =
+        subjects.into_iter().filter(|node| node.kind() == NodeKind::Commit).collect();
     if let Some(reference) = &provenance.reference
         && let Some(reference) = Node::git_ref(repository, reference)
     {
-        gather.edges(&commits, EdgeKind::OnRef, &BTreeSet::from([reference]));
+        gather.edges(&commits, EdgeKind::OnRef, [&reference]);
     }
     if let Some(actor) = &provenance.actor
         && let Some(actor) = gather.named("predicate.actor", NodeKind::Identity, actor)

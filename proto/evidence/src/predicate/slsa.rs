@@ -86,7 +86,7 @@ impl Provenance {
         if !(on_github && is_decimal(run) && is_decimal(attempt)) {
             return None;
         }
-        let repository = self.config.as_ref().and_then(|(_, config)| config.git_uri())?.repository().clone();
+        let repository = self.config.as_ref().and_then(|(_, config)| config.git_uri())?.repository();
         repository.is_on("github.com").then(|| format!("{repository}/actions/runs/{run}/attempts/{attempt}"))
     }
 
@@ -103,7 +103,7 @@ impl Provenance {
 
     /// Returns the git URI of the source: of the configuration, or else of the checkout, or else of the first dependency that has one.
     #[must_use]
-    pub fn source(&self) -> Option<GitUri> {
+    pub fn source(&self) -> Option<&GitUri> {
         let named = self.config.iter().chain(&self.checkout).filter_map(|(_, named)| named.git_uri());
         named.chain(self.dependencies.iter().filter_map(|(_, dependency)| dependency.git_uri())).next()
     }

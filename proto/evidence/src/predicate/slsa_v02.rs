@@ -14,13 +14,13 @@ pub const TYPE: &str = "https://slsa.dev/provenance/v0.2";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Predicate {
+struct Predicate<'a> {
     #[serde(deserialize_with = "object::optional", default)]
     builder: Option<Builder>,
     #[serde(default)]
     build_type: Option<String>,
-    #[serde(deserialize_with = "object::optional", default)]
-    invocation: Option<Invocation>,
+    #[serde(borrow, deserialize_with = "object::optional", default)]
+    invocation: Option<Invocation<'a>>,
     #[serde(deserialize_with = "object::optional", default)]
     metadata: Option<Metadata>,
     #[serde(default)]
@@ -29,11 +29,11 @@ struct Predicate {
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct Invocation {
+struct Invocation<'a> {
     #[serde(deserialize_with = "object::optional", default)]
     config_source: Option<ConfigSource>,
-    #[serde(default)]
-    environment: Option<Box<RawValue>>,
+    #[serde(borrow, default)]
+    environment: Option<&'a RawValue>,
 }
 
 /// What slsa-github-generator notes of the run. An environment may be anything, so whatever has another shape says nothing.
@@ -69,7 +69,15 @@ struct Metadata {
 
 /// Reads the exact bytes of a predicate.
 pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
-    let Object(predicate): Object<Predicate> = json::from_slice(bytes)?;
+    json::from_slice(bytes).map(|Object(predicate)| provenance(predicate))
+}
+
+/// The same of a predicate whose statement was read strictly.
+pub(crate) fn decode_part(text: &str) -> Result<Provenance, JsonError> {
+    json::from_part(text).map(|Object(predicate)| provenance(predicate))
+}
+
+fn provenance(predicate: Predicate<'_>) -> Provenance {
     let metadata = predicate.metadata.unwrap_or_default();
     let mut provenance = Provenance {
         build_type: predicate.build_type,
@@ -95,5 +103,5 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
         provenance.checkout = Some((path.to_owned(), checkout));
     }
     provenance.dependencies("predicate.materials", predicate.materials.unwrap_or_default());
-    Ok(provenance)
+    provenance
 }

@@ -1,7 +1,7 @@
 //! SLSA provenance v1 (<https://slsa.dev/spec/v1.0/provenance>), with the parameters of the build types that GitHub, GitLab, Google,
 //! `BuildKit` and slsa-github-generator write.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::slsa::{BuildKit, Builder, DEPENDENCIES_MAX, Provenance, TRIGGER_MAX, time};
@@ -15,22 +15,22 @@ pub const TYPE: &str = "https://slsa.dev/provenance/v1";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Predicate {
-    #[serde(deserialize_with = "object::optional", default)]
-    build_definition: Option<BuildDefinition>,
+struct Predicate<'a> {
+    #[serde(borrow, deserialize_with = "object::optional", default)]
+    build_definition: Option<BuildDefinition<'a>>,
     #[serde(deserialize_with = "object::optional", default)]
     run_details: Option<RunDetails>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct BuildDefinition {
+struct BuildDefinition<'a> {
     #[serde(default)]
     build_type: Option<String>,
-    #[serde(default)]
-    external_parameters: Option<Box<RawValue>>,
-    #[serde(default)]
-    internal_parameters: Option<Box<RawValue>>,
+    #[serde(borrow, default)]
+    external_parameters: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    internal_parameters: Option<&'a RawValue>,
     #[serde(default)]
     resolved_dependencies: Option<Capped<Object<RawDescriptor>, DEPENDENCIES_MAX>>,
 }
@@ -57,14 +57,27 @@ struct Metadata {
     buildkit: Option<BuildKit>,
 }
 
-/// `https://actions.github.io/buildtypes/workflow/v1` and its older name under `slsa-framework.github.io`; Google Cloud Build calls the same
-/// `buildConfigSource`.
+/// The parameters that a build type may mean something by, as they are written: what each means is up to the build type, and all others
+/// may take megabytes.
 #[derive(Deserialize)]
-struct WorkflowParameters {
-    #[serde(alias = "buildConfigSource")]
-    workflow: Object<Workflow>,
+struct Parameters<'a> {
+    #[serde(borrow, deserialize_with = "written", default)]
+    workflow: Option<&'a RawValue>,
+    #[serde(rename = "buildConfigSource", borrow, deserialize_with = "written", default)]
+    build_config_source: Option<&'a RawValue>,
+    #[serde(borrow, deserialize_with = "written", default)]
+    source: Option<&'a RawValue>,
+    #[serde(rename = "configSource", borrow, deserialize_with = "written", default)]
+    config_source: Option<&'a RawValue>,
 }
 
+/// A value that is there, null or not.
+fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+/// `workflow` of `https://actions.github.io/buildtypes/workflow/v1` and its older name under `slsa-framework.github.io`; Google Cloud Build
+/// calls the same `buildConfigSource`.
 #[derive(Deserialize)]
 struct Workflow {
     #[serde(default)]
@@ -84,21 +97,7 @@ struct GitHubEvent {
     event_name: String,
 }
 
-/// `source` is slsa-github-generator's container-based build, `configSource` is BuildKit's.
-#[derive(Deserialize)]
-struct SourceParameters {
-    #[serde(deserialize_with = "object::optional", default)]
-    source: Option<RawDescriptor>,
-    #[serde(rename = "configSource", deserialize_with = "object::optional", default)]
-    config_source: Option<RawDescriptor>,
-}
-
-/// GitLab's runner writes the repository's URL; Custody writes it as a member.
-#[derive(Deserialize)]
-struct NamedSource {
-    source: Name,
-}
-
+/// What is called the source by its name: GitLab's runner writes the repository's URL; Custody writes it as a member.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Name {
@@ -108,7 +107,15 @@ enum Name {
 
 /// Reads the exact bytes of a predicate.
 pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
-    let Object(predicate): Object<Predicate> = json::from_slice(bytes)?;
+    json::from_slice(bytes).map(|Object(predicate)| provenance(predicate))
+}
+
+/// The same of a predicate whose statement was read strictly.
+pub(crate) fn decode_part(text: &str) -> Result<Provenance, JsonError> {
+    json::from_part(text).map(|Object(predicate)| provenance(predicate))
+}
+
+fn provenance(predicate: Predicate<'_>) -> Provenance {
     let definition = predicate.build_definition.unwrap_or_default();
     let details = predicate.run_details.unwrap_or_default();
     let metadata = details.metadata.unwrap_or_default();
@@ -134,20 +141,23 @@ pub fn decode(bytes: &[u8]) -> Result<Provenance, JsonError> {
     }
     let dependencies = definition.resolved_dependencies.unwrap_or_default();
     provenance.dependencies("predicate.buildDefinition.resolvedDependencies", dependencies);
-    Ok(provenance)
+    provenance
 }
 
 /// What parameters mean is up to each build type, so parameters of another shape say nothing here.
 fn parameters_of(provenance: &mut Provenance, json: &str) {
-    if let Ok(Object(WorkflowParameters { workflow: Object(workflow) })) = serde_json::from_str(json) {
-        provenance.repository = workflow.repository;
-        provenance.entry_point = workflow.path.filter(|path| !path.is_empty());
+    let Ok(Object(parameters)) = serde_json::from_str(json) else { return };
+    let Parameters { workflow, build_config_source, source, config_source } = parameters;
+    // Of both nothing says which one was built by.
+    if let Some(Workflow { repository, path }) = workflow.xor(build_config_source).and_then(object) {
+        provenance.repository = repository;
+        provenance.entry_point = path.filter(|path| !path.is_empty());
     }
-    if let Ok(Object(NamedSource { source })) = serde_json::from_str(json) {
-        let (Name::Url(named) | Name::Repository { repository: named }) = source;
+    if let Some(Ok(named)) = source.map(|source| serde_json::from_str(source.get())) {
+        let (Name::Url(named) | Name::Repository { repository: named }) = named;
         provenance.sources.push(named);
     }
-    if let Ok(Object(SourceParameters { source, config_source })) = serde_json::from_str(json) {
+    if let (Ok(source), Ok(config_source)) = (descriptor(source), descriptor(config_source)) {
         let path = "predicate.buildDefinition.externalParameters";
         let named =
             source.map(|raw| ("source", raw)).or_else(|| config_source.map(|raw| ("configSource", raw)));
@@ -156,4 +166,18 @@ fn parameters_of(provenance: &mut Provenance, json: &str) {
             provenance.config = Some(config);
         }
     }
+}
+
+/// `source` of slsa-github-generator's container-based build, or `configSource` of `BuildKit`, which may be absent or null; an error if it
+/// is something else.
+fn descriptor(written: Option<&RawValue>) -> Result<Option<RawDescriptor>, ()> {
+    let written = written.filter(|written| written.get() != "null");
+    written.map(|written| object(written).ok_or(())).transpose()
+}
+
+/// Reads an object; none if it is none, or of another shape. What is no object is told by its first character, without an error that
+/// quotes it.
+fn object<'a, T: Deserialize<'a>>(written: &'a RawValue) -> Option<T> {
+    let text = Some(written.get()).filter(|text| text.starts_with('{'))?;
+    serde_json::from_str(text).ok().map(|Object(read)| read)
 }

@@ -17,6 +17,10 @@ pub struct Descriptor {
     uri: Option<String>,
     digests: BTreeSet<Digest>,
     source_refs: Vec<String>,
+    /// It follows from the members above, as `usable` does: both are asked for again and again.
+    git_uri: Option<GitUri>,
+    /// In order, each once.
+    usable: Vec<Digest>,
 }
 
 /// What a statement is about.
@@ -38,7 +42,14 @@ pub(crate) struct RawDescriptor {
 impl Descriptor {
     /// Of what a predicate says in other words than a descriptor's.
     pub(crate) fn new(uri: Option<String>, digests: impl IntoIterator<Item = Digest>) -> Self {
-        Self { uri, digests: digests.into_iter().collect(), ..Self::default() }
+        Self { uri, ..Self::default() }.with_digests(digests.into_iter().collect())
+    }
+
+    fn with_digests(self, digests: BTreeSet<Digest>) -> Self {
+        let mut whole = Self { digests, ..self };
+        whole.git_uri = whole.find_git_uri();
+        whole.usable = whole.find_usable();
+        whole
     }
 
     /// Returns the name; none if it is missing, empty or `_`, which all mean that there is none.
@@ -66,34 +77,43 @@ impl Descriptor {
         &self.source_refs
     }
 
-    /// Returns the digests that carry evidence. A sha1 beside a git URI is the git commit of that value: so wrote
+    /// Returns the digests that carry evidence, in order. A sha1 beside a git URI is the git commit of that value: so wrote
     /// the producers of SLSA v0.2.
-    pub fn usable(&self) -> impl Iterator<Item = Digest> + '_ {
-        let git = self.git_uri().is_some_and(|uri| uri.names_git() || self.is_commit_at(&uri));
-        let alias = move |digest: &Digest| if git { digest.as_git_commit() } else { None };
-        let found: BTreeSet<Digest> = self
-            .digests
-            .iter()
-            .filter_map(|digest| alias(digest).or_else(|| digest.usable().then(|| digest.clone())))
-            .collect();
-        found.into_iter()
+    #[must_use]
+    pub fn usable(&self) -> &[Digest] {
+        &self.usable
+    }
+
+    fn find_usable(&self) -> Vec<Digest> {
+        let git = self.git_uri().is_some_and(|uri| uri.names_git() || self.is_commit_at(uri));
+        let alias = |digest: &Digest| if git { digest.as_git_commit() } else { None };
+        let usable = |digest| alias(digest).or_else(|| digest.usable().then(|| digest.clone()));
+        let mut found: Vec<Digest> = self.digests.iter().filter_map(usable).collect();
+        found.sort();
+        found.dedup();
+        found
     }
 
     /// Takes a `sha256` of 40 digits for the commit that it is: so writes GitLab's runner, beside the plain URL of the repository. The
     /// caller has seen that GitLab's runner wrote it.
-    pub(crate) fn with_commit_of_gitlab(mut self) -> Self {
+    pub(crate) fn with_commit_of_gitlab(self) -> Self {
         let commit = |digest: &Digest| {
             let is_commit = digest.algorithm() == "sha256" && digest.value().len() == 40;
             is_commit.then(|| digest.value().parse().ok()).flatten().map(|id| Digest::git_commit(&id))
         };
-        self.digests = self.digests.into_iter().map(|digest| commit(&digest).unwrap_or(digest)).collect();
-        self
+        let digests = self.digests.iter().map(|digest| commit(digest).unwrap_or_else(|| digest.clone()));
+        let digests = digests.collect();
+        self.with_digests(digests)
     }
 
     /// Returns the repository and reference that the URI, or else the name, gives. Any other URL is none, unless a
     /// `gitCommit` beside it says that it is a repository, or a `sha1` beside one that can be nothing else.
     #[must_use]
-    pub fn git_uri(&self) -> Option<GitUri> {
+    pub fn git_uri(&self) -> Option<&GitUri> {
+        self.git_uri.as_ref()
+    }
+
+    fn find_git_uri(&self) -> Option<GitUri> {
         let commit = self.digests.iter().any(|digest| digest.commit_hex().is_some());
         let texts = [self.uri(), self.name()].into_iter().flatten();
         texts.filter_map(GitUri::parse).find(|uri| commit || uri.names_git() || self.is_commit_at(uri))
@@ -117,29 +137,25 @@ impl RawDescriptor {
 
     /// Checks every digest; the first that cannot be kept is the error.
     pub(crate) fn checked(self) -> Result<Descriptor, DigestError> {
-        let digests = self.digest.unwrap_or_default();
-        let digests = digests
-            .members
-            .iter()
-            .map(|(algorithm, value)| Digest::read(algorithm, value))
-            .collect::<Result<_, _>>()?;
-        let name = self.name.filter(|name| !name.is_empty() && name != "_");
-        let uri = self.uri.filter(|uri| !uri.is_empty());
-        Ok(Descriptor { name, uri, digests, source_refs: self.annotations.0 })
+        let digests = self.digests().collect::<Result<_, _>>()?;
+        Ok(self.with(digests))
     }
 
     /// Keeps what can be kept, and gives the digests that cannot to `dropped`.
     pub(crate) fn tolerant(self, mut dropped: impl FnMut(DigestError)) -> Descriptor {
-        let mut digests = BTreeSet::new();
-        for (algorithm, value) in self.digest.iter().flat_map(|digests| &digests.members) {
-            match Digest::read(algorithm, value) {
-                Ok(digest) => {
-                    digests.insert(digest);
-                }
-                Err(error) => dropped(error),
-            }
-        }
-        let rest = Self { digest: None, ..self };
-        Descriptor { digests, ..rest.checked().unwrap_or_default() }
+        let digests = self.digests().filter_map(|digest| digest.map_err(&mut dropped).ok()).collect();
+        self.with(digests)
+    }
+
+    fn digests(&self) -> impl Iterator<Item = Result<Digest, DigestError>> {
+        let members = self.digest.iter().flat_map(|digests| &digests.members);
+        members.map(|(algorithm, value)| Digest::read(algorithm, value))
+    }
+
+    fn with(self, digests: BTreeSet<Digest>) -> Descriptor {
+        let name = self.name.filter(|name| !name.is_empty() && name != "_");
+        let uri = self.uri.filter(|uri| !uri.is_empty());
+        Descriptor { name, uri, source_refs: self.annotations.0, ..Descriptor::default() }
+            .with_digests(digests)
     }
 }

@@ -168,7 +168,7 @@ fn a_sha1_is_a_commit_beside_what_can_only_be_a_repository_and_nowhere_else() {
         ("name", "git+foo", false),
     ] {
         let statement = subject(&json!({key: text, "digest": {"sha1": sha1}}));
-        let usable: Vec<Digest> = statement.subjects()[0].usable().collect();
+        let usable: Vec<Digest> = statement.subjects()[0].usable().to_vec();
         assert_eq!(usable.first().map(Digest::algorithm), commit.then_some("gitCommit"), "{text}");
     }
 }

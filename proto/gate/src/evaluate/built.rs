@@ -72,8 +72,9 @@ impl Source {
     /// nothing is called the source, and all are of one repository, is it that one. What is not told apart is each of them, at no
     /// commit.
     fn of(provenance: &Provenance, named: &[Option<Repository>]) -> Self {
-        let of_git =
-            |(_, descriptor): &'_ (String, Descriptor)| Some((descriptor.git_uri()?, commit(descriptor)));
+        let of_git = |(_, descriptor): &'_ (String, Descriptor)| {
+            Some((descriptor.git_uri()?.clone(), commit(descriptor)))
+        };
         let dependencies: Vec<(GitUri, Option<Digest>)> =
             provenance.dependencies.iter().filter_map(of_git).collect();
         let said = provenance.config.iter().chain(&provenance.checkout).find_map(of_git);
@@ -102,7 +103,7 @@ impl Source {
 }
 
 fn commit(descriptor: &Descriptor) -> Option<Digest> {
-    let found = descriptor.usable().find(|digest| digest.commit_hex().is_some());
+    let found = descriptor.usable().iter().find(|digest| digest.commit_hex().is_some()).cloned();
     let named = || {
         let uri = descriptor.git_uri()?;
         Digest::read("gitCommit", uri.commit()?).ok()
