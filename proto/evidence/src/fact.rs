@@ -226,14 +226,28 @@ impl Facts {
     /// Signer and submitter are not in the statement; they come from the admission record.
     #[must_use]
     pub fn terms(&self) -> BTreeSet<Term> {
-        // Each node once: an SBOM's artifact is in thousands of edges.
+        // A set that is made of all at once is sorted once.
+        self.terms.iter().cloned().chain(self.nodes().into_iter().flat_map(Node::terms)).collect()
+    }
+
+    /// Hands out the same as fields and values, in no order and some more than once: for who hashes them, and keeps no text.
+    pub fn each_term(&self, each: &mut dyn FnMut(Field, &str)) {
+        for term in &self.terms {
+            each(term.field(), term.value());
+        }
+        for node in self.nodes() {
+            node.each_term(each);
+        }
+    }
+
+    /// The nodes of the edges, each once: an SBOM's artifact is in thousands of edges.
+    fn nodes(&self) -> Vec<&Node> {
         let mut nodes: Vec<&Node> = self.edges.iter().map(|edge| &edge.from).collect();
         nodes.dedup();
         nodes.extend(self.edges.iter().map(|edge| &edge.to));
         nodes.sort();
         nodes.dedup();
-        // A set that is made of all at once is sorted once.
-        self.terms.iter().cloned().chain(nodes.into_iter().flat_map(Node::terms)).collect()
+        nodes
     }
 
     /// Returns the packages that the statement names, each with its version as [`Node::package`] has it.

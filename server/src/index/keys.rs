@@ -102,8 +102,13 @@ impl Prefix {
     }
 
     pub(crate) fn term(term: &Term) -> Self {
-        let hash: [u8; 32] = Sha256::digest(term.value().as_bytes()).into();
-        Self::new(field_byte(term.field()), leading_of(&hash))
+        Self::found_by(term.field(), term.value())
+    }
+
+    /// The same of a term's field and value.
+    pub(crate) fn found_by(field: Field, value: &str) -> Self {
+        let hash: [u8; 32] = Sha256::digest(value.as_bytes()).into();
+        Self::new(field_byte(field), leading_of(&hash))
     }
 
     /// Of a package URL without its version, and one of its versions.

@@ -146,18 +146,34 @@ impl FactRows {
 /// is read again from the journal.
 const FINDABLE_MAX: usize = 4_096;
 
+/// Room for the prefixes of a usual entry, those that are there twice included.
+const USUAL: usize = 64;
+
 /// What an envelope can be found by, before it has its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Findable(Vec<Prefix>);
 
 impl Findable {
     /// Works it out from the facts of a statement and its admission record; none if that is too much to wait in memory.
+    ///
+    /// They are those of [`FactRows::of`]. The texts that they are hashes of are not kept, since an entry has some twenty.
     #[must_use]
     pub fn of(facts: &Facts, record: &AdmissionRecord) -> Option<Self> {
-        let (terms, leading) = found_by(facts, Some(record));
-        let versions = versions(facts);
-        let count = terms.len().saturating_add(leading.len()).saturating_add(versions.len());
-        (count <= FINDABLE_MAX).then(|| Self::by(&terms, &leading, versions))
+        if facts.edges.len() > FINDABLE_MAX {
+            return None;
+        }
+        let mut prefixes = Vec::with_capacity(USUAL);
+        let mut add = |field, value: &str| {
+            // One more than there may be says that there are too many.
+            if prefixes.len() <= FINDABLE_MAX {
+                prefixes.push(Prefix::found_by(field, value));
+                prefixes.extend(leading_of(field, value).map(Prefix::leading));
+            }
+        };
+        facts.each_term(&mut add);
+        record_terms(record).iter().for_each(|term| add(term.field(), term.value()));
+        prefixes.extend(versions(facts));
+        (prefixes.len() <= FINDABLE_MAX).then(|| Self::in_order(prefixes))
     }
 
     /// Returns the rows of the entry that got this place.
@@ -190,7 +206,10 @@ impl Findable {
     fn by(terms: &BTreeSet<Term>, leading: &BTreeSet<[u8; SHORT_LEN]>, versions: BTreeSet<Prefix>) -> Self {
         let leading = leading.iter().map(|leading| Prefix::leading(*leading));
         let terms = terms.iter().map(Prefix::term).chain(leading);
-        let mut prefixes: Vec<Prefix> = terms.chain(versions).collect();
+        Self::in_order(terms.chain(versions).collect())
+    }
+
+    fn in_order(mut prefixes: Vec<Prefix>) -> Self {
         // Two terms may share a hash: it is one row.
         prefixes.sort_unstable();
         prefixes.dedup();
@@ -232,7 +251,7 @@ fn versions(facts: &Facts) -> BTreeSet<Prefix> {
 fn found_by(facts: &Facts, record: Option<&AdmissionRecord>) -> (BTreeSet<Term>, BTreeSet<[u8; SHORT_LEN]>) {
     let mut terms = facts.terms();
     terms.extend(record.map(record_terms).unwrap_or_default());
-    let leading = terms.iter().filter_map(leading_of).collect();
+    let leading = terms.iter().filter_map(|term| leading_of(term.field(), term.value())).collect();
     (terms, leading)
 }
 
@@ -282,14 +301,14 @@ fn record_terms(record: &AdmissionRecord) -> Vec<Term> {
 }
 
 /// The leading bytes of the digest that a term's value ends in: `sha256:<hex>`, `<repository>@<hex>`, `key:<hex>`.
-fn leading_of(term: &Term) -> Option<[u8; SHORT_LEN]> {
-    match term.field() {
+fn leading_of(field: Field, value: &str) -> Option<[u8; SHORT_LEN]> {
+    match field {
         Field::Artifact
         | Field::Commit
         | Field::Document
         | Field::Identity
         | Field::Signer
-        | Field::Subject => keys::leading_bytes(term.value().rsplit([':', '@']).next()?),
+        | Field::Subject => keys::leading_bytes(value.rsplit([':', '@']).next()?),
         Field::Builder
         | Field::Component
         | Field::Environment
@@ -307,6 +326,11 @@ fn leading_of(term: &Term) -> Option<[u8; SHORT_LEN]> {
 
 #[cfg(test)]
 mod tests {
+    use custody_evidence::Digest;
+    use custody_evidence::fact;
+    use custody_evidence::statement::{Statement, StatementBuilder};
+    use serde_json::json;
+
     use super::*;
     use crate::index::tests::written::{Written, index};
 
@@ -348,6 +372,42 @@ mod tests {
         assert!(!has(&reading, Field::Signer, &format!("key:{}", "f".repeat(64))));
         assert!(has(&reading, Field::Submitter, "https://token.test#repo:acme/api"));
         assert!(reading.leading.contains(&[0xee; SHORT_LEN]));
+    }
+
+    /// A provenance with all that is found by more than one text: a commit, references, a package, a run that is an attempt.
+    fn facts_of_a_build(dependencies: usize) -> Facts {
+        let package = |at: usize| json!({ "uri": format!("pkg:npm/x{at}@1.2.3"), "digest": { "sha256": hex::encode([7; 32]) } });
+        let mut resolved = vec![
+            json!({ "uri": "git+https://github.com/acme/api@refs/heads/main", "digest": { "gitCommit": "c".repeat(40) } }),
+            json!({ "uri": "oci://alpine:3.20", "digest": { "sha256": "d".repeat(64) } }),
+        ];
+        resolved.extend((0..dependencies).map(package));
+        let predicate = json!({
+            "buildDefinition": { "resolvedDependencies": resolved },
+            "runDetails": {
+                "builder": { "id": "https://builder.test" },
+                "metadata": { "invocationId": "https://github.com/acme/api/actions/runs/7/attempts/2" },
+            },
+        });
+        let statement = StatementBuilder::new("https://slsa.dev/provenance/v1");
+        let payload = statement.subject("app-1.2.tgz", [Digest::sha256_of(b"app")]);
+        let payload = payload.predicate(predicate.to_string().as_bytes()).unwrap();
+        fact::read(&Statement::parse(&payload).unwrap())
+    }
+
+    #[test]
+    fn what_waits_for_its_place_gets_the_rows_that_the_journal_gives() {
+        let record = AdmissionRecord::decode(&record()).unwrap();
+        let entry = IndexedEntry::decode(index(0), &Written::new().stored(index(0)).unwrap().entry).unwrap();
+        for facts in [facts_of_a_build(3), facts_of_a_build(0), Facts::default()] {
+            let findable = Findable::of(&facts, &record).unwrap();
+            let reading = Reading::new(entry, facts, Some(&record));
+            assert_eq!(findable.at(index(0)), FactRows::of(&reading));
+            assert!(reading.terms.iter().all(|term| findable.has(term)));
+        }
+        let rows = Findable::of(&facts_of_a_build(3), &record).unwrap().at(index(0)).rows.len();
+        assert!(rows > 30, "{rows}");
+        assert_eq!(Findable::of(&facts_of_a_build(FINDABLE_MAX / 2), &record), None, "too much to wait");
     }
 
     #[test]

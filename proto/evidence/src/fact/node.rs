@@ -151,23 +151,29 @@ impl Node {
     /// of these terms; some of them (bare hex of a commit, a component without version) also find others.
     #[must_use]
     pub fn terms(&self) -> Vec<Term> {
-        let term = |field| Term::of(field, self.id().to_owned());
+        let mut terms = Vec::new();
+        self.each_term(&mut |field, value| terms.push(Term::of(field, value.to_owned())));
+        terms
+    }
+
+    /// Hands out the same terms, each as its field and its value.
+    pub(super) fn each_term(&self, each: &mut dyn FnMut(Field, &str)) {
         match self.kind {
-            NodeKind::Artifact => vec![term(Field::Artifact)],
-            NodeKind::Builder => vec![term(Field::Builder)],
-            NodeKind::Commit => self.commit_terms(),
+            NodeKind::Artifact => each(Field::Artifact, &self.id),
+            NodeKind::Builder => each(Field::Builder, &self.id),
+            NodeKind::Commit => self.commit_terms(each),
             NodeKind::Component => {
                 let name = self.package().map_or(self.id(), |(name, _)| name);
-                vec![Term::of(Field::Component, name.to_owned())]
+                each(Field::Component, name);
             }
-            NodeKind::Document => vec![term(Field::Document)],
-            NodeKind::Environment => vec![term(Field::Environment)],
-            NodeKind::Identity => vec![term(Field::Identity)],
-            NodeKind::Policy => vec![term(Field::Policy)],
-            NodeKind::Ref => self.ref_terms(),
-            NodeKind::Run => self.run_terms(),
-            NodeKind::Secret => vec![term(Field::Secret)],
-            NodeKind::Vulnerability => vec![term(Field::Vulnerability)],
+            NodeKind::Document => each(Field::Document, &self.id),
+            NodeKind::Environment => each(Field::Environment, &self.id),
+            NodeKind::Identity => each(Field::Identity, &self.id),
+            NodeKind::Policy => each(Field::Policy, &self.id),
+            NodeKind::Ref => reference::names_asked(&self.id).iter().for_each(|name| each(Field::Ref, name)),
+            NodeKind::Run => self.run_terms(each),
+            NodeKind::Secret => each(Field::Secret, &self.id),
+            NodeKind::Vulnerability => each(Field::Vulnerability, &self.id),
         }
     }
 
@@ -189,33 +195,30 @@ impl Node {
         };
         Term::parse(field, self.id()).ok()
     }
+
     /// `<repository>@<hex>`, the bare hex, and the repository; of `gitCommit:<hex>` only the bare hex.
-    fn commit_terms(&self) -> Vec<Term> {
+    fn commit_terms(&self, each: &mut dyn FnMut(Field, &str)) {
         if let Some(hex) = self.id.strip_prefix("gitCommit:") {
-            return vec![Term::of(Field::Commit, hex.to_owned())];
+            return each(Field::Commit, hex);
         }
         let (repository, hex) = self.id.rsplit_once('@').unwrap_or(("", &self.id));
-        let mut terms =
-            vec![Term::of(Field::Commit, self.id().to_owned()), Term::of(Field::Commit, hex.to_owned())];
+        each(Field::Commit, &self.id);
+        each(Field::Commit, hex);
         if !repository.is_empty() {
-            terms.push(Term::of(Field::Repository, repository.to_owned()));
+            each(Field::Repository, repository);
         }
-        terms
-    }
-
-    /// The reference in those of its spellings that are asked for.
-    fn ref_terms(&self) -> Vec<Term> {
-        let asked = reference::names(self.id()).into_iter().filter(|name| reference::asked(name) == *name);
-        asked.map(|name| Term::of(Field::Ref, name)).collect()
     }
 
     /// The run, and the whole of it where it is one of its attempts.
-    fn run_terms(&self) -> Vec<Term> {
+    fn run_terms(&self, each: &mut dyn FnMut(Field, &str)) {
         let asked = asked_run(self.id());
-        let mut names = vec![self.id(), asked];
-        names.extend(whole_run(asked));
-        names.dedup();
-        names.into_iter().map(|name| Term::of(Field::Run, name.to_owned())).collect()
+        each(Field::Run, &self.id);
+        if asked != self.id() {
+            each(Field::Run, asked);
+        }
+        if let Some(whole) = whole_run(asked) {
+            each(Field::Run, whole);
+        }
     }
 }
 

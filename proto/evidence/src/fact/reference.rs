@@ -81,6 +81,19 @@ pub(super) fn names(id: &str) -> BTreeSet<String> {
     names
 }
 
+/// Returns those of the names that a question is looked up by.
+pub(super) fn names_asked(id: &str) -> BTreeSet<String> {
+    let mut names = names(id);
+    names.retain(|name| is_asked(name));
+    names
+}
+
+/// Whether [`asked`] returns this text for itself.
+fn is_asked(name: &str) -> bool {
+    let spelled = spelling(name);
+    spelled == name || spelling(&spelled) != spelled
+}
+
 /// Returns the text by which a question is looked up: what it returns for that text again. A text whose spelling has another
 /// spelling (`acme/api@1?x` of a repository that then has a query) is looked up as it stands.
 pub(super) fn asked(text: &str) -> String {
@@ -183,7 +196,7 @@ fn of_host(text: &str) -> Option<Reference> {
     let bare = text.strip_prefix("https://").unwrap_or(text);
     let (host, path) = bare.split_once('/')?;
     let (path, tag) = path.rsplit_once(':').filter(|(path, tag)| !path.is_empty() && is_tag(tag))?;
-    if !GIT_HOSTS.contains(&host.to_ascii_lowercase().as_str()) {
+    if !GIT_HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known)) {
         return None;
     }
     let uri = GitUri::parse(&format!("https://{host}/{path}"))?;
