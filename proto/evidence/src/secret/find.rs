@@ -99,14 +99,19 @@ const fn place(window: u32) -> usize {
 pub(super) fn all(text: &[u8], met: &mut dyn FnMut(Met)) {
     let finder = &*FINDER;
     let mut read = Read::default();
-    // Four bytes are read at once, and the last three by themselves.
-    let windows = text.array_windows().map(|four| u32::from_le_bytes(*four));
-    let last = text.last_chunk().map(|three| window(*three));
-    for (at, window) in windows.chain(last).enumerate() {
-        let head = finder.heads.get(place(window)).copied().unwrap_or_default();
+    let heads = finder.heads.as_ref();
+    let mut look = |at: usize, window: u32| {
+        let head = heads.get(place(window)).copied().unwrap_or_default();
         if head != 0 {
             finder.keys_at(text, at, head, &mut read, met);
         }
+    };
+    // Four bytes are read at once, and the last three by themselves.
+    for (at, four) in text.array_windows().enumerate() {
+        look(at, u32::from_le_bytes(*four));
+    }
+    if let Some(three) = text.last_chunk() {
+        look(text.len() - three.len(), window(*three));
     }
 }
 
