@@ -5,7 +5,7 @@ use custody_evidence::admission::{
     AdmissionRecord, Binding, BundleCheck, BundleCheckResult, BundleProof, Signer, SignerStatus,
 };
 use custody_evidence::identity::Identity;
-use custody_evidence::trust::{Redacted, TrustState};
+use custody_evidence::trust::{Authority, Redacted, TrustState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -73,10 +73,17 @@ pub(crate) fn signers(record: &AdmissionRecord) -> Vec<Value> {
             "proof": signer.proof.as_deref().map(proof),
             "rule": signer.rule,
             "builds": signer.builds,
+            "authority": authority(record, signer).map(Authority::as_str),
             "why": signer.why,
         })
     };
     record.signers.iter().map(one).collect()
+}
+
+/// Returns what a signer's word counts as; none if the signature does not count.
+pub(crate) fn authority(record: &AdmissionRecord, signer: &Signer) -> Option<Authority> {
+    let counts = signer.status == SignerStatus::Verified;
+    counts.then(|| signer.authority.unwrap_or(record.authority))
 }
 
 fn proof(proof: &BundleProof) -> Value {

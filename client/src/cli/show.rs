@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 mod erased;
 
 use super::Context;
-use super::entry_view::{binding as binding_word, bundle_result, signer_status, signers};
+use super::entry_view::{authority, binding as binding_word, bundle_result, signer_status, signers};
 use super::failure::{Failure, Outcome};
 use super::identity::{Submitter, Token};
 use super::output::{escape, escape_line};
@@ -200,6 +200,10 @@ fn checks(verified: &Verified, token: Token) -> Vec<Row> {
             (Some(rule), _) => format!("{who}, by the rule {rule}"),
             (None, Some(why)) => format!("{who}: {why}"),
             (None, None) => who,
+        };
+        let detail = match authority(record, signer) {
+            Some(authority) => format!("{detail}, as {authority} evidence"),
+            None => detail,
         };
         rows.push(("signature", signer_status(signer.status), detail));
         rows.extend(signer.proof.iter().flat_map(|proof| proved(proof)));
