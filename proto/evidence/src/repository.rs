@@ -44,6 +44,8 @@ pub struct GitUri {
     commit: Option<String>,
     git: bool,
     hosted: bool,
+    /// Whether something was cut off around the reference.
+    cut: bool,
 }
 
 /// Ports that say no more than the transport does.
@@ -203,13 +205,15 @@ impl GitUri {
             Some(at) => (bare.get(..path_start + at)?, path.get(at + 1..)),
             None => (bare, in_fragment(fragment).filter(|_| git)),
         };
+        let cut = url.contains(['#', '?']) && path.contains('@')
+            || reference.is_some_and(|text| text.contains(['#', '?']));
         let reference = reference.map(without_end).filter(|text| is_reference(text));
         let commit = reference.filter(|text| is_commit(text)).map(str::to_ascii_lowercase);
         let reference = reference.filter(|_| commit.is_none()).map(str::to_owned);
         let repository = Repository::parse(url)?;
         let whole = reference.as_deref().is_some_and(|reference| reference.starts_with("refs/"));
         let hosted = whole || repository.is_hosted();
-        Some(Self { repository, reference, commit, git, hosted })
+        Some(Self { repository, reference, commit, git, hosted, cut })
     }
 
     /// Returns the repository.
@@ -223,6 +227,13 @@ impl GitUri {
     #[must_use]
     pub fn reference(&self) -> Option<&str> {
         self.reference.as_deref()
+    }
+
+    /// Returns the reference if nothing stands behind it: of `@refs/heads/main#x` nobody can tell whether a folder of `main` is meant, or
+    /// a branch that is called `main#x`.
+    #[must_use]
+    pub fn whole_reference(&self) -> Option<&str> {
+        self.reference().filter(|_| !self.cut)
     }
 
     /// Returns the hex of the commit after `@`; none if there is none.
@@ -476,6 +487,27 @@ mod tests {
             assert_eq!(uri.repository().as_str(), "https://github.com/acme/api", "{text}");
             assert_eq!((uri.reference(), uri.commit(), uri.names_git()), (reference, hex, git), "{text}");
             assert!(uri.is_repository(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_branch_whose_name_goes_on_behind_a_sign_of_urls_is_not_the_one_before_it() {
+        let whole = |text: &str| GitUri::parse(text).unwrap().whole_reference().map(str::to_owned);
+        for text in [
+            "git+https://github.com/acme/api@refs/heads/main",
+            "https://github.com/acme/api.git#refs/heads/main",
+            "https://github.com/acme/api.git#refs/heads/main:docker",
+        ] {
+            assert_eq!(whole(text).as_deref(), Some("refs/heads/main"), "{text}");
+        }
+        for text in [
+            "git+https://github.com/acme/api@refs/heads/main#x",
+            "git+https://github.com/acme/api@refs/heads/main?x",
+            "https://github.com/acme/api.git#refs/heads/main#x",
+            "git+https://github.com/acme/api#@refs/heads/main",
+            "git+https://github.com/acme/api?x@refs/heads/main",
+        ] {
+            assert_eq!(whole(text), None, "{text}");
         }
     }
 

@@ -42,7 +42,7 @@ impl Built {
         let named: Vec<Option<Repository>> = named.map(|text| Repository::parse(text)).collect();
         let Source { first, commit, repositories } = Source::of(provenance, &named);
         let mut built = Self {
-            reference: first.and_then(|uri| uri.reference().map(ToOwned::to_owned)),
+            reference: first.and_then(|uri| uri.whole_reference().map(ToOwned::to_owned)),
             commit,
             repositories,
             unreadable: named.contains(&None),

@@ -137,14 +137,22 @@ impl Case<'_> {
         self.provenance().filter_map(|entry| Built::of(entry)?.commit).collect()
     }
 
-    /// Returns who signed or submitted provenance of the judged digest.
+    /// Returns who signed or submitted provenance of the judged digest, whatever it is worth: who built it with a key that is distrusted
+    /// today must not let it pass with another one. Nobody, if none of it is evidence.
     pub(super) fn submitters(&self) -> BTreeSet<PersonName> {
         let people = &self.question.trust.people;
+        if self.provenance().next().is_none() {
+            return BTreeSet::new();
+        }
+        let ask = Ask::of_subject(&self.question.subject, PROVENANCE);
+        let of_build = |entry: &&Entry| {
+            PROVENANCE.contains(&entry.predicate_type.as_str()) && entry.is_about(&self.question.subject)
+        };
         let by = |entry: &Entry| {
             let submitter = entry.submitter_identity().map(|identity| person(people, &identity));
-            persons(people, entry.trusted_signers()).into_iter().chain(submitter)
+            persons(people, &entry.signers).into_iter().chain(submitter)
         };
-        self.provenance().flat_map(by).collect()
+        self.evidence.answer(&ask).filter(of_build).flat_map(by).collect()
     }
 
     /// Returns who wrote the commits that provenance of the judged digest names. None if of one of them nobody is known, or it is

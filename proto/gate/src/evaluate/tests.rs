@@ -1,6 +1,7 @@
 //! Verdicts over made evidence: what counts, what does not, and what an attacker would try.
 
 mod answers;
+mod attacks;
 mod defects;
 mod made;
 mod matrix;

@@ -41,6 +41,8 @@ struct Said {
     whole: bool,
     /// The packages that it is about, in whatever product.
     packages: Vec<Purl>,
+    /// The parts of the product that it is about alone; none: all of it.
+    parts: Option<Vec<Purl>>,
     /// When it was said, as claimed and capped by ledger time; then where.
     order: (Timestamp, LeafIndex, usize),
 }
@@ -134,10 +136,17 @@ impl Answers {
 }
 
 impl Said {
-    /// Whether this is about the judged digest, or about the package that the finding is in.
+    /// Whether this is about the judged digest, or about the package that the finding is in. What is said of a part of a product is said
+    /// of that part; where it is not told in which part a finding is, only what takes an answer back is about it.
     fn is_about(&self, finding: &Finding) -> bool {
         let package = finding.component.as_ref();
-        self.whole || package.is_some_and(|found| self.packages.iter().any(|purl| purl.includes(found)))
+        let is_in =
+            |purls: &[Purl]| package.is_some_and(|found| purls.iter().any(|purl| purl.includes(found)));
+        match &self.parts {
+            None => self.whole || is_in(&self.packages),
+            Some(parts) if self.clears => self.whole && is_in(parts),
+            Some(parts) => self.whole && package.is_none() || is_in(parts) || is_in(&self.packages),
+        }
     }
 }
 
@@ -156,8 +165,10 @@ fn of_open_vex(entry: &Entry, bytes: &[u8], subject: &Digest) -> Option<Vec<Said
         } else {
             products.iter().any(|product| is_digest(product, subject))
         };
+        let clears = matches!(statement.status, Status::NotAffected | Status::Fixed);
         Said {
-            clears: matches!(statement.status, Status::NotAffected | Status::Fixed),
+            parts: parts(&statement.parts, clears),
+            clears,
             whole,
             packages: names.filter_map(|name| name.parse().ok()).collect(),
             order: order(entry, statement.timestamp.or(vex.timestamp), position),
@@ -165,6 +176,13 @@ fn of_open_vex(entry: &Entry, bytes: &[u8], subject: &Digest) -> Option<Vec<Said
         }
     };
     Some(vex.statements.into_iter().enumerate().map(said).collect())
+}
+
+/// Returns the parts that are named; none if none is, or if one of those that are affected is called by no package URL and may be any.
+fn parts(names: &[String], clears: bool) -> Option<Vec<Purl>> {
+    let purls: Vec<Purl> = names.iter().filter_map(|name| name.parse().ok()).collect();
+    let told = clears || purls.len() == names.len();
+    (!names.is_empty() && told).then_some(purls)
 }
 
 fn is_digest(product: &Product, subject: &Digest) -> bool {

@@ -100,13 +100,16 @@ fn is_built_by(pattern: &Pattern, entry: &Entry) -> bool {
     builder.is_some_and(|builder| pattern.builder.contains(&builder))
 }
 
-/// Returns the file that a job ran, and the branch or tag of it.
+/// Returns the file that a job ran, and the branch or tag of it. A branch may be called `x@refs/heads/main`: where the URI can be
+/// parted in two places, it says neither.
 fn signer_uri(claims: &SubmitterClaims) -> (Option<&str>, Option<&str>) {
-    match claims.get("build_signer_uri").map(|uri| (uri, uri.rsplit_once('@'))) {
-        Some((_, Some((file, reference)))) => (Some(file), Some(reference)),
-        Some((uri, None)) => (Some(uri), None),
-        None => (None, None),
-    }
+    let Some(uri) = claims.get("build_signer_uri") else { return (None, None) };
+    let parted = match uri.match_indices("@refs/").count() {
+        0 => uri.rsplit_once('@'),
+        1 => uri.find("@refs/").and_then(|at| Some((uri.get(..at)?, uri.get(at + 1..)?))),
+        _ => return (None, None),
+    };
+    parted.map_or((Some(uri), None), |(file, reference)| (Some(file), Some(reference)))
 }
 
 /// Somebody, however many identities they have.

@@ -61,10 +61,15 @@ impl RepositoryPattern {
     /// Whether a repository is one of those.
     pub(crate) fn fits(&self, repository: &Repository) -> bool {
         match self {
-            Self::Below(start) => repository.as_str().starts_with(start.as_str()),
+            Self::Below(start) => repository.as_str().strip_prefix(start.as_str()).is_some_and(is_plain),
             Self::One(one) => repository == one,
         }
     }
+}
+
+/// Whether a path leads downwards and nowhere else: what a server makes of `acme/../evil/api` is not below `acme`.
+fn is_plain(path: &str) -> bool {
+    path.split('/').all(|part| !["", ".", ".."].contains(&part) && !part.contains(['%', '\\']))
 }
 
 impl std::fmt::Display for RepositoryPattern {

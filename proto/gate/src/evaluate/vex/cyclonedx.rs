@@ -31,6 +31,7 @@ pub(super) fn said(documents: &[(&Entry, &[u8])]) -> Option<Vec<Said>> {
                 clears: found.impact == Impact::NotAffected,
                 whole,
                 packages,
+                parts: None,
                 order: order(entry, made, position),
             });
         }
