@@ -430,20 +430,18 @@ pub fn seen(checked: &Checked, trust: &Trust, size: TreeSize) -> Entry {
     // Of what was not read nothing is known; that it may be well formed is not for a gate to doubt, which does not count it anyway.
     let mut unread = Facts::default();
     unread.interpreted = true;
-    let (logged, facts, predicate, level) = match checked {
+    let (logged, facts, statement, level) = match checked {
         Checked::Redacted(erased) => {
             return Entry::redacted(index, time, entry.content, erased.redacted().by);
         }
         Checked::Logged(logged) => (logged.as_ref(), &unread, None, GateLevel::Logged),
         Checked::Verified(verified) => {
-            let statement = verified.statement();
-            let predicate = statement.and_then(custody_evidence::Statement::predicate_bytes);
-            (verified.logged(), verified.facts(), predicate, GateLevel::Verified)
+            (verified.logged(), verified.facts(), verified.statement(), GateLevel::Verified)
         }
     };
     let earlier: &FirstSigned = logged.first_signed();
     let admitted =
-        Admitted { index, time, content: entry.content, record: logged.record(), predicate, facts, level };
+        Admitted { index, time, content: entry.content, record: logged.record(), statement, facts, level };
     Entry::new(&admitted, state, earlier)
 }
 

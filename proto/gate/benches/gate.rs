@@ -204,6 +204,7 @@ fn seen(index: u64, said: &Said, time: Timestamp) -> Entry {
         happened: facts.happened,
         predicate: statement.predicate_bytes().map(<[u8]>::to_vec),
         on_refs: OnRef::all(&facts),
+        unread_refs: false,
     }
 }
 

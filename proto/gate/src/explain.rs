@@ -138,9 +138,7 @@ fn lines(rule: &Rule) -> Vec<String> {
         Asks::Absent(absent) => of_absent(absent),
         Asks::Approval(approval) => of_approval(approval),
         Asks::Evidence(asked) => of_evidence(asked),
-        Asks::VerdictOf(VerdictOf { policy, signer, max_age }) => {
-            vec![format!("the policy {policy} allowed it, at most {max_age} ago, signed by {}", who(signer))]
-        }
+        Asks::VerdictOf(verdict) => of_verdict(verdict),
     };
     lines.extend(rule.description.clone());
     lines.extend(rule.excluded.iter().map(|by| format!("not asked: excluded by {by}")));
@@ -201,6 +199,20 @@ fn of_approval(approval: &Approval) -> Vec<String> {
     lines.extend(of_signer(&approval.signer));
     lines.extend(approval.max_age.map(|age| format!("at most {age} ago")));
     lines
+}
+
+fn of_verdict(verdict: &VerdictOf) -> Vec<String> {
+    let VerdictOf { policy, signer, max_age, target, parameters } = verdict;
+    let target = target.as_deref().unwrap_or("the environment asked about, or for none in particular");
+    let values = crate::verdict::parameters(parameters);
+    let values = values.as_object().into_iter().flatten().map(|(name, value)| format!(", {name} is {value}"));
+    vec![
+        format!(
+            "the policy {policy} allowed it for {target}, at most {max_age} ago, signed by {}",
+            who(signer)
+        ),
+        format!("with the policy's own parameters{}", values.collect::<String>()),
+    ]
 }
 
 fn of_evidence(rule: &EvidenceRule) -> Vec<String> {

@@ -102,7 +102,7 @@ fn seen(recorded: &Recorded, trust: &TrustState) -> Entry {
         time: now(),
         content: ContentDigest::of(&recorded.statement),
         record: recorded.admission.record(),
-        predicate: statement.predicate_bytes(),
+        statement: Some(&statement),
         facts: &recorded.facts,
         level: Level::Verified,
     };

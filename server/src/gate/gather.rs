@@ -149,7 +149,7 @@ impl<'a, E: Evidence + ?Sized> Gatherer<'a, E> {
             time,
             content: indexed.content,
             record: &record,
-            predicate: statement.and_then(custody_evidence::Statement::predicate_bytes),
+            statement,
             facts: &facts,
             level: Level::Verified,
         };

@@ -53,6 +53,7 @@ fn every_error_of_a_policy_has_its_words() {
         OpenPattern,
         WithoutIssuer,
         KeyWithClaims,
+        SubmitterKey,
         WithoutAsserter,
         WithoutContent,
         SeveralContents,

@@ -51,6 +51,11 @@ fn head(verdict: &Verdict, policy: &Policy, called: &str) -> String {
     let (name, version) = (verdict.policy(), policy.version());
     let digest = short(verdict.policy_digest(), 19);
     let _ = writeln!(text, "  policy {name} version {version} ({digest}){place}");
+    if !verdict.given().is_empty() {
+        let names: Vec<&str> = verdict.given().iter().map(String::as_str).collect();
+        let said = format!("with other values than the policy's own for {}", names.join(", "));
+        text.push_str(&wrapped("  ", "  ", &said));
+    }
     let _ = writeln!(
         text,
         "  as of tree size {}, {}; holds until {}",

@@ -17,6 +17,7 @@ pub struct Descriptor {
     uri: Option<String>,
     digests: BTreeSet<Digest>,
     source_refs: Vec<String>,
+    unread_source_refs: bool,
     /// It follows from the members above, as `usable` does: both are asked for again and again.
     git_uri: Option<GitUri>,
     /// In order, each once.
@@ -75,6 +76,12 @@ impl Descriptor {
     #[must_use]
     pub fn source_refs(&self) -> &[String] {
         &self.source_refs
+    }
+
+    /// Whether the annotation `sourceRefs` says more than [`Descriptor::source_refs`] returns, or is of another shape.
+    #[must_use]
+    pub const fn has_unread_source_refs(&self) -> bool {
+        self.unread_source_refs
     }
 
     /// Returns the digests that carry evidence, in order. A sha1 beside a git URI is the git commit of that value: so wrote
@@ -155,7 +162,8 @@ impl RawDescriptor {
     fn with(self, digests: BTreeSet<Digest>) -> Descriptor {
         let name = self.name.filter(|name| !name.is_empty() && name != "_");
         let uri = self.uri.filter(|uri| !uri.is_empty());
-        Descriptor { name, uri, source_refs: self.annotations.0, ..Descriptor::default() }
+        let SourceRefs { texts: source_refs, unread: unread_source_refs } = self.annotations;
+        Descriptor { name, uri, source_refs, unread_source_refs, ..Descriptor::default() }
             .with_digests(digests)
     }
 }

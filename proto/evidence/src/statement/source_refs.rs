@@ -11,10 +11,17 @@ pub(super) const SOURCE_REFS_MAX: usize = 64;
 
 /// The texts of `{"sourceRefs": [..]}`, at most [`SOURCE_REFS_MAX`]; none of any other value.
 #[derive(Debug, Clone, Default)]
-pub(super) struct SourceRefs(pub(super) Vec<String>);
+pub(super) struct SourceRefs {
+    pub(super) texts: Vec<String>,
+    /// Whether the annotation says more than these, or something else.
+    pub(super) unread: bool,
+}
 
-/// The texts of a list; none of any other value.
-struct Texts(Vec<String>);
+/// The texts of a list; none of any other value, which is unread.
+struct Texts {
+    texts: Vec<String>,
+    unread: bool,
+}
 
 /// A text; none of any other value.
 struct Text(Option<String>);
@@ -50,17 +57,18 @@ impl OfAny for Text {
 
 impl OfAny for Texts {
     fn nothing() -> Self {
-        Self(Vec::new())
+        Self { texts: Vec::new(), unread: true }
     }
 
     fn of_seq<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
-        let mut texts = Vec::new();
+        let mut found = Self { texts: Vec::new(), unread: false };
         while let Some(Text(text)) = list.next_element()? {
-            if texts.len() < SOURCE_REFS_MAX {
-                texts.extend(text);
+            match text.filter(|_| found.texts.len() < SOURCE_REFS_MAX) {
+                Some(text) => found.texts.push(text),
+                None => found.unread = true,
             }
         }
-        Ok(Self(texts))
+        Ok(found)
     }
 }
 
@@ -73,9 +81,11 @@ impl OfAny for SourceRefs {
         let mut found = Self::default();
         while let Some(name) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             if name == "sourceRefs" {
-                let Texts(texts) = map.next_value()?;
-                found = Self(texts);
+                let Texts { texts, unread } = map.next_value()?;
+                found = Self { texts, unread: unread || found.unread };
             } else {
+                // As drafts of SLSA wrote it.
+                found.unread |= name == "source_refs";
                 map.next_value::<IgnoredAny>()?;
             }
         }
@@ -140,7 +150,27 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Vec<String> {
-        serde_json::from_str::<SourceRefs>(json).unwrap_or_else(|error| panic!("{json}: {error}")).0
+        serde_json::from_str::<SourceRefs>(json).unwrap_or_else(|error| panic!("{json}: {error}")).texts
+    }
+
+    #[test]
+    fn what_says_more_than_was_read_is_unread_and_what_says_nothing_is_not() {
+        let unread = |json: &str| serde_json::from_str::<SourceRefs>(json).unwrap().unread;
+        for read in [
+            "null",
+            "{}",
+            r#"["refs/heads/main"]"#,
+            r#"{"sourceRefs":[]}"#,
+            r#"{"sourceRefs":["refs/heads/main"],"a":7}"#,
+        ] {
+            assert!(!unread(read), "{read}");
+        }
+        for other in ["7", "null", "\"refs/heads/main\"", "{}", "[\"refs/heads/main\",7]", "[[]]", "[null]"] {
+            assert!(unread(&format!("{{\"sourceRefs\":{other}}}")), "{other}");
+        }
+        assert!(unread(r#"{"source_refs":["refs/heads/main"]}"#));
+        let many = |count| unread(&format!(r#"{{"sourceRefs":{:?}}}"#, vec!["x"; count]));
+        assert!(!many(SOURCE_REFS_MAX) && many(SOURCE_REFS_MAX + 1));
     }
 
     #[test]

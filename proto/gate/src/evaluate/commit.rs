@@ -213,7 +213,7 @@ fn is_signed(entry: &Entry, commit: &Digest) -> bool {
 }
 
 /// Whether a summary of the source says that changes of its branches are controlled. One that names branches speaks of these, so it must
-/// name one that the policy asks for.
+/// name one that the policy asks for, and one whose branches cannot be read names none of them.
 fn is_protected(entry: &Entry, commit: &Digest, source: &Source, repositories: &[Repository]) -> bool {
     let Some(bytes) = entry.predicate.as_deref().filter(|_| entry.predicate_type == VSA_TYPE) else {
         return false;
@@ -225,7 +225,7 @@ fn is_protected(entry: &Entry, commit: &Digest, source: &Source, repositories: &
     let has = |level: &Json| level.as_str().is_some_and(|level| PROTECTED.contains(&level));
     let mut named = on_refs(entry, commit).peekable();
     let of_branch = source.references.is_empty()
-        || named.peek().is_none()
+        || named.peek().is_none() && !entry.unread_refs
         || named.any(|on| source.references.iter().any(|pattern| pattern.fits(&on.reference)));
     summary.result == VerificationResult::Passed
         && resource.is_some_and(|uri| repositories.contains(uri.repository()))

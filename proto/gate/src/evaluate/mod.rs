@@ -24,10 +24,11 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use custody_evidence::Digest;
-use custody_evidence::trust::{Person, TrustState};
+use custody_evidence::trust::{Person, PolicyVersion, TrustState};
 use custody_log::{RootHash, Timestamp, TreeSize};
 
 use who::PersonName;
+use why::Why;
 
 use crate::cel::Fuel;
 use crate::evidence::Evidence;
@@ -77,9 +78,9 @@ pub struct TrustView {
     pub expires: Timestamp,
     /// Which identities are one person.
     pub people: Vec<Person>,
-    /// The policies that were put by then, each by its name and the digest of its text; none where there is no log that keeps any
-    /// (fixtures): then every policy is one.
-    pub policies: Option<BTreeSet<(String, String)>>,
+    /// The policies that were put by then, the newest first; none where there is no log that keeps any (fixtures): then every policy is
+    /// one.
+    pub policies: Option<Vec<PolicyVersion>>,
 }
 
 /// How fresh the state of the log is.
@@ -133,20 +134,28 @@ impl<'a> Case<'a> {
 impl From<&TrustState> for TrustView {
     fn from(state: &TrustState) -> Self {
         let members = state.document().members();
-        let policies = state.policies().map(|policy| (policy.name.clone(), policy.digest.to_string()));
         Self {
             version: members.version,
             expires: members.expires,
             people: members.people.clone(),
-            policies: Some(policies.collect()),
+            policies: Some(state.policies().cloned().collect()),
         }
     }
 }
 
 impl TrustView {
-    /// Whether a policy of this name and digest was put.
-    fn has_policy(&self, name: &str, digest: &str) -> bool {
-        self.policies.as_ref().is_none_or(|put| put.contains(&(name.to_owned(), digest.to_owned())))
+    /// Why a verdict by a policy of this digest, as of this tree, is none of the policy of this name: nobody put such a text, or another
+    /// one had taken its place.
+    fn other_policy(&self, name: &str, digest: &str, size: TreeSize) -> Option<Why> {
+        let put = self.policies.as_ref()?.iter().filter(|policy| policy.name == name);
+        let is_it = |policy: &&PolicyVersion| policy.digest.to_string() == digest;
+        let newest = put.clone().find(|policy| size.contains(policy.index));
+        if newest.as_ref().is_some_and(is_it) {
+            return None;
+        }
+        let digest = digest.to_owned();
+        let replaced = put.clone().any(|policy| is_it(&policy));
+        Some(if replaced { Why::PolicyReplaced { digest } } else { Why::PolicyNotPut { digest } })
     }
 }
 
@@ -203,6 +212,7 @@ pub fn judge(policy: &Policy, evidence: &Evidence, question: &Question) -> Verdi
         evaluated_at: now,
         valid_until,
         parameters: crate::verdict::parameters(&policy.parameters),
+        given: policy.given.clone(),
         versions: crate::verdict::Versions::current(),
         level: question.level,
         complete: question.complete,

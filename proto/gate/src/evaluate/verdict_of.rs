@@ -10,8 +10,8 @@ use super::rule::Found;
 use super::who::{signers, with_authority};
 use super::why::Why;
 use crate::evidence::{Ask, Entry, Standing};
-use crate::policy::{Level, VerdictOf};
-use crate::verdict::{Decision, Recorded};
+use crate::policy::{Level, Value, VerdictOf};
+use crate::verdict::{Decision, Recorded, canonical};
 
 impl Case<'_> {
     pub(super) fn verdict_of(&self, asked: &VerdictOf) -> Found {
@@ -54,9 +54,13 @@ impl Case<'_> {
         if recorded.policy() != asked.policy {
             return refused(Why::Policy { found: recorded.policy().to_owned() });
         }
-        // A file of the same name may ask for anything.
-        if !self.question.trust.has_policy(recorded.policy(), recorded.policy_digest()) {
-            return fails(Why::PolicyNotPut { digest: recorded.policy_digest().to_owned() });
+        // A file of the same name may ask for anything, and so may a text that another one had replaced.
+        let (digest, size) = (recorded.policy_digest(), recorded.size());
+        if let Some(why) = self.question.trust.other_policy(recorded.policy(), digest, size) {
+            return fails(why);
+        }
+        if !self.is_meant(asked, &recorded) {
+            return refused(Why::VerdictFor { target: recorded.environment().map(ToOwned::to_owned) });
         }
         if recorded.subject() != self.question.subject.to_string() {
             return refused(Why::OtherSubject);
@@ -64,12 +68,40 @@ impl Case<'_> {
         if recorded.decision() != Decision::Allow {
             return fails(Why::VerdictNotAllow);
         }
+        if let Some(why) = other_parameter(asked, &recorded) {
+            return fails(why);
+        }
         // A verdict from the future would be young for ever.
         let since = recorded.evaluated_at();
         let end = asked.max_age.after(since);
         if end < self.now || since > entry.time {
             return fails(Why::TooOld { since, max: asked.max_age });
         }
-        Outcome::Counts(self.counting(entry, &accepted, Some(end)))
+        // What an exception let pass for a day is not let pass for a month by whoever trusts the verdict.
+        if let Some(until) = recorded.excepted_until().filter(|until| *until <= self.now) {
+            return fails(Why::ExceptionEnded { until });
+        }
+        let until = recorded.excepted_until().into_iter().chain([end]).min();
+        Outcome::Counts(self.counting(entry, &accepted, until))
     }
+
+    /// Whether the verdict was for the environment that is meant. One for none in particular is for none other.
+    fn is_meant(&self, asked: &VerdictOf, recorded: &Recorded) -> bool {
+        match (&asked.target, recorded.environment()) {
+            (Some(target), found) => found == Some(target.as_str()),
+            (None, None) => true,
+            (None, found) => found == self.question.environment.as_deref(),
+        }
+    }
+}
+
+/// Why the verdict was given by other values of parameters than are meant: those that are named, and for the rest the policy's own.
+fn other_parameter(asked: &VerdictOf, recorded: &Recorded) -> Option<Why> {
+    let value = |name: &str| recorded.parameters().get(name).map(canonical);
+    let wanted = |(name, wanted): &(&String, &Value)| value(name) != Some(canonical(&wanted.json()));
+    let named = asked.parameters.iter().find(wanted).map(|(name, _)| name);
+    let given = || recorded.given().iter().find(|name| !asked.parameters.contains_key(*name));
+    let name = named.or_else(given)?;
+    let found = value(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    Some(Why::Parameter { name: name.clone(), value: found.unwrap_or_else(|| "none".to_owned()) })
 }

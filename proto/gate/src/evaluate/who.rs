@@ -38,12 +38,10 @@ pub(super) fn with_authority<'e>(
     if counting.is_empty() { Err(Why::Authority(strongest.unwrap_or(entry.authority))) } else { Ok(counting) }
 }
 
-/// Whether whoever submitted an entry is whom the policy means. A key that nobody vouches for submits nothing.
+/// Whether whoever submitted an entry is whom the policy means, who is always somebody with a token.
 pub(super) fn submitted_by(entry: &Entry, who: &Who) -> bool {
     let (Some(claims), Some(identity)) = (&entry.submitter, entry.submitter_identity()) else { return false };
-    who.patterns
-        .iter()
-        .any(|pattern| pattern.keys.is_empty() && fits(pattern, entry, &identity, claims, Some(claims)))
+    who.patterns.iter().any(|pattern| fits(pattern, entry, &identity, claims, Some(claims)))
 }
 
 fn is(pattern: &Pattern, entry: &Entry, signer: &Signer, bound: Option<&SubmitterClaims>) -> bool {

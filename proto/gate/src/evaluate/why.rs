@@ -28,6 +28,7 @@ pub(crate) enum Why {
     DatabaseTooOld { updated: Timestamp, max: Span },
     Distrusted { by: LeafIndex },
     EnvironmentUnknown,
+    ExceptionEnded { until: Timestamp },
     Excluded(Excluded),
     Finding { kind: FindingKind, entries: Vec<LeafIndex> },
     LicenceNotAllowed { component: String, licence: String },
@@ -43,8 +44,10 @@ pub(crate) enum Why {
     NotSignedCommit,
     NotVerified { level: Level },
     OtherSubject,
+    Parameter { name: String, value: String },
     Policy { found: String },
     PolicyNotPut { digest: String },
+    PolicyReplaced { digest: String },
     Redacted { by: LeafIndex },
     Ref(Option<String>),
     Repository(Option<String>),
@@ -53,6 +56,7 @@ pub(crate) enum Why {
     Submitter,
     SubmitterUnknown,
     TooOld { since: Timestamp, max: Span },
+    VerdictFor { target: Option<String> },
     VerdictNotAllow,
     Vulnerable { id: String, severity: &'static str, component: Option<String> },
 }
@@ -74,6 +78,7 @@ impl Why {
             Self::DatabaseTooOld { .. } => "database_too_old",
             Self::Distrusted { .. } => "distrusted",
             Self::EnvironmentUnknown => "environment_unknown",
+            Self::ExceptionEnded { .. } => "exception_ended",
             Self::Excluded(Excluded::Author) => "signer_is_author",
             Self::Excluded(Excluded::Submitter) => "signer_is_submitter",
             Self::Finding { .. } => "finding",
@@ -90,8 +95,10 @@ impl Why {
             Self::NotSignedCommit => "commit_not_signed",
             Self::NotVerified { .. } => "not_verified",
             Self::OtherSubject => "other_subject",
+            Self::Parameter { .. } => "other_parameter",
             Self::Policy { .. } => "other_policy",
             Self::PolicyNotPut { .. } => "policy_not_put",
+            Self::PolicyReplaced { .. } => "policy_replaced",
             Self::Redacted { .. } => "redacted",
             Self::Ref(_) => "wrong_ref",
             Self::Repository(_) => "wrong_repository",
@@ -100,6 +107,7 @@ impl Why {
             Self::Submitter => "wrong_submitter",
             Self::SubmitterUnknown => "submitter_unknown",
             Self::TooOld { .. } => "too_old",
+            Self::VerdictFor { .. } => "verdict_for_something_else",
             Self::VerdictNotAllow => "verdict_not_allow",
             Self::Vulnerable { .. } => "vulnerable",
         }
@@ -116,7 +124,7 @@ impl Why {
         };
         match self {
             Self::Approval { target } => target.clone(),
-            Self::ApprovalEnded { until } => until.to_string(),
+            Self::ApprovalEnded { until } | Self::ExceptionEnded { until } => until.to_string(),
             Self::AssertFault(fault) => fault.to_string(),
             Self::Authority(found) => found.to_string(),
             Self::Binding(found) => binding(found).to_owned(),
@@ -136,9 +144,13 @@ impl Why {
                 format!("{found} of {wanted}")
             }
             Self::NotVerified { level } => level.to_string(),
+            Self::Parameter { name, value } => format!("{name} {value}"),
             Self::Policy { found } => found.clone(),
-            Self::PolicyNotPut { digest } => digest.clone(),
+            Self::PolicyNotPut { digest } | Self::PolicyReplaced { digest } => digest.clone(),
             Self::TooOld { since, max } => format!("{since} + {max}"),
+            Self::VerdictFor { target } => {
+                target.clone().unwrap_or_else(|| "no environment in particular".to_owned())
+            }
             Self::Vulnerable { id, severity, component: Some(component) } => {
                 format!("{id} {severity} {component}")
             }

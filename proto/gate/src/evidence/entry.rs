@@ -1,11 +1,11 @@
 //! One entry as a gate sees it.
 
-use custody_evidence::Digest;
 use custody_evidence::admission::{AdmissionRecord, Binding, SubmitterClaims};
 use custody_evidence::fact::{EdgeKind, Facts, Problem};
 use custody_evidence::identity::{Identity, OidcIdentity};
 use custody_evidence::repository::Repository;
 use custody_evidence::trust::{Authority, FirstSigned, TrustState};
+use custody_evidence::{Digest, Statement};
 use custody_log::{ContentDigest, LeafIndex, Timestamp};
 
 use crate::policy::Level;
@@ -41,6 +41,8 @@ pub struct Entry {
     pub predicate: Option<Vec<u8>>,
     /// Which branches and tags it says commits were on: a commit's own statement, who moved a branch, a summary of the source that passed.
     pub on_refs: Vec<OnRef>,
+    /// Whether it names branches or tags that cannot be read: it may be about these alone.
+    pub unread_refs: bool,
 }
 
 /// A commit was on a branch or tag.
@@ -97,8 +99,8 @@ pub struct Admitted<'a> {
     pub content: ContentDigest,
     /// The admission record.
     pub record: &'a AdmissionRecord,
-    /// The exact bytes of the predicate.
-    pub predicate: Option<&'a [u8]>,
+    /// The statement, if it was read and there is one.
+    pub statement: Option<&'a Statement<'a>>,
     /// What the statement asserts.
     pub facts: &'a Facts,
     /// How far it was checked.
@@ -110,7 +112,8 @@ impl Entry {
     /// signer of the same content.
     #[must_use]
     pub fn new(admitted: &Admitted<'_>, trust: &TrustState, earlier: &FirstSigned) -> Self {
-        let Admitted { index, record, facts, .. } = *admitted;
+        let Admitted { index, record, facts, statement, .. } = *admitted;
+        let on_refs = OnRef::all(facts);
         let distrust = trust.distrust_of(record, Some(facts), index, earlier);
         let standing = match distrust {
             Some(distrusted) => Standing::Distrusted { by: distrusted.index },
@@ -138,8 +141,9 @@ impl Entry {
             binding: record.binding,
             authority: record.authority,
             happened: facts.happened,
-            predicate: admitted.predicate.map(<[u8]>::to_vec),
-            on_refs: OnRef::all(facts),
+            predicate: statement.and_then(Statement::predicate_bytes).map(<[u8]>::to_vec),
+            unread_refs: statement.is_some_and(|statement| OnRef::are_unread(statement, &on_refs)),
+            on_refs,
         }
     }
 
@@ -161,6 +165,7 @@ impl Entry {
             happened: None,
             predicate: None,
             on_refs: Vec::new(),
+            unread_refs: false,
         }
     }
 
@@ -196,6 +201,14 @@ impl OnRef {
             })
         });
         read.collect()
+    }
+
+    /// Whether a statement names branches or tags that are not among those which were read from it.
+    #[must_use]
+    pub fn are_unread(statement: &Statement<'_>, read: &[Self]) -> bool {
+        let is_read = |text: &String| read.iter().any(|on| on.reference == *text);
+        let mut subjects = statement.subjects().iter();
+        subjects.any(|subject| subject.has_unread_source_refs() || !subject.source_refs().iter().all(is_read))
     }
 }
 

@@ -1,13 +1,13 @@
 //! `approval` and `verdict_of`: people who let something pass, and gates that did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::applies_to::environment;
-use super::error::LoadError;
+use super::error::{Combination, LoadError};
 use super::fields::At;
 use super::span::Span;
 use super::who::{Excluded, Signer, Who, not};
-use super::{name, span};
+use super::{Value, name, parameter, span};
 
 /// Approvals of distinct people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,11 +20,15 @@ pub struct Approval {
 }
 
 /// An ALLOW of another policy, as a named signer recorded it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct VerdictOf {
     pub(crate) policy: String,
     pub(crate) signer: Who,
     pub(crate) max_age: Span,
+    /// For what it was let pass; none: the environment that is asked about, or none in particular.
+    pub(crate) target: Option<String>,
+    /// The values that parameters of the other policy must have had. Of all others the policy's own are meant.
+    pub(crate) parameters: BTreeMap<String, Value>,
 }
 
 /// The most people that a rule may ask for.
@@ -46,11 +50,21 @@ impl Approval {
 
 impl VerdictOf {
     pub(super) fn read(at: &At<'_>) -> Result<Self, LoadError> {
-        let fields = at.fields(&["policy", "signer", "max_age"])?;
+        let fields = at.fields(&["policy", "signer", "max_age", "for", "parameters"])?;
         Ok(Self {
             policy: name(&fields.must("policy")?)?,
             signer: Who::read(&fields.must("signer")?)?,
             max_age: span(&fields.must("max_age")?)?,
+            target: fields.may("for", |at| environment(&at))?,
+            parameters: fields.may("parameters", |at| parameters(&at))?.unwrap_or_default(),
         })
     }
+}
+
+fn parameters(at: &At<'_>) -> Result<BTreeMap<String, Value>, LoadError> {
+    let values = at.entries()?;
+    if values.is_empty() {
+        return Err(at.combination(Combination::Empty));
+    }
+    values.into_iter().map(|(name, at)| parameter(name, &at, at.value()?)).collect()
 }

@@ -175,6 +175,11 @@ pub enum Combination {
     /// A key has no claims.
     #[error("a key has no issuer and no claims: name one or the other")]
     KeyWithClaims,
+    /// A key signs, and says nothing of who sends.
+    #[error(
+        "a key submits nothing: who does is said by a token, so name its issuer, or ask who signed with signer: {{key: ..}}"
+    )]
+    SubmitterKey,
     /// Somebody must say it.
     #[error("a statement says it: name in asserted_by whose statements count")]
     WithoutAsserter,

@@ -78,6 +78,8 @@ pub struct Policy {
     pub(crate) title: Option<String>,
     pub(crate) applies_to: AppliesTo,
     pub(crate) parameters: BTreeMap<String, Value>,
+    /// The parameters whose values are not those of the text.
+    pub(crate) given: BTreeSet<String>,
     pub(crate) rules: Vec<Rule>,
     pub(crate) exceptions: Option<Exceptions>,
     pub(crate) max_checkpoint_age: Span,
@@ -117,8 +119,11 @@ impl Policy {
         let tree = Tree::read(text)?;
         let none = Parameters::default();
         let top = At { place: String::new(), tree: &tree, parameters: &none }.fields(FIELDS)?;
-        let mut declared = top.may("parameters", |at| parameters(&at))?.unwrap_or_default();
+        let own = top.may("parameters", |at| parameters(&at))?.unwrap_or_default();
+        let mut declared = own.clone();
         given.put_into(&mut declared)?;
+        let changed = declared.iter().filter(|(name, value)| own.get(*name) != Some(*value));
+        let given = changed.map(|(name, _)| name.clone()).collect();
         let parameters = Parameters::new(declared);
         let top = At { place: String::new(), tree: &tree, parameters: &parameters }.fields(FIELDS)?;
         let rules = rules(&top)?;
@@ -138,6 +143,7 @@ impl Policy {
             resource_uri: top.may("resource_uri", |at| at.text().map(ToOwned::to_owned))?,
             digest: BlobDigest::of(bytes),
             parameters: parameters.into_values(),
+            given,
         })
     }
 
@@ -182,29 +188,31 @@ impl Policy {
 
 /// Reads the parameters: texts, numbers, yes or no, and lists of texts.
 fn parameters(at: &At<'_>) -> Result<BTreeMap<String, Value>, LoadError> {
-    let mut parameters = BTreeMap::new();
-    for (name, at) in at.entries()? {
-        let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-        if !name.starts_with(|c: char| c.is_ascii_lowercase())
-            || !name.chars().all(letters)
-            || name.len() > NAME_MAX
-        {
-            return Err(at.expected("a name of small letters, digits and _, which starts with a letter"));
-        }
-        let simple = match at.tree {
-            Tree::List(elements) => elements.len() <= LIST_MAX && elements.iter().all(is_plain_text),
-            Tree::Text(_) => is_plain_text(at.tree),
-            Tree::Bool(_) | Tree::Integer(_) | Tree::Float(_) => true,
-            Tree::Null | Tree::Map(_) => false,
-        };
-        if !simple {
-            return Err(at.expected(
-                "a text that does not start with $, a number, true or false, or a list of such texts",
-            ));
-        }
-        parameters.insert(name.to_owned(), at.tree.clone());
+    let values = at.entries()?.into_iter().map(|(name, at)| parameter(name, &at, at.tree));
+    values.collect()
+}
+
+/// Reads a parameter's value, which is this one.
+pub(crate) fn parameter(name: &str, at: &At<'_>, value: &Tree) -> Result<(String, Value), LoadError> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    if !name.starts_with(|c: char| c.is_ascii_lowercase())
+        || !name.chars().all(letters)
+        || name.len() > NAME_MAX
+    {
+        return Err(at.expected("a name of small letters, digits and _, which starts with a letter"));
     }
-    Ok(parameters)
+    let simple = match value {
+        Tree::List(elements) => elements.len() <= LIST_MAX && elements.iter().all(is_plain_text),
+        Tree::Text(_) => is_plain_text(value),
+        Tree::Bool(_) | Tree::Integer(_) | Tree::Float(_) => true,
+        Tree::Null | Tree::Map(_) => false,
+    };
+    if simple {
+        Ok((name.to_owned(), value.clone()))
+    } else {
+        Err(at
+            .expected("a text that does not start with $, a number, true or false, or a list of such texts"))
+    }
 }
 
 /// A parameter does not name another one: what a policy means is read in one step.

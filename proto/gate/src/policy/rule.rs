@@ -182,7 +182,7 @@ impl EvidenceRule {
         let rule = Self {
             require: Require::read(require)?,
             signer: fields.may("signer", |at| Signer::read(&at))?,
-            submitter: fields.may("submitter", |at| Who::read(&at))?,
+            submitter: fields.may("submitter", |at| Who::read_submitter(&at))?,
             source: fields.may("source", |at| Source::read(&at))?,
             sbom: fields.may("sbom", |at| Sbom::read(&at))?,
             vulnerabilities: fields.may("vulnerabilities", |at| Vulnerabilities::read(&at))?,

@@ -82,6 +82,15 @@ impl Who {
         Self::of(&fields)?.ok_or_else(|| fields.combination(Combination::Empty))
     }
 
+    /// Reads who submits: an identity, since a token alone says who does. What was sent without one has no submitter.
+    pub(super) fn read_submitter(at: &At<'_>) -> Result<Self, LoadError> {
+        let who = Self::read(at)?;
+        if who.patterns.iter().all(|pattern| pattern.keys.is_empty()) {
+            return Ok(who);
+        }
+        Err(at.combination(Combination::SubmitterKey))
+    }
+
     fn of(fields: &Fields<'_>) -> Result<Option<Self>, LoadError> {
         let own = PATTERN.iter().any(|field| fields.get(field).is_some());
         match fields.get("one_of") {

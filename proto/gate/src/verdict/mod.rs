@@ -4,7 +4,7 @@ mod canonical;
 mod recorded;
 mod summary;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use custody_evidence::fact::READER_VERSION;
 use custody_log::{LeafIndex, RootHash, Timestamp, TreeSize};
@@ -64,6 +64,8 @@ pub struct Verdict {
     pub(crate) evaluated_at: Timestamp,
     pub(crate) valid_until: Timestamp,
     pub(crate) parameters: Json,
+    /// The parameters whose values are not those of the policy's text.
+    pub(crate) given: BTreeSet<String>,
     pub(crate) versions: Versions,
     pub(crate) level: Level,
     pub(crate) complete: Completeness,
@@ -167,6 +169,12 @@ impl Verdict {
         self.environment.as_deref()
     }
 
+    /// Returns the parameters whose values are not those of the policy's text: whoever asked gave them.
+    #[must_use]
+    pub const fn given(&self) -> &BTreeSet<String> {
+        &self.given
+    }
+
     /// Returns the size of the log that was judged.
     #[must_use]
     pub const fn size(&self) -> TreeSize {
@@ -227,6 +235,7 @@ impl Verdict {
             "evaluated_at": self.evaluated_at.to_string(),
             "valid_until": self.valid_until.to_string(),
             "parameters": self.parameters,
+            "given": self.given,
             "versions": self.versions.json(),
             "check": self.level.as_str(),
             "complete": self.complete.as_str(),

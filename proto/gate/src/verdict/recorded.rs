@@ -1,5 +1,7 @@
 //! A verdict that was recorded, read back.
 
+use std::collections::BTreeSet;
+
 use custody_evidence::json::{self, JsonError};
 use custody_log::{Timestamp, TreeSize};
 use serde_json::Value as Json;
@@ -22,6 +24,8 @@ pub struct Recorded {
     evaluated_at: Timestamp,
     valid_until: Timestamp,
     size: TreeSize,
+    given: BTreeSet<String>,
+    excepted_until: Option<Timestamp>,
 }
 
 /// Why bytes are no verdict.
@@ -95,8 +99,7 @@ impl Recorded {
             return Err(VerdictError::Schema { found: schema.chars().take(80).collect() });
         }
         let size = json.pointer("/at/size").and_then(Json::as_u64).and_then(|size| TreeSize::new(size).ok());
-        let rules =
-            json.get("rules").and_then(Json::as_array).ok_or(VerdictError::Member { member: "rules" })?;
+        let rules = list(&json, "rules")?;
         let known = |rule: &Json| {
             let id = rule.get("id").is_some_and(Json::is_string);
             id && rule.get("status").and_then(Json::as_str).is_some_and(|word| Status::of(word).is_some())
@@ -104,7 +107,14 @@ impl Recorded {
         if !rules.iter().all(known) {
             return Err(VerdictError::Member { member: "rules" });
         }
+        let given = list(&json, "given")?.iter().map(|name| name.as_str().map(ToOwned::to_owned));
+        let given = given.collect::<Option<_>>().ok_or(VerdictError::Member { member: "given" })?;
+        let ends = list(&json, "exceptions")?.iter().map(|used| used.get("until")?.as_str()?.parse().ok());
+        let ends: Option<Vec<Timestamp>> = ends.collect();
+        let ends = ends.ok_or(VerdictError::Member { member: "exceptions" })?;
         Ok(Self {
+            given,
+            excepted_until: ends.into_iter().min(),
             decision: Decision::of(text("decision", "/decision")?)
                 .ok_or(VerdictError::Member { member: "decision" })?,
             subject: text("subject", "/subject")?.to_owned(),
@@ -164,6 +174,18 @@ impl Recorded {
         self.json.get("parameters").unwrap_or(&Json::Null)
     }
 
+    /// Returns the parameters whose values are not those of the policy's text.
+    #[must_use]
+    pub const fn given(&self) -> &BTreeSet<String> {
+        &self.given
+    }
+
+    /// Returns the first end of an exception that was used; none if none was.
+    #[must_use]
+    pub const fn excepted_until(&self) -> Option<Timestamp> {
+        self.excepted_until
+    }
+
     /// Returns the time that was judged by.
     #[must_use]
     pub const fn evaluated_at(&self) -> Timestamp {
@@ -181,4 +203,8 @@ impl Recorded {
     pub const fn size(&self) -> TreeSize {
         self.size
     }
+}
+
+fn list<'j>(json: &'j Json, member: &'static str) -> Result<&'j Vec<Json>, VerdictError> {
+    json.get(member).and_then(Json::as_array).ok_or(VerdictError::Member { member })
 }

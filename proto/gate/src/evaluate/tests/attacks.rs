@@ -149,3 +149,129 @@ fn an_answer_about_a_part_of_the_product_says_nothing_of_its_other_parts() {
     assert_eq!(back("pkg:npm/other@1", json!([{"@id": "axios"}])), Status::Fail);
     assert_eq!(back("pkg:npm/other@1", json!([])), Status::Fail);
 }
+
+/// An ALLOW of the gate before, as it was asked: for an environment, with values of parameters, by rules and what was excepted from them.
+fn allowed(environment: Option<&str>, given: &[(&str, &str)], more: &str, entries: Vec<Entry>) -> Entry {
+    let text = format!(
+        "policy: staging\nversion: 1\nparameters: {{worst: medium, most: 3}}\nrules:\n  - {{id: scan, require: {{predicate: scan, count: latest}}, vulnerabilities: {{below: $worst}}}}\n{more}"
+    );
+    let mut values = crate::Given::default();
+    for (name, value) in given {
+        values.typed(*name, *value);
+    }
+    let policy = Policy::load_given(text.as_bytes(), &values).unwrap();
+    let then = crate::Question {
+        evaluated_at: day(NOW - 1),
+        environment: environment.map(ToOwned::to_owned),
+        ..question()
+    };
+    let verdict = Log::of(entries).judged(&policy, &then);
+    assert_eq!(verdict.decision(), Decision::Allow, "{}", String::from_utf8(verdict.encode()).unwrap());
+    let statement = verdict.summary("pkg:oci/api").unwrap();
+    let statement = custody_evidence::Statement::parse(&statement).unwrap();
+    let predicate: serde_json::Value = serde_json::from_slice(statement.predicate_bytes().unwrap()).unwrap();
+    by_key(entry(7, "vsa", &predicate), 0xd1)
+}
+
+fn verdict_of(more: &str) -> String {
+    format!(
+        "  - {{id: r, verdict_of: {{policy: staging, max_age: 30d, signer: {{key: \"{}\"}}{more}}}}}\n",
+        hex(0xd1)
+    )
+}
+
+/// What sandbox let pass was taken for what staging let pass: both ask by one policy.
+#[test]
+fn an_allow_for_one_environment_is_none_for_another() {
+    let of = |environment: Option<&str>| allowed(environment, &[], "", vec![scan(1, &[])]);
+    let judged = |more: &str, environment: Option<&str>| {
+        let (status, _, rejected) = outcome(&verdict_of(more), &[of(environment)]);
+        (status, rejected.first().cloned().unwrap_or_default())
+    };
+    for (more, environment) in
+        [("", None), ("", Some("prod")), (", for: staging", Some("staging")), (", for: prod", Some("prod"))]
+    {
+        assert_eq!(judged(more, environment).0, Status::Pass, "{more} {environment:?}");
+    }
+    for (more, environment, found) in [
+        ("", Some("staging"), "staging"),
+        ("", Some("Prod"), "Prod"),
+        ("", Some("prod "), "prod "),
+        (", for: staging", Some("sandbox"), "sandbox"),
+        (", for: staging", Some("prod"), "prod"),
+        (", for: staging", None, "no environment in particular"),
+    ] {
+        let refused = (Status::Fail, format!("verdict_for_something_else: {found}"));
+        assert_eq!(judged(more, environment), refused, "{more}");
+    }
+    // Asked about no environment, one for some is none.
+    let nowhere = crate::Question { environment: None, ..question() };
+    let decided =
+        |environment| Log::of([of(environment)]).judged(&policy(&verdict_of("")), &nowhere).decision();
+    assert_eq!((decided(None), decided(Some("prod"))), (Decision::Allow, Decision::Deny));
+}
+
+/// Whoever asks the gate before may give other values to its parameters: an ALLOW by `worst=critical` is none of the policy's own.
+#[test]
+fn an_allow_with_other_parameters_is_none_of_the_policy() {
+    let high = || vec![scan(1, &[("CVE-1", "High", "pkg:npm/a@1")])];
+    let with =
+        |given: &[(&str, &str)], more: &str| outcome(&verdict_of(more), &[allowed(None, given, "", high())]);
+    let clean = |given: &[(&str, &str)], more: &str| {
+        outcome(&verdict_of(more), &[allowed(None, given, "", vec![scan(1, &[])])]).1
+    };
+    let worst = [("worst", "critical")];
+    assert_eq!(with(&worst, "").1, "other_parameter: worst \"critical\"");
+    assert_eq!(with(&worst, ", parameters: {worst: critical}").0, Status::Pass);
+    assert_eq!(with(&worst, ", parameters: {most: 3}").1, "other_parameter: worst \"critical\"");
+    assert_eq!(clean(&[], ""), "counted: 1");
+    assert_eq!(clean(&[("worst", "medium"), ("most", "3")], ""), "counted: 1", "they are the policy's own");
+    assert_eq!(clean(&[("most", "4")], ""), "other_parameter: most 4");
+    assert_eq!(clean(&[("most", "4")], ", parameters: {most: 4}"), "counted: 1");
+    assert_eq!(clean(&[], ", parameters: {worst: low}"), "other_parameter: worst \"medium\"");
+    assert_eq!(clean(&[], ", parameters: {none: 1}"), "other_parameter: none none");
+    assert_eq!(clean(&[], ", parameters: {most: \"3\"}"), "other_parameter: most 3", "a text is no number");
+}
+
+/// An exception for a day became an ALLOW for a month.
+#[test]
+fn an_allow_that_rests_on_an_exception_holds_no_longer_than_it() {
+    let exceptions = format!("exceptions: {{signer: {{key: \"{}\"}}}}\n", hex(0xa1));
+    let excepted = |until: i64| {
+        let exception = exception(5, "scan", 0xa1, until);
+        let mut predicate: serde_json::Value =
+            serde_json::from_slice(exception.predicate.as_deref().unwrap()).unwrap();
+        predicate["policy"] = json!("staging");
+        let exception = but(exception, |entry| entry.predicate = Some(predicate.to_string().into_bytes()));
+        allowed(None, &[], &exceptions, vec![exception])
+    };
+    assert_eq!(outcome(&verdict_of(""), &[excepted(NOW)]).1, format!("exception_ended: {}", day(NOW)));
+    let verdict = Log::of([excepted(NOW + 2)]).judged(&policy(&verdict_of("")), &question());
+    assert_eq!((verdict.decision(), verdict.valid_until()), (Decision::Allow, day(NOW + 2)));
+}
+
+/// A recorded verdict says which values were given, and says nothing else in that place.
+#[test]
+fn a_verdict_whose_parameters_are_not_told_is_none() {
+    let good = allowed(None, &[], "", vec![scan(1, &[])]);
+    let changed = |change: fn(&mut serde_json::Value)| {
+        let mut predicate: serde_json::Value =
+            serde_json::from_slice(good.predicate.as_deref().unwrap()).unwrap();
+        change(&mut predicate["urn:custody:verdict:v1"]);
+        let entry = but(good.clone(), |entry| entry.predicate = Some(predicate.to_string().into_bytes()));
+        outcome(&verdict_of(""), &[entry]).0
+    };
+    assert_eq!(changed(|_| ()), Status::Pass);
+    for change in [
+        (|verdict: &mut serde_json::Value| drop(verdict.as_object_mut().unwrap().remove("given")))
+            as fn(&mut serde_json::Value),
+        |verdict| verdict["given"] = json!("worst"),
+        |verdict| verdict["given"] = json!([7]),
+        |verdict| verdict["given"] = json!(["worst"]),
+        |verdict| drop(verdict.as_object_mut().unwrap().remove("exceptions")),
+        |verdict| verdict["exceptions"] = json!([{}]),
+        |verdict| verdict["exceptions"] = json!([{"until": "soon"}]),
+    ] {
+        assert_eq!(changed(change), Status::Fail);
+    }
+}

@@ -119,6 +119,7 @@ pub(super) fn entry(index: u64, short_name: &str, predicate: &Json) -> Entry {
         happened: None,
         predicate: Some(bytes),
         on_refs: Vec::new(),
+        unread_refs: false,
     }
 }
 
@@ -211,17 +212,23 @@ pub(super) fn of_commit(entry: Entry) -> Entry {
 
 /// About the commit, which was on these branches as its subject's annotation says.
 fn of_commit_on(entry: Entry, refs: &[&str]) -> Entry {
+    annotated(entry, &json!({"sourceRefs": refs}))
+}
+
+/// About the commit, with this annotation.
+pub(super) fn annotated(entry: Entry, annotations: &Json) -> Entry {
     let predicate: Json = serde_json::from_slice(entry.predicate.as_deref().unwrap()).unwrap();
     let statement = json!({
         "_type": "https://in-toto.io/Statement/v1", "predicateType": entry.predicate_type, "predicate": predicate,
-        "subject": [{"digest": {"gitCommit": COMMIT}, "annotations": {"sourceRefs": refs}}],
+        "subject": [{"digest": {"gitCommit": COMMIT}, "annotations": annotations}],
     });
     let statement = statement.to_string();
-    let facts =
-        custody_evidence::fact::read(&custody_evidence::Statement::parse(statement.as_bytes()).unwrap());
+    let statement = custody_evidence::Statement::parse(statement.as_bytes()).unwrap();
+    let facts = custody_evidence::fact::read(&statement);
     let about = but(entry, |entry| {
         entry.subjects = vec![commit().to_string()];
         entry.on_refs = crate::OnRef::all(&facts);
+        entry.unread_refs = crate::OnRef::are_unread(&statement, &entry.on_refs);
     });
     by_key(about, 0xf1)
 }

@@ -1,5 +1,6 @@
 //! What rules weigh: warnings, dates, exceptions, people, and the circumstances of a question.
 
+use custody_evidence::trust::PolicyVersion;
 use custody_log::LeafIndex;
 use serde_json::json;
 
@@ -432,24 +433,47 @@ fn a_database_from_the_future_is_as_old_as_its_scan() {
     assert!(outcome(rule, &[scan(NOW - 9)]).1.starts_with("database_too_old"));
 }
 
-/// A file of the same name as the policy of the gate before may ask for anything.
+/// A file of the same name as the policy of the gate before may ask for anything, and so may a text that administrators replaced.
 #[test]
-fn a_verdict_counts_only_of_a_policy_that_was_put() {
+fn a_verdict_counts_only_of_the_policy_that_was_in_force() {
     let policy = policy(&super::matrix::verdict_of_rule());
     let recorded = super::matrix::recorded(1, "staging", NOW - 1);
     let summary = recorded.predicate.as_deref().unwrap();
-    let digest = crate::verdict::Recorded::from_summary(summary).unwrap().policy_digest().to_owned();
-    let judged = |put: &[(&str, &str)]| {
-        let put = put.iter().map(|(name, digest)| ((*name).to_owned(), (*digest).to_owned())).collect();
+    let read = crate::verdict::Recorded::from_summary(summary).unwrap();
+    let digest = read.policy_digest().to_owned();
+    assert_eq!(read.size().get(), 1043);
+    let other = custody_log::BlobDigest::of(b"another text");
+    let judged = |put: &[(&str, bool, u64)]| {
+        let put = put.iter().map(|(name, is_it, index)| PolicyVersion {
+            name: (*name).to_owned(),
+            version: 1,
+            digest: if *is_it { digest.parse().unwrap() } else { other },
+            index: LeafIndex::new(*index).unwrap(),
+        });
         let mut question = question();
-        question.trust.policies = Some(put);
+        question.trust.policies = Some(put.rev().collect());
         let verdict = Log::of([recorded.clone()]).judged(&policy, &question);
         (verdict.decision(), verdict.rules()[0].message.clone())
     };
-    let other = format!("sha256:{}", "0".repeat(64));
-    assert_eq!(judged(&[("staging", &other), ("staging", &digest)]).0, Decision::Allow);
-    let refused = (Decision::Deny, format!("policy_not_put: {digest}"));
-    assert_eq!(judged(&[]), refused);
-    assert_eq!(judged(&[("staging", &other)]), refused);
-    assert_eq!(judged(&[("development", &digest)]), refused);
+    for put in [
+        &[("staging", true, 10)][..],
+        &[("staging", false, 10), ("staging", true, 20)],
+        &[("staging", true, 10), ("development", false, 20)],
+        // What was put behind the judged tree came later.
+        &[("staging", true, 10), ("staging", false, 1043)],
+    ] {
+        assert_eq!(judged(put).0, Decision::Allow, "{put:?}");
+    }
+    let not_put = (Decision::Deny, format!("policy_not_put: {digest}"));
+    for put in [&[][..], &[("staging", false, 10)], &[("development", true, 10)]] {
+        assert_eq!(judged(put), not_put, "{put:?}");
+    }
+    let replaced = (Decision::Deny, format!("policy_replaced: {digest}"));
+    for put in [
+        &[("staging", true, 10), ("staging", false, 20)][..],
+        &[("staging", true, 10), ("staging", false, 1042)],
+        &[("staging", true, 1043)],
+    ] {
+        assert_eq!(judged(put), replaced, "{put:?}");
+    }
 }

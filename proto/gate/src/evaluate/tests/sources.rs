@@ -1,5 +1,7 @@
 //! Where a commit was: who may say so, and who is not asked.
 
+use serde_json::json;
+
 use super::made::*;
 use crate::evidence::{Entry, Signer};
 use crate::verdict::Status;
@@ -80,4 +82,31 @@ fn a_summary_that_names_branches_protects_no_other() {
     assert_eq!(said(&["refs/heads/mine"]), "counted: 1");
     assert_eq!(said(&[]), "counted: 1", "it speaks of the commit, wherever it was");
     assert_eq!(said(&["refs/heads/main"]), "ref_not_protected");
+}
+
+/// What it names it cannot be asked for: a summary for one branch must not protect all of them because its list is broken.
+#[test]
+fn a_summary_whose_branches_cannot_be_read_protects_none() {
+    let protected = rule(&format!("ref: refs/heads/mine, protected: true, {}", said_by_forge()));
+    let with = |annotations: &serde_json::Value| {
+        let summary = annotated(source_summary_of(2, "SLSA_SOURCE_LEVEL_3", &[]), annotations);
+        outcome(&protected, &[on_own_branch(), summary]).1
+    };
+    let refs = |value: serde_json::Value| json!({ "sourceRefs": value });
+    let many: Vec<String> = (0..65).map(|at| format!("refs/heads/b{at}")).collect();
+    for whole in [refs(json!(["refs/heads/mine"])), refs(json!(["refs/heads/main", "refs/heads/mine"]))] {
+        assert_eq!(with(&whole), "counted: 1", "{whole}");
+    }
+    for broken in [
+        refs(json!("refs/heads/main")),
+        refs(json!({"0": "refs/heads/main"})),
+        refs(json!(null)),
+        refs(json!([["refs/heads/main"]])),
+        refs(json!(["main"])),
+        refs(json!(["refs/heads/ma in"])),
+        refs(json!(many)),
+        json!({"source_refs": ["refs/heads/main"]}),
+    ] {
+        assert_eq!(with(&broken), "ref_not_protected", "{broken}");
+    }
 }

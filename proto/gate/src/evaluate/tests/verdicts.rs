@@ -33,7 +33,7 @@ fn a_verdict_is_this_document() {
         concat!(
             r#"{{"at":{{"root":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":1043}},"check":"verified","#,
             r#""complete":"claimed","decision":"DENY","environment":"prod","evaluated_at":"{now}","exceptions":[],"#,
-            r#""parameters":{{"max_cvss":8.9,"who":["a","b"]}},"policy":{{"digest":"{digest}","name":"release"}},"rules":["#,
+            r#""given":[],"parameters":{{"max_cvss":8.9,"who":["a","b"]}},"policy":{{"digest":"{digest}","name":"release"}},"rules":["#,
             r#"{{"evidence":[{{"index":1,"signer":"https://token.actions.githubusercontent.com#https://github.com/acme/ci/.github/workflows/release.yml@refs/heads/main","time":"{then}"}}],"#,
             r#""fix":null,"id":"build","message":"counted: 1","rejected":[],"status":"PASS"}},"#,
             r#"{{"evidence":[],"fix":"scan it","id":"scan","message":"no clean scan (vulnerable: CVE-1 critical pkg:npm/axios@1.14.1)","#,

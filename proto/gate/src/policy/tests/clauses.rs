@@ -22,6 +22,7 @@ pub(super) const ACCEPTED: &[&str] = &[
     "  - {id: a, approval: {at_least: 2}}\n",
     "  - {id: a, approval: {for: prod, at_least: 2, signer: {issuer: \"https://i\", subject: a}, not: [], max_age: 7d}}\n",
     "  - {id: a, verdict_of: {policy: staging, max_age: 30d, signer: {issuer: \"https://i\", subject: a}}}\n",
+    "  - {id: a, verdict_of: {policy: staging, for: staging, parameters: {worst: high, most: 3, names: [a, b]}, max_age: 30d, signer: {issuer: \"https://i\", subject: a}}}\n",
     "  - {id: a, absent: {fail: [tag_moved], warn: [burst]}}\n",
     "  - {id: a, require: {predicate: [scan, vulns], count: all}, vulnerabilities: {below: any, max_db_age: 3d}}\n",
     "  - {id: a, require: {predicate: cyclonedx, count: latest}, sbom: {ban: [\"pkg:npm/axios@<1.15\"], licences: {allow: [MIT]}}}\n",
@@ -109,6 +110,15 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
         "  - {id: a, require: {predicate: scan, count: all}, vulnerabilities: {below: hihg}}\n",
         "did you mean \"high\"?",
     ),
+    // Nobody submits as a key.
+    (
+        "    submitter: {key: \"1111111111111111111111111111111111111111111111111111111111111111\"}\n",
+        "rules[0].submitter: a key submits nothing",
+    ),
+    (
+        "    submitter: {one_of: [{issuer: \"https://i\", subject: a}, {key: \"1111111111111111111111111111111111111111111111111111111111111111\"}]}\n",
+        "rules[0].submitter: a key submits nothing",
+    ),
     // What a rule asks.
     ("  - {id: a}\n", "rules[1]: a rule needs one of"),
     ("  - {id: a, require: {predicate: scan, count: any}, approval: {at_least: 1}}\n", "are a rule each"),
@@ -131,6 +141,22 @@ pub(super) const REFUSED: &[(&str, &str)] = &[
     (
         "  - {id: a, verdict_of: {policy: staging, signer: {issuer: \"https://i\", subject: a}}}\n",
         "the field \"max_age\" is missing",
+    ),
+    (
+        "  - {id: a, verdict_of: {policy: s, for: \"*\", max_age: 30d, signer: {issuer: \"https://i\", subject: a}}}\n",
+        "the name of an environment",
+    ),
+    (
+        "  - {id: a, verdict_of: {policy: s, parameters: {}, max_age: 30d, signer: {issuer: \"https://i\", subject: a}}}\n",
+        "parameters: asks nothing",
+    ),
+    (
+        "  - {id: a, verdict_of: {policy: s, parameters: {worst: $unknown}, max_age: 30d, signer: {issuer: \"https://i\", subject: a}}}\n",
+        "there is no parameter \"unknown\"",
+    ),
+    (
+        "  - {id: a, verdict_of: {policy: s, parameters: {Worst: high}, max_age: 30d, signer: {issuer: \"https://i\", subject: a}}}\n",
+        "a name of small letters",
     ),
     ("  - {id: a, absent: []}\n", "asks nothing"),
     ("  - {id: build, absent: [burst]}\n", "the rule \"build\" is there twice"),

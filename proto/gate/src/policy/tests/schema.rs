@@ -115,12 +115,22 @@ fn nothing_that_loads_is_invalid_and_no_unknown_field_is_valid() {
         for changed in mutations(&sample) {
             let (loads, valid) = (loads(&changed), is_valid(&schema, &changed));
             assert!(!loads || valid, "it loads, and the schema refuses it: {changed}");
-            let unknown =
-                changed.to_string().contains("\"zzz\"") && !changed["parameters"].to_string().contains("zzz");
+            let unknown = has_unknown_field(&changed);
             assert!(!(unknown && (loads || valid)), "an unknown field: {changed}");
             loaded += usize::from(loads);
             refused += usize::from(!valid);
         }
     }
     assert!(loaded > 50 && refused > 1000, "{loaded} {refused}");
+}
+
+/// Whether a map has the field `zzz` where its author does not choose the names.
+fn has_unknown_field(of: &Json) -> bool {
+    match of {
+        Json::Object(members) => members
+            .iter()
+            .any(|(name, value)| name == "zzz" || name != "parameters" && has_unknown_field(value)),
+        Json::Array(elements) => elements.iter().any(has_unknown_field),
+        _ => false,
+    }
 }
