@@ -1,19 +1,25 @@
 //! Back-dated: a signer claims a time long before the ledger, and before what it claimed itself earlier.
 //!
+//! Who never signed before contradicts no claim of its own, and what it dates back far enough is history to every other rule. That
+//! shows where such a build goes out as something new: an import brings what ran long ago.
+//!
 //! What somebody else claims or proves is left out: a commit's author date, a reviewer's approval, the date in a document, evidence
 //! of others that was brought in, and signatures whose time is proven.
 
 use std::collections::BTreeSet;
 
-use super::bounds::{BACKDATED_MICROS, SIGNER_LOOK_BACK};
+use super::bounds::{BACKDATED_MICROS, HISTORY_MIN, LOOK_BACK, SHOWN, SIGNER_LOOK_BACK};
 use super::need::{Need, term};
-use super::seen::{Known, Seen, micros_between};
-use super::{Finding, FindingKind, finding};
-use crate::fact::{Field, Node, NodeKind, Term};
+use super::provenance::{subjects, went_before};
+use super::seen::{Known, PROVENANCE, Seen, micros_between};
+use super::signer::{same_name, signers_of};
+use super::{Finding, FindingKind, changes, finding, usual};
+use crate::fact::{Called, Field, Node, NodeKind, Term};
 use crate::predicate::{CustodyPredicate as _, Review, Source, openvex};
 use crate::sbom;
 
-pub(super) fn needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
+pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    builds_needs(new, known, needs);
     if is_late(new) {
         for signer in &new.by.signers {
             let signer = term(Field::Signer, signer);
@@ -26,8 +32,18 @@ pub(super) fn needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
     }
 }
 
-pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
-    let earlier = || known.entries.range(..new.index).map(|(_, seen)| seen);
+pub(super) fn find<'a>(new: &Seen<'a>, known: &Known<'a>) -> Vec<Finding> {
+    let mut found = own_claim(new, known);
+    for called in new.called() {
+        let one = went_out(new, called, known);
+        // Two names of the same bytes are told once.
+        found.extend(one.filter(|one| found.iter().all(|other| other.thing != one.thing)));
+    }
+    found
+}
+
+fn own_claim(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
+    let earlier = || known.earlier(new);
     if !is_late(new) || earlier().any(|seen| seen.content == new.content) {
         return Vec::new();
     }
@@ -51,7 +67,83 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
 }
 
 fn is_late(new: &Seen<'_>) -> bool {
-    claims(new) && micros_between(new.happened(), new.time) > BACKDATED_MICROS
+    claims(new) && micros_between(new.happened(), new.known_since()) > BACKDATED_MICROS
+}
+
+/// The builds of what goes out first here, and others of their names.
+fn builds_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    if new.is_history() || !new.goes_out() {
+        return;
+    }
+    for called in new.called() {
+        for subject in subjects(&called.artifacts) {
+            let own = term(Field::Predicate, new.facts.predicate_type().unwrap_or_default());
+            needs.insert(Need::anywhere([subject.clone()], 1));
+            needs.insert(Need::before([subject, own], 1));
+        }
+        if known.entries.is_empty() || went_before(new, called, known) {
+            continue;
+        }
+        for subject in subjects(&called.artifacts) {
+            let of = |of: &&str| Need::anywhere([subject.clone(), term(Field::Predicate, of)], 1);
+            needs.extend(PROVENANCE.iter().map(of));
+        }
+        for (build, own) in old_builds(new, called, known) {
+            let of = term(Field::Predicate, build.facts.predicate_type().unwrap_or_default());
+            needs.insert(Need::before([term(Field::Name, &own.name), of], LOOK_BACK));
+        }
+    }
+}
+
+/// The builds of artifacts that are history to other rules, each with what it calls them; none if there is one that is not, or that
+/// somebody brought in who may bring in evidence of others.
+fn old_builds<'a>(new: &Seen<'_>, called: &Called, known: &Known<'a>) -> Vec<(Seen<'a>, &'a Called)> {
+    let builds: Vec<&Seen<'a>> =
+        known.earlier(new).filter(|seen| seen.builds_any(&called.artifacts)).collect();
+    if !builds.iter().all(|build| build.is_history() && !build.by.imported) {
+        return Vec::new();
+    }
+    let own = |build: &Seen<'a>| {
+        build.called().iter().find(|other| !other.artifacts.is_disjoint(&called.artifacts))
+    };
+    builds.into_iter().filter_map(|build| Some((*build, own(build)?))).collect()
+}
+
+/// What went out, if its builds are old by the claims of those alone who never signed a new one of its name.
+fn went_out<'a>(new: &Seen<'a>, called: &Called, known: &Known<'a>) -> Option<Finding> {
+    if new.is_history() || !new.goes_out() || went_before(new, called, known) {
+        return None;
+    }
+    let builds = old_builds(new, called, known);
+    let mut strange = None;
+    for (build, own) in &builds {
+        let is_other = |seen: &&Seen<'a>| {
+            same_name(seen, build, own) && !seen.is_history() && !seen.builds_any(&called.artifacts)
+        };
+        let others: Vec<&Seen<'a>> = known.earlier(new).filter(is_other).collect();
+        let all: BTreeSet<&str> = others.iter().flat_map(|seen| signers_of(seen, known)).collect();
+        let few = others.len() < HISTORY_MIN || changes(all.len(), others.len());
+        if few || !signers_of(build, known).is_disjoint(&all) {
+            return None;
+        }
+        strange = strange.or(Some((build, own, others, all)));
+    }
+    let (build, own, others, all) = strange?;
+    let list = |names: &BTreeSet<&str>| names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{} of {} went out first at {}; {} claimed at {} to have built it at {}, and all new builds of that name are by {}",
+        called.artifacts.first()?.id(),
+        own.name,
+        new.happened(),
+        list(&signers_of(build, known)),
+        build.time,
+        build.happened(),
+        list(&all)
+    );
+    let history: Vec<(&Seen<'a>, BTreeSet<&str>)> =
+        others.iter().map(|seen| (*seen, signers_of(seen, known))).collect();
+    let shown = usual(&history).into_iter().chain([build]);
+    Some(finding(FindingKind::Backdated, called.artifacts.first()?.clone(), new, shown, message))
 }
 
 /// Whether the signer itself says when it happened.
@@ -61,10 +153,7 @@ fn claims(seen: &Seen<'_>) -> bool {
             || sbom::is_type(predicate_type)
             || openvex::is_type(predicate_type)
     };
-    seen.facts.happened.is_some()
-        && !seen.by.imported
-        && !seen.by.proven
-        && !seen.facts.predicate_type().is_none_or(others)
+    seen.facts.happened.is_some() && !seen.by.imported && !seen.facts.predicate_type().is_none_or(others)
 }
 
 /// The first artifact that the statement is about; none if it is about a name.

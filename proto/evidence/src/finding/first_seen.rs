@@ -1,11 +1,13 @@
 //! First seen: a builder in a repository, a machine in a pipeline.
 //!
 //! Where every run has another machine (runners that live for one job), nothing is new about a new one. Machines of the CI system
-//! are one: which of them a run gets says nothing.
+//! are one: which of them a run gets says nothing. Neither does which of a pool it gets: a machine that ran another pipeline is of the
+//! pool if that one also ran on a machine of this pipeline. That it ran anything else before says nothing for it: a thief's machine
+//! may run something of the thief's first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::bounds::{HISTORY_MIN, LOOK_BACK, SHOWN};
+use super::bounds::{ABOUT_ARTIFACT, HISTORY_MIN, LOOK_BACK, SHOWN};
 use super::need::{Need, term};
 use super::seen::{Kind, Known, Seen, lasting};
 use super::{Finding, FindingKind, changes, finding, usual};
@@ -19,23 +21,33 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
         if own.exact {
             needs.insert(Need::before([same.clone()].into_iter().chain(place.clone()), 1));
         }
-        let settled = own.exact && known.before(new).iter().any(|seen| own.same(seen));
+        let settled = own.exact && known.earlier(new).any(|seen| own.same(seen));
         if !settled {
             needs.insert(Need::before(place, LOOK_BACK));
+            needs.extend(own.exact.then(|| Need::before([same.clone()], ABOUT_ARTIFACT)));
+            let others = own.elsewhere(new, known);
+            let places = others.values().take(SHOWN).flat_map(Used::places);
+            needs.extend(places.map(|place| Need::before(place, ABOUT_ARTIFACT)));
         }
     }
 }
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     let Some(own) = Used::by(new).filter(|_| !new.is_history()) else { return Vec::new() };
-    let before = known.before(new);
-    let history: Vec<(&Seen<'_>, Used<'_>)> = before
-        .into_iter()
+    let history: Vec<(&Seen<'_>, Used<'_>)> = known
+        .earlier(new)
         .filter_map(|seen| Some((seen, Used::by(seen)?)))
         .filter(|(_, used)| used.kind == own.kind && used.name == own.name)
         .collect();
     let names: BTreeSet<&str> = history.iter().map(|(_, used)| used.what).collect();
     if history.len() < HISTORY_MIN || names.contains(own.what) || changes(names.len(), history.len()) {
+        return Vec::new();
+    }
+    let others = own.elsewhere(new, known);
+    let of_pool = |used: &Used<'_>| {
+        used.kind == own.kind && others.contains_key(used.name) && names.contains(used.what)
+    };
+    if known.earlier(new).filter_map(Used::by).any(|used| of_pool(&used)) {
         return Vec::new();
     }
     let (kind, used) = match own.kind {
@@ -80,6 +92,14 @@ impl<'a> Used<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Where else it was used before, by name.
+    fn elsewhere(&self, new: &Seen<'_>, known: &Known<'a>) -> BTreeMap<&'a str, Self> {
+        let used = known.earlier(new).filter_map(Used::by);
+        let same =
+            used.filter(|used| used.kind == self.kind && used.what == self.what && used.name != self.name);
+        same.map(|used| (used.name, used)).collect()
     }
 
     /// The terms of the entries that it is compared with.

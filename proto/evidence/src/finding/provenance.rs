@@ -154,7 +154,8 @@ fn meanings<'a>(new: &Seen<'a>, called: &'a Called) -> impl Iterator<Item = &'a 
 
 /// What a reference meant until it came to mean these artifacts, and where that is said; none if no reference did.
 fn moved<'a>(new: &Seen<'_>, called: &Called, known: &Known<'a>) -> Option<(Seen<'a>, &'a Meant)> {
-    meanings(new, called).find_map(|meant| tag::meant_before(new, meant, known).into_iter().next())
+    meanings(new, called)
+        .find_map(|meant| tag::meant_before(new, meant, known, known.before(new)).into_iter().next())
 }
 
 /// Who published the artifacts, by this entry or the newest one before, and which says so.
@@ -183,13 +184,13 @@ fn has_provenance(artifacts: &BTreeSet<Node>, known: &Known<'_>) -> bool {
     known.entries.values().any(|seen| seen.builds_any(artifacts))
 }
 
-/// Whether an earlier entry told that it went out: the finding is told once.
-fn went_before(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> bool {
-    let mut earlier = known.entries.range(..new.index).map(|(_, seen)| seen).filter(|seen| seen.goes_out());
+/// Whether an earlier entry told that it went out: the finding is told once. Of history nothing is told.
+pub(super) fn went_before(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> bool {
+    let mut earlier = known.earlier(new).filter(|seen| seen.goes_out() && !seen.is_history());
     earlier.any(|seen| seen.called().iter().any(|other| !other.artifacts.is_disjoint(&called.artifacts)))
 }
 
-fn subjects(artifacts: &BTreeSet<Node>) -> impl Iterator<Item = Term> + '_ {
+pub(super) fn subjects(artifacts: &BTreeSet<Node>) -> impl Iterator<Item = Term> + '_ {
     artifacts.iter().map(|node| term(Field::Subject, node.id()))
 }
 

@@ -40,8 +40,8 @@ pub struct SaidBy {
     pub submitter: Option<String>,
     /// Whether it is evidence of others, that somebody brought in.
     pub imported: bool,
-    /// Whether somebody else proves when it was signed.
-    pub proven: bool,
+    /// By when it was signed, as somebody else proves; none if nobody does.
+    pub proven: Option<Timestamp>,
 }
 
 /// The entries that are known beside the one that is looked at.
@@ -101,7 +101,7 @@ impl SaidBy {
             rules: record.verified_signers().filter_map(|signer| signer.rule.clone()).collect(),
             submitter: claims.map(|claims| format!("{}#{}", claims.issuer, claims.token_subject)),
             imported: record.authority != Authority::Own,
-            proven: record.proven_time().is_some(),
+            proven: record.proven_time(),
         }
     }
 
@@ -125,9 +125,16 @@ impl<'a> Seen<'a> {
         self.facts.happened.map_or(self.time, |claimed| claimed.min(self.time))
     }
 
-    /// Whether it was recorded so long after it happened that it is history, and cannot be new.
+    /// Returns since when somebody other than who signed it knows of it: the ledger, or who proves when it was signed.
+    pub(super) fn known_since(&self) -> Timestamp {
+        self.by.proven.map_or(self.time, |proven| proven.min(self.time))
+    }
+
+    /// Whether it was recorded so long after it happened that it is history, and cannot be new. What is proven to be signed only later is
+    /// no older than that.
     pub(super) fn is_history(&self) -> bool {
-        micros_between(self.happened(), self.time) > HISTORY_AGE_MICROS
+        let proven = self.by.proven.map_or(self.happened(), |proven| proven.min(self.time));
+        micros_between(self.happened().max(proven), self.time) > HISTORY_AGE_MICROS
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -186,9 +193,15 @@ impl<'a> Seen<'a> {
 }
 
 impl<'a> Known<'a> {
+    /// Returns what the ledger knew before an entry, whatever it claims; the newest first. A rule that asks who did something ever before must not
+    /// believe a claim: who dates a record back would leave out all that it differs from.
+    pub(super) fn earlier(&self, new: &Seen<'_>) -> impl Iterator<Item = &Seen<'a>> {
+        self.entries.range(..new.index).rev().map(|(_, seen)| seen)
+    }
+
     /// Returns what came before an entry, by the ledger and, of what claims a time, as claimed too; the newest first.
     pub(super) fn before(&self, new: &Seen<'_>) -> Vec<&Seen<'a>> {
-        let earlier = self.entries.range(..new.index).map(|(_, seen)| seen);
+        let earlier = self.earlier(new);
         let later = |seen: &Seen<'_>| match (seen.facts.happened, new.facts.happened) {
             (Some(_), Some(_)) => seen.happened() > new.happened(),
             // Who claims nothing is older if the ledger says so.

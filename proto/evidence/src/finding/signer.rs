@@ -18,7 +18,7 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
             needs.insert(Need::before([name.clone(), kind.clone(), signer], 1));
         }
         let shares = |seen: &Seen<'_>| !signers_of(seen, known).is_disjoint(&signers_of(new, known));
-        let settled = known.before(new).iter().any(|seen| same_name(seen, new, called) && shares(seen));
+        let settled = known.earlier(new).any(|seen| same_name(seen, new, called) && shares(seen));
         // Who published is no signer, and is found in the history alone.
         if !settled || new.kind() == Kind::Publication {
             needs.insert(Need::before([name, kind], LOOK_BACK));
@@ -30,7 +30,7 @@ pub(super) fn find<'a>(new: &Seen<'a>, known: &Known<'a>) -> Vec<Finding> {
     if compared(new).is_none() {
         return Vec::new();
     }
-    let before = known.before(new);
+    let before: Vec<&Seen<'a>> = known.earlier(new).collect();
     // The same once more, with another signature: whoever signed it first is told of there.
     let again = before.iter().any(|seen| seen.content == new.content);
     let mut found: Vec<Finding> = Vec::new();
@@ -51,12 +51,12 @@ fn compared<'a>(new: &Seen<'a>) -> Option<&'a str> {
     new.facts.predicate_type().filter(|_| kinds.contains(&new.kind()) && !new.is_history())
 }
 
-fn same_name(seen: &Seen<'_>, new: &Seen<'_>, called: &Called) -> bool {
+pub(super) fn same_name(seen: &Seen<'_>, new: &Seen<'_>, called: &Called) -> bool {
     seen.facts.predicate_type() == new.facts.predicate_type()
         && seen.called().iter().any(|other| other.name == called.name)
 }
 
-fn signers_of<'a>(seen: &Seen<'a>, known: &Known<'a>) -> BTreeSet<&'a str> {
+pub(super) fn signers_of<'a>(seen: &Seen<'a>, known: &Known<'a>) -> BTreeSet<&'a str> {
     seen.by.lasting(known.people)
 }
 

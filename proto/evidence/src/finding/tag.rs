@@ -26,7 +26,7 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     let of = |meant: &Meant| {
-        let others = meant_before(new, meant, known);
+        let others = meant_before(new, meant, known, known.earlier(new));
         // A run spells it as whoever uses it does; who watches tags does not.
         let by_run = others.iter().find(|(seen, _)| seen.kind() == Kind::Run);
         let (seen, Meant { reference, bytes }) = by_run.or_else(|| others.first())?;
@@ -50,12 +50,13 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     found
 }
 
-/// Returns what a reference meant before an entry said that it means this, and where that is said, the newest first. Nothing if an
+/// Returns what a reference meant in some entries before one said that it means this, and where that is said. Nothing if an
 /// earlier entry says so too: what it meant once it may mean again, and that entry tells that it moved.
-pub(super) fn meant_before<'a>(
+pub(super) fn meant_before<'k, 'a: 'k>(
     new: &Seen<'_>,
     meant: &Meant,
-    known: &Known<'a>,
+    known: &'k Known<'a>,
+    before: impl IntoIterator<Item = &'k Seen<'a>>,
 ) -> Vec<(Seen<'a>, &'a Meant)> {
     if known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
         return Vec::new();
@@ -64,7 +65,7 @@ pub(super) fn meant_before<'a>(
         let mut all = seen.facts.told.meant.iter();
         all.find(|other| is_same(other, meant) && comparable(other, meant))
     };
-    known.before(new).into_iter().filter_map(|seen| Some((*seen, other(seen)?))).collect()
+    before.into_iter().filter_map(|seen| Some((*seen, other(seen)?))).collect()
 }
 
 /// The references of an entry that are for one version.

@@ -4,3 +4,4 @@ mod log;
 mod quiet;
 mod rules;
 mod table;
+mod thieves;

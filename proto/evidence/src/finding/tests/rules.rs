@@ -7,18 +7,18 @@ use crate::finding::FindingKind;
 use crate::subject_name::{NameKind, digest_of_name};
 use crate::trust::{People, Person};
 
-fn kinds(log: &Log) -> Vec<FindingKind> {
+pub(super) fn kinds(log: &Log) -> Vec<FindingKind> {
     log.findings().into_iter().map(|(kind, ..)| kind).collect()
 }
 
 /// A service with so many releases, each built and published, an hour apart.
-fn history(releases: u64) -> Log {
+pub(super) fn history(releases: u64) -> Log {
     let mut log = Log::default();
     more(&mut log, "api", 0..releases);
     log
 }
 
-fn more(log: &mut Log, service: &str, releases: std::ops::Range<u64>) {
+pub(super) fn more(log: &mut Log, service: &str, releases: std::ops::Range<u64>) {
     for release in releases {
         let version = format!("1.{release}.0");
         log.build("ci", service, &version, release);
@@ -429,7 +429,7 @@ fn a_spool_an_import_and_what_others_claim_are_not_back_dated() {
     log.build("ci", "web", "1.0.0", 1);
     log.build_at("ci", "web", "1.1.0", 2, log.now - DAY + MINUTE);
     log.build_at("ci", "web", "1.2.0", 3, DAY);
-    log.by(|by| by.proven = true);
+    log.by(|by| by.proven = Some(at(DAY + MINUTE)));
     log.build_at("ci", "web", "1.3.0", 4, DAY);
     log.by(|by| by.imported = true);
     assert_eq!(log.findings(), []);
