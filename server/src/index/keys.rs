@@ -228,6 +228,7 @@ const fn field_byte(field: Field) -> u8 {
         Field::Environment => b'e',
         Field::Identity => b'i',
         Field::Name => b'n',
+        Field::Pair => b'm',
         Field::Policy => b'y',
         Field::Predicate => b'p',
         Field::Ref => b'f',

@@ -203,7 +203,11 @@ impl Findable {
         self.0.iter().filter(move |prefix| (*low..=*high).contains(*prefix)).copied()
     }
 
-    fn by(terms: &BTreeSet<Term>, leading: &BTreeSet<[u8; SHORT_LEN]>, versions: BTreeSet<Prefix>) -> Self {
+    pub(crate) fn by(
+        terms: &BTreeSet<Term>,
+        leading: &BTreeSet<[u8; SHORT_LEN]>,
+        versions: BTreeSet<Prefix>,
+    ) -> Self {
         let leading = leading.iter().map(|leading| Prefix::leading(*leading));
         let terms = terms.iter().map(Prefix::term).chain(leading);
         Self::in_order(terms.chain(versions).collect())
@@ -313,6 +317,7 @@ fn leading_of(field: Field, value: &str) -> Option<[u8; SHORT_LEN]> {
         | Field::Component
         | Field::Environment
         | Field::Name
+        | Field::Pair
         | Field::Policy
         | Field::Predicate
         | Field::Ref

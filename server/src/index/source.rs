@@ -57,6 +57,9 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// Whether what entries with this content hold is erased.
     fn redacted(&self, content: &ContentDigest) -> bool;
 
+    /// Returns every entry that is erased, in order.
+    fn erased(&self) -> Result<Vec<LeafIndex>, SourceError>;
+
     /// Returns how many bytes may be written to the disk that holds the index without taking what is kept free for the
     /// journal.
     fn spare(&self) -> u64;
@@ -100,5 +103,16 @@ impl Source for journal::Reader {
 
     fn redacted(&self, content: &ContentDigest) -> bool {
         Self::redacted(self, content).is_some()
+    }
+
+    fn erased(&self) -> Result<Vec<LeafIndex>, SourceError> {
+        let mut all = Vec::new();
+        for by in self.redactions() {
+            let erased =
+                self.erased_by(by).map_err(|source| SourceError { index: by, source: Box::new(source) })?;
+            all.extend(erased.into_iter().map(|erased| erased.index));
+        }
+        all.sort_unstable();
+        Ok(all)
     }
 }

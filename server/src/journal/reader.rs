@@ -161,6 +161,12 @@ impl Reader {
         self.shared.redactions().of_content(content)
     }
 
+    /// Returns the entries that redact, in order.
+    #[must_use]
+    pub fn redactions(&self) -> Vec<LeafIndex> {
+        self.shared.redactions().entries()
+    }
+
     /// Returns what a redaction erases, and where the index has it.
     pub fn erased_by(&self, redaction: LeafIndex) -> Result<Vec<Erased>, ReadError> {
         self.shared.erased_by(redaction)

@@ -85,6 +85,10 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
         self.look()?.reading(index)
     }
 
+    fn erased(&self, below: TreeSize) -> Result<Vec<LeafIndex>, QueryError> {
+        self.look()?.erased(below)
+    }
+
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
         self.look()?.time(index)
     }

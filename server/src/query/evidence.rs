@@ -66,6 +66,11 @@ pub trait Evidence {
     /// Returns what an entry says.
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError>;
 
+    /// Returns the entries below `below` that are erased, in order.
+    fn erased(&self, _below: TreeSize) -> Result<Vec<LeafIndex>, QueryError> {
+        Ok(Vec::new())
+    }
+
     /// Returns an entry's ledger time.
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError>;
 

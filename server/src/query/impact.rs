@@ -198,6 +198,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         })?;
         self.passes = mentions.left();
         self.answer.truncated |= mentions.is_cut();
+        let (erased, whole) = mentions.erased_of_passed(self.evidence, self.size)?;
+        self.answer.truncated |= !whole;
+        erased.into_iter().for_each(|index| self.redact(index));
         if mentions.oldest_passed().is_some() {
             self.observe_elsewhere(node, &mentions)?;
         }
@@ -362,12 +365,18 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             }
             let reading = self.read(index)?;
             mentions.saw(&reading);
-            if reading.erased.is_some() && reading.has(mentions.term()) && self.has_room(NUMBER_BYTES) {
-                self.answer.redacted.insert(index);
+            if reading.erased.is_some() && reading.has(mentions.term()) {
+                self.redact(index);
             }
             each(self, &reading);
         }
         Ok(())
+    }
+
+    fn redact(&mut self, index: LeafIndex) {
+        if self.has_room(NUMBER_BYTES) {
+            self.answer.redacted.insert(index);
+        }
     }
 
     fn read(&mut self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {

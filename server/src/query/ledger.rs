@@ -179,6 +179,12 @@ impl Evidence for Ledger {
         Ok(reading)
     }
 
+    fn erased(&self, below: TreeSize) -> Result<Vec<LeafIndex>, QueryError> {
+        let mut all = self.index.source().erased().map_err(index::IndexError::from)?;
+        all.retain(|index| below.contains(*index));
+        Ok(all)
+    }
+
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
         Ok(self.entry(index)?.time)
     }

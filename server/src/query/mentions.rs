@@ -23,6 +23,8 @@ const SNAPSHOTS_READ: usize = 16;
 /// Snapshots that one question passes over: a snapshot every five minutes of ten environments are a million in a year. At
 /// about 1 us each, of which 64 come with two looks at the index, one second.
 pub(super) const PASSED_MAX: usize = 1_000_000;
+/// Erased entries that are looked at for one thing, the newest: at about 20 us each, 20 ms.
+const ERASED_MAX: usize = 1_024;
 /// Looks at lists of terms to find the newest snapshots of environments that name something, for one question. Where it was never seen
 /// in one, the lists alternate: at 1 us each where 64 entries come with one look, one second.
 pub(super) const STEPS_MAX: usize = 1_000_000;
@@ -32,6 +34,8 @@ pub(super) struct Mentions {
     term: Term,
     named: Common,
     snapshots: Option<Postings>,
+    /// Of the snapshots those that pair the thing with another digest, and how many more of them are read that would be passed over.
+    pairs: Option<(Postings, usize)>,
     below: TreeSize,
     read: usize,
     /// How many more may be passed over.
@@ -43,7 +47,16 @@ impl Mentions {
     /// All entries that name something, snapshots like others.
     pub(super) fn all(term: Term, size: TreeSize) -> Self {
         let named = Common::new([Sought::Term(term.clone())]);
-        Self { term, named, snapshots: None, below: size, read: 0, left: PASSED_MAX, oldest: None }
+        Self {
+            term,
+            named,
+            snapshots: None,
+            pairs: None,
+            below: size,
+            read: 0,
+            left: PASSED_MAX,
+            oldest: None,
+        }
     }
 
     /// The entries that name a package in a version that is meant, or may be. Those that name others are not read, where these are not
@@ -62,7 +75,9 @@ impl Mentions {
     /// The entries that name some bytes; at most `left` snapshots are passed over.
     pub(super) fn of_bytes(term: Term, size: TreeSize, left: usize) -> Result<Self, QueryError> {
         let snapshots = Some(Postings::new(snapshot()?));
-        Ok(Self { snapshots, left, ..Self::all(term, size) })
+        let pairs = Term::parse(Field::Pair, term.value()).ok();
+        let pairs = pairs.map(|pair| (Postings::new(pair), SNAPSHOTS_READ));
+        Ok(Self { snapshots, pairs, left, ..Self::all(term, size) })
     }
 
     /// The entries that name a node, by its own term; none if it has none. Only what runs is named by snapshots without an end.
@@ -92,7 +107,10 @@ impl Mentions {
         while let Search::Candidate(index) = self.named.newest(evidence, self.below, &mut steps)? {
             let snapshots = self.snapshots.as_mut().filter(|_| self.read >= SNAPSHOTS_READ);
             let passes = match snapshots {
-                Some(snapshots) => snapshots.newest(evidence, index.size_through())? == Some(index),
+                Some(snapshots) => {
+                    snapshots.newest(evidence, index.size_through())? == Some(index)
+                        && !self.pairs_at(evidence, index)?
+                }
                 None => false,
             };
             if passes && self.left == 0 {
@@ -106,6 +124,14 @@ impl Mentions {
             self.oldest = Some(index);
         }
         Ok(None)
+    }
+
+    /// Whether a snapshot is read because it pairs the thing with another digest.
+    fn pairs_at<E: Evidence + ?Sized>(&mut self, evidence: &E, index: LeafIndex) -> Result<bool, QueryError> {
+        let Some((pairs, left)) = self.pairs.as_mut().filter(|(_, left)| *left > 0) else { return Ok(false) };
+        let pairs = pairs.newest(evidence, index.size_through())? == Some(index);
+        *left = left.saturating_sub(usize::from(pairs));
+        Ok(pairs)
     }
 
     /// Takes down what an entry is that was read.
@@ -124,6 +150,27 @@ impl Mentions {
     /// Returns the oldest snapshot that was passed over; none if none was.
     pub(super) const fn oldest_passed(&self) -> Option<LeafIndex> {
         self.oldest
+    }
+
+    /// Returns those that were passed over and are erased, and whether the bounds allowed to find them all: that something was erased is
+    /// told, whatever it said.
+    pub(super) fn erased_of_passed<E: Evidence + ?Sized>(
+        &self,
+        evidence: &E,
+        size: TreeSize,
+    ) -> Result<(BTreeSet<LeafIndex>, bool), QueryError> {
+        let Some(oldest) = self.oldest else { return Ok((BTreeSet::new(), true)) };
+        let mut all = evidence.erased(size)?;
+        all.retain(|index| *index >= oldest);
+        let whole = all.len() <= ERASED_MAX;
+        let mut found = BTreeSet::new();
+        for index in all.into_iter().rev().take(ERASED_MAX) {
+            let reading = evidence.reading(index)?;
+            if reading.erased.is_some() && reading.has(&self.term) {
+                found.insert(index);
+            }
+        }
+        Ok((found, whole))
     }
 
     /// Returns how many more may be passed over.

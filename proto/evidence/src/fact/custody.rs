@@ -83,6 +83,12 @@ pub(super) fn deployment(statement: &Statement<'_>, deployment: &Deployment, gat
 /// Only what runs is a running subject: where nothing runs, the subject is the environment's name.
 pub(super) fn snapshot(statement: &Statement<'_>, snapshot: &Snapshot, gather: &mut Gather) {
     gather.term(Term::of(Field::Environment, snapshot.environment.to_string()));
+    for subject in statement.subjects() {
+        let paired: Vec<_> = subject.usable().filter(|digest| digest.commit_hex().is_none()).collect();
+        if paired.len() > 1 {
+            gather.term_all(paired.iter().map(|digest| Term::of(Field::Pair, digest.to_string())));
+        }
+    }
     let (mut running, mut seen) = (BTreeSet::new(), Vec::new());
     for (position, runs) in snapshot.running.iter().enumerate() {
         let path = format!("predicate.running[{position}].digest");

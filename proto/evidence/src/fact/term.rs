@@ -10,7 +10,7 @@ use crate::purl::{Purl, PurlError};
 use crate::repository::{Repository, is_commit};
 
 words! {
-    /// What a search names: each is a condition of `custody find`, but for `artifact`, `document` and `name`.
+    /// What a search names: each is a condition of `custody find`, but for `artifact`, `document`, `name` and `pair`.
     pub enum Field {
         /// A digest that an edge leads to or from, subject or not: what `trace` and `impact` follow.
         Artifact = "artifact",
@@ -28,6 +28,9 @@ words! {
         Identity = "identity",
         /// What artifacts are called over their versions: what findings compare.
         Name = "name",
+        /// A digest that a snapshot pairs with another of the same thing. Most snapshots say only once more what runs, and are not read; one
+        /// that has this is.
+        Pair = "pair",
         /// A policy.
         Policy = "policy",
         /// The predicate type.
@@ -114,7 +117,9 @@ impl Term {
             return Err(TermError::Text { field, found: cut(text) });
         }
         let value = match field {
-            Field::Artifact | Field::Subject | Field::Document => text.parse::<Digest>()?.to_string(),
+            Field::Artifact | Field::Subject | Field::Document | Field::Pair => {
+                text.parse::<Digest>()?.to_string()
+            }
             Field::Commit => commit(text)?,
             Field::Component => text.parse::<Purl>()?.versionless().to_owned(),
             Field::Repository => repository(field, text)?,

@@ -529,6 +529,10 @@ impl Source for Panicking {
         self.0.redacted(content)
     }
 
+    fn erased(&self) -> Result<Vec<LeafIndex>, SourceError> {
+        self.0.erased()
+    }
+
     fn spare(&self) -> u64 {
         self.0.spare()
     }

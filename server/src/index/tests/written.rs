@@ -42,6 +42,12 @@ impl Source for Written {
         self.redacted.lock().unwrap().contains(content)
     }
 
+    fn erased(&self) -> Result<Vec<LeafIndex>, SourceError> {
+        let entries = self.entries.lock().unwrap();
+        let entries = entries.iter().map(|stored| Entry::decode(&stored.entry).unwrap());
+        Ok(entries.filter(|entry| Source::redacted(self, &entry.content)).map(|entry| entry.index).collect())
+    }
+
     fn spare(&self) -> u64 {
         u64::MAX
     }
@@ -104,6 +110,10 @@ impl Source for Rotten {
 
     fn redacted(&self, content: &ContentDigest) -> bool {
         self.written.redacted(content)
+    }
+
+    fn erased(&self) -> Result<Vec<LeafIndex>, SourceError> {
+        self.written.erased()
     }
 
     fn spare(&self) -> u64 {

@@ -117,6 +117,56 @@ fn where_something_stopped_it_ran_though_newer_snapshots_of_other_places_are_all
 }
 
 #[test]
+fn a_pair_of_digests_that_one_old_snapshot_states_is_followed() {
+    let (mut memory, built) = long_running();
+    let place = usize::try_from(built.get() + 9).unwrap();
+    // The record of another digest, and the one snapshot that says that both are one.
+    let (other, run) = (
+        node(NodeKind::Artifact, &format!("sha512:{}", "d".repeat(128))),
+        node(NodeKind::Run, "https://ci.test/2"),
+    );
+    let said = memory.record(1, None, &[(other.clone(), K::BuiltBy, run)], &[]);
+    let mut paired = memory.readings[place].as_ref().clone();
+    paired.facts.edges.insert(Edge { from: artifact('a'), kind: K::SameAs, to: other.clone() });
+    for digest in [artifact('a').id(), other.id()] {
+        paired.terms.insert(Term::parse(Field::Pair, digest).unwrap());
+    }
+    paired.terms.extend(paired.facts.terms());
+    memory.readings[place] = Arc::new(paired);
+    let traced = trace(&memory, &artifact('a'), None, memory.indexed_to).unwrap();
+    assert!(traced.edges.iter().any(|edge| edge.kind == K::BuiltBy && edge.entry == said), "{traced:?}");
+    let question = Impact { of: Of::Nodes(vec![other]), since: None, until: None };
+    let found = impact(&memory, &question, memory.indexed_to).unwrap();
+    let places: BTreeSet<&str> = found
+        .edges
+        .iter()
+        .filter(|found| found.edge.kind == K::RunsIn)
+        .map(|found| found.edge.to.id())
+        .collect();
+    assert_eq!(places, BTreeSet::from(["canary", "prod"]));
+}
+
+#[test]
+fn a_snapshot_that_was_erased_is_told_though_thousands_newer_ones_were_passed_over() {
+    let (mut memory, built) = long_running();
+    let [early, late] = [built.get() + 7, memory.indexed_to.get() - 3].map(|at| LeafIndex::new(at).unwrap());
+    memory.erase(early);
+    memory.erase(late);
+    let traced = trace(&memory, &artifact('a'), None, memory.indexed_to).unwrap();
+    assert_eq!(traced.redacted, [early, late]);
+    let question = Impact { of: Of::Nodes(vec![artifact('a')]), since: None, until: None };
+    assert_eq!(
+        impact(&memory, &question, memory.indexed_to).unwrap().redacted,
+        BTreeSet::from([early, late])
+    );
+    // Before it was recorded nothing of it was erased.
+    let before = TreeSize::new(early.get()).unwrap();
+    assert_eq!(trace(&memory, &artifact('a'), None, before).unwrap().redacted, []);
+    // Another thing is not told of it.
+    assert_eq!(trace(&memory, &artifact('z'), None, memory.indexed_to).unwrap().redacted, []);
+}
+
+#[test]
 fn records_about_it_are_found_behind_them_and_there_are_no_more() {
     let (memory, built) = long_running();
     let digests = ['a', 'b'].map(|digit| sha256(digit).parse().unwrap());
@@ -141,7 +191,8 @@ fn more_than_may_be_passed_over_is_said() {
 enum Next {
     Built(char),
     Seen(&'static str, Vec<char>),
-    Erased,
+    /// The entry so many before the last one.
+    Erased(usize),
 }
 
 fn next() -> impl Strategy<Value = Next> {
@@ -151,7 +202,7 @@ fn next() -> impl Strategy<Value = Next> {
         1 => digit().prop_map(Next::Built),
         8 => (prop::sample::select(places), prop::collection::vec(digit(), 1..3))
             .prop_map(|(place, seen)| Next::Seen(place, seen)),
-        1 => Just(Next::Erased),
+        1 => (0..60_usize).prop_map(Next::Erased),
     ]
 }
 
@@ -160,11 +211,17 @@ proptest! {
     #[test]
     fn nothing_but_repetitions_is_left_out(log in prop::collection::vec(next(), 0..160)) {
         let mut memory = Memory::new();
+        let (mut about, mut erased) = (Vec::new(), BTreeSet::new());
         for next in log {
             match next {
-                Next::Built(digit) => drop(build(&mut memory, digit)),
-                Next::Seen(place, seen) => drop(see(&mut memory, place, &seen)),
-                Next::Erased => drop(memory.record(1, None, &[], &[])),
+                Next::Built(digit) => about.push((build(&mut memory, digit), vec![digit])),
+                Next::Seen(place, seen) => about.push((see(&mut memory, place, &seen), seen)),
+                Next::Erased(before) => {
+                    let place = about.len().saturating_sub(before + 1);
+                    if let Some((index, _)) = about.get(place).filter(|(index, _)| erased.insert(*index)) {
+                        memory.erase(*index);
+                    }
+                }
             }
         }
         for digit in ['a', 'b', 'c'] {
@@ -176,6 +233,10 @@ proptest! {
             prop_assert_eq!(traced.edges.iter().map(edge).collect::<BTreeSet<_>>(), said.clone());
             let question = Impact { of: Of::Nodes(vec![asked.clone()]), since: None, until: None };
             let found = impact(&memory, &question, memory.indexed_to).unwrap();
+            let gone = about.iter().filter(|(index, of)| of.contains(&digit) && erased.contains(index));
+            let gone: BTreeSet<LeafIndex> = gone.map(|(index, _)| *index).collect();
+            prop_assert_eq!(traced.redacted.into_iter().collect::<BTreeSet<_>>(), gone.clone());
+            prop_assert!(gone.is_subset(&found.redacted), "{:?} {:?}", gone, found.redacted);
             let runs = |edge: &&Edge| edge.kind == K::RunsIn;
             let found: BTreeSet<Edge> = found.edges.iter().map(|found| found.edge.clone()).collect();
             prop_assert_eq!(

@@ -9,7 +9,7 @@ use custody_evidence::finding::SaidBy;
 use custody_evidence::thing::HexPrefix;
 use custody_log::{ContentDigest, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp, TreeSize};
 
-use crate::index::{IndexedEntry, Prefix, Reading};
+use crate::index::{Findable, IndexedEntry, Prefix, Reading};
 use crate::query::versions::VERSIONS_MAX;
 use crate::query::{Evidence, QueryError, Version};
 
@@ -91,6 +91,18 @@ impl Memory {
         position
     }
 
+    /// Erases an entry: it is found as before, and says nothing.
+    pub(crate) fn erase(&mut self, index: LeafIndex) {
+        let place = usize::try_from(index.get()).unwrap();
+        let erased = Reading {
+            facts: Facts::default(),
+            terms: BTreeSet::new(),
+            erased: Some(Findable::by(&self.readings[place].terms, &BTreeSet::new(), BTreeSet::new())),
+            ..self.readings[place].as_ref().clone()
+        };
+        self.readings[place] = Arc::new(erased);
+    }
+
     fn below(&self, below: TreeSize) -> impl Iterator<Item = &Arc<Reading>> {
         let below = below.min(self.indexed_to).get().try_into().unwrap();
         self.readings.iter().take(below).rev()
@@ -107,9 +119,7 @@ impl Evidence for Memory {
     }
 
     fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
-        let has = |reading: &&Arc<Reading>| {
-            reading.terms.contains(term) || self.collision == Some(reading.entry.index)
-        };
+        let has = |reading: &&Arc<Reading>| reading.has(term) || self.collision == Some(reading.entry.index);
         Ok(self.below(below).filter(has).map(|reading| reading.entry.index).take(limit).collect())
     }
 
@@ -179,6 +189,16 @@ impl Evidence for Memory {
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
         self.read.fetch_add(1, Ordering::Relaxed);
         Ok(Arc::clone(&self.readings[usize::try_from(index.get()).unwrap()]))
+    }
+
+    fn erased(&self, below: TreeSize) -> Result<Vec<LeafIndex>, QueryError> {
+        let mut erased: Vec<LeafIndex> = self
+            .below(below)
+            .filter(|reading| reading.erased.is_some())
+            .map(|reading| reading.entry.index)
+            .collect();
+        erased.reverse();
+        Ok(erased)
     }
 
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {

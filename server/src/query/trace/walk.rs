@@ -216,6 +216,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         }
         self.passes = mentions.left();
         self.truncated |= mentions.is_cut();
+        let (erased, whole) = mentions.erased_of_passed(self.evidence, self.size)?;
+        self.truncated |= !whole;
+        erased.into_iter().for_each(|index| self.redact(index));
         if role == Role::Traced && mentions.oldest_passed().is_some() {
             let environments = self.environments()?;
             let (newest, whole) =
@@ -238,10 +241,16 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         if self.entries.insert(index) {
             self.envelope_bytes = self.envelope_bytes.saturating_add(reading.entry.envelope_bytes);
         }
-        if reading.erased.is_some() && reading.has(mentions.term()) && self.redacted.insert(index) {
-            self.answer_bytes = self.answer_bytes.saturating_add(NUMBER_BYTES);
+        if reading.erased.is_some() && reading.has(mentions.term()) {
+            self.redact(index);
         }
         Ok(Some(reading))
+    }
+
+    fn redact(&mut self, index: LeafIndex) {
+        if self.redacted.insert(index) {
+            self.answer_bytes = self.answer_bytes.saturating_add(NUMBER_BYTES);
+        }
     }
 
     /// The environments, in any of which a node may have been seen.

@@ -139,3 +139,19 @@ fn a_version_alone_is_meant_as_the_statement_that_names_it_is() {
         }
     }
 }
+
+#[test]
+fn a_snapshot_that_pairs_digests_is_found_by_them_and_no_other_statement_is() {
+    let both = json!([{"name": "app", "digest": {"sha256": HEX, "sha512": HEX.repeat(2)}}, {"name": "b", "digest": {"sha256": "a".repeat(64)}}]);
+    let running =
+        json!([{"digest": format!("sha256:{HEX}")}, {"digest": format!("sha256:{}", "a".repeat(64))}]);
+    let seen = json!({"environment": "prod", "at": "2026-11-20T10:00:00Z", "running": running});
+    let pairs = |facts: &Facts| -> Vec<String> {
+        let terms = facts.terms().into_iter().filter(|term| term.field() == Field::Pair);
+        terms.map(|term| term.value().to_owned()).collect()
+    };
+    let snapshot = facts("urn:custody:snapshot:v1", &both, &seen);
+    assert_eq!(pairs(&snapshot), [format!("sha256:{HEX}"), format!("sha512:{}", HEX.repeat(2))]);
+    let build = facts(slsa_v1::TYPE, &both, &dependencies(&json!([])));
+    assert_eq!(pairs(&build), [""; 0]);
+}
