@@ -1,14 +1,17 @@
 //! One name for a repository, however it is written, and git URIs (`git+https://host/o/r@refs/heads/main`).
 //!
 //! Source, review and provenance of one commit must meet in one node, so the repository's name loses what differs
-//! between them: `git+`, `.git`, credentials, the transport (https, ssh, git), a default port, the case of the host.
+//! between them: `git+`, `.git`, credentials, the transport (https, ssh, git), a default port, the case of the host; and, on hosts
+//! that make no difference, the case of owner and name.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::digest_set::{Digest, is_hex};
+use crate::purl::Purl;
 
 /// A repository's one name: `https://github.com/acme/api`, or the trimmed text if it is no URL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,10 +54,16 @@ pub struct GitUri {
 /// Ports that say no more than the transport does.
 const DEFAULT_PORTS: &[&str] = &["22", "80", "443", "9418"];
 
-/// Hosts of repositories, on which no images are kept: what has an owner and a name there is a repository, and no file.
+/// Hosts of repositories, on which no images are kept: what has an owner and a name there is a repository, and no file. In upper and
+/// lower case it is the same one.
 pub(crate) const GIT_HOSTS: [&str; 4] = ["bitbucket.org", "codeberg.org", "github.com", "gitlab.com"];
-/// Hosts whose paths are the same repository in upper and lower case.
-const CASELESS: [&str; 2] = ["github.com", "gitlab.com"];
+/// Other names of these hosts: of their pages, and for SSH where only port 443 is open.
+const GIT_ALIASES: [(&str, &str); 4] = [
+    ("altssh.bitbucket.org", "bitbucket.org"),
+    ("altssh.gitlab.com", "gitlab.com"),
+    ("ssh.github.com", "github.com"),
+    ("www.github.com", "github.com"),
+];
 
 impl Repository {
     /// The longest name that is read: the URL limit of common servers is 2,048, references and hex come on top.
@@ -77,13 +86,6 @@ impl Repository {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// Whether both names are of one repository: they are the same, in upper or lower case on hosts that make no difference.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        let caseless = || CASELESS.iter().any(|host| self.is_on(host));
-        self == other || caseless() && self.0.eq_ignore_ascii_case(&other.0)
     }
 
     /// Returns whether the repository is on this host.
@@ -216,6 +218,30 @@ impl GitUri {
         Some(Self { repository, reference, commit, git, hosted, cut })
     }
 
+    /// Returns the repository that a package is, with its version as the reference or commit: `pkg:github/acme/api@v1`, and
+    /// `pkg:githubactions/github/codeql-action/init@v3` of a part of one. None of any other package.
+    #[must_use]
+    pub fn of_package(purl: &Purl) -> Option<Self> {
+        let host = match purl.package_type() {
+            "bitbucket" => "bitbucket.org",
+            "github" | "githubactions" => "github.com",
+            "gitlab" => "gitlab.com",
+            _ => return None,
+        };
+        let (namespace, name) = (purl.namespace()?, purl.name());
+        // On GitHub an owner has no groups: what stands behind a name is a part of it.
+        let (owner, name) = match namespace.split_once('/').filter(|_| host == "github.com") {
+            Some((owner, rest)) => (owner, rest.split('/').next().unwrap_or_default()),
+            None => (namespace.as_ref(), name.as_ref()),
+        };
+        let repository = Repository::parse(&format!("https://{host}/{owner}/{name}"))?;
+        let version = purl.version().map(Cow::into_owned).filter(|text| is_reference(text));
+        let (commit, reference) = version.map_or((None, None), |text| {
+            if is_commit(&text) { (Some(text.to_ascii_lowercase()), None) } else { (None, Some(text)) }
+        });
+        Some(Self { repository, reference, commit, git: true, hosted: true, cut: false })
+    }
+
     /// Returns the repository.
     #[must_use]
     pub fn repository(&self) -> &Repository {
@@ -279,25 +305,24 @@ fn is_unbroken(text: &str) -> bool {
         || !text.chars().any(|c| c.is_control() || c.is_whitespace())
 }
 
-/// Splits a URL, `host.tld/path` or `user@host:path`; none for other text.
+/// Splits a URL, `host.tld/path`, `user@host:path` or `host.tld:path`; none for other text.
 fn authority_and_path(text: &str) -> Option<(&str, &str)> {
     if let Some((scheme, rest)) = scheme_and_rest(text) {
         let known =
             ["https", "http", "ssh", "git", "git+ssh"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
         return known.then(|| rest.split_at(rest.find('/').unwrap_or(rest.len())));
     }
-    // `git@host:owner/repo`: the colon comes before any slash.
     let slash = text.find('/')?;
-    if let Some(at) = text.find('@')
-        && let Some(colon) = text.find(':')
-        && at < colon
-        && colon < slash
-    {
-        return Some((text.get(..colon)?, text.get(colon + 1..)?));
+    let is_host = |host: &str| host.contains('.') && !host.starts_with('.') && !host.contains([':', '@']);
+    // `git@host:owner/repo` and `host.tld:owner/repo`: the colon comes before any slash, and no port behind it.
+    if let Some((authority, path)) = text.split_once(':').filter(|(authority, _)| authority.len() < slash) {
+        let first = path.split('/').next().unwrap_or_default();
+        let is_port = first.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = authority.contains('@') || is_host(authority) && !is_port;
+        return fits.then_some((authority, path));
     }
     let (host, path) = text.split_at(slash);
-    let dotted = host.contains('.') && !host.starts_with('.') && !host.contains([':', '@']);
-    dotted.then_some((host, path))
+    is_host(host).then_some((host, path))
 }
 
 /// Splits at the first `://`.
@@ -331,11 +356,14 @@ impl<'a> Parts<'a> {
             Self::Url { host, path } => {
                 let mut name = String::with_capacity("https:///".len() + host.len() + path.len());
                 name.push_str("https://");
-                name.push_str(host);
+                name.push_str(of_alias(host));
                 name.make_ascii_lowercase();
                 if !path.is_empty() {
+                    let same = caseless(name.get("https://".len()..).unwrap_or_default(), path);
+                    let (same, rest) = path.split_at(same);
                     name.push('/');
-                    name.push_str(path);
+                    name.extend(same.chars().map(|letter| letter.to_ascii_lowercase()));
+                    name.push_str(rest);
                 }
                 name
             }
@@ -352,7 +380,9 @@ impl<'a> Parts<'a> {
                     Some(rest) => !path.is_empty() && rest == path,
                     None => path.is_empty() && rest.is_empty(),
                 };
-                rest.is_some_and(path_written) && !host.bytes().any(|byte| byte.is_ascii_uppercase())
+                let is_lower = |text: &str| !text.bytes().any(|byte| byte.is_ascii_uppercase());
+                let (same, _) = path.split_at(caseless(host, path));
+                rest.is_some_and(path_written) && of_alias(host) == host && is_lower(host) && is_lower(same)
             }
             Self::Text(text) => text == name,
         }
@@ -373,6 +403,38 @@ fn host(authority: &str) -> Option<&str> {
         _ => host,
     };
     (!host.is_empty()).then_some(host)
+}
+
+/// Returns the host that this one, in any case, is another name of; else the host itself.
+fn of_alias(host: &str) -> &str {
+    let known = GIT_ALIASES.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(host));
+    known.map_or(host, |(_, host)| host)
+}
+
+/// How much of a path is the name of a repository on a host that makes no difference between upper and lower case: owner and name, on
+/// GitLab all groups. 0 on other hosts.
+fn caseless(host: &str, path: &str) -> usize {
+    match host {
+        "gitlab.com" => path.find("/-/").unwrap_or(path.len()),
+        _ if GIT_HOSTS.contains(&host) => path.match_indices('/').nth(1).map_or(path.len(), |(at, _)| at),
+        _ => 0,
+    }
+}
+
+/// Returns a URL with the name of its repository in lower case, where that makes no difference: of a page or a run on such a host.
+pub(crate) fn folded(url: &str) -> Cow<'_, str> {
+    let Some((host, path)) = url.strip_prefix("https://").and_then(|rest| rest.split_once('/')) else {
+        return Cow::Borrowed(url);
+    };
+    let lower = host.to_ascii_lowercase();
+    let (name, rest) = path.split_at(caseless(&lower, path));
+    let has_upper = |text: &str| text.bytes().any(|byte| byte.is_ascii_uppercase());
+    let differs = !name.is_empty() && (has_upper(host) || has_upper(name));
+    if differs {
+        Cow::Owned(format!("https://{lower}/{}{rest}", name.to_ascii_lowercase()))
+    } else {
+        Cow::Borrowed(url)
+    }
 }
 
 /// Drops slashes and `.git` at the end.
@@ -409,6 +471,13 @@ mod tests {
             "git@github.com:acme/api.git",
             "github.com/acme/api",
             " https://github.com/acme/api#readme",
+            "https://github.com/acme/api.git#refs/heads/main",
+            "https://github.com/Acme/API",
+            "git@github.com:ACME/Api.git",
+            "github.com:acme/api.git",
+            "GitHub.com:Acme/api",
+            "ssh://git@ssh.github.com:443/acme/api.git",
+            "https://www.github.com/acme/api/",
         ] {
             let name = Repository::parse(written).unwrap();
             assert_eq!(name.as_str(), "https://github.com/acme/api", "{written}");
@@ -420,7 +489,8 @@ mod tests {
     fn another_repository_has_another_name() {
         let api = Repository::parse("https://github.com/acme/api").unwrap();
         for other in [
-            "https://github.com/acme/API",
+            "https://github.com/acme/api/Tree",
+            "https://git.corp.test/acme/api",
             "https://github.com/acme/api2",
             "https://github.com/acme",
             "https://github.com:8443/acme/api",
@@ -441,15 +511,37 @@ mod tests {
 
     #[test]
     fn case_makes_no_other_repository_on_hosts_that_make_no_difference() {
-        let same = |one: &str, other: &str| {
-            Repository::parse(one).unwrap().is_same(&Repository::parse(other).unwrap())
-        };
-        assert!(same("https://github.com/acme/api", "git@github.com:ACME/Api.git"));
-        assert!(same("https://gitlab.com/acme/api", "https://gitlab.com/Acme/api"));
-        assert!(same("https://git.acme.example/acme/api", "https://git.acme.example/acme/api"));
-        assert!(!same("https://git.acme.example/acme/api", "https://git.acme.example/ACME/api"));
-        assert!(!same("https://github.com/acme/api", "https://gitlab.com/acme/api"));
-        assert!(!same("https://github.com/acme/api", "https://github.com/acme/api2"));
+        let name = |text: &str| Repository::parse(text).unwrap().to_string();
+        for (written, one) in [
+            ("https://gitlab.com/Acme/Group/API.git", "https://gitlab.com/acme/group/api"),
+            (
+                "https://gitlab.com/Acme/API/-/archive/V1/x.tgz",
+                "https://gitlab.com/acme/api/-/archive/V1/x.tgz",
+            ),
+            ("git@bitbucket.org:Acme/API.git", "https://bitbucket.org/acme/api"),
+            (
+                "https://github.com/Acme/API/releases/download/V1/App.tgz",
+                "https://github.com/acme/api/releases/download/V1/App.tgz",
+            ),
+            ("https://github.com/Acme", "https://github.com/acme"),
+            ("https://git.corp.test/Acme/API", "https://git.corp.test/Acme/API"),
+            ("https://github.com:8443/Acme/API", "https://github.com:8443/Acme/API"),
+            ("Acme/API", "Acme/API"),
+        ] {
+            assert_eq!(name(written), one, "{written}");
+        }
+    }
+
+    #[test]
+    fn a_port_and_a_tag_are_no_path() {
+        for (text, one) in [
+            ("git.corp.test:acme/api.git", "https://git.corp.test/acme/api"),
+            ("git.corp.test:8443/acme/api", "git.corp.test:8443/acme/api"),
+            ("localhost:acme/api", "localhost:acme/api"),
+            ("ghcr.io/acme/api:v1", "https://ghcr.io/acme/api:v1"),
+        ] {
+            assert_eq!(Repository::parse(text).unwrap().as_str(), one, "{text}");
+        }
     }
 
     #[test]
@@ -526,6 +618,42 @@ mod tests {
         ] {
             let uri = GitUri::parse(text).unwrap();
             assert_eq!((uri.names_git(), uri.is_repository()), (git, repository), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_package_of_a_host_of_repositories_is_one_at_its_version() {
+        let of = |purl: &str| {
+            let uri = GitUri::of_package(&purl.parse().unwrap())?;
+            let version = uri.reference().or(uri.commit()).map(ToOwned::to_owned);
+            Some((uri.repository().to_string(), version))
+        };
+        let commit = "C".repeat(40);
+        for (purl, repository, version) in [
+            ("pkg:github/Acme/API@v1", "https://github.com/acme/api", Some("v1")),
+            (
+                "pkg:github/acme/api@refs%2Fheads%2Fmain",
+                "https://github.com/acme/api",
+                Some("refs/heads/main"),
+            ),
+            ("pkg:githubactions/Actions/checkout@v4", "https://github.com/actions/checkout", Some("v4")),
+            (
+                "pkg:githubactions/github/codeql-action/init@v3",
+                "https://github.com/github/codeql-action",
+                Some("v3"),
+            ),
+            ("pkg:gitlab/acme/group/api", "https://gitlab.com/acme/group/api", None),
+            ("pkg:bitbucket/acme/api@v2", "https://bitbucket.org/acme/api", Some("v2")),
+            (
+                &format!("pkg:github/acme/api@{commit}"),
+                "https://github.com/acme/api",
+                Some(&commit.to_lowercase()),
+            ),
+        ] {
+            assert_eq!(of(purl), Some((repository.to_owned(), version.map(ToOwned::to_owned))), "{purl}");
+        }
+        for none in ["pkg:npm/acme/api@1", "pkg:github/api@1", "pkg:docker/acme/api@1"] {
+            assert_eq!(of(none), None, "{none}");
         }
     }
 

@@ -40,6 +40,13 @@ pub(super) fn conditions(field: Field, value: &str) -> Result<Vec<Condition>, Fa
     {
         return repository.spellings().map(|spelling| condition(field, spelling.as_str())).collect();
     }
+    if field == Field::Commit
+        && let Some((written, digits)) = value.rsplit_once('@')
+        && let Some(repository) = Repository::parse(written)
+    {
+        let spelled = repository.spellings().map(|spelling| format!("{spelling}@{digits}"));
+        return spelled.map(|commit| condition(field, &commit)).collect();
+    }
     if field != Field::Predicate {
         return condition(field, value).map(|condition| vec![condition]);
     }

@@ -101,7 +101,7 @@ impl Job {
         }
         let descriptors = config().chain(dependencies());
         let of_source = descriptors.filter(|descriptor| {
-            repository_of(descriptor).is_some_and(|found| repositories.iter().any(|own| own.is_same(&found)))
+            repository_of(descriptor).is_some_and(|found| repositories.contains(&found))
         });
         let commits = of_source.flat_map(commits_of).collect();
         Self { repositories, commits, run: provenance.run_url() }
@@ -110,7 +110,7 @@ impl Job {
     /// Whether every repository that the statement names as its source is the issuer's; none if either names none.
     fn same_repository(&self, claims: &SubmitterClaims) -> Option<bool> {
         let issued = claims.source_repository_uri.as_deref().and_then(Repository::parse)?;
-        (!self.repositories.is_empty()).then(|| self.repositories.iter().all(|named| named.is_same(&issued)))
+        (!self.repositories.is_empty()).then(|| self.repositories.iter().all(|named| *named == issued))
     }
 
     fn same_commit(&self, claims: &SubmitterClaims) -> Option<bool> {

@@ -84,7 +84,7 @@ pub(super) fn deployment(statement: &Statement<'_>, deployment: &Deployment, gat
 pub(super) fn snapshot(statement: &Statement<'_>, snapshot: &Snapshot, gather: &mut Gather) {
     gather.term(Term::of(Field::Environment, snapshot.environment.to_string()));
     for subject in statement.subjects() {
-        let paired: Vec<_> = subject.usable().filter(|digest| digest.commit_hex().is_none()).collect();
+        let paired: Vec<_> = subject.usable().iter().filter(|digest| digest.commit_hex().is_none()).collect();
         if paired.len() > 1 {
             gather.term_all(paired.iter().map(|digest| Term::of(Field::Pair, digest.to_string())));
         }

@@ -12,7 +12,7 @@ use super::word::words;
 use crate::digest_set::Digest;
 use crate::predicate::one_run;
 use crate::purl::Purl;
-use crate::repository::Repository;
+use crate::repository::{GitUri, Repository, folded};
 
 words! {
     /// What kind of thing a node is.
@@ -117,11 +117,18 @@ impl Node {
         Self::named(NodeKind::Ref, &format!("{repository}@{reference}"))
     }
 
+    /// Returns the node of the branch or tag that a URI names; none if it names none.
+    #[must_use]
+    pub(super) fn ref_of(uri: &GitUri) -> Option<Self> {
+        Self::git_ref(uri.repository(), uri.reference()?)
+    }
+
     /// Returns the node with this kind and text, trimmed; none if the text is empty, longer than [`Self::ID_MAX`], or
     /// has control characters. Reads back what [`Self::id`] gave.
     #[must_use]
     pub fn named(kind: NodeKind, text: &str) -> Option<Self> {
         let id = match kind {
+            NodeKind::Run => folded(text.trim()),
             NodeKind::Vulnerability => vulnerability(text.trim()),
             _ => Cow::Borrowed(text.trim()),
         };
@@ -214,9 +221,9 @@ impl Node {
         let asked = asked_run(self.id());
         each(Field::Run, &self.id);
         if asked != self.id() {
-            each(Field::Run, asked);
+            each(Field::Run, &asked);
         }
-        if let Some(whole) = whole_run(asked) {
+        if let Some(whole) = whole_run(&asked) {
             each(Field::Run, whole);
         }
     }
@@ -224,8 +231,14 @@ impl Node {
 
 /// Returns the run that a person means by the address of one of its pages: GitHub and GitLab put a job, a step or a line behind it
 /// (`.../actions/runs/4711/job/991#step:4:12`, `.../-/jobs/5#L20`). Any other text is itself.
-pub(super) fn asked_run(text: &str) -> &str {
-    let text = one_run(text);
+pub(super) fn asked_run(text: &str) -> Cow<'_, str> {
+    match folded(one_run(text)) {
+        Cow::Borrowed(text) => Cow::Borrowed(of_page(text)),
+        Cow::Owned(text) => Cow::Owned(of_page(&text).to_owned()),
+    }
+}
+
+fn of_page(text: &str) -> &str {
     let parts = ["/actions/runs/", "/-/jobs/", "/-/pipelines/"];
     let Some(part) = parts.iter().find(|part| text.contains(**part)) else { return text };
     let start = text.find(part).map_or(0, |at| at + part.len());
@@ -327,6 +340,12 @@ mod tests {
         }
         for (text, meant) in [
             ("https://gitlab.com/acme/api/-/jobs/5#L20", "https://gitlab.com/acme/api/-/jobs/5"),
+            ("https://GitLab.com/acme/api/-/jobs/5", "https://gitlab.com/acme/api/-/jobs/5"),
+            (
+                "https://github.com/Acme/API/actions/runs/5/job/7",
+                "https://github.com/acme/api/actions/runs/5",
+            ),
+            ("https://ci.corp.test/job/API/12", "https://ci.corp.test/job/API/12"),
             ("https://builder.test#12", "https://builder.test#12"),
             ("https://ci.test/job/api/12/", "https://ci.test/job/api/12"),
             ("https://github.com/acme/api/actions/runs/#x", "https://github.com/acme/api/actions/runs/#x"),

@@ -103,22 +103,25 @@ fn repository(provenance: &Provenance, gather: &mut Gather) -> Option<String> {
 /// Adds what the run resolved, and returns the commits among it.
 fn resolved(run: &Node, path: &str, dependency: &Descriptor, gather: &mut Gather) -> BTreeSet<Node> {
     gather.malformed(path, dependency);
-    let nodes = gather.nodes(dependency, None);
+    let purl = dependency.uri().filter(|uri| Purl::is_written(uri)).map(str::parse::<Purl>);
+    let source = purl.as_ref().and_then(|purl| GitUri::of_package(purl.as_ref().ok()?));
+    let nodes = gather.nodes(dependency, source.as_ref().map(GitUri::repository));
     let (commits, artifacts): (BTreeSet<Node>, BTreeSet<Node>) =
         nodes.into_iter().partition(|node| node.kind() == NodeKind::Commit);
     for artifact in &artifacts {
         gather.edge(run, EdgeKind::Resolved, artifact);
         gather.label(artifact, dependency.name().or(dependency.uri()).unwrap_or_default());
     }
-    match dependency.uri().filter(|uri| Purl::is_written(uri)) {
-        Some(uri) => match uri.parse::<Purl>() {
-            Ok(purl) => {
-                let component = Node::component(&purl);
-                gather.edge(run, EdgeKind::Resolved, &component);
-                gather.edges([&component], EdgeKind::HasBytes, &artifacts);
+    match purl {
+        Some(Ok(purl)) => {
+            let component = Node::component(&purl);
+            gather.edge(run, EdgeKind::Resolved, &component);
+            gather.edges([&component], EdgeKind::HasBytes, &artifacts);
+            if let Some(reference) = source.as_ref().and_then(Node::ref_of) {
+                means(run, &reference, dependency, gather);
             }
-            Err(error) => gather.warn(&format!("{path}.uri"), error),
-        },
+        }
+        Some(Err(error)) => gather.warn(&format!("{path}.uri"), error),
         None => reference(run, path, dependency, gather),
     }
     gather.same(dependency);
@@ -128,14 +131,18 @@ fn resolved(run: &Node, path: &str, dependency: &Descriptor, gather: &mut Gather
 /// The mutable name by which the run got something: a branch or tag of a repository, an image tag, a URL.
 fn reference(run: &Node, path: &str, descriptor: &Descriptor, gather: &mut Gather) {
     let node = match (descriptor.git_uri(), descriptor.uri()) {
-        (Some(uri), _) => uri.reference().and_then(|reference| Node::git_ref(uri.repository(), reference)),
+        (Some(uri), _) => Node::ref_of(&uri),
         (None, Some(uri)) => gather.named(&format!("{path}.uri"), NodeKind::Ref, uri),
         (None, None) => None,
     };
     if let Some(node) = node {
-        for digest in descriptor.usable() {
-            gather.meant(&node, digest);
-        }
-        gather.edge(run, EdgeKind::Resolved, &node);
+        means(run, &node, descriptor, gather);
     }
+}
+
+fn means(run: &Node, reference: &Node, descriptor: &Descriptor, gather: &mut Gather) {
+    for digest in descriptor.usable() {
+        gather.meant(reference, &digest);
+    }
+    gather.edge(run, EdgeKind::Resolved, reference);
 }

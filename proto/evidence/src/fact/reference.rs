@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use super::Node;
 use crate::digest_set::Digest;
-use crate::repository::{GIT_HOSTS, GitUri, is_commit};
+use crate::repository::{GIT_HOSTS, GitUri, folded, is_commit};
 
 /// What a text is, as far as spellings of it are known.
 enum Reference {
@@ -181,7 +181,7 @@ fn of_action(text: &str) -> Option<Reference> {
     if !usable || place.contains("//") {
         return None;
     }
-    let repository = format!("https://github.com/{owner}/{name}");
+    let repository = folded(&format!("https://github.com/{owner}/{name}")).into_owned();
     let (kind, name) = kind_of(reference);
     let path = segments.collect::<Vec<_>>().join("/");
     Some(if path.is_empty() {
@@ -282,6 +282,9 @@ mod tests {
             "git+https://github.com/actions/checkout.git@v4",
             "github.com/actions/checkout:v4",
             "git@github.com:actions/checkout@v4",
+            "Actions/Checkout@v4",
+            "https://GitHub.com/Actions/checkout.git@v4",
+            "GitHub.com:actions/Checkout@v4",
         ];
         let tag = ["actions/checkout@refs/tags/v4", "git+https://github.com/actions/checkout@refs/tags/v4"];
         let image = [
@@ -333,6 +336,8 @@ mod tests {
             ("github/codeql-action/init@v3", "github/codeql-action/analyze@v3"),
             ("github/codeql-action/init@v3", "github/codeql-action@v3"),
             ("v4", "actions/checkout@v4"),
+            ("actions/checkout@V4", "actions/checkout@v4"),
+            ("acme/wf/B.yml@main", "acme/wf/b.yml@main"),
             ("alpine:3.20", "acme/alpine:3.20"),
             ("alpine:3.20", "ghcr.io/library/alpine:3.20"),
             ("alpine:3.20", "alpine:3.2"),

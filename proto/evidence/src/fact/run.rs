@@ -7,7 +7,7 @@ use super::{Conclusion, EdgeKind, Field, Node, NodeKind, RunTold, RunnerTold, Se
 use crate::digest_set::Digest;
 use crate::predicate::{ResolvedRef, Run, one_run};
 use crate::purl::Purl;
-use crate::repository::{CommitId, Repository};
+use crate::repository::{CommitId, GitUri, Repository};
 use crate::statement::Statement;
 use crate::subject_name::NameKind;
 
@@ -82,17 +82,24 @@ fn resolved(run: &Node, path: &str, used: &ResolvedRef, gather: &mut Gather) {
                 let artifacts = bytes.iter().filter(|node| node.kind() == NodeKind::Artifact).cloned();
                 let artifacts: BTreeSet<Node> = artifacts.collect();
                 gather.edges([&component], EdgeKind::HasBytes, &artifacts);
+                if let Some(reference) = GitUri::of_package(&purl).as_ref().and_then(Node::ref_of) {
+                    means(run, &reference, used, gather);
+                }
             }
             Err(error) => gather.warn(&path, error),
         }
     } else if let Some(reference) = gather.named(&path, NodeKind::Ref, reference) {
-        if let Some(digest) = &used.digest {
-            gather.meant(&reference, digest.digest());
-        }
-        gather.edge(run, EdgeKind::Resolved, &reference);
+        means(run, &reference, used, gather);
     }
     for node in &bytes {
         gather.label(node, reference);
     }
     gather.edges([run], EdgeKind::Resolved, &bytes);
+}
+
+fn means(run: &Node, reference: &Node, used: &ResolvedRef, gather: &mut Gather) {
+    if let Some(digest) = &used.digest {
+        gather.meant(reference, digest.digest());
+    }
+    gather.edge(run, EdgeKind::Resolved, reference);
 }

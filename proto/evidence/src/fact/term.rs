@@ -124,7 +124,7 @@ impl Term {
             Field::Component => text.parse::<Purl>()?.versionless().to_owned(),
             Field::Repository => repository(field, text)?,
             Field::Ref => reference::asked(text),
-            Field::Run => asked_run(text).to_owned(),
+            Field::Run => asked_run(text).into_owned(),
             Field::Vulnerability => Node::named(NodeKind::Vulnerability, text)
                 .map_or_else(|| text.to_owned(), |node| node.id().to_owned()),
             Field::Builder

@@ -108,11 +108,23 @@ impl Conclusion {
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
         Some(match word.to_ascii_lowercase().as_str() {
-            "aborted" | "canceled" | "cancelled" => Self::Cancelled,
-            "error" | "errored" | "failed" | "failure" | "startup_failure" | "timed_out" | "timedout" => {
-                Self::Failed
+            "aborted" | "canceled" | "cancelled" | "pipelineruncancelled" | "taskruncancelled" => {
+                Self::Cancelled
             }
-            "passed" | "succeeded" | "success" | "successful" => Self::Succeeded,
+            "error"
+            | "errored"
+            | "expired"
+            | "failed"
+            | "failure"
+            | "infrastructure_fail"
+            | "internal_error"
+            | "pipelineruntimeout"
+            | "startup_failure"
+            | "taskruntimeout"
+            | "timed_out"
+            | "timedout"
+            | "timeout" => Self::Failed,
+            "completed" | "passed" | "succeeded" | "success" | "successful" => Self::Succeeded,
             _ => return None,
         })
     }
@@ -122,11 +134,9 @@ impl Conclusion {
 /// `pull_request_target`, GitLab's `merge_request_event` and `external_pull_request_event`, `pr` of others.
 #[must_use]
 pub fn is_request(trigger: &str) -> bool {
-    let word = trigger.to_ascii_lowercase();
-    word == "pr"
-        || word.contains("pull_request")
-        || word.contains("pullrequest")
-        || word.contains("merge_request")
+    let mut word = trigger.to_ascii_lowercase();
+    word.retain(|c| c.is_ascii_alphanumeric());
+    ["mr", "pr"].contains(&word.as_str()) || word.contains("pullrequest") || word.contains("mergerequest")
 }
 
 impl Series {
@@ -168,6 +178,9 @@ mod tests {
             ("timed_out", Some(Conclusion::Failed)),
             ("canceled", Some(Conclusion::Cancelled)),
             ("ABORTED", Some(Conclusion::Cancelled)),
+            ("TaskRunCancelled", Some(Conclusion::Cancelled)),
+            ("PipelineRunTimeout", Some(Conclusion::Failed)),
+            ("Completed", Some(Conclusion::Succeeded)),
             ("skipped", None),
             ("neutral", None),
             ("", None),
@@ -179,6 +192,9 @@ mod tests {
             "pull_request_target",
             "merge_request_event",
             "external_pull_request_event",
+            "Merge Request",
+            "pullrequest:created",
+            "pull-request",
             "PR",
         ] {
             assert!(is_request(request), "{request}");

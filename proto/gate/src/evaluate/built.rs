@@ -85,8 +85,7 @@ impl Source {
             }
             None => named.iter().flatten().collect(),
         };
-        let is_called =
-            |(uri, _): &&(GitUri, Option<Digest>)| called.iter().any(|one| one.is_same(uri.repository()));
+        let is_called = |(uri, _): &&(GitUri, Option<Digest>)| called.contains(&uri.repository());
         let mut of_source = said.iter().chain(dependencies.iter().filter(is_called));
         let alone = said.is_some() || !named.is_empty() || dependencies.iter().all(|one| is_called(&one));
         let Some((first, commit)) = of_source.next().filter(|_| alone) else {

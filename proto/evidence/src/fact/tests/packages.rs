@@ -141,6 +141,24 @@ fn a_version_alone_is_meant_as_the_statement_that_names_it_is() {
 }
 
 #[test]
+fn a_package_that_is_a_repository_is_that_repository_at_its_reference() {
+    let uri = json!([{"uri": "pkg:github/Actions/Checkout@v4", "digest": {"gitCommit": COMMIT}}]);
+    let provenance = facts(slsa_v1::TYPE, &app(), &dependencies(&uri));
+    let name = "https://ci.example/1";
+    let hex = crate::subject_name::digest_of_name(crate::subject_name::NameKind::Run, name);
+    let used = json!({"run": name, "resolved": [{"ref": "pkg:githubactions/actions/checkout@v4", "digest": format!("gitCommit:{COMMIT}")}]});
+    let run = facts("urn:custody:run:v1", &json!([{"name": name, "digest": {"sha256": hex.value()}}]), &used);
+    let reference = Term::parse(Field::Ref, "actions/checkout@v4").unwrap();
+    for facts in [&provenance, &run] {
+        assert!(facts.terms().contains(&reference), "{:?}", edges(facts));
+        let meant: Vec<String> = facts.told.meant.iter().map(|meant| meant.bytes.id().to_owned()).collect();
+        assert_eq!(meant, [format!("gitCommit:{COMMIT}")]);
+    }
+    let commit = format!("https://github.com/actions/checkout@{COMMIT}");
+    assert!(provenance.terms().contains(&Term::parse(Field::Commit, &commit).unwrap()));
+}
+
+#[test]
 fn a_snapshot_that_pairs_digests_is_found_by_them_and_no_other_statement_is() {
     let both = json!([{"name": "app", "digest": {"sha256": HEX, "sha512": HEX.repeat(2)}}, {"name": "b", "digest": {"sha256": "a".repeat(64)}}]);
     let running =
