@@ -2,15 +2,21 @@
 //!
 //! Each incident is small and made by hand: a few statements, and exactly what is true of them.
 
+mod bills;
 mod builds;
+mod fleet;
 mod history;
 mod images;
 mod moments;
 mod packages;
+mod places;
+mod releases;
 mod repositories;
 mod revoked;
 mod running;
 mod spellings;
+mod systems;
+mod thieves;
 
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@ use super::{Place, artifact, commit, digest};
 
 impl Place {
     /// When the ledger learned of an entry.
-    fn time(&self, index: u64) -> String {
+    pub(super) fn time(&self, index: u64) -> String {
         let shown = self.ask(&["show", &format!("index:{index}")]);
         shown["time"].as_str().unwrap().to_owned()
     }
