@@ -37,7 +37,8 @@ impl Case<'_> {
         if let Err(fault) = self.assert(rule, &candidates, &mut outcomes, fuel) {
             return Found { error: Some(fault), ..Found::of(&outcomes) };
         }
-        counted(&rule.require, outcomes)
+        let since: Vec<Timestamp> = candidates.iter().map(|candidate| candidate.since).collect();
+        counted(&rule.require, outcomes, &since)
     }
 
     /// Judges one entry. Who says it comes first: what others say never decides anything.
@@ -197,13 +198,13 @@ impl Case<'_> {
     }
 }
 
-/// Whether enough of the candidates, which are in the order of their first index, count.
-fn counted(require: &Require, mut outcomes: Vec<Outcome>) -> Found {
+/// Whether enough of the candidates, which are in the order of their first index and happened since then, count.
+fn counted(require: &Require, mut outcomes: Vec<Outcome>, since: &[Timestamp]) -> Found {
     let (failure, until) = match require.count {
         Count::Any => any(&outcomes),
         Count::AtLeast(wanted) => at_least(&outcomes, wanted),
         Count::All => all(&outcomes),
-        Count::Latest => latest(&mut outcomes),
+        Count::Latest => latest(&mut outcomes, since),
     };
     Found { failure, until, ..Found::of(&outcomes) }
 }
@@ -255,18 +256,25 @@ fn all(outcomes: &[Outcome]) -> Verdict {
     (failure, counting.iter().filter_map(|counting| counting.until).min())
 }
 
-/// The last one decides; what it replaces does not count.
-fn latest(outcomes: &mut [Outcome]) -> Verdict {
-    let decides = |outcome: &Outcome| !matches!(outcome, Outcome::Refused(..));
-    let Some(last) = outcomes.iter().rposition(decides) else { return (Some(Why::NoEvidence), None) };
-    for outcome in outcomes.iter_mut().take(last) {
-        if let Some(counting) = outcome.counting() {
+/// The last one decides: that which the log learned of last, and where another one happened later, that too. Who kept an old clean report
+/// back and records it today does not make it the latest. What they replace does not count.
+fn latest(outcomes: &mut [Outcome], since: &[Timestamp]) -> Verdict {
+    let decides =
+        |at: &usize| outcomes.get(*at).is_some_and(|outcome| !matches!(outcome, Outcome::Refused(..)));
+    let deciding = || (0..outcomes.len()).filter(decides);
+    let (Some(learned), Some(happened)) =
+        (deciding().next_back(), deciding().max_by_key(|at| (since.get(*at).copied(), *at)))
+    else {
+        return (Some(Why::NoEvidence), None);
+    };
+    for (at, outcome) in outcomes.iter_mut().enumerate() {
+        if let Some(counting) = outcome.counting().filter(|_| at != learned && at != happened) {
             *outcome = Outcome::Refused(counting.index, Why::NotLatest);
         }
     }
-    match outcomes.get(last) {
-        Some(Outcome::Counts(counting)) => (None, counting.until),
-        Some(Outcome::Fails(_, why)) => (Some(why.clone()), None),
-        Some(Outcome::Refused(..)) | None => (Some(Why::NoEvidence), None),
+    let last: Vec<&Outcome> = [learned, happened].iter().filter_map(|at| outcomes.get(*at)).collect();
+    if let Some(why) = last.iter().find_map(|outcome| outcome.failure()) {
+        return (Some(why.clone()), None);
     }
+    (None, last.iter().filter_map(|outcome| outcome.counting()?.until).min())
 }

@@ -275,3 +275,33 @@ fn a_verdict_whose_parameters_are_not_told_is_none() {
         assert_eq!(changed(change), Status::Fail);
     }
 }
+
+/// Who may hand in what a scanner signed keeps a clean report of days ago back until a worse one is in the log, and makes it the latest.
+#[test]
+fn a_report_that_was_kept_back_does_not_replace_what_was_found_since() {
+    let rule = "  - {id: r, require: {predicate: scan, count: latest, max_age: 7d}, vulnerabilities: {below: high}}\n";
+    let found = [("CVE-1", "Critical", "pkg:npm/a@1")];
+    let at = |index: u64, findings: &[(&str, &str, &str)], days: i64| {
+        but(scan(index, findings), |entry| entry.happened = Some(day(NOW - days)))
+    };
+    let judged = |entries: &[Entry]| {
+        let verdict = Log::of(entries.to_vec()).judged(&policy(rule), &question());
+        let result = &verdict.rules()[0];
+        let counted: Vec<u64> = result.evidence.iter().map(|counted| counted.index.get()).collect();
+        (result.status, counted, verdict.valid_until())
+    };
+    assert_eq!(judged(&[at(1, &found, 2), at(2, &[], 4)]).0, Status::Fail, "the clean one is older");
+    assert_eq!(judged(&[at(1, &[], 2), at(2, &found, 4)]).0, Status::Fail, "the log learned of it last");
+    assert_eq!(judged(&[at(1, &found, 4), at(2, &[], 2)]), (Status::Pass, vec![2], day(NOW + 5)));
+    // Both decide, and what is held by both ends with the first.
+    assert_eq!(judged(&[at(1, &[], 2), at(2, &[], 4)]), (Status::Pass, vec![1, 2], day(NOW + 3)));
+    // In one moment the log's order decides.
+    assert_eq!(judged(&[at(1, &found, 2), at(2, &[], 2)]).0, Status::Pass);
+    assert_eq!(judged(&[at(1, &[], 2), at(2, &found, 2)]).0, Status::Fail);
+    // What nobody accepts replaces nothing.
+    let others = by_key(at(3, &[], 1), 0xb1);
+    let signed = format!(
+        "  - {{id: r, require: {{predicate: scan, count: latest}}, vulnerabilities: {{below: high}}, signer: {{issuer: \"{ISSUER}\", workflow: \"{WORKFLOW}\"}}}}\n"
+    );
+    assert_eq!(outcome(&signed, &[at(1, &found, 2), others]).0, Status::Fail);
+}
