@@ -34,6 +34,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
         at: args.at.map(|point| point.at(context.clock)).unwrap_or_default(),
         next: None,
         about: Vec::new(),
+        kinds: std::collections::BTreeSet::new(),
     };
     let (mut found, mut uncounted) = (0_usize, Vec::new());
     let size = loop {

@@ -30,6 +30,8 @@ pub struct FindingsQuery {
     pub next: Option<LeafIndex>,
     /// Only what is about any of these digests, at most 16, and about the runs that built them; none: everything.
     pub about: Vec<Digest>,
+    /// Only these kinds; none: all.
+    pub kinds: BTreeSet<FindingKind>,
 }
 
 /// One page of findings, as the server claims; check them with [`Ledger::check_findings`].
@@ -41,9 +43,10 @@ pub struct FindingsPage {
     pub as_of: AsOf,
     /// Where the next page starts; none: this was the last one.
     pub next: Option<LeafIndex>,
-    /// Entries for which there was too much to count.
+    /// Entries for which there was too much to count; of a question about digests also too much to compare with or to tell.
     pub uncounted: Vec<LeafIndex>,
-    /// Erased entries about the digests that were asked about, or about the runs that built them: what they said could show something.
+    /// Erased entries about the digests that were asked about, about the runs that built them, or of what they are compared with: what
+    /// they said could show something.
     pub erased: Vec<LeafIndex>,
 }
 
@@ -93,6 +96,7 @@ impl Ledger {
             at_micros,
             next: question.next.map_or(0, LeafIndex::get),
             about: question.about.iter().map(ToString::to_string).collect(),
+            kinds: question.kinds.iter().map(ToString::to_string).collect(),
         };
         let call = |left| self.connection.one(request(message.clone(), left));
         let answer = self.connection.call(call).await?.into_inner();
@@ -215,6 +219,11 @@ fn check_page(
     };
     if !found.iter().all(within) || !in_order(found) {
         return Err(ProtocolError::Unexpected { found: "findings out of order" });
+    }
+    let asked =
+        |finding: &ClaimedFinding| question.kinds.is_empty() || question.kinds.contains(&finding.kind);
+    if !findings.iter().all(asked) {
+        return Err(ProtocolError::Unexpected { found: "findings of a kind that was not asked for" });
     }
     // Each page gets further, so that a walk ends.
     let further =

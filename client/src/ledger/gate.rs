@@ -375,8 +375,12 @@ impl Ledger {
         kinds: &BTreeSet<FindingKind>,
         size: TreeSize,
     ) -> Result<(BTreeSet<Finding>, Option<Incomplete>), LedgerError> {
-        let mut question =
-            FindingsQuery { at: At::Size(size), about: vec![about.clone()], ..FindingsQuery::default() };
+        let mut question = FindingsQuery {
+            at: At::Size(size),
+            about: vec![about.clone()],
+            kinds: kinds.clone(),
+            ..FindingsQuery::default()
+        };
         let (mut found, mut incomplete) = (BTreeSet::new(), None);
         loop {
             let page = self.findings(&question).await?;
@@ -386,8 +390,7 @@ impl Ledger {
             } else if !page.erased.is_empty() {
                 incomplete = incomplete.or(Some(Incomplete::Redacted));
             }
-            let of_kinds = page.findings.into_iter().filter(|finding| kinds.contains(&finding.kind));
-            for checked in self.check_findings(&question, size, of_kinds.collect(), &|_| {}).await? {
+            for checked in self.check_findings(&question, size, page.findings, &|_| {}).await? {
                 if let Some(shown) = &checked.shown {
                     found.insert(Finding::from(shown));
                 } else {

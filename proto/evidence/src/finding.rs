@@ -101,8 +101,21 @@ pub const ROUNDS_MAX: usize = 3;
 #[must_use]
 pub fn needs(new: &Seen<'_>, known: &Known<'_>) -> BTreeSet<Need> {
     let mut needs = BTreeSet::new();
-    for rule in RULES {
-        (rule.needs)(new, known, &mut needs);
+    for (_, add) in RULES.iter().flat_map(|rule| rule.needs) {
+        add(new, known, &mut needs);
+    }
+    needs
+}
+
+/// Returns those of the needs that findings of these kinds depend on. Whoever asks for them cannot do without any of these: what was
+/// erased, or not read, could show one.
+#[must_use]
+pub fn needs_of(kinds: &BTreeSet<FindingKind>, new: &Seen<'_>, known: &Known<'_>) -> BTreeSet<Need> {
+    let mut needs = BTreeSet::new();
+    for (of, add) in RULES.iter().flat_map(|rule| rule.needs) {
+        if of.iter().any(|kind| kinds.contains(kind)) {
+            add(new, known, &mut needs);
+        }
     }
     needs
 }
@@ -123,24 +136,45 @@ fn all(new: &Seen<'_>, known: &Known<'_>) -> impl Iterator<Item = Finding> {
     RULES.iter().flat_map(|rule| (rule.find)(new, known))
 }
 
+type Needs = fn(&Seen<'_>, &Known<'_>, &mut BTreeSet<Need>);
+
 struct Rule {
-    needs: fn(&Seen<'_>, &Known<'_>, &mut BTreeSet<Need>),
+    /// What it needs to see, by the kinds of findings that depend on it.
+    needs: &'static [(&'static [FindingKind], Needs)],
     find: fn(&Seen<'_>, &Known<'_>) -> Vec<Finding>,
 }
 
-const RULES: [Rule; 11] = [
-    Rule { needs: backdated::needs, find: backdated::find },
-    Rule { needs: digest::needs, find: digest::find },
-    Rule { needs: exception::needs, find: exception::find },
-    Rule { needs: expected::needs, find: expected::find },
-    Rule { needs: first_seen::needs, find: first_seen::find },
-    Rule { needs: outcome::needs, find: outcome::find },
-    Rule { needs: provenance::needs, find: provenance::find },
-    Rule { needs: release::needs, find: release::find },
-    Rule { needs: run_gap::needs, find: run_gap::find },
-    Rule { needs: signer::needs, find: signer::find },
-    Rule { needs: tag::needs, find: tag::find },
-];
+const RULES: [Rule; 11] = {
+    use FindingKind as Kind;
+    [
+        Rule { needs: &[(&[Kind::Backdated], backdated::needs)], find: backdated::find },
+        Rule {
+            needs: &[
+                (&[Kind::DigestConflict], digest::conflict_needs),
+                (&[Kind::BytesMismatch], digest::mismatch_needs),
+            ],
+            find: digest::find,
+        },
+        Rule { needs: &[(&[Kind::Breakglass], nothing)], find: exception::find },
+        Rule { needs: &[(&[Kind::CountGap], nothing)], find: expected::find },
+        Rule { needs: &[(&[Kind::NewBuilder, Kind::NewRunner], first_seen::needs)], find: first_seen::find },
+        Rule { needs: &[(&[Kind::FailedRun, Kind::ForkRun], outcome::needs)], find: outcome::find },
+        Rule {
+            needs: &[
+                (&[Kind::ProvenanceRegression], provenance::regression_needs),
+                (&[Kind::UntaggedRelease], provenance::untagged_needs),
+            ],
+            find: provenance::find,
+        },
+        Rule { needs: &[(&[Kind::Burst, Kind::OldLine], release::needs)], find: release::find },
+        Rule { needs: &[(&[Kind::CountGap], run_gap::needs)], find: run_gap::find },
+        Rule { needs: &[(&[Kind::SignerChange], signer::needs)], find: signer::find },
+        Rule { needs: &[(&[Kind::TagMoved], tag::needs)], find: tag::find },
+    ]
+};
+
+/// What is found in an entry by itself.
+const fn nothing(_: &Seen<'_>, _: &Known<'_>, _: &mut BTreeSet<Need>) {}
 
 /// Returns entries of a history by which a rule that asks what is new finds what it finds in the whole: at least
 /// [`bounds::HISTORY_MIN`] of them, and not somebody else each time. The most usual come first. `of` says what each of them has.

@@ -95,7 +95,8 @@ impl<'a, E: Evidence + ?Sized> Gatherer<'a, E> {
         kinds: &BTreeSet<FindingKind>,
     ) -> Result<(BTreeSet<Finding>, Option<Incomplete>), EvaluateError> {
         let people = Arc::clone(self.trust.people());
-        let mut question = Findings { about: vec![about.clone()], people, ..Findings::default() };
+        let mut question =
+            Findings { about: vec![about.clone()], kinds: kinds.clone(), people, ..Findings::default() };
         let (mut found, mut incomplete) = (BTreeSet::new(), None);
         loop {
             let page = match findings(self.log.evidence, &question, self.log.size) {
@@ -107,8 +108,7 @@ impl<'a, E: Evidence + ?Sized> Gatherer<'a, E> {
             } else if !page.erased.is_empty() {
                 incomplete = incomplete.or(Some(Incomplete::Redacted));
             }
-            let of_kinds = page.findings.iter().filter(|(finding, _)| kinds.contains(&finding.kind));
-            found.extend(of_kinds.map(|(finding, _)| Finding::from(finding)));
+            found.extend(page.findings.iter().map(|(finding, _)| Finding::from(finding)));
             match page.next {
                 Some(next) => question.next = Some(next),
                 None => return Ok((found, incomplete)),

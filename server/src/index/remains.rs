@@ -47,7 +47,7 @@ impl Remains {
     }
 
     /// Returns what the entry can be found by.
-    pub(super) fn found_by(&self) -> Findable {
+    pub(crate) fn found_by(&self) -> Findable {
         Findable::kept(self.0.iter().filter(|prefix| prefix.is_of_facts()).copied())
     }
 

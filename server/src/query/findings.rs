@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{ExpectedTold, Field, Term};
-use custody_evidence::finding::bounds::COUNTED_MAX;
-use custody_evidence::finding::{self, Counted, Finding, Known, Need, ROUNDS_MAX, Seen, Side, needs};
+use custody_evidence::finding::bounds::{COUNTED_MAX, FOUND_MAX};
+use custody_evidence::finding::{
+    self, Counted, Finding, FindingKind, Known, Need, ROUNDS_MAX, Seen, Side, needs, needs_of,
+};
 use custody_evidence::predicate::{CustodyPredicate as _, Run};
 use custody_evidence::trust::People;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
@@ -49,6 +51,8 @@ pub struct Findings {
     pub next: Option<LeafIndex>,
     /// Only entries about any of these are looked at, and what the runs that built them say of themselves. None: all entries.
     pub about: Vec<Digest>,
+    /// Only these kinds are told; none: all.
+    pub kinds: BTreeSet<FindingKind>,
     /// Whose keys and identities are, as of the tree that is asked about.
     pub people: Arc<People>,
 }
@@ -60,10 +64,11 @@ pub struct FindingsPage {
     pub findings: Vec<(Finding, Option<Counted>)>,
     /// Where to go on; none: all was looked at.
     pub next: Option<LeafIndex>,
-    /// Entries for which there was too much to count.
+    /// Entries for which there was too much to count; of a question about digests, those too for which there was too much to compare
+    /// with, or in which more was found than is told.
     pub uncounted: Vec<LeafIndex>,
-    /// Of a question about digests: entries about them or about the runs that built them that were erased. What they said could show
-    /// something, or be what a finding is shown by. At most [`FINDINGS_MAX`], the newest.
+    /// Of a question about digests: entries that were erased, and that are about them, about the runs that built them, or of what they are
+    /// compared with. What they said could show something, or be what a finding is shown by. At most [`FINDINGS_MAX`], the newest.
     pub erased: BTreeSet<LeafIndex>,
 }
 
@@ -74,7 +79,7 @@ pub fn findings<E: Evidence + ?Sized>(
     size: TreeSize,
 ) -> Result<FindingsPage, QueryError> {
     let mut page = FindingsPage::default();
-    let mut work = Work::new(evidence, &question.people, size);
+    let mut work = Work::new(evidence, question, size);
     let first = first(evidence, question, size)?;
     let about =
         if question.about.is_empty() { None } else { Some(work.about(&question.about, &mut page.erased)?) };
@@ -110,15 +115,29 @@ fn first<E: Evidence + ?Sized>(evidence: &E, question: &Findings, size: TreeSize
 struct Work<'e, E: ?Sized> {
     evidence: &'e E,
     people: &'e People,
+    kinds: BTreeSet<FindingKind>,
+    /// Whether it is told what could not be seen.
+    strict: bool,
     size: TreeSize,
     reads: usize,
     envelope_bytes: u64,
     steps: usize,
 }
 
+/// What was not seen while something was looked for.
+#[derive(Default)]
+struct Unseen {
+    erased: BTreeSet<LeafIndex>,
+    /// There may be more: the work was too much.
+    cut_short: bool,
+}
+
 impl<'e, E: Evidence + ?Sized> Work<'e, E> {
-    const fn new(evidence: &'e E, people: &'e People, size: TreeSize) -> Self {
-        Self { evidence, people, size, reads: 0, envelope_bytes: 0, steps: 0 }
+    fn new(evidence: &'e E, question: &'e Findings, size: TreeSize) -> Self {
+        let all = || FindingKind::ALL.into_iter().collect();
+        let kinds = if question.kinds.is_empty() { all() } else { question.kinds.clone() };
+        let (people, strict) = (question.people.as_ref(), !question.about.is_empty());
+        Self { evidence, people, kinds, strict, size, reads: 0, envelope_bytes: 0, steps: 0 }
     }
 
     const fn is_spent(&self) -> bool {
@@ -150,9 +169,7 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
             let terms = [Term::parse(Field::Run, &run)?, Term::parse(Field::Predicate, Run::TYPE)?];
             found.extend(self.having(&terms, erased)?.iter().map(|reading| reading.entry.index));
         }
-        while erased.len() > FINDINGS_MAX {
-            erased.pop_first();
-        }
+        keep_newest(erased);
         Ok(found)
     }
 
@@ -199,32 +216,52 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
 
     fn look(&mut self, reading: &Arc<Reading>, page: &mut FindingsPage) -> Result<(), QueryError> {
         let new = seen(reading);
-        let mut counted = None;
-        if let Some(expected) = &reading.facts.told.expected {
-            counted = self.count(expected)?;
+        let (mut counted, mut unseen) = (None, Unseen::default());
+        if let Some(expected) = reading.facts.told.expected.as_ref() {
+            let mut erased = BTreeSet::new();
+            counted = self.count(expected, &mut erased)?;
             if counted.is_none() {
                 page.uncounted.push(new.index);
             }
+            if self.kinds.contains(&FindingKind::CountGap) {
+                unseen.erased.append(&mut erased);
+            }
         }
         let mut held: BTreeMap<LeafIndex, Arc<Reading>> = BTreeMap::new();
-        let mut asked: BTreeSet<Need> = BTreeSet::new();
+        let mut asked: BTreeMap<Need, Unseen> = BTreeMap::new();
         let (mut reads, mut steps) = (READS_OF_ONE_MAX, STEPS_OF_ONE_MAX);
         for _ in 0..ROUNDS_MAX {
             let wanted = needs(&new, &known(&held, self.people, counted));
-            let fresh: Vec<Need> = wanted.into_iter().filter(|need| !asked.contains(need)).collect();
+            let fresh: Vec<Need> = wanted.into_iter().filter(|need| !asked.contains_key(need)).collect();
             if fresh.is_empty() {
                 break;
             }
             for need in fresh {
-                self.fetch(&need, new.index, &mut held, &mut reads, &mut steps)?;
-                asked.insert(need);
+                let unseen = self.fetch(&need, new.index, &mut held, &mut reads, &mut steps)?;
+                asked.insert(need, unseen);
             }
         }
-        let found = finding::of(&new, &known(&held, self.people, counted));
-        page.findings.extend(found.into_iter().map(|finding| (finding, counted)));
+        let known = known(&held, self.people, counted);
+        // What is not needed any more, given what is known, could show nothing.
+        for met in needs_of(&self.kinds, &new, &known).iter().filter_map(|need| asked.get(need)) {
+            unseen.erased.extend(&met.erased);
+            unseen.cut_short |= met.cut_short;
+        }
+        let found = finding::of(&new, &known);
+        unseen.cut_short |= found.len() >= FOUND_MAX;
+        let of_kinds = found.into_iter().filter(|finding| self.kinds.contains(&finding.kind));
+        page.findings.extend(of_kinds.map(|finding| (finding, counted)));
+        if self.strict {
+            page.erased.append(&mut unseen.erased);
+            keep_newest(&mut page.erased);
+            if unseen.cut_short && page.uncounted.last() != Some(&new.index) {
+                page.uncounted.push(new.index);
+            }
+        }
         Ok(())
     }
 
+    /// Looks up what is needed. What was erased among it is told, unless one entry was enough and is there.
     fn fetch(
         &mut self,
         need: &Need,
@@ -232,32 +269,49 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         held: &mut BTreeMap<LeafIndex, Arc<Reading>>,
         reads: &mut usize,
         steps: &mut usize,
-    ) -> Result<(), QueryError> {
+    ) -> Result<Unseen, QueryError> {
         let mut below = match need.side {
             Side::All => self.size,
             Side::Before => size_before(about),
         };
         let mut common = Common::new(need.terms.iter().cloned().map(Sought::Term));
-        let mut found = 0;
-        while found < need.limit && *reads > 0 {
+        let (mut found, mut unseen) = (0, Unseen::default());
+        while found < need.limit {
             let before = *steps;
             let search = common.newest(self.evidence, below, steps)?;
             self.steps = self.steps.saturating_add(before.saturating_sub(*steps));
-            let Search::Candidate(index) = search else { return Ok(()) };
+            let index = match search {
+                Search::Exhausted => return Ok(unseen),
+                Search::Candidate(index) if *reads > 0 => index,
+                Search::Candidate(_) | Search::Stopped { .. } => {
+                    unseen.cut_short = true;
+                    return Ok(unseen);
+                }
+            };
             below = size_before(index);
             let reading = self.read(index)?;
             *reads = reads.saturating_sub(1);
-            // An erased entry says nothing, and a collision of hashes something else.
-            if reading.erased.is_none() && need.terms.iter().all(|term| reading.has(term)) {
+            // A collision of hashes has something else.
+            if !need.terms.iter().all(|term| reading.has(term)) {
+                continue;
+            }
+            if reading.erased.is_some() {
+                unseen.erased.insert(index);
+            } else {
                 found = found.saturating_add(1);
                 held.insert(index, reading);
             }
         }
-        Ok(())
+        Ok(if need.limit == 1 { Unseen::default() } else { unseen })
     }
 
-    /// Counts what a source recorded of what happened in a time; none if that is more than can be looked at.
-    fn count(&mut self, expected: &ExpectedTold) -> Result<Option<Counted>, QueryError> {
+    /// Counts what a source recorded of what happened in a time; none if that is more than can be looked at. When something happened that
+    /// was erased, and by which rule it was recorded, nobody knows.
+    fn count(
+        &mut self,
+        expected: &ExpectedTold,
+        erased: &mut BTreeSet<LeafIndex>,
+    ) -> Result<Option<Counted>, QueryError> {
         // Nothing happened later than the ledger learned of it.
         let start = first_at(self.evidence, self.size, |time| time >= expected.period.from())?;
         let (mut contents, mut runs) = (BTreeSet::new(), BTreeSet::new());
@@ -281,6 +335,9 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
                 reads = reads.saturating_sub(1);
                 below = size_before(index);
                 let reading = self.read(index)?;
+                if reading.erased.is_some() && terms.iter().all(|term| reading.has(term)) {
+                    erased.insert(index);
+                }
                 let named = match terms.as_slice() {
                     [] => reading.said_by.rules.contains(&expected.source),
                     terms => terms.iter().all(|term| reading.has(term)),
@@ -297,6 +354,12 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         // What tells of no run at all is no pipeline: its records are counted.
         let counted = if runs.is_empty() { contents.len() } else { runs.len() };
         Ok(u64::try_from(counted).ok().map(|records| Counted { records }))
+    }
+}
+
+fn keep_newest(erased: &mut BTreeSet<LeafIndex>) {
+    while erased.len() > FINDINGS_MAX {
+        erased.pop_first();
     }
 }
 

@@ -1,12 +1,13 @@
 //! The service that answers questions.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use custody_evidence::digest_set::{Digest, DigestError};
-use custody_evidence::fact::READER_VERSION;
-use custody_evidence::finding;
+use custody_evidence::fact::{READER_VERSION, UnknownWord};
 use custody_evidence::finding::bounds::FOUND_MAX;
+use custody_evidence::finding::{self, FindingKind};
 use custody_evidence::thing::Thing;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::{hashes_to_wire, leaf_index, node, node_to_wire, optional_size, root_hash};
@@ -226,6 +227,7 @@ impl Query for QueryService {
             since_time: request.since_micros.map(|micros| time("since_micros", micros)).transpose()?,
             next: Some(index("next", request.next)?),
             about: about(&request.about)?,
+            kinds: kinds(&request.kinds)?,
             ..Findings::default()
         };
         let ask = move |evidence: &Evidence<'_>, size, head: &Head| {
@@ -400,6 +402,15 @@ fn about(digests: &[String]) -> Result<Vec<Digest>, Refusal> {
     let read = |digest: &String| digest.parse();
     let digests: Result<_, DigestError> = digests.iter().map(read).collect();
     digests.map_err(|error| Refusal::new(Reason::InvalidField, format!("about: {error}")))
+}
+
+fn kinds(words: &[String]) -> Result<BTreeSet<FindingKind>, Refusal> {
+    if words.len() > FindingKind::ALL.len() {
+        let message = format!("kinds: at most {}, found {}", FindingKind::ALL.len(), words.len());
+        return Err(Refusal::new(Reason::InvalidField, message));
+    }
+    let kinds: Result<_, UnknownWord> = words.iter().map(|word| word.parse()).collect();
+    kinds.map_err(|error| Refusal::new(Reason::InvalidField, format!("kinds: {error}")))
 }
 
 fn from_findings(page: &query::FindingsPage, as_of: v1::AsOf) -> v1::FindingsResponse {

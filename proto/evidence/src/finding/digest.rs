@@ -22,21 +22,27 @@ type Place<'a> = (String, &'a str);
 /// The bytes that an entry gives for versions.
 type Bytes<'a> = BTreeMap<Place<'a>, &'a Node>;
 
-pub(super) fn needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
+/// Other releases of what is released, and what else is said of the digests that are paired.
+pub(super) fn conflict_needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
     for (package, _) in released(new).keys() {
-        let name = versionless(package);
-        needs.insert(Need::before([term(Field::Name, name)], LOOK_BACK));
-        needs.insert(Need::before([term(Field::Component, name)], LOOK_BACK));
+        needs.insert(Need::before([term(Field::Name, versionless(package))], LOOK_BACK));
     }
-    let used = used(new);
-    let packages: BTreeSet<&str> = used.keys().map(|(package, _)| versionless(package)).collect();
-    let names = packages.into_iter().map(|name| term(Field::Name, name));
-    needs.extend(names.map(|name| Need::before([name], LOOK_BACK)));
     for (one, other) in pairs(new) {
         for node in [one, other] {
             needs.insert(Need::before([term(Field::Artifact, node.id())], ABOUT_ARTIFACT));
         }
     }
+}
+
+/// Who used what is released, and the releases of what is used.
+pub(super) fn mismatch_needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    for (package, _) in released(new).keys() {
+        needs.insert(Need::before([term(Field::Component, versionless(package))], LOOK_BACK));
+    }
+    let used = used(new);
+    let packages: BTreeSet<&str> = used.keys().map(|(package, _)| versionless(package)).collect();
+    let names = packages.into_iter().map(|name| term(Field::Name, name));
+    needs.extend(names.map(|name| Need::before([name], LOOK_BACK)));
 }
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {

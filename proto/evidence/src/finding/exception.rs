@@ -1,13 +1,8 @@
 //! Break glass: an exception from every rule of a policy is always told.
 
-use std::collections::BTreeSet;
-
-use super::need::Need;
 use super::seen::{Known, Seen};
 use super::{Finding, FindingKind, finding};
 use crate::fact::{Node, NodeKind};
-
-pub(super) const fn needs(_: &Seen<'_>, _: &Known<'_>, _: &mut BTreeSet<Need>) {}
 
 pub(super) fn find(new: &Seen<'_>, _: &Known<'_>) -> Vec<Finding> {
     let waived = new.facts.told.waived.as_ref();

@@ -1,13 +1,8 @@
 //! Count gap: fewer records of a source than there should be.
 
-use std::collections::BTreeSet;
-
-use super::need::Need;
 use super::seen::{Known, Seen};
 use super::{Finding, FindingKind, finding};
 use crate::fact::{Node, NodeKind};
-
-pub(super) const fn needs(_: &Seen<'_>, _: &Known<'_>, _: &mut BTreeSet<Need>) {}
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
     let (Some(expected), Some(counted)) = (&new.facts.told.expected, known.counted) else {

@@ -17,12 +17,10 @@ use crate::predicate::{CustodyPredicate as _, Source, judgement, slsa_v1, slsa_v
 const ON_REF: [&str; 4] =
     [Source::TYPE, judgement::VSA_TYPE, source_provenance::SOURCE_TYPE, source_provenance::TAG_TYPE];
 
-pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+/// The provenance of versions before that names no tag, and who says which tag its commit has.
+pub(super) fn untagged_needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
     if new.is_history() {
         return;
-    }
-    if new.goes_out() {
-        regression_needs(new, known, needs);
     }
     for called in new.called().iter().filter(|called| lacks_tag(new, called)) {
         for predicate_type in [slsa_v1::TYPE, slsa_v02::TYPE] {
@@ -52,7 +50,10 @@ pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
 
 /// What else went out under the name, and what there is about this artifact and about those. All are asked for by what they are: what
 /// runs for a month is named by ten thousand snapshots, among which no record of its build is found.
-fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+pub(super) fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    if new.is_history() || !new.goes_out() {
+        return;
+    }
     for called in new.called() {
         let own = new.facts.predicate_type().unwrap_or_default();
         for subject in subjects(&called.artifacts) {

@@ -7,6 +7,7 @@ use custody_evidence::finding::FindingKind;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::index::Remains;
 use crate::query::tests::memory::{Memory, index, size};
 
 fn sha256(text: &str) -> String {
@@ -64,6 +65,30 @@ impl Log {
             assert!(question.next.is_none_or(|before| before < next), "each page gets further");
             question.next = Some(next);
         }
+    }
+
+    /// Erases an entry: the index has it under what it had it under, and nobody knows what it said.
+    fn erase(&mut self, index: u64) {
+        let reading = &mut self.memory.readings[usize::try_from(index).unwrap()];
+        let erased = Some(Remains::of(reading).found_by());
+        *reading = Arc::new(Reading { erased, ..Reading::new(reading.entry, fact::Facts::default(), None) });
+    }
+
+    /// What is found about an artifact, and what could not be seen.
+    fn about(&self, artifact: &str, kinds: &[FindingKind]) -> FindingsPage {
+        let question = Findings {
+            about: vec![format!("sha256:{artifact}").parse().unwrap()],
+            kinds: kinds.iter().copied().collect(),
+            ..Findings::default()
+        };
+        let page = findings(&self.memory, &question, self.memory.indexed_to).unwrap();
+        assert_eq!(page.next, None);
+        page
+    }
+
+    fn build(&mut self, signer: &str, name: &str, artifact: &str, predicate: &Value) -> u64 {
+        let subjects = json!([{ "name": name, "digest": { "sha256": sha256(artifact) } }]);
+        self.say(signer, "https://slsa.dev/provenance/v1", &subjects, predicate)
     }
 
     fn reads(&self) -> usize {
@@ -272,4 +297,151 @@ fn what_runs_for_long_is_told_once_and_its_provenance_is_found_behind_thousands_
         let about = vec![format!("sha256:{}", sha256(name)).parse().unwrap()];
         assert_eq!(log.ask(&Findings { about, ..Findings::default() }, size), expected, "{name}");
     }
+}
+
+fn run_of(number: u64) -> Value {
+    json!({ "buildDefinition": {}, "runDetails": { "metadata": { "invocationId": format!("https://ci.test/{number}") } } })
+}
+
+/// Who has an earlier entry erased hides what differs from it. It is told that nobody can tell, to who asks for what it could show.
+#[test]
+fn what_was_erased_of_what_something_is_compared_with_is_told() {
+    let told = |log: &Log, artifact: &str, kind: FindingKind| {
+        let page = log.about(&sha256(artifact), &[kind]);
+        (page.findings.len(), page.erased.iter().map(|index| index.get()).collect::<Vec<_>>())
+    };
+    let checked = |mut log: Log, artifact: &str, kind: FindingKind, erased: u64| {
+        assert_eq!(told(&log, artifact, kind), (1, vec![]), "{kind}: while it is there");
+        log.erase(erased);
+        assert_eq!(told(&log, artifact, kind), (0, vec![erased]), "{kind}: hidden, and told");
+        assert_eq!(
+            told(&log, artifact, FindingKind::FailedRun),
+            (0, vec![]),
+            "{kind}: not to who asks for others"
+        );
+    };
+    let mut log = Log::new();
+    let history: Vec<u64> = (0..3).map(|version| log.release("ci", 3, version)).collect();
+    log.release("thief", 3, 5);
+    checked(log, "3 5", FindingKind::SignerChange, history[0]);
+
+    let mut log = Log::new();
+    let publish = |log: &mut Log, artifact: &str| {
+        let image = "ghcr.io/acme/svc-3:1.1.0";
+        let at = Timestamp::from_micros(log.now()).unwrap().to_string();
+        let subjects = json!([{ "name": image, "digest": { "sha256": sha256(artifact) } }]);
+        let published = json!({ "registry": "ghcr.io", "repository": "ghcr.io/acme/svc-3", "ref": image, "actor": "bot", "at": at });
+        log.say("ci", "urn:custody:publication:v1", &subjects, &published)
+    };
+    let first = publish(&mut log, "meant");
+    publish(&mut log, "moved");
+    checked(log, "moved", FindingKind::TagMoved, first);
+
+    let mut log = Log::new();
+    let first = log.build("ci", "pkg:npm/axios@1.14.1", "true", &run_of(1));
+    log.build("ci", "pkg:npm/axios@1.14.1", "false", &run_of(2));
+    checked(log, "false", FindingKind::DigestConflict, first);
+
+    let mut log = Log::new();
+    let first = log.build("ci", "pkg:npm/axios@1.14.1", "true", &run_of(1));
+    let used = json!([{ "uri": "pkg:npm/axios@1.14.1", "digest": { "sha256": sha256("false") } }]);
+    log.build(
+        "ci",
+        "app",
+        "app",
+        &json!({ "buildDefinition": { "resolvedDependencies": used }, "runDetails": {} }),
+    );
+    checked(log, "app", FindingKind::BytesMismatch, first);
+
+    let mut log = Log::new();
+    let built = log.build("ci", "ghcr.io/acme/svc-3", "3 1", &run_of(1));
+    log.release("ci", 3, 1);
+    log.release("ci", 3, 2);
+    checked(log, "3 2", FindingKind::ProvenanceRegression, built);
+}
+
+/// A redaction does not stop the gate for every release behind it: where the newest entry that is there settles it, no other could say more.
+#[test]
+fn what_was_erased_is_not_told_where_it_could_show_nothing() {
+    let mut log = Log::new();
+    let all: Vec<u64> =
+        (0..5).map(|at| log.build("ci", "ghcr.io/acme/svc-3", &at.to_string(), &run_of(at))).collect();
+    log.erase(all[1]);
+    let page = log.about(&sha256("4"), &[FindingKind::SignerChange, FindingKind::TagMoved]);
+    assert_eq!((page.findings.len(), page.erased.len(), page.uncounted.len()), (0, 0, 0));
+    // By somebody else it is compared with all of them.
+    let thief = log.build("thief", "ghcr.io/acme/svc-3", "5", &run_of(5));
+    let page = log.about(&sha256("5"), &[FindingKind::SignerChange]);
+    assert_eq!((page.findings.len(), page.erased), (1, BTreeSet::from([index(all[1])])));
+    // Who asks about nothing in particular is told what is found alone.
+    let all = findings(&log.memory, &Findings::default(), size(thief + 1)).unwrap();
+    assert_eq!((all.findings.len(), all.erased.len()), (1, 0));
+}
+
+#[test]
+fn only_the_kinds_that_are_asked_for_are_told() {
+    let (log, stolen) = stolen(5);
+    let ask = |kinds: &[FindingKind]| {
+        let question = Findings { kinds: kinds.iter().copied().collect(), ..Findings::default() };
+        log.ask(&question, stolen + 1).len()
+    };
+    assert_eq!(ask(&[]), 1);
+    assert_eq!(ask(&[FindingKind::SignerChange, FindingKind::TagMoved]), 1);
+    assert_eq!(ask(&[FindingKind::TagMoved]), 0);
+}
+
+/// Who makes so much to be compared that the rest is not looked at must not pass for somebody with whom nothing is wrong.
+#[test]
+fn more_than_is_compared_or_told_is_told_to_who_asks_for_it() {
+    let mut log = Log::new();
+    let packages = READS_OF_ONE_MAX / 64 + 1;
+    for package in 0..packages {
+        for version in 0..64 {
+            let name = format!("pkg:npm/p{package}@1.{version}.0");
+            log.build("ci", &name, &name, &run_of(version));
+        }
+    }
+    let used: Vec<Value> = (0..packages)
+        .map(|package| json!({ "uri": format!("pkg:npm/p{package}@2.0.0"), "digest": { "sha256": sha256("x") } }))
+        .collect();
+    let build = json!({ "buildDefinition": { "resolvedDependencies": used }, "runDetails": {} });
+    let app = log.build("ci", "app", "app", &build);
+    let uncounted = |log: &Log, artifact: &str, kind| log.about(&sha256(artifact), &[kind]).uncounted;
+    assert_eq!(uncounted(&log, "app", FindingKind::BytesMismatch), [index(app)]);
+    assert_eq!(uncounted(&log, "app", FindingKind::FailedRun), []);
+    // More findings in one entry than are told.
+    let mut log = Log::new();
+    let subjects = |what: &str| {
+        let all = (0..FOUND_MAX).map(|at| {
+            json!({ "name": format!("pkg:npm/p{at}@1.0.0"), "digest": { "sha256": sha256(&format!("{what} {at}")) } })
+        });
+        Value::Array(all.collect())
+    };
+    log.say("ci", "https://slsa.dev/provenance/v1", &subjects("true"), &run_of(1));
+    let all = log.say("ci", "https://slsa.dev/provenance/v1", &subjects("false"), &run_of(2));
+    assert_eq!(uncounted(&log, "false 0", FindingKind::TagMoved), [index(all)]);
+}
+
+/// That nothing was recorded in a time cannot be said of records that were erased.
+#[test]
+fn what_was_erased_is_told_where_records_are_counted() {
+    let mut log = Log::new();
+    let record = log.release("ci", 0, 0);
+    let source = "ci";
+    let digest = custody_evidence::subject_name::digest_of_name(
+        custody_evidence::subject_name::NameKind::Identity,
+        source,
+    );
+    let subjects = json!([{ "name": source, "digest": { "sha256": digest.value() } }]);
+    let time = |seconds: i64| Timestamp::from_micros((1_790_000_000 + seconds) * SECOND).unwrap().to_string();
+    let none = json!({ "source": source, "count": 0, "period": { "from": time(0), "to": time(100) } });
+    log.say("auditor", "urn:custody:expected:v1", &subjects, &none);
+    let told = |log: &Log, kind| {
+        let page = log.about(digest.value(), &[kind]);
+        (page.findings.len(), page.erased.len())
+    };
+    assert_eq!(told(&log, FindingKind::CountGap), (1, 0));
+    log.erase(record);
+    assert_eq!(told(&log, FindingKind::CountGap), (0, 1));
+    assert_eq!(told(&log, FindingKind::TagMoved), (0, 0));
 }

@@ -175,6 +175,42 @@ fn a_finding_whose_entry_was_erased_is_not_absent() {
     assert_eq!(by_server["decision"], "INDETERMINATE", "the server says no more than the client");
 }
 
+/// Somebody has the history erased that a release would differ from: that nothing differs, nobody can say then.
+#[test]
+fn a_history_that_was_erased_hides_no_change_of_the_signer() {
+    let gate = Gate::new();
+    let absent = |kinds: &str| {
+        format!(
+            "policy: release\nversion: 1\nrules:\n  - {{id: build, require: {{predicate: provenance, count: any}}}}\n  - {{id: odd, absent: [{kinds}]}}\n"
+        )
+    };
+    gate.put(&absent("signer_change"));
+    let image = |version: u64| json!({"name": format!("ghcr.io/acme/api:1.{version}.0"), "digest": {"sha256": artifact_hex(&format!("api {version}"))}});
+    let build = |writer: usize, version: u64| {
+        gate.say(writer, PROVENANCE, &image(version), &provenance("https://github.com/acme/api"))
+    };
+    let history: Vec<u64> = (0..3).map(|version| build(BUILDER, version)).collect();
+    build(STRANGER, 3);
+    let (code, verdict) = gate.verdict(&[], "api 3");
+    assert_eq!((code, status(&verdict, "odd")), (Some(1), "FAIL"), "{verdict}");
+    let ended =
+        gate.administrator.custody(&["redact", &format!("index:{}", history[0]), "--reason", "a name in it"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let (code, verdict) = gate.verdict(&[], "api 3");
+    assert_eq!((code, status(&verdict, "odd")), (Some(3), "ERROR"), "{verdict}");
+    assert!(verdict.to_string().contains("incomplete: redacted"), "{verdict}");
+    let by_server = Caller::of(&gate.server).evaluate(asked("api 3", 0)).unwrap();
+    let by_server: Value = serde_json::from_slice(&by_server.verdict).unwrap();
+    assert_eq!(by_server["decision"], "INDETERMINATE", "the server says no more than the client");
+    // What the erased entry cannot show is decided as before: the builder's own next release, and other findings.
+    build(BUILDER, 4);
+    let (code, verdict) = gate.verdict(&[], "api 4");
+    assert_eq!((code, status(&verdict, "odd")), (Some(0), "PASS"), "{verdict}");
+    gate.put(&absent("failed_run, fork_run"));
+    let (code, verdict) = gate.verdict(&[], "api 3");
+    assert_eq!((code, status(&verdict, "odd")), (Some(0), "PASS"), "{verdict}");
+}
+
 #[test]
 fn an_environment_in_which_nothing_runs_is_told_from_one_that_passed() {
     let gate = Gate::new();

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use crate::digest_set::Digest;
 use crate::fact::{Facts, Field, Term, read};
-use crate::finding::{Counted, FindingKind, Known, Need, ROUNDS_MAX, SaidBy, Seen, Side, needs, of, shown};
+use crate::finding::{
+    Counted, Finding, FindingKind, Known, Need, ROUNDS_MAX, SaidBy, Seen, Side, needs, needs_of, of, shown,
+};
 use crate::statement::Statement;
 use crate::subject_name::{NameKind, digest_of_name};
 use crate::trust::People;
@@ -15,6 +17,9 @@ use crate::trust::People;
 pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 60 * MINUTE;
 pub(super) const DAY: i64 = 24 * HOUR;
+
+/// Logs of at most so many entries are looked at again without each of them.
+const ERASED_TRIED_MAX: usize = 40;
 
 /// What a finding is told by: kind, thing, entries.
 pub(super) type Told = (FindingKind, String, Vec<u64>);
@@ -159,14 +164,47 @@ impl Log {
                 "{finding:?}"
             );
         }
-        let told = |finding: &crate::finding::Finding| {
+        self.assert_that_each_erased_entry_is_told(&new, &found, size);
+        let told = |finding: &Finding| {
             let entries = finding.entries.iter().map(|index| index.get()).collect();
             ((finding.kind, finding.thing.id().to_owned(), entries), finding.message.clone())
         };
         found.iter().map(told).collect()
     }
 
+    /// Where a finding is not found any more once an entry is erased, that entry was among what its kind needs to see. Each entry is tried, in
+    /// logs that are small enough for that.
+    fn assert_that_each_erased_entry_is_told(&self, new: &Seen<'_>, found: &[Finding], size: usize) {
+        let index = usize::try_from(new.index.get()).unwrap();
+        for finding in found.iter().filter(|_| size <= ERASED_TRIED_MAX) {
+            for erased in (0..size).filter(|at| *at != index) {
+                let kinds = BTreeSet::from([finding.kind]);
+                let mut known = Known {
+                    counted: self.counted(index, size),
+                    people: Some(&self.people),
+                    ..Known::default()
+                };
+                let having = |need: &Need| self.having_unless(need, index, size, Some(erased));
+                for _ in 0..ROUNDS_MAX {
+                    for at in needs(new, &known).iter().flat_map(having) {
+                        known.entries.insert(self.seen(at).index, self.seen(at));
+                    }
+                }
+                let told = needs_of(&kinds, new, &known).iter().any(|need| {
+                    let settled = need.limit == 1 && having(need).len() == 1;
+                    !settled && self.having(need, index, size).contains(&erased)
+                });
+                let same = |again: &Finding| again.kind == finding.kind && again.thing == finding.thing;
+                assert!(told || of(new, &known).iter().any(same), "without entry {erased}: {finding:?}");
+            }
+        }
+    }
+
     fn having(&self, need: &Need, index: usize, size: usize) -> Vec<usize> {
+        self.having_unless(need, index, size, None)
+    }
+
+    fn having_unless(&self, need: &Need, index: usize, size: usize, erased: Option<usize>) -> Vec<usize> {
         let below = if need.side == Side::All { size } else { index };
         let has = |at: &usize| {
             let (_, _, facts, by) = &self.entries[*at];
@@ -174,7 +212,7 @@ impl Log {
             terms.extend(by.signers.iter().map(|signer| Term::of_identity(Field::Signer, signer)));
             need.terms.iter().all(|term| terms.contains(term))
         };
-        (0..below).rev().filter(has).take(need.limit).collect()
+        (0..below).rev().filter(|at| Some(*at) != erased).filter(has).take(need.limit).collect()
     }
 
     fn counted(&self, index: usize, size: usize) -> Option<Counted> {
