@@ -171,7 +171,9 @@ impl Findable {
             }
         };
         facts.each_term(&mut add);
-        record_terms(record).iter().for_each(|term| add(term.field(), term.value()));
+        for term in record_terms(record) {
+            add(term.field(), term.value());
+        }
         prefixes.extend(versions(facts));
         (prefixes.len() <= FINDABLE_MAX).then(|| Self::in_order(prefixes))
     }

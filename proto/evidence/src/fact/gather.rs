@@ -85,8 +85,9 @@ impl Gather {
         &mut self,
         from: impl IntoIterator<Item = &'n Node>,
         kind: EdgeKind,
-        to: impl IntoIterator<Item = &'n Node> + Clone,
+        to: impl IntoIterator<Item = &'n Node, IntoIter: Clone>,
     ) {
+        let to = to.into_iter();
         for from in from {
             for to in to.clone() {
                 if self.full() {
