@@ -28,6 +28,9 @@ pub const RECORD_FORMAT: &str = "custody/record/v1";
 /// statement with thousands of digests of unknown kinds can need more; it is refused.
 pub const MAX_RECORD: usize = 1024 * 1024;
 
+/// Room for the record of an envelope with one signer and a few subjects.
+const USUAL_RECORD: usize = 1536;
+
 /// The members that `crit` may name.
 const MEMBERS: [&str; 17] = [
     "attachments",
@@ -285,7 +288,9 @@ impl AdmissionRecord {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let written = Written { format: RECORD_FORMAT, crit: [], record: self };
-        serde_json::to_vec(&written).expect("texts and numbers are always JSON")
+        let mut bytes = Vec::with_capacity(USUAL_RECORD);
+        serde_json::to_writer(&mut bytes, &written).expect("texts and numbers are always JSON");
+        bytes
     }
 
     /// Reads a record. A member that `crit` names must be known; other unknown members are ignored.
