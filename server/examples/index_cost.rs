@@ -32,6 +32,10 @@ use serde_json::json;
 struct Made(u64);
 
 impl Source for Made {
+    fn erased(&self) -> Result<Vec<LeafIndex>, SourceError> {
+        Ok(Vec::new())
+    }
+
     fn redacted(&self, _: &ContentDigest) -> bool {
         false
     }
