@@ -285,7 +285,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// What an index must say about itself to be used at all.
 ///
 /// ```text
-/// custody/index/v7
+/// custody/index/v8
 /// reader 1
 /// runs 8 4
 /// first sha256:<64 hex>
@@ -294,7 +294,7 @@ fn leading_of(digest: &[u8; 32]) -> [u8; SHORT_LEN] {
 /// `runs` has the fanout and the level of the base runs: of other ones the runs would not fit together.
 pub(crate) fn header(reader: &str, shape: Shape, first: &EntryDigest) -> Vec<u8> {
     let (fanout, base) = (shape.fanout(), shape.base_level());
-    format!("custody/index/v7\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
+    format!("custody/index/v8\nreader {reader}\nruns {fanout} {base}\nfirst {first}\n").into_bytes()
 }
 
 #[cfg(test)]
