@@ -147,7 +147,7 @@ mod tests {
         let diff = |added: Value| {
             json!({
                 "from": "prod", "to": "staging", "added": added, "removed": [], "changed": [],
-                "at": {"size": 3, "root": "sha256:00", "reader": "4"}, "complete": "claimed", "truncated": false,
+                "at": {"size": 3, "root": "sha256:00", "reader": "5"}, "complete": "claimed", "truncated": false,
             })
         };
         assert_eq!(check("env_diff", &diff(json!([]))), Ok(()));

@@ -48,7 +48,7 @@ pub use told::{Conclusion, ExpectedTold, Meant, RunTold, RunnerTold, Series, TOL
 pub use word::UnknownWord;
 
 /// The version of this reader, as answers and admission records name it.
-pub const READER_VERSION: &str = "4";
+pub const READER_VERSION: &str = "5";
 
 /// The most edges of one statement: 50,000 components ([`crate::sbom::COMPONENTS_MAX`]) with four digests each.
 ///

@@ -317,8 +317,8 @@ fn authority_and_path(text: &str) -> Option<(&str, &str)> {
     // `git@host:owner/repo` and `host.tld:owner/repo`: the colon comes before any slash, and no port behind it.
     if let Some((authority, path)) = text.split_once(':').filter(|(authority, _)| authority.len() < slash) {
         let first = path.split('/').next().unwrap_or_default();
-        let is_port = first.bytes().all(|byte| byte.is_ascii_digit());
-        let fits = authority.contains('@') || is_host(authority) && !is_port;
+        let is_port = !first.is_empty() && first.bytes().all(|byte| byte.is_ascii_digit());
+        let fits = authority.contains('@') || is_host(authority) && !is_port && !first.contains('@');
         return fits.then_some((authority, path));
     }
     let (host, path) = text.split_at(slash);
@@ -426,11 +426,10 @@ pub(crate) fn folded(url: &str) -> Cow<'_, str> {
     let Some((host, path)) = url.strip_prefix("https://").and_then(|rest| rest.split_once('/')) else {
         return Cow::Borrowed(url);
     };
-    let lower = host.to_ascii_lowercase();
-    let (name, rest) = path.split_at(caseless(&lower, path));
+    let lower = of_alias(host).to_ascii_lowercase();
+    let (name, rest) = path.split_at(caseless(&lower, without_end(path)));
     let has_upper = |text: &str| text.bytes().any(|byte| byte.is_ascii_uppercase());
-    let differs = !name.is_empty() && (has_upper(host) || has_upper(name));
-    if differs {
+    if !name.is_empty() && (lower != host || has_upper(name)) {
         Cow::Owned(format!("https://{lower}/{}{rest}", name.to_ascii_lowercase()))
     } else {
         Cow::Borrowed(url)
@@ -537,6 +536,8 @@ mod tests {
         for (text, one) in [
             ("git.corp.test:acme/api.git", "https://git.corp.test/acme/api"),
             ("git.corp.test:8443/acme/api", "git.corp.test:8443/acme/api"),
+            ("user.name:token@github.com/acme/api", "user.name:token@github.com/acme/api"),
+            ("github.com:/acme/api", "https://github.com/acme/api"),
             ("localhost:acme/api", "localhost:acme/api"),
             ("ghcr.io/acme/api:v1", "https://ghcr.io/acme/api:v1"),
         ] {

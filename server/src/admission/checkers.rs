@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use super::line::{Line, Standing};
+use super::line::{self, Line, Standing};
 
 /// What is to be run.
 type Check = Box<dyn FnOnce() + Send>;
@@ -23,6 +23,13 @@ struct Owner {
     work: Arc<Work>,
     /// As many as the system gave.
     threads: Vec<JoinHandle<()>>,
+}
+
+/// A check that waits, or had its turn. When this is dropped it does not wait any more.
+#[must_use]
+pub(super) struct Ticket {
+    work: Arc<Work>,
+    ticket: line::Ticket,
 }
 
 #[derive(Default)]
@@ -53,21 +60,30 @@ impl Checkers {
         Self(Arc::new(Owner { work, threads }))
     }
 
-    /// Runs a check on one of the threads, when it is its turn. How many wait is bounded by who may send any: each has a place. One
-    /// that panics takes no thread away.
-    pub(super) fn run(&self, standing: Standing, check: impl FnOnce() + Send + 'static) {
+    /// Runs a check on one of the threads, when it is its turn. It waits no longer than the ticket is kept, so what waits is bounded by
+    /// what callers wait for. One that panics takes no thread away.
+    pub(super) fn run(&self, standing: Standing, check: impl FnOnce() + Send + 'static) -> Option<Ticket> {
         if self.0.threads.is_empty() {
             // The system is short of threads: then as everything else that blocks.
             tokio::task::spawn_blocking(check);
-            return;
+            return None;
         }
         let mut state = self.0.work.state();
-        state.line.push(standing, Box::new(check));
+        let ticket = state.line.push(standing, Box::new(check));
         let sleeps = state.asleep > 0;
         drop(state);
         if sleeps {
             self.0.work.more.notify_one();
         }
+        Some(Ticket { work: Arc::clone(&self.0.work), ticket })
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let check = self.work.state().line.remove(self.ticket);
+        // Not under the lock: it holds what its caller sent.
+        drop(check);
     }
 }
 
@@ -118,19 +134,19 @@ mod tests {
 
     #[test]
     fn each_processor_checks_at_once_and_what_is_more_waits_its_turn() {
-        let checkers = Checkers::start();
+        let (checkers, mut tickets) = (Checkers::start(), Vec::new());
         let threads = checkers.0.threads.len();
         let (met, together) = (Arc::new(Barrier::new(threads + 1)), mpsc::channel());
         for _ in 0..threads {
             let met = Arc::clone(&met);
-            checkers.run(Standing::default(), move || {
+            tickets.extend(checkers.run(Standing::default(), move || {
                 met.wait();
-            });
+            }));
         }
         for number in 0..100 {
             let told = together.0.clone();
-            checkers
-                .run(Standing::default(), move || told.send((number, std::thread::current().id())).unwrap());
+            let tell = move || told.send((number, std::thread::current().id())).unwrap();
+            tickets.extend(checkers.run(Standing::default(), tell));
         }
         assert!(together.1.try_recv().is_err(), "all threads are taken");
         met.wait();
@@ -143,14 +159,14 @@ mod tests {
 
     #[test]
     fn a_check_that_panics_takes_no_thread_away() {
-        let checkers = Checkers::start();
+        let (checkers, mut tickets) = (Checkers::start(), Vec::new());
         let (told, heard) = mpsc::channel();
         for number in 0..20 {
             let told = told.clone();
-            checkers.run(Standing::default(), move || {
+            tickets.extend(checkers.run(Standing::default(), move || {
                 assert!(number % 2 != 0, "a check that panics, as planned");
                 told.send(number).unwrap();
-            });
+            }));
         }
         drop(told);
         let mut heard: Vec<_> = heard.iter().collect();
@@ -159,12 +175,35 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_waits_for_is_not_checked() {
+        let (checkers, mut tickets) = (Checkers::start(), Vec::new());
+        let held = Arc::new(Barrier::new(checkers.0.threads.len() + 1));
+        for _ in 0..checkers.0.threads.len() {
+            let held = Arc::clone(&held);
+            tickets.extend(checkers.run(Standing::default(), move || {
+                held.wait();
+            }));
+        }
+        let (told, heard) = mpsc::channel();
+        for number in 0..10 {
+            let told = told.clone();
+            let ticket = checkers.run(Standing::default(), move || told.send(number).unwrap());
+            if number % 2 == 0 {
+                tickets.extend(ticket);
+            }
+        }
+        drop(told);
+        held.wait();
+        assert_eq!(heard.iter().collect::<std::collections::BTreeSet<_>>(), [0, 2, 4, 6, 8].into());
+    }
+
+    #[test]
     fn who_drops_the_last_handle_waits_for_what_waits() {
-        let checkers = Checkers::start();
+        let (checkers, mut tickets) = (Checkers::start(), Vec::new());
         let (told, heard) = mpsc::channel();
         for number in 0..1_000 {
             let told = told.clone();
-            checkers.run(Standing::default(), move || told.send(number).unwrap());
+            tickets.extend(checkers.run(Standing::default(), move || told.send(number).unwrap()));
         }
         drop(checkers);
         assert_eq!(heard.try_iter().count(), 1_000);

@@ -3,7 +3,7 @@
 //! So who sends many, or many that are dear to check, holds up himself: a newcomer from elsewhere waits for one check of each
 //! address, however long the line is.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::ops::Bound::{Excluded, Unbounded};
 
 /// Who takes turns with others. Zero is who has no share: the server itself.
@@ -17,9 +17,19 @@ pub(super) struct Standing {
     pub(super) connection: Member,
 }
 
-/// What waits.
+/// What waits: of each connection by its numbers, the oldest first.
 #[derive(Debug)]
-pub(super) struct Line<T>(Round<Round<VecDeque<T>>>);
+pub(super) struct Line<T> {
+    addresses: Round<Round<BTreeMap<u64, T>>>,
+    next: u64,
+}
+
+/// One that waits, for who wants it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ticket {
+    standing: Standing,
+    number: u64,
+}
 
 /// Members with something left, and which of them had the last turn.
 #[derive(Debug)]
@@ -30,23 +40,44 @@ struct Round<T> {
 
 impl<T> Line<T> {
     /// Adds one, behind what its connection has in the line.
-    pub(super) fn push(&mut self, standing: Standing, one: T) {
-        let address = self.0.members.entry(standing.address).or_default();
-        address.members.entry(standing.connection).or_default().push_back(one);
+    pub(super) fn push(&mut self, standing: Standing, one: T) -> Ticket {
+        let number = self.next;
+        self.next = self.next.wrapping_add(1);
+        let address = self.addresses.members.entry(standing.address).or_default();
+        address.members.entry(standing.connection).or_default().insert(number, one);
+        Ticket { standing, number }
     }
 
     /// Takes the one whose turn it is.
     pub(super) fn pop(&mut self) -> Option<T> {
-        self.0.turn(|address| {
-            let one = address.turn(|connection| (connection.pop_front(), connection.is_empty()));
-            (one, address.members.is_empty())
+        self.addresses.turn(|address| {
+            let one = address.turn(|connection| {
+                let (_, one) = connection.pop_first()?;
+                Some((one, connection.is_empty()))
+            });
+            Some((one?, address.members.is_empty()))
         })
+    }
+
+    /// Takes one out of the line, if it still waits.
+    pub(super) fn remove(&mut self, ticket: Ticket) -> Option<T> {
+        let Ticket { standing, number } = ticket;
+        let address = self.addresses.members.get_mut(&standing.address)?;
+        let connection = address.members.get_mut(&standing.connection)?;
+        let one = connection.remove(&number);
+        if connection.is_empty() {
+            address.members.remove(&standing.connection);
+        }
+        if address.members.is_empty() {
+            self.addresses.members.remove(&standing.address);
+        }
+        one
     }
 }
 
 impl<T> Default for Line<T> {
     fn default() -> Self {
-        Self(Round::default())
+        Self { addresses: Round::default(), next: 0 }
     }
 }
 
@@ -57,16 +88,16 @@ impl<T> Default for Round<T> {
 }
 
 impl<T> Round<T> {
-    /// Lets `take` take from the member after the last one. Who has nothing left then leaves.
-    fn turn<R>(&mut self, take: impl FnOnce(&mut T) -> (Option<R>, bool)) -> Option<R> {
+    /// Lets `take` take from the member after the last one, and say whether it has nothing left: then it leaves.
+    fn turn<R>(&mut self, take: impl FnOnce(&mut T) -> Option<(R, bool)>) -> Option<R> {
         let after = self.members.range((Excluded(self.last), Unbounded)).next();
         let next = *after.or_else(|| self.members.first_key_value())?.0;
-        let (taken, nothing_left) = take(self.members.get_mut(&next)?);
+        let (taken, nothing_left) = take(self.members.get_mut(&next)?)?;
         if nothing_left {
             self.members.remove(&next);
         }
         self.last = next;
-        taken
+        Some(taken)
     }
 }
 
@@ -100,7 +131,7 @@ mod tests {
             ]
         );
         assert_eq!(taken.len(), 9);
-        assert!(line.0.members.is_empty(), "who has nothing left is not kept");
+        assert!(line.addresses.members.is_empty(), "who has nothing left is not kept");
     }
 
     #[test]
@@ -113,6 +144,21 @@ mod tests {
         line.push(standing(9, 9), Some("late"));
         let waited = std::iter::from_fn(|| line.pop()).take_while(Option::is_none).count();
         assert!(waited <= 3, "{waited} went before");
+    }
+
+    #[test]
+    fn who_leaves_is_taken_out_and_nobody_else() {
+        let mut line = Line::default();
+        let tickets: Vec<_> = (0..4).map(|number| line.push(standing(1, number % 2), number)).collect();
+        assert_eq!(line.remove(tickets[2]), Some(2));
+        assert_eq!(line.remove(tickets[2]), None, "once");
+        assert_eq!(line.remove(tickets[0]), Some(0));
+        let taken: Vec<_> = std::iter::from_fn(|| line.pop()).collect();
+        assert_eq!(taken, [1, 3]);
+        assert_eq!(line.remove(tickets[1]), None, "it had its turn");
+        let last = line.push(standing(1, 1), 5);
+        assert_eq!(line.remove(last), Some(5));
+        assert!(line.addresses.members.is_empty(), "who has nothing left is not kept");
     }
 
     proptest! {

@@ -27,13 +27,12 @@ use self::desk::Desk;
 use self::hand_over::HandOver;
 use self::line::Standing;
 use self::pace::Pace;
-use self::share::{Kind, Places};
 use crate::clock::Clock;
 use crate::index::{Findable, Index, Remains};
 use crate::issuers::Issuers;
 use crate::journal::ReadError;
 use crate::ledger::{Head, Ledger};
-use crate::sequencer::{Answered, Coming, OnTheWay, RecordError, Recorded, Submission};
+use crate::sequencer::{Answered, Coming, RecordError, Recorded, Submission};
 
 pub(crate) use builds::moved;
 pub use earlier::Earlier;
@@ -52,26 +51,18 @@ pub(crate) const CHECKED_AT_ONCE: usize = 4;
 /// The longest envelope that is checked in the line of all: 1 MiB, what one message holds.
 pub(crate) const SMALL_MAX: usize = 1 << 20;
 
-/// The longest envelope that is checked by the [`Checkers`]: 32 KiB, which most provenance and no large SBOM fits. It has room for some
-/// 300 signatures, and 300 that are all wrong cost 20 ms: who sends such ones holds up the others for no longer. With an identity token
-/// nothing is checked there, since it may have to be looked up in hours of entries.
+/// The longest envelope that is checked by the [`Checkers`]: 32 KiB, which most provenance and no large SBOM fits. At worst each of 16
+/// signatures is tried with 64 keys (`custody_evidence::dsse`) and holds for none: 1,024 checks, some 50 ms with Ed25519 and more with larger
+/// curves. Addresses take turns, so who sends such ones holds up himself. With an identity token nothing is checked there, since it may
+/// have to be looked up in hours of entries.
 pub(crate) const QUICK_MAX: usize = 32 << 10;
-
-/// The longest envelope that is checked by the thread that received it, if nobody else is on his way: 8 KiB. To wake another thread costs
-/// a lone caller a twentieth of his time. It has room for some 80 signatures: all wrong they keep the thread from others for 5 ms, and
-/// one thread only.
-const ALONE_MAX: usize = 8 << 10;
-
-/// The most envelopes of up to [`QUICK_MAX`] that wait for the [`Checkers`] or are checked: 1,024, so 32 MiB, whether or not their
-/// senders still wait. It is more than all calls of one connection, so that none of them waits in a task to be woken.
-pub(crate) const QUICK_WAITING_MAX: usize = 1 << 10;
 
 /// The door to the log for everyone who records.
 #[derive(Clone)]
 pub struct Recording {
     desk: Arc<Desk>,
     /// For those that are checked; kept by the work, since it goes on when the caller leaves.
-    places: Arc<Places>,
+    places: Arc<Semaphore>,
     /// The same for large ones, which take long: one has a place of its own, and holds up no small one.
     large_place: Arc<Semaphore>,
     /// What the caller may have of the places, where it is not all: the smallest share first.
@@ -92,7 +83,7 @@ impl Recording {
     /// Opens the door to a sequencer's queue; without one it leads to what is recorded already, and no further.
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, queue: Option<mpsc::Sender<Submission>>, clock: Arc<dyn Clock>) -> Self {
-        let places = Arc::new(Places::of_all());
+        let places = Arc::new(Semaphore::new(share::places()));
         let large_place = Arc::new(Semaphore::new(1));
         let pace = Pace::new(Arc::clone(&ledger), FACTS_LAG_MAX);
         let shares = Vec::new();
@@ -150,16 +141,14 @@ impl Recording {
         }
         let quick = bytes.len() <= QUICK_MAX && credential.is_none();
         let on_the_way = quick.then(|| self.coming.one());
-        let alone = bytes.len() <= ALONE_MAX && on_the_way.as_ref().is_some_and(OnTheWay::is_first);
         let came = Instant::now();
-        let place = tokio::time::timeout(PATIENCE, self.place(&bytes, quick)).await;
-        let Ok(Some(place)) = place else { return Err(RecordError::Busy) };
+        let place = if quick { None } else { Some(self.place(bytes.len() > SMALL_MAX).await?) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let desk = Arc::clone(&self.desk);
         let hand_over = HandOver::new(desk.queue.clone());
         let (answer, answered) = oneshot::channel();
         let check = move || {
-            let checked = if answer.is_closed() || came.elapsed() > PATIENCE {
+            let checked = if came.elapsed() > PATIENCE {
                 Err(RecordError::Busy)
             } else {
                 let checked = catch_unwind(AssertUnwindSafe(|| desk.check(bytes, credential)));
@@ -171,13 +160,13 @@ impl Recording {
             // When it is in the queue: the sequencer counts it there.
             drop(on_the_way);
         };
-        if alone {
-            check();
-        } else if quick {
-            self.checkers.run(self.standing(), check);
+        // What is small waits in the line for as long as its caller does, and holds what his call does.
+        let _ticket = if quick {
+            self.checkers.run(self.standing(), check)
         } else {
             tokio::task::spawn_blocking(check);
-        }
+            None
+        };
         answered.await.map_err(|_| RecordError::OutcomeUnknown)?
     }
 
@@ -187,18 +176,17 @@ impl Recording {
         self.desk.pace.wait().await;
     }
 
-    /// Waits for a place. First come those of the caller: who sends too much waits for himself.
-    async fn place(&self, bytes: &[u8], quick: bool) -> Option<Place> {
-        if bytes.len() > SMALL_MAX {
-            let all = Arc::clone(&self.large_place).acquire_owned().await.ok()?;
-            return Some(Place { _own: Vec::new(), _all: all });
-        }
-        let kind = if quick { Kind::Quick } else { Kind::Usual };
-        let mut own = Vec::with_capacity(self.shares.len());
-        for share in &self.shares {
-            own.push(share.take(kind).await?);
-        }
-        Some(Place { _own: own, _all: self.places.take(kind).await? })
+    /// Waits for a place to be checked. First come those of the caller: who sends too much waits for himself.
+    async fn place(&self, large: bool) -> Result<Place, RecordError> {
+        let place = async {
+            let mut own = Vec::new();
+            for share in self.shares.iter().filter(|_| !large) {
+                own.push(share.take().await?);
+            }
+            let all = Arc::clone(if large { &self.large_place } else { &self.places });
+            Some(Place { _own: own, _all: all.acquire_owned().await.ok()? })
+        };
+        tokio::time::timeout(PATIENCE, place).await.ok().flatten().ok_or(RecordError::Busy)
     }
 
     /// Returns where the caller stands in the line: his connection has the smallest share, and his address the next one.

@@ -20,10 +20,7 @@ pub struct Coming(Arc<State>);
 
 /// One that is on its way, until it is dropped.
 #[derive(Debug)]
-pub struct OnTheWay {
-    state: Arc<State>,
-    first: bool,
-}
+pub struct OnTheWay(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -39,8 +36,8 @@ impl Coming {
     /// Who holds up his own with slow ones costs others [`WAIT_MAX`] a batch, and no more.
     #[must_use]
     pub fn one(&self) -> OnTheWay {
-        let before = self.0.count.fetch_add(1, SeqCst);
-        OnTheWay { state: Arc::clone(&self.0), first: before == 0 }
+        self.0.count.fetch_add(1, SeqCst);
+        OnTheWay(Arc::clone(&self.0))
     }
 
     /// Waits on the sequencer's thread, for which `there` are there already, until as many are there as are still on their way, and no
@@ -71,17 +68,9 @@ impl Coming {
     }
 }
 
-impl OnTheWay {
-    /// Whether nobody was on the way before: true of one at a time, until it is dropped.
-    #[must_use]
-    pub const fn is_first(&self) -> bool {
-        self.first
-    }
-}
-
 impl Drop for OnTheWay {
     fn drop(&mut self) {
-        let state = &*self.state;
+        let state = &*self.0;
         state.count.fetch_sub(1, SeqCst);
         state.there.fetch_add(1, SeqCst);
         if state.asleep.load(SeqCst)
@@ -119,18 +108,6 @@ mod tests {
         let _two = coming.one();
         assert!(coming.wait_at_most(2, Duration::ZERO));
         assert!(!coming.wait_at_most(1, Duration::ZERO), "two are on their way, and one is there");
-    }
-
-    #[test]
-    fn one_at_a_time_is_first() {
-        let coming = Coming::default();
-        let one = coming.one();
-        let others = [coming.one(), coming.one()];
-        assert!(one.is_first() && !others.iter().any(OnTheWay::is_first));
-        drop(one);
-        assert!(!coming.one().is_first(), "others are on the way");
-        drop(others);
-        assert!(coming.one().is_first());
     }
 
     #[test]

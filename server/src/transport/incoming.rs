@@ -190,7 +190,7 @@ impl AsyncWrite for Connection {
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         ready!(self.begin(context))?;
         let this = &mut *self;
-        this.outgoing.poll_flush(Pin::new(&mut this.link), context, this.peer.has_calls())
+        this.outgoing.poll_flush(Pin::new(&mut this.link), context, this.peer.awaits_several())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {

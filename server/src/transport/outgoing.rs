@@ -2,8 +2,8 @@
 //!
 //! HTTP/2 hands out each answer as soon as it is made. A batch of the sequencer answers a hundred calls at once, and a write to the
 //! system for each of them, with a read and a wake of the peer, costs a tenth of what recording an entry does. So what several calls of a
-//! connection wait for is kept back until its thread has nothing else to do, [`GATHER_MAX`] at most. Where one call is open nothing is
-//! kept back: a lone caller waits for nobody.
+//! connection wait for is kept back until its thread has nothing else to do, [`GATHER_MAX`] at most. Where one answer is
+//! waited for nothing is kept back: a lone caller waits for nobody.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -57,6 +57,9 @@ impl Outgoing {
             ready!(self.poll_write(out.as_mut(), context))?;
         }
         let before = self.bytes.len();
+        // By powers of two, of which the limit is one: by itself it would grow beyond.
+        let needed = before.saturating_add(offered).min(GATHER_MAX).next_power_of_two();
+        self.bytes.reserve_exact(needed.saturating_sub(before));
         for slice in slices {
             let room = GATHER_MAX.saturating_sub(self.bytes.len());
             self.bytes.extend_from_slice(slice.get(..room).unwrap_or(slice));

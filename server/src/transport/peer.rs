@@ -280,9 +280,9 @@ impl Peer {
         })
     }
 
-    /// Says whether several calls are open, so that more than one answer is waited for.
-    pub(super) fn has_calls(&self) -> bool {
-        self.with(|state| state.calls.len() > 1)
+    /// Says whether more than one answer may be waited for: several calls are open, or envelopes of a bulk stream are under way.
+    pub(super) fn awaits_several(&self) -> bool {
+        self.0.bulk.available_permits() < BULK_BYTES / UNIT || self.with(|state| state.calls.len() > 1)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -390,6 +390,20 @@ mod tests {
         assert_eq!(overdue(&peer, 1_000, true), None, "a call that we work on");
         drop(call);
         assert_eq!(overdue(&peer, 9, true), None, "it was not idle before");
+    }
+
+    #[test]
+    fn several_answers_are_awaited_by_several_calls_and_by_a_bulk_stream() {
+        let peer = peer(Instant::now());
+        let one = peer.call(place(), None);
+        assert!(!peer.awaits_several());
+        let other = peer.call(place(), None);
+        assert!(peer.awaits_several());
+        drop((one, other));
+        let envelope = peer.bulk().try_acquire_many_owned(4).unwrap();
+        assert!(peer.awaits_several());
+        drop(envelope);
+        assert!(!peer.awaits_several());
     }
 
     #[test]

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_client::connection::CallError;
-use custody_client::ledger::{About, At, Condition, FindingsQuery, Query, check_any};
+use custody_client::ledger::{About, At, Condition, FindingsPage, FindingsQuery, Query, check_any};
 use custody_client::{Checked, Ledger, LedgerError, Level, Verified};
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{EdgeKind, Field, Node, Term};
@@ -311,6 +311,7 @@ impl Clean {
     async fn finding(&self, ledger: &mut Ledger, artifact: &Artifact) -> Result<Option<String>, Failure> {
         let about: Vec<Digest> = artifact.iter().take(FINDINGS_ABOUT_MAX).cloned().collect();
         let mut question = FindingsQuery { at: At::Size(self.size), about, ..FindingsQuery::default() };
+        let mut untold = None;
         loop {
             let page = match ledger.findings(&question).await {
                 Ok(page) => page,
@@ -321,17 +322,25 @@ impl Clean {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let next = page.next;
-            let checked = ledger.check_findings(&question, self.size, page.findings, &|_| {}).await?;
+            let FindingsPage { findings, next, uncounted, erased, .. } = page;
+            let checked = ledger.check_findings(&question, self.size, findings, &|_| {}).await?;
             if let Some(first) = checked.first() {
                 let claimed = &first.claimed;
                 let entry = claimed.entries.last().map_or_else(String::new, LeafIndex::to_string);
                 let said = first.shown.as_ref().map_or("", |shown| shown.message.as_str());
                 return Ok(Some(format!("{} in entry {entry}: {said}", claimed.kind)));
             }
+            // A finding says more: it is looked for to the end.
+            let uncounted =
+                uncounted.first().map(|index| (index, "has more to compare it with than is read"));
+            let erased = erased.first().map(|index| (index, "was erased, and could show something"));
+            untold = untold.or_else(|| {
+                let (index, why) = uncounted.or(erased)?;
+                Some(format!("entry {index} {why}: it was not judged"))
+            });
             match next {
                 Some(next) => question.next = Some(next),
-                None => return Ok(None),
+                None => return Ok(untold),
             }
         }
     }

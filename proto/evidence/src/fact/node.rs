@@ -345,6 +345,8 @@ mod tests {
                 "https://github.com/Acme/API/actions/runs/5/job/7",
                 "https://github.com/acme/api/actions/runs/5",
             ),
+            ("https://www.github.com/acme/api/actions/runs/5", "https://github.com/acme/api/actions/runs/5"),
+            ("https://github.com/acme/API?Query#Part", "https://github.com/acme/api?Query#Part"),
             ("https://ci.corp.test/job/API/12", "https://ci.corp.test/job/API/12"),
             ("https://builder.test#12", "https://builder.test#12"),
             ("https://ci.test/job/api/12/", "https://ci.test/job/api/12"),

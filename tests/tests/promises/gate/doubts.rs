@@ -202,6 +202,13 @@ fn a_history_that_was_erased_hides_no_change_of_the_signer() {
     let by_server = Caller::of(&gate.server).evaluate(asked("api 3", 0)).unwrap();
     let by_server: Value = serde_json::from_slice(&by_server.verdict).unwrap();
     assert_eq!(by_server["decision"], "INDETERMINATE", "the server says no more than the client");
+    let clean = ["find", "--clean", "--predicate", "provenance", "-o", "json"];
+    let listed = gate.administrator.custody(&clean);
+    assert!(
+        listed.stdout.contains("was erased, and could show something: it was not judged"),
+        "{}",
+        listed.stdout
+    );
     // What the erased entry cannot show is decided as before: the builder's own next release, and other findings.
     build(BUILDER, 4);
     let (code, verdict) = gate.verdict(&[], "api 4");
