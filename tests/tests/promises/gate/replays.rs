@@ -125,13 +125,18 @@ fn a_recorded_allow_is_what_the_next_gate_asks_for() {
         format!("policy: promotion\nversion: 1\nrules: [{{id: released, verdict_of: {{policy: release, max_age: 30d, signer: {{key: \"{alice}\"}}}}}}]\n"),
     );
     let promotion = promotion.to_str().unwrap();
-    let ask = |name: &str| {
+    let ask_for = |environment: &[&str], name: &str| {
         let thing = digest(name);
-        gate.administrator.json(&["gate", "--policy-file", promotion, &thing])
+        gate.administrator.json(&[&["gate", "--policy-file", promotion, &thing], environment].concat())
     };
+    let ask = |name: &str| ask_for(&["--environment", "prod"], name);
     assert_eq!(ask("app").0, Some(1));
     record(&gate, "app");
     assert_eq!(ask("app").0, Some(0));
+    for other in [&["--environment", "staging"][..], &[]] {
+        let (code, verdict) = ask_for(other, "app");
+        assert_eq!(code, Some(1), "an ALLOW for prod lets nothing go elsewhere: {verdict}");
+    }
     record(&gate, "other");
     let (code, verdict) = ask("other");
     assert_eq!(code, Some(1));
