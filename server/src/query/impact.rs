@@ -200,7 +200,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         self.answer.truncated |= mentions.is_cut();
         let (erased, whole) = mentions.erased_of_passed(self.evidence, self.size)?;
         self.answer.truncated |= !whole;
-        erased.into_iter().for_each(|index| self.redact(index));
+        for index in erased {
+            self.redact(index);
+        }
         if mentions.oldest_passed().is_some() {
             self.observe_elsewhere(node, &mentions)?;
         }

@@ -131,7 +131,7 @@ fn resolved(run: &Node, path: &str, dependency: &Descriptor, gather: &mut Gather
 /// The mutable name by which the run got something: a branch or tag of a repository, an image tag, a URL.
 fn reference(run: &Node, path: &str, descriptor: &Descriptor, gather: &mut Gather) {
     let node = match (descriptor.git_uri(), descriptor.uri()) {
-        (Some(uri), _) => Node::ref_of(&uri),
+        (Some(uri), _) => Node::ref_of(uri),
         (None, Some(uri)) => gather.named(&format!("{path}.uri"), NodeKind::Ref, uri),
         (None, None) => None,
     };
@@ -142,7 +142,7 @@ fn reference(run: &Node, path: &str, descriptor: &Descriptor, gather: &mut Gathe
 
 fn means(run: &Node, reference: &Node, descriptor: &Descriptor, gather: &mut Gather) {
     for digest in descriptor.usable() {
-        gather.meant(reference, &digest);
+        gather.meant(reference, digest);
     }
     gather.edge(run, EdgeKind::Resolved, reference);
 }

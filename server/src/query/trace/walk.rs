@@ -218,7 +218,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         self.truncated |= mentions.is_cut();
         let (erased, whole) = mentions.erased_of_passed(self.evidence, self.size)?;
         self.truncated |= !whole;
-        erased.into_iter().for_each(|index| self.redact(index));
+        for index in erased {
+            self.redact(index);
+        }
         if role == Role::Traced && mentions.oldest_passed().is_some() {
             let environments = self.environments()?;
             let (newest, whole) =

@@ -90,7 +90,7 @@ fn who_built_it_with_a_key_that_is_distrusted_does_not_approve_it_with_another()
     let distrusted = |byte: u8| Signer { distrusted: LeafIndex::new(900).ok(), ..key(byte) };
     let beside = but(provenance(1), |entry| entry.signers.push(distrusted(0xa1)));
     let status = |byte: u8, build: &[Entry]| outcome(rule, &[build, &[approval(5, byte, "prod")]].concat()).0;
-    assert_eq!(status(0xb1, &[beside.clone()]), Status::Pass, "Bob did not build it");
+    assert_eq!(status(0xb1, std::slice::from_ref(&beside)), Status::Pass, "Bob did not build it");
     assert_eq!(status(0xa2, &[beside]), Status::Fail, "Alice did");
     // In an entry of its own, too: distrusted as a whole, malformed, evidence of others.
     let own = |change: fn(&mut Entry)| vec![provenance(1), but(by_key(provenance(2), 0xa1), change)];
@@ -262,17 +262,17 @@ fn a_verdict_whose_parameters_are_not_told_is_none() {
         outcome(&verdict_of(""), &[entry]).0
     };
     assert_eq!(changed(|_| ()), Status::Pass);
-    for change in [
-        (|verdict: &mut serde_json::Value| drop(verdict.as_object_mut().unwrap().remove("given")))
-            as fn(&mut serde_json::Value),
+    let damages: [fn(&mut serde_json::Value); 7] = [
+        |verdict| drop(verdict.as_object_mut().unwrap().remove("given")),
         |verdict| verdict["given"] = json!("worst"),
         |verdict| verdict["given"] = json!([7]),
         |verdict| verdict["given"] = json!(["worst"]),
         |verdict| drop(verdict.as_object_mut().unwrap().remove("exceptions")),
         |verdict| verdict["exceptions"] = json!([{}]),
         |verdict| verdict["exceptions"] = json!([{"until": "soon"}]),
-    ] {
-        assert_eq!(changed(change), Status::Fail);
+    ];
+    for damage in damages {
+        assert_eq!(changed(damage), Status::Fail);
     }
 }
 
