@@ -249,7 +249,14 @@ impl Gate<'_> {
             }
             first = first.or(Some(gathered));
         }
-        first.ok_or_else(|| Failure::usage("bad_thing", format!("{} has no digest", subject.called)))
+        first.ok_or_else(|| {
+            let what = format!(
+                "{} stands for no digest: no file here is called so, and no entry names one",
+                subject.called
+            );
+            Failure::usage("bad_thing", what)
+                .hint("name the file, or its digest as sha256:<hex>; nothing was judged")
+        })
     }
 
     async fn gather_of(&mut self, digest: &Digest, context: &Context) -> Result<Gathered, Failure> {
