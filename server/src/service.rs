@@ -18,7 +18,7 @@ use crate::ledger::{Ledger, LedgerError, Progress, Settings};
 use crate::newest::{self, Standing};
 use crate::publish::LogKeys;
 use crate::scrub::Scrub;
-use crate::sequencer::{Coming, Sequencer, Submission};
+use crate::sequencer::{Seat, Sequencer, Submission};
 use crate::transport::{self, Hospitality, ServeError, Tls};
 
 /// How many admitted envelopes wait for the sequencer. Each holds its place from admission to commit; at 1 MiB an
@@ -95,7 +95,7 @@ pub struct Service {
 /// The thread that writes, and how it is reached.
 struct Writer {
     queue: mpsc::Sender<Submission>,
-    coming: Coming,
+    seat: Seat,
     /// Looks after the keys of issuers.
     issuers: Arc<Issuers>,
     sequencer: JoinHandle<()>,
@@ -123,10 +123,10 @@ impl Service {
                 let (to_queue, clock) = (queue.clone(), Arc::clone(&clock));
                 let issuers = Issuers::new(Arc::clone(&ledger), to_queue, clock, own, Cadence::default());
                 let sequencer = Sequencer::new(Arc::clone(&ledger), settings, position, publisher, stopped);
-                let coming = sequencer.coming();
-                let runtime = tokio::runtime::Handle::current();
-                let sequencer = std::thread::spawn(move || sequencer.run(submissions, &runtime));
-                (ledger, Some(Writer { queue, coming, issuers, sequencer, stop }))
+                let seat = Seat::new(sequencer, submissions);
+                let (runtime, own) = (tokio::runtime::Handle::current(), seat.clone());
+                let sequencer = std::thread::spawn(move || own.serve(&runtime));
+                (ledger, Some(Writer { queue, seat, issuers, sequencer, stop }))
             }
             Standing::Restored { needed, .. } => {
                 let ledger = Ledger::open_read_only(&settings, progress)?;
@@ -155,9 +155,9 @@ impl Service {
     ) -> Result<(), ServiceError> {
         let Self { ledger, writer, follower, scrub, clock } = self;
         let (recording, sequencer, stop_sequencer) = match writer {
-            Some(Writer { queue, coming, issuers, sequencer, stop }) => {
+            Some(Writer { queue, seat, issuers, sequencer, stop }) => {
                 let recording = Recording::new(Arc::clone(&ledger), Some(queue), clock);
-                (recording.with_issuers(issuers).with_coming(coming), Some(sequencer), Some(stop))
+                (recording.with_issuers(issuers).with_seat(seat), Some(sequencer), Some(stop))
             }
             None => (Recording::new(Arc::clone(&ledger), None, clock), None, None),
         };
@@ -245,12 +245,17 @@ async fn say_read_only(size: TreeSize, needed: Option<TreeSize>) {
     }
 }
 
+/// How long the facts index lets the log grow before it looks at what is new: 2 ms. Whoever was answered sends the next one by then, so
+/// what a lone caller waits for does not share the processors with the index; and of several callers it takes some entries at a time.
+const REST: Duration = Duration::from_millis(2);
+
 /// Follows the sizes of the committed states.
 fn sizes(ledger: &Arc<Ledger>) -> watch::Receiver<TreeSize> {
     let mut heads = ledger.watch();
     let (sender, receiver) = watch::channel(ledger.head().size);
     tokio::spawn(async move {
         while heads.changed().await.is_ok() {
+            tokio::time::sleep(REST).await;
             let size = heads.borrow_and_update().size;
             if sender.send(size).is_err() {
                 break;

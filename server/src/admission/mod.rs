@@ -32,7 +32,7 @@ use crate::index::{Findable, Index, Remains};
 use crate::issuers::Issuers;
 use crate::journal::ReadError;
 use crate::ledger::{Head, Ledger};
-use crate::sequencer::{Answered, Coming, RecordError, Recorded, Submission};
+use crate::sequencer::{Answered, Coming, RecordError, Recorded, Seat, Submission};
 
 pub(crate) use builds::moved;
 pub use earlier::Earlier;
@@ -70,6 +70,8 @@ pub struct Recording {
     checkers: Checkers,
     /// Where the sequencer sees who comes.
     coming: Coming,
+    /// Where who checked may do its work.
+    seat: Option<Seat>,
     issuers: Option<Arc<Issuers>>,
 }
 
@@ -90,7 +92,7 @@ impl Recording {
         let checkers = Checkers::start();
         let desk = Arc::new(Desk { ledger, queue, clock, pace });
         let coming = Coming::default();
-        Self { desk, places, large_place, shares, checkers, coming, issuers: None }
+        Self { desk, places, large_place, shares, checkers, coming, seat: None, issuers: None }
     }
 
     /// Returns the clock by which envelopes are admitted.
@@ -119,10 +121,11 @@ impl Recording {
         Self { issuers: Some(issuers), ..self }
     }
 
-    /// The same door, whose sequencer is told who comes. Without, it takes only what waits already.
+    /// The same door, whose sequencer is told who comes, and whose lone callers may sit down in its seat. Without, it takes only what
+    /// waits already.
     #[must_use]
-    pub fn with_coming(self, coming: Coming) -> Self {
-        Self { coming, ..self }
+    pub fn with_seat(self, seat: Seat) -> Self {
+        Self { coming: seat.coming(), seat: Some(seat), ..self }
     }
 
     /// Admits an envelope and waits until it is committed, or found to add nothing.
@@ -145,7 +148,7 @@ impl Recording {
         let place = if quick { None } else { Some(self.place(bytes.len() > SMALL_MAX).await?) };
         // Parsing and signatures take milliseconds for a large envelope: not on the threads that serve.
         let desk = Arc::clone(&self.desk);
-        let hand_over = HandOver::new(desk.queue.clone());
+        let hand_over = HandOver::new(desk.queue.clone(), self.seat.clone());
         let (answer, answered) = oneshot::channel();
         let check = move || {
             let checked = if came.elapsed() > PATIENCE {

@@ -30,6 +30,7 @@ use super::error::IndexError;
 use super::hands::{self, Hands};
 use super::keys::Row;
 use super::manifest::{self, Kept, Record};
+use super::parts::{PARTS_BYTES_MAX, Room};
 use super::piece::{self, Kind};
 
 /// The key of the header.
@@ -55,6 +56,8 @@ pub(crate) struct Database {
     hands: Arc<Hands>,
     /// The number of the next run.
     next_run: AtomicU64,
+    /// Memory for what was read of filters.
+    room: Arc<Room>,
     #[cfg(test)]
     stall: std::sync::Mutex<Option<Stall>>,
 }
@@ -116,6 +119,7 @@ impl Database {
                     dir,
                     hands,
                     next_run: AtomicU64::new(0),
+                    room: Room::new(PARTS_BYTES_MAX),
                     #[cfg(test)]
                     stall: std::sync::Mutex::default(),
                 })))
@@ -140,6 +144,11 @@ impl Database {
         let asked = self.sled().map(|sled| Arc::downgrade(&sled)).unwrap_or_default();
         let asking = Arc::clone(self);
         self.hands.work(move || ask(&asking)).unwrap_or_else(|| Err(self.give_up(&asked).into()))
+    }
+
+    /// Returns the memory for what was read of filters.
+    pub(crate) const fn room(&self) -> &Arc<Room> {
+        &self.room
     }
 
     /// Returns the threads that look into it.

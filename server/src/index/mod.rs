@@ -77,6 +77,7 @@ mod memory;
 mod merge;
 mod offered;
 mod open;
+mod parts;
 mod piece;
 mod reading;
 mod rebuild;

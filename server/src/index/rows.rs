@@ -122,23 +122,32 @@ impl Rows {
         below: TreeSize,
         limit: usize,
     ) -> Result<Vec<LeafIndex>, RunError> {
-        let mut found = Vec::new();
-        let runs = self.read(|state| {
-            state.open.newest(prefix, below, limit, &mut found);
-            for segment in state.closed.iter().rev() {
-                segment.newest(prefix, below, limit, &mut found);
-            }
-            Arc::clone(&state.runs)
+        let found = self.newest_of_each(database, vec![*prefix], below, limit)?;
+        Ok(found.into_iter().next().unwrap_or_default())
+    }
+
+    /// The same of several prefixes, in their order, by one hand: to wake one takes longer than to look.
+    pub(crate) fn newest_of_each(
+        &self,
+        database: &Arc<Database>,
+        prefixes: Vec<Prefix>,
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<Vec<LeafIndex>>, RunError> {
+        let (mut all, runs) = self.read(|state| {
+            let found = prefixes.iter().map(|prefix| state.newest_of(prefix, below, limit));
+            (found.collect::<Vec<_>>(), Arc::clone(&state.runs))
         });
-        if found.len() >= limit || runs.is_empty() {
-            return Ok(found);
+        if runs.is_empty() || all.iter().all(|found| found.len() >= limit) {
+            return Ok(all);
         }
-        let prefix = *prefix;
         database.ask(move |database| {
-            for run in runs.iter().rev() {
-                run.newest(database, &prefix, below, limit, &mut found)?;
+            for (prefix, found) in prefixes.iter().zip(&mut all) {
+                for run in runs.iter().rev() {
+                    run.newest(database, prefix, below, limit, found)?;
+                }
             }
-            Ok(found)
+            Ok(all)
         })
     }
 
@@ -308,6 +317,15 @@ impl State {
             let empty = Segment::behind(self.open.end());
             self.closed.push_back(Arc::new(std::mem::replace(&mut self.open, empty)));
         }
+    }
+
+    /// The newest `limit` entries in memory with this prefix.
+    fn newest_of(&self, prefix: &Prefix, below: TreeSize, limit: usize) -> Vec<LeafIndex> {
+        let mut found = Vec::new();
+        for segment in [&self.open].into_iter().chain(self.closed.iter().rev().map(AsRef::as_ref)) {
+            segment.newest(prefix, below, limit, &mut found);
+        }
+        found
     }
 
     /// At most `at_most` prefixes of each segment.

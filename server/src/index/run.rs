@@ -10,10 +10,12 @@ use super::error::IndexError;
 use super::filter::{self, FilterPart};
 use super::keys::{Prefix, Row};
 use super::manifest::{Part, Record};
+use super::parts::Parts;
 use super::piece::Kind;
 
-/// A run of the facts index keeps its filter in memory if it has no more rows than this: 2,097,152. A look asks every run, and most are
-/// small. With ten bits a row, at most 7 runs of each size and each size 8 times the one before, these are at most 7 x 8/7 x 2.5 = 20 MiB.
+/// A run of the facts index reads its whole filter into memory if it has no more rows than this: 2,097,152. A look asks every run, and most
+/// are small. With ten bits a row, at most 7 runs of each size and each size 8 times the one before, these are at most 7 x 8/7 x 2.5 = 20
+/// MiB. Of a larger one the parts are kept that were asked, as long as there is room.
 const KEPT_ROWS_MAX: u64 = 1 << 21;
 
 /// A run that is in the database.
@@ -23,6 +25,8 @@ pub(crate) struct Run {
     /// The filter, once it was asked: of a run of the entry index, all of which recording asks for each envelope, and of a small one of
     /// the facts index.
     kept: OnceLock<Vec<FilterPart>>,
+    /// Parts of the filter of a larger one.
+    parts: Parts,
 }
 
 /// Why a run could not be read.
@@ -53,7 +57,7 @@ struct Block {
 
 impl Run {
     pub(crate) const fn new(record: Record) -> Self {
-        Self { record, kept: OnceLock::new() }
+        Self { record, kept: OnceLock::new(), parts: Parts::new() }
     }
 
     pub(crate) const fn record(&self) -> &Record {
@@ -149,9 +153,7 @@ impl Run {
     fn may_have(&self, database: &Database, prefix: &Prefix) -> Result<bool, RunError> {
         let row = prefix.row(LeafIndex::ZERO);
         if self.record.part == Part::Facts && self.record.rows > KEPT_ROWS_MAX {
-            let found = database.piece_at(self.record.run, Kind::Filter, &row)?;
-            let (_, end, bits) = self.read(found.as_ref())?;
-            return if row < end { Ok(filter::may_have(bits, prefix)) } else { Err(self.damaged()) };
+            return self.may_have_in_part(database, &row, prefix);
         }
         let kept = if let Some(kept) = self.kept.get() {
             kept
@@ -160,6 +162,21 @@ impl Run {
             self.kept.get_or_init(|| read)
         };
         Ok(in_filter(kept, &row, prefix))
+    }
+
+    /// The same of a run whose filter is not in memory in whole.
+    fn may_have_in_part(&self, database: &Database, row: &Row, prefix: &Prefix) -> Result<bool, RunError> {
+        if let Some(known) = self.parts.may_have(row, prefix) {
+            return Ok(known);
+        }
+        let found = database.piece_at(self.record.run, Kind::Filter, row)?;
+        let (first, end, bits) = self.read(found.as_ref())?;
+        if *row >= end {
+            return Err(self.damaged());
+        }
+        let may_have = filter::may_have(bits, prefix);
+        self.parts.keep(database.room(), FilterPart { first, end, bits: bits.to_vec() });
+        Ok(may_have)
     }
 
     /// The block that answers for `row`.

@@ -338,6 +338,18 @@ impl Index {
         self.by_prefix(&Prefix::term(term), below, limit)
     }
 
+    /// The same of several terms, in their order, by one look.
+    pub fn by_terms(
+        &self,
+        terms: &[Term],
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<Vec<LeafIndex>>, IndexError> {
+        self.facts.whole()?;
+        let prefixes = terms.iter().map(Prefix::term).collect();
+        self.answered(&self.facts, self.facts.newest_of_each(&self.database, prefixes, below, limit))
+    }
+
     /// Returns at most `limit` candidates for a prefix of a digest, in the order of their digits: for each digest
     /// the newest entry below `below` that names it. The caller compares its facts. None when more than
     /// [`PREFIX_STEPS_MAX`] digests start like this, too many to look at.

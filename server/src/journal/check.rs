@@ -51,6 +51,13 @@ struct Segment {
     locations: Vec<Location>,
 }
 
+impl Segment {
+    /// Whether a server may be writing it.
+    const fn is_open(&self) -> bool {
+        self.last && self.footer.is_none()
+    }
+}
+
 impl<'a> Scanner<'a> {
     pub(super) fn new(files: &'a dyn Files, layout: Layout, progress: &'a mut dyn FnMut(Progress)) -> Self {
         let report = FsckReport {
@@ -190,8 +197,8 @@ impl<'a> Scanner<'a> {
         let mut offset = wide(HEADER_LEN);
         self.report.bytes += offset;
         while offset < segment.end {
-            if segment.footer.is_none() && segment.file.is_table(offset, segment.end)? {
-                // A seal that did not end says nothing that the frames do not.
+            if segment.footer.is_none() && segment.file.ends_at(offset, segment.end)? {
+                // A seal that did not end says nothing that the frames do not, and neither does room for more of them.
                 segment.end = offset;
                 break;
             }
@@ -217,12 +224,16 @@ impl<'a> Scanner<'a> {
     /// did not end.
     fn whole_frame(&mut self, segment: &mut Segment, frame: &Scanned) -> Result<Option<u64>, JournalFault> {
         let clean = self.report.findings.len();
-        let blobs = self.frame_blobs(&segment.file, frame, None)?;
-        if let Some(damage) = blobs.first()
-            && self.is_unfinished(segment, frame.offset)?
-        {
-            self.unfinished(segment, frame.offset, damage.clone());
-            return Ok(None);
+        let mut blobs = self.frame_blobs(&segment.file, frame, None)?;
+        if let Some(damage) = blobs.first() {
+            if self.is_unfinished(segment, frame.offset)? {
+                self.unfinished(segment, frame.offset, damage.clone());
+                return Ok(None);
+            }
+            if segment.is_open() {
+                // It was being written when it was read: what is behind it came later, so it is whole by now.
+                blobs = self.frame_blobs(&segment.file, frame, None)?;
+            }
         }
         self.report.findings.extend(blobs);
         if frame.head.first != self.next {
@@ -330,6 +341,12 @@ impl<'a> Scanner<'a> {
             self.unfinished(segment, offset, damage);
             return Ok(None);
         }
+        if segment.is_open()
+            && let Ok(frame) = segment.file.frame(offset, segment.end, self.next)
+        {
+            // The same.
+            return self.whole_frame(segment, &frame);
+        }
         let readable = match segment.file.frame_despite_checksum(offset, segment.end, self.next) {
             Ok(frame) if frame.head.first == self.next => Some(frame),
             Ok(_) | Err(Broken::Damage(_)) => None,
@@ -375,7 +392,7 @@ impl<'a> Scanner<'a> {
     /// all promises.
     fn is_unfinished(&self, segment: &Segment, offset: u64) -> Result<bool, JournalFault> {
         let covered = self.next.get() < self.promised().get();
-        if !segment.last || segment.footer.is_some() || covered {
+        if !segment.is_open() || covered {
             return Ok(false);
         }
         Ok(segment.file.find(offset + 1, segment.end)?.is_none())

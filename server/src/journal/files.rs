@@ -48,6 +48,8 @@ pub trait File: Send + Sync + std::fmt::Debug {
     fn length(&self) -> io::Result<u64>;
     /// Makes the bytes durable, and the length (fdatasync). What it means after an error is unknown for good.
     fn sync(&self) -> io::Result<()>;
+    /// Cuts the file to this length, and makes all of it durable (ftruncate, fsync). What it means after an error is unknown for good.
+    fn cut(&self, length: u64) -> io::Result<()>;
 }
 
 /// The disk.
@@ -123,6 +125,12 @@ impl File for DiskFile {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn cut(&self, length: u64) -> io::Result<()> {
+        self.0.set_len(length)?;
+        // Not only the data: whether fdatasync makes a shorter length durable is left to the file system.
+        self.0.sync_all()
     }
 }
 

@@ -157,7 +157,7 @@ fn salvage(file: &SegmentFile) -> Result<BTreeMap<u64, Found>, JournalFault> {
     let mut found = BTreeMap::new();
     let mut offset = wide(HEADER_LEN);
     let mut next = file.header.first;
-    while offset < file.len && !file.is_table(offset, file.len)? {
+    while offset < file.len && !file.ends_at(offset, file.len)? {
         let (frame, covered) = match file.frame(offset, file.len, next) {
             Ok(frame) => (frame, true),
             Err(Broken::Fault(fault)) => return Err(fault),

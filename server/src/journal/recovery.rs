@@ -224,7 +224,7 @@ fn recover(layout: Layout, options: OpenOptions, lock: Lock) -> Result<Opened, B
     let reader = Reader::new(Arc::clone(&shared));
     let (bytes, last_entry) = last_of(&reader, size, &copy)?;
     shared.learn_redactions().map_err(broken)?;
-    let tail = Tail { segment: copy, len: scanned.end };
+    let tail = Tail::without_room(copy, scanned.end);
     let erased = BTreeSet::new();
     let journal = SegmentJournal { tail, chain, root, slots, shared, layout, options, erased, _lock: lock };
     Ok(Opened {

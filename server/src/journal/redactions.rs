@@ -77,7 +77,7 @@ impl Redactions {
     ) -> Result<Self, JournalFault> {
         let mut found = Self::default();
         let mut offset = wide(HEADER_LEN);
-        while offset < file.len && !file.is_table(offset, file.len)? {
+        while offset < file.len && !file.ends_at(offset, file.len)? {
             let head = match file.head(offset, file.len) {
                 Ok(head) => head,
                 Err(Broken::Damage(_)) => match file.find(offset + 1, file.len)? {

@@ -254,10 +254,10 @@ impl<'a> Work<'a> {
         });
         let sound = match result {
             Ok(parts) if behind.is_some() || file.footer().is_ok() => passed.seal(&file, &parts).is_ok(),
-            // The seal of a shutdown that did not end says nothing that the frames do not.
+            // The seal of a shutdown that did not end says nothing that the frames do not, and neither does room for more.
             // One that ends before what was promised lacks entries, which the copy may have.
             Ok(parts) => {
-                let whole = parts.end == file.len || file.is_table(parts.end, file.len)?;
+                let whole = parts.end == file.len || file.ends_at(parts.end, file.len)?;
                 whole && passed.size().get() >= self.promised_size()
             }
             Err(Broken::Damage(_)) => false,
@@ -287,7 +287,7 @@ impl<'a> Work<'a> {
 
     fn erase_segment(&mut self, file: &SegmentFile) -> Result<(), RepairError> {
         let (mut offset, mut next) = (wide(super::segment::HEADER_LEN), file.header.first);
-        while offset < file.len && !file.is_table(offset, file.len)? {
+        while offset < file.len && !file.ends_at(offset, file.len)? {
             // Behind what is still broken nothing is touched.
             let frame = match file.frame(offset, file.len, next) {
                 Ok(frame) => frame,

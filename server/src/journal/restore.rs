@@ -388,11 +388,13 @@ impl Extension<'_> {
         }
         let before = told.bytes;
         let mut offset = wide(HEADER_LEN);
-        while offset < file.len && !file.is_table(offset, file.len)? {
+        while offset < file.len && !file.ends_at(offset, file.len)? {
             let frame = match file.frame(offset, file.len, self.next()) {
                 Ok(frame) => frame,
                 // A write that did not end, and that nothing follows.
                 Err(Broken::Damage(_)) if last && file.find(offset + 1, file.len)?.is_none() => break,
+                // Something follows: it may have been written while it was read, and is whole by now.
+                Err(Broken::Damage(_)) if last => file.frame(offset, file.len, self.next())?,
                 Err(broken) => return Err(broken.into()),
             };
             offset = frame.end();

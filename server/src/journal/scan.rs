@@ -206,7 +206,9 @@ impl SegmentFile {
             return Err(not_sealed().into());
         }
         let mut bytes = [0; FOOTER_LEN];
-        self.file.read_exact_at(&mut bytes, offset).map_err(fault("read", &self.path))?;
+        if !self.reads(&mut bytes, offset)? {
+            return Err(not_sealed().into());
+        }
         Footer::decode(&bytes, &self.header, self.len)
             .map_err(
                 |kind| if matches!(kind, DamageKind::Start { .. }) { DamageKind::NotSealed } else { kind },
@@ -300,7 +302,9 @@ impl SegmentFile {
             return Err(truncated(wide(frame::HEAD_LEN)));
         }
         let mut head_bytes = [0; frame::HEAD_LEN];
-        self.file.read_exact_at(&mut head_bytes, offset).map_err(fault("read", &self.path))?;
+        if !self.reads(&mut head_bytes, offset)? {
+            return Err(truncated(wide(frame::HEAD_LEN)));
+        }
         let head = Head::decode(&head_bytes, self.mark()).map_err(|kind| self.damage(offset, next, kind))?;
         if head.frame_len() > left {
             return Err(truncated(head.frame_len()));
@@ -338,14 +342,43 @@ impl SegmentFile {
         Ok(None)
     }
 
-    /// Whether the frames end here, where an offset table starts.
-    pub(super) fn is_table(&self, offset: u64, end: u64) -> Result<bool, JournalFault> {
+    /// Whether the frames end here: an offset table starts, or there is nothing but zeros up to `end`, which is room that was made
+    /// for frames to come.
+    pub(super) fn ends_at(&self, offset: u64, end: u64) -> Result<bool, JournalFault> {
         let mut bytes = [0; segment::TABLE_START_LEN];
         if end.saturating_sub(offset) < wide(bytes.len()) {
-            return Ok(false);
+            return self.is_room(offset, end);
         }
-        self.file.read_exact_at(&mut bytes, offset).map_err(fault("read", &self.path))?;
-        Ok(bytes == segment::table_start(self.mark()))
+        if !self.reads(&mut bytes, offset)? {
+            return Ok(true);
+        }
+        Ok(bytes == segment::table_start(self.mark()) || (bytes == [0; _] && self.is_room(offset, end)?))
+    }
+
+    /// Whether there are zeros from `offset` to `end`, one at least.
+    fn is_room(&self, offset: u64, end: u64) -> Result<bool, JournalFault> {
+        let mut start = offset;
+        while start < end {
+            let mut chunk = vec![0; narrow(CHUNK.min(end - start))];
+            if !self.reads(&mut chunk, start)? {
+                break;
+            }
+            if chunk.iter().any(|byte| *byte != 0) {
+                return Ok(false);
+            }
+            start += wide(chunk.len());
+        }
+        Ok(offset < end)
+    }
+
+    /// Fills the buffer; returns false where the file does not get there any more. A server that works cuts the room off that was there
+    /// when the file was opened.
+    fn reads(&self, buffer: &mut [u8], offset: u64) -> Result<bool, JournalFault> {
+        match self.file.read_exact_at(buffer, offset) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(fault("read", &self.path)(error)),
+        }
     }
 
     /// Whether an administrative entry repairs the clock, by its envelope at this offset. Nothing is known of one in a file: what has

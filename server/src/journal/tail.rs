@@ -63,9 +63,9 @@ pub(super) fn scan(
     check_checkpoint(known, promise, tail, scanned.end)?;
     let mut blobs = Blobs { files, layout, tail, redactions: None };
     while scanned.end < tail.len {
-        if tail.is_table(scanned.end, tail.len)? {
+        if tail.ends_at(scanned.end, tail.len)? {
             // The seal of a shutdown that did not end, perhaps not whole: it says nothing that the frames do
-            // not.
+            // not. Or room for frames that never came.
             break;
         }
         match tail_frame(known, &mut blobs, scanned.end) {

@@ -17,6 +17,7 @@ mod model;
 mod opening;
 mod redacted;
 mod repairs;
+mod room;
 pub(crate) mod traced;
 
 use custody_evidence::admission::{AdmissionRecord, Attachment, Salt, TrustReference};
@@ -242,7 +243,13 @@ fn redaction_record(attachment: &[u8]) -> AdmissionRecord {
 }
 
 pub(super) fn options() -> OpenOptions {
-    OpenOptions { segment_bytes: 8 << 10, inline_bytes: 1 << 10, reserve_bytes: 0, ..OpenOptions::default() }
+    OpenOptions {
+        segment_bytes: 8 << 10,
+        inline_bytes: 1 << 10,
+        reserve_bytes: 0,
+        room_bytes: 4 << 10,
+        ..OpenOptions::default()
+    }
 }
 
 /// A log with entry 0 in a new directory.

@@ -111,7 +111,7 @@ impl Verifier {
     ) -> Result<Passed, Broken> {
         let mut passed = Passed { end: wide(HEADER_LEN), locations: Vec::new() };
         while until.is_none_or(|until| self.size() < until) && passed.end < file.len {
-            if file.is_table(passed.end, file.len)? {
+            if file.ends_at(passed.end, file.len)? {
                 break;
             }
             let frame = self.frame(file, passed.end, file.len)?;

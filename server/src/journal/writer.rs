@@ -10,7 +10,7 @@ use custody_evidence::trust::ClockRepair;
 use custody_log::{BlobDigest, Entry, EnvelopeDigest, LeafIndex, RecordDigest, RootHash, TreeSize};
 
 use super::chain::Chain;
-use super::fields::wide;
+use super::fields::{narrow, wide};
 use super::files::{File, Files, fault, make_whole};
 use super::frame::{self, Frame};
 use super::layout::Layout;
@@ -138,6 +138,18 @@ pub(super) struct Tail {
     pub(super) segment: Arc<SegmentFile>,
     /// Where the next frame goes: all before it is synced.
     pub(super) len: u64,
+    /// Where the file ends at the latest: behind `len` is nothing but zeros.
+    pub(super) end: u64,
+}
+
+/// More room is made when less than this part of it is left: of 4 MiB that is 64 KiB, the longest inline envelope.
+const ROOM_LEFT: u64 = 64;
+
+impl Tail {
+    /// The end of a segment that holds nothing behind its last frame.
+    pub(super) const fn without_room(segment: Arc<SegmentFile>, len: u64) -> Self {
+        Self { segment, len, end: len }
+    }
 }
 
 impl Journal for SegmentJournal {
@@ -161,6 +173,28 @@ impl Journal for SegmentJournal {
 
     fn sync_checkpoint(&mut self) -> Result<(), JournalFault> {
         self.slots.sync()
+    }
+
+    fn make_room(&mut self) -> Result<(), JournalFault> {
+        let Tail { segment, len, end } = &mut self.tail;
+        let room = self.options.room_bytes;
+        // No frame goes beyond a full segment, unless it is alone in it.
+        let new_end = len.saturating_add(room).min(self.options.segment_bytes);
+        let needed = new_end.saturating_sub(*end);
+        if end.saturating_sub(*len) > room / ROOM_LEFT || needed == 0 {
+            return Ok(());
+        }
+        let available = self.options.files.available(&self.layout.dir).unwrap_or(u64::MAX);
+        if available < self.options.reserve_bytes.saturating_add(needed) {
+            return Ok(());
+        }
+        let written = segment.file.write_all_at(&vec![0; narrow(needed)], *end);
+        // Also where it failed: some of it may be there, and it is not tried again at once. Frames do without room.
+        *end = new_end;
+        match written {
+            Ok(()) => segment.file.sync().map_err(fault("sync", &segment.path)),
+            Err(_) => Ok(()),
+        }
     }
 
     fn erase(&mut self) -> Result<(), JournalFault> {
@@ -267,6 +301,7 @@ impl SegmentJournal {
         // The commit point: when this returns, the batch is on disk; if it fails, nobody knows.
         self.tail.segment.file.sync().map_err(fault("sync", path))?;
         self.tail.len += wide(frame.bytes.len());
+        self.tail.end = self.tail.end.max(self.tail.len);
         self.chain = chain;
         self.root = batch.root;
         if let [alone] = batch.entries.as_slice()
@@ -285,6 +320,10 @@ impl SegmentJournal {
             return Ok(());
         }
         let segment = &self.tail.segment;
+        if self.tail.end > self.tail.len {
+            // Before the seal, which ends the file.
+            segment.file.cut(self.tail.len).map_err(fault("cut", &segment.path))?;
+        }
         let mark = segment.mark();
         let mut bytes = self.shared.open_locations(|locations| segment::encode_table(mark, locations));
         let size = self.shared.size();
@@ -304,7 +343,7 @@ impl SegmentJournal {
             Header { first: size.next_index(), mark: fresh_mark(&self.layout)?, log: segment.header.log };
         let next = Arc::new(create_segment(self.options.files.as_ref(), &self.layout, header)?);
         self.shared.roll(footer, Arc::clone(&next));
-        self.tail = Tail { len: next.len, segment: next };
+        self.tail = Tail::without_room(Arc::clone(&next), next.len);
         Ok(())
     }
 }

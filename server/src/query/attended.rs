@@ -46,6 +46,15 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
         self.look()?.by_term(term, below, limit)
     }
 
+    fn by_terms(
+        &self,
+        terms: &[Term],
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<Vec<LeafIndex>>, QueryError> {
+        self.look()?.by_terms(terms, below, limit)
+    }
+
     fn by_digest_prefix(
         &self,
         prefix: &HexPrefix,

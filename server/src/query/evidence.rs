@@ -24,6 +24,16 @@ pub trait Evidence {
     /// left out; some may not have it.
     fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError>;
 
+    /// The same of several terms, in their order: one look takes less time than many.
+    fn by_terms(
+        &self,
+        terms: &[Term],
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<Vec<LeafIndex>>, QueryError> {
+        terms.iter().map(|term| self.by_term(term, below, limit)).collect()
+    }
+
     /// Returns, for each of at most `limit` digests that may start with the prefix, the newest entry below `below`
     /// that may name it.
     fn by_digest_prefix(

@@ -11,6 +11,7 @@ use custody_evidence::fact::{Edge, EdgeKind, Field, Node, NodeKind, Package, Ter
 use custody_evidence::predicate::Name;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
+use super::ahead::Ahead;
 use super::error::QueryError;
 use super::evidence::Evidence;
 use super::mentions::{self, Mentions, PASSED_MAX, STEPS_MAX};
@@ -99,6 +100,7 @@ pub fn impact<E: Evidence + ?Sized>(
         Of::Package(package) => walk.package(package)?,
     }
     while let Some(Way { node, asked, from }) = walk.queue.pop_front() {
+        walk.look_ahead(&node)?;
         walk.visit(&node, asked, from.as_ref())?;
     }
     Ok(walk.answer)
@@ -128,6 +130,7 @@ struct Walk<'a, E: ?Sized> {
     size: TreeSize,
     /// What is to be walked through.
     queue: VecDeque<Way>,
+    ahead: Ahead,
     /// Nodes, each with what it was reached from if that makes a difference; without it all its edges were followed.
     walked: BTreeSet<(Node, Option<Node>)>,
     /// The entries of each edge that are in the answer.
@@ -156,6 +159,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             question,
             size,
             queue: VecDeque::new(),
+            ahead: Ahead::default(),
             walked: BTreeSet::new(),
             edges: BTreeMap::new(),
             answer: Impacted::default(),
@@ -181,8 +185,15 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         }
     }
 
+    /// Looks up where a node is named, and with it those that come next.
+    fn look_ahead(&mut self, node: &Node) -> Result<(), QueryError> {
+        let behind = self.queue.iter().map(|way| &way.node);
+        self.ahead.look(self.evidence, node, behind, self.size)
+    }
+
     fn visit(&mut self, node: &Node, asked: bool, from: Option<&Node>) -> Result<(), QueryError> {
-        let Some(mut mentions) = Mentions::of(node, self.size, self.passes)? else { return Ok(()) };
+        let mentions = Mentions::of(node, self.size, self.passes, &mut self.ahead)?;
+        let Some(mut mentions) = mentions else { return Ok(()) };
         self.each(&mut mentions, |walk, reading| {
             if walk.observes(reading) {
                 return;

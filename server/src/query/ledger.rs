@@ -144,6 +144,15 @@ impl Evidence for Ledger {
         Ok(self.index.by_term(term, below, limit)?)
     }
 
+    fn by_terms(
+        &self,
+        terms: &[Term],
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<Vec<LeafIndex>>, QueryError> {
+        Ok(self.index.by_terms(terms, below, limit)?)
+    }
+
     fn by_digest_prefix(
         &self,
         prefix: &HexPrefix,

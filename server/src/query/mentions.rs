@@ -11,6 +11,7 @@ use custody_evidence::fact::{Field, Node, NodeKind, Package, Term};
 use custody_evidence::predicate::{CustodyPredicate as _, Name, Snapshot};
 use custody_log::{LeafIndex, TreeSize};
 
+use super::ahead::Ahead;
 use super::environments::names;
 use super::error::QueryError;
 use super::evidence::Evidence;
@@ -80,15 +81,24 @@ impl Mentions {
         Ok(Self { snapshots, pairs, left, ..Self::all(term, size) })
     }
 
-    /// The entries that name a node, by its own term; none if it has none. Only what runs is named by snapshots without an end.
-    pub(super) fn of(node: &Node, size: TreeSize, left: usize) -> Result<Option<Self>, QueryError> {
+    /// The entries that name a node, by its own term; none if it has none. Only what runs is named by snapshots without an end. `ahead`
+    /// has what was looked up of it already.
+    pub(super) fn of(
+        node: &Node,
+        size: TreeSize,
+        left: usize,
+        ahead: &mut Ahead,
+    ) -> Result<Option<Self>, QueryError> {
         let Some(term) = node.terms().into_iter().next() else { return Ok(None) };
+        let fetched = ahead.take(&term);
         let runs = matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit);
-        Ok(Some(if runs {
-            Self::of_bytes(term, size, left)?
+        let mentions = if runs {
+            Self::of_bytes(term.clone(), size, left)?
         } else {
-            Self { left, ..Self::all(term, size) }
-        }))
+            Self { left, ..Self::all(term.clone(), size) }
+        };
+        let named = fetched.map(|fetched| Common::one(Postings::fetched(term, fetched)));
+        Ok(Some(Self { named: named.unwrap_or(mentions.named), ..mentions }))
     }
 
     /// Returns the term that they have.

@@ -15,6 +15,7 @@ pub mod ledger;
 pub mod resolve;
 pub mod trace;
 
+mod ahead;
 mod as_of;
 mod attended;
 mod cache;

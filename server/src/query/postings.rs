@@ -11,7 +11,7 @@ use super::find::size_before;
 use super::versions::Version;
 
 /// Entries fetched at once for one term.
-const FETCH: usize = 64;
+pub(super) const FETCH: usize = 64;
 
 /// What entries are looked for by.
 pub(super) enum Sought {
@@ -80,6 +80,11 @@ impl Common {
         Self { lists: lists.collect() }
     }
 
+    /// The candidates of one list.
+    pub(super) fn one(list: Postings) -> Self {
+        Self { lists: vec![AnyOf(vec![list])] }
+    }
+
     /// Returns the newest candidate below `below`; none if there is none.
     ///
     /// Each list in turn lowers the bound to its own newest candidate, until all agree. A list is read only at and
@@ -138,6 +143,11 @@ impl AnyOf {
 impl Postings {
     pub(super) const fn new(term: Term) -> Self {
         Self::of(Listed::Term(term))
+    }
+
+    /// The same, of which the newest [`FETCH`] below the size that is asked for first were fetched already.
+    pub(super) fn fetched(term: Term, found: Vec<LeafIndex>) -> Self {
+        Self { of: Listed::Term(term), ended: found.len() < FETCH, fetched: found.into() }
     }
 
     const fn of(of: Listed) -> Self {

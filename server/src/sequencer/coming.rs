@@ -40,7 +40,13 @@ impl Coming {
         OnTheWay(Arc::clone(&self.0))
     }
 
-    /// Waits on the sequencer's thread, for which `there` are there already, until as many are there as are still on their way, and no
+    /// Whether at most one is on its way.
+    #[must_use]
+    pub fn is_alone(&self) -> bool {
+        self.0.count.load(SeqCst) <= 1
+    }
+
+    /// Waits on the thread that writes, for which `there` are there already, until as many are there as are still on their way, and no
     /// longer than [`WAIT_MAX`]. Whoever is answered comes again at once, so half of them are checked while the other half is synced.
     pub(super) fn wait(&self, there: usize) {
         self.wait_at_most(there, WAIT_MAX);

@@ -12,6 +12,7 @@
 
 mod batch;
 mod coming;
+mod seat;
 mod tokens;
 
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use tokio::time::Instant;
 
 use self::batch::Draft;
 pub use self::coming::{Coming, OnTheWay, WAIT_MAX};
+pub use self::seat::Seat;
 use crate::admission::Admitted;
 use crate::clock::{ClockError, Reading, Steadiness};
 use crate::first_uses::FirstUseError;
@@ -197,7 +199,7 @@ pub enum RecordError {
     ShuttingDown,
 }
 
-/// The thread that owns the log's end.
+/// The owner of the log's end.
 pub struct Sequencer {
     ledger: Arc<Ledger>,
     settings: Settings,
@@ -216,10 +218,14 @@ pub struct Sequencer {
     /// When the newest checkpoint is cosigned again.
     cosign_at: Instant,
     stopping: Stopping,
+    /// Whether somebody works with it who is not its own thread: then nothing that takes long is done.
+    lent: bool,
+    /// Whether room cannot be made: the disk failed at it once.
+    cramped: bool,
     /// Whether only a start can go on.
     lost: bool,
-    /// Resolves when no more envelopes are to be taken than those that wait already.
-    stop: oneshot::Receiver<()>,
+    /// Resolves when no more envelopes are to be taken than those that wait already. None once it is waited for.
+    stop: Option<oneshot::Receiver<()>>,
 }
 
 /// Whether no more envelopes come than those that wait already.
@@ -242,8 +248,10 @@ impl Sequencer {
         stop: oneshot::Receiver<()>,
     ) -> Self {
         Self {
-            stop,
+            stop: Some(stop),
             stopping: Stopping::No,
+            lent: false,
+            cramped: false,
             lost: false,
             ledger,
             settings,
@@ -267,57 +275,14 @@ impl Sequencer {
 
     /// Works until it is stopped or the queue is closed, empties the queue, then seals the journal. Runs on its
     /// own thread: it blocks.
-    pub fn run(mut self, mut queue: mpsc::Receiver<Submission>, runtime: &Handle) {
-        loop {
-            let next = if let Some(submission) = self.waiting.take() {
-                Ok(Some(submission))
-            } else {
-                self.next(&mut queue, runtime)
-            };
-            if queue.is_closed() && self.stopping == Stopping::No {
-                self.stopping = Stopping::Yes;
-            }
-            match next {
-                Ok(Some(first)) => self.work(first, &mut queue, runtime),
-                Ok(None) => break,
-                Err(_) => {}
-            }
-            self.keep_time();
-            if self.lost {
-                return;
-            }
-            if !queue.is_closed() {
-                // A stop does not wait for a disk that fails: what is left in the queue is refused.
-                self.recover_in_time();
-            }
-        }
-        if let Some(position) = self.position
-            && let Err(error) = position.journal.seal()
-        {
-            tracing::warn!(%error, "the journal was not sealed; the next start checks its tail");
-        }
+    pub fn run(self, queue: mpsc::Receiver<Submission>, runtime: &Handle) {
+        Seat::new(self, queue).serve(runtime);
     }
 
-    /// Waits for an envelope, or for the time when something else is to be done. A stop closes the queue: what
-    /// waits in it is still taken.
-    fn next(
-        &mut self,
-        queue: &mut mpsc::Receiver<Submission>,
-        runtime: &Handle,
-    ) -> Result<Option<Submission>, tokio::time::error::Elapsed> {
+    /// When something is to be done, whether or not an envelope comes.
+    fn wakes_at(&self) -> Instant {
         let recovery = self.position.is_none().then_some(self.recover_at);
-        let wake = [self.sync_at, recovery].into_iter().flatten().fold(self.cosign_at, Instant::min);
-        runtime.block_on(async {
-            if !queue.is_closed() {
-                tokio::select! {
-                    // A stop is seen at once, however much waits.
-                    biased;
-                    _ = &mut self.stop => queue.close(),
-                    next = tokio::time::timeout_at(wake, queue.recv()) => return next,
-                }
-            }
-            Ok(queue.recv().await)
-        })
+        [self.sync_at, recovery].into_iter().flatten().fold(self.cosign_at, Instant::min)
     }
 
     fn work(&mut self, first: Submission, queue: &mut mpsc::Receiver<Submission>, runtime: &Handle) {
@@ -326,7 +291,7 @@ impl Sequencer {
             return;
         };
         // Nobody comes into a queue that is full.
-        let waits = !queue.is_closed() && queue.len() < queue.max_capacity();
+        let waits = !self.lent && !queue.is_closed() && queue.len() < queue.max_capacity();
         if waits && !first.admitted.admission.administrative() {
             self.coming.wait(queue.len().saturating_add(1));
         }
@@ -379,7 +344,8 @@ impl Sequencer {
         let alone = first.admitted.admission.administrative();
         let mut batch = vec![first];
         while !alone && batch.len() < BATCH_ENTRIES_MAX {
-            let Ok(next) = queue.try_recv() else { break };
+            // What waits from a batch before came before all in the queue.
+            let Some(next) = self.waiting.take().or_else(|| queue.try_recv().ok()) else { break };
             bytes = bytes.saturating_add(next.size());
             if next.admitted.admission.administrative() || bytes > BATCH_BYTES_MAX {
                 self.waiting = Some(next);
@@ -478,6 +444,22 @@ impl Sequencer {
         }
     }
 
+    /// Makes room for the next entry, if nobody waits.
+    fn make_room(&mut self, queue: &mpsc::Receiver<Submission>) {
+        if !self.cramped
+            && self.coming.is_alone()
+            && queue.is_empty()
+            && let Some(position) = self.position.as_mut()
+            && let Err(error) = position.journal.make_room()
+        {
+            // Some disks say only here that they are full, and take what is smaller.
+            tracing::error!(%error, "the room behind the journal was not synced: recovering, and making none again");
+            self.cramped = true;
+            self.position = None;
+            self.position = self.recover();
+        }
+    }
+
     /// Signs the same tree with a new time, so that a client sees that the log is quiet and not frozen.
     fn cosign_again(&mut self) {
         let head = self.ledger.head();
@@ -498,6 +480,10 @@ impl Sequencer {
     }
 
     fn recover(&mut self) -> Option<Position> {
+        if self.lent {
+            self.recover_at = Instant::now();
+            return None;
+        }
         match self.stopping {
             Stopping::No => {}
             Stopping::Yes => self.stopping = Stopping::Recovered,

@@ -14,6 +14,7 @@ mod earlier;
 mod faults;
 mod findable;
 mod issuers;
+mod seat;
 mod tokens;
 mod trust;
 
@@ -57,6 +58,8 @@ struct FailingSync {
     broken: AtomicBool,
     /// Every write behind what a file holds fails; what is written anew, as an open does, is written.
     appends_fail: AtomicBool,
+    /// Every sync panics.
+    panics: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -124,10 +127,14 @@ impl File for FailingFile {
         self.inner.length()
     }
     fn sync(&self) -> std::io::Result<()> {
+        assert!(!self.disk.panics.load(Ordering::SeqCst), "a sync that panics, as planned");
         if self.disk.fail.swap(false, Ordering::SeqCst) || self.disk.broken.load(Ordering::SeqCst) {
             return Err(std::io::Error::other("the disk failed as it was told"));
         }
         self.inner.sync()
+    }
+    fn cut(&self, length: u64) -> std::io::Result<()> {
+        self.inner.cut(length)
     }
 }
 
@@ -187,7 +194,8 @@ impl Log {
 
     fn open(&self) -> (Arc<Ledger>, Sequencer, oneshot::Sender<()>) {
         let files: Arc<dyn Files> = Arc::new(FailingFiles(Arc::clone(&self.disk)));
-        self.try_open(OpenOptions { files, ..OpenOptions::default() }).unwrap()
+        // Without room, whose sync would be the next one that fails.
+        self.try_open(OpenOptions { files, room_bytes: 0, ..OpenOptions::default() }).unwrap()
     }
 
     fn try_open(
@@ -209,9 +217,11 @@ impl Log {
     fn run(&self, ledger: Arc<Ledger>, sequencer: Sequencer, stop: oneshot::Sender<()>) -> Running {
         let (queue, submissions) = mpsc::channel(64);
         let runtime = Handle::current();
-        let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+        let seat = Seat::new(sequencer, submissions);
         let clock: Arc<dyn Clock> = Arc::<SetClock>::clone(&self.clock);
         let recording = Recording::new(Arc::clone(&ledger), Some(queue.clone()), clock);
+        let recording = recording.with_seat(seat.clone());
+        let thread = std::thread::spawn(move || seat.serve(&runtime));
         Running { recording, ledger, queue, thread, stop }
     }
 }

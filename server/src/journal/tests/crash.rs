@@ -31,6 +31,10 @@ fn story(dir: &Path, disk: &Traced) -> Log {
                 return log;
             }
             disk.acknowledged(log.size().get());
+            // Before a frame that fits in, and before one that goes beyond or makes the next segment.
+            if step % 2 == 0 && journal.make_room().is_err() {
+                return log;
+            }
             if step != 1 {
                 continue;
             }

@@ -23,12 +23,13 @@ enum Work {
     Redact(u64),
     Keep,
     Sync,
+    Room,
     Seal,
     /// Lets go of the journal and opens it again.
     Reopen,
 }
 
-use Work::{Append, Keep, Redact, Reopen, Seal, Sync};
+use Work::{Append, Keep, Redact, Reopen, Room, Seal, Sync};
 
 /// A large envelope, a full segment, a slot.
 const SHORT: &[Work] = &[Append(&[1500, 10]), Keep, Append(&[900]), Keep, Sync];
@@ -37,14 +38,17 @@ const SHORT: &[Work] = &[Append(&[1500, 10]), Keep, Append(&[900]), Keep, Sync];
 const LONG: &[Work] = &[
     Append(&[900, 200]),
     Keep,
+    Room,
     Append(&[900, 200]),
     Keep,
     Sync,
     Append(&[1500, 10, 0]),
     Keep,
+    Room,
     Reopen,
     Append(&[900, 200]),
     Keep,
+    Room,
     Append(&[2000, 1500]),
     Keep,
     Sync,
@@ -199,7 +203,8 @@ impl Caller<'_> {
                     drop(opened.journal.seal());
                     self.open()
                 }
-                Keep | Sync | Reopen => {
+                Room if opened.journal.make_room().is_ok() => opened,
+                Keep | Sync | Room | Reopen => {
                     drop(opened.journal);
                     self.open()
                 }

@@ -17,6 +17,8 @@ pub(crate) enum Op {
     CreateDir(PathBuf),
     Create(PathBuf, usize),
     Write(usize, u64, Vec<u8>),
+    /// Cut to a length, with all before it synced.
+    Cut(usize, u64),
     Sync(usize),
     /// A sync that failed: what was to be synced never gets to the disk, whatever is synced later.
     SyncLost(usize),
@@ -239,6 +241,15 @@ impl State {
         self.log(Op::Write(id, offset, bytes.to_vec()));
     }
 
+    fn cut(&mut self, id: usize, length: u64) {
+        let durable = self.durable.entry(id).or_default();
+        for (offset, bytes) in self.dirty.remove(&id).unwrap_or_default() {
+            image::write(durable, offset, &bytes);
+        }
+        image::cut(durable, length);
+        self.log(Op::Cut(id, length));
+    }
+
     fn sync(&mut self, id: usize, fails: Option<Fails>) {
         let dirty = self.dirty.remove(&id).unwrap_or_default();
         if matches!(fails, None | Some(Fails::ButPersisted)) {
@@ -327,6 +338,15 @@ impl File for TracedFile {
         let mut state = self.disk.state.lock().unwrap();
         let fails = state.turn(Kind::Sync);
         state.sync(self.id, fails);
+        if fails.is_some() { Err(state.fail(Kind::Sync)) } else { Ok(()) }
+    }
+    fn cut(&self, length: u64) -> io::Result<()> {
+        let mut state = self.disk.state.lock().unwrap();
+        let fails = state.turn(Kind::Sync);
+        if matches!(fails, None | Some(Fails::ButPersisted)) {
+            self.file.cut(length)?;
+            state.cut(self.id, length);
+        }
         if fails.is_some() { Err(state.fail(Kind::Sync)) } else { Ok(()) }
     }
 }

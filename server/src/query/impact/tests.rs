@@ -88,6 +88,23 @@ fn an_sbom_that_names_another_version_is_not_read() {
 }
 
 #[test]
+fn what_many_nodes_are_named_by_is_looked_up_for_all_of_them_at_once() {
+    let mut memory = Memory::new();
+    let made = |number: u64| Node::of_digest(&format!("sha256:{number:064x}").parse().unwrap(), None);
+    for number in 0..600 {
+        let run = run(&format!("r{number}"));
+        let built = [(run.clone(), K::Resolved, artifact('a')), (made(number), K::BuiltBy, run)];
+        memory.record(1, None, &built, &[]);
+    }
+    let question = of(artifact('a'));
+    let found = ask(&memory, &question);
+    assert_eq!(reach(&question, &found).reached.len(), 1_200);
+    // 1,201 nodes, 64 at a time, and again for what has more entries than are fetched at once.
+    let looks = memory.looks.into_inner();
+    assert!(looks <= 40, "{looks} looks");
+}
+
+#[test]
 fn base_images_lead_on_through_any_number_of_builds() {
     let mut memory = Memory::new();
     for (number, pair) in ['a', 'b', 'c', 'd', 'e'].windows(2).enumerate() {

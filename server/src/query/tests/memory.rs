@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub(crate) envelope_bytes: u64,
     /// How often an entry was read.
     pub(crate) read: AtomicUsize,
+    /// How often it was looked for what has some terms.
+    pub(crate) looks: AtomicUsize,
 }
 
 impl Memory {
@@ -34,6 +36,7 @@ impl Memory {
             collision: None,
             envelope_bytes: 1_000,
             read: AtomicUsize::new(0),
+            looks: AtomicUsize::new(0),
         }
     }
 
@@ -118,7 +121,20 @@ impl Evidence for Memory {
         self.indexed_to
     }
 
+    fn by_terms(
+        &self,
+        terms: &[Term],
+        below: TreeSize,
+        limit: usize,
+    ) -> Result<Vec<Vec<LeafIndex>>, QueryError> {
+        let before = self.looks.load(Ordering::Relaxed);
+        let found = terms.iter().map(|term| self.by_term(term, below, limit)).collect();
+        self.looks.store(before + 1, Ordering::Relaxed);
+        found
+    }
+
     fn by_term(&self, term: &Term, below: TreeSize, limit: usize) -> Result<Vec<LeafIndex>, QueryError> {
+        self.looks.fetch_add(1, Ordering::Relaxed);
         let has = |reading: &&Arc<Reading>| reading.has(term) || self.collision == Some(reading.entry.index);
         Ok(self.below(below).filter(has).map(|reading| reading.entry.index).take(limit).collect())
     }

@@ -14,6 +14,7 @@ use super::{
     TracedEdge, TracedNode,
 };
 use crate::index::Reading;
+use crate::query::ahead::Ahead;
 use crate::query::error::QueryError;
 use crate::query::evidence::Evidence;
 use crate::query::mentions::{self, Mentions, PASSED_MAX, STEPS_MAX};
@@ -32,6 +33,7 @@ pub(super) struct Walk<'a, E: ?Sized> {
     evidence: &'a E,
     size: TreeSize,
     queue: VecDeque<(Node, Role, u32)>,
+    ahead: Ahead,
     walked: BTreeMap<Node, Role>,
     /// What was found, in reading order: stage, entry, edge.
     edges: BTreeMap<(Stage, LeafIndex, Edge), TracedEdge>,
@@ -59,6 +61,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             evidence,
             size,
             queue: VecDeque::new(),
+            ahead: Ahead::default(),
             walked: BTreeMap::new(),
             edges: BTreeMap::new(),
             nodes: BTreeSet::new(),
@@ -86,6 +89,10 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             }
             self.walked.insert(node.clone(), role);
             if depth > 0 {
+                let walks =
+                    |(node, _, depth): &&(Node, Role, u32)| *depth > 0 && !self.walked.contains_key(node);
+                let behind = self.queue.iter().filter(walks).map(|(node, ..)| node);
+                self.ahead.look(self.evidence, &node, behind, self.size)?;
                 self.visit(&node, role, depth.saturating_sub(1))?;
             }
         }
@@ -206,7 +213,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     /// What the entries say about a node in this role, newest first, as far as the bounds allow. Only this is held: an
     /// SBOM is read and dropped.
     fn said(&mut self, node: &Node, role: Role) -> Result<Vec<Said>, QueryError> {
-        let Some(mut mentions) = Mentions::of(node, self.size, self.passes)? else { return Ok(Vec::new()) };
+        let Some(mut mentions) = Mentions::of(node, self.size, self.passes, &mut self.ahead)? else {
+            return Ok(Vec::new());
+        };
         let (mut said, mut seen) = (Vec::new(), BTreeSet::new());
         while let Some(index) = mentions.next(self.evidence)? {
             let Some(reading) = self.read(index, &mentions)? else { return Ok(said) };

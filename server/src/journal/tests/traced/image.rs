@@ -58,6 +58,7 @@ impl Image {
                 self.contents.insert(*id, Vec::new());
             }
             Op::Write(id, offset, bytes) => write(self.contents.get_mut(id).unwrap(), *offset, bytes),
+            Op::Cut(id, length) => cut(self.contents.get_mut(id).unwrap(), *length),
             Op::Rename(from, to) => {
                 let (names, name) = self.holder(top, from);
                 let node = names.remove(&name).unwrap();
@@ -111,11 +112,10 @@ impl Replay {
             Op::Write(id, offset, bytes) => {
                 self.dirty.entry(*id).or_default().push((*offset, bytes.clone()));
             }
-            Op::Sync(id) => {
-                let durable = self.disk.contents.entry(*id).or_default();
-                for (offset, bytes) in self.dirty.remove(id).unwrap_or_default() {
-                    write(durable, offset, &bytes);
-                }
+            Op::Sync(id) => self.sync(*id),
+            Op::Cut(id, length) => {
+                self.sync(*id);
+                cut(self.disk.contents.entry(*id).or_default(), *length);
             }
             Op::SyncLost(id) => {
                 self.dirty.remove(id);
@@ -132,6 +132,18 @@ impl Replay {
             _ => {}
         }
     }
+
+    fn sync(&mut self, id: usize) {
+        let durable = self.disk.contents.entry(id).or_default();
+        for (offset, bytes) in self.dirty.remove(&id).unwrap_or_default() {
+            write(durable, offset, &bytes);
+        }
+    }
+}
+
+/// Cuts the contents of a file.
+pub(super) fn cut(file: &mut Vec<u8>, length: u64) {
+    file.resize(length as usize, 0);
 }
 
 /// Writes bytes into the contents of a file.
