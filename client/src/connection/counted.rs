@@ -164,10 +164,10 @@ impl Counted for v1::ImpactRequest {
     type Answer = v1::ImpactResponse;
     const PATH: &'static str = "/custody.v1.Query/Impact";
     const MOST: &'static [Most] = &[
-        most(&[1], "edges", limits::IMPACT_EDGES_MAX),
-        most(&[2], "signed", limits::IMPACT_ENTRIES_MAX),
+        most(&[1], "edges", limits::IMPACT_PAGE_MAX),
+        most(&[2], "signed", limits::IMPACT_PAGE_MAX),
         most(&[3, 4], "as_of.consistency", CONSISTENCY_HASHES_MAX),
-        most_numbers(&[5], "redacted", limits::IMPACT_ENTRIES_MAX),
+        most_numbers(&[5], "redacted", limits::IMPACT_PAGE_MAX),
     ];
 }
 

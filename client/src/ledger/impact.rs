@@ -16,6 +16,9 @@ use super::query::{at_fields, too_many, traced_edge};
 use super::{AsOf, At, Ledger, LedgerError, ProtocolError, TracedEdge};
 use crate::connection::request;
 
+/// How often an answer is asked from the start because something was erased while its pages were read.
+const TRIES: usize = 3;
+
 /// What impact is asked of.
 #[derive(Debug, Clone)]
 pub enum ImpactOf {
@@ -66,12 +69,9 @@ impl Ledger {
             until_micros: until.map(Timestamp::as_micros),
             at: size,
             at_micros: micros,
+            after: 0,
         };
-        let call = |left| self.connection.one(request(message.clone(), left));
-        let answer = self.connection.call(call).await?.into_inner();
-        let as_of = self.check_as_of(answer.as_of, at).await?;
-        self.check_time(at, &as_of).await?;
-        too_many("redacted", answer.redacted.len(), limits::IMPACT_ENTRIES_MAX)?;
+        let (answer, as_of) = self.pages(message, at).await?;
         let edges = answer.edges.into_iter().map(|edge| {
             // The status of an edge is for who asked to find out.
             traced_edge(v1::Edge { status: "claimed".to_owned(), ..edge })
@@ -87,6 +87,65 @@ impl Ledger {
         }
         let reach = reach(of, &edges, &signed)?;
         Ok(Impacted { reach, edges, signed, as_of, truncated: answer.truncated, redacted })
+    }
+}
+
+impl Ledger {
+    /// Asks for all pages of an answer, as of the tree that the first is about. They are parts of one answer if nothing was erased between
+    /// them; else it is asked again from the start.
+    async fn pages(
+        &mut self,
+        message: v1::ImpactRequest,
+        at: At,
+    ) -> Result<(v1::ImpactResponse, AsOf), LedgerError> {
+        for _ in 0..TRIES {
+            let (mut all, as_of) = self.page(&message, at).await?;
+            self.check_time(at, &as_of).await?;
+            let mut same = true;
+            while same && all.next > 0 {
+                let message = v1::ImpactRequest {
+                    at: as_of.size.get(),
+                    at_micros: None,
+                    after: all.next,
+                    ..message.clone()
+                };
+                let (page, _) = self.page(&message, At::Size(as_of.size)).await?;
+                same = page.erased == all.erased;
+                all.edges.extend(page.edges);
+                all.signed.extend(page.signed);
+                all.redacted.extend(page.redacted);
+                // A page that is not the last is truncated in any case, and the last one tells of all.
+                (all.next, all.truncated) = (page.next, page.truncated);
+            }
+            if same {
+                all.redacted.sort_unstable();
+                return Ok((all, as_of));
+            }
+        }
+        Err(ProtocolError::Unexpected { found: "an answer that is another one with each page" }.into())
+    }
+
+    async fn page(
+        &mut self,
+        message: &v1::ImpactRequest,
+        at: At,
+    ) -> Result<(v1::ImpactResponse, AsOf), LedgerError> {
+        let call = |left| self.connection.one(request(message.clone(), left));
+        let page = self.connection.call(call).await?.into_inner();
+        let as_of = self.check_as_of(page.as_of.clone(), at).await?;
+        too_many("redacted", page.redacted.len(), limits::IMPACT_PAGE_MAX)?;
+        let parts = page.edges.len() + page.signed.len() + page.redacted.len();
+        let end = usize::try_from(message.after).ok().and_then(|after| after.checked_add(parts));
+        let next = usize::try_from(page.next).ok();
+        // Else the pages would have no end, or parts between them.
+        let follows = parts > 0 && next == end && end.is_some_and(|end| end <= limits::IMPACT_PARTS_MAX);
+        if page.next > 0 && !follows {
+            return Err(ProtocolError::Unexpected {
+                found: "a page that does not begin where the last ends",
+            }
+            .into());
+        }
+        Ok((page, as_of))
     }
 }
 

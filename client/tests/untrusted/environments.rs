@@ -94,6 +94,9 @@ async fn refuses_records_of_another_environment_and_what_no_record_says() {
         (Lie::NotSigned, &["impact", "pkg:npm/axios"], "not_asked"),
         (Lie::Redacted, &["impact", "pkg:npm/axios"], "not_redacted"),
         (Lie::Padded, &["impact", "pkg:npm/axios"], "not_verified"),
+        (Lie::PagesApart, &["impact", "pkg:npm/axios"], "not_verified"),
+        (Lie::EndlessPages, &["impact", "pkg:npm/axios"], "not_verified"),
+        (Lie::OtherPages, &["impact", "pkg:npm/axios"], "not_verified"),
     ] {
         let (server, dir) = start().await;
         server.lie(lie);

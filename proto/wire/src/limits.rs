@@ -67,8 +67,9 @@ pub const EVIDENCE_ARTIFACTS_MAX: usize = 256;
 /// The most entries of one artifact in an answer to `Evidence`: 64.
 pub const EVIDENCE_LIMIT_MAX: u32 = 64;
 
-/// The most edges in one answer to `Impact`: 8,192. With ids of 100 bytes these are 3 MB at most.
-pub const IMPACT_EDGES_MAX: usize = 8_192;
+/// The most edges on one page of an answer to `Impact`, subjects of signed entries, and erased entries: 8,192. With ids of 100 bytes edges are
+/// 3 MB at most.
+pub const IMPACT_PAGE_MAX: usize = 8_192;
 
-/// The most subjects of signed entries, and the most erased entries, in one answer to `Impact`: 16,384, as many as are read for it.
-pub const IMPACT_ENTRIES_MAX: usize = 16_384;
+/// The most parts of a whole answer to `Impact`, on all its pages: 65,536.
+pub const IMPACT_PARTS_MAX: usize = 65_536;

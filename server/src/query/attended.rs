@@ -175,7 +175,7 @@ mod tests {
             ["nothing", &sha256('b')[7..], "aaaaa"].map(|text| Thing::parse(text).unwrap()).into();
         let at = At::Time(time(50));
         let of = impact::Of::Nodes(vec![artifact('a')]);
-        let impacted = Impact { of, since: None, until: None };
+        let impacted = Impact { of, since: None, until: None, after: 0 };
         let queries: [(&str, Query<'_>); 6] = [
             ("impact", &|evidence| impact(evidence, &impacted, size(100)).map(drop)),
             ("environments", &|evidence| environments(evidence, size(100)).map(drop)),

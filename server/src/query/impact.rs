@@ -17,19 +17,20 @@ use super::evidence::Evidence;
 use super::mentions::{self, Mentions, PASSED_MAX, STEPS_MAX};
 use crate::index::Reading;
 
-/// Edges that one answer has at most. With ids of 100 bytes these are 3 MB, more than [`ANSWER_BYTES_MAX`].
-pub const EDGES_MAX: usize = 8_192;
-/// Bytes of one answer at most: as of a trace.
-pub const ANSWER_BYTES_MAX: usize = 1_792 * 1024;
+mod page;
+
+pub use self::page::{PAGE_BYTES_MAX, PAGE_MAX, PARTS_MAX};
+use self::page::{Page, Place};
+
 /// Entries that say the same of two nodes: the newest. More show no more.
 pub const ENTRIES_OF_AN_EDGE_MAX: usize = 4;
 /// Entries that are read for one question.
-pub const ENTRIES_MAX: usize = 16_384;
-/// Bytes of envelopes that are read for one question: as for a trace.
-pub const ENVELOPE_BYTES_MAX: u64 = 128 * 1024 * 1024;
+pub const ENTRIES_MAX: usize = 65_536;
+/// Bytes of envelopes that are read for one question: 512 MiB. Of what is named by SBOMs these are some 4,000; they take some ten seconds.
+pub const ENVELOPE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Looks at entries for one question, those looked at again included: snapshots name the same artifacts again and again. At 1 us
-/// where an entry was read for this question before, 0.2 seconds.
-pub const LOOKS_MAX: usize = 200_000;
+/// where an entry was read for this question before, 0.8 seconds.
+pub const LOOKS_MAX: usize = 800_000;
 
 /// Bytes of an edge in an answer beside its ids, at most: the words for three kinds and the status (54), two numbers
 /// (22), and tags and lengths (30).
@@ -46,6 +47,8 @@ pub struct Impact {
     pub since: Option<Timestamp>,
     /// And before this one.
     pub until: Option<Timestamp>,
+    /// How many parts of the answer are left out: those of the pages before.
+    pub after: usize,
 }
 
 /// What impact is asked of.
@@ -57,7 +60,7 @@ pub enum Of {
     Package(Package),
 }
 
-/// An answer.
+/// A page of an answer. Its parts are edges, signed subjects and erased entries, in the order in which the walk finds them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Impacted {
     /// The edges that lead on, as they were found.
@@ -66,8 +69,12 @@ pub struct Impacted {
     pub signed: Vec<(LeafIndex, Node)>,
     /// Entries that named what was reached, and were erased since, in order.
     pub redacted: BTreeSet<LeafIndex>,
-    /// Whether a bound was hit.
+    /// Whether a bound was hit, or there is another page.
     pub truncated: bool,
+    /// How many parts there are on this page and before; none if it is the last.
+    pub next: Option<usize>,
+    /// How many entries were erased when this was found: what they said is in no page any more.
+    pub erased: usize,
 }
 
 /// An edge by which something was reached.
@@ -81,8 +88,23 @@ pub struct ImpactedEdge {
     pub claimed: Option<Timestamp>,
 }
 
-/// Returns what came from a thing, by the entries below `size`.
+/// Returns what came from a thing, by the entries below `size`. Each page is walked to from the start: the walk goes the same way, as long
+/// as nothing is erased meanwhile.
 pub fn impact<E: Evidence + ?Sized>(
+    evidence: &E,
+    question: &Impact,
+    size: TreeSize,
+) -> Result<Impacted, QueryError> {
+    loop {
+        let erased = evidence.erased(size)?.len();
+        let found = walk(evidence, question, size)?;
+        if evidence.erased(size)?.len() == erased {
+            return Ok(Impacted { erased, ..found });
+        }
+    }
+}
+
+fn walk<E: Evidence + ?Sized>(
     evidence: &E,
     question: &Impact,
     size: TreeSize,
@@ -99,11 +121,14 @@ pub fn impact<E: Evidence + ?Sized>(
         }
         Of::Package(package) => walk.package(package)?,
     }
-    while let Some(Way { node, asked, from }) = walk.queue.pop_front() {
+    while !walk.page.is_full()
+        && let Some(Way { node, asked, from }) = walk.queue.pop_front()
+    {
         walk.look_ahead(&node)?;
         walk.visit(&node, asked, from.as_ref())?;
     }
-    Ok(walk.answer)
+    let (next, truncated) = (walk.page.next(), walk.answer.truncated || walk.page.is_full());
+    Ok(Impacted { next, truncated, ..walk.answer })
 }
 
 /// What an entry is to an edge of it.
@@ -136,7 +161,9 @@ struct Walk<'a, E: ?Sized> {
     /// The entries of each edge that are in the answer.
     edges: BTreeMap<Edge, BTreeSet<LeafIndex>>,
     answer: Impacted,
-    answer_bytes: usize,
+    page: Page,
+    /// The erased entries of this page and those before.
+    redacted: BTreeSet<LeafIndex>,
     read: BTreeSet<LeafIndex>,
     /// Deployments and snapshots that were read: all that they say was taken at once, and is not looked for again.
     observed: BTreeSet<LeafIndex>,
@@ -163,7 +190,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             walked: BTreeSet::new(),
             edges: BTreeMap::new(),
             answer: Impacted::default(),
-            answer_bytes: 0,
+            page: Page::after(question.after),
+            redacted: BTreeSet::new(),
             read: BTreeSet::new(),
             observed: BTreeSet::new(),
             seen: BTreeMap::new(),
@@ -302,12 +330,12 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                     return;
                 }
                 for node in subjects(reading) {
-                    if walk.answer.signed.len() >= ENTRIES_MAX {
-                        walk.answer.truncated = true;
-                    } else if walk.has_room(NUMBER_BYTES.saturating_add(node_bytes(&node))) {
-                        walk.answer.signed.push((reading.entry.index, node.clone()));
-                        walk.push(node, false, None);
+                    match walk.page.place(NUMBER_BYTES.saturating_add(node_bytes(&node))) {
+                        Place::Behind => return,
+                        Place::Before => {}
+                        Place::Here => walk.answer.signed.push((reading.entry.index, node.clone())),
                     }
+                    walk.push(node, false, None);
                 }
             })?;
         }
@@ -329,13 +357,13 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         }
         let bytes = [EDGE_BYTES, edge.from.id().len(), edge.to.id().len()];
         let bytes = bytes.into_iter().fold(0, usize::saturating_add);
-        if self.answer.edges.len() >= EDGES_MAX || !self.has_room(bytes) {
-            self.answer.truncated = true;
-            return;
-        }
-        self.edges.entry(edge.clone()).or_default().insert(said.entry);
         let (entry, claimed) = (said.entry, said.claimed);
-        self.answer.edges.push(ImpactedEdge { edge: edge.clone(), entry, claimed });
+        match self.page.place(bytes) {
+            Place::Behind => return,
+            Place::Before => {}
+            Place::Here => self.answer.edges.push(ImpactedEdge { edge: edge.clone(), entry, claimed }),
+        }
+        self.edges.entry(edge.clone()).or_default().insert(entry);
         let other = if edge.from == *node { &edge.to } else { &edge.from };
         match onward {
             Onward::Walk => self.push(other.clone(), false, Some(node)),
@@ -351,23 +379,15 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
             && self.question.until.is_none_or(|until| happened < until)
     }
 
-    fn has_room(&mut self, bytes: usize) -> bool {
-        let bytes = self.answer_bytes.saturating_add(bytes);
-        if bytes > ANSWER_BYTES_MAX {
-            self.answer.truncated = true;
-            return false;
-        }
-        self.answer_bytes = bytes;
-        true
-    }
-
     /// Calls `each` with the entries that name something, newest first, as far as the bounds allow.
     fn each(
         &mut self,
         mentions: &mut Mentions,
         mut each: impl FnMut(&mut Self, &Reading),
     ) -> Result<(), QueryError> {
-        while let Some(index) = mentions.next(self.evidence)? {
+        while !self.page.is_full()
+            && let Some(index) = mentions.next(self.evidence)?
+        {
             if !self.may_read(index) {
                 self.answer.truncated = true;
                 return Ok(());
@@ -387,8 +407,13 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     }
 
     fn redact(&mut self, index: LeafIndex) {
-        if self.has_room(NUMBER_BYTES) {
-            self.answer.redacted.insert(index);
+        if !self.redacted.contains(&index) {
+            match self.page.place(NUMBER_BYTES) {
+                Place::Behind => return,
+                Place::Before => {}
+                Place::Here => drop(self.answer.redacted.insert(index)),
+            }
+            self.redacted.insert(index);
         }
     }
 

@@ -8,7 +8,7 @@ use custody_log::Timestamp;
 use custody_wire::convert::{node, node_to_wire};
 use custody_wire::limits::{
     ENVIRONMENT_ENTRIES_MAX, ENVIRONMENT_PARTS_MAX, ENVIRONMENTS_MAX, EVIDENCE_ARTIFACTS_MAX,
-    EVIDENCE_LIMIT_MAX, IMPACT_EDGES_MAX, IMPACT_ENTRIES_MAX, MESSAGE_BYTES_MAX, RESOLVE_NODES_MAX,
+    EVIDENCE_LIMIT_MAX, IMPACT_PAGE_MAX, IMPACT_PARTS_MAX, MESSAGE_BYTES_MAX, RESOLVE_NODES_MAX,
 };
 use custody_wire::v1;
 use custody_wire::v1::environment_request;
@@ -18,14 +18,15 @@ use super::query::time;
 use super::status;
 use crate::query::about::{ARTIFACTS_MAX, LIMIT_MAX};
 use crate::query::environment::{ENTRIES_MAX, PARTS_BYTES_MAX, PARTS_MAX};
-use crate::query::impact::{EDGES_MAX, Of};
+use crate::query::impact::{self, Of};
 use crate::query::{self, About, Environment, Environments, Impact, Impacted};
 
 // A client counts what it asks for, and what comes before it reads it.
 const _: () = assert!(ARTIFACTS_MAX == EVIDENCE_ARTIFACTS_MAX);
 const _: () = assert!(ENTRIES_MAX == ENVIRONMENT_ENTRIES_MAX && PARTS_MAX == ENVIRONMENT_PARTS_MAX);
 const _: () = assert!(query::environments::ENVIRONMENTS_MAX == ENVIRONMENTS_MAX);
-const _: () = assert!(EDGES_MAX == IMPACT_EDGES_MAX && query::impact::ENTRIES_MAX == IMPACT_ENTRIES_MAX);
+const _: () = assert!(impact::PAGE_MAX == IMPACT_PAGE_MAX && impact::PARTS_MAX == IMPACT_PARTS_MAX);
+const _: () = assert!(impact::PAGE_BYTES_MAX < MESSAGE_BYTES_MAX / 2);
 // 20,000 entries that were erased have but their numbers.
 const _: () = assert!(PARTS_BYTES_MAX + 2 * 10 * ENTRIES_MAX < MESSAGE_BYTES_MAX / 2);
 
@@ -79,7 +80,9 @@ pub(super) fn to_impact(request: &v1::ImpactRequest) -> Result<Impact, Refusal> 
     };
     let (since, until) =
         (moment("since_micros", request.since_micros)?, moment("until_micros", request.until_micros)?);
-    Ok(Impact { of, since, until })
+    let after = usize::try_from(request.after).ok().filter(|after| *after <= IMPACT_PARTS_MAX);
+    let too_far = || refused(format!("after: at most {IMPACT_PARTS_MAX}, found {}", request.after));
+    Ok(Impact { of, since, until, after: after.ok_or_else(too_far)? })
 }
 
 /// Writes everything that came from a thing.
@@ -102,7 +105,13 @@ pub(super) fn from_impact(found: &Impacted, as_of: v1::AsOf) -> v1::ImpactRespon
         as_of: Some(as_of),
         truncated: found.truncated,
         redacted: found.redacted.iter().map(|index| index.get()).collect(),
+        next: count(found.next.unwrap_or(0)),
+        erased: count(found.erased),
     }
+}
+
+fn count(number: usize) -> u64 {
+    u64::try_from(number).unwrap_or(u64::MAX)
 }
 
 /// Writes the environments that are known.

@@ -48,6 +48,9 @@ const _: () = assert!(PAGE_FULL + FOUND_MAX <= FINDINGS_MAX);
 /// [`LOOK_MAX`]; what takes longer without one ends with its next look.
 const ANSWER_MAX: Duration = Duration::from_secs(LOOK_MAX.as_secs() + 30);
 
+/// How many pages of answers to `Impact` behind the first are worked on at once: 4. Each holds some 50 MB, of what led to it.
+const FAR_MAX: usize = 4;
+
 /// Returns what a call takes and gives. The largest answer is a trace.
 pub(super) const fn shape(_path: &str) -> Shape {
     Shape::Messages(|_| MESSAGE_BYTES_MAX / 2)
@@ -63,6 +66,8 @@ pub(super) struct QueryService {
     /// Kept by the work on a question, which may go on for a moment when the asker has left.
     places: Arc<Semaphore>,
     judging: Judging,
+    /// For pages of an answer behind the first, which hold what led to them.
+    far: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
 }
 
@@ -70,7 +75,14 @@ impl QueryService {
     pub(super) fn new(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Self {
         let evidence = Arc::new(query::Ledger::new(Arc::clone(ledger.index())));
         let places = Arc::new(Semaphore::new(Desk::Query.places()));
-        Self { ledger, evidence, places, judging: Judging::new(), clock }
+        Self {
+            ledger,
+            evidence,
+            places,
+            judging: Judging::new(),
+            far: Arc::new(Semaphore::new(FAR_MAX)),
+            clock,
+        }
     }
 
     /// Returns the newest state once it is indexed: whoever asks after recording finds what was recorded.
@@ -287,6 +299,9 @@ impl Query for QueryService {
         let request = request.into_inner();
         let at = at(request.at, request.at_micros)?;
         let question = live::to_impact(&request)?;
+        // Who asks for a page behind the first waits, and not in a place that others wait for.
+        let far = async { if question.after > 0 { self.far.acquire().await.ok() } else { None } };
+        let _far = in_time(ANSWER_MAX, async { Ok(far.await) }).await?;
         let ask = move |evidence: &Evidence<'_>, size| {
             query::impact(evidence, &question, size).map_err(|error| status::query(&error))
         };

@@ -90,6 +90,12 @@ pub(crate) enum Lie {
     Erased,
     /// In a trace, entry 1 is said to be erased.
     Redacted,
+    /// Pages of an answer leave out a part between them.
+    PagesApart,
+    /// Behind the first page of an answer all are empty, and there is always another.
+    EndlessPages,
+    /// The pages of an answer are of different answers.
+    OtherPages,
     /// In a range, the envelope of entry 2 is a byte short.
     ShortPieces,
     /// A bit of the second hash of every tile is wrong.

@@ -429,8 +429,8 @@ impl query_server::Query for Service {
             parts,
             as_of: Some(as_of),
             known_from_micros: None,
-            truncated: false,
             redacted: if self.lies(Lie::Redacted) { vec![1] } else { Vec::new() },
+            truncated: false,
         }))
     }
 
@@ -534,14 +534,20 @@ impl query_server::Query for Service {
                 ..shipped
             });
         }
-        self.pad(&mut edges);
-        Ok(Response::new(ImpactResponse {
-            edges,
-            signed,
-            as_of: Some(as_of),
-            truncated: false,
-            redacted: if self.lies(Lie::Redacted) { vec![1] } else { Vec::new() },
-        }))
+        let redacted = if self.lies(Lie::Redacted) { vec![1] } else { Vec::new() };
+        let page = page_of(edges, (signed, redacted), usize::try_from(request.after).unwrap());
+        let mut page = ImpactResponse { as_of: Some(as_of), ..page };
+        self.pad(&mut page.edges);
+        if self.lies(Lie::PagesApart) {
+            page.next += 1;
+        }
+        if self.lies(Lie::OtherPages) {
+            page.erased = request.after;
+        }
+        if self.lies(Lie::EndlessPages) && request.after > 0 {
+            page = ImpactResponse { edges: Vec::new(), next: request.after, ..page };
+        }
+        Ok(Response::new(page))
     }
 
     async fn trace(&self, request: Request<TraceRequest>) -> Result<Response<TraceResponse>, Status> {
@@ -769,4 +775,18 @@ impl Service {
             record,
         }))
     }
+}
+
+/// The page of an answer behind so many parts: two edges, and on the first all else.
+fn page_of(
+    edges: Vec<Edge>,
+    (signed, redacted): (Vec<SignedSubject>, Vec<u64>),
+    after: usize,
+) -> ImpactResponse {
+    let (first, all) = (signed.len() + redacted.len(), signed.len() + redacted.len() + edges.len());
+    let end = all.min(after.max(first) + 2);
+    let edges: Vec<Edge> = edges.into_iter().take(end - first).skip(after.saturating_sub(first)).collect();
+    let page =
+        ImpactResponse { edges, next: if end < all { end as u64 } else { 0 }, ..ImpactResponse::default() };
+    if after == 0 { ImpactResponse { signed, redacted, ..page } } else { page }
 }

@@ -10,11 +10,11 @@ use crate::query::tests::memory::{Memory, artifact, node, sha256, time};
 use EdgeKind as K;
 
 fn of(node: Node) -> Impact {
-    Impact { of: Of::Nodes(vec![node]), since: None, until: None }
+    Impact { of: Of::Nodes(vec![node]), since: None, until: None, after: 0 }
 }
 
 fn package(text: &str) -> Impact {
-    Impact { of: Of::Package(Package::parse(text).unwrap()), since: None, until: None }
+    Impact { of: Of::Package(Package::parse(text).unwrap()), since: None, until: None, after: 0 }
 }
 
 fn ask(memory: &Memory, question: &Impact) -> Impacted {
@@ -197,6 +197,42 @@ fn bounds_end_the_walk_and_are_told() {
     }
     let found = ask(&memory, &of(node(NodeKind::Secret, "TOKEN")));
     assert!(found.truncated && found.edges.len() < 2_000, "{}", found.edges.len());
+    assert_eq!(found.next, Some(found.edges.len()));
+}
+
+#[test]
+fn the_pages_of_an_answer_are_the_whole_of_it_once() {
+    let mut memory = Memory::new();
+    let made = |number: u64| Node::of_digest(&format!("sha256:{number:064x}").parse().unwrap(), None);
+    for number in 0..1_200 {
+        let run = run(&format!("https://ci.test/{}/{number}", "r".repeat(900)));
+        let built = [(run.clone(), K::Resolved, artifact('a')), (made(number), K::BuiltBy, run)];
+        memory.record(1, None, &built, &[]);
+    }
+    for erased in [100, 1_100] {
+        memory.erase(LeafIndex::new(erased).unwrap());
+    }
+    let (mut edges, mut redacted, mut after, mut pages) = (BTreeSet::new(), BTreeSet::new(), 0, 0);
+    loop {
+        let found = ask(&memory, &Impact { after, ..of(artifact('a')) });
+        let parts = found.edges.len() + found.redacted.len();
+        for edge in found.edges {
+            assert!(edges.insert((edge.edge, edge.entry)), "an edge is on one page");
+        }
+        for entry in found.redacted {
+            assert!(redacted.insert(entry), "an erased entry is on one page");
+        }
+        pages += 1;
+        assert_eq!(found.truncated, found.next.is_some());
+        let Some(next) = found.next else { break };
+        assert_eq!(next, after + parts);
+        after = next;
+    }
+    assert_eq!((edges.len(), redacted.len()), (2 * 1_198, 2));
+    assert_eq!(pages, 2);
+    // Behind the end there is an empty page.
+    let beyond = ask(&memory, &Impact { after: 60_000, ..of(artifact('a')) });
+    assert_eq!((beyond.edges.len(), beyond.next, beyond.truncated), (0, None, false));
 }
 
 #[test]

@@ -79,7 +79,7 @@ fn a_trace_gets_to_the_build_of_what_thousands_of_snapshots_saw_and_misses_no_en
 fn impact_gets_through_them_too() {
     let (memory, _) = long_running();
     let run = node(NodeKind::Run, "https://ci.test/1");
-    let question = Impact { of: Of::Nodes(vec![run]), since: None, until: None };
+    let question = Impact { of: Of::Nodes(vec![run]), since: None, until: None, after: 0 };
     let found = impact(&memory, &question, memory.indexed_to).unwrap();
     assert!(!found.truncated);
     let ends: BTreeSet<(&str, &str)> =
@@ -109,7 +109,7 @@ fn where_something_stopped_it_ran_though_newer_snapshots_of_other_places_are_all
     facts.observation = Some(Arc::new(Observation { environment: "prod".parse().unwrap(), said }));
     let subject = sha256('a');
     memory.record_facts(2, facts, &[(Field::Subject, subject.as_str()), (Field::Environment, "prod")]);
-    let question = Impact { of: Of::Nodes(vec![artifact('a')]), since: None, until: None };
+    let question = Impact { of: Of::Nodes(vec![artifact('a')]), since: None, until: None, after: 0 };
     let found = impact(&memory, &question, memory.indexed_to).unwrap();
     let runs = found.edges.iter().filter(|found| found.edge.kind == K::RunsIn);
     let places: BTreeSet<&str> = runs.map(|found| found.edge.to.id()).collect();
@@ -135,7 +135,7 @@ fn a_pair_of_digests_that_one_old_snapshot_states_is_followed() {
     memory.readings[place] = Arc::new(paired);
     let traced = trace(&memory, &artifact('a'), None, memory.indexed_to).unwrap();
     assert!(traced.edges.iter().any(|edge| edge.kind == K::BuiltBy && edge.entry == said), "{traced:?}");
-    let question = Impact { of: Of::Nodes(vec![other]), since: None, until: None };
+    let question = Impact { of: Of::Nodes(vec![other]), since: None, until: None, after: 0 };
     let found = impact(&memory, &question, memory.indexed_to).unwrap();
     let places: BTreeSet<&str> = found
         .edges
@@ -154,7 +154,7 @@ fn a_snapshot_that_was_erased_is_told_though_thousands_newer_ones_were_passed_ov
     memory.erase(late);
     let traced = trace(&memory, &artifact('a'), None, memory.indexed_to).unwrap();
     assert_eq!(traced.redacted, [early, late]);
-    let question = Impact { of: Of::Nodes(vec![artifact('a')]), since: None, until: None };
+    let question = Impact { of: Of::Nodes(vec![artifact('a')]), since: None, until: None, after: 0 };
     assert_eq!(
         impact(&memory, &question, memory.indexed_to).unwrap().redacted,
         BTreeSet::from([early, late])
@@ -231,7 +231,7 @@ proptest! {
             let traced = trace(&memory, &asked, Some(1), memory.indexed_to).unwrap();
             let edge = |edge: &crate::query::TracedEdge| Edge { from: edge.from.clone(), kind: edge.kind, to: edge.to.clone() };
             prop_assert_eq!(traced.edges.iter().map(edge).collect::<BTreeSet<_>>(), said.clone());
-            let question = Impact { of: Of::Nodes(vec![asked.clone()]), since: None, until: None };
+            let question = Impact { of: Of::Nodes(vec![asked.clone()]), since: None, until: None, after: 0 };
             let found = impact(&memory, &question, memory.indexed_to).unwrap();
             let gone = about.iter().filter(|(index, of)| of.contains(&digit) && erased.contains(index));
             let gone: BTreeSet<LeafIndex> = gone.map(|(index, _)| *index).collect();

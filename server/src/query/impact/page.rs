@@ -1,0 +1,118 @@
+//! Where the parts of an answer belong: on a page before, on this one, or behind it.
+
+/// Parts of one page at most. Edges with ids of 100 bytes are 3 MB, more than [`PAGE_BYTES_MAX`].
+pub const PAGE_MAX: usize = 8_192;
+/// Bytes of one page at most: as of a trace.
+pub const PAGE_BYTES_MAX: usize = 1_792 * 1024;
+/// Parts of all pages at most: eight full pages. The last one is walked to through all others: the walk holds some 50 MB then.
+pub const PARTS_MAX: usize = 65_536;
+
+/// Counts the parts of an answer in the order in which they are found.
+#[derive(Debug)]
+pub(super) struct Page {
+    /// How many are on the pages before.
+    after: usize,
+    /// How many were found.
+    found: usize,
+    bytes: usize,
+    ended: Option<Ended>,
+}
+
+/// Why nothing more is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// The page is full.
+    Full,
+    /// All pages are.
+    Over,
+}
+
+/// Where a part belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On a page before.
+    Before,
+    /// On this page.
+    Here,
+    /// Behind it: the walk may end.
+    Behind,
+}
+
+impl Page {
+    /// The page behind so many parts.
+    pub(super) const fn after(after: usize) -> Self {
+        Self { after, found: 0, bytes: 0, ended: None }
+    }
+
+    /// Counts one more part, which takes so many bytes.
+    pub(super) const fn place(&mut self, bytes: usize) -> Place {
+        if self.ended.is_some() {
+            return Place::Behind;
+        }
+        if self.found >= PARTS_MAX {
+            self.ended = Some(Ended::Over);
+            return Place::Behind;
+        }
+        if self.found < self.after {
+            self.found = self.found.saturating_add(1);
+            return Place::Before;
+        }
+        let all = self.bytes.saturating_add(bytes);
+        if all > PAGE_BYTES_MAX || self.found.saturating_sub(self.after) >= PAGE_MAX {
+            self.ended = Some(Ended::Full);
+            return Place::Behind;
+        }
+        self.bytes = all;
+        self.found = self.found.saturating_add(1);
+        Place::Here
+    }
+
+    /// Whether there is a part that has no room here.
+    pub(super) const fn is_full(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    /// Returns how many parts are on this page and before, if there is a page behind it.
+    pub(super) fn next(&self) -> Option<usize> {
+        (self.ended == Some(Ended::Full)).then_some(self.found)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Places parts of so many bytes each on the pages of an answer, and returns how many are on each, and whether all have a place.
+    fn pages(parts: usize, bytes: usize) -> (Vec<usize>, bool) {
+        let (mut after, mut pages) = (0, Vec::new());
+        loop {
+            let mut page = Page::after(after);
+            let places: Vec<_> = (0..parts).map(|_| page.place(bytes)).collect();
+            let here = places.iter().filter(|place| **place == Place::Here).count();
+            let before = places.iter().take_while(|place| **place == Place::Before).count();
+            assert_eq!(before, after.min(parts));
+            pages.push(here);
+            match page.next() {
+                Some(next) => assert_eq!(next, std::mem::replace(&mut after, next) + here),
+                None => return (pages, !page.is_full()),
+            }
+        }
+    }
+
+    #[test]
+    fn each_part_is_on_one_page_and_no_page_is_empty() {
+        assert_eq!(pages(0, 100), (vec![0], true));
+        assert_eq!(pages(PAGE_MAX, 100), (vec![PAGE_MAX], true));
+        assert_eq!(pages(PAGE_MAX + 1, 100), (vec![PAGE_MAX, 1], true));
+        let half = PAGE_BYTES_MAX / 2;
+        assert_eq!(pages(5, half), (vec![2, 2, 1], true));
+        assert_eq!(pages(3, PAGE_BYTES_MAX), (vec![1, 1, 1], true));
+    }
+
+    #[test]
+    fn behind_the_last_page_there_is_none() {
+        let eight = vec![PAGE_MAX; 8];
+        assert_eq!(pages(PARTS_MAX, 10), (eight.clone(), true));
+        assert_eq!(pages(PARTS_MAX + 1, 10), (eight, false));
+    }
+}
