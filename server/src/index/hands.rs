@@ -110,12 +110,16 @@ impl Default for Hands {
 }
 
 impl Hands {
-    /// Lets a hand work, and returns what it brings; none if one of its looks took too long.
+    /// Lets a hand work, and returns what it brings; none if one of its looks took too long. Who is a hand works itself: it is waited for
+    /// already.
     ///
     /// # Panics
     ///
     /// When the work does.
     pub(crate) fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        if LOOK.with(|own| own.get().is_some()) {
+            return Some(work());
+        }
         let idle = self.idle().pop();
         // Where the system gives no thread, who asks looks for himself.
         let Some(hand) = idle.or_else(Hand::start) else { return Some(work()) };

@@ -293,6 +293,15 @@ impl Index {
         unread.map_or_else(|| Ok(self.facts.end() < total), Err)
     }
 
+    /// Works on a question on one of the threads that look into the database, and returns what comes of it: else each look would wake such a
+    /// thread, which takes longer than to look. Fails if a look does not end.
+    pub fn asking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, IndexError> {
+        self.doubted(self.database.ask(move |_| Ok(work())))
+    }
+
     /// Returns the entries with this content, oldest first; each was compared with the journal.
     pub fn by_content(&self, content: &ContentDigest) -> Result<Vec<LeafIndex>, IndexError> {
         self.by_content_since(content, TreeSize::ZERO)

@@ -269,11 +269,11 @@ fn behind(wanted: TreeSize, size: TreeSize) -> Refusal {
 async fn attended<T, F>(work: F) -> Result<T, Refusal>
 where
     T: Send + 'static,
-    F: FnOnce(&AtomicBool) -> Result<T, Refusal> + Send + 'static,
+    F: FnOnce(Arc<AtomicBool>) -> Result<T, Refusal> + Send + 'static,
 {
     let left = Arc::new(AtomicBool::new(false));
     let _dropped = SetOnDrop(Arc::clone(&left));
-    blocking(move || work(&left)).await
+    blocking(move || work(left)).await
 }
 
 struct SetOnDrop(Arc<AtomicBool>);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use custody_evidence::digest_set::{Digest, DigestError};
@@ -27,14 +28,14 @@ use super::places::Desk;
 use super::{PATIENCE, attended, behind, head, live, status};
 use crate::clock::Clock;
 use crate::gate;
-use crate::index::LOOK_MAX;
+use crate::index::{Index, LOOK_MAX};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::findings::FINDINGS_MAX as PAGE_FULL;
 use crate::query::resolve::THINGS_MAX;
 use crate::query::trace::{ANSWER_BYTES_MAX, EDGES_MAX};
 use crate::query::{
-    self, At, Attended, Condition, Find, Findings, Trace, find, findings, resolve, size_at, trace,
+    self, At, Attended, Condition, Find, Findings, QueryError, Trace, find, findings, resolve, size_at, trace,
 };
 
 // Beside the nodes and edges of a trace there is room for the checkpoint and the proof of the tree.
@@ -123,7 +124,7 @@ impl QueryService {
         let head = self.indexed(log).await?;
         let evidence = Arc::clone(&self.evidence);
         let place = Arc::clone(&self.places).acquire_owned().await;
-        attended(move |left| {
+        asking(self.ledger.index(), move |left| {
             let _place = place;
             let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
             let evidence = Attended::new(evidence.as_ref(), left, timeline);
@@ -149,7 +150,7 @@ impl QueryService {
         let busy = || Refusal::new(Reason::Busy, "as many digests are judged as may be at once");
         let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
         let (entries, policies) = (Arc::clone(&self.evidence), Arc::clone(&self.judging.policies));
-        attended(move |left| {
+        asking(self.ledger.index(), move |left| {
             let _place = place;
             let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
             let evidence = Attended::new(entries.as_ref(), left, timeline);
@@ -308,6 +309,19 @@ impl Query for QueryService {
         let (impacted, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
         Ok(Response::new(live::from_impact(&impacted, as_of)))
     }
+}
+
+/// Works on a question where it looks into the index, and tells it when nobody waits for the answer any more.
+async fn asking<T: Send + 'static>(
+    index: &Arc<Index>,
+    work: impl FnOnce(&AtomicBool) -> Result<T, Refusal> + Send + 'static,
+) -> Result<T, Refusal> {
+    let index = Arc::clone(index);
+    attended(move |left| {
+        let worked = index.asking(move || work(&left));
+        worked.unwrap_or_else(|error| Err(status::query(&QueryError::from(error))))
+    })
+    .await
 }
 
 /// Waits for an answer, but not for ever: who asks is told to ask again.

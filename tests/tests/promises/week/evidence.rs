@@ -59,7 +59,7 @@ type Covered = BTreeMap<(String, Option<String>), (Value, Value)>;
 /// What `custody coverage` says: of each artifact and environment the evidence that there is, and what it does not tell.
 fn covered(asked: &Asked, flags: &[&str]) -> Covered {
     let answer = asked.json(&[&["coverage"], flags].concat());
-    assert_eq!(answer["truncated"], json!(false));
+    assert_eq!(answer["truncated"], json!(false), "{flags:?}");
     let of = |covered: &Value| {
         let environment = covered["environment"].as_str().map(str::to_owned);
         let mut blind = covered["blind"].clone();
