@@ -3,12 +3,15 @@
 //! What runs for a month is seen by ten thousand snapshots. All of them say the same of it, and all are newer than what was said
 //! of it where it was built: a question that read them would not get there. So behind a few snapshots the others are passed over. They
 //! are those that the list of all snapshots has too, and nothing is read to know that.
+//!
+//! What everything is built with, an action or a base image, is named by each of ten thousand builds. Where only its own origin is asked for,
+//! they say nothing of it, and are passed over in the same way.
 
 use std::collections::BTreeSet;
 
 use custody_evidence::environment::Said;
 use custody_evidence::fact::{Field, Node, NodeKind, Package, Term};
-use custody_evidence::predicate::{CustodyPredicate as _, Name, Snapshot};
+use custody_evidence::predicate::{CustodyPredicate as _, Name, Run, Snapshot, slsa_v1, slsa_v02};
 use custody_log::{LeafIndex, TreeSize};
 
 use super::ahead::Ahead;
@@ -34,7 +37,12 @@ pub(super) const STEPS_MAX: usize = 1_000_000;
 pub(super) struct Mentions {
     term: Term,
     named: Common,
-    snapshots: Option<Postings>,
+    /// The kinds of statements that are passed over.
+    passed: Vec<Postings>,
+    /// Of these, those that are about the thing are read.
+    about: Vec<Postings>,
+    /// Whether each entry that is read counts, and not snapshots alone.
+    counts_all: bool,
     /// Of the snapshots those that pair the thing with another digest, and how many more of them are read that would be passed over.
     pairs: Option<(Postings, usize)>,
     below: TreeSize,
@@ -51,7 +59,9 @@ impl Mentions {
         Self {
             term,
             named,
-            snapshots: None,
+            passed: Vec::new(),
+            about: Vec::new(),
+            counts_all: false,
             pairs: None,
             below: size,
             read: 0,
@@ -75,10 +85,23 @@ impl Mentions {
 
     /// The entries that name some bytes; at most `left` snapshots are passed over.
     pub(super) fn of_bytes(term: Term, size: TreeSize, left: usize) -> Result<Self, QueryError> {
-        let snapshots = Some(Postings::new(snapshot()?));
+        let passed = vec![Postings::new(snapshot()?)];
         let pairs = Term::parse(Field::Pair, term.value()).ok();
         let pairs = pairs.map(|pair| (Postings::new(pair), SNAPSHOTS_READ));
-        Ok(Self { snapshots, pairs, left, ..Self::all(term, size) })
+        Ok(Self { passed, pairs, left, ..Self::all(term, size) })
+    }
+
+    /// The same where only the origin of a node is asked for: builds and runs that used it are passed over, too.
+    pub(super) fn as_origin(mut self, node: &Node) -> Result<Self, QueryError> {
+        if !matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit) {
+            return Ok(self);
+        }
+        for kind in [Run::TYPE, slsa_v1::TYPE, slsa_v02::TYPE] {
+            self.passed.push(Postings::new(Term::parse(Field::Predicate, kind)?));
+        }
+        self.about = subjects(node).into_iter().map(Postings::new).collect();
+        self.counts_all = true;
+        Ok(self)
     }
 
     /// The entries that name a node, by its own term; none if it has none. Only what runs is named by snapshots without an end. `ahead`
@@ -115,14 +138,10 @@ impl Mentions {
         // What is read of them is bounded by who asks.
         let mut steps = usize::MAX;
         while let Search::Candidate(index) = self.named.newest(evidence, self.below, &mut steps)? {
-            let snapshots = self.snapshots.as_mut().filter(|_| self.read >= SNAPSHOTS_READ);
-            let passes = match snapshots {
-                Some(snapshots) => {
-                    snapshots.newest(evidence, index.size_through())? == Some(index)
-                        && !self.pairs_at(evidence, index)?
-                }
-                None => false,
-            };
+            let passes = self.read >= SNAPSHOTS_READ
+                && has(&mut self.passed, evidence, index)?
+                && !has(&mut self.about, evidence, index)?
+                && !self.pairs_at(evidence, index)?;
             if passes && self.left == 0 {
                 return Ok(None);
             }
@@ -147,7 +166,9 @@ impl Mentions {
     /// Takes down what an entry is that was read.
     pub(super) fn saw(&mut self, reading: &Reading) {
         let observation = reading.facts.observation.as_ref();
-        if observation.is_some_and(|observation| matches!(observation.said, Said::Snapshot { .. })) {
+        let is_snapshot =
+            observation.is_some_and(|observation| matches!(observation.said, Said::Snapshot { .. }));
+        if self.counts_all || is_snapshot {
             self.saw_snapshot();
         }
     }
@@ -240,6 +261,31 @@ pub(super) fn environments<E: Evidence + ?Sized>(
         Err(QueryError::TooMuch { .. }) => Ok((Vec::new(), true)),
         Err(error) => Err(error),
     }
+}
+
+/// Whether one of these lists has an entry. They are asked for entries that come one before the other.
+fn has<E: Evidence + ?Sized>(
+    lists: &mut [Postings],
+    evidence: &E,
+    index: LeafIndex,
+) -> Result<bool, QueryError> {
+    for list in lists {
+        if list.newest(evidence, index.size_through())? == Some(index) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The terms of entries whose subject is a node.
+fn subjects(node: &Node) -> Vec<Term> {
+    let hex = node.id().rsplit(['@', ':']).next().unwrap_or_default();
+    let texts = match node.kind() {
+        // Producers write a commit as either.
+        NodeKind::Commit => vec![format!("gitCommit:{hex}"), format!("sha1:{hex}")],
+        _ => vec![node.id().to_owned()],
+    };
+    texts.into_iter().filter_map(|text| Term::parse(Field::Subject, &text).ok()).collect()
 }
 
 fn snapshot() -> Result<Term, QueryError> {

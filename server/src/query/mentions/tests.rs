@@ -246,3 +246,52 @@ proptest! {
         }
     }
 }
+
+/// Records a build of something that used these, which is not named by its subject alone.
+fn build_with(memory: &mut Memory, number: usize, made: &Node, used: &[Node]) -> LeafIndex {
+    let run = node(NodeKind::Run, &format!("https://ci.test/builds/{number}"));
+    let mut edges = vec![(made.clone(), K::BuiltBy, run.clone())];
+    for used in used {
+        let kind = if used.kind() == NodeKind::Commit { K::BuiltFrom } else { K::Resolved };
+        edges.push((run.clone(), kind, used.clone()));
+    }
+    let terms = [(Field::Subject, made.id()), (Field::Predicate, "https://slsa.dev/provenance/v1")];
+    memory.record(1, None, &edges, &terms)
+}
+
+#[test]
+fn what_thousands_of_builds_used_is_traced_to_its_own_origin_and_they_are_not_read() {
+    let mut memory = Memory::new();
+    let (base, hex) = (artifact('b'), "c".repeat(40));
+    let commit = Node::of_digest(&format!("gitCommit:{hex}").parse().unwrap(), None);
+    assert_eq!(commit.kind(), NodeKind::Commit);
+    let alice = node(NodeKind::Identity, "alice@acme.test");
+    // The base image and the action have records of their own; one of the commit is a build of it, by either name of its digest.
+    let of_base = build_with(&mut memory, 0, &base, &[]);
+    let reviewed = memory.record(
+        1,
+        None,
+        &[(commit.clone(), K::Reviewed, alice)],
+        &[(Field::Subject, &format!("gitCommit:{hex}")), (Field::Predicate, "urn:custody:review:v1")],
+    );
+    let pointed = [(commit.clone(), K::OnRef, node(NodeKind::Ref, "git.test/action@refs/tags/v2"))];
+    let named = [(Field::Subject, format!("sha1:{hex}")), (Field::Predicate, slsa_v1::TYPE.to_owned())];
+    let named: Vec<_> = named.iter().map(|(field, value)| (*field, value.as_str())).collect();
+    let on_ref = memory.record(1, None, &pointed, &named);
+    let other = |number: usize| Node::of_digest(&format!("sha256:{number:064x}").parse().unwrap(), None);
+    for number in 1..=MANY {
+        let (made, used) = (other(number), [base.clone(), commit.clone()]);
+        build_with(&mut memory, number, &made, &used);
+    }
+    let built = build_with(&mut memory, MANY + 1, &artifact('a'), &[base.clone(), commit.clone()]);
+    memory.read.store(0, Ordering::Relaxed);
+    let traced = trace(&memory, &artifact('a'), None, memory.indexed_to).unwrap();
+    assert!(!traced.truncated);
+    let entries: BTreeSet<LeafIndex> = traced.edges.iter().map(|edge| edge.entry).collect();
+    assert_eq!(entries, [of_base, reviewed, on_ref, built].into());
+    let read = reads(&memory);
+    assert!(read < 6 * SNAPSHOTS_READ, "{read}");
+    // Asked about itself, all that was made with it belongs to the answer.
+    let of_commit = trace(&memory, &commit, None, memory.indexed_to).unwrap();
+    assert!(of_commit.truncated);
+}

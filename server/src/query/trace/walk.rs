@@ -213,9 +213,9 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     /// What the entries say about a node in this role, newest first, as far as the bounds allow. Only this is held: an
     /// SBOM is read and dropped.
     fn said(&mut self, node: &Node, role: Role) -> Result<Vec<Said>, QueryError> {
-        let Some(mut mentions) = Mentions::of(node, self.size, self.passes, &mut self.ahead)? else {
-            return Ok(Vec::new());
-        };
+        let mentions = Mentions::of(node, self.size, self.passes, &mut self.ahead)?;
+        let Some(mentions) = mentions else { return Ok(Vec::new()) };
+        let mut mentions = if role == Role::Origin { mentions.as_origin(node)? } else { mentions };
         let (mut said, mut seen) = (Vec::new(), BTreeSet::new());
         while let Some(index) = mentions.next(self.evidence)? {
             let Some(reading) = self.read(index, &mentions)? else { return Ok(said) };
