@@ -16,8 +16,11 @@ use super::query::{at_fields, too_many, traced_edge};
 use super::{AsOf, At, Ledger, LedgerError, ProtocolError, TracedEdge};
 use crate::connection::request;
 
-/// How often an answer is asked from the start because something was erased while its pages were read.
+/// How often an answer is asked from the start because its pages did not fit each other.
 const TRIES: usize = 3;
+
+/// Pages of one answer: 64, of at most 4 MiB each. Behind them it is `truncated`.
+const PAGES_MAX: usize = 64;
 
 /// What impact is asked of.
 #[derive(Debug, Clone)]
@@ -91,18 +94,20 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// Asks for all pages of an answer, as of the tree that the first is about. They are parts of one answer if nothing was erased between
-    /// them; else it is asked again from the start.
+    /// Asks for all pages of an answer, as of the tree that the first is about. They are parts of one answer if each begins with what the one
+    /// before ends with; else it is asked again from the start, and in the end what there is is not all.
     async fn pages(
         &mut self,
         message: v1::ImpactRequest,
         at: At,
     ) -> Result<(v1::ImpactResponse, AsOf), LedgerError> {
-        for _ in 0..TRIES {
+        let mut tries = 0;
+        loop {
+            tries += 1;
             let (mut all, as_of) = self.page(&message, at).await?;
             self.check_time(at, &as_of).await?;
-            let mut same = true;
-            while same && all.next > 0 {
+            let (mut pages, mut same) = (1, true);
+            while same && all.next > 0 && pages < PAGES_MAX {
                 let message = v1::ImpactRequest {
                     at: as_of.size.get(),
                     at_micros: None,
@@ -110,19 +115,22 @@ impl Ledger {
                     ..message.clone()
                 };
                 let (page, _) = self.page(&message, At::Size(as_of.size)).await?;
-                same = page.erased == all.erased;
-                all.edges.extend(page.edges);
-                all.signed.extend(page.signed);
-                all.redacted.extend(page.redacted);
-                // A page that is not the last is truncated in any case, and the last one tells of all.
-                (all.next, all.truncated) = (page.next, page.truncated);
+                same = page.begins == all.ends;
+                if same {
+                    all.edges.extend(page.edges);
+                    all.signed.extend(page.signed);
+                    all.redacted.extend(page.redacted);
+                    // A page that is not the last is truncated in any case, and the last one tells of all.
+                    (all.next, all.truncated, all.ends) = (page.next, page.truncated, page.ends);
+                    pages += 1;
+                }
             }
-            if same {
+            if same || tries >= TRIES {
+                all.truncated |= !same || all.next > 0;
                 all.redacted.sort_unstable();
                 return Ok((all, as_of));
             }
         }
-        Err(ProtocolError::Unexpected { found: "an answer that is another one with each page" }.into())
     }
 
     async fn page(

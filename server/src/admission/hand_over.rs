@@ -51,11 +51,11 @@ impl HandOver {
         }
         let taken = match seat {
             Some(seat) => seat.take(submission, &runtime),
-            None => Err(submission),
+            None => Err(Box::new(submission)),
         };
         if let Err(submission) = taken
             && let Err(TrySendError::Full(submission) | TrySendError::Closed(submission)) =
-                queue.try_send(submission)
+                queue.try_send(*submission)
         {
             runtime.spawn(bring(submission, None, queue));
         }

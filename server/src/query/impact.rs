@@ -26,7 +26,8 @@ use self::page::{Page, Place};
 pub const ENTRIES_OF_AN_EDGE_MAX: usize = 4;
 /// Entries that are read for one question.
 pub const ENTRIES_MAX: usize = 65_536;
-/// Bytes of envelopes that are read for one question: 512 MiB. Of what is named by SBOMs these are some 4,000; they take some ten seconds.
+/// Bytes of envelopes that are read for one question: 512 MiB, so some 4,000 SBOMs, which take some ten seconds. What is kept of snapshots among
+/// them counts in it too.
 pub const ENVELOPE_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Looks at entries for one question, those looked at again included: snapshots name the same artifacts again and again. At 1 us
 /// where an entry was read for this question before, 0.8 seconds.
@@ -73,8 +74,10 @@ pub struct Impacted {
     pub truncated: bool,
     /// How many parts there are on this page and before; none if it is the last.
     pub next: Option<usize>,
-    /// How many entries were erased when this was found: what they said is in no page any more.
-    pub erased: usize,
+    /// Stands for all parts before this page: the page before ends with it, or is of another answer.
+    pub begins: u64,
+    /// The same with the parts of this page.
+    pub ends: u64,
 }
 
 /// An edge by which something was reached.
@@ -89,22 +92,8 @@ pub struct ImpactedEdge {
 }
 
 /// Returns what came from a thing, by the entries below `size`. Each page is walked to from the start: the walk goes the same way, as long
-/// as nothing is erased meanwhile.
+/// as nothing is erased meanwhile, and no names of versions are learned that another page did without.
 pub fn impact<E: Evidence + ?Sized>(
-    evidence: &E,
-    question: &Impact,
-    size: TreeSize,
-) -> Result<Impacted, QueryError> {
-    loop {
-        let erased = evidence.erased(size)?.len();
-        let found = walk(evidence, question, size)?;
-        if evidence.erased(size)?.len() == erased {
-            return Ok(Impacted { erased, ..found });
-        }
-    }
-}
-
-fn walk<E: Evidence + ?Sized>(
     evidence: &E,
     question: &Impact,
     size: TreeSize,
@@ -128,7 +117,8 @@ fn walk<E: Evidence + ?Sized>(
         walk.visit(&node, asked, from.as_ref())?;
     }
     let (next, truncated) = (walk.page.next(), walk.answer.truncated || walk.page.is_full());
-    Ok(Impacted { next, truncated, ..walk.answer })
+    let (begins, ends) = walk.page.marks();
+    Ok(Impacted { truncated, next, begins, ends, ..walk.answer })
 }
 
 /// What an entry is to an edge of it.
@@ -330,7 +320,8 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
                     return;
                 }
                 for node in subjects(reading) {
-                    match walk.page.place(NUMBER_BYTES.saturating_add(node_bytes(&node))) {
+                    let bytes = NUMBER_BYTES.saturating_add(node_bytes(&node));
+                    match walk.page.place(bytes, (reading.entry.index, &node)) {
                         Place::Behind => return,
                         Place::Before => {}
                         Place::Here => walk.answer.signed.push((reading.entry.index, node.clone())),
@@ -358,7 +349,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
         let bytes = [EDGE_BYTES, edge.from.id().len(), edge.to.id().len()];
         let bytes = bytes.into_iter().fold(0, usize::saturating_add);
         let (entry, claimed) = (said.entry, said.claimed);
-        match self.page.place(bytes) {
+        match self.page.place(bytes, (entry, edge)) {
             Place::Behind => return,
             Place::Before => {}
             Place::Here => self.answer.edges.push(ImpactedEdge { edge: edge.clone(), entry, claimed }),
@@ -408,7 +399,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
 
     fn redact(&mut self, index: LeafIndex) {
         if !self.redacted.contains(&index) {
-            match self.page.place(NUMBER_BYTES) {
+            match self.page.place(NUMBER_BYTES, index) {
                 Place::Behind => return,
                 Place::Before => {}
                 Place::Here => drop(self.answer.redacted.insert(index)),

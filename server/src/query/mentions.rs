@@ -27,6 +27,9 @@ const SNAPSHOTS_READ: usize = 16;
 /// Snapshots that one question passes over: a snapshot every five minutes of ten environments are a million in a year. At
 /// about 1 us each, of which 64 come with two looks at the index, one second.
 pub(super) const PASSED_MAX: usize = 1_000_000;
+/// For how many snapshots a build counts that is passed over where an origin is asked for: 16. Where few builds use it, each costs up to
+/// three looks of some 5 us.
+const ORIGIN_COSTS: usize = 16;
 /// Erased entries that are looked at for one thing, the newest: at about 20 us each, 20 ms.
 const ERASED_MAX: usize = 1_024;
 /// Looks at lists of terms to find the newest snapshots of environments that name something, for one question. Where it was never seen
@@ -92,7 +95,7 @@ impl Mentions {
     }
 
     /// The same where only the origin of a node is asked for: builds and runs that used it are passed over, too.
-    pub(super) fn as_origin(mut self, node: &Node) -> Result<Self, QueryError> {
+    pub(super) fn of_origin(mut self, node: &Node) -> Result<Self, QueryError> {
         if !matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit) {
             return Ok(self);
         }
@@ -149,7 +152,7 @@ impl Mentions {
             if !passes {
                 return Ok(Some(index));
             }
-            self.left = self.left.saturating_sub(1);
+            self.left = self.left.saturating_sub(if self.counts_all { ORIGIN_COSTS } else { 1 });
             self.oldest = Some(index);
         }
         Ok(None)
@@ -190,7 +193,9 @@ impl Mentions {
         evidence: &E,
         size: TreeSize,
     ) -> Result<(BTreeSet<LeafIndex>, bool), QueryError> {
-        let Some(oldest) = self.oldest else { return Ok((BTreeSet::new(), true)) };
+        // What only used an origin says nothing of it, erased or not.
+        let oldest = self.oldest.filter(|_| !self.counts_all);
+        let Some(oldest) = oldest else { return Ok((BTreeSet::new(), true)) };
         let mut all = evidence.erased(size)?;
         all.retain(|index| *index >= oldest);
         let whole = all.len() <= ERASED_MAX;

@@ -61,12 +61,14 @@ impl Seat {
 
     /// Records an envelope on this thread, and answers, if at most one is on its way and nobody sits here; else gives it back. It
     /// blocks.
-    pub fn take(&self, submission: Submission, runtime: &Handle) -> Result<(), Submission> {
+    pub fn take(&self, submission: Submission, runtime: &Handle) -> Result<(), Box<Submission>> {
         if !self.0.coming.is_alone() {
-            return Err(submission);
+            return Err(Box::new(submission));
         }
-        let Ok(mut seat) = self.0.held.try_lock() else { return Err(submission) };
-        let Some(held) = seat.as_mut().filter(|held| held.is_free()) else { return Err(submission) };
+        let Ok(mut seat) = self.0.held.try_lock() else { return Err(Box::new(submission)) };
+        let Some(held) = seat.as_mut().filter(|held| held.is_free()) else {
+            return Err(Box::new(submission));
+        };
         held.sequencer.lent = true;
         let worked = catch_unwind(AssertUnwindSafe(|| held.work(submission, runtime)));
         held.sequencer.lent = false;

@@ -106,7 +106,8 @@ pub(super) fn from_impact(found: &Impacted, as_of: v1::AsOf) -> v1::ImpactRespon
         truncated: found.truncated,
         redacted: found.redacted.iter().map(|index| index.get()).collect(),
         next: count(found.next.unwrap_or(0)),
-        erased: count(found.erased),
+        begins: found.begins,
+        ends: found.ends,
     }
 }
 

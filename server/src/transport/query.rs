@@ -19,7 +19,7 @@ use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::{Request, Response, Status};
 
 use super::bounds::Shape;
@@ -49,7 +49,7 @@ const _: () = assert!(PAGE_FULL + FOUND_MAX <= FINDINGS_MAX);
 /// [`LOOK_MAX`]; what takes longer without one ends with its next look.
 const ANSWER_MAX: Duration = Duration::from_secs(LOOK_MAX.as_secs() + 30);
 
-/// How many pages of answers to `Impact` behind the first are worked on at once: 4. Each holds some 50 MB, of what led to it.
+/// How many pages of answers to `Impact` behind the first are worked on at once: 4. Each holds the parts that led to it, some 50 MB.
 const FAR_MAX: usize = 4;
 
 /// Returns what a call takes and gives. The largest answer is a trace.
@@ -112,20 +112,20 @@ impl QueryService {
         at: At,
         question: impl FnOnce(&Evidence<'_>, TreeSize, &Head) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, v1::AsOf), Refusal> {
-        in_time(ANSWER_MAX, self.answer_some_time(log, at, question)).await
+        in_time(ANSWER_MAX, self.answer_some_time(log, at, None, question)).await
     }
 
     async fn answer_some_time<T: Send + 'static>(
         &self,
         log: Option<&v1::Log>,
         at: At,
+        far: Option<OwnedSemaphorePermit>,
         question: impl FnOnce(&Evidence<'_>, TreeSize, &Head) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, v1::AsOf), Refusal> {
         let head = self.indexed(log).await?;
         let evidence = Arc::clone(&self.evidence);
         let place = Arc::clone(&self.places).acquire_owned().await;
-        asking(self.ledger.index(), move |left| {
-            let _place = place;
+        asking(self.ledger.index(), (place, far), move |left| {
             let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
             let evidence = Attended::new(evidence.as_ref(), left, timeline);
             let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
@@ -137,6 +137,13 @@ impl QueryService {
 }
 
 impl QueryService {
+    /// Returns a place for a page behind the first. Who has none is told at once: he would wait in a place that others wait for.
+    fn far_place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let busy =
+            |_| Refusal::new(Reason::Busy, "as many pages behind the first are worked on as may be at once");
+        Arc::clone(&self.far).try_acquire_owned().map_err(busy)
+    }
+
     /// Judges a digest, away from the threads that serve. Who comes when as many are judged as may be waits for as long as gathering
     /// may take, and is told then.
     async fn judge(&self, request: v1::EvaluateRequest) -> Result<v1::EvaluateResponse, Refusal> {
@@ -150,8 +157,7 @@ impl QueryService {
         let busy = || Refusal::new(Reason::Busy, "as many digests are judged as may be at once");
         let place = place.map_err(|_| busy())?.map_err(|_| busy())?;
         let (entries, policies) = (Arc::clone(&self.evidence), Arc::clone(&self.judging.policies));
-        asking(self.ledger.index(), move |left| {
-            let _place = place;
+        asking(self.ledger.index(), place, move |left| {
             let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
             let evidence = Attended::new(entries.as_ref(), left, timeline);
             let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
@@ -300,25 +306,28 @@ impl Query for QueryService {
         let request = request.into_inner();
         let at = at(request.at, request.at_micros)?;
         let question = live::to_impact(&request)?;
-        // Who asks for a page behind the first waits, and not in a place that others wait for.
-        let far = async { if question.after > 0 { self.far.acquire().await.ok() } else { None } };
-        let _far = in_time(ANSWER_MAX, async { Ok(far.await) }).await?;
+        let far = if question.after > 0 { Some(self.far_place()?) } else { None };
         let ask = move |evidence: &Evidence<'_>, size| {
             query::impact(evidence, &question, size).map_err(|error| status::query(&error))
         };
-        let (impacted, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
+        let ask = move |evidence: &Evidence<'_>, size, _: &Head| ask(evidence, size);
+        let answer = self.answer_some_time(request.log.as_ref(), at, far, ask);
+        let (impacted, as_of) = in_time(ANSWER_MAX, answer).await?;
         Ok(Response::new(live::from_impact(&impacted, as_of)))
     }
 }
 
-/// Works on a question where it looks into the index, and tells it when nobody waits for the answer any more.
+/// Works on a question where it looks into the index, and tells it when nobody waits for the answer any more. `place` is kept until it
+/// ends, and not by work that is left behind because a look does not end.
 async fn asking<T: Send + 'static>(
     index: &Arc<Index>,
+    place: impl Send + 'static,
     work: impl FnOnce(&AtomicBool) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let index = Arc::clone(index);
     attended(move |left| {
         let worked = index.asking(move || work(&left));
+        drop(place);
         worked.unwrap_or_else(|error| Err(status::query(&QueryError::from(error))))
     })
     .await

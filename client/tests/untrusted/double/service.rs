@@ -542,7 +542,7 @@ impl query_server::Query for Service {
             page.next += 1;
         }
         if self.lies(Lie::OtherPages) {
-            page.erased = request.after;
+            page.begins = 1 + request.after;
         }
         if self.lies(Lie::EndlessPages) && request.after > 0 {
             page = ImpactResponse { edges: Vec::new(), next: request.after, ..page };

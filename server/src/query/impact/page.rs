@@ -1,5 +1,7 @@
 //! Where the parts of an answer belong: on a page before, on this one, or behind it.
 
+use std::hash::{DefaultHasher, Hash, Hasher as _};
+
 /// Parts of one page at most. Edges with ids of 100 bytes are 3 MB, more than [`PAGE_BYTES_MAX`].
 pub const PAGE_MAX: usize = 8_192;
 /// Bytes of one page at most: as of a trace.
@@ -8,7 +10,6 @@ pub const PAGE_BYTES_MAX: usize = 1_792 * 1024;
 pub const PARTS_MAX: usize = 65_536;
 
 /// Counts the parts of an answer in the order in which they are found.
-#[derive(Debug)]
 pub(super) struct Page {
     /// How many are on the pages before.
     after: usize,
@@ -16,6 +17,10 @@ pub(super) struct Page {
     found: usize,
     bytes: usize,
     ended: Option<Ended>,
+    /// Of all parts so far. It is compared with what this program made, and with nothing else.
+    mark: DefaultHasher,
+    /// What it was before this page.
+    begins: u64,
 }
 
 /// Why nothing more is taken.
@@ -40,12 +45,13 @@ pub(super) enum Place {
 
 impl Page {
     /// The page behind so many parts.
-    pub(super) const fn after(after: usize) -> Self {
-        Self { after, found: 0, bytes: 0, ended: None }
+    pub(super) fn after(after: usize) -> Self {
+        let mark = DefaultHasher::new();
+        Self { after, found: 0, bytes: 0, ended: None, begins: mark.finish(), mark }
     }
 
     /// Counts one more part, which takes so many bytes.
-    pub(super) const fn place(&mut self, bytes: usize) -> Place {
+    pub(super) fn place(&mut self, bytes: usize, part: impl Hash) -> Place {
         if self.ended.is_some() {
             return Place::Behind;
         }
@@ -55,6 +61,8 @@ impl Page {
         }
         if self.found < self.after {
             self.found = self.found.saturating_add(1);
+            part.hash(&mut self.mark);
+            self.begins = self.mark.finish();
             return Place::Before;
         }
         let all = self.bytes.saturating_add(bytes);
@@ -64,7 +72,13 @@ impl Page {
         }
         self.bytes = all;
         self.found = self.found.saturating_add(1);
+        part.hash(&mut self.mark);
         Place::Here
+    }
+
+    /// Returns what stands for all parts before this page, and for these with the page's own.
+    pub(super) fn marks(&self) -> (u64, u64) {
+        (self.begins, self.mark.finish())
     }
 
     /// Whether there is a part that has no room here.
@@ -84,10 +98,11 @@ mod tests {
 
     /// Places parts of so many bytes each on the pages of an answer, and returns how many are on each, and whether all have a place.
     fn pages(parts: usize, bytes: usize) -> (Vec<usize>, bool) {
-        let (mut after, mut pages) = (0, Vec::new());
+        let (mut after, mut pages, mut ends) = (0, Vec::new(), Page::after(0).marks().1);
         loop {
             let mut page = Page::after(after);
-            let places: Vec<_> = (0..parts).map(|_| page.place(bytes)).collect();
+            let places: Vec<_> = (0..parts).map(|part| page.place(bytes, part)).collect();
+            assert_eq!(page.marks().0, std::mem::replace(&mut ends, page.marks().1));
             let here = places.iter().filter(|place| **place == Place::Here).count();
             let before = places.iter().take_while(|place| **place == Place::Before).count();
             assert_eq!(before, after.min(parts));
@@ -107,6 +122,21 @@ mod tests {
         let half = PAGE_BYTES_MAX / 2;
         assert_eq!(pages(5, half), (vec![2, 2, 1], true));
         assert_eq!(pages(3, PAGE_BYTES_MAX), (vec![1, 1, 1], true));
+    }
+
+    #[test]
+    fn a_page_of_another_answer_begins_otherwise() {
+        let begins = |parts: &[u8]| {
+            let mut page = Page::after(2);
+            for part in parts {
+                page.place(10, part);
+            }
+            page.marks().0
+        };
+        assert_eq!(begins(&[1, 2, 3]), begins(&[1, 2, 4]));
+        for other in [[1, 3, 3].as_slice(), &[2, 1, 3], &[1], &[]] {
+            assert_ne!(begins(&[1, 2, 3]), begins(other), "{other:?}");
+        }
     }
 
     #[test]

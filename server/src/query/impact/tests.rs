@@ -213,8 +213,11 @@ fn the_pages_of_an_answer_are_the_whole_of_it_once() {
         memory.erase(LeafIndex::new(erased).unwrap());
     }
     let (mut edges, mut redacted, mut after, mut pages) = (BTreeSet::new(), BTreeSet::new(), 0, 0);
+    let (mut ends, mut first, mut begins) = (None, 0, 0);
     loop {
         let found = ask(&memory, &Impact { after, ..of(artifact('a')) });
+        assert!(ends.is_none_or(|ends| ends == found.begins));
+        ends = Some(found.ends);
         let parts = found.edges.len() + found.redacted.len();
         for edge in found.edges {
             assert!(edges.insert((edge.edge, edge.entry)), "an edge is on one page");
@@ -223,6 +226,9 @@ fn the_pages_of_an_answer_are_the_whole_of_it_once() {
             assert!(redacted.insert(entry), "an erased entry is on one page");
         }
         pages += 1;
+        if after > 0 {
+            (first, begins) = (after, found.begins);
+        }
         assert_eq!(found.truncated, found.next.is_some());
         let Some(next) = found.next else { break };
         assert_eq!(next, after + parts);
@@ -230,6 +236,10 @@ fn the_pages_of_an_answer_are_the_whole_of_it_once() {
     }
     assert_eq!((edges.len(), redacted.len()), (2 * 1_198, 2));
     assert_eq!(pages, 2);
+    // What is erased between two pages makes another answer.
+    memory.erase(LeafIndex::new(50).unwrap());
+    let second = ask(&memory, &Impact { after: first, ..of(artifact('a')) });
+    assert_ne!(second.begins, begins);
     // Behind the end there is an empty page.
     let beyond = ask(&memory, &Impact { after: 60_000, ..of(artifact('a')) });
     assert_eq!((beyond.edges.len(), beyond.next, beyond.truncated), (0, None, false));

@@ -215,7 +215,7 @@ impl<'a, E: Evidence + ?Sized> Walk<'a, E> {
     fn said(&mut self, node: &Node, role: Role) -> Result<Vec<Said>, QueryError> {
         let mentions = Mentions::of(node, self.size, self.passes, &mut self.ahead)?;
         let Some(mentions) = mentions else { return Ok(Vec::new()) };
-        let mut mentions = if role == Role::Origin { mentions.as_origin(node)? } else { mentions };
+        let mut mentions = if role == Role::Origin { mentions.of_origin(node)? } else { mentions };
         let (mut said, mut seen) = (Vec::new(), BTreeSet::new());
         while let Some(index) = mentions.next(self.evidence)? {
             let Some(reading) = self.read(index, &mentions)? else { return Ok(said) };

@@ -38,9 +38,23 @@ impl Seated {
         std::thread::spawn(move || seat.serve(&runtime))
     }
 
-    fn take(&self, number: u64) -> Result<oneshot::Receiver<Result<Answered, RecordError>>, Submission> {
+    fn take(&self, number: u64) -> Result<oneshot::Receiver<Result<Answered, RecordError>>, Box<Submission>> {
         let (submission, answered) = checked(&self.log, &self.ledger, number);
         self.seat.take(submission, &Handle::current()).map(|()| answered)
+    }
+}
+
+impl Seated {
+    /// Sits down once the thread has risen: it may be there for a moment after it has answered.
+    async fn taken(&self, number: u64) -> oneshot::Receiver<Result<Answered, RecordError>> {
+        let limit = Instant::now() + Duration::from_mins(1);
+        loop {
+            if let Ok(answered) = self.take(number) {
+                return answered;
+            }
+            assert!(Instant::now() < limit, "the seat is not free");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
     }
 }
 
@@ -74,7 +88,7 @@ async fn nobody_sits_down_while_others_come_or_wait() {
     assert!(seated.take(1).is_err(), "one came before");
     let thread = seated.served();
     assert_eq!(answered.await.unwrap().unwrap(), at(1));
-    assert!(seated.take(3).is_ok());
+    assert_eq!(seated.taken(3).await.await.unwrap().unwrap(), at(2));
     drop(own);
     seated.stop.send(()).unwrap();
     ended(thread).await;
@@ -85,13 +99,13 @@ async fn nobody_sits_down_while_others_come_or_wait() {
 async fn nobody_sits_down_once_the_log_is_closed() {
     let seated = Seated::new();
     let thread = seated.served();
-    assert!(seated.take(1).is_ok());
+    assert_eq!(seated.taken(1).await.await.unwrap().unwrap(), at(1));
     let Seated { log, ledger, seat, queue, stop } = seated;
     stop.send(()).unwrap();
     ended(thread).await;
     let (late, mut answered) = checked(&log, &ledger, 2);
     let late = seat.take(late, &Handle::current()).unwrap_err();
-    assert!(matches!(queue.try_send(late), Err(mpsc::error::TrySendError::Closed(_))));
+    assert!(matches!(queue.try_send(*late), Err(mpsc::error::TrySendError::Closed(_))));
     assert!(answered.try_recv().is_err());
     assert_eq!(ledger.head().size.get(), 2);
     drop((ledger, seat));
@@ -105,7 +119,7 @@ async fn the_thread_does_in_time_what_who_sat_there_left() {
     let thread = seated.served();
     // It sleeps until the next cosignature, a minute away, once the first checkpoint is synced.
     tokio::time::sleep(SYNC_AFTER * 2).await;
-    assert!(seated.take(1).is_ok());
+    assert_eq!(seated.taken(1).await.await.unwrap().unwrap(), at(1));
     seated.log.disk.fail.store(true, Ordering::SeqCst);
     // The sync of the kept checkpoint fails, which nothing else asks for; and the log recovers.
     let limit = Instant::now() + Duration::from_secs(30);
@@ -113,13 +127,7 @@ async fn the_thread_does_in_time_what_who_sat_there_left() {
         assert!(Instant::now() < limit, "the checkpoint is not synced");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let answered = loop {
-        match seated.take(2) {
-            Ok(answered) => break answered,
-            // While it recovers.
-            Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
-        }
-    };
+    let answered = seated.taken(2).await;
     assert_eq!(answered.await.unwrap().unwrap(), at(2));
     seated.stop.send(()).unwrap();
     ended(thread).await;
@@ -134,13 +142,13 @@ async fn what_fails_in_the_seat_is_told_at_once_and_the_thread_recovers() {
     assert!(matches!(answered.try_recv().unwrap(), Err(RecordError::OutcomeUnknown)));
     let again = seated.take(1).unwrap_err();
     let (answer, answered) = oneshot::channel();
-    seated.queue.send(Submission { answer, ..again }).await.ok().unwrap();
+    seated.queue.send(Submission { answer, ..*again }).await.ok().unwrap();
     let thread = seated.served();
     assert!(
         answered.await.unwrap().unwrap().recorded.duplicate,
         "it was written, and the log recovered first"
     );
-    assert!(seated.take(2).is_ok());
+    assert_eq!(seated.taken(2).await.await.unwrap().unwrap(), at(2));
     seated.stop.send(()).unwrap();
     ended(thread).await;
     check_whole(&seated.ledger);
@@ -170,9 +178,9 @@ async fn what_one_left_waiting_is_taken_before_all_others_by_whoever_comes_and_a
         let Seated { log: _log, ledger, seat, queue, stop } = seated;
         // Its queue ends with a stop, or with the last who could send.
         if stopped {
-            stop.send(()).unwrap()
+            stop.send(()).unwrap();
         } else {
-            drop(queue)
+            drop(queue);
         }
         let runtime = Handle::current();
         ended(std::thread::spawn(move || seat.serve(&runtime))).await;
@@ -186,9 +194,9 @@ async fn what_one_left_waiting_is_taken_before_all_others_by_whoever_comes_and_a
 async fn a_panic_in_the_seat_ends_the_writer_and_loses_nothing() {
     let seated = Seated::new();
     let thread = seated.served();
-    assert!(seated.take(1).is_ok());
+    assert_eq!(seated.taken(1).await.await.unwrap().unwrap(), at(1));
     seated.log.disk.panics.store(true, Ordering::SeqCst);
-    let mut answered = seated.take(2).ok().unwrap();
+    let mut answered = seated.taken(2).await;
     assert!(answered.try_recv().is_err(), "nobody answers");
     ended(thread).await;
     seated.log.disk.panics.store(false, Ordering::SeqCst);
