@@ -1,9 +1,9 @@
 //! The threads that check small envelopes: one for each processor, and never more at once.
 //!
-//! A check computes for a fifth of a millisecond; for a lone caller the commit comes with it. On threads that come and go as there is work, as those of the runtime's pool do, each
-//! costs two changes of thread beside: an eighth of what recording an entry costs. Here a thread that ends a check takes the
-//! next one that waits, and only a thread that found nothing to do sleeps. What waits stands in the line, and not in tasks that would have
-//! to be woken one by one.
+//! A check computes for a fifth of a millisecond; for a lone caller the commit comes with it. On threads that come and go as
+//! there is work, as those of the runtime's pool do, each costs two changes of thread beside: an eighth of what recording an
+//! entry costs. Here a thread that ends a check takes the next one that waits, and only a thread that found nothing to do sleeps.
+//! What waits stands in the line, and not in tasks that would have to be woken one by one.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};

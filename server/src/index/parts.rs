@@ -1,6 +1,6 @@
 //! Parts of the filters of large runs that are kept in memory, within a number of bytes for all runs together.
 //!
-//! A filter answers for digests, which come in no order: each look needs another part, and to read one takes longer than everything else
+//! A filter answers for digests, which come in no order: each look needs another part, and to read one takes about as long as everything else
 //! of the look. So parts stay once they were asked. Those of a run go with it, when it is merged into a larger one.
 
 use std::collections::BTreeMap;

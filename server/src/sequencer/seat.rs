@@ -1,6 +1,6 @@
 //! The seat of the single writer: a thread sits in it, or for one envelope whoever has just checked it.
 //!
-//! To wake another thread takes a lone caller a tenth of his time. So who has checked an envelope, and finds that no other small one is on
+//! A lone caller would wait for another thread to wake. So who has checked an envelope, and finds that no other small one is on
 //! its way and nobody writes, gives it its place himself. With many callers the thread is awake anyway, and takes what waits in batches.
 //! Whoever sits here holds the one [`Sequencer`], so there is one writer at any moment. What takes long, a recovery, is left to the thread.
 
