@@ -9,7 +9,11 @@
 //! are in ascending order. So a row whose prefix no other row has takes about 14 bytes, and one more entry with the
 //! same prefix takes 2 or 3, where the row itself has 21.
 
-use super::keys::{PREFIX_LEN, ROW_LEN, Row};
+use std::cmp::Ordering;
+
+use custody_log::LeafIndex;
+
+use super::keys::{PREFIX_LEN, Prefix, ROW_LEN, Row};
 use super::piece::PAYLOAD_BYTES_MAX;
 use super::span::Span;
 
@@ -75,6 +79,34 @@ pub(crate) fn decode(span: Span, payload: &[u8]) -> Option<Vec<Row>> {
     }
     let ascending = rows.is_sorted_by(|one, next| one < next);
     (ascending && rest.is_empty()).then_some(rows)
+}
+
+/// Returns the entries of the rows of a block that have a prefix, in ascending order; none if the payload was not made by a
+/// [`BlockBuilder`] for this span, as far as it was read: not behind the prefix.
+///
+/// A look wants a few of a thousand rows, and making all of them takes most of its time.
+pub(crate) fn having(span: Span, payload: &[u8], prefix: &Prefix) -> Option<Vec<LeafIndex>> {
+    let (count, mut rest) = payload.split_first_chunk::<COUNT_LEN>()?;
+    let len = PREFIX_LEN + span.offset_len();
+    let (mut kept, mut found) = ([0; ROW_LEN], Vec::new());
+    let mut order = Ordering::Less;
+    for _ in 0..u16::from_be_bytes(*count) {
+        let (shared, behind) = rest.split_first()?;
+        let shared = usize::from(*shared);
+        let new = kept.get_mut(shared..len)?;
+        let (own, behind) = behind.split_at_checked(new.len())?;
+        new.copy_from_slice(own);
+        rest = behind;
+        if shared < PREFIX_LEN {
+            order = kept.first_chunk::<PREFIX_LEN>()?.cmp(prefix.as_bytes());
+        }
+        match order {
+            Ordering::Less => {}
+            Ordering::Equal => found.push(row(span, &kept)?.index()?),
+            Ordering::Greater => return Some(found),
+        }
+    }
+    rest.is_empty().then_some(found)
 }
 
 /// Returns a row as it is kept, and how many bytes of it.
@@ -143,12 +175,24 @@ mod tests {
                 prop_assert!(payload.len() <= PAYLOAD_BYTES_MAX);
                 back.extend(decode(span(), payload).unwrap());
             }
+            // Those that are there, and their neighbours that are not.
+            let near = |row: &Row| [0, 1, 2].map(|more| Prefix::leading([more; SHORT_LEN])).into_iter().chain([row.prefix()]);
+            for prefix in rows.iter().flat_map(near).collect::<BTreeSet<_>>() {
+                let having = payloads.iter().flat_map(|payload| having(span(), payload, &prefix).unwrap());
+                let wanted = rows.iter().filter(|row| row.prefix() == prefix).filter_map(Row::index);
+                prop_assert_eq!(having.collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
+            }
             prop_assert_eq!(back, rows.into_iter().collect::<Vec<_>>());
         }
 
         #[test]
         fn noise_is_no_block_or_rows_in_order(payload in proptest::collection::vec(0_u8..4, 0..200)) {
+            let prefix = Prefix::leading([1; SHORT_LEN]);
+            let found = having(span(), &payload, &prefix);
+            prop_assert!(found.iter().flatten().all(|index| span().contains(index.get())));
             if let Some(rows) = decode(span(), &payload) {
+                let of_prefix = rows.iter().filter(|row| row.prefix() == prefix).filter_map(Row::index);
+                prop_assert_eq!(found, Some(of_prefix.collect::<Vec<_>>()));
                 prop_assert!(rows.is_sorted());
                 prop_assert!(rows.iter().all(|row| span().contains(row.number())));
             }
@@ -163,6 +207,8 @@ mod tests {
         let payload = &built(&rows)[0];
         for at in 0..payload.len() {
             assert_eq!(decode(span(), &payload[..at]), None, "cut to {at}");
+            let last = Prefix::leading([19; SHORT_LEN]);
+            assert_eq!(having(span(), &payload[..at], &last), None, "cut to {at}");
         }
         assert_eq!(decode(span(), &[payload.as_slice(), b"x"].concat()), None);
     }

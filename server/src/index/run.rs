@@ -78,13 +78,20 @@ impl Run {
             return Ok(());
         }
         loop {
-            let block = self.block_before(database, &bound)?;
-            let rows = block.rows.iter().rev().filter(|row| **row >= low && **row < bound);
-            found.extend(rows.filter_map(Row::index).take(limit.saturating_sub(found.len())));
-            if block.first <= low || found.len() >= limit {
+            let piece = database.piece_before(self.record.run, Kind::Block, &bound)?;
+            let (first, end, payload) = self.read(piece.as_ref())?;
+            let having = block::having(self.record.span, payload, prefix).ok_or_else(|| self.damaged())?;
+            let inside = having.first().is_none_or(|index| prefix.row(*index) >= first)
+                && having.last().is_none_or(|index| prefix.row(*index) < end);
+            if bound > end || !inside {
+                return Err(self.damaged());
+            }
+            let newest = having.into_iter().rev().filter(|index| below.contains(*index));
+            found.extend(newest.take(limit.saturating_sub(found.len())));
+            if first <= low || found.len() >= limit {
                 return Ok(());
             }
-            bound = block.first;
+            bound = first;
         }
     }
 
@@ -184,13 +191,6 @@ impl Run {
         let found = database.piece_at(self.record.run, Kind::Block, row)?;
         let block = self.block(found.as_ref())?;
         if *row < block.end { Ok(block) } else { Err(self.damaged()) }
-    }
-
-    /// The block that answers for the last row before `bound`.
-    fn block_before(&self, database: &Database, bound: &Row) -> Result<Block, RunError> {
-        let found = database.piece_before(self.record.run, Kind::Block, bound)?;
-        let block = self.block(found.as_ref())?;
-        if *bound <= block.end { Ok(block) } else { Err(self.damaged()) }
     }
 
     fn block(&self, found: Option<&Found>) -> Result<Block, RunError> {
