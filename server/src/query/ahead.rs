@@ -29,7 +29,8 @@ impl Ahead {
         behind: impl Iterator<Item = &'a Node>,
         size: TreeSize,
     ) -> Result<(), QueryError> {
-        let own = |node: &Node| node.terms().into_iter().next();
+        // A package is looked up by its version.
+        let own = |node: &Node| node.terms().into_iter().next().filter(|_| node.package().is_none());
         if own(node).is_none_or(|term| self.0.contains_key(&term)) {
             return Ok(());
         }

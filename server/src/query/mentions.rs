@@ -19,7 +19,7 @@ use super::environments::names;
 use super::error::QueryError;
 use super::evidence::Evidence;
 use super::postings::{Common, Postings, Search, Sought};
-use super::versions::{self, LEARNING_BYTES};
+use super::versions::{self, LEARNING_BYTES, Version};
 use crate::index::Reading;
 
 /// Snapshots of one thing that are read: that it runs where it runs, one of each environment tells.
@@ -107,8 +107,8 @@ impl Mentions {
         Ok(self)
     }
 
-    /// The entries that name a node, by its own term; none if it has none. Only what runs is named by snapshots without an end. `ahead`
-    /// has what was looked up of it already.
+    /// The entries that name a node, by its own term, and a package by its version; none if it has none. Only what runs is named by snapshots
+    /// without an end. `ahead` has what was looked up of it already.
     pub(super) fn of(
         node: &Node,
         size: TreeSize,
@@ -116,6 +116,11 @@ impl Mentions {
         ahead: &mut Ahead,
     ) -> Result<Option<Self>, QueryError> {
         let Some(term) = node.terms().into_iter().next() else { return Ok(None) };
+        // Documents that name a package in other versions are thousands.
+        if let Some((package, version)) = node.package() {
+            let named = Common::new([Sought::Versions(vec![Version::of(package, version)])]);
+            return Ok(Some(Self { named, left, ..Self::all(term, size) }));
+        }
         let fetched = ahead.take(&term);
         let runs = matches!(node.kind(), NodeKind::Artifact | NodeKind::Commit);
         let mentions = if runs {

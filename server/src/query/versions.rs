@@ -33,6 +33,13 @@ pub struct Version {
     pub(super) text: Option<String>,
 }
 
+impl Version {
+    /// One whose text is known.
+    pub(super) fn of(package: &str, text: &str) -> Self {
+        Self { key: Prefix::version(package, text), text: Some(text.to_owned()) }
+    }
+}
+
 /// Returns the versions of a package that are meant, or may be, of those that entries below `below` name; none where these are too many:
 /// then the package's term finds the entries. `left` bytes of envelopes may be read to learn what versions are called.
 pub(super) fn meant<E: Evidence + ?Sized>(

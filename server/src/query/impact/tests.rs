@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use custody_evidence::environment::{Observation, Said as What, Seen};
 use custody_evidence::fact::Facts;
@@ -47,6 +48,26 @@ fn ids(question: &Impact, memory: &Memory) -> Vec<String> {
     let found = ask(memory, question);
     assert!(!found.truncated);
     reach(question, &found).reached.iter().map(|reached| reached.node.id().to_owned()).collect()
+}
+
+/// The bytes of one version lead to those who ship it: documents with other versions are not read.
+#[test]
+fn bytes_lead_to_who_ships_their_version_and_the_work_does_not_grow_with_who_ships_others() {
+    let cost = |others: usize| {
+        let mut memory = Memory::new();
+        memory.record(1, None, &[(axios("1.14.1"), K::HasBytes, artifact('a'))], &[]);
+        memory.record(2, None, &[(artifact('b'), K::Contains, axios("1.14.1"))], &[]);
+        for other in 0..others {
+            memory.record(3, None, &[(artifact('c'), K::Contains, axios(&format!("2.{other}.0")))], &[]);
+        }
+        let question = Impact { of: Of::Nodes(vec![artifact('a')]), ..package("pkg:npm/axios") };
+        memory.read.store(0, Ordering::Relaxed);
+        let mut found = ids(&question, &memory);
+        found.sort();
+        assert_eq!(found, [axios("1.14.1").id().to_owned(), sha256('b')], "{others} others");
+        memory.read.load(Ordering::Relaxed)
+    };
+    assert_eq!(cost(0), cost(200));
 }
 
 #[test]
@@ -177,7 +198,7 @@ fn each_snapshot_is_read_once_however_many_artifacts_it_names() {
     assert_eq!(found.edges.iter().filter(|found| found.edge.kind == K::RunsIn).count(), letters.len());
     let newest = LeafIndex::new(205).unwrap();
     assert!(found.edges.iter().all(|found| found.edge.kind != K::RunsIn || found.entry == newest));
-    let reads = memory.read.load(std::sync::atomic::Ordering::Relaxed);
+    let reads = memory.read.load(Ordering::Relaxed);
     assert!(reads < 200 + 6 * 3, "{reads}");
 }
 
