@@ -273,7 +273,7 @@ fn shown(
     let mut entries: BTreeMap<LeafIndex, Seen<'_>> =
         verified.iter().map(see).map(|seen| (seen.index, seen)).collect();
     let new = entries.remove(&last)?;
-    let known = Entries { entries, people: Some(people), counted: claimed.counted };
+    let known = Entries { entries, people: Some(people), counted: claimed.counted, looked: true };
     let found = finding::shown(claimed.kind, &claimed.thing, &new, &known)?;
     found.entries.iter().eq(claimed.entries.iter()).then_some(found)
 }

@@ -42,7 +42,7 @@ use custody_log::LeafIndex;
 use crate::fact::Node;
 use crate::fact::word::words;
 
-pub use need::{Counted, Need, Side};
+pub use need::{Counted, Need, NeededVersion, Side, Wanted};
 pub use seen::{Known, SaidBy, Seen};
 
 words! {
@@ -94,7 +94,8 @@ pub struct Finding {
     pub entries: BTreeSet<LeafIndex>,
 }
 
-/// How often [`needs`] is asked about one entry: what it names, what that has a history of, what is known of those.
+/// How often [`needs`] is asked about one entry: what settles most entries, what its names have a history of, what is known of those.
+/// [`Known::looked`] says that the first was looked up.
 pub const ROUNDS_MAX: usize = 3;
 
 /// Returns what the rules need to see besides this entry, given what they see already. What is there already may be asked for again.

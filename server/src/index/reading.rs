@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use custody_evidence::admission::{AdmissionRecord, Build};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::fact::{Facts, Field, Term};
-use custody_evidence::finding::SaidBy;
+use custody_evidence::finding::{SaidBy, Wanted};
 use custody_log::{ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Timestamp};
 
 use super::error::IndexError;
@@ -238,6 +238,12 @@ impl Reading {
     #[must_use]
     pub fn has(&self, term: &Term) -> bool {
         self.terms.contains(term) || self.erased.as_ref().is_some_and(|erased| erased.has(term))
+    }
+
+    /// Whether a rule wants to see it. What is erased may have been of any type.
+    #[must_use]
+    pub fn is(&self, wanted: Wanted) -> bool {
+        self.erased.is_some() || wanted.is(self.facts.predicate_type())
     }
 
     /// Returns when it happened: as claimed, but never later than the ledger learned of it; ledger time without a

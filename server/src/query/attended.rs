@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use custody_evidence::fact::{Field, Term};
+use custody_evidence::finding::Wanted;
 use custody_evidence::thing::HexPrefix;
 use custody_evidence::trust::Timeline;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
@@ -92,6 +93,10 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
 
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
         self.look()?.reading(index)
+    }
+
+    fn reading_if(&self, index: LeafIndex, wanted: Wanted) -> Result<Option<Arc<Reading>>, QueryError> {
+        self.look()?.reading_if(index, wanted)
     }
 
     fn erased(&self, below: TreeSize) -> Result<Vec<LeafIndex>, QueryError> {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use custody_evidence::fact::{Field, Term};
+use custody_evidence::finding::Wanted;
 use custody_evidence::thing::HexPrefix;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
@@ -75,6 +76,12 @@ pub trait Evidence {
 
     /// Returns what an entry says.
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError>;
+
+    /// Returns what an entry says if it is wanted, or erased, so that nobody knows whether it was; none if it is not. That may be known
+    /// without reading a large one.
+    fn reading_if(&self, index: LeafIndex, wanted: Wanted) -> Result<Option<Arc<Reading>>, QueryError> {
+        Ok(Some(self.reading(index)?).filter(|reading| reading.is(wanted)))
+    }
 
     /// Returns the entries below `below` that are erased, in order.
     fn erased(&self, _below: TreeSize) -> Result<Vec<LeafIndex>, QueryError> {

@@ -3,6 +3,8 @@
 //! Each entry is read once, and what the rules need to see besides it is looked up by the index ([`needs`]): the work grows with the
 //! entries that are asked about, and not with the log.
 
+mod lists;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,12 +12,13 @@ use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{ExpectedTold, Field, Term};
 use custody_evidence::finding::bounds::{COUNTED_MAX, FOUND_MAX};
 use custody_evidence::finding::{
-    self, Counted, Finding, FindingKind, Known, Need, ROUNDS_MAX, Seen, Side, needs, needs_of,
+    self, Counted, Finding, FindingKind, Known, Need, ROUNDS_MAX, Seen, Wanted, needs, needs_of,
 };
 use custody_evidence::predicate::{CustodyPredicate as _, Run};
 use custody_evidence::trust::People;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
+use self::lists::{Lists, below};
 use super::as_of::first_at;
 use super::error::QueryError;
 use super::evidence::Evidence;
@@ -28,6 +31,8 @@ pub const FINDINGS_MAX: usize = 256;
 const READS_MAX: usize = 20_000;
 /// Bytes of envelopes that one question may read, as in `find`.
 const ENVELOPE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// What an entry counts as that is passed over because of its type: 16 KiB, so that a question passes over 2,048.
+const PASSED_BYTES: u64 = 16 * 1024;
 /// Looks at the lists of terms that one question may take, as in `find`.
 const STEPS_MAX: usize = 40_000;
 /// Entries that are read to compare one entry with: the needs of an entry with a hundred names have room, and a document whose 4,096
@@ -214,6 +219,15 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         Ok(reading)
     }
 
+    fn read_if(&mut self, index: LeafIndex, wanted: Wanted) -> Result<Option<Arc<Reading>>, QueryError> {
+        let reading = self.evidence.reading_if(index, wanted)?;
+        // What is passed over was read, too: the envelope of a small one, the record of a large one.
+        let bytes = reading.as_ref().map_or(PASSED_BYTES, |reading| reading.entry.envelope_bytes);
+        self.reads = self.reads.saturating_add(1);
+        self.envelope_bytes = self.envelope_bytes.saturating_add(bytes);
+        Ok(reading)
+    }
+
     fn look(&mut self, reading: &Arc<Reading>, page: &mut FindingsPage) -> Result<(), QueryError> {
         let new = seen(reading);
         let (mut counted, mut unseen) = (None, Unseen::default());
@@ -230,22 +244,25 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         let mut held: BTreeMap<LeafIndex, Arc<Reading>> = BTreeMap::new();
         let mut asked: BTreeMap<Need, Unseen> = BTreeMap::new();
         let (mut reads, mut steps) = (READS_OF_ONE_MAX, STEPS_OF_ONE_MAX);
-        for _ in 0..ROUNDS_MAX {
-            let wanted = needs(&new, &known(&held, self.people, counted));
+        let mut lists = Lists::default();
+        for round in 0..ROUNDS_MAX {
+            let wanted = needs(&new, &known(&held, self.people, counted, round > 0));
             let fresh: Vec<Need> = wanted.into_iter().filter(|need| !asked.contains_key(need)).collect();
-            if fresh.is_empty() {
+            if fresh.is_empty() && round > 0 {
                 break;
             }
+            lists.look(self.evidence, &fresh, new.index, self.size, steps)?;
             for need in fresh {
-                let unseen = self.fetch(&need, new.index, &mut held, &mut reads, &mut steps)?;
+                let unseen = self.fetch(&need, new.index, &lists, &mut held, &mut reads, &mut steps)?;
                 asked.insert(need, unseen);
             }
         }
-        let known = known(&held, self.people, counted);
+        let known = known(&held, self.people, counted, true);
         // What is not needed any more, given what is known, could show nothing.
-        for met in needs_of(&self.kinds, &new, &known).iter().filter_map(|need| asked.get(need)) {
-            unseen.erased.extend(&met.erased);
-            unseen.cut_short |= met.cut_short;
+        for need in needs_of(&self.kinds, &new, &known) {
+            let met = asked.get(&need);
+            unseen.erased.extend(met.into_iter().flat_map(|met| &met.erased));
+            unseen.cut_short |= met.is_none_or(|met| met.cut_short);
         }
         let found = finding::of(&new, &known);
         unseen.cut_short |= found.len() >= FOUND_MAX;
@@ -266,15 +283,13 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
         &mut self,
         need: &Need,
         about: LeafIndex,
+        lists: &Lists,
         held: &mut BTreeMap<LeafIndex, Arc<Reading>>,
         reads: &mut usize,
         steps: &mut usize,
     ) -> Result<Unseen, QueryError> {
-        let mut below = match need.side {
-            Side::All => self.size,
-            Side::Before => size_before(about),
-        };
-        let mut common = Common::new(need.terms.iter().cloned().map(Sought::Term));
+        let mut below = below(need.side, about, self.size);
+        let mut common = lists.common(need);
         let (mut found, mut unseen) = (0, Unseen::default());
         while found < need.limit {
             let before = *steps;
@@ -289,8 +304,15 @@ impl<'e, E: Evidence + ?Sized> Work<'e, E> {
                 }
             };
             below = size_before(index);
-            let reading = self.read(index)?;
             *reads = reads.saturating_sub(1);
+            let reading = match held.get(&index) {
+                Some(held) => Some(Arc::clone(held)),
+                None => self.read_if(index, need.wanted)?,
+            };
+            let Some(reading) = reading else {
+                found = found.saturating_add(1);
+                continue;
+            };
             // A collision of hashes has something else.
             if !need.terms.iter().all(|term| reading.has(term)) {
                 continue;
@@ -377,9 +399,10 @@ fn known<'a>(
     held: &'a BTreeMap<LeafIndex, Arc<Reading>>,
     people: &'a People,
     counted: Option<Counted>,
+    looked: bool,
 ) -> Known<'a> {
     let entries = held.iter().map(|(index, reading)| (*index, seen(reading))).collect();
-    Known { entries, people: Some(people), counted }
+    Known { entries, people: Some(people), counted, looked }
 }
 
 fn size_before(index: LeafIndex) -> TreeSize {

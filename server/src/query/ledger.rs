@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::fact::{Field, Term};
+use custody_evidence::finding::Wanted;
 use custody_evidence::thing::HexPrefix;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 
@@ -19,9 +21,14 @@ use crate::index::{
 /// Entries that are looked up at once below an erased one.
 const OLDER: usize = 64;
 
-/// Memory for readings that were read lately. A statement of 4 KB takes about 3 KB, an SBOM of 1,700 components
-/// about 1 MB.
-const CACHE_BYTES: usize = 64 * 1024 * 1024;
+/// Memory for small readings that were read lately. A statement of 4 KB takes about 3 KB.
+const SMALL_BYTES_MAX: usize = 64 << 20;
+
+/// The same for large ones. An SBOM of 1,700 components takes about 1 MB.
+const LARGE_BYTES_MAX: usize = 32 << 20;
+
+/// Envelopes up to this many bytes are read where it is asked whether they are of some type: it takes no longer than to read their records.
+const READ_AT_ONCE: u64 = 16 * 1024;
 
 /// Memory for entries while they are read for queries: 256 MiB, so one of the largest envelopes (three times 64 MiB) at a
 /// time, or twenty of 4 MiB.
@@ -53,7 +60,8 @@ impl Ledger {
     /// Answers from this index and the journal that it was made from.
     #[must_use]
     pub fn new(index: Arc<Index>) -> Self {
-        let (cache, reads) = (Mutex::new(Cache::new(CACHE_BYTES)), Reads::new(READING_BYTES));
+        let (cache, reads) =
+            (Mutex::new(Cache::new(SMALL_BYTES_MAX, LARGE_BYTES_MAX)), Reads::new(READING_BYTES));
         Self { index, cache, reads, texts: Texts::default() }
     }
 }
@@ -108,6 +116,16 @@ impl Ledger {
         let Some((package, version)) = found else { return Ok(Called::Erased) };
         self.texts.keep(*key, package, version);
         Ok(Called::This { package: (*package).to_owned(), version: (*version).to_owned() })
+    }
+
+    /// Whether a large entry is known not to be wanted, by its admission record.
+    fn is_unwanted(&self, index: LeafIndex, wanted: Wanted) -> Result<bool, QueryError> {
+        if wanted == Wanted::Anything || self.entry(index)?.envelope_bytes <= READ_AT_ONCE {
+            return Ok(false);
+        }
+        let record = self.index.source().record(index).map_err(index::IndexError::from)?;
+        let record = record.and_then(|record| AdmissionRecord::decode(&record).ok());
+        Ok(record.is_some_and(|record| !wanted.is(Some(&record.predicate_type))))
     }
 
     fn entry(&self, index: LeafIndex) -> Result<IndexedEntry, QueryError> {
@@ -186,6 +204,16 @@ impl Evidence for Ledger {
         // One that is erased while it is read here is dropped by whoever takes it next.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner).keep(index, &reading);
         Ok(reading)
+    }
+
+    fn reading_if(&self, index: LeafIndex, wanted: Wanted) -> Result<Option<Arc<Reading>>, QueryError> {
+        let kept = if wanted == Wanted::Anything { None } else { self.kept(index) };
+        let reading = match kept {
+            Some(kept) => kept,
+            None if self.is_unwanted(index, wanted)? => return Ok(None),
+            None => self.reading(index)?,
+        };
+        Ok(Some(reading).filter(|reading| reading.is(wanted)))
     }
 
     fn erased(&self, below: TreeSize) -> Result<Vec<LeafIndex>, QueryError> {
@@ -274,6 +302,35 @@ mod tests {
                 assert!(found.contains(&at), "{term}");
             }
             assert!(!erased.has(&Term::parse(Field::Run, "nobody's").unwrap()));
+        }
+    }
+
+    #[test]
+    fn what_is_not_wanted_is_not_read_if_it_is_large_and_what_was_erased_may_have_been() {
+        let (dir, written) = (tempfile::tempdir().unwrap(), Written::new());
+        let length = usize::try_from(READ_AT_ONCE).unwrap();
+        let [small, large] = [0, length].map(|bytes| written.record_sbom(&["pkg:npm/x@1.0.0"], bytes));
+        let build = written.record("https://slsa.dev/provenance/v1", &["x"], false);
+        for (at, predicate_type) in
+            [(small, "https://cyclonedx.org/bom"), (large, "https://cyclonedx.org/bom")]
+        {
+            written.recorded_as(at, predicate_type);
+        }
+        let source: Arc<dyn Source> = Arc::<Written>::clone(&written);
+        let ledger = Ledger::new(Arc::new(Index::rebuild(dir.path(), source, &mut |_| {}).unwrap()));
+        let told = |at: LeafIndex, wanted: Wanted| {
+            ledger.reading_if(at, wanted).unwrap().map(|reading| reading.entry.index)
+        };
+        assert_eq!([small, large, build].map(|at| told(at, Wanted::Claimed)), [None, None, Some(build)]);
+        let kept = |at: LeafIndex| ledger.kept(at).is_some();
+        assert_eq!((kept(small), kept(large)), (true, false), "only the small one was read");
+        assert_eq!(told(large, Wanted::Anything), Some(large));
+        assert!(kept(large));
+        assert_eq!(told(large, Wanted::Claimed), None, "nor is one that was read before told");
+        written.erase(large);
+        for wanted in [Wanted::Anything, Wanted::Claimed] {
+            let erased = ledger.reading_if(large, wanted).unwrap().unwrap();
+            assert!(erased.erased.is_some(), "{wanted:?}");
         }
     }
 

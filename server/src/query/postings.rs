@@ -82,7 +82,13 @@ impl Common {
 
     /// The candidates of one list.
     pub(super) fn one(list: Postings) -> Self {
-        Self { lists: vec![AnyOf(vec![list])] }
+        Self::beginning(Some(list), [])
+    }
+
+    /// The candidates of a list that also have these terms.
+    pub(super) fn beginning(first: Option<Postings>, others: impl IntoIterator<Item = Term>) -> Self {
+        let others = others.into_iter().map(Postings::new);
+        Self { lists: first.into_iter().chain(others).map(|list| AnyOf(vec![list])).collect() }
     }
 
     /// Returns the newest candidate below `below`; none if there is none.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use super::bounds::{BACKDATED_MICROS, HISTORY_MIN, LOOK_BACK, SHOWN, SIGNER_LOOK_BACK};
+use super::bounds::{BACKDATED_MICROS, HISTORY_MIN, LOOK_BACK, SHOWN};
 use super::need::{Need, term};
 use super::provenance::{subjects, went_before};
 use super::seen::{Known, PROVENANCE, Seen, micros_between};
@@ -23,11 +23,9 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
     if is_late(new) {
         for signer in &new.by.signers {
             let signer = term(Field::Signer, signer);
-            needs.insert(Need::before([signer.clone()], SIGNER_LOOK_BACK));
+            needs.insert(Need::claimed([signer.clone()]));
             // The same statement may be there already.
-            needs.extend(
-                subject(new).map(|subject| Need::before([subject, signer.clone()], SIGNER_LOOK_BACK)),
-            );
+            needs.extend(subject(new).map(|subject| Need::claimed([subject, signer.clone()])));
         }
     }
 }
@@ -48,7 +46,7 @@ fn own_claim(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let of = |signer: &String| {
-        let own = earlier().filter(|seen| seen.by.signers.contains(signer) && claims(seen));
+        let own = earlier().filter(|seen| seen.by.signers.contains(signer) && is_claimed(seen));
         let newest = own.max_by_key(|seen| (seen.happened(), seen.index))?;
         if micros_between(new.happened(), newest.happened()) <= BACKDATED_MICROS {
             return None;
@@ -67,7 +65,7 @@ fn own_claim(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
 }
 
 fn is_late(new: &Seen<'_>) -> bool {
-    claims(new) && micros_between(new.happened(), new.known_since()) > BACKDATED_MICROS
+    is_claimed(new) && micros_between(new.happened(), new.known_since()) > BACKDATED_MICROS
 }
 
 /// The builds of what goes out first here, and others of their names.
@@ -78,10 +76,9 @@ fn builds_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
     for called in new.called() {
         for subject in subjects(&called.artifacts) {
             let own = term(Field::Predicate, new.facts.predicate_type().unwrap_or_default());
-            needs.insert(Need::anywhere([subject.clone()], 1));
             needs.insert(Need::before([subject, own], 1));
         }
-        if known.entries.is_empty() || went_before(new, called, known) {
+        if !known.looked || went_before(new, called, known) {
             continue;
         }
         for subject in subjects(&called.artifacts) {
@@ -147,13 +144,16 @@ fn went_out<'a>(new: &Seen<'a>, called: &Called, known: &Known<'a>) -> Option<Fi
 }
 
 /// Whether the signer itself says when it happened.
-fn claims(seen: &Seen<'_>) -> bool {
-    let others = |predicate_type: &str| {
-        [Source::TYPE, Review::TYPE].contains(&predicate_type)
-            || sbom::is_type(predicate_type)
-            || openvex::is_type(predicate_type)
-    };
-    seen.facts.happened.is_some() && !seen.by.imported && !seen.facts.predicate_type().is_none_or(others)
+fn is_claimed(seen: &Seen<'_>) -> bool {
+    seen.facts.happened.is_some() && !seen.by.imported && seen.facts.predicate_type().is_some_and(claims)
+}
+
+/// Whether the time in a statement of this type is its signer's claim, and not somebody else's.
+pub(super) fn claims(predicate_type: &str) -> bool {
+    let others = [Source::TYPE, Review::TYPE].contains(&predicate_type)
+        || sbom::is_type(predicate_type)
+        || openvex::is_type(predicate_type);
+    !others
 }
 
 /// The first artifact that the statement is about; none if it is about a name.

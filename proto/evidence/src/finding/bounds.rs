@@ -52,6 +52,10 @@ pub const GAP_WINDOW: u64 = 16;
 /// ..so many must be recorded, by which one can tell that all are.
 pub const GAP_DENSE: usize = 12;
 
+/// Records of a pipeline before a run that tell whether a run may be missing. Where the missing one is among them, or none is of the runs
+/// around it, no more are looked at: the pipeline does not number its runs one by one.
+pub const GAP_LOOKED_AT: usize = 32;
+
 /// The most that is found in one entry.
 pub const FOUND_MAX: usize = 256;
 

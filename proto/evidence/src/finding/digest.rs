@@ -25,7 +25,7 @@ type Bytes<'a> = BTreeMap<Place<'a>, &'a Node>;
 /// Other releases of what is released, and what else is said of the digests that are paired.
 pub(super) fn conflict_needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
     for (package, _) in released(new).keys() {
-        needs.insert(Need::before([term(Field::Name, versionless(package))], LOOK_BACK));
+        needs.insert(Need::named(versionless(package)));
     }
     for (one, other) in pairs(new) {
         for node in [one, other] {
@@ -37,12 +37,16 @@ pub(super) fn conflict_needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet
 /// Who used what is released, and the releases of what is used.
 pub(super) fn mismatch_needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
     for (package, _) in released(new).keys() {
-        needs.insert(Need::before([term(Field::Component, versionless(package))], LOOK_BACK));
+        // Whoever names it writes it in its canonical form.
+        let component = package.parse().ok().map(|purl: Purl| Node::component(&purl));
+        let using = component.as_ref().and_then(Need::using);
+        needs.insert(
+            using.unwrap_or_else(|| Need::before([term(Field::Component, versionless(package))], LOOK_BACK)),
+        );
     }
     let used = used(new);
     let packages: BTreeSet<&str> = used.keys().map(|(package, _)| versionless(package)).collect();
-    let names = packages.into_iter().map(|name| term(Field::Name, name));
-    needs.extend(names.map(|name| Need::before([name], LOOK_BACK)));
+    needs.extend(packages.into_iter().map(Need::named));
 }
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {

@@ -17,12 +17,15 @@ use crate::predicate::{slsa_v1, slsa_v02};
 pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
     let Some(own) = Used::by(new).filter(|_| !new.is_history()) else { return };
     let same = term(Field::Builder, own.builder.id());
+    let settled = known.earlier(new).any(|seen| own.same(seen));
     for place in own.places() {
-        if own.exact {
-            needs.insert(Need::before([same.clone()].into_iter().chain(place.clone()), 1));
-        }
-        let settled = own.exact && known.earlier(new).any(|seen| own.same(seen));
-        if !settled {
+        // Nearly always it was used there before, and lately.
+        needs.insert(if own.exact {
+            Need::before([same.clone()].into_iter().chain(place.clone()), 1)
+        } else {
+            Need::before(place.clone(), HISTORY_MIN)
+        });
+        if known.looked && !settled {
             needs.insert(Need::before(place, LOOK_BACK));
             needs.extend(own.exact.then(|| Need::before([same.clone()], ABOUT_ARTIFACT)));
             let others = own.elsewhere(new, known);

@@ -1,6 +1,8 @@
 //! What a rule needs to see besides the entry that it looks at.
 
-use crate::fact::{ExpectedTold, Field, Term};
+use super::backdated::claims;
+use super::bounds::{LOOK_BACK, SIGNER_LOOK_BACK};
+use crate::fact::{ExpectedTold, Field, Node, Term};
 
 /// Entries that a rule needs to see, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,6 +13,28 @@ pub struct Need {
     pub side: Side,
     /// At most so many, the newest.
     pub limit: usize,
+    /// Which of those: the others are passed over.
+    pub wanted: Wanted,
+    /// A version of a package that they name, too; none: any.
+    pub version: Option<NeededVersion>,
+}
+
+/// A version of a package, as [`Facts::packages`](crate::fact::Facts::packages) has it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NeededVersion {
+    /// The package, without its version.
+    pub package: String,
+    /// The version, as it is written in a package URL.
+    pub version: String,
+}
+
+/// What entries that a rule needs to see are about. A document of some MB that tells the rule nothing need not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// Anything.
+    Anything,
+    /// What its signer claims to have happened, at a time.
+    Claimed,
 }
 
 /// Which entries of the tree that is asked about.
@@ -29,13 +53,43 @@ pub struct Counted {
     pub records: u64,
 }
 
+impl Wanted {
+    /// Whether an entry of this predicate type is wanted; none: its statement cannot be read.
+    #[must_use]
+    pub fn is(self, predicate_type: Option<&str>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Claimed => predicate_type.is_some_and(claims),
+        }
+    }
+}
+
 impl Need {
     pub(super) fn before(terms: impl IntoIterator<Item = Term>, limit: usize) -> Self {
-        Self { terms: terms.into_iter().collect(), side: Side::Before, limit }
+        let terms = terms.into_iter().collect();
+        Self { terms, side: Side::Before, limit, wanted: Wanted::Anything, version: None }
     }
 
     pub(super) fn anywhere(terms: impl IntoIterator<Item = Term>, limit: usize) -> Self {
-        Self { terms: terms.into_iter().collect(), side: Side::All, limit }
+        Self { side: Side::All, ..Self::before(terms, limit) }
+    }
+
+    /// What was built, released or went out under a name, in the newest entries before.
+    pub(super) fn named(name: &str) -> Self {
+        Self::before([term(Field::Name, name)], LOOK_BACK)
+    }
+
+    /// The newest entries before that name a component, in its version.
+    pub(super) fn using(component: &Node) -> Option<Self> {
+        let (package, version) = component.package()?;
+        let of_package = Self::before([term(Field::Component, package)], LOOK_BACK);
+        let version = NeededVersion { package: package.to_owned(), version: version.to_owned() };
+        Some(Self { version: Some(version), ..of_package })
+    }
+
+    /// What signers claimed in the newest entries before that have these terms.
+    pub(super) fn claimed(terms: impl IntoIterator<Item = Term>) -> Self {
+        Self { wanted: Wanted::Claimed, ..Self::before(terms, SIGNER_LOOK_BACK) }
     }
 }
 

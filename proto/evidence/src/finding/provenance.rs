@@ -57,16 +57,14 @@ pub(super) fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BT
     for called in new.called() {
         let own = new.facts.predicate_type().unwrap_or_default();
         for subject in subjects(&called.artifacts) {
-            // Nearly always it went out in the same way before, and nothing else is asked for. That there is an entry about it, this
-            // one, tells that so much was asked.
-            needs.insert(Need::anywhere([subject.clone()], 1));
+            // Nearly always it went out in the same way before, and nothing else is asked for.
             needs.insert(Need::before([subject, term(Field::Predicate, own)], 1));
         }
         let is_told = went_before(new, called, known) && meanings(new, called).next().is_none();
-        if known.entries.is_empty() || has_provenance(&called.artifacts, known) || is_told {
+        if !known.looked || has_provenance(&called.artifacts, known) || is_told {
             continue;
         }
-        needs.insert(Need::before([term(Field::Name, &called.name)], LOOK_BACK));
+        needs.insert(Need::named(&called.name));
         for subject in subjects(&called.artifacts) {
             let of = |of: &&str| vec![subject.clone(), term(Field::Predicate, of)];
             needs.extend(GOES_OUT.iter().map(of).map(|terms| Need::before(terms, ABOUT_ARTIFACT)));

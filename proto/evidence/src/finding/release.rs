@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::bounds::{
-    BURST_VERSIONS, BURST_WINDOW_MICROS, HISTORY_MIN, LOOK_BACK, OLD_LINE_RELEASES, OLD_LINE_SILENCE_MICROS,
+    BURST_VERSIONS, BURST_WINDOW_MICROS, HISTORY_MIN, OLD_LINE_RELEASES, OLD_LINE_SILENCE_MICROS,
 };
-use super::need::{Need, term};
+use super::need::Need;
 use super::seen::{Kind, Known, Seen, micros_between};
 use super::{Finding, FindingKind, finding};
-use crate::fact::{Called, Field};
+use crate::fact::Called;
 
 /// The line of releases that a version is on: its first number; of versions before 1 the first two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ impl Line {
 
 pub(super) fn needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
     for (called, _) in released(new) {
-        needs.insert(Need::before([term(Field::Name, &called.name)], LOOK_BACK));
+        needs.insert(Need::named(&called.name));
     }
 }
 

@@ -5,16 +5,28 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::bounds::{GAP_DENSE, GAP_SETTLED, GAP_WINDOW, LOOK_BACK};
+use super::bounds::{GAP_DENSE, GAP_LOOKED_AT, GAP_SETTLED, GAP_WINDOW, LOOK_BACK};
 use super::need::{Need, term};
 use super::seen::{Kind, Known, Seen};
 use super::{Finding, FindingKind, finding};
 use crate::fact::{Field, Node, NodeKind, Series};
 
-pub(super) fn needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
-    if let Some(series) = series(new) {
-        needs.insert(Need::anywhere([term(Field::Name, &series.name)], LOOK_BACK));
+pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    let Some(own) = series(new) else { return };
+    needs.insert(Need::before([term(Field::Name, &own.name)], GAP_LOOKED_AT));
+    if known.looked && may_miss(new, own, known) {
+        needs.insert(Need::anywhere([term(Field::Name, &own.name)], LOOK_BACK));
     }
+}
+
+/// Whether the newest records before leave it open that a run is missing: it is not among them, and others around it are. Wherever
+/// [`find`] would find it, they are.
+fn may_miss(new: &Seen<'_>, own: &Series, known: &Known<'_>) -> bool {
+    let Some(missing) = own.number.checked_sub(GAP_SETTLED) else { return false };
+    let of_series = known.earlier(new).filter_map(series).filter(|series| series.name == own.name);
+    let numbers: BTreeSet<u64> = of_series.map(|series| series.number).collect();
+    let mut around = numbers.range(missing.saturating_sub(GAP_WINDOW)..own.number);
+    !numbers.contains(&missing) && around.next().is_some()
 }
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {

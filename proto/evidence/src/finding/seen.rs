@@ -53,6 +53,9 @@ pub struct Known<'a> {
     pub people: Option<&'a People>,
     /// How many records there are, if the entry says how many there should be.
     pub counted: Option<Counted>,
+    /// Whether what rules need first was looked up. Until then they ask for what settles most entries alone, and what is not there is
+    /// not known to be missing.
+    pub looked: bool,
 }
 
 /// The types that are provenance.

@@ -18,7 +18,7 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
         let reference = term(Field::Ref, &shared(meant.reference.id()));
         let bytes = bytes_term(&meant.bytes);
         needs.extend(bytes.map(|bytes| Need::before([reference.clone(), bytes], 1)));
-        if !known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
+        if known.looked && !known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
             needs.insert(Need::before([reference], HISTORY_MIN));
         }
     }

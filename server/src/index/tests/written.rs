@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use custody_evidence::admission::AdmissionRecord;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::dsse::Envelope;
 use custody_evidence::statement::StatementBuilder;
@@ -189,6 +190,17 @@ impl Written {
             erased: None,
         });
         index(number)
+    }
+
+    /// Lets the admission record of an entry say of which predicate type it is.
+    pub(crate) fn recorded_as(&self, at: LeafIndex, predicate_type: &str) {
+        let record = serde_json::json!({
+            "format": "custody/record/v1", "crit": [], "salt": "00".repeat(32), "media_type": "application/vnd.dsse.envelope.v1+json",
+            "predicate_type": predicate_type, "subjects": [], "signers": [], "submitter": null, "binding": "unbound",
+            "authority": "own", "checks": [], "trust": {"index": 0, "version": 1}, "reader": "1", "attachments": [], "marks": [],
+        });
+        let record = AdmissionRecord::decode(record.to_string().as_bytes()).unwrap().encode();
+        self.entries.lock().unwrap()[usize::try_from(at.get()).unwrap()].record = Some(record);
     }
 
     /// Erases what an entry holds, as a redaction does.

@@ -269,6 +269,35 @@ fn what_one_of_many_snapshots_tells_is_not_passed_over() {
     assert_eq!((found[0].0, found[0].1.last()), (FindingKind::ProvenanceRegression, Some(&telling)));
 }
 
+/// Documents that name other versions of a package than one that is released.
+#[test]
+fn what_is_read_grows_with_what_may_differ_and_not_with_documents_beside_it() {
+    let sbom = |log: &mut Log, version: &str, bytes: &str| {
+        let document = json!({
+            "bomFormat": "CycloneDX", "specVersion": "1.6",
+            "components": [{ "type": "library", "name": "x", "purl": format!("pkg:npm/x@{version}"), "hashes": [{ "alg": "SHA-256", "content": sha256(bytes) }] }],
+        });
+        let subjects = json!([{ "name": "ghcr.io/acme/api:1.0.0", "digest": { "sha256": sha256("api") } }]);
+        log.say("ci", "https://cyclonedx.org/bom", &subjects, &document)
+    };
+    let cost = |others: usize| {
+        let mut log = Log::new();
+        let shipped = sbom(&mut log, "1.0.0", "patched");
+        for other in 0..others {
+            sbom(&mut log, &format!("2.{other}.0"), "other");
+        }
+        let subjects = json!([{ "name": "x.tgz", "digest": { "sha256": sha256("upstream") } }]);
+        let purl = json!({ "purl": "pkg:npm/x@1.0.0" });
+        let released = log.say("registry", "https://in-toto.io/attestation/release/v0.2", &subjects, &purl);
+        log.reads();
+        let since = Findings { since: Some(index(released)), ..Findings::default() };
+        let found = log.ask(&since, released + 1);
+        assert_eq!(found, [(FindingKind::BytesMismatch, vec![shipped, released])], "{others} others");
+        log.reads()
+    };
+    assert_eq!(cost(3), cost(100));
+}
+
 /// A workload whose first version was built, and the second was not. Both run for long.
 #[test]
 fn what_runs_for_long_is_told_once_and_its_provenance_is_found_behind_thousands_of_snapshots() {

@@ -180,8 +180,7 @@ impl Evidence for Memory {
             let of_package = packages.into_iter().filter(|(name, _)| *name == package.value());
             texts.extend(of_package.map(|(_, version)| version.to_owned()));
         }
-        let version =
-            |text: String| Version { key: Prefix::version(package.value(), &text), text: Some(text) };
+        let version = |text: String| Version::of(package.value(), &text);
         Ok((texts.len() <= VERSIONS_MAX).then(|| texts.into_iter().map(version).collect()))
     }
 

@@ -144,13 +144,18 @@ impl Log {
         let new = self.seen(index);
         let people = Some(&self.people);
         let mut known = Known { counted: self.counted(index, size), people, ..Known::default() };
+        let mut asked = BTreeSet::new();
         for _ in 0..ROUNDS_MAX {
             for need in needs(&new, &known) {
                 for found in self.having(&need, index, size) {
                     known.entries.insert(self.seen(found).index, self.seen(found));
                 }
+                asked.insert(need);
             }
+            known.looked = true;
         }
+        let late: Vec<Need> = needs(&new, &known).difference(&asked).cloned().collect();
+        assert!(late.is_empty(), "one round more would ask for {late:?}");
         let found = of(&new, &known);
         for finding in &found {
             // The entries that show it are enough.
@@ -189,6 +194,7 @@ impl Log {
                     for at in needs(new, &known).iter().flat_map(having) {
                         known.entries.insert(self.seen(at).index, self.seen(at));
                     }
+                    known.looked = true;
                 }
                 let told = needs_of(&kinds, new, &known).iter().any(|need| {
                     let settled = need.limit == 1 && having(need).len() == 1;
@@ -210,9 +216,16 @@ impl Log {
             let (_, _, facts, by) = &self.entries[*at];
             let mut terms: BTreeSet<Term> = facts.terms();
             terms.extend(by.signers.iter().map(|signer| Term::of_identity(Field::Signer, signer)));
-            need.terms.iter().all(|term| terms.contains(term))
+            let version = need.version.as_ref();
+            let named = version.is_none_or(|one| facts.packages().contains(&(&*one.package, &*one.version)));
+            named && need.terms.iter().all(|term| terms.contains(term))
         };
-        (0..below).rev().filter(|at| Some(*at) != erased).filter(has).take(need.limit).collect()
+        let newest = (0..below).rev().filter(|at| Some(*at) != erased).filter(has).take(need.limit);
+        let of_type = |at: &usize| {
+            let predicate_type = self.entries[*at].2.predicate_type();
+            need.wanted.is(predicate_type)
+        };
+        newest.filter(of_type).collect()
     }
 
     fn counted(&self, index: usize, size: usize) -> Option<Counted> {

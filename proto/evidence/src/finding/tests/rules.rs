@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::log::{DAY, HOUR, Log, MINUTE, artifact, at, digest, image, key, provenance, run_name};
 use crate::finding::FindingKind;
+use crate::finding::bounds::LOOK_BACK;
 use crate::subject_name::{NameKind, digest_of_name};
 use crate::trust::{People, Person};
 
@@ -563,6 +564,27 @@ fn one_version_with_two_bytes_is_a_conflict_among_releases_and_a_mismatch_in_a_d
 }
 
 #[test]
+fn who_used_a_version_is_found_behind_any_number_who_used_others_however_it_is_spelled() {
+    for version in ["1.14.1", "1.14.1+build.7", "1.14.1%2Bbuild.7", "1.0.0-rc.1"] {
+        let mut log = Log::default();
+        let purl = format!("pkg:npm/axios@{version}");
+        let shipped = sbom(&mut log, &purl, "patched");
+        for other in 0..LOOK_BACK {
+            sbom(&mut log, &format!("pkg:npm/axios@2.{other}.0"), "patched");
+        }
+        let released = release(&mut log, &purl, "upstream");
+        let found = log.findings();
+        assert_eq!(found.len(), 1, "{version}: {found:?}");
+        assert_eq!((found[0].0, found[0].2.clone()), (FindingKind::BytesMismatch, vec![shipped, released]));
+        // Of another version the same says nothing.
+        let mut log = Log::default();
+        sbom(&mut log, "pkg:npm/axios@1.14.0", "patched");
+        release(&mut log, &purl, "upstream");
+        assert_eq!(log.findings(), [], "{version}");
+    }
+}
+
+#[test]
 fn packages_of_several_files_and_other_algorithms_do_not_contradict() {
     let mut log = Log::default();
     release(&mut log, "pkg:pypi/requests@2.0", "wheel");
@@ -614,6 +636,35 @@ fn a_run_that_is_not_recorded_among_those_that_are_is_found_when_later_ones_are(
     let mut log = numbered(&[120], 140);
     log.run("ci", "api", 120, &json!({}));
     assert_eq!(log.findings(), [], "it came late");
+}
+
+#[test]
+fn a_missing_run_is_found_behind_records_of_one_run_again_and_again() {
+    let found = |again: u64| {
+        let mut log = Log::default();
+        for run in (100..=140).filter(|run| *run != 120) {
+            for attempt in 0..if run == 127 { again } else { 1 } {
+                log.run("ci", "api", run, &json!({ "attempt": attempt + 1 }));
+            }
+        }
+        log.findings().into_iter().map(|(kind, thing, _)| (kind, thing)).collect::<Vec<_>>()
+    };
+    let missing = vec![(FindingKind::CountGap, run_name("api", 120))];
+    for again in [1, 2, 16, 30] {
+        assert_eq!(found(again), missing, "{again} records of run 127");
+    }
+    // And behind some of runs that are far away; not behind as many as are looked at.
+    let found = |others: u64| {
+        let mut log = Log::default();
+        for run in (100..=140).filter(|run| *run != 120) {
+            for other in 0..if run == 128 { others } else { 0 } {
+                log.run("ci", "api", 5_000_000 + 1_000 * other, &json!({}));
+            }
+            log.run("ci", "api", run, &json!({}));
+        }
+        log.findings().into_iter().map(|(kind, thing, _)| (kind, thing)).collect::<Vec<_>>()
+    };
+    assert_eq!((found(31), found(32)), (missing, vec![]));
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn the_table_of_numbers_is_that_of_the_rules() {
         ("`GAP_SETTLED`", grouped(usize::try_from(GAP_SETTLED).unwrap())),
         ("`GAP_WINDOW`", grouped(usize::try_from(GAP_WINDOW).unwrap())),
         ("`GAP_DENSE`", grouped(GAP_DENSE)),
+        ("`GAP_LOOKED_AT`", grouped(GAP_LOOKED_AT)),
         ("`FOUND_MAX`", grouped(FOUND_MAX)),
         ("`COUNTED_MAX`", grouped(COUNTED_MAX)),
     ];
