@@ -52,8 +52,8 @@ pub const GAP_WINDOW: u64 = 16;
 /// ..so many must be recorded, by which one can tell that all are.
 pub const GAP_DENSE: usize = 12;
 
-/// Records of a pipeline before a run that tell whether a run may be missing. Where the missing one is among them, or none is of the runs
-/// around it, no more are looked at: the pipeline does not number its runs one by one.
+/// Records of a pipeline before a run that are looked at first. Where the run that may be missing is among them, as it nearly always is,
+/// no more are.
 pub const GAP_LOOKED_AT: usize = 32;
 
 /// The most that is found in one entry.

@@ -19,14 +19,11 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
     }
 }
 
-/// Whether the newest records before leave it open that a run is missing: it is not among them, and others around it are. Wherever
-/// [`find`] would find it, they are.
+/// Whether a run may be missing, by the records before: it is not among them.
 fn may_miss(new: &Seen<'_>, own: &Series, known: &Known<'_>) -> bool {
     let Some(missing) = own.number.checked_sub(GAP_SETTLED) else { return false };
-    let of_series = known.earlier(new).filter_map(series).filter(|series| series.name == own.name);
-    let numbers: BTreeSet<u64> = of_series.map(|series| series.number).collect();
-    let mut around = numbers.range(missing.saturating_sub(GAP_WINDOW)..own.number);
-    !numbers.contains(&missing) && around.next().is_some()
+    let mut of_series = known.earlier(new).filter_map(series).filter(|series| series.name == own.name);
+    of_series.all(|series| series.number != missing)
 }
 
 pub(super) fn find(new: &Seen<'_>, known: &Known<'_>) -> Vec<Finding> {
