@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::Node;
-use custody_evidence::finding::{self, Counted, Finding, FindingKind, Known as Entries, SaidBy, Seen};
+use custody_evidence::finding::{
+    self, Counted, Finding, FindingKind, Known as Entries, ROUNDS_MAX, SaidBy, Seen,
+};
 use custody_evidence::trust::People;
 use custody_log::{LeafIndex, Timestamp, TreeSize};
 use custody_wire::convert::{FieldError, leaf_index, node};
@@ -273,14 +275,14 @@ fn shown(
     let mut entries: BTreeMap<LeafIndex, Seen<'_>> =
         verified.iter().map(see).map(|seen| (seen.index, seen)).collect();
     let new = entries.remove(&last)?;
-    let known = Entries { entries, people: Some(people), counted: claimed.counted, looked: true };
+    let known = Entries { entries, people: Some(people), counted: claimed.counted, rounds: ROUNDS_MAX };
     let found = finding::shown(claimed.kind, &claimed.thing, &new, &known)?;
     found.entries.iter().eq(claimed.entries.iter()).then_some(found)
 }
 
 fn see<'a>((verified, by): &'a (&Verified, SaidBy)) -> Seen<'a> {
     let entry = verified.logged().entry();
-    Seen { index: entry.index, time: entry.time, content: entry.content, facts: verified.facts(), by }
+    Seen::new(entry.index, entry.time, entry.content, verified.facts(), by)
 }
 
 impl FindingsQuery {

@@ -94,9 +94,12 @@ pub struct Finding {
     pub entries: BTreeSet<LeafIndex>,
 }
 
-/// How often [`needs`] is asked about one entry: what settles most entries, what its names have a history of, what is known of those.
-/// [`Known::looked`] says that the first was looked up.
-pub const ROUNDS_MAX: usize = 3;
+/// How often [`needs`] is asked about one entry: what settles most entries, what settles most of the others, what its names have a
+/// history of, what is known of those, and twice more for what these bring. [`Known::rounds`] says how many of these were looked up.
+pub const ROUNDS_MAX: usize = 6;
+
+/// From so many on rules ask for more only where they know more.
+pub const STAGES: usize = 2;
 
 /// Returns what the rules need to see besides this entry, given what they see already. What is there already may be asked for again.
 #[must_use]

@@ -8,10 +8,10 @@
 
 use std::collections::BTreeSet;
 
-use super::bounds::{BACKDATED_MICROS, HISTORY_MIN, LOOK_BACK, SHOWN};
+use super::bounds::{ABOUT_ARTIFACT, BACKDATED_MICROS, HISTORY_MIN, LOOK_BACK, SHOWN};
 use super::need::{Need, term};
-use super::provenance::{subjects, went_before};
-use super::seen::{Known, PROVENANCE, Seen, micros_between};
+use super::provenance::{about, subjects, went_before};
+use super::seen::{GOES_OUT, Known, PROVENANCE, Seen, micros_between};
 use super::signer::{same_name, signers_of};
 use super::{Finding, FindingKind, changes, finding, usual};
 use crate::fact::{Called, Field, Node, NodeKind, Term};
@@ -78,14 +78,20 @@ fn builds_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
             let own = term(Field::Predicate, new.facts.predicate_type().unwrap_or_default());
             needs.insert(Need::before([subject, own], 1));
         }
-        if !known.looked || went_before(new, called, known) {
+        if known.rounds == 0 || went_before(new, called, known) {
             continue;
         }
-        for subject in subjects(&called.artifacts) {
-            let of = |of: &&str| Need::anywhere([subject.clone(), term(Field::Predicate, of)], 1);
-            needs.extend(PROVENANCE.iter().map(of));
+        let before = |types: &[&str]| {
+            let terms = about(&called.artifacts, types).into_iter();
+            terms.map(|terms| Need::before(terms, ABOUT_ARTIFACT)).collect::<Vec<_>>()
+        };
+        // Not the newest alone: one that is new, or that comes later, must not stand before the old one.
+        needs.extend(before(&PROVENANCE));
+        let builds = old_builds(new, called, known);
+        if !builds.is_empty() {
+            needs.extend(before(&GOES_OUT));
         }
-        for (build, own) in old_builds(new, called, known) {
+        for (build, own) in builds {
             let of = term(Field::Predicate, build.facts.predicate_type().unwrap_or_default());
             needs.insert(Need::before([term(Field::Name, &own.name), of], LOOK_BACK));
         }

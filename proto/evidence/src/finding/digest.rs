@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::bounds::{ABOUT_ARTIFACT, COMPONENTS_LOOKED_AT, LOOK_BACK, PAIRS_LOOKED_AT};
 use super::need::{Need, term};
-use super::seen::{Kind, Known, Seen};
+use super::seen::{GOES_OUT, Kind, Known, PROVENANCE, Seen};
 use super::{Finding, FindingKind, finding};
 use crate::fact::{EdgeKind, Field, Node, NodeKind};
 use crate::purl::Purl;
@@ -29,7 +29,12 @@ pub(super) fn conflict_needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet
     }
     for (one, other) in pairs(new) {
         for node in [one, other] {
-            needs.insert(Need::before([term(Field::Artifact, node.id())], ABOUT_ARTIFACT));
+            let own = term(Field::Artifact, node.id());
+            needs.insert(Need::before([own.clone()], ABOUT_ARTIFACT));
+            // By what they are, too: who records sixteen scans must hide nothing.
+            let of = |of: &&str| [own.clone(), term(Field::Predicate, of)];
+            let told = GOES_OUT.iter().chain(&PROVENANCE).map(of);
+            needs.extend(told.map(|terms| Need::before(terms, ABOUT_ARTIFACT)));
         }
     }
 }

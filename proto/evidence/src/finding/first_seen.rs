@@ -25,7 +25,7 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
         } else {
             Need::before(place.clone(), HISTORY_MIN)
         });
-        if known.looked && !settled {
+        if known.rounds > 0 && !settled {
             needs.insert(Need::before(place, LOOK_BACK));
             needs.extend(own.exact.then(|| Need::before([same.clone()], ABOUT_ARTIFACT)));
             let others = own.elsewhere(new, known);

@@ -61,20 +61,21 @@ pub(super) fn regression_needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BT
             needs.insert(Need::before([subject, term(Field::Predicate, own)], 1));
         }
         let is_told = went_before(new, called, known) && meanings(new, called).next().is_none();
-        if !known.looked || has_provenance(&called.artifacts, known) || is_told {
+        if known.rounds == 0 || has_provenance(&called.artifacts, known) || is_told {
+            continue;
+        }
+        // What goes out nearly always has provenance, and then is compared with nothing: all of an environment may be new at once.
+        let builds = about(&called.artifacts, &PROVENANCE).into_iter();
+        needs.extend(builds.map(|terms| Need::anywhere(terms, 1)));
+        if known.rounds == 1 {
             continue;
         }
         needs.insert(Need::named(&called.name));
-        for subject in subjects(&called.artifacts) {
-            let of = |of: &&str| vec![subject.clone(), term(Field::Predicate, of)];
-            needs.extend(GOES_OUT.iter().map(of).map(|terms| Need::before(terms, ABOUT_ARTIFACT)));
-            needs.extend(PROVENANCE.iter().map(of).map(|terms| Need::anywhere(terms, 1)));
-        }
+        let went_out = about(&called.artifacts, &GOES_OUT).into_iter();
+        needs.extend(went_out.map(|terms| Need::before(terms, ABOUT_ARTIFACT)));
         for earlier in others(new, called, known).into_iter().take(ARTIFACTS_LOOKED_AT) {
-            for subject in subjects(&earlier.artifacts) {
-                let of = |of: &&str| vec![subject.clone(), term(Field::Predicate, of)];
-                needs.extend(PROVENANCE.iter().map(of).map(|terms| Need::before(terms, 1)));
-            }
+            let builds = about(&earlier.artifacts, &PROVENANCE).into_iter();
+            needs.extend(builds.map(|terms| Need::before(terms, 1)));
         }
         if let Some((_, old)) = moved(new, called, known) {
             let old = term(Field::Subject, old.bytes.id());
@@ -187,6 +188,12 @@ fn has_provenance(artifacts: &BTreeSet<Node>, known: &Known<'_>) -> bool {
 pub(super) fn went_before(new: &Seen<'_>, called: &Called, known: &Known<'_>) -> bool {
     let mut earlier = known.earlier(new).filter(|seen| seen.goes_out() && !seen.is_history());
     earlier.any(|seen| seen.called().iter().any(|other| !other.artifacts.is_disjoint(&called.artifacts)))
+}
+
+/// The terms of what is about any of these artifacts and has one of some types.
+pub(super) fn about(artifacts: &BTreeSet<Node>, types: &[&str]) -> Vec<[Term; 2]> {
+    let of = |subject: Term| types.iter().map(move |of| [subject.clone(), term(Field::Predicate, of)]);
+    subjects(artifacts).flat_map(of).collect()
 }
 
 pub(super) fn subjects(artifacts: &BTreeSet<Node>) -> impl Iterator<Item = Term> + '_ {

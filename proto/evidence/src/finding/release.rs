@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::bounds::{
-    BURST_VERSIONS, BURST_WINDOW_MICROS, HISTORY_MIN, OLD_LINE_RELEASES, OLD_LINE_SILENCE_MICROS,
+    ABOUT_ARTIFACT, BURST_VERSIONS, BURST_WINDOW_MICROS, HISTORY_MIN, OLD_LINE_RELEASES,
+    OLD_LINE_SILENCE_MICROS,
 };
 use super::need::Need;
-use super::seen::{Kind, Known, Seen, micros_between};
+use super::provenance::about;
+use super::seen::{Kind, Known, RELEASES, Seen, micros_between};
 use super::{Finding, FindingKind, finding};
 use crate::fact::Called;
 
@@ -33,9 +35,13 @@ impl Line {
     }
 }
 
-pub(super) fn needs(new: &Seen<'_>, _: &Known<'_>, needs: &mut BTreeSet<Need>) {
+pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
+    // Before something is told: the same bytes may have been released long ago, behind all that is compared.
+    let may_tell = known.rounds > 0 && !find(new, known).is_empty();
     for (called, _) in released(new) {
         needs.insert(Need::named(&called.name));
+        let released = about(&called.artifacts, &RELEASES).into_iter().filter(|_| may_tell);
+        needs.extend(released.map(|terms| Need::before(terms, ABOUT_ARTIFACT)));
     }
 }
 

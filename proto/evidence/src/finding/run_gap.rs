@@ -14,7 +14,7 @@ use crate::fact::{Field, Node, NodeKind, Series};
 pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need>) {
     let Some(own) = series(new) else { return };
     needs.insert(Need::before([term(Field::Name, &own.name)], GAP_LOOKED_AT));
-    if known.looked && may_miss(new, own, known) {
+    if known.rounds > 0 && may_miss(new, own, known) {
         needs.insert(Need::anywhere([term(Field::Name, &own.name)], LOOK_BACK));
     }
 }

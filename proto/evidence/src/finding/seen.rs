@@ -27,6 +27,8 @@ pub struct Seen<'a> {
     pub facts: &'a Facts,
     /// Who says it.
     pub by: &'a SaidBy,
+    /// Rules ask for it of each entry for each name.
+    kind: Kind,
 }
 
 /// Who says what an entry says, from its admission record.
@@ -53,9 +55,9 @@ pub struct Known<'a> {
     pub people: Option<&'a People>,
     /// How many records there are, if the entry says how many there should be.
     pub counted: Option<Counted>,
-    /// Whether what rules need first was looked up. Until then they ask for what settles most entries alone, and what is not there is
-    /// not known to be missing.
-    pub looked: bool,
+    /// How often what rules need was looked up. At first they ask for what settles most entries alone, and what is not there is not known
+    /// to be missing.
+    pub rounds: usize,
 }
 
 /// The types that are provenance.
@@ -80,6 +82,12 @@ pub(super) const GOES_OUT: [&str; 9] = {
     ]
 };
 
+/// The types that say that a version was released.
+pub(super) const RELEASES: [&str; 6] = {
+    let [one, two, three] = release::RELEASE_TYPES;
+    [Publication::TYPE, Tag::TYPE, release::NPM_PUBLISH_TYPE, one, two, three]
+};
+
 /// What a statement is, where rules make a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
@@ -92,6 +100,25 @@ pub(super) enum Kind {
     Run,
     Snapshot,
     Tag,
+}
+
+impl Kind {
+    fn of(facts: &Facts) -> Self {
+        let Some(predicate_type) = facts.predicate_type() else { return Self::Other };
+        match predicate_type {
+            slsa_v1::TYPE | slsa_v02::TYPE => Self::Provenance,
+            Deployment::TYPE => Self::Deployment,
+            Promotion::TYPE => Self::Promotion,
+            Publication::TYPE => Self::Publication,
+            Run::TYPE => Self::Run,
+            Snapshot::TYPE => Self::Snapshot,
+            Tag::TYPE => Self::Tag,
+            release::NPM_PUBLISH_TYPE => Self::Release,
+            other if release::RELEASE_TYPES.contains(&other) => Self::Release,
+            other if link::TYPES.contains(&other) => Self::Provenance,
+            _ => Self::Other,
+        }
+    }
 }
 
 impl SaidBy {
@@ -122,6 +149,18 @@ pub(super) fn lasting(identity: &str) -> &str {
 }
 
 impl<'a> Seen<'a> {
+    /// Returns an entry as rules see it: its place, ledger time and content, what it says, and who says it.
+    #[must_use]
+    pub fn new(
+        index: LeafIndex,
+        time: Timestamp,
+        content: ContentDigest,
+        facts: &'a Facts,
+        by: &'a SaidBy,
+    ) -> Self {
+        Self { index, time, content, facts, by, kind: Kind::of(facts) }
+    }
+
     /// Returns when it happened: as claimed, but never later than the ledger learned of it.
     #[must_use]
     pub fn happened(&self) -> Timestamp {
@@ -140,21 +179,8 @@ impl<'a> Seen<'a> {
         micros_between(self.happened().max(proven), self.time) > HISTORY_AGE_MICROS
     }
 
-    pub(super) fn kind(&self) -> Kind {
-        let Some(predicate_type) = self.facts.predicate_type() else { return Kind::Other };
-        match predicate_type {
-            slsa_v1::TYPE | slsa_v02::TYPE => Kind::Provenance,
-            Deployment::TYPE => Kind::Deployment,
-            Promotion::TYPE => Kind::Promotion,
-            Publication::TYPE => Kind::Publication,
-            Run::TYPE => Kind::Run,
-            Snapshot::TYPE => Kind::Snapshot,
-            Tag::TYPE => Kind::Tag,
-            release::NPM_PUBLISH_TYPE => Kind::Release,
-            other if release::RELEASE_TYPES.contains(&other) => Kind::Release,
-            other if link::TYPES.contains(&other) => Kind::Provenance,
-            _ => Kind::Other,
-        }
+    pub(super) const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// What it calls the bytes that it is about.

@@ -20,7 +20,7 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
         let shares = |seen: &Seen<'_>| !signers_of(seen, known).is_disjoint(&signers_of(new, known));
         let settled = known.earlier(new).any(|seen| same_name(seen, new, called) && shares(seen));
         // Who published is no signer, and is found in the history alone.
-        if known.looked && !settled || new.kind() == Kind::Publication {
+        if known.rounds > 0 && !settled || new.kind() == Kind::Publication {
             needs.insert(Need::before([name, kind], LOOK_BACK));
         }
     }

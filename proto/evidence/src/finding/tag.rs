@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::bounds::{HISTORY_MIN, PAIRS_LOOKED_AT};
+use super::bounds::{LOOK_BACK, PAIRS_LOOKED_AT};
 use super::need::{Need, term};
 use super::seen::{Kind, Known, Seen};
 use super::{Finding, FindingKind, finding};
@@ -18,8 +18,8 @@ pub(super) fn needs(new: &Seen<'_>, known: &Known<'_>, needs: &mut BTreeSet<Need
         let reference = term(Field::Ref, &shared(meant.reference.id()));
         let bytes = bytes_term(&meant.bytes);
         needs.extend(bytes.map(|bytes| Need::before([reference.clone(), bytes], 1)));
-        if known.looked && !known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
-            needs.insert(Need::before([reference], HISTORY_MIN));
+        if known.rounds > 0 && !known.entries.range(..new.index).any(|(_, seen)| means(seen, meant)) {
+            needs.insert(Need::before([reference], LOOK_BACK));
         }
     }
 }

@@ -4,6 +4,7 @@ use custody_evidence::Statement;
 use custody_evidence::digest_set::Digest;
 use custody_evidence::fact::{self, Field};
 use custody_evidence::finding::FindingKind;
+use custody_evidence::finding::bounds::LOOK_BACK;
 use serde_json::{Value, json};
 
 use super::*;
@@ -296,6 +297,57 @@ fn what_is_read_grows_with_what_may_differ_and_not_with_documents_beside_it() {
         log.reads()
     };
     assert_eq!(cost(3), cost(100));
+}
+
+/// All that runs in an environment may be new at once. What was built is compared with nothing, and the others with the same snapshots
+/// before it.
+#[test]
+fn a_snapshot_of_which_everything_is_new_is_judged() {
+    let workloads = READS_OF_ONE_MAX / LOOK_BACK + 1;
+    let subjects = |version: usize| {
+        let image = |at: usize| {
+            let digest = sha256(&format!("{at} {version}"));
+            json!({ "name": format!("ghcr.io/acme/svc-{at}"), "digest": { "sha256": digest } })
+        };
+        Value::Array((0..workloads).map(image).collect())
+    };
+    let see = |log: &mut Log, version: usize| {
+        let at = Timestamp::from_micros(log.now()).unwrap().to_string();
+        let seen = |at: usize| {
+            let digest = format!("sha256:{}", sha256(&format!("{at} {version}")));
+            json!({ "digest": digest, "workload": format!("svc-{at}") })
+        };
+        let running: Vec<Value> = (0..workloads).map(seen).collect();
+        let snapshot = json!({ "environment": "prod", "at": at, "running": running });
+        log.say("agent", "urn:custody:snapshot:v1", &subjects(version), &snapshot);
+    };
+    let mut log = Log::new();
+    let build = |log: &mut Log, version: usize, subjects: &Value| {
+        log.say("ci", "https://slsa.dev/provenance/v1", subjects, &run_of(u64::try_from(version).unwrap()))
+    };
+    for version in 0..=LOOK_BACK {
+        if version + 1 == LOOK_BACK {
+            // Of the last of all alone.
+            build(&mut log, version, &json!([subjects(version)[workloads - 1]]));
+        }
+        see(&mut log, version);
+    }
+    let judge = |log: &Log, version: usize| {
+        log.reads();
+        let page = log.about(&sha256(&format!("0 {version}")), &[]);
+        assert_eq!(page.uncounted, []);
+        let found = page.findings.iter().map(|(found, _)| (found.kind, found.thing.id().to_owned()));
+        (found.collect::<Vec<_>>(), log.reads())
+    };
+    let (found, reads) = judge(&log, LOOK_BACK);
+    let last = format!("sha256:{}", sha256(&format!("{} {LOOK_BACK}", workloads - 1)));
+    assert_eq!(found, [(FindingKind::ProvenanceRegression, last)]);
+    assert!(reads > LOOK_BACK && reads < 2 * LOOK_BACK, "{reads}");
+    build(&mut log, LOOK_BACK + 1, &subjects(LOOK_BACK + 1));
+    see(&mut log, LOOK_BACK + 1);
+    let (found, reads) = judge(&log, LOOK_BACK + 1);
+    assert_eq!(found, []);
+    assert!(reads < LOOK_BACK, "{reads}");
 }
 
 /// A workload whose first version was built, and the second was not. Both run for long.

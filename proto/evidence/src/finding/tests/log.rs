@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::digest_set::Digest;
 use crate::fact::{Facts, Field, Term, read};
 use crate::finding::{
-    Counted, Finding, FindingKind, Known, Need, ROUNDS_MAX, SaidBy, Seen, Side, needs, needs_of, of, shown,
+    Counted, Finding, FindingKind, Known, Need, ROUNDS_MAX, STAGES, SaidBy, Seen, Side, needs, needs_of, of,
+    shown,
 };
 use crate::statement::Statement;
 use crate::subject_name::{NameKind, digest_of_name};
@@ -145,15 +146,20 @@ impl Log {
         let people = Some(&self.people);
         let mut known = Known { counted: self.counted(index, size), people, ..Known::default() };
         let mut asked = BTreeSet::new();
-        for _ in 0..ROUNDS_MAX {
-            for need in needs(&new, &known) {
+        for round in 0..ROUNDS_MAX {
+            known.rounds = round;
+            let fresh: Vec<Need> = needs(&new, &known).difference(&asked).cloned().collect();
+            if fresh.is_empty() && round >= STAGES {
+                break;
+            }
+            for need in fresh {
                 for found in self.having(&need, index, size) {
                     known.entries.insert(self.seen(found).index, self.seen(found));
                 }
                 asked.insert(need);
             }
-            known.looked = true;
         }
+        known.rounds = ROUNDS_MAX;
         let late: Vec<Need> = needs(&new, &known).difference(&asked).cloned().collect();
         assert!(late.is_empty(), "one round more would ask for {late:?}");
         let found = of(&new, &known);
@@ -190,12 +196,13 @@ impl Log {
                     ..Known::default()
                 };
                 let having = |need: &Need| self.having_unless(need, index, size, Some(erased));
-                for _ in 0..ROUNDS_MAX {
+                for round in 0..ROUNDS_MAX {
+                    known.rounds = round;
                     for at in needs(new, &known).iter().flat_map(having) {
                         known.entries.insert(self.seen(at).index, self.seen(at));
                     }
-                    known.looked = true;
                 }
+                known.rounds = ROUNDS_MAX;
                 let told = needs_of(&kinds, new, &known).iter().any(|need| {
                     let settled = need.limit == 1 && having(need).len() == 1;
                     !settled && self.having(need, index, size).contains(&erased)
@@ -249,7 +256,7 @@ impl Log {
     fn seen(&self, index: usize) -> Seen<'_> {
         let (time, content, facts, by) = &self.entries[index];
         let index = LeafIndex::new(u64::try_from(index).unwrap()).unwrap();
-        Seen { index, time: *time, content: *content, facts, by }
+        Seen::new(index, *time, *content, facts, by)
     }
 }
 

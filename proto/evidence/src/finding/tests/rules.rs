@@ -391,6 +391,32 @@ fn a_release_on_a_line_that_was_left_is_found() {
     assert_eq!(log.findings(), []);
 }
 
+/// Who says again, in another way, that an old version was released releases nothing.
+#[test]
+fn a_version_that_was_released_long_ago_is_no_release_on_an_old_line() {
+    let subjects = |version: &str| json!([{ "name": format!("pkg:npm/api@{version}"), "digest": { "sha256": digest(version) } }]);
+    let publish = |log: &mut Log, version: &str| {
+        let run = json!({ "buildDefinition": {}, "runDetails": {} });
+        log.say("ci", "https://slsa.dev/provenance/v1", &subjects(version), &run);
+        let published = json!({ "registry": "npm", "repository": "api", "actor": "https://github.com/bot", "at": at(log.now).to_string() });
+        log.say("ci", "urn:custody:publication:v1", &subjects(version), &published);
+        log.now += DAY;
+    };
+    let release = |log: &mut Log, version: &str| {
+        let release = json!({ "purl": format!("pkg:npm/api@{version}") });
+        log.say("registry", "https://in-toto.io/attestation/release/v0.2", &subjects(version), &release);
+    };
+    for (version, told) in [("1.0.0", false), ("1.0.1", true)] {
+        let mut log = Log::default();
+        publish(&mut log, "1.0.0");
+        for minor in 0..LOOK_BACK {
+            publish(&mut log, &format!("2.{minor}.0"));
+        }
+        release(&mut log, version);
+        assert_eq!(kinds(&log).contains(&FindingKind::OldLine), told, "{version}");
+    }
+}
+
 #[test]
 fn a_claim_before_the_ledger_and_the_signers_own_claims_is_found() {
     let mut log = history(2);
@@ -611,6 +637,35 @@ fn one_digest_that_is_paired_with_two_others_is_a_conflict_told_once() {
     say(&mut log, "b");
     let found = log.findings();
     assert_eq!(found, [(FindingKind::DigestConflict, format!("sha256:{}", digest("a")), vec![1, 2])]);
+}
+
+/// Anybody who scans may record sixteen scans.
+#[test]
+fn a_pair_of_digests_is_found_behind_any_number_of_other_records_of_one_of_them() {
+    let subjects = |sha512: &str| json!([{ "name": "ghcr.io/acme/api:main", "digest": { "sha256": digest("a"), "sha512": digest(sha512).repeat(2) } }]);
+    let mut log = Log::default();
+    let provenance = json!({ "buildDefinition": {}, "runDetails": {} });
+    log.say(
+        "ci",
+        "https://slsa.dev/provenance/v1",
+        &json!([{ "name": "ghcr.io/acme/api:main", "digest": { "sha256": digest("a") } }]),
+        &provenance,
+    );
+    let published = json!({ "registry": "ghcr.io", "repository": "ghcr.io/acme/api", "actor": "https://github.com/bot", "at": at(log.now).to_string() });
+    let first = log.say("ci", "urn:custody:publication:v1", &subjects("b"), &published);
+    let subject = json!([{ "name": "ghcr.io/acme/api", "digest": { "sha256": digest("a") } }]);
+    for _ in 0..LOOK_BACK {
+        let approval = json!({ "for": "prod", "approver": "alice", "at": at(log.now).to_string() });
+        log.say("ci", "urn:custody:approval:v1", &subject, &approval);
+    }
+    let start =
+        json!({ "environment": "prod", "workload": "api", "action": "start", "at": at(log.now).to_string() });
+    let second = log.say("cd", "urn:custody:deployment:v1", &subjects("c"), &start);
+    let found = log.findings();
+    assert_eq!(
+        found,
+        [(FindingKind::DigestConflict, format!("sha256:{}", digest("a")), vec![first, second])]
+    );
 }
 
 #[test]

@@ -38,6 +38,35 @@ fn a_stranger_who_dates_a_build_back_beyond_history_is_found_where_it_goes_out()
     }
 }
 
+/// An old build, as a thief claims, of what goes out now; who does it again when that is done hides nothing, and it is told once.
+#[test]
+fn who_dates_a_build_back_hides_it_behind_no_other_record() {
+    let start = |log: &mut Log, environment: &str| {
+        let start = json!({ "environment": environment, "workload": "api", "action": "start", "at": at(log.now).to_string() });
+        log.say("cd", "urn:custody:deployment:v1", &image("api", "main-9"), &start)
+    };
+    let publish = |log: &mut Log| log.publish("ci", "api", "main-9");
+    type Out<'a> = &'a dyn Fn(&mut Log) -> u64;
+    let ways: [(Out<'_>, Out<'_>); 2] =
+        [(&|log| start(log, "prod"), &publish), (&publish, &|log| start(log, "prod"))];
+    for (first, second) in ways {
+        let mut log = history(4);
+        log.now += DAY;
+        let stolen = log.build_at("thief", "api", "main-9", 900, log.now - 400 * DAY);
+        log.now += HOUR;
+        let out = first(&mut log);
+        for run in 901..905 {
+            log.build_at("thief", "api", "main-9", run, log.now - 400 * DAY);
+        }
+        second(&mut log);
+        start(&mut log, "staging");
+        let found = log.findings();
+        let about: Vec<_> = found.iter().filter(|found| found.0 == FindingKind::Backdated).collect();
+        assert_eq!(about.len(), 1, "{found:?}");
+        assert!(about[0].2.contains(&stolen) && about[0].2.last() == Some(&out), "{found:?}");
+    }
+}
+
 #[test]
 fn a_proven_time_shows_that_a_claim_is_dated_back_and_that_history_is_none() {
     // Signed today, as somebody else proves.
