@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -15,6 +17,7 @@ use crate::server::{Ended, run};
 #[derive(Debug)]
 pub struct User {
     home: TempDir,
+    took: Mutex<Vec<Duration>>,
 }
 
 impl User {
@@ -25,7 +28,7 @@ impl User {
     /// When no temporary folder can be made.
     #[must_use]
     pub fn new() -> Self {
-        Self { home: tempfile::tempdir().expect("a temporary folder can be made") }
+        Self { home: tempfile::tempdir().expect("a temporary folder can be made"), took: Mutex::default() }
     }
 
     /// Makes a user who ran `custody init` for this server, with this key, and took the pin from the server.
@@ -72,10 +75,17 @@ impl User {
             command.env("PATH", path);
         }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
+        let started = Instant::now();
         let ended = run(command);
+        self.took.lock().unwrap_or_else(PoisonError::into_inner).push(started.elapsed());
         let words: Vec<&str> = arguments.iter().filter_map(|word| word.as_ref().to_str()).collect();
         valid(&words, &ended.stdout);
         ended
+    }
+
+    /// Returns how long each command took since this was asked last.
+    pub fn took(&self) -> Vec<Duration> {
+        std::mem::take(&mut *self.took.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Runs `custody -o json` and returns the exit code and the document.

@@ -28,16 +28,15 @@ fn what_loses_its_evidence(world: &World, asked: &Asked) {
     let by_team = |place: &usize| world.services[world.artifacts[*place].service].team == team;
     // What the team signed of an artifact that came after: its provenance and its bill. What others say of the commit says nothing
     // about the artifact without the provenance that names it.
-    let provenances = asked.entries(world, |said| said["predicateType"] == "https://slsa.dev/provenance/v1");
-    let later: BTreeSet<String> = asked
-        .entries(world, |said| said["predicateType"] == "https://cyclonedx.org/bom")
-        .union(&provenances)
-        .filter(|index| **index >= since)
-        .filter_map(|index| {
-            let shown = asked.indexes.iter().position(|found| found == index).unwrap();
-            let statement = &world.statements()[shown].statement;
-            statement["subject"][0]["digest"]["sha256"].as_str().map(|hex| format!("sha256:{hex}"))
-        })
+    let types = ["https://slsa.dev/provenance/v1", "https://cyclonedx.org/bom"];
+    let statements = world.statements();
+    let later: BTreeSet<String> = statements
+        .iter()
+        .zip(&asked.indexes)
+        .filter(|(_, index)| **index >= since)
+        .filter(|(said, _)| types.iter().any(|of| said.statement["predicateType"] == *of))
+        .filter_map(|(said, _)| said.statement["subject"][0]["digest"]["sha256"].as_str())
+        .map(|hex| format!("sha256:{hex}"))
         .collect();
     let mut wanted = BTreeMap::new();
     for artifact in world.live(PROD, world.end()).into_iter().filter(by_team) {
