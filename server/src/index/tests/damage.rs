@@ -8,6 +8,7 @@ use custody_log::LeafIndex;
 use tokio::sync::watch;
 
 use super::super::piece;
+use super::super::rows::Rows;
 use super::super::{Follower, Index, IndexError, Scrubbed, Source};
 use super::runs::runs;
 use super::written::{Written, busy, size};
@@ -189,7 +190,7 @@ async fn the_follower_makes_damaged_runs_again_without_being_asked() {
 /// The pieces of the runs that count: those of others are being removed.
 fn counting(index: &Index) -> Vec<(Vec<u8>, Vec<u8>)> {
     let mut pieces = index.database.pieces();
-    let runs = [&index.entries, &index.facts].map(|rows| rows.runs());
+    let runs = [&index.entries, &index.facts].map(Rows::runs);
     let counts = |number: u64| runs.iter().any(|runs| runs.iter().any(|run| run.record().run == number));
     pieces.retain(|(key, _)| piece::run_of(key).is_some_and(counts));
     pieces

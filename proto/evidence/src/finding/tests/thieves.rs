@@ -38,6 +38,9 @@ fn a_stranger_who_dates_a_build_back_beyond_history_is_found_where_it_goes_out()
     }
 }
 
+/// A way in which something goes out.
+type Out<'a> = &'a dyn Fn(&mut Log) -> u64;
+
 /// An old build, as a thief claims, of what goes out now; who does it again when that is done hides nothing, and it is told once.
 #[test]
 fn who_dates_a_build_back_hides_it_behind_no_other_record() {
@@ -46,7 +49,6 @@ fn who_dates_a_build_back_hides_it_behind_no_other_record() {
         log.say("cd", "urn:custody:deployment:v1", &image("api", "main-9"), &start)
     };
     let publish = |log: &mut Log| log.publish("ci", "api", "main-9");
-    type Out<'a> = &'a dyn Fn(&mut Log) -> u64;
     let ways: [(Out<'_>, Out<'_>); 2] =
         [(&|log| start(log, "prod"), &publish), (&publish, &|log| start(log, "prod"))];
     for (first, second) in ways {
