@@ -175,8 +175,10 @@ mod tests {
                 prop_assert!(payload.len() <= PAYLOAD_BYTES_MAX);
                 back.extend(decode(span(), payload).unwrap());
             }
-            // Some of those that are there, and their neighbours that are not.
-            let looked_for = rows.iter().step_by(rows.len() / 16 + 1).map(Row::prefix);
+            // Those at the ends of blocks, some between, and some that are not there.
+            let blocks: Vec<_> = payloads.iter().map(|payload| decode(span(), payload).unwrap()).collect();
+            let ends = blocks.iter().flat_map(|rows| rows.first().into_iter().chain(rows.last()));
+            let looked_for = ends.chain(rows.iter().step_by(rows.len() / 64 + 1)).map(Row::prefix);
             let near = [0, 1, 2].map(|more| Prefix::leading([more; SHORT_LEN]));
             for prefix in looked_for.chain(near).collect::<BTreeSet<_>>() {
                 let having = payloads.iter().flat_map(|payload| having(span(), payload, &prefix).unwrap());
