@@ -36,6 +36,10 @@ impl Source for Made {
         Ok(Vec::new())
     }
 
+    fn redactions(&self) -> usize {
+        0
+    }
+
     fn redacted(&self, _: &ContentDigest) -> bool {
         false
     }

@@ -429,6 +429,10 @@ impl Source for CurrentJournal {
         Source::erased(&self.reader())
     }
 
+    fn redactions(&self) -> usize {
+        Source::redactions(&self.reader())
+    }
+
     fn spare(&self) -> u64 {
         // Where the disk does not say it, its own answer to a write has to do.
         self.files.available(&self.dir).map_or(u64::MAX, |free| free.saturating_sub(self.reserve_bytes))

@@ -12,7 +12,7 @@ use custody_evidence::fact::reach::Reached;
 use custody_evidence::fact::{Doubt, Node, NodeKind};
 use custody_evidence::purl::Purl;
 use custody_evidence::trust::TrustState;
-use custody_log::LeafIndex;
+use custody_log::{LeafIndex, Timestamp};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -67,7 +67,7 @@ pub(crate) async fn run(args: Args, context: &Context) -> Result<Outcome, Failur
     let of = asked(&mut ledger, &args.thing, at, context).await?;
     let before = |when: Option<times::When>| when.map(|when| when.before(context.clock));
     let window = (before(args.since), before(args.until));
-    let answer = ledger.impact(&of, window, at).await?;
+    let answer = ask(&mut ledger, &of, window, at, context).await?;
     let thing = args.thing.to_string_lossy().into_owned();
     let impact = check(&mut ledger, thing, of, answer, args.verify, context).await?;
     let trust = &ledger.trust().as_of(impact.answer.as_of.size).state;
@@ -90,7 +90,7 @@ pub(super) async fn artifacts_of(
     context: &Context,
 ) -> Result<(BTreeMap<Digest, Option<LeafIndex>>, bool), Failure> {
     let of = asked(ledger, thing, at, context).await?;
-    let answer = ledger.impact(&of, (None, None), at).await?;
+    let answer = ask(ledger, &of, (None, None), at, context).await?;
     let typed = thing.to_string_lossy().into_owned();
     let impact = check(ledger, typed, of, answer, Some(Verify::Full), context).await?;
     let own = impact.answer.reach.same.iter().map(|node| (node, None));
@@ -128,6 +128,20 @@ async fn asked(
             .hint(format!("`custody env show {text}` lists what runs there")));
     }
     Ok(ImpactOf::Nodes(nodes))
+}
+
+/// Asks, and shows how much was found: what everything is built with leads to tens of thousands of artifacts.
+async fn ask(
+    ledger: &mut Ledger,
+    of: &ImpactOf,
+    window: (Option<Timestamp>, Option<Timestamp>),
+    at: At,
+    context: &Context,
+) -> Result<Impacted, LedgerError> {
+    let count = context.output.open_count("found");
+    let answer = ledger.impact(of, window, at, &|parts| count.set_position(parts)).await;
+    count.finish_and_clear();
+    answer
 }
 
 async fn check(

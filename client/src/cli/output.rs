@@ -144,23 +144,28 @@ impl Output {
 
     /// Returns a progress bar over `total` bytes; invisible with `--quiet`, `-o json` or without a terminal.
     pub(crate) fn bytes_bar(self, what: &str, total: u64) -> ProgressBar {
-        self.bar(what, total, "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}")
+        self.bar(what, Some(total), "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec}")
     }
 
     /// Returns a progress bar over `total` things; invisible with `--quiet`, `-o json` or without a terminal.
     pub(crate) fn count_bar(self, what: &str, total: u64) -> ProgressBar {
-        self.bar(what, total, "{msg} [{bar:30}] {pos}/{len} {eta}")
+        self.bar(what, Some(total), "{msg} [{bar:30}] {pos}/{len} {eta}")
     }
 
     /// Returns a progress bar over `total` things that shows how fast they are done; invisible as the others.
     pub(crate) fn rate_bar(self, what: &str, total: u64) -> ProgressBar {
-        self.bar(what, total, "{msg} [{bar:30}] {pos}/{len} {per_sec} {eta}")
+        self.bar(what, Some(total), "{msg} [{bar:30}] {pos}/{len} {per_sec} {eta}")
     }
 
-    fn bar(self, what: &str, total: u64, template: &str) -> ProgressBar {
+    /// Returns a count of things of which nobody knows how many there are; invisible as the others.
+    pub(crate) fn open_count(self, what: &str) -> ProgressBar {
+        self.bar(what, None, "{msg} {pos} {elapsed}")
+    }
+
+    fn bar(self, what: &str, total: Option<u64>, template: &str) -> ProgressBar {
         let hidden = self.quiet || self.is_json() || !std::io::stderr().is_terminal();
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(Some(total), target).with_message(what.to_owned());
+        let bar = ProgressBar::with_draw_target(total, target).with_message(what.to_owned());
         match ProgressStyle::with_template(template) {
             Ok(style) => bar.with_style(style),
             Err(_) => bar,

@@ -19,6 +19,9 @@ use crate::connection::request;
 /// How often an answer is asked from the start because its pages did not fit each other.
 const TRIES: usize = 3;
 
+/// Empty pages in a row, of an answer: 8. A server that looks for a minute and finds nothing more is at the end, or does not want to be.
+const EMPTY_MAX: usize = 8;
+
 /// Pages of one answer: 64, of at most 4 MiB each. Behind them it is `truncated`.
 const PAGES_MAX: usize = 64;
 
@@ -49,12 +52,14 @@ pub struct Impacted {
 }
 
 impl Ledger {
-    /// Asks what came from a thing; with a stretch of time, only by what happened in it.
+    /// Asks what came from a thing; with a stretch of time, only by what happened in it. `tell` gets how many parts the server named so
+    /// far, where there is another page.
     pub async fn impact(
         &mut self,
         of: &ImpactOf,
         (since, until): (Option<Timestamp>, Option<Timestamp>),
         at: At,
+        tell: &(dyn Fn(u64) + Sync),
     ) -> Result<Impacted, LedgerError> {
         self.check_at(at).await?;
         let (size, micros) = at_fields(at);
@@ -74,7 +79,7 @@ impl Ledger {
             at_micros: micros,
             after: 0,
         };
-        let (answer, as_of) = self.pages(message, at).await?;
+        let (answer, as_of) = self.pages(message, at, tell).await?;
         let edges = answer.edges.into_iter().map(|edge| {
             // The status of an edge is for who asked to find out.
             traced_edge(v1::Edge { status: "claimed".to_owned(), ..edge })
@@ -100,14 +105,16 @@ impl Ledger {
         &mut self,
         message: v1::ImpactRequest,
         at: At,
+        tell: &(dyn Fn(u64) + Sync),
     ) -> Result<(v1::ImpactResponse, AsOf), LedgerError> {
         let mut tries = 0;
         loop {
             tries += 1;
             let (mut all, as_of) = self.page(&message, at).await?;
             self.check_time(at, &as_of).await?;
-            let (mut pages, mut same) = (1, true);
+            let (mut pages, mut same, mut empty) = (1, true, 0);
             while same && all.next > 0 && pages < PAGES_MAX {
+                tell(all.next);
                 let message = v1::ImpactRequest {
                     at: as_of.size.get(),
                     at_micros: None,
@@ -116,6 +123,10 @@ impl Ledger {
                 };
                 let (page, _) = self.page(&message, At::Size(as_of.size)).await?;
                 same = page.begins == all.ends;
+                empty = if page.next == all.next { empty + 1 } else { 0 };
+                if empty > EMPTY_MAX {
+                    return Err(ProtocolError::Unexpected { found: "pages with nothing on them" }.into());
+                }
                 if same {
                     all.edges.extend(page.edges);
                     all.signed.extend(page.signed);
@@ -145,8 +156,8 @@ impl Ledger {
         let parts = page.edges.len() + page.signed.len() + page.redacted.len();
         let end = usize::try_from(message.after).ok().and_then(|after| after.checked_add(parts));
         let next = usize::try_from(page.next).ok();
-        // Else the pages would have no end, or parts between them.
-        let follows = parts > 0 && next == end && end.is_some_and(|end| end <= limits::IMPACT_PARTS_MAX);
+        // A page behind the first may be empty: the server looked for as long as it does for one. Else there would be parts between them.
+        let follows = next == end && end.is_some_and(|end| end <= limits::IMPACT_PARTS_MAX);
         if page.next > 0 && !follows {
             return Err(ProtocolError::Unexpected {
                 found: "a page that does not begin where the last ends",

@@ -60,6 +60,9 @@ pub trait Source: std::fmt::Debug + Send + Sync + 'static {
     /// Returns every entry that is erased, in order.
     fn erased(&self) -> Result<Vec<LeafIndex>, SourceError>;
 
+    /// Returns how many redactions there are: more than before where something was erased meanwhile. Nothing is read.
+    fn redactions(&self) -> usize;
+
     /// Returns how many bytes may be written to the disk that holds the index without taking what is kept free for the
     /// journal.
     fn spare(&self) -> u64;
@@ -114,5 +117,9 @@ impl Source for journal::Reader {
         }
         all.sort_unstable();
         Ok(all)
+    }
+
+    fn redactions(&self) -> usize {
+        Self::redactions(self).len()
     }
 }

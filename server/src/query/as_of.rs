@@ -166,6 +166,9 @@ mod tests {
         fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
             self.0.reading(index)
         }
+        fn redactions(&self) -> usize {
+            0
+        }
         fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
             self.0.time(index)
         }

@@ -103,6 +103,10 @@ impl<E: Evidence + ?Sized> Evidence for Attended<'_, E> {
         self.look()?.erased(below)
     }
 
+    fn redactions(&self) -> usize {
+        self.evidence.redactions()
+    }
+
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
         self.look()?.time(index)
     }
@@ -161,6 +165,9 @@ mod tests {
         }
         fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
             self.look().reading(index)
+        }
+        fn redactions(&self) -> usize {
+            self.memory.redactions()
         }
         fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
             self.look().time(index)

@@ -88,6 +88,9 @@ pub trait Evidence {
         Ok(Vec::new())
     }
 
+    /// Returns how many redactions the log has: more than before where something was erased meanwhile. Nothing is looked up.
+    fn redactions(&self) -> usize;
+
     /// Returns an entry's ledger time.
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError>;
 

@@ -222,6 +222,10 @@ impl Evidence for Ledger {
         Ok(all)
     }
 
+    fn redactions(&self) -> usize {
+        self.index.source().redactions()
+    }
+
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
         Ok(self.entry(index)?.time)
     }

@@ -37,6 +37,7 @@ const ERASED_MAX: usize = 1_024;
 pub(super) const STEPS_MAX: usize = 1_000_000;
 
 /// The entries that name a thing.
+#[derive(Debug)]
 pub(super) struct Mentions {
     term: Term,
     named: Common,

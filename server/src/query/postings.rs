@@ -14,6 +14,7 @@ use super::versions::Version;
 pub(super) const FETCH: usize = 64;
 
 /// What entries are looked for by.
+#[derive(Debug)]
 pub(super) enum Sought {
     /// This term.
     Term(Term),
@@ -22,12 +23,14 @@ pub(super) enum Sought {
 }
 
 /// One thing that an index lists entries of.
+#[derive(Debug)]
 enum Listed {
     Term(Term),
     Version(Version),
 }
 
 /// The candidates of one thing, newest first.
+#[derive(Debug)]
 pub(super) struct Postings {
     of: Listed,
     fetched: VecDeque<LeafIndex>,
@@ -43,9 +46,11 @@ pub(super) struct Newest<'e, E: ?Sized> {
 }
 
 /// The candidates of any of some things.
+#[derive(Debug)]
 struct AnyOf(Vec<Postings>);
 
 /// The candidates that all that is sought have. Where nothing is: every entry.
+#[derive(Debug)]
 pub(super) struct Common {
     lists: Vec<AnyOf>,
 }

@@ -30,6 +30,7 @@ mod sight;
 mod status;
 mod tls;
 mod turns;
+mod walks;
 
 use std::future::Future;
 use std::net::SocketAddr;

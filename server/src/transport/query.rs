@@ -1,9 +1,10 @@
 //! The service that answers questions.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use custody_evidence::digest_set::{Digest, DigestError};
 use custody_evidence::fact::{READER_VERSION, UnknownWord};
@@ -19,12 +20,14 @@ use custody_wire::v1;
 use custody_wire::v1::query_server::Query;
 use custody_wire::{Reason, Refusal};
 use prost::bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use super::bounds::Shape;
 use super::evaluate::{Judging, refusal, to_asked};
 use super::places::Desk;
+use super::walks::Walks;
 use super::{PATIENCE, attended, behind, head, live, status};
 use crate::clock::Clock;
 use crate::gate;
@@ -32,6 +35,7 @@ use crate::index::{Index, LOOK_MAX};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::findings::FINDINGS_MAX as PAGE_FULL;
+use crate::query::impact::Walk;
 use crate::query::resolve::THINGS_MAX;
 use crate::query::trace::{ANSWER_BYTES_MAX, EDGES_MAX};
 use crate::query::{
@@ -49,8 +53,9 @@ const _: () = assert!(PAGE_FULL + FOUND_MAX <= FINDINGS_MAX);
 /// [`LOOK_MAX`]; what takes longer without one ends with its next look.
 const ANSWER_MAX: Duration = Duration::from_secs(LOOK_MAX.as_secs() + 30);
 
-/// How many pages of answers to `Impact` behind the first are worked on at once: 4. Each holds the parts that led to it, some 50 MB.
-const FAR_MAX: usize = 4;
+/// How long after its beginning a page of `Impact` ends that is not full: 8 s. A caller that waits for 30 s gets it, unless he has to be
+/// walked to its beginning for most of them.
+const PAGE_AFTER: Duration = Duration::from_secs(8);
 
 /// Returns what a call takes and gives. The largest answer is a trace.
 pub(super) const fn shape(_path: &str) -> Shape {
@@ -67,8 +72,8 @@ pub(super) struct QueryService {
     /// Kept by the work on a question, which may go on for a moment when the asker has left.
     places: Arc<Semaphore>,
     judging: Judging,
-    /// For pages of an answer behind the first, which hold what led to them.
-    far: Arc<Semaphore>,
+    /// What pages of an answer to `Impact` behind the first go on from.
+    walks: Walks,
     clock: Arc<dyn Clock>,
 }
 
@@ -76,14 +81,7 @@ impl QueryService {
     pub(super) fn new(ledger: Arc<Ledger>, clock: Arc<dyn Clock>) -> Self {
         let evidence = Arc::new(query::Ledger::new(Arc::clone(ledger.index())));
         let places = Arc::new(Semaphore::new(Desk::Query.places()));
-        Self {
-            ledger,
-            evidence,
-            places,
-            judging: Judging::new(),
-            far: Arc::new(Semaphore::new(FAR_MAX)),
-            clock,
-        }
+        Self { ledger, evidence, places, judging: Judging::new(), walks: Walks::default(), clock }
     }
 
     /// Returns the newest state once it is indexed: whoever asks after recording finds what was recorded.
@@ -112,20 +110,19 @@ impl QueryService {
         at: At,
         question: impl FnOnce(&Evidence<'_>, TreeSize, &Head) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, v1::AsOf), Refusal> {
-        in_time(ANSWER_MAX, self.answer_some_time(log, at, None, question)).await
+        in_time(ANSWER_MAX, self.answer_some_time(log, at, question)).await
     }
 
     async fn answer_some_time<T: Send + 'static>(
         &self,
         log: Option<&v1::Log>,
         at: At,
-        far: Option<OwnedSemaphorePermit>,
         question: impl FnOnce(&Evidence<'_>, TreeSize, &Head) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<(T, v1::AsOf), Refusal> {
         let head = self.indexed(log).await?;
         let evidence = Arc::clone(&self.evidence);
         let place = Arc::clone(&self.places).acquire_owned().await;
-        asking(self.ledger.index(), (place, far), move |left| {
+        asking(self.ledger.index(), place, move |left| {
             let timeline = head.timeline().map_err(|error| status::ledger(&error))?;
             let evidence = Attended::new(evidence.as_ref(), left, timeline);
             let tree = size_at(&evidence, at, head.size).map_err(|error| status::query(&error))?;
@@ -137,13 +134,6 @@ impl QueryService {
 }
 
 impl QueryService {
-    /// Returns a place for a page behind the first. Who has none is told at once: he would wait in a place that others wait for.
-    fn far_place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let busy =
-            |_| Refusal::new(Reason::Busy, "as many pages behind the first are worked on as may be at once");
-        Arc::clone(&self.far).try_acquire_owned().map_err(busy)
-    }
-
     /// Judges a digest, away from the threads that serve. Who comes when as many are judged as may be waits for as long as gathering
     /// may take, and is told then.
     async fn judge(&self, request: v1::EvaluateRequest) -> Result<v1::EvaluateResponse, Refusal> {
@@ -306,13 +296,18 @@ impl Query for QueryService {
         let request = request.into_inner();
         let at = at(request.at, request.at_micros)?;
         let question = live::to_impact(&request)?;
-        let far = if question.after > 0 { Some(self.far_place()?) } else { None };
+        let (walks, runtime) = (self.walks.clone(), Handle::current());
         let ask = move |evidence: &Evidence<'_>, size| {
-            query::impact(evidence, &question, size).map_err(|error| status::query(&error))
+            let walk = walks.take(&question, size).unwrap_or_else(|| Walk::begin(&question, size));
+            let begun = OnceCell::new();
+            let is_late = || begun.get_or_init(Instant::now).elapsed() >= PAGE_AFTER;
+            let (page, walk) = walk.page(evidence, is_late).map_err(|error| status::query(&error))?;
+            if let Some(walk) = walk {
+                walks.keep(walk, &runtime);
+            }
+            Ok(page)
         };
-        let ask = move |evidence: &Evidence<'_>, size, _: &Head| ask(evidence, size);
-        let answer = self.answer_some_time(request.log.as_ref(), at, far, ask);
-        let (impacted, as_of) = in_time(ANSWER_MAX, answer).await?;
+        let (impacted, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
         Ok(Response::new(live::from_impact(&impacted, as_of)))
     }
 }

@@ -118,6 +118,38 @@ fn company() -> Place {
     place
 }
 
+/// More than one page of an answer holds.
+#[test]
+fn what_everything_was_built_with_leads_to_all_of_it() {
+    let place = Place::new();
+    let made = |build: usize, number: usize| format!("{:064x}", build * 10_000 + number);
+    let (builds, subjects) = (9, 1_000);
+    for build in 0..builds {
+        let all =
+            (0..subjects).map(|number| json!({"name": "file", "digest": {"sha256": made(build, number)}}));
+        let mut statement = statement("unused");
+        statement["subject"] = all.collect();
+        statement["predicateType"] = "https://slsa.dev/provenance/v1".into();
+        statement["predicate"] = json!({
+            "buildDefinition": {
+                "buildType": "https://example.com/b",
+                "resolvedDependencies": [{"uri": "pkg:npm/axios@1.14.1"}],
+            },
+            "runDetails": {
+                "builder": {"id": "https://builder.test/hosted"},
+                "metadata": {"invocationId": format!("{RUN}{build}")},
+            },
+        });
+        let envelope = envelope(&statement, &[&place.ledger.writers[0]]);
+        Caller::of(&place.server).record(&envelope).unwrap();
+    }
+    let answer = place.impact(&["pkg:npm/axios@1.14.1"]);
+    assert_eq!(answer["truncated"], false);
+    let all = (0..builds)
+        .flat_map(|build| (0..subjects).map(move |number| format!("sha256:{}", made(build, number))));
+    assert_eq!(place.artifacts(&["pkg:npm/axios@1.14.1"]), all.collect());
+}
+
 #[test]
 fn everything_that_came_from_something_is_found_and_nothing_else() {
     let place = company();

@@ -533,6 +533,10 @@ impl Source for Panicking {
         self.0.erased()
     }
 
+    fn redactions(&self) -> usize {
+        self.0.redactions()
+    }
+
     fn spare(&self) -> u64 {
         self.0.spare()
     }

@@ -49,6 +49,10 @@ impl Source for Written {
         Ok(entries.filter(|entry| Source::redacted(self, &entry.content)).map(|entry| entry.index).collect())
     }
 
+    fn redactions(&self) -> usize {
+        self.erased().map_or(0, |erased| erased.len())
+    }
+
     fn spare(&self) -> u64 {
         u64::MAX
     }
@@ -115,6 +119,10 @@ impl Source for Rotten {
 
     fn erased(&self) -> Result<Vec<LeafIndex>, SourceError> {
         self.written.erased()
+    }
+
+    fn redactions(&self) -> usize {
+        self.written.redactions()
     }
 
     fn spare(&self) -> u64 {

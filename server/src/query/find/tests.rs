@@ -276,6 +276,10 @@ impl Evidence for Alternating {
     fn reading(&self, index: LeafIndex) -> Result<Arc<Reading>, QueryError> {
         panic!("entry {index} is no candidate")
     }
+    fn redactions(&self) -> usize {
+        0
+    }
+
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
         Ok(time(i64::try_from(index.get()).unwrap()))
     }

@@ -6,10 +6,13 @@ use std::hash::{DefaultHasher, Hash, Hasher as _};
 pub const PAGE_MAX: usize = 8_192;
 /// Bytes of one page at most: as of a trace.
 pub const PAGE_BYTES_MAX: usize = 1_792 * 1024;
-/// Parts of all pages at most: eight full pages. The last one is walked to through all others: the walk holds some 50 MB then.
+/// Parts of all pages at most: eight full pages.
 pub const PARTS_MAX: usize = 65_536;
+/// Bytes of all pages at most: 16 MiB, 256 a part. What a walk holds of the parts beside their ids is 42 MB.
+pub const PARTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Counts the parts of an answer in the order in which they are found.
+#[derive(Debug)]
 pub(super) struct Page {
     /// How many are on the pages before.
     after: usize,
@@ -28,8 +31,8 @@ pub(super) struct Page {
 enum Ended {
     /// The page is full.
     Full,
-    /// All pages are.
-    Over,
+    /// It took long enough to find what is on it.
+    Early,
 }
 
 /// Where a part belongs.
@@ -50,13 +53,14 @@ impl Page {
         Self { after, found: 0, bytes: 0, ended: None, begins: mark.finish(), mark }
     }
 
+    /// Returns how many parts are on the pages before.
+    pub(super) const fn after_parts(&self) -> usize {
+        self.after
+    }
+
     /// Counts one more part, which takes so many bytes.
     pub(super) fn place(&mut self, bytes: usize, part: impl Hash) -> Place {
         if self.ended.is_some() {
-            return Place::Behind;
-        }
-        if self.found >= PARTS_MAX {
-            self.ended = Some(Ended::Over);
             return Place::Behind;
         }
         if self.found < self.after {
@@ -81,14 +85,26 @@ impl Page {
         (self.begins, self.mark.finish())
     }
 
-    /// Whether there is a part that has no room here.
-    pub(super) const fn is_full(&self) -> bool {
+    /// Ends the page if it is late. Nobody could ask for the page behind the first one if that were empty. Returns whether it has ended.
+    pub(super) fn ends_early(&mut self, is_late: impl Fn() -> bool) -> bool {
+        let begun = self.found >= self.after && self.found > 0;
+        if self.ended.is_none() && begun && is_late() {
+            self.ended = Some(Ended::Early);
+        }
         self.ended.is_some()
     }
 
-    /// Returns how many parts are on this page and before, if there is a page behind it.
+    /// Returns how many parts are on this page and before, if there may be a page behind it.
     pub(super) fn next(&self) -> Option<usize> {
-        (self.ended == Some(Ended::Full)).then_some(self.found)
+        self.ended.is_some().then_some(self.found)
+    }
+
+    /// Turns to the page behind this one. Behind the last there is none.
+    pub(super) fn turn(&mut self) {
+        if self.next().is_some() {
+            (self.after, self.bytes, self.ended) = (self.found, 0, None);
+            self.begins = self.mark.finish();
+        }
     }
 }
 
@@ -96,8 +112,8 @@ impl Page {
 mod tests {
     use super::*;
 
-    /// Places parts of so many bytes each on the pages of an answer, and returns how many are on each, and whether all have a place.
-    fn pages(parts: usize, bytes: usize) -> (Vec<usize>, bool) {
+    /// Places parts of so many bytes each on the pages of an answer, and returns how many are on each.
+    fn pages(parts: usize, bytes: usize) -> Vec<usize> {
         let (mut after, mut pages, mut ends) = (0, Vec::new(), Page::after(0).marks().1);
         loop {
             let mut page = Page::after(after);
@@ -109,19 +125,45 @@ mod tests {
             pages.push(here);
             match page.next() {
                 Some(next) => assert_eq!(next, std::mem::replace(&mut after, next) + here),
-                None => return (pages, !page.is_full()),
+                None => return pages,
             }
         }
     }
 
     #[test]
     fn each_part_is_on_one_page_and_no_page_is_empty() {
-        assert_eq!(pages(0, 100), (vec![0], true));
-        assert_eq!(pages(PAGE_MAX, 100), (vec![PAGE_MAX], true));
-        assert_eq!(pages(PAGE_MAX + 1, 100), (vec![PAGE_MAX, 1], true));
+        assert_eq!(pages(0, 100), [0]);
+        assert_eq!(pages(PAGE_MAX, 100), [PAGE_MAX]);
+        assert_eq!(pages(PAGE_MAX + 1, 100), [PAGE_MAX, 1]);
         let half = PAGE_BYTES_MAX / 2;
-        assert_eq!(pages(5, half), (vec![2, 2, 1], true));
-        assert_eq!(pages(3, PAGE_BYTES_MAX), (vec![1, 1, 1], true));
+        assert_eq!(pages(5, half), [2, 2, 1]);
+        assert_eq!(pages(3, PAGE_BYTES_MAX), [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_page_that_is_turned_is_the_one_behind_so_many_parts() {
+        let mut turned = Page::after(0);
+        assert!(!turned.ends_early(|| true), "the first has nothing yet");
+        for part in 0..5 {
+            assert!(!turned.ends_early(|| false));
+            assert_eq!(turned.place(10, part), Place::Here);
+        }
+        assert!(turned.ends_early(|| true));
+        assert_eq!((turned.place(10, 5), turned.next()), (Place::Behind, Some(5)));
+        turned.turn();
+        let mut walked = Page::after(5);
+        for part in 0..5 {
+            assert!(!walked.ends_early(|| true), "it has not begun");
+            assert_eq!(walked.place(10, part), Place::Before);
+        }
+        for page in [&mut turned, &mut walked] {
+            assert_eq!(page.place(10, 5), Place::Here);
+        }
+        assert_eq!((turned.marks(), turned.next()), (walked.marks(), None));
+        walked = Page::after(1);
+        assert_eq!(walked.place(10, 0), Place::Before);
+        assert!(walked.ends_early(|| true), "it may be empty");
+        assert_eq!((walked.next(), walked.marks().0), (Some(1), walked.marks().1));
     }
 
     #[test]
@@ -137,12 +179,5 @@ mod tests {
         for other in [[1, 3, 3].as_slice(), &[2, 1, 3], &[1], &[]] {
             assert_ne!(begins(&[1, 2, 3]), begins(other), "{other:?}");
         }
-    }
-
-    #[test]
-    fn behind_the_last_page_there_is_none() {
-        let eight = vec![PAGE_MAX; 8];
-        assert_eq!(pages(PARTS_MAX, 10), (eight.clone(), true));
-        assert_eq!(pages(PARTS_MAX + 1, 10), (eight, false));
     }
 }

@@ -1,13 +1,16 @@
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use custody_evidence::environment::{Observation, Said as What, Seen};
-use custody_evidence::fact::Facts;
-use custody_evidence::fact::reach::{Reach, Via};
+use custody_evidence::fact::reach::{Onward, Reach, Via, onward};
+use custody_evidence::fact::{EdgeKind, Facts, Field, NodeKind};
 use proptest::prelude::*;
 
+use super::walk::{ENVELOPE_BYTES_MAX, SEEN_MAX};
 use super::*;
-use crate::query::tests::memory::{Memory, artifact, node, sha256, time};
+use crate::query::tests::memory::{Memory, artifact, node, sha256, size, time};
 use EdgeKind as K;
 
 fn of(node: Node) -> Impact {
@@ -98,14 +101,14 @@ fn an_sbom_that_names_another_version_is_not_read() {
     let mut memory = Memory::new();
     for number in 0..100 {
         let version = format!("1.{}.0", number % 10);
-        memory.record(number + 1, None, &[(artifact('a'), K::Contains, axios(&version))], &[]);
+        let shipped = Node::of_digest(&format!("sha256:{number:064x}").parse().unwrap(), None);
+        memory.record(number + 1, None, &[(shipped, K::Contains, axios(&version))], &[]);
     }
     let question = package("pkg:npm/axios@>=1.3.0 <1.5.0");
-    let Of::Package(asked) = &question.of else { panic!("a package was asked for") };
-    let mut walk = Walk::new(&memory, &question, memory.indexed_to);
-    walk.package(asked).unwrap();
-    assert_eq!(walk.read.len(), 20);
-    assert_eq!(walk.answer.edges.iter().map(|found| &found.edge.to).collect::<BTreeSet<_>>().len(), 2);
+    let found = ask(&memory, &question);
+    // Each of the twenty as one that names the package, and as one that names what it is about.
+    assert_eq!(memory.read.load(Ordering::Relaxed), 2 * 20);
+    assert_eq!(found.edges.iter().map(|found| &found.edge.to).collect::<BTreeSet<_>>().len(), 2);
 }
 
 #[test]
@@ -266,6 +269,151 @@ fn the_pages_of_an_answer_are_the_whole_of_it_once() {
     assert_eq!((beyond.edges.len(), beyond.next, beyond.truncated), (0, None, false));
 }
 
+fn receives(number: u64) -> (Node, EdgeKind, Node) {
+    (artifact('a'), K::Received, node(NodeKind::Identity, &format!("customer-{number}")))
+}
+
+/// A log in which each entry says who else received an artifact: that leads no further.
+fn receipts(number: u64) -> Memory {
+    let mut memory = Memory::new();
+    for number in 0..number {
+        memory.record(1, None, &[receives(number)], &[]);
+    }
+    memory
+}
+
+#[test]
+fn a_walk_goes_on_where_its_page_ended_and_reads_nothing_again() {
+    let memory = receipts(9_000);
+    let reads = || memory.read.swap(0, Ordering::Relaxed);
+    let question = of(artifact('a'));
+    let (first, walk) = Walk::begin(&question, memory.indexed_to).page(&memory, || false).unwrap();
+    let (to_first, walk) = (reads(), walk.unwrap());
+    assert_eq!((first.edges.len(), first.next, first.truncated), (PAGE_MAX, Some(PAGE_MAX), true));
+    let asked = Impact { after: PAGE_MAX, ..question.clone() };
+    assert!(walk.leads_to(&asked, memory.indexed_to));
+    let others = [
+        question,
+        Impact { until: Some(time(5)), ..asked.clone() },
+        Impact { after: PAGE_MAX, ..of(artifact('b')) },
+    ];
+    for other in others {
+        assert!(!walk.leads_to(&other, memory.indexed_to), "{other:?}");
+    }
+    assert!(!walk.leads_to(&asked, size(8_999)));
+    let (second, walk) = walk.page(&memory, || false).unwrap();
+    let to_second = reads();
+    assert_eq!((second.edges.len(), second.next, second.truncated), (9_000 - PAGE_MAX, None, false));
+    assert!(walk.is_none(), "there is no other page");
+    assert_eq!(second, ask(&memory, &asked), "who walks there from the start gets the same page");
+    assert_eq!(reads(), to_first + to_second);
+}
+
+#[test]
+fn what_is_erased_between_two_pages_is_not_shown_and_makes_another_answer_if_it_was() {
+    for (erased, was_shown) in [(8_500, true), (10, false)] {
+        let mut memory = receipts(9_000);
+        let question = of(artifact('a'));
+        let (first, walk) = Walk::begin(&question, memory.indexed_to).page(&memory, || false).unwrap();
+        let erased = LeafIndex::new(erased).unwrap();
+        assert_eq!(first.edges.iter().any(|edge| edge.entry == erased), was_shown);
+        memory.erase(erased);
+        let (second, _) = walk.unwrap().page(&memory, || false).unwrap();
+        assert_eq!(first.ends != second.begins, was_shown);
+        assert!(second.edges.iter().all(|edge| edge.entry != erased));
+        assert_eq!(second, ask(&memory, &Impact { after: PAGE_MAX, ..question }));
+    }
+}
+
+/// A page that took its time ends with what it has.
+#[test]
+fn a_late_page_ends_before_it_is_full_and_the_next_one_follows_it() {
+    let memory = receipts(20);
+    let question = of(artifact('a'));
+    let whole = ask(&memory, &question);
+    let mut walk = Some(Walk::begin(&question, memory.indexed_to));
+    let (mut edges, mut ends, mut pages) = (Vec::new(), None, 0);
+    while let Some(current) = walk {
+        let (page, next) = current.page(&memory, || true).unwrap();
+        assert!(ends.is_none_or(|ends| ends == page.begins));
+        assert_eq!((page.truncated, next.is_some()), (page.next.is_some(), page.next.is_some()));
+        (ends, walk) = (Some(page.ends), next);
+        edges.extend(page.edges);
+        pages += 1;
+        if let Some(next) = page.next {
+            assert_eq!(next, edges.len());
+            let rest = ask(&memory, &Impact { after: next, ..question.clone() });
+            assert_eq!((rest.begins, rest.edges.as_slice()), (page.ends, &whole.edges[next..]));
+        }
+    }
+    assert_eq!((&edges, ends), (&whole.edges, Some(whole.ends)));
+    assert!(pages > 20, "{pages}");
+}
+
+/// However much one entry names, a walk holds no more parts than an answer may have.
+#[test]
+fn an_answer_ends_where_all_its_pages_are_full_and_says_so() {
+    let parts = u64::try_from(PARTS_MAX).unwrap();
+    for (number, truncated) in [(parts, false), (parts + 1, true), (parts + 70_000, true)] {
+        let mut memory = Memory::new();
+        memory.record(1, None, &(0..number).map(receives).collect::<Vec<_>>(), &[]);
+        let mut walk = Some(Walk::begin(&of(artifact('a')), memory.indexed_to));
+        let (mut found, mut last) = (0, false);
+        while let Some(current) = walk {
+            let (page, next) = current.page(&memory, || false).unwrap();
+            found += page.edges.len();
+            (walk, last) = (next, page.truncated);
+        }
+        assert_eq!((found, last), (PARTS_MAX, truncated), "{number}");
+    }
+}
+
+#[test]
+fn the_bytes_of_all_pages_are_bounded_too() {
+    let mut memory = Memory::new();
+    let customer = |number: u64| node(NodeKind::Identity, &format!("{}{number}", "c".repeat(1_000)));
+    let edges: Vec<_> = (0..20_000).map(|number| (artifact('a'), K::Received, customer(number))).collect();
+    memory.record(1, None, &edges, &[]);
+    let mut walk = Some(Walk::begin(&of(artifact('a')), memory.indexed_to));
+    let (mut bytes, mut truncated) = (0, false);
+    while let Some(current) = walk {
+        let (page, next) = current.page(&memory, || false).unwrap();
+        bytes += page.edges.iter().map(|edge| edge.edge.to.id().len()).sum::<usize>();
+        (walk, truncated) = (next, page.truncated);
+    }
+    assert!(truncated && bytes < PARTS_BYTES_MAX && bytes > PARTS_BYTES_MAX / 2, "{bytes}");
+}
+
+/// What has no room in memory is read again.
+#[test]
+fn however_many_artifacts_snapshots_name_where_one_runs_is_found() {
+    let environments = ["prod", "canary"].map(|name| node(NodeKind::Environment, name));
+    let seen = |number: usize| Node::of_digest(&format!("sha256:{number:064x}").parse().unwrap(), None);
+    let mut memory = Memory::new();
+    let mut snapshot = |environment: &Node, all: &mut dyn Iterator<Item = Node>| {
+        let mut facts = Facts::default();
+        let edge = |from| Edge { from, kind: K::RunsIn, to: environment.clone() };
+        facts.edges = all.map(edge).collect();
+        let said = What::Snapshot { running: Vec::new(), unknown: None, whole: true };
+        let environment = environment.id().parse().unwrap();
+        facts.observation = Some(Arc::new(Observation { environment, said }));
+        memory.record_facts(1, facts, &[]);
+    };
+    // Asked first is 'a', whose snapshots fill the room; 'b' ran with it in the oldest of them.
+    snapshot(&environments[1], &mut [artifact('a'), artifact('b')].into_iter());
+    for first in (0..SEEN_MAX + 2_000).step_by(1_000) {
+        snapshot(&environments[0], &mut (first..first + 1_000).map(seen).chain([artifact('a')]));
+    }
+    let question = Impact { of: Of::Nodes(vec![artifact('a'), artifact('b')]), ..of(artifact('a')) };
+    let found = ask(&memory, &question);
+    let mut runs: Vec<_> =
+        found.edges.iter().map(|found| (found.edge.from.id(), found.edge.to.id())).collect();
+    runs.sort_unstable();
+    let (a, b) = (sha256('a'), sha256('b'));
+    assert_eq!(runs, [(a.as_str(), "canary"), (a.as_str(), "prod"), (b.as_str(), "canary")]);
+    assert!(!found.truncated);
+}
+
 #[test]
 fn the_same_edge_of_many_entries_is_listed_by_the_newest() {
     let mut memory = Memory::new();
@@ -332,6 +480,7 @@ proptest! {
     fn finds_what_the_naive_model_finds_and_the_client_follows_all_of_it(
         list in prop::collection::vec((any_node(), prop::sample::select(EdgeKind::ALL.to_vec()), any_node()), 0..40),
         start in any_node(),
+        late in prop::collection::vec(any::<bool>(), 1..8),
     ) {
         let mut memory = Memory::new();
         for (number, edge) in list.iter().enumerate() {
@@ -343,6 +492,17 @@ proptest! {
         let found = ask(&memory, &question);
         let mine: BTreeSet<Edge> = found.edges.iter().map(|found| found.edge.clone()).collect();
         prop_assert_eq!(&mine, &naive(&start, &edges));
+        // Wherever pages end, they are the whole answer.
+        let mut walk = Some(Walk::begin(&question, memory.indexed_to));
+        let late = RefCell::new(late.iter().cycle());
+        let (mut edges, mut ends) = (Vec::new(), found.begins);
+        while let Some(current) = walk {
+            let (page, next) = current.page(&memory, || late.borrow_mut().next() == Some(&true)).unwrap();
+            prop_assert_eq!((page.begins, next.is_some()), (ends, page.next.is_some()));
+            edges.extend(page.edges);
+            (walk, ends) = (next, page.ends);
+        }
+        prop_assert_eq!((&edges, ends), (&found.edges, found.ends));
         let concluded = reach(&question, &found);
         prop_assert!(concluded.reached.iter().all(|reached| !reached.via.is_empty()));
     }

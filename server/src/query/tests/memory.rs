@@ -216,6 +216,10 @@ impl Evidence for Memory {
         Ok(erased)
     }
 
+    fn redactions(&self) -> usize {
+        self.readings.iter().filter(|reading| reading.erased.is_some()).count()
+    }
+
     fn time(&self, index: LeafIndex) -> Result<Timestamp, QueryError> {
         Ok(self.readings[usize::try_from(index.get()).unwrap()].entry.time)
     }
