@@ -35,7 +35,7 @@ pub(crate) fn measure(effort: &Effort) -> Table {
         rows: vec![
             row("echo", &echo, String::new()),
             row("4 KB write and fdatasync", &disk, String::new()),
-            row("ledger", &ledger, target(ratio, "<= 2.5", ratio <= 2.5)),
+            row("ledger", &ledger, target(ratio, "<= 1.8", ratio <= 1.8)),
         ],
         notes: vec![format!("median of {} turns of {} s each", effort.rounds, effort.seconds)],
     }

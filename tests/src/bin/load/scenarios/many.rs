@@ -21,7 +21,7 @@ pub(crate) struct Callers {
 
 pub(crate) const CALLERS_64: Callers = Callers { name: "callers-64", at_once: 64, ratio: 0.12, p99: None };
 pub(crate) const CALLERS_128: Callers =
-    Callers { name: "callers-128", at_once: 128, ratio: 0.15, p99: Some(60.0) };
+    Callers { name: "callers-128", at_once: 128, ratio: 0.25, p99: Some(60.0) };
 
 /// More than two cores answer in a second.
 const RATE_MAX: f64 = 12_000.0;
