@@ -19,7 +19,8 @@ use crate::connection::request;
 /// How often an answer is asked from the start because its pages did not fit each other.
 const TRIES: usize = 3;
 
-/// Empty pages in a row, of an answer: 8. A server that looks for a minute and finds nothing more is at the end, or does not want to be.
+/// Empty pages in a row, of an answer, those that were not reached included: 8. A server that looks for a minute and finds nothing more is
+/// at the end, or does not want to be.
 const EMPTY_MAX: usize = 8;
 
 /// Pages of one answer: 64, of at most 4 MiB each. Behind them it is `truncated`.
@@ -122,12 +123,12 @@ impl Ledger {
                     ..message.clone()
                 };
                 let (page, _) = self.page(&message, At::Size(as_of.size)).await?;
-                same = page.begins == all.ends;
+                same = page.ahead || page.begins == all.ends;
                 empty = if page.next == all.next { empty + 1 } else { 0 };
                 if empty > EMPTY_MAX {
                     return Err(ProtocolError::Unexpected { found: "pages with nothing on them" }.into());
                 }
-                if same {
+                if same && !page.ahead {
                     all.edges.extend(page.edges);
                     all.signed.extend(page.signed);
                     all.redacted.extend(page.redacted);
@@ -158,7 +159,7 @@ impl Ledger {
         let next = usize::try_from(page.next).ok();
         // A page behind the first may be empty: the server looked for as long as it does for one. Else there would be parts between them.
         let follows = next == end && end.is_some_and(|end| end <= limits::IMPACT_PARTS_MAX);
-        if page.next > 0 && !follows {
+        if page.next > 0 && !follows || page.ahead && (page.next == 0 || parts > 0) {
             return Err(ProtocolError::Unexpected {
                 found: "a page that does not begin where the last ends",
             }

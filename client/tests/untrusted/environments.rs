@@ -96,6 +96,9 @@ async fn refuses_records_of_another_environment_and_what_no_record_says() {
         (Lie::Padded, &["impact", "pkg:npm/axios"], "not_verified"),
         (Lie::PagesApart, &["impact", "pkg:npm/axios"], "not_verified"),
         (Lie::EndlessPages, &["impact", "pkg:npm/axios"], "not_verified"),
+        (Lie::NeverReached, &["impact", "pkg:npm/axios"], "not_verified"),
+        (Lie::AheadWithParts, &["impact", "pkg:npm/axios"], "not_verified"),
+        (Lie::AheadOfNothing, &["impact", "pkg:npm/axios"], "not_verified"),
         // What is left when no page fits the first does not hang together.
         (Lie::OtherPages, &["impact", "pkg:npm/axios"], "unrelated_edge"),
     ] {
@@ -105,6 +108,18 @@ async fn refuses_records_of_another_environment_and_what_no_record_says() {
         let found: Value = serde_json::from_str(&run.stdout).unwrap();
         assert_eq!((run.code, found["error"]["code"].as_str()), (1, Some(code)), "{lie:?}: {run:?}");
     }
+}
+
+/// A server takes eight seconds for a page at most, and may need more to get to it or to find something for it.
+#[tokio::test]
+async fn pages_that_come_late_are_asked_for_again_and_nothing_is_left_out_or_repeated() {
+    let (server, dir) = start().await;
+    let args = ["impact", "pkg:npm/axios"];
+    let whole = json(&server, &dir, &args).await;
+    server.lie(Lie::LatePages);
+    assert_eq!(json(&server, &dir, &args).await, whole);
+    let late = server.late.lock().unwrap().clone();
+    assert!(!late.is_empty() && late.values().all(|asked| *asked == 3), "{late:?}");
 }
 
 /// The key that signs all records is distrusted from entry 5 on.

@@ -53,6 +53,8 @@ pub struct Impacted {
     pub truncated: bool,
     /// How many parts there are on this page and before; none if it is the last.
     pub next: Option<usize>,
+    /// Whether this page was not reached yet: it is empty, and `next` asks for it again.
+    pub is_ahead: bool,
     /// Stands for all parts before this page: the page before ends with it, or is of another answer.
     pub begins: u64,
     /// The same with the parts of this page.

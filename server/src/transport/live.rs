@@ -108,6 +108,7 @@ pub(super) fn from_impact(found: &Impacted, as_of: v1::AsOf) -> v1::ImpactRespon
         next: count(found.next.unwrap_or(0)),
         begins: found.begins,
         ends: found.ends,
+        ahead: found.is_ahead,
     }
 }
 

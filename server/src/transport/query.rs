@@ -1,10 +1,9 @@
 //! The service that answers questions.
 
-use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use custody_evidence::digest_set::{Digest, DigestError};
 use custody_evidence::fact::{READER_VERSION, UnknownWord};
@@ -35,7 +34,6 @@ use crate::index::{Index, LOOK_MAX};
 use crate::ledger::{Head, Ledger};
 use crate::query::find::CONDITIONS_MAX;
 use crate::query::findings::FINDINGS_MAX as PAGE_FULL;
-use crate::query::impact::Walk;
 use crate::query::resolve::THINGS_MAX;
 use crate::query::trace::{ANSWER_BYTES_MAX, EDGES_MAX};
 use crate::query::{
@@ -52,10 +50,6 @@ const _: () = assert!(PAGE_FULL + FOUND_MAX <= FINDINGS_MAX);
 /// How long an answer may take, with the wait for a place: 90 s. A look into the index that does not end is given up after
 /// [`LOOK_MAX`]; what takes longer without one ends with its next look.
 const ANSWER_MAX: Duration = Duration::from_secs(LOOK_MAX.as_secs() + 30);
-
-/// How long after its beginning a page of `Impact` ends that is not full: 8 s. A caller that waits for 30 s gets it, unless he has to be
-/// walked to its beginning for most of them.
-const PAGE_AFTER: Duration = Duration::from_secs(8);
 
 /// Returns what a call takes and gives. The largest answer is a trace.
 pub(super) const fn shape(_path: &str) -> Shape {
@@ -298,14 +292,7 @@ impl Query for QueryService {
         let question = live::to_impact(&request)?;
         let (walks, runtime) = (self.walks.clone(), Handle::current());
         let ask = move |evidence: &Evidence<'_>, size| {
-            let walk = walks.take(&question, size).unwrap_or_else(|| Walk::begin(&question, size));
-            let begun = OnceCell::new();
-            let is_late = || begun.get_or_init(Instant::now).elapsed() >= PAGE_AFTER;
-            let (page, walk) = walk.page(evidence, is_late).map_err(|error| status::query(&error))?;
-            if let Some(walk) = walk {
-                walks.keep(walk, &runtime);
-            }
-            Ok(page)
+            walks.page(evidence, &question, size, &runtime).map_err(|error| status::query(&error))
         };
         let (impacted, as_of) = self.answer(request.log.as_ref(), at, ask).await?;
         Ok(Response::new(live::from_impact(&impacted, as_of)))

@@ -1,7 +1,7 @@
 //! [`Walks`]: answers to `Impact` of which another page may be asked for.
 //!
 //! Between two pages the walk is kept, so that the next one goes on from there. Who comes later than [`KEPT_FOR`], or when [`KEPT_MAX`]
-//! others are further, is walked to his page from the start.
+//! others are further, is walked to his page from the start, and asks for it again as long as it is ahead.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 use custody_log::TreeSize;
 use tokio::runtime::Handle;
 
-use crate::query::Impact;
-use crate::query::impact::Walk;
+use crate::query::impact::{Impacted, Walk};
+use crate::query::{Evidence, Impact, QueryError};
+
+/// When a page ends that is not full, or was not reached: after 8 s. A caller waits for 30 s.
+const PAGE_AFTER: Duration = Duration::from_secs(8);
 
 /// How many walks are kept: 4, each of some 80 MB at most.
 const KEPT_MAX: usize = 4;
@@ -29,15 +32,32 @@ struct Kept {
 }
 
 impl Walks {
+    /// Returns the page that a question asks for, as of this size: from where the page before it ended, if that walk is kept.
+    pub(super) fn page<E: Evidence + ?Sized>(
+        &self,
+        evidence: &E,
+        question: &Impact,
+        size: TreeSize,
+        runtime: &Handle,
+    ) -> Result<Impacted, QueryError> {
+        let walk = self.take(question, size).unwrap_or_else(|| Walk::begin(question, size));
+        let begun = Instant::now();
+        let (page, walk) = walk.page(evidence, || begun.elapsed() >= PAGE_AFTER)?;
+        if let Some(walk) = walk {
+            self.keep(walk, runtime);
+        }
+        Ok(page)
+    }
+
     /// Takes the walk to the page that a question asks for, as of this size.
-    pub(super) fn take(&self, question: &Impact, size: TreeSize) -> Option<Walk> {
+    fn take(&self, question: &Impact, size: TreeSize) -> Option<Walk> {
         let mut kept = self.kept();
         let place = kept.iter().position(|kept| kept.walk.leads_to(question, size))?;
         Some(kept.swap_remove(place).walk)
     }
 
     /// Keeps a walk for the next page, for [`KEPT_FOR`]. Where there is no room, the one that is done again soonest is given up.
-    pub(super) fn keep(&self, walk: Walk, runtime: &Handle) {
+    fn keep(&self, walk: Walk, runtime: &Handle) {
         let now = Instant::now();
         self.keep_since(now, walk);
         let kept = Arc::downgrade(&self.0);
@@ -74,10 +94,12 @@ impl Walks {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use custody_evidence::fact::{EdgeKind, NodeKind};
 
     use super::*;
-    use crate::query::impact::Of;
+    use crate::query::impact::{Of, PAGE_MAX};
     use crate::query::tests::memory::{Memory, artifact, node, size, time};
 
     /// Asks what came from something, for the page behind so many parts.
@@ -104,11 +126,15 @@ mod tests {
         walk
     }
 
-    /// Which pages are asked for next.
+    /// Which pages are asked for next, as of a size.
+    fn places(walks: &Walks, size: TreeSize) -> Vec<usize> {
+        let kept = walks.kept();
+        let leads = |after: &usize| kept.iter().any(|kept| kept.walk.leads_to(&question(*after), size));
+        (0..3 * PAGE_MAX).filter(leads).collect()
+    }
+
     fn kept(walks: &Walks) -> Vec<usize> {
-        (0..10)
-            .filter(|after| walks.kept().iter().any(|kept| kept.walk.leads_to(&question(*after), size(8))))
-            .collect()
+        places(walks, size(8))
     }
 
     #[test]
@@ -130,6 +156,27 @@ mod tests {
         let (again, _) = Walk::begin(&question(2), size(8)).page(&memory, || false).unwrap();
         assert_eq!(page, again);
         assert!(walks.take(&question(2), size(8)).is_none(), "it was taken");
+    }
+
+    #[tokio::test]
+    async fn each_page_goes_on_where_the_one_before_ended() {
+        let (mut memory, walks, runtime) = (Memory::new(), Walks::default(), Handle::current());
+        let receives = |number| {
+            let party = node(NodeKind::Identity, &format!("party {number:05}"));
+            (artifact('a'), EdgeKind::Received, party)
+        };
+        let parts = 2 * PAGE_MAX + 1;
+        memory.record(1, None, &(0..parts).map(receives).collect::<Vec<_>>(), &[]);
+        let ask = |after| walks.page(&memory, &question(after), size(1), &runtime).unwrap();
+        let mut found = ask(0).edges;
+        assert_eq!(places(&walks, size(1)), [PAGE_MAX]);
+        found.extend(ask(PAGE_MAX).edges);
+        assert_eq!(places(&walks, size(1)), [2 * PAGE_MAX]);
+        let last = ask(2 * PAGE_MAX);
+        assert_eq!((last.next, places(&walks, size(1))), (None, Vec::new()));
+        found.extend(last.edges);
+        let whole: BTreeSet<_> = found.iter().map(|found| found.edge.to.clone()).collect();
+        assert_eq!((found.len(), whole.len()), (parts, parts));
     }
 
     #[test]

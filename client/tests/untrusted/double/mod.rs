@@ -4,6 +4,7 @@
 pub(crate) mod log;
 pub(crate) mod service;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -94,6 +95,14 @@ pub(crate) enum Lie {
     PagesApart,
     /// Behind the first page of an answer all are empty, and there is always another.
     EndlessPages,
+    /// Behind the first page of an answer each is ahead when it is asked for, however often.
+    NeverReached,
+    /// The pages of an answer are said to be ahead, and hold parts.
+    AheadWithParts,
+    /// The only page of an answer is said to be ahead.
+    AheadOfNothing,
+    /// No lie: a page of an answer behind the first is ahead when it is asked for, then empty, and there when it is asked for once more.
+    LatePages,
     /// The pages of an answer are of different answers.
     OtherPages,
     /// In a range, the envelope of entry 2 is a byte short.
@@ -127,6 +136,8 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<Mutex<Log>>,
     pub(crate) lies: Arc<Mutex<Vec<Lie>>>,
+    /// How often each page was asked for that comes late.
+    pub(crate) late: Arc<Mutex<BTreeMap<u64, usize>>>,
 }
 
 impl Server {
@@ -136,13 +147,15 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let log = Arc::new(Mutex::new(log));
         let lies = Arc::new(Mutex::new(Vec::new()));
-        let service = service::Service { log: Arc::clone(&log), lies: Arc::clone(&lies) };
+        let late = Arc::new(Mutex::new(BTreeMap::new()));
+        let service =
+            service::Service { log: Arc::clone(&log), lies: Arc::clone(&lies), late: Arc::clone(&late) };
         let router = tonic::transport::Server::builder()
             .add_service(custody_wire::v1::reader_server::ReaderServer::new(service.clone()))
             .add_service(custody_wire::v1::query_server::QueryServer::new(service.clone()))
             .add_service(custody_wire::v1::recorder_server::RecorderServer::new(service));
         tokio::spawn(router.serve_with_incoming(TcpIncoming::from(listener).with_nodelay(Some(true))));
-        Self { address, log, lies }
+        Self { address, log, lies, late }
     }
 
     /// Makes the server tell this lie from now on.

@@ -1,6 +1,6 @@
 //! The services of the lying server.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use custody_evidence::admission::AdmissionRecord;
@@ -21,6 +21,8 @@ use super::{Lie, Log as Ledger};
 pub(crate) struct Service {
     pub(crate) log: Arc<Mutex<Ledger>>,
     pub(crate) lies: Arc<Mutex<Vec<Lie>>>,
+    /// How often each page was asked for that comes late.
+    pub(crate) late: Arc<Mutex<BTreeMap<u64, usize>>>,
 }
 
 type AllParts = Box<dyn Iterator<Item = Result<GetEntriesResponse, Status>> + Send>;
@@ -381,7 +383,7 @@ impl query_server::Query for Service {
         let request = request.into_inner();
         let log = self.at(request.log)?;
         let as_of = self.as_of_time(&log, request.at, request.at_micros);
-        let mut known = std::collections::BTreeMap::new();
+        let mut known = BTreeMap::new();
         for (entry, facts) in (0..as_of.size).zip(log.facts()) {
             if let Some(observation) = &facts.observation {
                 known.insert(observation.environment.to_string(), entry);
@@ -546,6 +548,24 @@ impl query_server::Query for Service {
         }
         if self.lies(Lie::EndlessPages) && request.after > 0 {
             page = ImpactResponse { edges: Vec::new(), next: request.after, ..page };
+        }
+        if self.lies(Lie::NeverReached) && request.after > 0 {
+            page = ahead(page, request.after);
+        }
+        if self.lies(Lie::AheadOfNothing) {
+            page = ImpactResponse { next: 0, ..ahead(page.clone(), request.after) };
+        }
+        page.ahead |= self.lies(Lie::AheadWithParts);
+        if self.lies(Lie::LatePages) && request.after > 0 {
+            let mut late = self.late.lock().unwrap();
+            let asked = late.entry(request.after).or_default();
+            *asked += 1;
+            page = match asked {
+                // What a page begins with is not known before it is reached.
+                1 => ImpactResponse { begins: 7, ends: 7, ..ahead(page, request.after) },
+                2 => ImpactResponse { ahead: false, ..ahead(page, request.after) },
+                _ => page,
+            };
         }
         Ok(Response::new(page))
     }
@@ -775,6 +795,11 @@ impl Service {
             record,
         }))
     }
+}
+
+/// The answer to who asks for a page that is not reached in time.
+fn ahead(page: ImpactResponse, after: u64) -> ImpactResponse {
+    ImpactResponse { as_of: page.as_of, next: after, ahead: true, ..ImpactResponse::default() }
 }
 
 /// The page of an answer behind so many parts: two edges, and on the first all else.

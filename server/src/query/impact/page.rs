@@ -31,7 +31,7 @@ pub(super) struct Page {
 enum Ended {
     /// The page is full.
     Full,
-    /// It took long enough to find what is on it.
+    /// It took long enough to find what is on it, or to get to it.
     Early,
 }
 
@@ -85,24 +85,29 @@ impl Page {
         (self.begins, self.mark.finish())
     }
 
-    /// Ends the page if it is late. Nobody could ask for the page behind the first one if that were empty. Returns whether it has ended.
+    /// Ends the page if it is late, also on the way to it. Nobody could ask for the page behind the first one if that were empty. Returns
+    /// whether it has ended.
     pub(super) fn ends_early(&mut self, is_late: impl Fn() -> bool) -> bool {
-        let begun = self.found >= self.after && self.found > 0;
-        if self.ended.is_none() && begun && is_late() {
+        if self.ended.is_none() && self.found > 0 && is_late() {
             self.ended = Some(Ended::Early);
         }
         self.ended.is_some()
     }
 
-    /// Returns how many parts are on this page and before, if there may be a page behind it.
+    /// Returns how many parts are on this page and before, if there may be a page behind it, or this one was not reached.
     pub(super) fn next(&self) -> Option<usize> {
-        self.ended.is_some().then_some(self.found)
+        self.ended.is_some().then_some(self.found.max(self.after))
     }
 
-    /// Turns to the page behind this one. Behind the last there is none.
+    /// Whether it ended before it began: the same page is to be asked for again.
+    pub(super) fn is_ahead(&self) -> bool {
+        self.ended.is_some() && self.found < self.after
+    }
+
+    /// Turns to the page behind this one, or goes on to this one if it was not reached. Behind the last there is none.
     pub(super) fn turn(&mut self) {
-        if self.next().is_some() {
-            (self.after, self.bytes, self.ended) = (self.found, 0, None);
+        if let Some(next) = self.next() {
+            (self.after, self.bytes, self.ended) = (next, 0, None);
             self.begins = self.mark.finish();
         }
     }
@@ -152,9 +157,15 @@ mod tests {
         assert_eq!((turned.place(10, 5), turned.next()), (Place::Behind, Some(5)));
         turned.turn();
         let mut walked = Page::after(5);
+        assert!(!walked.ends_early(|| true), "the walk has not gone anywhere");
         for part in 0..5 {
-            assert!(!walked.ends_early(|| true), "it has not begun");
             assert_eq!(walked.place(10, part), Place::Before);
+            if part == 2 {
+                assert!(walked.ends_early(|| true) && walked.is_ahead());
+                assert_eq!((walked.place(10, part + 1), walked.next()), (Place::Behind, Some(5)));
+                walked.turn();
+            }
+            assert!(!walked.is_ahead());
         }
         for page in [&mut turned, &mut walked] {
             assert_eq!(page.place(10, 5), Place::Here);
@@ -162,7 +173,7 @@ mod tests {
         assert_eq!((turned.marks(), turned.next()), (walked.marks(), None));
         walked = Page::after(1);
         assert_eq!(walked.place(10, 0), Place::Before);
-        assert!(walked.ends_early(|| true), "it may be empty");
+        assert!(walked.ends_early(|| true) && !walked.is_ahead(), "it may be empty");
         assert_eq!((walked.next(), walked.marks().0), (Some(1), walked.marks().1));
     }
 

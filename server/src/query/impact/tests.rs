@@ -350,6 +350,32 @@ fn a_late_page_ends_before_it_is_full_and_the_next_one_follows_it() {
     assert!(pages > 20, "{pages}");
 }
 
+/// Who comes back when his walk is given up is walked to his page again, in as many steps as it takes.
+#[test]
+fn a_page_that_is_not_reached_in_time_is_ahead_and_the_walk_goes_on_to_it() {
+    let memory = receipts(20);
+    let whole = ask(&memory, &of(artifact('a')));
+    for after in [1, 2, 12, whole.edges.len()] {
+        let rest = Impact { after, ..of(artifact('a')) };
+        let expected = ask(&memory, &rest);
+        let (mut walk, mut ahead) = (Walk::begin(&rest, memory.indexed_to), 0);
+        let (page, _) = loop {
+            let (page, next) = walk.page(&memory, || true).unwrap();
+            if !page.is_ahead {
+                break (page, next);
+            }
+            let empty = page.edges.is_empty() && page.signed.is_empty() && page.redacted.is_empty();
+            assert_eq!((empty, page.next, page.truncated), (true, Some(after), true));
+            walk = next.unwrap();
+            assert!(walk.leads_to(&rest, memory.indexed_to));
+            ahead += 1;
+        };
+        assert_eq!(page.begins, expected.begins, "{after}");
+        assert!(expected.edges.starts_with(&page.edges) && ahead < after, "{after}: {ahead}");
+        assert!(after < 12 || ahead > 5, "{after}: {ahead}");
+    }
+}
+
 /// However much one entry names, a walk holds no more parts than an answer may have.
 #[test]
 fn an_answer_ends_where_all_its_pages_are_full_and_says_so() {

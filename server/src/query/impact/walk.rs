@@ -177,7 +177,7 @@ impl Walk {
     }
 
     /// Walks to the end of the next page. Returns it, and the walk if there may be another page. A page that is not full ends with the first
-    /// step after `is_late`, which is asked once the page has begun; the first one does so once it has a part.
+    /// step after `is_late`; the first one once it has a part. One that was not reached by then says that it is ahead, and the walk goes on to it.
     ///
     /// What was erased since the walk began is not shown: then it begins again, and the page does not follow those that showed it.
     pub fn page<E: Evidence + ?Sized>(
@@ -211,7 +211,7 @@ impl Walk {
             goes = true;
         }
         (answer.begins, answer.ends) = self.page.marks();
-        answer.next = self.page.next();
+        (answer.next, answer.is_ahead) = (self.page.next(), self.page.is_ahead());
         answer.truncated = self.truncated || answer.next.is_some();
         self.page.turn();
         let goes_on = answer.next.is_some();
