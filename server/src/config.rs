@@ -66,7 +66,7 @@ pub struct Layer {
     /// Seconds that a caller may stand still before it is cut off [default: 30]
     #[arg(long, value_name = "SECONDS")]
     pub stall_timeout: Option<NonZero<u16>>,
-    /// Form of the log on stderr [default: text]
+    /// Form of the log on stderr [default: text]; RUST_LOG=warn, or info,custody_server=debug, says what is in it [default: info]
     #[arg(long, value_enum, value_name = "FORM")]
     pub log_format: Option<LogFormat>,
     /// File with the server's certificate chain in PEM, its own first; it is read again when it changes

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use anstream::println;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::opening::{journal_failure, open_failure};
 use super::progress::Bar;
@@ -118,17 +120,26 @@ fn stopped() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
+/// `RUST_LOG` says what is logged, such as `info,custody_server=debug`.
 fn log_to_stderr(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let wanted = std::env::var("RUST_LOG").ok().filter(|wanted| !wanted.is_empty());
+    let wanted = wanted.map(|wanted| wanted.parse::<Targets>());
+    let info = Targets::new().with_default(LevelFilter::INFO);
+    let (filter, unread) = match wanted {
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (info, Some(error)),
+        None => (info, None),
+    };
     // By default a line that cannot be written is reported on stderr, and if that fails too the thread panics: a log
     // on a full disk would end the server.
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .log_internal_errors(false);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
+    let log = tracing_subscriber::registry().with(filter);
     match format {
-        LogFormat::Json => builder.json().init(),
-        LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
+        LogFormat::Json => log.with(lines.json()).init(),
+        LogFormat::Text => log.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
+    }
+    if let Some(error) = unread {
+        tracing::warn!(%error, "RUST_LOG is not read, and everything from info on is logged: expected info,custody_server=debug or alike");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What `custodyd` and `custody` refuse to start with: each has its message and exit code.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::process::Command;
 
 use custody_tests::binaries::Binaries;
 use custody_tests::client::User;
-use custody_tests::server::{Ended, Ledger, custodyd, free_port, run};
+use custody_tests::server::{Ended, Ledger, Server, custodyd, free_port, run};
 use custody_tests::wire::Caller;
 
 fn serve(data: &Path, port: u16) -> Ended {
@@ -161,5 +162,33 @@ fn a_pin_of_another_log_is_refused() {
             "both are named: {}",
             ended.stderr
         );
+    }
+}
+
+#[test]
+fn the_log_holds_what_was_asked_for_and_says_when_that_cannot_be_read() {
+    let ledger = Ledger::new(1);
+    let mut before = 0;
+    let mut said = |wanted: &str| {
+        let wanted = format!("RUST_LOG={wanted}");
+        let program: [&OsStr; 2] = ["env".as_ref(), wanted.as_ref()];
+        let mut server = Server::start_under(&program, &ledger.data(), &["--log-format", "json"]);
+        server.ask_to_stop();
+        assert!(server.wait().success(), "{}", server.said());
+        // What the servers before said is kept.
+        let all = server.said();
+        all[std::mem::replace(&mut before, all.len())..].to_owned()
+    };
+    let is_told = |said: &str| said.contains("asked to stop");
+    for wanted in ["", "info", "debug", "custody_server=info", "warn,custody_server=info"] {
+        let said = said(wanted);
+        assert!(is_told(&said) && !said.contains("RUST_LOG"), "{wanted:?}: {said}");
+    }
+    for wanted in ["warn", "error", "off", "custody_server=warn", "other=info"] {
+        assert!(!is_told(&said(wanted)), "{wanted:?}");
+    }
+    for wanted in ["custody_server=loud", "a=b=c"] {
+        let said = said(wanted);
+        assert!(is_told(&said) && said.contains("RUST_LOG is not read"), "{wanted:?}: {said}");
     }
 }
