@@ -66,8 +66,13 @@ pub struct Layer {
     /// Seconds that a caller may stand still before it is cut off [default: 30]
     #[arg(long, value_name = "SECONDS")]
     pub stall_timeout: Option<NonZero<u16>>,
-    /// Form of the log on stderr [default: text]; RUST_LOG=warn, or info,custody_server=debug, says what is in it [default: info]
-    #[arg(long, value_enum, value_name = "FORM")]
+    /// Form of the log on stderr
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORM",
+        help = "Form of the log on stderr [default: text]; RUST_LOG=warn, or info,custody_server=debug, says what is in it [default: info]"
+    )]
     pub log_format: Option<LogFormat>,
     /// File with the server's certificate chain in PEM, its own first; it is read again when it changes
     #[arg(long, value_name = "FILE")]

@@ -19,9 +19,12 @@ use crate::connection::request;
 /// How often an answer is asked from the start because its pages did not fit each other.
 const TRIES: usize = 3;
 
-/// Empty pages in a row, of an answer, those that were not reached included: 8. A server that looks for a minute and finds nothing more is
-/// at the end, or does not want to be.
+/// Empty pages in a row, of an answer: 8. A server that looks for a minute and finds nothing more is at the end, or does not want to be.
 const EMPTY_MAX: usize = 8;
+
+/// Answers, to one question, that a page was not reached yet: 16, so two minutes of a server's work, and less where it has much to do. Behind them
+/// the answer is `truncated`.
+const AHEAD_MAX: usize = 16;
 
 /// Pages of one answer: 64, of at most 4 MiB each. Behind them it is `truncated`.
 const PAGES_MAX: usize = 64;
@@ -108,13 +111,13 @@ impl Ledger {
         at: At,
         tell: &(dyn Fn(u64) + Sync),
     ) -> Result<(v1::ImpactResponse, AsOf), LedgerError> {
-        let mut tries = 0;
+        let (mut tries, mut ahead) = (0, 0);
         loop {
             tries += 1;
             let (mut all, as_of) = self.page(&message, at).await?;
             self.check_time(at, &as_of).await?;
             let (mut pages, mut same, mut empty) = (1, true, 0);
-            while same && all.next > 0 && pages < PAGES_MAX {
+            while same && all.next > 0 && pages < PAGES_MAX && ahead < AHEAD_MAX {
                 tell(all.next);
                 let message = v1::ImpactRequest {
                     at: as_of.size.get(),
@@ -123,12 +126,16 @@ impl Ledger {
                     ..message.clone()
                 };
                 let (page, _) = self.page(&message, At::Size(as_of.size)).await?;
-                same = page.ahead || page.begins == all.ends;
+                if page.ahead {
+                    ahead += 1;
+                    continue;
+                }
+                same = page.begins == all.ends;
                 empty = if page.next == all.next { empty + 1 } else { 0 };
                 if empty > EMPTY_MAX {
                     return Err(ProtocolError::Unexpected { found: "pages with nothing on them" }.into());
                 }
-                if same && !page.ahead {
+                if same {
                     all.edges.extend(page.edges);
                     all.signed.extend(page.signed);
                     all.redacted.extend(page.redacted);

@@ -122,14 +122,10 @@ fn stopped() -> std::io::Result<impl Future<Output = ()>> {
 
 /// `RUST_LOG` says what is logged, such as `info,custody_server=debug`.
 fn log_to_stderr(format: LogFormat) {
-    let wanted = std::env::var("RUST_LOG").ok().filter(|wanted| !wanted.is_empty());
-    let wanted = wanted.map(|wanted| wanted.parse::<Targets>());
-    let info = Targets::new().with_default(LevelFilter::INFO);
-    let (filter, unread) = match wanted {
-        Some(Ok(filter)) => (filter, None),
-        Some(Err(error)) => (info, Some(error)),
-        None => (info, None),
-    };
+    let set = std::env::var_os("RUST_LOG").unwrap_or_default();
+    let wanted = set.to_str().and_then(logged);
+    let unread = wanted.is_none();
+    let filter = wanted.unwrap_or_else(from_info_on);
     // By default a line that cannot be written is reported on stderr, and if that fails too the thread panics: a log
     // on a full disk would end the server.
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
@@ -138,9 +134,25 @@ fn log_to_stderr(format: LogFormat) {
         LogFormat::Json => log.with(lines.json()).init(),
         LogFormat::Text => log.with(lines.with_ansi(std::io::stderr().is_terminal())).init(),
     }
-    if let Some(error) = unread {
-        tracing::warn!(%error, "RUST_LOG is not read, and everything from info on is logged: expected info,custody_server=debug or alike");
+    if unread {
+        tracing::warn!(found = ?set, "RUST_LOG is not read, and everything from info on is logged: expected info,custody_server=debug or alike");
     }
+}
+
+fn from_info_on() -> Targets {
+    Targets::new().with_default(LevelFilter::INFO)
+}
+
+/// Reads levels and targets with their levels, apart by commas; where there are none, everything from info on is meant. None if it is anything else:
+/// an empty level would be `error`, and what is not the name of a target would be one that says nothing.
+fn logged(text: &str) -> Option<Targets> {
+    let directives: Vec<&str> =
+        text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+    let is_name = |character: char| character.is_ascii_alphanumeric() || "_-:=".contains(character);
+    if directives.iter().any(|directive| directive.ends_with('=') || !directive.chars().all(is_name)) {
+        return None;
+    }
+    if directives.is_empty() { Some(from_info_on()) } else { directives.join(",").parse().ok() }
 }
 
 /// What the system refuses before there is anything to serve.

@@ -12,8 +12,11 @@ use tokio::runtime::Handle;
 use crate::query::impact::{Impacted, Walk};
 use crate::query::{Evidence, Impact, QueryError};
 
-/// When a page ends that is not full, or was not reached: after 8 s. A caller waits for 30 s.
+/// When a page ends that is not full, or was not reached: after 8 s of work. A caller waits for 30 s.
 const PAGE_AFTER: Duration = Duration::from_secs(8);
+
+/// When a page is given up that was not reached where its walk has no room: after 24 s. It would have to begin again.
+const REACHED_AFTER: Duration = Duration::from_secs(24);
 
 /// How many walks are kept: 4, each of some 80 MB at most.
 const KEPT_MAX: usize = 4;
@@ -40,13 +43,36 @@ impl Walks {
         size: TreeSize,
         runtime: &Handle,
     ) -> Result<Impacted, QueryError> {
-        let walk = self.take(question, size).unwrap_or_else(|| Walk::begin(question, size));
         let begun = Instant::now();
-        let (page, walk) = walk.page(evidence, || begun.elapsed() >= PAGE_AFTER)?;
-        if let Some(walk) = walk {
-            self.keep(walk, runtime);
+        let is_late = |has_room| begun.elapsed() >= if has_room { PAGE_AFTER } else { REACHED_AFTER };
+        let (page, since) = self.page_before(evidence, question, size, is_late)?;
+        if let Some(since) = since {
+            self.forget_later(since, runtime);
         }
         Ok(page)
+    }
+
+    /// The same until it is late, which depends on whether the walk has room. Returns since when the walk is kept, if it is.
+    fn page_before<E: Evidence + ?Sized>(
+        &self,
+        evidence: &E,
+        question: &Impact,
+        size: TreeSize,
+        is_late: impl Fn(bool) -> bool,
+    ) -> Result<(Impacted, Option<Instant>), QueryError> {
+        let mut walk = self.take(question, size).unwrap_or_else(|| Walk::begin(question, size));
+        let mut has_room = true;
+        loop {
+            let (page, further) = walk.page(evidence, || is_late(has_room))?;
+            let Some(further) = further else { return Ok((page, None)) };
+            let now = Instant::now();
+            match self.keep(now, further) {
+                None => return Ok((page, Some(now))),
+                // What was walked so far would be lost with it.
+                Some(given_up) if page.is_ahead && has_room => (walk, has_room) = (given_up, false),
+                Some(_) => return Ok((page, None)),
+            }
+        }
     }
 
     /// Takes the walk to the page that a question asks for, as of this size.
@@ -56,29 +82,36 @@ impl Walks {
         Some(kept.swap_remove(place).walk)
     }
 
-    /// Keeps a walk for the next page, for [`KEPT_FOR`]. Where there is no room, the one that is done again soonest is given up.
-    fn keep(&self, walk: Walk, runtime: &Handle) {
-        let now = Instant::now();
-        self.keep_since(now, walk);
+    /// Keeps a walk for the next page. Of two to the same page the longer one is kept, and where there is no room the one is given up that is
+    /// done again soonest. Returns this walk if that is the one.
+    fn keep(&self, since: Instant, walk: Walk) -> Option<Walk> {
+        let mut kept = self.kept();
+        let same = kept.iter().position(|kept| kept.walk.is_where(&walk));
+        let same = same.map(|place| kept.swap_remove(place));
+        let (walk, other) = match same {
+            Some(same) if same.walk.read_so_far() > walk.read_so_far() => (same.walk, Some(walk)),
+            same => (walk, same.map(|same| same.walk)),
+        };
+        kept.push(Kept { since, walk });
+        let least = (0..kept.len()).min_by_key(|place| kept.get(*place).map(|kept| kept.walk.read_so_far()));
+        let least = least.filter(|_| kept.len() > KEPT_MAX);
+        let is_this = least.is_some_and(|place| place + 1 == kept.len());
+        let least = least.map(|place| kept.swap_remove(place).walk);
+        drop(kept);
+        drop(other);
+        least.filter(|_| is_this)
+    }
+
+    /// Gives up what is kept since then, once it is [`KEPT_FOR`] old.
+    fn forget_later(&self, since: Instant, runtime: &Handle) {
         let kept = Arc::downgrade(&self.0);
         runtime.spawn(async move {
             tokio::time::sleep(KEPT_FOR).await;
             if let Some(kept) = kept.upgrade() {
                 // To give memory back takes a while.
-                tokio::task::spawn_blocking(move || Self(kept).forget(now));
+                tokio::task::spawn_blocking(move || Self(kept).forget(since));
             }
         });
-    }
-
-    fn keep_since(&self, since: Instant, walk: Walk) {
-        let mut kept = self.kept();
-        let same = kept.iter().position(|kept| kept.walk.is_where(&walk));
-        let same = same.map(|place| kept.swap_remove(place));
-        kept.push(Kept { since, walk });
-        let least = (0..kept.len()).min_by_key(|place| kept.get(*place).map(|kept| kept.walk.read_so_far()));
-        let least = least.filter(|_| kept.len() > KEPT_MAX).map(|place| kept.swap_remove(place));
-        drop(kept);
-        drop((same, least));
     }
 
     /// Gives up what was kept at a time or before.
@@ -140,7 +173,7 @@ mod tests {
     #[test]
     fn a_walk_is_kept_for_the_next_page_of_the_same_question_and_taken_once() {
         let (memory, walks) = (log(), Walks::default());
-        walks.keep_since(Instant::now(), walk(&memory, 2));
+        assert!(walks.keep(Instant::now(), walk(&memory, 2)).is_none());
         let others = [
             (question(1), size(8)),
             (question(3), size(8)),
@@ -180,15 +213,65 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_is_not_reached_in_time_is_reached_by_who_asks_again() {
+        let (memory, walks) = (log(), Walks::default());
+        let ask = || walks.page_before(&memory, &question(5), size(8), |_| true).unwrap();
+        let mut ahead = 0;
+        let page = loop {
+            let (page, since) = ask();
+            if !page.is_ahead {
+                break page;
+            }
+            assert_eq!((since.is_some(), kept(&walks)), (true, vec![5]));
+            ahead += 1;
+        };
+        let (again, _) = Walk::begin(&question(5), size(8)).page(&memory, || false).unwrap();
+        assert!(ahead > 2 && again.edges.starts_with(&page.edges), "{ahead}");
+        assert_eq!(page.begins, again.begins);
+    }
+
+    #[test]
+    fn who_is_ahead_takes_nothing_from_who_asks_for_the_same_page() {
+        let (memory, walks) = (log(), Walks::default());
+        for first in [true, false] {
+            let (reached, behind) = (walk(&memory, 5), Walk::begin(&question(5), size(8)));
+            let behind = behind.page(&memory, || true).unwrap().1.unwrap();
+            let both = if first { [reached, behind] } else { [behind, reached] };
+            for walk in both {
+                assert!(walks.keep(Instant::now(), walk).is_none());
+            }
+            let (page, _) = walks.page_before(&memory, &question(5), size(8), |_| true).unwrap();
+            assert!(!page.is_ahead, "{first}");
+        }
+    }
+
+    #[test]
+    fn a_walk_that_has_no_room_goes_on_to_its_page_in_one_answer() {
+        let (memory, walks) = (log(), Walks::default());
+        for after in [4, 5, 6, 7] {
+            assert!(walks.keep(Instant::now(), walk(&memory, after)).is_none());
+        }
+        let ask =
+            |is_late: fn(bool) -> bool| walks.page_before(&memory, &question(3), size(8), is_late).unwrap();
+        let (page, since) = ask(|has_room| has_room);
+        let (again, _) = Walk::begin(&question(3), size(8)).page(&memory, || false).unwrap();
+        assert_eq!((page, since), (again, None));
+        assert_eq!(kept(&walks), [4, 5, 6, 7]);
+        let (page, since) = ask(|_| true);
+        assert_eq!((page.is_ahead, page.next, since), (true, Some(3), None), "it took too long all the same");
+    }
+
+    #[test]
     fn where_there_is_no_room_the_shortest_walk_is_given_up_and_none_is_kept_twice() {
         let (memory, walks) = (log(), Walks::default());
         for after in [5, 2, 3, 2, 4, 2] {
-            walks.keep_since(Instant::now(), walk(&memory, after));
+            assert!(walks.keep(Instant::now(), walk(&memory, after)).is_none(), "{after}");
         }
         assert_eq!((kept(&walks), walks.kept().len()), (vec![2, 3, 4, 5], KEPT_MAX));
-        walks.keep_since(Instant::now(), walk(&memory, 1));
-        assert_eq!(kept(&walks), [2, 3, 4, 5], "it is the shortest itself");
-        walks.keep_since(Instant::now(), walk(&memory, 6));
+        let shortest = walks.keep(Instant::now(), walk(&memory, 1)).unwrap();
+        assert!(shortest.leads_to(&question(1), size(8)), "it is the shortest itself");
+        assert_eq!(kept(&walks), [2, 3, 4, 5]);
+        assert!(walks.keep(Instant::now(), walk(&memory, 6)).is_none());
         assert_eq!(kept(&walks), [3, 4, 5, 6]);
     }
 
@@ -196,11 +279,11 @@ mod tests {
     fn who_does_not_come_back_leaves_nothing_behind() {
         let (memory, walks) = (log(), Walks::default());
         let first = Instant::now();
-        walks.keep_since(first, walk(&memory, 2));
-        walks.keep_since(first + Duration::from_millis(1), walk(&memory, 3));
+        assert!(walks.keep(first, walk(&memory, 2)).is_none());
+        assert!(walks.keep(first + Duration::from_millis(1), walk(&memory, 3)).is_none());
         walks.forget(first);
         assert_eq!(kept(&walks), [3]);
-        walks.keep_since(first, walk(&memory, 3));
+        assert!(walks.keep(first, walk(&memory, 3)).is_none());
         walks.forget(first);
         assert!(kept(&walks).is_empty());
     }

@@ -180,14 +180,25 @@ fn the_log_holds_what_was_asked_for_and_says_when_that_cannot_be_read() {
         all[std::mem::replace(&mut before, all.len())..].to_owned()
     };
     let is_told = |said: &str| said.contains("asked to stop");
-    for wanted in ["", "info", "debug", "custody_server=info", "warn,custody_server=info"] {
+    for wanted in [
+        "",
+        ",",
+        "info",
+        "debug",
+        "custody_server=info",
+        "warn,custody_server=info",
+        "warn, custody_server=info",
+        " info,",
+    ] {
         let said = said(wanted);
         assert!(is_told(&said) && !said.contains("RUST_LOG"), "{wanted:?}: {said}");
     }
     for wanted in ["warn", "error", "off", "custody_server=warn", "other=info"] {
         assert!(!is_told(&said(wanted)), "{wanted:?}");
     }
-    for wanted in ["custody_server=loud", "a=b=c"] {
+    for wanted in
+        ["custody_server=loud", "a=b=c", "custody_server=", "custody_server[span]=warn", "warn or so"]
+    {
         let said = said(wanted);
         assert!(is_told(&said) && said.contains("RUST_LOG is not read"), "{wanted:?}: {said}");
     }

@@ -136,7 +136,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) log: Arc<Mutex<Log>>,
     pub(crate) lies: Arc<Mutex<Vec<Lie>>>,
-    /// How often each page was asked for that comes late.
+    /// How often each page of an impact was asked for, once they come late.
     pub(crate) late: Arc<Mutex<BTreeMap<u64, usize>>>,
 }
 

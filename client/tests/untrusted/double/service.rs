@@ -21,7 +21,7 @@ use super::{Lie, Log as Ledger};
 pub(crate) struct Service {
     pub(crate) log: Arc<Mutex<Ledger>>,
     pub(crate) lies: Arc<Mutex<Vec<Lie>>>,
-    /// How often each page was asked for that comes late.
+    /// How often each page of an impact was asked for, once they come late.
     pub(crate) late: Arc<Mutex<BTreeMap<u64, usize>>>,
 }
 
@@ -556,14 +556,14 @@ impl query_server::Query for Service {
             page = ImpactResponse { next: 0, ..ahead(page.clone(), request.after) };
         }
         page.ahead |= self.lies(Lie::AheadWithParts);
-        if self.lies(Lie::LatePages) && request.after > 0 {
+        if self.lies(Lie::LatePages) {
             let mut late = self.late.lock().unwrap();
             let asked = late.entry(request.after).or_default();
             *asked += 1;
             page = match asked {
                 // What a page begins with is not known before it is reached.
-                1 => ImpactResponse { begins: 7, ends: 7, ..ahead(page, request.after) },
-                2 => ImpactResponse { ahead: false, ..ahead(page, request.after) },
+                1 if request.after > 0 => ImpactResponse { begins: 7, ends: 7, ..ahead(page, request.after) },
+                2 if request.after > 0 => ImpactResponse { ahead: false, ..ahead(page, request.after) },
                 _ => page,
             };
         }

@@ -88,7 +88,8 @@ impl Page {
     /// Ends the page if it is late, also on the way to it. Nobody could ask for the page behind the first one if that were empty. Returns
     /// whether it has ended.
     pub(super) fn ends_early(&mut self, is_late: impl Fn() -> bool) -> bool {
-        if self.ended.is_none() && self.found > 0 && is_late() {
+        let is_asked_for_again = self.found > 0 || self.after > 0;
+        if self.ended.is_none() && is_asked_for_again && is_late() {
             self.ended = Some(Ended::Early);
         }
         self.ended.is_some()
@@ -157,7 +158,9 @@ mod tests {
         assert_eq!((turned.place(10, 5), turned.next()), (Place::Behind, Some(5)));
         turned.turn();
         let mut walked = Page::after(5);
-        assert!(!walked.ends_early(|| true), "the walk has not gone anywhere");
+        assert!(walked.ends_early(|| true) && walked.is_ahead());
+        assert_eq!(walked.next(), Some(5));
+        walked.turn();
         for part in 0..5 {
             assert_eq!(walked.place(10, part), Place::Before);
             if part == 2 {

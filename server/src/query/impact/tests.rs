@@ -359,7 +359,7 @@ fn a_page_that_is_not_reached_in_time_is_ahead_and_the_walk_goes_on_to_it() {
         let rest = Impact { after, ..of(artifact('a')) };
         let expected = ask(&memory, &rest);
         let (mut walk, mut ahead) = (Walk::begin(&rest, memory.indexed_to), 0);
-        let (page, _) = loop {
+        let (first, mut next) = loop {
             let (page, next) = walk.page(&memory, || true).unwrap();
             if !page.is_ahead {
                 break (page, next);
@@ -370,9 +370,16 @@ fn a_page_that_is_not_reached_in_time_is_ahead_and_the_walk_goes_on_to_it() {
             assert!(walk.leads_to(&rest, memory.indexed_to));
             ahead += 1;
         };
-        assert_eq!(page.begins, expected.begins, "{after}");
-        assert!(expected.edges.starts_with(&page.edges) && ahead < after, "{after}: {ahead}");
-        assert!(after < 12 || ahead > 5, "{after}: {ahead}");
+        assert_eq!(first.begins, expected.begins, "{after}");
+        assert!(ahead > after / 2, "{after}: {ahead}");
+        let mut edges = first.edges;
+        while let Some(walk) = next {
+            let (page, further) = walk.page(&memory, || true).unwrap();
+            assert!(!page.is_ahead);
+            edges.extend(page.edges);
+            next = further;
+        }
+        assert_eq!(edges, expected.edges, "{after}");
     }
 }
 

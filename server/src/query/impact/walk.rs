@@ -210,8 +210,10 @@ impl Walk {
             }
             goes = true;
         }
-        (answer.begins, answer.ends) = self.page.marks();
         (answer.next, answer.is_ahead) = (self.page.next(), self.page.is_ahead());
+        if !answer.is_ahead {
+            (answer.begins, answer.ends) = self.page.marks();
+        }
         answer.truncated = self.truncated || answer.next.is_some();
         self.page.turn();
         let goes_on = answer.next.is_some();
