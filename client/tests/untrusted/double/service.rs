@@ -497,7 +497,7 @@ impl query_server::Query for Service {
                 }
             }
         }
-        let (mut walked, mut shown) = (BTreeSet::new(), BTreeSet::new());
+        let (mut walked, mut shown) = (BTreeSet::new(), Vec::new());
         while let Some((node, is_asked)) = queue.pop_front() {
             if !walked.insert(node.clone()) {
                 continue;
@@ -510,7 +510,9 @@ impl query_server::Query for Service {
                     reach::Onward::Same => queue.push_back((other.clone(), true)),
                     reach::Onward::Walk => queue.push_back((other.clone(), false)),
                 }
-                shown.insert((entry, edge));
+                if !shown.contains(&(entry, edge)) {
+                    shown.push((entry, edge));
+                }
             }
         }
         if self.lies(Lie::UnrelatedEdges) {
