@@ -291,6 +291,12 @@ impl Envelope {
         *self.digest.get_or_init(|| EnvelopeDigest::of(&self.bytes))
     }
 
+    /// Takes the digest of the exact bytes from who made it.
+    pub(crate) fn has_digest(&self, digest: EnvelopeDigest) {
+        // It may be there already, and is the same then.
+        let _ = self.digest.set(digest);
+    }
+
     /// Returns the signatures in the envelope's order, none of them verified. At least one.
     #[must_use]
     pub fn signatures(&self) -> &[Signature] {

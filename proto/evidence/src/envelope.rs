@@ -32,6 +32,28 @@ enum Form {
     Bundle(Box<Bundle>, ContentDigest),
 }
 
+/// Bytes as received, with their digest: whoever looks for them before they are parsed makes it, and nobody makes it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    bytes: Vec<u8>,
+    digest: EnvelopeDigest,
+}
+
+impl Received {
+    /// Takes bytes, and makes their digest.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let digest = EnvelopeDigest::of(&bytes);
+        Self { bytes, digest }
+    }
+
+    /// Returns the digest of the exact bytes.
+    #[must_use]
+    pub const fn digest(&self) -> EnvelopeDigest {
+        self.digest
+    }
+}
+
 /// Why bytes are no envelope of any kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
@@ -79,6 +101,17 @@ impl Envelope {
             }
             error => Err(error.into()),
         }
+    }
+
+    /// The same; the digest is not made again.
+    pub fn from_received(received: Received) -> Result<Self, EnvelopeError> {
+        let Received { bytes, digest } = received;
+        let envelope = Self::from_vec(bytes)?;
+        match &envelope.0 {
+            Form::Dsse(dsse) => dsse.has_digest(digest),
+            Form::Bundle(bundle, _) => bundle.has_digest(digest),
+        }
+        Ok(envelope)
     }
 
     /// Takes a bundle that was parsed already.

@@ -10,6 +10,8 @@
 //! \u{2014} witness.example.org <base64>             cosignatures (0x04), each with its time
 //! ```
 
+use std::sync::Arc;
+
 use crate::digest::{DigestError, RootHash};
 use crate::note::{Cosigner, NoteSigner, SignatureLine, VerifierKey};
 use crate::note::{KeyAlgorithm, KeyHash, KeyName, KeyNameError, Note, NoteError, Origin};
@@ -25,9 +27,12 @@ pub struct Checkpoint {
     text: String,
 }
 
-/// A checkpoint with signatures that nobody has checked yet.
+/// A checkpoint with signatures that nobody has checked yet. Copies share it: each receipt of a batch has the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedCheckpoint {
+pub struct SignedCheckpoint(Arc<Parts>);
+
+#[derive(Debug, PartialEq, Eq)]
+struct Parts {
     note: Note,
     checkpoint: Checkpoint,
     bytes: Vec<u8>,
@@ -175,7 +180,7 @@ impl SignedCheckpoint {
     pub fn parse(bytes: &[u8]) -> Result<Self, CheckpointError> {
         let note = Note::parse(bytes)?;
         let checkpoint = Checkpoint::parse(note.text())?;
-        Ok(Self { note, checkpoint, bytes: bytes.to_vec() })
+        Ok(Self(Arc::new(Parts { note, checkpoint, bytes: bytes.to_vec() })))
     }
 
     /// Signs a checkpoint as the log: the key's name must be the origin.
@@ -193,16 +198,16 @@ impl SignedCheckpoint {
     /// Adds the signature of another key of the log: both sign while one takes the place of the other.
     pub fn sign_too(&self, signer: &NoteSigner) -> Result<Self, CheckpointError> {
         let key = signer.verifier();
-        if key.name() != self.checkpoint.origin.key_name() {
-            let (origin, name) = (self.checkpoint.origin.clone(), key.name().clone());
+        if key.name() != self.0.checkpoint.origin.key_name() {
+            let (origin, name) = (self.0.checkpoint.origin.clone(), key.name().clone());
             return Err(CheckpointError::SignerName { origin, name });
         }
-        self.with(signer.sign(&self.checkpoint.text), &key)
+        self.with(signer.sign(&self.0.checkpoint.text), &key)
     }
 
     fn from_note(note: Note, checkpoint: Checkpoint) -> Self {
         let bytes = note.encode();
-        Self { note, checkpoint, bytes }
+        Self(Arc::new(Parts { note, checkpoint, bytes }))
     }
 
     /// Adds a signature that this key verifies, and drops every other line with the key's name and hash.
@@ -214,7 +219,7 @@ impl SignedCheckpoint {
         if !line.is_by(key) {
             return Err(CheckpointError::NotBy { name, hash });
         }
-        if key.verify(self.note.text(), &line).is_err() {
+        if key.verify(self.0.note.text(), &line).is_err() {
             return Err(NoteError::BadSignature { name, hash }.into());
         }
         self.with(line, key)
@@ -223,31 +228,31 @@ impl SignedCheckpoint {
     /// Adds the cosignature of a key that is held here, with the time, and drops every other line with the key's name
     /// and hash.
     pub fn cosign(&self, cosigner: &Cosigner, time: Timestamp) -> Result<Self, CheckpointError> {
-        self.with(cosigner.cosign(&self.checkpoint, time), &cosigner.verifier())
+        self.with(cosigner.cosign(&self.0.checkpoint, time), &cosigner.verifier())
     }
 
     fn with(&self, line: SignatureLine, key: &VerifierKey) -> Result<Self, CheckpointError> {
-        let others = self.note.signatures().iter().filter(|other| !other.is_by(key)).cloned();
+        let others = self.0.note.signatures().iter().filter(|other| !other.is_by(key)).cloned();
         let lines = others.chain(std::iter::once(line)).collect();
-        Ok(Self::from_note(Note::new(self.note.text().to_owned(), lines)?, self.checkpoint.clone()))
+        Ok(Self::from_note(Note::new(self.0.note.text().to_owned(), lines)?, self.0.checkpoint.clone()))
     }
 
     /// Returns the exact bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.0.bytes
     }
 
     /// Returns the note that this is.
     #[must_use]
-    pub const fn note(&self) -> &Note {
-        &self.note
+    pub fn note(&self) -> &Note {
+        &self.0.note
     }
 
     /// Returns what the checkpoint says. Nobody has checked a signature: believe nothing of it.
     #[must_use]
-    pub const fn unverified(&self) -> &Checkpoint {
-        &self.checkpoint
+    pub fn unverified(&self) -> &Checkpoint {
+        &self.0.checkpoint
     }
 
     /// Checks that the checkpoint is of this log, and signed by at least one of its keys.
@@ -256,7 +261,7 @@ impl SignedCheckpoint {
         origin: &Origin,
         log_keys: &[VerifierKey],
     ) -> Result<VerifiedCheckpoint, CheckpointError> {
-        let found = &self.checkpoint.origin;
+        let found = &self.0.checkpoint.origin;
         if found != origin {
             return Err(CheckpointError::OriginMismatch { expected: origin.clone(), found: found.clone() });
         }
@@ -264,7 +269,7 @@ impl SignedCheckpoint {
             // A witness vouches for what it saw; it must never be able to stand in for the log.
             check_algorithm(key, KeyAlgorithm::Ed25519)?;
         }
-        self.note.verify(log_keys)?;
+        self.0.note.verify(log_keys)?;
         Ok(VerifiedCheckpoint(self.clone()))
     }
 
@@ -276,8 +281,8 @@ impl SignedCheckpoint {
     pub fn cosignatures(&self, keys: &[VerifierKey]) -> Vec<VerifiedCosignature> {
         let mut found: Vec<VerifiedCosignature> = Vec::new();
         for key in keys.iter().filter(|key| key.algorithm() == KeyAlgorithm::Cosignature) {
-            let lines = self.note.signatures().iter().filter(|line| line.is_by(key));
-            let seconds = lines.filter_map(|line| key.verify(self.note.text(), line).ok().flatten()).max();
+            let lines = self.0.note.signatures().iter().filter(|line| line.is_by(key));
+            let seconds = lines.filter_map(|line| key.verify(self.0.note.text(), line).ok().flatten()).max();
             let cosignature =
                 |seconds| VerifiedCosignature { name: key.name().clone(), hash: key.key_hash(), seconds };
             found.extend(seconds.map(cosignature).filter(|new| !found.contains(new)));
@@ -289,8 +294,8 @@ impl SignedCheckpoint {
 impl VerifiedCheckpoint {
     /// Returns what the log signed.
     #[must_use]
-    pub const fn checkpoint(&self) -> &Checkpoint {
-        &self.0.checkpoint
+    pub fn checkpoint(&self) -> &Checkpoint {
+        self.0.unverified()
     }
 
     /// Returns the signed bytes and their signatures.

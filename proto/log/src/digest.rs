@@ -64,7 +64,7 @@ macro_rules! digest_type {
             /// Returns 64 lower-case hex digits, without the algorithm.
             #[must_use]
             pub fn to_hex(&self) -> String {
-                hex::encode(self.0)
+                hex(&self.0, &mut [0; 2 * Self::LEN]).to_owned()
             }
 
             /// Returns standard base64 with padding, as checkpoints and proofs write hashes.
@@ -84,12 +84,11 @@ macro_rules! digest_type {
             /// Parses 64 lower-case hex digits, without the algorithm.
             pub fn from_hex(text: &str) -> Result<Self, DigestError> {
                 let mut bytes = [0; Self::LEN];
-                if text.bytes().any(|b| b.is_ascii_uppercase())
-                    || hex::decode_to_slice(text, &mut bytes).is_err()
-                {
-                    return Err(DigestError::Hex { found: cut(text) });
+                // Lower-case digits alone, and an error unless they fill all bytes.
+                match base16ct::lower::decode(text, &mut bytes) {
+                    Ok(decoded) if decoded.len() == Self::LEN => Ok(Self(bytes)),
+                    Ok(_) | Err(_) => Err(DigestError::Hex { found: cut(text) }),
                 }
-                Ok(Self(bytes))
             }
         }
 
@@ -124,7 +123,8 @@ macro_rules! digest_type {
         /// Writes `sha256:<64 lower-case hex digits>`.
         impl std::fmt::Display for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                write!(f, "sha256:{}", self.to_hex())
+                f.write_str("sha256:")?;
+                f.write_str(hex(&self.0, &mut [0; 2 * Self::LEN]))
             }
         }
 
@@ -241,6 +241,12 @@ fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         hasher.update(part);
     }
     hasher.finalize().into()
+}
+
+/// Writes lower-case hex digits into `room`, which fits them, and returns them.
+fn hex<'a>(bytes: &[u8; 32], room: &'a mut [u8; 64]) -> &'a str {
+    // An error says that there is no room.
+    base16ct::lower::encode_str(bytes, room).unwrap_or_default()
 }
 
 fn cut(text: &str) -> String {

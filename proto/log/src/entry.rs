@@ -14,6 +14,7 @@
 //! Every line ends in one line feed. There is one encoder and one strict decoder: decode(encode(x)) = x and
 //! encode(decode(b)) = b. Anything else is refused, so two different byte strings never mean the same entry.
 
+use std::fmt::Write as _;
 use std::str::FromStr;
 
 use crate::digest::{ContentDigest, DigestError, EntryDigest, EnvelopeDigest, RecordDigest};
@@ -124,6 +125,8 @@ pub enum EntryError {
 }
 
 const VERSION: &str = "custody/entry/v1";
+/// What stands where there is no entry before.
+const NONE: &str = "none";
 
 impl Entry {
     /// The longest entry there can be is 467 bytes: 16+1 for the version, 6+19+1 index, 5+27+1 time, 9+71+1
@@ -136,22 +139,10 @@ impl Entry {
     /// An entry with `previous` or `admin` where there can be none is written as it is; decoding refuses it.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let or_none = |text: Option<String>| text.unwrap_or_else(|| "none".to_owned());
-        let previous = or_none(self.previous.map(|digest| digest.to_string()));
-        let admin = or_none(self.admin.map(|index| index.to_string()));
-        let own = if self.administrative { " own" } else { "" };
-        format!(
-            "{VERSION}\nindex {}\ntime {}\nprevious {previous}\nadmin {admin}{own}\nenvelope {} {}\ncontent {}\n\
-             record {} {}\n",
-            self.index,
-            self.time,
-            self.envelope.digest,
-            self.envelope.length,
-            self.content,
-            self.record.digest,
-            self.record.length,
-        )
-        .into_bytes()
+        let mut text = String::with_capacity(Self::MAX_LEN);
+        // A string takes all that is written.
+        let _ = self.write(&mut text);
+        text.into_bytes()
     }
 
     /// Decodes exact bytes; refuses whatever [`Entry::encode`] would not have written.
@@ -174,6 +165,26 @@ impl Entry {
         let record = lines.next("record ")?.sized()?;
         lines.end()?;
         Self { index, time, previous, admin, administrative, envelope, content, record }.check_positions()
+    }
+
+    fn write(&self, text: &mut String) -> std::fmt::Result {
+        let Self { index, time, administrative, envelope, content, record, .. } = self;
+        let own = if *administrative { " own" } else { "" };
+        write!(text, "{VERSION}\nindex {index}\ntime {time}\nprevious ")?;
+        match self.previous {
+            Some(previous) => write!(text, "{previous}")?,
+            None => text.push_str(NONE),
+        }
+        text.push_str("\nadmin ");
+        match self.admin {
+            Some(admin) => write!(text, "{admin}")?,
+            None => text.push_str(NONE),
+        }
+        write!(
+            text,
+            "{own}\nenvelope {} {}\ncontent {content}\nrecord {} {}\n",
+            envelope.digest, envelope.length, record.digest, record.length,
+        )
     }
 
     fn check_positions(self) -> Result<Self, EntryError> {
@@ -233,7 +244,7 @@ impl Value<'_> {
     }
 
     fn digest_or_none(&self) -> Result<Option<EntryDigest>, EntryError> {
-        if self.text == "none" { Ok(None) } else { self.digest().map(Some) }
+        if self.text == NONE { Ok(None) } else { self.digest().map(Some) }
     }
 
     fn admin(&self) -> Result<(Option<LeafIndex>, bool), EntryError> {
@@ -241,7 +252,7 @@ impl Value<'_> {
             Some(text) => (text, true),
             None => (self.text, false),
         };
-        let admin = if text == "none" { None } else { Some(Value { text, line: self.line }.number()?) };
+        let admin = if text == NONE { None } else { Some(Value { text, line: self.line }.number()?) };
         Ok((admin, own))
     }
 

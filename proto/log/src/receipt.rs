@@ -100,6 +100,10 @@ pub enum ReceiptError {
 }
 
 const VERSION: &str = "c2sp.org/tlog-proof@v1";
+/// 23 for the version, 7 + 684 for an entry of 512 bytes, 7 + 19 for the index.
+const BEFORE_HASHES_MAX: usize = 740;
+/// 44 digits of base64, and the end of the line.
+const HASH_LINE_LEN: usize = 45;
 
 impl Receipt {
     /// The most bytes a receipt may have: 23 for the version, 7 + 684 for an entry of 512 bytes, 7 + 19 for the
@@ -152,14 +156,23 @@ impl Receipt {
     /// Returns the receipt's exact bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let extra = STANDARD.encode(&self.entry_bytes);
-        let mut out = format!("{VERSION}\nextra {extra}\nindex {}\n", self.proof.index());
+        let checkpoint = self.checkpoint.bytes();
+        let length = BEFORE_HASHES_MAX + HASH_LINE_LEN * self.proof.hashes().len() + 1 + checkpoint.len();
+        let mut out = String::with_capacity(length);
+        out.push_str(VERSION);
+        out.push_str("\nextra ");
+        STANDARD.encode_string(&self.entry_bytes, &mut out);
+        out.push_str("\nindex ");
+        out.push_str(&self.proof.index().to_string());
+        out.push('\n');
         for hash in self.proof.hashes() {
-            out.push_str(&hash.to_base64());
+            STANDARD.encode_string(hash, &mut out);
             out.push('\n');
         }
         out.push('\n');
-        [out.as_bytes(), self.checkpoint.bytes()].concat()
+        let mut out = out.into_bytes();
+        out.extend_from_slice(checkpoint);
+        out
     }
 
     /// Checks that this log signed the checkpoint, and that the entry is in that tree.

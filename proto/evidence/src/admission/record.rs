@@ -460,7 +460,8 @@ impl Salt {
 
 impl Serialize for Salt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&hex::encode(self.0))
+        // An error says that there is no room.
+        serializer.serialize_str(base16ct::lower::encode_str(&self.0, &mut [0; 64]).unwrap_or_default())
     }
 }
 

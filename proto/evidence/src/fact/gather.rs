@@ -216,7 +216,8 @@ impl Gather {
 
     /// Warns of digests that are kept but carry no evidence because their value does not fit.
     pub(super) fn malformed(&mut self, path: &str, descriptor: &Descriptor) {
-        for digest in descriptor.digests() {
+        // The path is made for those that are: hardly any.
+        for digest in descriptor.digests().iter().filter(|digest| digest.standing() == Standing::Malformed) {
             self.malformed_digest(&format!("{path}.digest"), digest);
         }
     }

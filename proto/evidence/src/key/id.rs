@@ -38,17 +38,17 @@ impl std::str::FromStr for KeyId {
 
     fn from_str(text: &str) -> Result<Self, KeyIdError> {
         let mut bytes = [0; Self::LEN];
-        let upper = text.bytes().any(|b| b.is_ascii_uppercase());
-        if upper || hex::decode_to_slice(text, &mut bytes).is_err() {
-            return Err(KeyIdError { found: text.chars().take(80).collect() });
+        match base16ct::lower::decode(text, &mut bytes) {
+            Ok(decoded) if decoded.len() == Self::LEN => Ok(Self(bytes)),
+            Ok(_) | Err(_) => Err(KeyIdError { found: text.chars().take(80).collect() }),
         }
-        Ok(Self(bytes))
     }
 }
 
 impl std::fmt::Display for KeyId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        // It is written several times for each entry. An error says that there is no room.
+        f.write_str(base16ct::lower::encode_str(&self.0, &mut [0; 2 * Self::LEN]).unwrap_or_default())
     }
 }
 

@@ -406,6 +406,12 @@ impl Bundle {
         *self.digest.get_or_init(|| EnvelopeDigest::of(&self.bytes))
     }
 
+    /// Takes the digest of the exact bytes from who made it.
+    pub(crate) fn has_digest(&self, digest: EnvelopeDigest) {
+        // It may be there already, and is the same then.
+        let _ = self.digest.set(digest);
+    }
+
     /// Returns the media type of what is written like this: of a bundle the name that its version is known by today.
     #[must_use]
     pub const fn media_type(&self) -> &'static str {

@@ -57,6 +57,25 @@ fn refuses_any_other_spelling() {
 }
 
 #[test]
+fn each_place_takes_sixteen_digits_and_no_other_byte() {
+    for at in 0..OF_ABC.len() {
+        for byte in 0..=127_u8 {
+            let mut text = OF_ABC.as_bytes().to_vec();
+            text[at] = byte;
+            let text = String::from_utf8(text).unwrap();
+            let read = BlobDigest::from_hex(&text);
+            if matches!(byte, b'0'..=b'9' | b'a'..=b'f') {
+                assert_eq!(read.unwrap().to_hex(), text);
+            } else {
+                assert_eq!(read, Err(DigestError::Hex { found: text }));
+            }
+        }
+        let umlaut = format!("{}\u{e4}{}", &OF_ABC[..at], OF_ABC.get(at + 2..).unwrap_or_default());
+        assert!(BlobDigest::from_hex(&umlaut).is_err(), "{umlaut}");
+    }
+}
+
+#[test]
 fn what_a_message_shows_of_bad_text_is_bounded() {
     let refused = "x".repeat(5000).parse::<BlobDigest>().unwrap_err().to_string();
     assert!(refused.len() < 200, "{refused}");

@@ -120,10 +120,10 @@ impl KeyHash {
     /// Parses 8 lower-case hex digits.
     pub(super) fn from_hex(text: &str) -> Result<Self, VerifierKeyError> {
         let mut bytes = [0; 4];
-        if text.bytes().any(|b| b.is_ascii_uppercase()) || hex::decode_to_slice(text, &mut bytes).is_err() {
-            return Err(VerifierKeyError::Hash { found: text.chars().take(40).collect() });
+        match base16ct::lower::decode(text, &mut bytes) {
+            Ok([_, _, _, _]) => Ok(Self::from_bytes(bytes)),
+            Ok(_) | Err(_) => Err(VerifierKeyError::Hash { found: text.chars().take(40).collect() }),
         }
-        Ok(Self::from_bytes(bytes))
     }
 }
 
