@@ -66,19 +66,19 @@ fn is_distrusted(head: &Head, at: LeafIndex, remains: &Remains) -> bool {
     }))
 }
 
-/// Whether somebody said something of the builds that an admission rests on since the log had `size` entries. What rests on none is
-/// not touched by any.
+/// Whether somebody said something of the builds that an admission rests on since the log had `size` entries; `brings` says whether
+/// the batch does. What rests on none is not touched by any.
 pub(crate) fn moved(
     index: &Index,
     admission: &Admission,
     size: TreeSize,
-    brought: &[(LeafIndex, &AdmissionRecord)],
+    brings: impl FnOnce() -> bool,
 ) -> Result<bool, RecordError> {
     let record = admission.record();
     if record.builds().is_empty() {
         return Ok(false);
     }
-    if !brought.is_empty() {
+    if brings() {
         return Ok(true);
     }
     for artifact in &record.subjects {

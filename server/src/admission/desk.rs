@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use custody_evidence::admission::{Admission, Refusal};
-use custody_evidence::envelope::Envelope;
+use custody_evidence::envelope::{Envelope, Received};
 use custody_evidence::oidc::Credential;
 use custody_evidence::trust::holds_said_once;
 use custody_log::{EnvelopeDigest, LeafIndex};
@@ -32,7 +32,7 @@ pub(super) enum Checked {
     /// It is admitted.
     Admitted {
         /// What the log gets.
-        new: Box<(Envelope, Admitted)>,
+        new: (Envelope, Box<Admitted>),
         /// What it waits for first, where the facts index is too far behind.
         behind: Option<Pace>,
     },
@@ -59,14 +59,15 @@ impl Desk {
     ) -> Result<Checked, RecordError> {
         let index = self.ledger.index();
         let size = index.covered();
-        let same = self.recorded(&EnvelopeDigest::of(&bytes))?;
+        let received = Received::new(bytes);
+        let same = self.recorded(&received.digest())?;
         // Who shows a token may add an identity to what is there.
         if credential.is_none()
             && let Some(known) = self.settled(same)?
         {
             return Ok(Checked::There(known.index));
         }
-        let envelope = Envelope::from_vec(bytes).map_err(Refusal::from)?;
+        let envelope = Envelope::from_received(received).map_err(Refusal::from)?;
         let head = self.ledger.head();
         let now = self.clock.read()?.wall;
         match admit(&head, index, &envelope, credential, &[], now) {
@@ -79,7 +80,7 @@ impl Desk {
                         self.ledger.first_uses().learn(&self.ledger, proof)?;
                     }
                     let earlier = Earlier::look(index, size, &envelope, same)?;
-                    let new = Box::new((envelope, Admitted { earlier, ..admitted }));
+                    let new = (envelope, admitted.knowing(earlier));
                     // No more of the ledger goes on than is needed: who is answered may close the log.
                     let behind = (!self.pace.lets_in()).then(|| self.pace.clone());
                     Ok(Checked::Admitted { new, behind })

@@ -36,7 +36,7 @@ impl HandOver {
         let Self { queue, seat, runtime } = self;
         let (submission, behind) = match checked {
             Ok(Checked::Admitted { new, behind }) => {
-                let (envelope, admitted) = *new;
+                let (envelope, admitted) = new;
                 (Submission { envelope, admitted, answer }, behind)
             }
             Ok(Checked::There(index)) => {

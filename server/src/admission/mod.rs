@@ -216,6 +216,14 @@ pub struct Admitted {
     pub credential: Option<Credential>,
 }
 
+impl Admitted {
+    /// The same, with what the log had of it.
+    pub(crate) fn knowing(mut self: Box<Self>, earlier: Earlier) -> Box<Self> {
+        self.earlier = earlier;
+        self
+    }
+}
+
 /// Runs the rules that hold, with a fresh salt; `brought` is what a batch has of builds that the log has not yet. What the log has
 /// of the envelope itself is not looked at.
 pub(crate) fn admit(
@@ -225,7 +233,7 @@ pub(crate) fn admit(
     credential: Option<Credential>,
     brought: &[(LeafIndex, &AdmissionRecord)],
     now: Timestamp,
-) -> Result<Admitted, RecordError> {
+) -> Result<Box<Admitted>, RecordError> {
     let mut salt = [0; 32];
     getrandom::fill(&mut salt).map_err(|_| RecordError::NoRandomness)?;
     let builds = builds::look(head, index, envelope, brought)?;
@@ -236,7 +244,7 @@ pub(crate) fn admit(
     // The facts can be much larger than the statement, and do not wait with it.
     let findable = Findable::of(&admission.take_facts(), admission.record());
     let (at, earlier, builds_to) = (head.admin, Earlier::UNKNOWN, head.size);
-    Ok(Admitted { admission, findable, at, earlier, builds_to, credential })
+    Ok(Box::new(Admitted { admission, findable, at, earlier, builds_to, credential }))
 }
 
 /// Returns what the redaction `by` kept of an entry.

@@ -139,6 +139,10 @@ impl Segment {
 fn between<'a>(layer: &'a [Row], low: &Row, bound: &Row) -> &'a [Row] {
     let start = layer.partition_point(|row| row < low);
     let behind = layer.get(start..).unwrap_or_default();
+    // Most of what is looked for is new, and costs one search.
+    if behind.first().is_none_or(|row| row >= bound) {
+        return &[];
+    }
     behind.get(..behind.partition_point(|row| row < bound)).unwrap_or_default()
 }
 

@@ -83,19 +83,22 @@ impl Chain {
 
     /// Whether only a clock repair could be the next entry: it is not later than the one before. Of an entry that administers
     /// nothing nobody needs to look what it holds.
-    pub(super) fn needs_repair(&self, bytes: &[u8]) -> bool {
-        let last = self.last.as_ref();
-        Entry::decode(bytes)
-            .is_ok_and(|entry| entry.administrative && last.is_some_and(|last| entry.time <= last.time))
+    pub(super) fn needs_repair(&self, entry: &Entry) -> bool {
+        entry.administrative && self.last.as_ref().is_some_and(|last| entry.time <= last.time)
     }
 
-    /// Decodes the next entry, one of `batch` that share a frame, and steps over it. If it does not fit, the
+    /// Steps over the next entry, one of `batch` that share a frame, which was decoded from these bytes. If it does not fit, the
     /// chain stays where it is. `repairs` says whether the entry repairs the clock; it is asked where [`Chain::needs_repair`].
-    pub(super) fn follow(&mut self, bytes: &[u8], batch: usize, repairs: bool) -> Result<Entry, DamageKind> {
-        let entry = Entry::decode(bytes).map_err(DamageKind::Entry)?;
-        self.check(&entry, batch, repairs).map_err(DamageKind::Chain)?;
-        *self = Self::after(&entry, bytes);
-        Ok(entry)
+    pub(super) fn follow(
+        &mut self,
+        entry: &Entry,
+        bytes: &[u8],
+        batch: usize,
+        repairs: bool,
+    ) -> Result<(), DamageKind> {
+        self.check(entry, batch, repairs).map_err(DamageKind::Chain)?;
+        *self = Self::after(entry, bytes);
+        Ok(())
     }
 
     fn check(&self, entry: &Entry, batch: usize, repairs: bool) -> Result<(), ChainError> {

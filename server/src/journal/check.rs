@@ -266,23 +266,28 @@ impl<'a> Scanner<'a> {
         (offset, envelope): (u64, Option<u64>),
         bytes: &[u8],
     ) -> Result<(), JournalFault> {
-        let taken_as_it_is = |entry: &Entry| Chain::after(entry, bytes);
-        let needed = self.chain.as_ref().is_some_and(|chain| chain.needs_repair(bytes));
-        let repairs = match needed.then(|| segment.file.repairs_clock(envelope, bytes)) {
-            None => false,
-            Some(Ok(repairs)) => repairs,
-            // What is wrong with the envelope is found where it is looked at.
-            Some(Err(Broken::Damage(_))) => true,
-            Some(Err(Broken::Fault(fault))) => return Err(fault),
-        };
-        let result = match &mut self.chain {
-            Some(chain) => chain.follow(bytes, batch, repairs),
-            None => Entry::decode(bytes).map_err(DamageKind::Entry),
-        };
-        if let Err(kind) = result {
-            self.report.findings.push(segment.file.damage(offset, index, kind));
+        let entry = Entry::decode(bytes).map_err(DamageKind::Entry);
+        if let (Ok(entry), Some(chain)) = (&entry, &mut self.chain) {
+            let needed = chain.needs_repair(entry);
+            let repairs = match needed.then(|| segment.file.repairs_clock(envelope, entry)) {
+                None => false,
+                Some(Ok(repairs)) => repairs,
+                // What is wrong with the envelope is found where it is looked at.
+                Some(Err(Broken::Damage(_))) => true,
+                Some(Err(Broken::Fault(fault))) => return Err(fault),
+            };
+            if let Err(kind) = chain.follow(entry, bytes, batch, repairs) {
+                self.report.findings.push(segment.file.damage(offset, index, kind));
+            }
         }
-        self.chain = Entry::decode(bytes).ok().as_ref().map(taken_as_it_is);
+        // What does not follow is taken as it is.
+        self.chain = match entry {
+            Ok(entry) => Some(Chain::after(&entry, bytes)),
+            Err(kind) => {
+                self.report.findings.push(segment.file.damage(offset, index, kind));
+                None
+            }
+        };
         if let (LeafIndex::ZERO, log) = (index, segment.file.header.log)
             && EntryDigest::of(bytes) != log
         {

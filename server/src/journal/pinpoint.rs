@@ -24,8 +24,9 @@ pub(super) fn pinpoint(
         let index = chain.next();
         frontier.append(NodeHash::leaf(bytes));
         // Which one is broken is asked, and not whether it may step back.
-        match chain.follow(bytes, entries.len(), true) {
-            Ok(_) => before = Some((parts.entry, index)),
+        let entry = Entry::decode(bytes).map_err(DamageKind::Entry);
+        match entry.and_then(|entry| chain.follow(&entry, bytes, entries.len(), true)) {
+            Ok(()) => before = Some((parts.entry, index)),
             Err(DamageKind::Chain(_)) => {
                 // Either this entry is broken, or the one before, whose digest it names. The next one tells
                 // whether this one is intact; if there is none, the one before has more bytes that can break.

@@ -266,13 +266,13 @@ pub(super) fn pass_sealed(known: &mut Known, segment: &SegmentFile) -> Result<()
     check_start(known, segment)?;
     let footer = segment.footer()?;
     let location = segment.location(&footer, footer.first)?;
-    let (bytes, _) = segment.entry(&location, footer.first)?;
+    let (bytes, entry) = segment.entry(&location, footer.first)?;
     let envelope = Some(u64::from(location.envelope)).filter(|at| *at != 0);
-    let repairs = known.chain.needs_repair(&bytes) && segment.repairs_clock(envelope, &bytes)?;
+    let repairs = known.chain.needs_repair(&entry) && segment.repairs_clock(envelope, &entry)?;
     // One entry, whatever its frame holds: how many share it is asked by the full scan.
     known
         .chain
-        .follow(&bytes, 1, repairs)
+        .follow(&entry, &bytes, 1, repairs)
         .map_err(|kind| segment.damage(u64::from(location.entry), footer.first, kind))?;
     let last = footer.size.last_index().unwrap_or(footer.first);
     let location = segment.location(&footer, last)?;

@@ -383,10 +383,10 @@ impl SegmentFile {
 
     /// Whether an administrative entry repairs the clock, by its envelope at this offset. Nothing is known of one in a file: what has
     /// 64 KiB is hardly a repair, and replaying the trust tells.
-    pub(super) fn repairs_clock(&self, envelope: Option<u64>, bytes: &[u8]) -> Result<bool, Broken> {
-        let (Some(offset), Ok(entry)) = (envelope, Entry::decode(bytes)) else { return Ok(true) };
-        let envelope = self.inline_envelope(offset, &entry)?;
-        Ok(ClockRepair::in_envelope(&envelope).is_some_and(|repair| repair.lets(&entry)))
+    pub(super) fn repairs_clock(&self, envelope: Option<u64>, entry: &Entry) -> Result<bool, Broken> {
+        let Some(offset) = envelope else { return Ok(true) };
+        let envelope = self.inline_envelope(offset, entry)?;
+        Ok(ClockRepair::in_envelope(&envelope).is_some_and(|repair| repair.lets(entry)))
     }
 
     /// Checks record, inline envelope and attachments of an entry in a frame at `frame`, and that the lengths of the frame

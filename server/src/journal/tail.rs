@@ -151,11 +151,11 @@ fn tail_frame(known: &mut Known, blobs: &mut Blobs<'_>, offset: u64) -> Result<S
         // The checksum holds, so these entries were written like this: whatever is wrong with them, they are
         // not torn.
         let index = chain.next();
+        let never = |kind| Torn::Never(tail.damage(offset + parts.entry, index, kind).into());
+        let entry = Entry::decode(bytes).map_err(DamageKind::Entry).map_err(never)?;
         let repairs =
-            chain.needs_repair(bytes) && tail.repairs_clock(parts.envelope.map(|at| offset + at), bytes)?;
-        let entry = chain
-            .follow(bytes, frame.head.count, repairs)
-            .map_err(|kind| Torn::Never(tail.damage(offset + parts.entry, index, kind).into()))?;
+            chain.needs_repair(&entry) && tail.repairs_clock(parts.envelope.map(|at| offset + at), &entry)?;
+        chain.follow(&entry, bytes, frame.head.count, repairs).map_err(never)?;
         let result = tail.check_blobs(offset, parts, &entry, &Redactions::default());
         blobs.checked(&entry, result)?;
     }

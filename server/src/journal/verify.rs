@@ -66,12 +66,11 @@ impl Verifier {
         let mut passed = self.clone();
         for (parts, bytes) in frame.entries() {
             let index = passed.chain.next();
-            let repairs = passed.chain.needs_repair(bytes)
-                && file.repairs_clock(parts.envelope.map(|at| offset + at), bytes)?;
-            let entry = passed
-                .chain
-                .follow(bytes, frame.head.count, repairs)
-                .map_err(|kind| file.damage(offset + parts.entry, index, kind))?;
+            let damage = |kind| file.damage(offset + parts.entry, index, kind);
+            let entry = Entry::decode(bytes).map_err(DamageKind::Entry).map_err(damage)?;
+            let repairs = passed.chain.needs_repair(&entry)
+                && file.repairs_clock(parts.envelope.map(|at| offset + at), &entry)?;
+            passed.chain.follow(&entry, bytes, frame.head.count, repairs).map_err(damage)?;
             file.check_blobs(offset, parts, &entry, &passed.redactions)?;
             passed.frontier.append(NodeHash::leaf(bytes));
         }

@@ -355,11 +355,10 @@ pub(super) fn check_staged(staged: &Staged, chain: &mut Chain, batch: usize) -> 
         return Err(Refused::RecordTooLarge { index, bytes: staged.record.len(), max: MAX_RECORD_BYTES });
     }
     let refused = |kind| Refused::Entry { index, kind };
-    let lets =
-        |entry: &Entry| ClockRepair::in_envelope(&staged.envelope).is_some_and(|repair| repair.lets(entry));
-    let repair = || Entry::decode(&staged.entry).is_ok_and(|entry| lets(&entry));
-    let repairs = chain.needs_repair(&staged.entry) && repair();
-    let entry = chain.follow(&staged.entry, batch, repairs).map_err(refused)?;
+    let entry = Entry::decode(&staged.entry).map_err(DamageKind::Entry).map_err(refused)?;
+    let repair = || ClockRepair::in_envelope(&staged.envelope).is_some_and(|repair| repair.lets(&entry));
+    let repairs = chain.needs_repair(&entry) && repair();
+    chain.follow(&entry, &staged.entry, batch, repairs).map_err(refused)?;
     if !staged.erased {
         check_kept(staged, &entry).map_err(refused)?;
     }

@@ -1,22 +1,25 @@
 //! One batch while it is made: entries get their places; what adds nothing is answered with what is there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use custody_evidence::admission::{
     Admission, AdmissionRecord, Attachment, BoundBy, Build, Refusal, TokenProof,
 };
 use custody_evidence::envelope::Envelope;
-use custody_evidence::oidc::Credential;
 use custody_evidence::trust::{
     CLOCK_REPAIR_TYPE, ERASED_KEYS_TYPE, JWKS_TYPE, REDACTION_TYPE, Redaction, TrustError, TrustState,
 };
-use custody_log::{BlobDigest, Entry, EntryDigest, LeafIndex, Measured, NodeHash, RecordDigest, Timestamp};
+use custody_log::{
+    BlobDigest, ContentDigest, Entry, EntryDigest, EnvelopeDigest, LeafIndex, Measured, NodeHash,
+    RecordDigest, Timestamp,
+};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{Answered, RecordError, Recorded, Submission, Written, tokens};
 use crate::admission::{self, Admitted};
-use crate::index::{self, EntryKeys, FactRows, Findable, IndexError, IndexedEntry, Remains};
+use crate::index::{self, EntryKeys, FactRows, IndexedEntry, Remains};
 use crate::journal::{Batch, Erased, FirstUse, Journal, Staged, Stored, encode_erased};
 use crate::ledger::{Head, Ledger, Position, newest_admin};
 use crate::publish::{LogVerifiers, Tree};
@@ -33,6 +36,9 @@ pub(super) struct Draft<'a> {
     before_digest: EntryDigest,
     previous: EntryDigest,
     placed: Vec<Placed>,
+    /// Where in the batch the bytes are, and who has the content: a batch is not searched for each that comes.
+    by_envelope: HashMap<EnvelopeDigest, usize>,
+    by_content: HashMap<ContentDigest, Vec<usize>>,
     /// What holds after this batch, if it brings a trust document.
     next_trust: Option<Arc<TrustState>>,
     /// Who is told what when the batch is committed.
@@ -43,10 +49,13 @@ pub(super) struct Draft<'a> {
 struct Placed {
     entry: Entry,
     bytes: Vec<u8>,
+    digest: EntryDigest,
+    leaf: NodeHash,
+    /// What it says of builds.
+    build: Option<Build>,
     /// As received; the batch takes it.
     envelope: Vec<u8>,
-    admission: Admission,
-    findable: Option<Findable>,
+    admitted: Box<Admitted>,
     /// In the order of the record; the batch takes them.
     attachments: Vec<Vec<u8>>,
 }
@@ -68,6 +77,8 @@ impl<'a> Draft<'a> {
             before_digest: previous,
             previous,
             placed: Vec::new(),
+            by_envelope: HashMap::new(),
+            by_content: HashMap::new(),
             next_trust: None,
             outcomes: Vec::new(),
         }
@@ -86,16 +97,20 @@ impl<'a> Draft<'a> {
     /// nothing new came.
     pub(super) fn batch(&mut self, tree: &Tree) -> Option<Batch> {
         let first = self.placed.first()?.entry.index;
-        let leaves: Vec<NodeHash> = self.placed.iter().map(|placed| NodeHash::leaf(&placed.bytes)).collect();
-        let (size, root) = tree.with_appended(&leaves);
+        let (size, root) = tree.with_appended(&self.leaves());
         let entries = self.placed.iter_mut().map(|placed| Staged {
             entry: placed.bytes.clone(),
-            record: placed.admission.record_bytes().to_vec(),
+            record: placed.admitted.admission.record_bytes().to_vec(),
             envelope: std::mem::take(&mut placed.envelope),
             attachments: std::mem::take(&mut placed.attachments),
             erased: false,
         });
         Some(Batch { entries: entries.collect(), first, size, root })
+    }
+
+    /// Returns the leaf hashes of the new entries, in order.
+    pub(super) fn leaves(&self) -> Vec<NodeHash> {
+        self.placed.iter().map(|placed| placed.leaf).collect()
     }
 
     /// Returns the log's last entry, this batch included.
@@ -114,18 +129,18 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns what the entry index needs.
-    pub(super) fn indexed(&self) -> Result<Vec<EntryKeys>, IndexError> {
+    pub(super) fn indexed(&self) -> Vec<EntryKeys> {
         let keys = |placed: &Placed| {
-            let index = placed.entry.index;
-            let build = Build::of(index, placed.admission.record());
-            Ok(EntryKeys::of(&IndexedEntry::decode(index, &placed.bytes)?, build.as_ref()))
+            EntryKeys::of(&IndexedEntry::of(&placed.entry, placed.digest), placed.build.as_ref())
         };
         self.placed.iter().map(keys).collect()
     }
 
     /// Returns what the new entries can be found by, where that is known.
     pub(super) fn findable(&self) -> impl Iterator<Item = FactRows> {
-        self.placed.iter().filter_map(|placed| Some(placed.findable.as_ref()?.at(placed.entry.index)))
+        self.placed
+            .iter()
+            .filter_map(|placed| Some(placed.admitted.findable.as_ref()?.at(placed.entry.index)))
     }
 
     /// Returns the trust that holds after this batch.
@@ -143,9 +158,9 @@ impl<'a> Draft<'a> {
         }
         self.ledger.first_uses().add(new_tokens(&self.placed), self.last());
         // In the order of the entries, one for each outcome that is no duplicate.
-        let mut written = self.placed.into_iter().map(|Placed { bytes, admission, .. }| Written {
+        let mut written = self.placed.into_iter().map(|Placed { bytes, admitted, .. }| Written {
             entry: bytes,
-            record: admission.into_record_bytes(),
+            record: admitted.admission.into_record_bytes(),
         });
         let answers = self.outcomes.into_iter().map(|(answer, recorded)| {
             let written = if recorded.duplicate { None } else { written.next() };
@@ -173,7 +188,7 @@ impl<'a> Draft<'a> {
     fn place(
         &mut self,
         envelope: Envelope,
-        admitted: Admitted,
+        admitted: Box<Admitted>,
         time: Timestamp,
     ) -> Result<Recorded, RecordError> {
         let earlier = self.earlier(&admitted)?;
@@ -186,21 +201,20 @@ impl<'a> Draft<'a> {
             return there(index);
         }
         // The rules that admitted it may be gone by now, but not what they let in.
-        let Admitted { admission, findable, credential, .. } =
-            match (self.admitted_now(admitted, &envelope, time), same) {
-                (Err(RecordError::Refused(_)), Some(index)) => return there(index),
-                (admitted, _) => admitted?,
-            };
+        let admitted = match (self.admitted_now(admitted, &envelope, time), same) {
+            (Err(RecordError::Refused(_)), Some(index)) => return there(index),
+            (admitted, _) => admitted?,
+        };
         if let Some(index) = same.or(first) {
             let records: Vec<&AdmissionRecord> = earlier.iter().map(|(_, record)| record).collect();
-            if !admission.record().adds_to(&records) {
+            if !admitted.admission.record().adds_to(&records) {
                 return there(index);
             }
         }
-        let (admission, attachments) = self.attached(admission, &envelope, credential, time)?;
-        let entry = self.entry(&envelope, &admission, time);
+        let (admitted, attachments) = self.attached(admitted, &envelope, time)?;
+        let entry = self.entry(&envelope, &admitted.admission, time);
         let index = entry.index;
-        if admission.administrative() {
+        if admitted.admission.administrative() {
             // Only here is the index known, and a log key may not be changed for trees that exist already.
             let next = next_trust(&self.head.trust, &envelope, index)?;
             if let Some(role) = self.keys.not_held(&next, index.size_through()) {
@@ -208,24 +222,31 @@ impl<'a> Draft<'a> {
             }
             self.next_trust = Some(Arc::new(next));
         }
-        let bytes = entry.encode();
-        self.previous = EntryDigest::of(&bytes);
         // What was signed is not needed any more: up to 48 MiB.
-        let envelope = envelope.into_bytes();
-        self.placed.push(Placed { entry, bytes, envelope, admission, findable, attachments });
+        self.push(entry, envelope.into_bytes(), admitted, attachments);
         Ok(Recorded { index, duplicate: false })
+    }
+
+    fn push(&mut self, entry: Entry, envelope: Vec<u8>, admitted: Box<Admitted>, attachments: Vec<Vec<u8>>) {
+        let (at, bytes) = (self.placed.len(), entry.encode());
+        let (digest, leaf) = (EntryDigest::of(&bytes), NodeHash::leaf(&bytes));
+        let build = Build::of(entry.index, admitted.admission.record());
+        self.previous = digest;
+        self.by_envelope.insert(entry.envelope.digest, at);
+        self.by_content.entry(entry.content).or_default().push(at);
+        self.placed.push(Placed { entry, bytes, digest, leaf, build, envelope, admitted, attachments });
     }
 
     /// Adds what is kept beside the envelope: the token of who showed one; of a redaction, under which keys the index has what it erases.
     fn attached(
         &self,
-        admission: Admission,
+        mut admitted: Box<Admitted>,
         envelope: &Envelope,
-        credential: Option<Credential>,
         time: Timestamp,
-    ) -> Result<(Admission, Vec<Vec<u8>>), RecordError> {
-        if admission.record().predicate_type != REDACTION_TYPE {
-            return Ok((admission, credential.map(|shown| shown.token().to_vec()).into_iter().collect()));
+    ) -> Result<(Box<Admitted>, Vec<Vec<u8>>), RecordError> {
+        if admitted.admission.record().predicate_type != REDACTION_TYPE {
+            let token = admitted.credential.take().map(|shown| shown.token().to_vec());
+            return Ok((admitted, token.into_iter().collect()));
         }
         let redaction = Redaction::in_envelope(envelope.bytes()).ok_or(RecordError::Internal)?;
         let bytes = encode_erased(&self.erased(&redaction, time)?).ok_or(RecordError::Internal)?;
@@ -234,7 +255,8 @@ impl<'a> Draft<'a> {
             length: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
             media_type: ERASED_KEYS_TYPE.to_owned(),
         };
-        Ok((admission.with_attachment(attachment)?, vec![bytes]))
+        admitted.admission = admitted.admission.with_attachment(attachment)?;
+        Ok((admitted, vec![bytes]))
     }
 
     /// Looks for every entry with the content that is redacted: all of them are erased at this time.
@@ -262,11 +284,12 @@ impl<'a> Draft<'a> {
     /// claimed one since. One rule asks what only the sequencer knows: which key used a token first.
     fn admitted_now(
         &self,
-        admitted: Admitted,
+        admitted: Box<Admitted>,
         envelope: &Envelope,
         time: Timestamp,
-    ) -> Result<Admitted, RecordError> {
-        let (index, brought) = (self.ledger.index(), self.builds());
+    ) -> Result<Box<Admitted>, RecordError> {
+        let index = self.ledger.index();
+        let brings = || self.placed.iter().any(|placed| placed.build.is_some());
         // A statement about keys does not say where they were fetched: a newer document may mean another place.
         let keys = admitted.admission.record().predicate_type == JWKS_TYPE;
         if keys && self.head.trust.index() > admitted.at {
@@ -276,13 +299,13 @@ impl<'a> Draft<'a> {
         // not say so.
         let stands = admitted.at == self.head.admin
             && !admitted.admission.administrative()
-            && !admission::moved(index, &admitted.admission, admitted.builds_to, &brought)?;
+            && !admission::moved(index, &admitted.admission, admitted.builds_to, brings)?;
         let admitted = if stands {
             admitted
         } else {
-            let earlier = admitted.earlier;
-            let again = admission::admit(self.head, index, envelope, admitted.credential, &brought, time)?;
-            Admitted { earlier, ..again }
+            let Admitted { earlier, credential, .. } = *admitted;
+            let again = admission::admit(self.head, index, envelope, credential, &self.builds(), time)?;
+            again.knowing(earlier)
         };
         if let Some(proof) = &admitted.admission.record().token {
             tokens::check(self.ledger, proof, new_tokens(&self.placed), time)?;
@@ -292,14 +315,14 @@ impl<'a> Draft<'a> {
 
     /// Returns what this batch has of builds.
     fn builds(&self) -> Vec<(LeafIndex, &AdmissionRecord)> {
-        let placed = self.placed.iter().map(|placed| (placed.entry.index, placed.admission.record()));
-        placed.filter(|(index, record)| Build::of(*index, record).is_some()).collect()
+        let builds = self.placed.iter().filter(|placed| placed.build.is_some());
+        builds.map(|placed| (placed.entry.index, placed.admitted.admission.record())).collect()
     }
 
     /// Returns the entry of exactly these bytes, which someone else may have recorded since they were admitted.
     fn same_bytes(&self, envelope: &Envelope, admitted: &Admitted) -> Result<Option<LeafIndex>, RecordError> {
         let digest = envelope.digest();
-        if let Some(placed) = self.placed.iter().find(|placed| placed.entry.envelope.digest == digest) {
+        if let Some(placed) = self.by_envelope.get(&digest).and_then(|at| self.placed.get(*at)) {
             return Ok(Some(placed.entry.index));
         }
         admitted.earlier.same(self.ledger.index(), &digest)
@@ -311,8 +334,9 @@ impl<'a> Draft<'a> {
         let indexes = admitted.earlier.content(self.ledger.index(), &content)?.into_iter();
         let records = indexes.map(|index| Ok((index, admission::record_of(self.head, index)?)));
         let mut earlier = records.collect::<Result<Vec<_>, RecordError>>()?;
-        let same = self.placed.iter().filter(|placed| placed.entry.content == content);
-        earlier.extend(same.map(|placed| (placed.entry.index, placed.admission.record().clone())));
+        let same = self.by_content.get(&content).into_iter().flatten();
+        let same = same.filter_map(|at| self.placed.get(*at));
+        earlier.extend(same.map(|placed| (placed.entry.index, placed.admitted.admission.record().clone())));
         Ok(earlier)
     }
 
@@ -343,13 +367,13 @@ fn first_use(index: LeafIndex, stored: &Stored, time: Timestamp) -> Result<Optio
 
 impl Placed {
     fn repairs_clock(&self) -> bool {
-        self.admission.record().predicate_type == CLOCK_REPAIR_TYPE
+        self.admitted.admission.record().predicate_type == CLOCK_REPAIR_TYPE
     }
 }
 
 /// Returns the tokens that came with new entries.
 fn new_tokens(placed: &[Placed]) -> impl Iterator<Item = &TokenProof> {
-    placed.iter().filter_map(|placed| placed.admission.record().token.as_ref())
+    placed.iter().filter_map(|placed| placed.admitted.admission.record().token.as_ref())
 }
 
 /// Returns the trust that holds from this entry on. An admitted administrative statement is a DSSE envelope.

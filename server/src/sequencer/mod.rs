@@ -21,7 +21,7 @@ use std::time::Duration;
 use custody_evidence::admission::{self as rules, Refusal};
 use custody_evidence::envelope::Envelope;
 use custody_evidence::trust::{CLOCK_REPAIR_TYPE, ClockRepair, TrustError};
-use custody_log::{LeafIndex, NodeHash, Timestamp};
+use custody_log::{LeafIndex, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -60,7 +60,7 @@ pub struct Submission {
     /// The envelope.
     pub envelope: Envelope,
     /// What admission found.
-    pub admitted: Admitted,
+    pub admitted: Box<Admitted>,
     /// Where the answer goes.
     pub answer: oneshot::Sender<Result<Answered, RecordError>>,
 }
@@ -400,11 +400,9 @@ impl Sequencer {
     ) -> Result<Position, LedgerError> {
         let last = draft.last().clone();
         let index = self.ledger.index();
-        index.apply_entries(&draft.indexed()?)?;
+        index.apply_entries(&draft.indexed())?;
         index.offer_facts(draft.findable());
-        let leaves: Vec<NodeHash> =
-            batch.entries.iter().map(|staged| NodeHash::leaf(&staged.entry)).collect();
-        head.tree.append(&leaves);
+        head.tree.append(&draft.leaves());
         let trust = draft.trust();
         let checkpoint =
             self.publisher.sign(batch.size, batch.root, last.time, &head.tree, &head.journal, &trust)?;

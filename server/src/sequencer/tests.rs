@@ -7,7 +7,7 @@ use custody_evidence::dsse::{self, IN_TOTO};
 use custody_evidence::key::SigningKey;
 use custody_evidence::trust::{ClockRepair, LogKey, TrustDocument, WriterRule, statement_of};
 use custody_log::note::{Cosigner, NoteSigner};
-use custody_log::{Entry, EntryDigest, Frontier, Timestamp, TreeSize};
+use custody_log::{Entry, EntryDigest, Frontier, NodeHash, Timestamp, TreeSize};
 
 mod admitting;
 mod earlier;

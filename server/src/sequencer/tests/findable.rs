@@ -35,7 +35,7 @@ fn what_admission_hands_over_is_what_the_journal_says() {
         let index = LeafIndex::new(index).unwrap();
         let envelope = sign(statement.as_bytes(), &[&key(WRITER), &key(SECOND_WRITER)]);
         let Admitted { admission, findable, .. } =
-            admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
+            *admission::admit(&head, ledger.index(), &envelope, None, &[], now).unwrap();
         let entry = Entry {
             index,
             time: now,
