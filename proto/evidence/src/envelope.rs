@@ -32,7 +32,7 @@ enum Form {
     Bundle(Box<Bundle>, ContentDigest),
 }
 
-/// Bytes as received, with their digest: whoever looks for them before they are parsed makes it, and nobody makes it again.
+/// Bytes as received, with the digest by which they are looked for before they are parsed: the parsed envelope need not make it again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
     bytes: Vec<u8>,

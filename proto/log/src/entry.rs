@@ -140,8 +140,9 @@ impl Entry {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut text = String::with_capacity(Self::MAX_LEN);
-        // A string takes all that is written.
-        let _ = self.write(&mut text);
+        let written = self.write(&mut text);
+        // A string takes all, and there is no time that has no text.
+        debug_assert!(written.is_ok(), "an entry is not written whole");
         text.into_bytes()
     }
 

@@ -162,7 +162,9 @@ impl Rows {
         let mut newest = Vec::new();
         let (runs, end) = self.read(|state| {
             let end = state.open.end();
-            for segment in state.closed.iter().map(AsRef::as_ref).chain([&state.open]) {
+            let segments = state.closed.iter().map(AsRef::as_ref).chain([&state.open]);
+            // Who asks what came since he looked last asks the last one alone.
+            for segment in segments.filter(|segment| segment.end().contains(from)) {
                 segment.oldest(prefix, from, end, &mut newest);
             }
             (Arc::clone(&state.runs), end)

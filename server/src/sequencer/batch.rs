@@ -1,5 +1,6 @@
 //! One batch while it is made: entries get their places; what adds nothing is answered with what is there.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -49,10 +50,11 @@ pub(super) struct Draft<'a> {
 struct Placed {
     entry: Entry,
     bytes: Vec<u8>,
-    digest: EntryDigest,
     leaf: NodeHash,
-    /// What it says of builds.
-    build: Option<Build>,
+    /// What the entry index finds it by.
+    keys: EntryKeys,
+    /// Whether it says whose builds its subjects are.
+    is_build: bool,
     /// As received; the batch takes it.
     envelope: Vec<u8>,
     admitted: Box<Admitted>,
@@ -130,10 +132,7 @@ impl<'a> Draft<'a> {
 
     /// Returns what the entry index needs.
     pub(super) fn indexed(&self) -> Vec<EntryKeys> {
-        let keys = |placed: &Placed| {
-            EntryKeys::of(&IndexedEntry::of(&placed.entry, placed.digest), placed.build.as_ref())
-        };
-        self.placed.iter().map(keys).collect()
+        self.placed.iter().map(|placed| placed.keys.clone()).collect()
     }
 
     /// Returns what the new entries can be found by, where that is known.
@@ -206,7 +205,7 @@ impl<'a> Draft<'a> {
             (admitted, _) => admitted?,
         };
         if let Some(index) = same.or(first) {
-            let records: Vec<&AdmissionRecord> = earlier.iter().map(|(_, record)| record).collect();
+            let records: Vec<&AdmissionRecord> = earlier.iter().map(|(_, record)| &**record).collect();
             if !admitted.admission.record().adds_to(&records) {
                 return there(index);
             }
@@ -231,10 +230,13 @@ impl<'a> Draft<'a> {
         let (at, bytes) = (self.placed.len(), entry.encode());
         let (digest, leaf) = (EntryDigest::of(&bytes), NodeHash::leaf(&bytes));
         let build = Build::of(entry.index, admitted.admission.record());
+        let keys = EntryKeys::of(&IndexedEntry::of(&entry, digest), build.as_ref());
+        let is_build = build.is_some();
         self.previous = digest;
-        self.by_envelope.insert(entry.envelope.digest, at);
+        // The same bytes may come twice, by another token: the first entry is theirs.
+        self.by_envelope.entry(entry.envelope.digest).or_insert(at);
         self.by_content.entry(entry.content).or_default().push(at);
-        self.placed.push(Placed { entry, bytes, digest, leaf, build, envelope, admitted, attachments });
+        self.placed.push(Placed { entry, bytes, leaf, keys, is_build, envelope, admitted, attachments });
     }
 
     /// Adds what is kept beside the envelope: the token of who showed one; of a redaction, under which keys the index has what it erases.
@@ -289,7 +291,7 @@ impl<'a> Draft<'a> {
         time: Timestamp,
     ) -> Result<Box<Admitted>, RecordError> {
         let index = self.ledger.index();
-        let brings = || self.placed.iter().any(|placed| placed.build.is_some());
+        let brings = || self.placed.iter().any(|placed| placed.is_build);
         // A statement about keys does not say where they were fetched: a newer document may mean another place.
         let keys = admitted.admission.record().predicate_type == JWKS_TYPE;
         if keys && self.head.trust.index() > admitted.at {
@@ -315,7 +317,7 @@ impl<'a> Draft<'a> {
 
     /// Returns what this batch has of builds.
     fn builds(&self) -> Vec<(LeafIndex, &AdmissionRecord)> {
-        let builds = self.placed.iter().filter(|placed| placed.build.is_some());
+        let builds = self.placed.iter().filter(|placed| placed.is_build);
         builds.map(|placed| (placed.entry.index, placed.admitted.admission.record())).collect()
     }
 
@@ -329,14 +331,19 @@ impl<'a> Draft<'a> {
     }
 
     /// Returns the entries of the same content, the oldest first: from the log, then from this batch.
-    fn earlier(&self, admitted: &Admitted) -> Result<Vec<(LeafIndex, AdmissionRecord)>, RecordError> {
+    fn earlier(
+        &self,
+        admitted: &Admitted,
+    ) -> Result<Vec<(LeafIndex, Cow<'_, AdmissionRecord>)>, RecordError> {
         let content = admitted.admission.content();
         let indexes = admitted.earlier.content(self.ledger.index(), &content)?.into_iter();
-        let records = indexes.map(|index| Ok((index, admission::record_of(self.head, index)?)));
+        let records = indexes.map(|index| Ok((index, Cow::Owned(admission::record_of(self.head, index)?))));
         let mut earlier = records.collect::<Result<Vec<_>, RecordError>>()?;
         let same = self.by_content.get(&content).into_iter().flatten();
         let same = same.filter_map(|at| self.placed.get(*at));
-        earlier.extend(same.map(|placed| (placed.entry.index, placed.admitted.admission.record().clone())));
+        earlier.extend(
+            same.map(|placed| (placed.entry.index, Cow::Borrowed(placed.admitted.admission.record()))),
+        );
         Ok(earlier)
     }
 

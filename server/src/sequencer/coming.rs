@@ -32,7 +32,7 @@ struct State {
 }
 
 impl Coming {
-    /// Adds one that will be in the queue, or be refused, once it has a place and is checked, which computes for less than a millisecond.
+    /// Adds one that will be in the queue, or be refused, once it has a place and is checked, which usually computes for less than a millisecond.
     /// Who holds up his own with slow ones costs others [`WAIT_MAX`] a batch, and no more.
     #[must_use]
     pub fn one(&self) -> OnTheWay {

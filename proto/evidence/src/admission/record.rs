@@ -460,8 +460,10 @@ impl Salt {
 
 impl Serialize for Salt {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // An error says that there is no room.
-        serializer.serialize_str(base16ct::lower::encode_str(&self.0, &mut [0; 64]).unwrap_or_default())
+        let mut room = [0; 2 * 32];
+        serializer.serialize_str(
+            base16ct::lower::encode_str(&self.0, &mut room).map_err(serde::ser::Error::custom)?,
+        )
     }
 }
 

@@ -56,6 +56,25 @@ fn a_signed_file_says_its_digest_and_nothing_else() {
 }
 
 #[test]
+fn what_was_received_is_parsed_as_its_bytes_are_and_has_their_digest() {
+    let plain = signed(IN_TOTO);
+    let mut inner: serde_json::Value = serde_json::from_slice(plain.bytes()).unwrap();
+    inner["signatures"][0]["keyid"] = "".into();
+    let wrapped = bundle("dsseEnvelope", &inner.to_string());
+    for bytes in [plain.bytes(), wrapped.as_bytes(), message(DIGEST).as_bytes()] {
+        let received = Received::new(bytes.to_vec());
+        assert_eq!(received.digest(), EnvelopeDigest::of(bytes));
+        let envelope = Envelope::from_received(received).unwrap();
+        assert_eq!((envelope.digest(), envelope.bytes()), (EnvelopeDigest::of(bytes), bytes));
+        assert_eq!(envelope.content(), Envelope::parse(bytes).unwrap().content());
+    }
+    for bytes in ["", "{}", "[]", &message(""), &wrapped[1..]] {
+        let refused = Envelope::from_received(Received::new(bytes.into())).unwrap_err();
+        assert_eq!(refused, Envelope::parse(bytes.as_bytes()).unwrap_err(), "{bytes}");
+    }
+}
+
+#[test]
 fn what_is_no_single_envelope_is_refused_by_its_name() {
     for (text, named) in [
         (message(""), "does not say which"),

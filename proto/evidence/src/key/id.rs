@@ -47,8 +47,8 @@ impl std::str::FromStr for KeyId {
 
 impl std::fmt::Display for KeyId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // It is written several times for each entry. An error says that there is no room.
-        f.write_str(base16ct::lower::encode_str(&self.0, &mut [0; 2 * Self::LEN]).unwrap_or_default())
+        let mut room = [0; 2 * Self::LEN];
+        f.write_str(base16ct::lower::encode_str(&self.0, &mut room).map_err(|_| std::fmt::Error)?)
     }
 }
 

@@ -31,6 +31,28 @@ fn names_a_key_by_the_digest_of_its_spki() {
 }
 
 #[test]
+fn a_key_id_has_one_text() {
+    let text = SigningKey::from_seed(&[7; 32]).id().to_string();
+    assert_eq!(text.parse::<KeyId>().unwrap().to_string(), text);
+    for other in [
+        String::new(),
+        text.to_uppercase(),
+        text[1..].to_owned(),
+        text[2..].to_owned(),
+        format!("{text}0"),
+        format!("{text}00"),
+        format!("0x{}", &text[2..]),
+        format!(" {}", &text[1..]),
+    ] {
+        assert_eq!(
+            other.parse::<KeyId>(),
+            Err(KeyIdError { found: other.chars().take(80).collect() }),
+            "{other:?}"
+        );
+    }
+}
+
+#[test]
 fn refuses_keys_that_it_does_not_know_by_name() {
     let spki = |algorithm: &str, key: &str| hex::decode(format!("{algorithm}{key}")).unwrap();
     // id-ecPublicKey with secp256k1, id-RSASSA-PSS, Ed448; the key bits do not matter.

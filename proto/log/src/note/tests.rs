@@ -229,6 +229,8 @@ fn refuses_verifier_keys_with_one_thing_changed() {
     assert_eq!(parse("example.com/foo"), E::Form);
     assert_eq!(parse("example.com/foo+530d903a"), E::Form);
     assert_eq!(parse(&SPEC_KEY.replace("530d903a", "530d903")), E::Hash { found: "530d903".into() });
+    assert_eq!(parse(&SPEC_KEY.replace("530d903a", "530d90")), E::Hash { found: "530d90".into() });
+    assert_eq!(parse(&SPEC_KEY.replace("530d903a", "530d903a53")), E::Hash { found: "530d903a53".into() });
     assert_eq!(parse(&SPEC_KEY.replace("530d903a", "530D903A")), E::Hash { found: "530D903A".into() });
     assert!(matches!(parse(&SPEC_KEY.replace("530d903a", "530d903b")), E::HashMismatch { .. }));
     assert!(matches!(parse(&SPEC_KEY.replace("/foo", "/fop")), E::HashMismatch { .. }));

@@ -238,6 +238,34 @@ fn the_scan_names_the_very_entry_that_is_broken() {
 }
 
 #[test]
+fn an_entry_that_cannot_be_read_is_one_finding_and_the_next_is_taken_as_it_is() {
+    let (dir, mut log) = created();
+    let mut batch = log.batch(&[vec![1; 10], vec![2; 10], vec![3; 10]]);
+    batch.entries[1].entry.push(b'\n');
+    // Its checksum holds: a server wrote it like this.
+    let path = last_segment(dir.path());
+    let mut bytes = fs::read(&path).unwrap();
+    let mark = segment::Mark(bytes[24..32].try_into().unwrap());
+    bytes.extend(frame::encode(&batch, mark, 64 << 10).unwrap().bytes);
+    fs::write(&path, bytes).unwrap();
+    let report = fsck(dir.path(), &options().files, &mut |_| ()).unwrap();
+    let unread = batch.first.next();
+    let of_entries: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|damage| matches!(damage.kind, DamageKind::Entry(_) | DamageKind::Chain(_)))
+        .map(|damage| (damage.entry, matches!(damage.kind, DamageKind::Entry(_))))
+        .collect();
+    assert_eq!(of_entries, [(unread, true)], "{:?}", report.findings);
+    match open(dir.path(), &options()) {
+        Err(OpenError::Damaged { damage, .. }) => {
+            assert!(matches!(damage.kind, DamageKind::Entry(_)) && damage.entry == unread, "{damage}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn a_reader_refuses_what_is_not_what_was_written() {
     let (dir, log, _) = small(0);
     let opened = open(dir.path(), &fast()).unwrap();

@@ -208,6 +208,40 @@ async fn of_two_keys_in_one_batch_the_first_has_the_token() {
 }
 
 #[tokio::test]
+async fn of_the_same_bytes_twice_in_one_batch_the_first_is_their_entry() {
+    let log = Log::new();
+    let running = log.start();
+    list(&running).await;
+    running.stop().await;
+    let (ledger, sequencer, _stop) = log.open();
+    let (queue, submissions) = mpsc::channel(64);
+    let (head, now) = (ledger.head(), log.clock.read().unwrap().wall);
+    let own = key(50);
+    let mut answers = Vec::new();
+    for issuer in [CHOSEN, FIXED, CHOSEN, FIXED] {
+        let envelope = by(1, &own);
+        let shown = Job::of(issuer, "a", &own).shown_for(&own);
+        let admitted = admission::admit(&head, ledger.index(), &envelope, Some(shown), &[], now).unwrap();
+        let (answer, answered) = oneshot::channel();
+        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
+        answers.push(answered);
+    }
+    drop(queue);
+    let runtime = Handle::current();
+    let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
+    let mut recorded = Vec::new();
+    for answer in answers {
+        recorded.push(answer.await.unwrap().unwrap().recorded);
+    }
+    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+    let first = head.size.next_index();
+    let expected = [(first, false), (first.next(), false), (first, true), (first, true)];
+    assert_eq!(recorded, expected.map(|(index, duplicate)| Recorded { index, duplicate }));
+    let envelope = by(1, &own);
+    assert_eq!(ledger.index().by_envelope(&envelope.digest()).unwrap(), Some(first), "as the index says");
+}
+
+#[tokio::test]
 async fn who_used_a_token_first_is_known_after_a_restart_and_a_failed_disk() {
     let log = Log::new();
     let running = log.start();
