@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use custody_log::Timestamp;
@@ -216,15 +217,15 @@ impl Gather {
 
     /// Warns of digests that are kept but carry no evidence because their value does not fit.
     pub(super) fn malformed(&mut self, path: &str, descriptor: &Descriptor) {
-        // The path is made for those that are: hardly any.
-        for digest in descriptor.digests().iter().filter(|digest| digest.standing() == Standing::Malformed) {
-            self.malformed_digest(&format!("{path}.digest"), digest);
+        for digest in descriptor.digests() {
+            self.malformed_digest(format_args!("{path}.digest"), digest);
         }
     }
 
-    pub(super) fn malformed_digest(&mut self, path: &str, digest: &Digest) {
+    /// The same of one digest. The path is written for those that do not fit alone: hardly any.
+    pub(super) fn malformed_digest(&mut self, path: fmt::Arguments<'_>, digest: &Digest) {
         if digest.standing() == Standing::Malformed {
-            self.warn(path, Problem::MalformedDigest { digest: digest.clone() });
+            self.warn(&path.to_string(), Problem::MalformedDigest { digest: digest.clone() });
         }
     }
 

@@ -80,7 +80,7 @@ impl<'a> Part<'a> {
             match digest.standing() {
                 Standing::Usable => bytes.push(Node::artifact(digest)),
                 Standing::Malformed => {
-                    gather.malformed_digest(&format!("predicate.{}.hashes", component.path), digest);
+                    gather.malformed_digest(format_args!("predicate.{}.hashes", component.path), digest);
                 }
                 Standing::Unknown | Standing::Weak => {}
             }

@@ -177,20 +177,22 @@ async fn one_token_serves_many_records_of_its_key_and_a_retry() {
     running.stop().await;
 }
 
-#[tokio::test]
-async fn of_two_keys_in_one_batch_the_first_has_the_token() {
-    let log = Log::new();
+/// Records statements in one batch, each by its number, signed with a key and shown with a token of an issuer. Returns the size of the
+/// log before, and what became of each.
+async fn in_one_batch(
+    log: &Log,
+    statements: &[(u64, &str, &SigningKey)],
+) -> (Arc<Ledger>, TreeSize, Vec<Result<Recorded, RecordError>>) {
     let running = log.start();
     list(&running).await;
     running.stop().await;
     let (ledger, sequencer, _stop) = log.open();
     let (queue, submissions) = mpsc::channel(64);
     let (head, now) = (ledger.head(), log.clock.read().unwrap().wall);
-    let (first, second) = (key(50), key(51));
     let mut answers = Vec::new();
-    for (number, own) in [(1, &first), (2, &second), (3, &first), (4, &second)] {
-        let envelope = by(number, own);
-        let shown = Job::of(FIXED, "a", own).shown_for(own);
+    for (number, issuer, own) in statements {
+        let envelope = by(*number, own);
+        let shown = Job::of(issuer, "a", own).shown_for(own);
         let admitted = admission::admit(&head, ledger.index(), &envelope, Some(shown), &[], now).unwrap();
         let (answer, answered) = oneshot::channel();
         queue.send(Submission { envelope, admitted, answer }).await.unwrap();
@@ -199,46 +201,34 @@ async fn of_two_keys_in_one_batch_the_first_has_the_token() {
     drop(queue);
     let runtime = Handle::current();
     let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
-    let mut words = Vec::new();
+    let mut became = Vec::new();
     for answer in answers {
-        words.push(word(&answer.await.unwrap().map(|answered| answered.recorded)));
+        became.push(answer.await.unwrap().map(|answered| answered.recorded));
     }
-    assert_eq!(words, ["recorded", "token_reused", "recorded", "token_reused"]);
     tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
+    (ledger, head.size, became)
+}
+
+#[tokio::test]
+async fn of_two_keys_in_one_batch_the_first_has_the_token() {
+    let (log, first, second) = (Log::new(), key(50), key(51));
+    let statements = [(1, FIXED, &first), (2, FIXED, &second), (3, FIXED, &first), (4, FIXED, &second)];
+    let (_, _, became) = in_one_batch(&log, &statements).await;
+    let words: Vec<_> = became.iter().map(word).collect();
+    assert_eq!(words, ["recorded", "token_reused", "recorded", "token_reused"]);
 }
 
 #[tokio::test]
 async fn of_the_same_bytes_twice_in_one_batch_the_first_is_their_entry() {
-    let log = Log::new();
-    let running = log.start();
-    list(&running).await;
-    running.stop().await;
-    let (ledger, sequencer, _stop) = log.open();
-    let (queue, submissions) = mpsc::channel(64);
-    let (head, now) = (ledger.head(), log.clock.read().unwrap().wall);
-    let own = key(50);
-    let mut answers = Vec::new();
-    for issuer in [CHOSEN, FIXED, CHOSEN, FIXED] {
-        let envelope = by(1, &own);
-        let shown = Job::of(issuer, "a", &own).shown_for(&own);
-        let admitted = admission::admit(&head, ledger.index(), &envelope, Some(shown), &[], now).unwrap();
-        let (answer, answered) = oneshot::channel();
-        queue.send(Submission { envelope, admitted, answer }).await.unwrap();
-        answers.push(answered);
-    }
-    drop(queue);
-    let runtime = Handle::current();
-    let thread = std::thread::spawn(move || sequencer.run(submissions, &runtime));
-    let mut recorded = Vec::new();
-    for answer in answers {
-        recorded.push(answer.await.unwrap().unwrap().recorded);
-    }
-    tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-    let first = head.size.next_index();
+    let (log, own) = (Log::new(), key(50));
+    let statements = [CHOSEN, FIXED, CHOSEN, FIXED].map(|issuer| (1, issuer, &own));
+    let (ledger, before, became) = in_one_batch(&log, &statements).await;
+    let recorded: Vec<_> = became.into_iter().map(Result::unwrap).collect();
+    let first = before.next_index();
     let expected = [(first, false), (first.next(), false), (first, true), (first, true)];
     assert_eq!(recorded, expected.map(|(index, duplicate)| Recorded { index, duplicate }));
-    let envelope = by(1, &own);
-    assert_eq!(ledger.index().by_envelope(&envelope.digest()).unwrap(), Some(first), "as the index says");
+    let digest = by(1, &own).digest();
+    assert_eq!(ledger.index().by_envelope(&digest).unwrap(), Some(first), "as the index says");
 }
 
 #[tokio::test]
