@@ -320,7 +320,7 @@ fn leading_of(field: Field, value: &str) -> Option<[u8; SHORT_LEN]> {
         | Field::Document
         | Field::Identity
         | Field::Signer
-        | Field::Subject => keys::leading_bytes(value.rsplit([':', '@']).next()?),
+        | Field::Subject => keys::leading_bytes(behind_last_mark(value)),
         Field::Builder
         | Field::Component
         | Field::Environment
@@ -335,6 +335,12 @@ fn leading_of(field: Field, value: &str) -> Option<[u8; SHORT_LEN]> {
         | Field::Submitter
         | Field::Vulnerability => None,
     }
+}
+
+/// What stands behind the last `:` or `@`, or all of it. By bytes: both are of ASCII, and each entry has some twenty such texts.
+fn behind_last_mark(value: &str) -> &str {
+    let mark = value.bytes().rposition(|byte| matches!(byte, b':' | b'@'));
+    mark.and_then(|mark| value.get(mark + 1..)).unwrap_or(value)
 }
 
 #[cfg(test)]

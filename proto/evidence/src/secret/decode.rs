@@ -77,7 +77,7 @@ pub(super) fn encoded(byte: u8) -> bool {
 
 fn one_run(run: &[u8], found: &mut dyn FnMut(&[u8]) -> bool) -> bool {
     if run.iter().all(u8::is_ascii_hexdigit) {
-        return pieces(run, |piece| readable(&hex_bytes(piece), found));
+        return !may_be_text_in_hex(run) || pieces(run, |piece| readable(&hex_bytes(piece), found));
     }
     // Base64 may start right behind a character that is of its alphabet too, as in `/v1/<base64>`.
     let mut phases = [true, false, false, false];
@@ -105,6 +105,16 @@ fn may_be_text(text: &[u8]) -> bool {
     text.iter().step_by(4).any(|first| {
         row = if sextet(*first) < 32 { row + 1 } else { 0 };
         row == GROUPS
+    })
+}
+
+/// The same of hex: the first digits of [`READABLE`] bytes in a row say that each is of ASCII, or a zero of UTF-16. Digests are told apart so
+/// without decoding them.
+fn may_be_text_in_hex(text: &[u8]) -> bool {
+    let mut row = 0;
+    text.iter().step_by(2).any(|first| {
+        row = if matches!(first, b'0' | b'2'..=b'7') { row + 1 } else { 0 };
+        row == READABLE
     })
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::log::{DAY, HOUR, Log, MINUTE, artifact, at, digest, image, key, provenance, run_name};
 use crate::finding::FindingKind;
-use crate::finding::bounds::LOOK_BACK;
+use crate::finding::bounds::{LOOK_BACK, PAIRS_LOOKED_AT};
 use crate::subject_name::{NameKind, digest_of_name};
 use crate::trust::{People, Person};
 
@@ -535,6 +535,44 @@ fn a_tag_that_moved_is_found_where_it_was_first_seen_elsewhere() {
         }
     }
     assert_eq!(log.findings(), []);
+}
+
+#[test]
+fn a_tag_that_moved_is_found_behind_any_number_of_uses_and_what_it_meant_once_stays_quiet() {
+    let uses = |log: &mut Log, run: u64, of: &str| {
+        let resolved = json!({ "resolved": [{ "ref": "acme/deploy@v4", "digest": format!("gitCommit:{}", &digest(of)[..40]) }] });
+        log.run("ci", "api", 1_000 * run, &resolved);
+    };
+    let many = 2 * u64::try_from(LOOK_BACK).unwrap();
+    let mut log = Log::default();
+    for run in 0..many {
+        uses(&mut log, run, "good");
+    }
+    for run in many..2 * many {
+        uses(&mut log, run, "bad");
+    }
+    uses(&mut log, 2 * many, "good");
+    assert_eq!(kinds(&log), [FindingKind::TagMoved], "once, and not where it means again what it meant");
+    uses(&mut log, 2 * many + 1, "worse");
+    assert_eq!(kinds(&log), [FindingKind::TagMoved; 2], "a third meaning is as new");
+}
+
+#[test]
+fn as_many_references_of_one_run_are_looked_at_as_the_limit_says() {
+    let moved_at = |moved: usize| {
+        let mut log = Log::default();
+        for run in 1..3 {
+            let reference = |at: usize| {
+                let of = if run == 2 && at == moved { "bad" } else { "good" };
+                json!({ "ref": format!("acme/step{at:04}@v4"), "digest": format!("gitCommit:{}", &digest(of)[..40]) })
+            };
+            let resolved: Vec<Value> = (0..=PAIRS_LOOKED_AT).map(reference).collect();
+            log.run("ci", "api", 1_000 * run, &json!({ "resolved": resolved }));
+        }
+        kinds(&log)
+    };
+    assert_eq!(moved_at(PAIRS_LOOKED_AT - 1), [FindingKind::TagMoved], "the last that is looked at");
+    assert_eq!(moved_at(PAIRS_LOOKED_AT), [], "the first that is not");
 }
 
 #[test]

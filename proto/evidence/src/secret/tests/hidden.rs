@@ -74,12 +74,16 @@ fn a_document_of_json_in_a_string_or_in_base64_is_read_without_its_escapes() {
 }
 
 #[test]
-fn utf_16_in_base64_is_read() {
-    let utf_16: Vec<u8> =
-        format!("$env:T='{}'", github()).encode_utf16().flat_map(u16::to_le_bytes).collect();
-    assert_eq!(rule_of(&STANDARD.encode(&utf_16)).as_deref(), Some("github-token"));
-    let command = format!("powershell -EncodedCommand {}", STANDARD.encode(&utf_16));
-    assert_eq!(rule_of(&command).as_deref(), Some("github-token"));
+fn utf_16_in_base64_and_hex_is_read() {
+    let text = format!("$env:T='{}'", github());
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let utf_16: Vec<u8> = text.encode_utf16().flat_map(order).collect();
+        let base64 = STANDARD.encode(&utf_16);
+        let command = format!("powershell -EncodedCommand {base64}");
+        for hidden in [base64, command, hex::encode(&utf_16), hex::encode_upper(&utf_16)] {
+            assert_eq!(rule_of(&hidden).as_deref(), Some("github-token"), "{hidden}");
+        }
+    }
 }
 
 #[test]
