@@ -321,13 +321,15 @@ impl<'a> Draft<'a> {
         builds.map(|placed| (placed.entry.index, placed.admitted.admission.record())).collect()
     }
 
-    /// Returns the entry of exactly these bytes, which someone else may have recorded since they were admitted.
+    /// Returns the first entry of exactly these bytes, which someone else may have recorded since they were admitted: that of the log is
+    /// older than any of this batch.
     fn same_bytes(&self, envelope: &Envelope, admitted: &Admitted) -> Result<Option<LeafIndex>, RecordError> {
         let digest = envelope.digest();
-        if let Some(placed) = self.by_envelope.get(&digest).and_then(|at| self.placed.get(*at)) {
-            return Ok(Some(placed.entry.index));
+        if let Some(index) = admitted.earlier.same(self.ledger.index(), &digest)? {
+            return Ok(Some(index));
         }
-        admitted.earlier.same(self.ledger.index(), &digest)
+        let placed = self.by_envelope.get(&digest).and_then(|at| self.placed.get(*at));
+        Ok(placed.map(|placed| placed.entry.index))
     }
 
     /// Returns the entries of the same content, the oldest first: from the log, then from this batch.

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::checksum::{base62, crc32};
 use super::table::{OTHERS, RULES};
 use super::{
-    ASSIGNED_VALUE, FINDINGS_MAX, Finding, NAMED_VALUE, POINTER_MAX, Part, Screened, VERSION, rules, screen,
-    screen_statement,
+    ASSIGNED_VALUE, FINDINGS_MAX, Finding, NAMED_VALUE, POINTER_MAX, Part, Screened, VERSION, decode, rules,
+    screen, screen_statement,
 };
 use crate::dsse;
 use crate::envelope::Envelope;

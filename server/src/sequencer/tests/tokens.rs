@@ -177,14 +177,22 @@ async fn one_token_serves_many_records_of_its_key_and_a_retry() {
     running.stop().await;
 }
 
-/// Records statements in one batch, each by its number, signed with a key and shown with a token of an issuer. Returns the size of the
-/// log before, and what became of each.
+/// A statement by its number, signed with a key and shown with a token of an issuer.
+type Shown<'a> = (u64, &'a str, &'a SigningKey);
+
+/// Records statements in one batch, behind some that are in the log already. Returns the size of the log before the batch, and what became
+/// of each of it.
 async fn in_one_batch(
     log: &Log,
-    statements: &[(u64, &str, &SigningKey)],
+    there: &[Shown<'_>],
+    statements: &[Shown<'_>],
 ) -> (Arc<Ledger>, TreeSize, Vec<Result<Recorded, RecordError>>) {
     let running = log.start();
     list(&running).await;
+    for (number, issuer, own) in there {
+        let shown = Job::of(issuer, "a", own).shown_for(own);
+        running.record_as(&by(*number, own), shown).await.unwrap();
+    }
     running.stop().await;
     let (ledger, sequencer, _stop) = log.open();
     let (queue, submissions) = mpsc::channel(64);
@@ -213,7 +221,7 @@ async fn in_one_batch(
 async fn of_two_keys_in_one_batch_the_first_has_the_token() {
     let (log, first, second) = (Log::new(), key(50), key(51));
     let statements = [(1, FIXED, &first), (2, FIXED, &second), (3, FIXED, &first), (4, FIXED, &second)];
-    let (_, _, became) = in_one_batch(&log, &statements).await;
+    let (_, _, became) = in_one_batch(&log, &[], &statements).await;
     let words: Vec<_> = became.iter().map(word).collect();
     assert_eq!(words, ["recorded", "token_reused", "recorded", "token_reused"]);
 }
@@ -222,13 +230,25 @@ async fn of_two_keys_in_one_batch_the_first_has_the_token() {
 async fn of_the_same_bytes_twice_in_one_batch_the_first_is_their_entry() {
     let (log, own) = (Log::new(), key(50));
     let statements = [CHOSEN, FIXED, CHOSEN, FIXED].map(|issuer| (1, issuer, &own));
-    let (ledger, before, became) = in_one_batch(&log, &statements).await;
+    let (ledger, before, became) = in_one_batch(&log, &[], &statements).await;
     let recorded: Vec<_> = became.into_iter().map(Result::unwrap).collect();
     let first = before.next_index();
     let expected = [(first, false), (first.next(), false), (first, true), (first, true)];
     assert_eq!(recorded, expected.map(|(index, duplicate)| Recorded { index, duplicate }));
     let digest = by(1, &own).digest();
     assert_eq!(ledger.index().by_envelope(&digest).unwrap(), Some(first), "as the index says");
+}
+
+#[tokio::test]
+async fn bytes_of_the_log_that_come_twice_in_one_batch_keep_the_entry_of_the_log() {
+    let (log, own) = (Log::new(), key(50));
+    let statements = [CHOSEN, CHOSEN, FIXED].map(|issuer| (1, issuer, &own));
+    let (ledger, before, became) = in_one_batch(&log, &[(1, FIXED, &own)], &statements).await;
+    let recorded: Vec<_> = became.into_iter().map(Result::unwrap).collect();
+    let there = ledger.index().by_envelope(&by(1, &own).digest()).unwrap().unwrap();
+    assert!(before.contains(there));
+    let expected = [(before.next_index(), false), (there, true), (there, true)];
+    assert_eq!(recorded, expected.map(|(index, duplicate)| Recorded { index, duplicate }));
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Where a secret lies although nobody meant to hide it, and texts that are dear to look at.
 
 use super::{
-    ASSIGNED_VALUE, Encode, Envelope, Finding, ORIGIN, Part, STANDARD, SigningKey, Value, dsse, github, json,
-    jwt, mixed, nothing, pem, refused, rule_of, screen, screen_statement, screened, suspected,
+    ASSIGNED_VALUE, Encode, Envelope, Finding, ORIGIN, Part, STANDARD, SigningKey, Value, decode, dsse,
+    github, json, jwt, mixed, nothing, pem, refused, rule_of, screen, screen_statement, screened, suspected,
 };
 use base64::Engine as _;
 
@@ -82,6 +82,30 @@ fn utf_16_in_base64_and_hex_is_read() {
         let command = format!("powershell -EncodedCommand {base64}");
         for hidden in [base64, command, hex::encode(&utf_16), hex::encode_upper(&utf_16)] {
             assert_eq!(rule_of(&hidden).as_deref(), Some("github-token"), "{hidden}");
+        }
+    }
+}
+
+/// Says whether the bytes are handed on in each encoding: as base64, as hex, and as hex of UTF-16.
+fn read_in_each_encoding(bytes: &[u8]) -> [bool; 3] {
+    let wide: Vec<u8> = bytes.iter().flat_map(|byte| [*byte, 0]).collect();
+    [STANDARD.encode(bytes), hex::encode(bytes), hex::encode(wide)].map(|text| {
+        let mut read = false;
+        decode::all(text.as_bytes(), &mut |_| {
+            read = true;
+            true
+        });
+        read
+    })
+}
+
+#[test]
+fn twelve_readable_bytes_in_a_row_are_looked_at_in_every_encoding_and_eleven_are_not() {
+    for readable in [b' ', b'0', b'A', b'~', b'\n', b'\r', b'\t'] {
+        for before in 0..4 {
+            let among = |count: usize| [vec![0x9d; before], vec![readable; count], vec![0x9d; 9]].concat();
+            assert_eq!(read_in_each_encoding(&among(12)), [true; 3], "{readable:#x} behind {before}");
+            assert_eq!(read_in_each_encoding(&among(11)), [false; 3], "{readable:#x} behind {before}");
         }
     }
 }
