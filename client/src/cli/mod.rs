@@ -28,6 +28,7 @@ mod key;
 pub(crate) mod layers;
 mod live;
 mod man;
+mod misplaced;
 pub(crate) mod output;
 mod policy;
 mod receipt;
@@ -224,7 +225,10 @@ fn prepare(
     command = layers.apply(command);
     let matches = command
         .try_get_matches_from(arguments.iter())
-        .map_err(|error| clap_stopped(&error, format, layers.source_of(&error, arguments)))?;
+        .map_err(|error| {
+            let said = layers.source_of(&error, arguments).or_else(|| misplaced::flag_for(&error));
+            clap_stopped(&error, format, said)
+        })?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| clap_stopped(&error, format, None))?;
     if let Some(path) = layers.absent_file().filter(|_| !matches!(cli.command, Command::Init(_))) {
         let failure =
@@ -251,20 +255,21 @@ fn prepare(
     Ok((cli.command, Context { settings, output, clock, environment, layers, globals }))
 }
 
-/// `source` says which variable or file gave the value that is wrong.
-fn clap_stopped(error: &clap::Error, format: Format, source: Option<String>) -> Stop {
+/// `said` is what is known of the cause beside clap's own words: which variable or file gave the value that is wrong, or which flag is
+/// missing.
+fn clap_stopped(error: &clap::Error, format: Format, said: Option<String>) -> Stop {
     if format == Format::Json && error.use_stderr() {
         let text = error.render().to_string();
         let (message, hint) = text.split_once("\n\n").unwrap_or((&text, ""));
         let failure = Failure::usage("usage", message.trim().trim_start_matches("error: "));
-        let hint = source.unwrap_or_else(|| hint.trim().to_owned());
+        let hint = said.unwrap_or_else(|| hint.trim().to_owned());
         let failure = if hint.is_empty() { failure } else { failure.hint(hint) };
         return Stop::Failed(failure, format);
     }
     // Help that cannot be printed is not worth another error.
     drop(error.print());
-    if let Some(source) = source {
-        anstream::eprintln!("hint: {}", output::escape(&source));
+    if let Some(said) = said {
+        anstream::eprintln!("hint: {}", output::escape(&said));
     }
     Stop::Printed(if error.use_stderr() { Exit::Usage } else { Exit::Yes })
 }
