@@ -31,7 +31,9 @@ pub(super) fn flag_for(error: &clap::Error) -> Option<String> {
         Thing::Purl(_) => "--component",
         Thing::Entry(_) => return Some(format!("an entry is shown by `custody show {word}`")),
         Thing::Url(_) => {
-            return Some(format!("say what it is: --run {word}, --builder {word}, --repo {word} or --ref {word}"));
+            return Some(format!(
+                "say what it is: --run {word}, --builder {word}, --repo {word} or --ref {word}"
+            ));
         }
         Thing::Name(_) => return None,
     };

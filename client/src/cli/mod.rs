@@ -223,12 +223,10 @@ fn prepare(
     let format = layers.early_format(arguments);
     read.map_err(|failure| Stop::Failed(failure, format))?;
     command = layers.apply(command);
-    let matches = command
-        .try_get_matches_from(arguments.iter())
-        .map_err(|error| {
-            let said = layers.source_of(&error, arguments).or_else(|| misplaced::flag_for(&error));
-            clap_stopped(&error, format, said)
-        })?;
+    let matches = command.try_get_matches_from(arguments.iter()).map_err(|error| {
+        let said = layers.source_of(&error, arguments).or_else(|| misplaced::flag_for(&error));
+        clap_stopped(&error, format, said)
+    })?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| clap_stopped(&error, format, None))?;
     if let Some(path) = layers.absent_file().filter(|_| !matches!(cli.command, Command::Init(_))) {
         let failure =
