@@ -7,7 +7,10 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use custody_evidence::thing::Thing;
 
 /// The commands that search by conditions, as usage errors name them.
-const SEARCHES: [&str; 2] = ["Usage: custody find", "Usage: custody watch"];
+const SEARCHES: [&str; 2] = ["Usage: custody find ", "Usage: custody watch "];
+
+/// So many hex digits are a whole commit.
+const COMMIT_LEN: usize = 40;
 
 /// Returns what to write instead of a word that no flag stands before; none for any other error, and for a word that may be anything.
 pub(super) fn flag_for(error: &clap::Error) -> Option<String> {
@@ -26,6 +29,7 @@ pub(super) fn flag_for(error: &clap::Error) -> Option<String> {
     let flag = match Thing::parse(word).ok()? {
         Thing::Commit { .. } => "--commit",
         Thing::Digest(digest) if digest.commit_hex().is_some() => "--commit",
+        Thing::Prefix(prefix) if prefix.as_str().len() == COMMIT_LEN => "--commit",
         Thing::Digest(_) | Thing::Image { .. } | Thing::Path(_) | Thing::Prefix(_) => "--subject",
         Thing::KeyId(_) => "--signer",
         Thing::Purl(_) => "--component",
