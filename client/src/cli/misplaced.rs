@@ -35,9 +35,7 @@ pub(super) fn flag_for(error: &clap::Error) -> Option<String> {
         Thing::Purl(_) => "--component",
         Thing::Entry(_) => return Some(format!("an entry is shown by `custody show {word}`")),
         Thing::Url(_) => {
-            return Some(format!(
-                "say what it is: --run {word}, --builder {word}, --repo {word} or --ref {word}"
-            ));
+            return Some("say what it is, with --run, --builder, --repo or --ref in front of it".to_owned());
         }
         Thing::Name(_) => return None,
     };
@@ -76,7 +74,7 @@ mod tests {
                 assert_eq!(hint(&[search, package]), Some(format!("did you mean --component '{package}'?")));
             }
             assert_eq!(hint(&[search, "index:7"]).unwrap(), "an entry is shown by `custody show index:7`");
-            assert!(hint(&[search, "https://ci.test/1"]).unwrap().contains("--run https://ci.test/1"));
+            assert!(hint(&[search, "https://ci.test/1"]).unwrap().contains("--run, --builder"));
         }
     }
 
