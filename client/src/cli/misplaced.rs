@@ -1,45 +1,94 @@
 //! What a search was given without its flag: which flag it belongs to, told by its shape.
 //!
-//! `trace` and `impact` take a THING as it is, so people give one to `find`, too. It searches by what a statement says of a thing, and a
-//! digest can be a subject, a commit or a document: so it has to be said.
+//! `trace` and `impact` take a THING as it is, so people give one to `find`, too. It searches by what a statement says of a thing, and
+//! the same digits can be those of a subject, a commit or a key: so it has to be said.
+
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use custody_evidence::thing::Thing;
+use custody_evidence::fact::{Field, Package, Term};
+use custody_evidence::purl::Purl;
+use custody_evidence::thing::{HexPrefix, Thing};
 
-/// The commands that search by conditions, as usage errors name them.
-const SEARCHES: [&str; 2] = ["Usage: custody find ", "Usage: custody watch "];
+use super::output::escape_line;
 
-/// So many hex digits are a whole commit.
-const COMMIT_LEN: usize = 40;
+/// The commands that search by conditions.
+const SEARCHES: [&str; 2] = ["find", "watch"];
 
 /// Returns what to write instead of a word that no flag stands before; none for any other error, and for a word that may be anything.
 pub(super) fn flag_for(error: &clap::Error) -> Option<String> {
     if error.kind() != ErrorKind::UnknownArgument {
         return None;
     }
-    let usage = error.render().to_string();
+    let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) else { return None };
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
-    if word.starts_with('-') || !SEARCHES.iter().any(|search| usage.contains(search)) {
-        return None;
-    }
-    if word.starts_with("pkg:") {
+    let usage = usage.to_string();
+    // Behind `Usage:` stands the program, whatever it is called, and its command.
+    let command = usage.split_whitespace().nth(2)?;
+    (SEARCHES.contains(&command) && !word.starts_with('-')).then(|| correction(word)).flatten()
+}
+
+fn correction(word: &str) -> Option<String> {
+    if Purl::is_written(word) {
         // A range of versions is no THING.
-        return Some(format!("did you mean --component '{word}'?"));
+        return Package::parse(word).ok().map(|_| write("--component", word));
     }
-    let flag = match Thing::parse(word).ok()? {
-        Thing::Commit { .. } => "--commit",
-        Thing::Digest(digest) if digest.commit_hex().is_some() => "--commit",
-        Thing::Prefix(prefix) if prefix.as_str().len() == COMMIT_LEN => "--commit",
-        Thing::Digest(_) | Thing::Image { .. } | Thing::Path(_) | Thing::Prefix(_) => "--subject",
-        Thing::KeyId(_) => "--signer",
-        Thing::Purl(_) => "--component",
-        Thing::Entry(_) => return Some(format!("an entry is shown by `custody show {word}`")),
-        Thing::Url(_) => {
-            return Some("say what it is, with --run, --builder, --repo or --ref in front of it".to_owned());
+    Some(match Thing::parse(word).ok()? {
+        Thing::Commit { .. } => write("--commit", word),
+        Thing::Digest(_) | Thing::Path(_) => write("--subject", word),
+        Thing::Image { digest, .. } => write("--subject", &digest.to_string()),
+        Thing::KeyId(_) => write("--signer", word),
+        Thing::Prefix(prefix) => of_digits(&prefix),
+        Thing::Entry(_) => format!("an entry is shown by `custody show {}`", quoted(word)),
+        Thing::Url(url) => return of_url(&url),
+        Thing::Name(name) => return of_name(&name),
+        Thing::Purl(_) => return None,
+    })
+}
+
+/// As many digits as a digest, a key and a commit have may be any of them.
+fn of_digits(prefix: &HexPrefix) -> String {
+    match (prefix.sha256(), prefix.commit()) {
+        (Some(_), _) => {
+            format!("say what it is: --subject sha256:{prefix}, --commit {prefix} or --signer key:{prefix}")
         }
-        Thing::Name(_) => return None,
-    };
-    Some(format!("did you mean {flag} {word}?"))
+        (None, Some(commit)) => write("--commit", commit),
+        (None, None) => {
+            format!("{}; of a commit, --commit takes all digits", write("--subject", prefix.as_str()))
+        }
+    }
+}
+
+/// The page of a commit names it; of any other address only its reader knows what it is.
+fn of_url(url: &str) -> Option<String> {
+    if let Some((repository, hex)) = url.rsplit_once("/commit/") {
+        let commit = format!("{repository}@{hex}");
+        return Term::parse(Field::Commit, &commit).ok().map(|_| write("--commit", &commit));
+    }
+    Some(
+        "say what it is, with --repo, --run, --builder, --ref, --predicate or --signer in front of it"
+            .to_owned(),
+    )
+}
+
+fn of_name(name: &str) -> Option<String> {
+    if Path::new(name).exists() {
+        return Some(write("--subject", name));
+    }
+    let is = |start: &str| name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
+    let vulnerability = ["CVE-", "GHSA-"].iter().any(|start| is(start));
+    vulnerability.then(|| write("--vulnerability", name))
+}
+
+fn write(flag: &str, value: &str) -> String {
+    format!("write {flag} {}", quoted(value))
+}
+
+/// The word as a shell takes it: in quotes where it has anything that one could read.
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&byte);
+    let word = escape_line(word);
+    if word.bytes().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
@@ -49,43 +98,79 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn hint(words: &[&str]) -> Option<String> {
-        let error = Cli::command().try_get_matches_from(["custody"].iter().chain(words)).unwrap_err();
+    fn hint_of(program: &str, words: &[&str]) -> Option<String> {
+        let error = Cli::command().try_get_matches_from([program].iter().chain(words)).unwrap_err();
         flag_for(&error)
+    }
+
+    fn hint(words: &[&str]) -> Option<String> {
+        hint_of("custody", words)
     }
 
     #[test]
     fn what_is_given_to_a_search_without_a_flag_is_told_its_flag() {
-        let digest = format!("sha256:{}", "ab".repeat(32));
-        let commit = format!("gitCommit:{}", "ab".repeat(20));
-        let key = format!("key:{}", "ab".repeat(32));
+        let (h40, h64) = ("ab".repeat(20), "cd".repeat(32));
+        let (digest, image) = (format!("sha256:{h64}"), format!("ghcr.io/acme/app:1.2@sha256:{h64}"));
+        let (commit, key) = (format!("gitCommit:{h40}"), format!("key:{h64}"));
+        let page = format!("https://github.com/acme/api/commit/{h40}");
         for search in ["find", "watch"] {
-            for (word, flag) in [
-                (digest.as_str(), "--subject"),
-                ("./app.tar.gz", "--subject"),
-                ("ab12cd", "--subject"),
-                (&commit, "--commit"),
-                (&"ab".repeat(20), "--commit"),
-                (&key, "--signer"),
+            for (word, written) in [
+                (digest.as_str(), format!("--subject {digest}")),
+                (&image, format!("--subject {digest}")),
+                ("./my app.gz", "--subject './my app.gz'".to_owned()),
+                ("Cargo.toml", "--subject Cargo.toml".to_owned()),
+                (&commit, format!("--commit {commit}")),
+                (&h40, format!("--commit {h40}")),
+                (&page, format!("--commit https://github.com/acme/api@{h40}")),
+                (&key, format!("--signer {key}")),
+                ("GHSA-xxxx-yyyy-zzzz", "--vulnerability GHSA-xxxx-yyyy-zzzz".to_owned()),
+                ("pkg:npm/axios@1.14.1", "--component pkg:npm/axios@1.14.1".to_owned()),
+                ("pkg:npm/axios@>=1.14.1 <1.15", "--component 'pkg:npm/axios@>=1.14.1 <1.15'".to_owned()),
+                ("PKG:npm/a?b=$(c)&d='e", r"--component 'PKG:npm/a?b=$(c)&d='\''e'".to_owned()),
             ] {
-                assert_eq!(hint(&[search, word]), Some(format!("did you mean {flag} {word}?")), "{search}");
+                assert_eq!(hint(&[search, word]), Some(format!("write {written}")), "{search} {word}");
             }
-            for package in ["pkg:npm/axios@1.14.1", "pkg:npm/axios@>=1.14.1 <1.15"] {
-                assert_eq!(hint(&[search, package]), Some(format!("did you mean --component '{package}'?")));
+            let said = hint(&[search, &h64]).unwrap();
+            for flag in
+                [format!("--subject sha256:{h64},"), format!("--commit {h64} "), format!("--signer {key}")]
+            {
+                assert!(said.contains(&flag), "{said}");
             }
+            let said = hint(&[search, "AB12CD"]).unwrap();
+            assert_eq!(said, "write --subject ab12cd; of a commit, --commit takes all digits");
             assert_eq!(hint(&[search, "index:7"]).unwrap(), "an entry is shown by `custody show index:7`");
-            assert!(hint(&[search, "https://ci.test/1"]).unwrap().contains("--run, --builder"));
+            assert!(hint(&[search, "https://ci.test/1"]).unwrap().starts_with("say what it is, with --repo"));
+        }
+        assert!(hint_of("custody-1.2", &["find", &digest]).is_some(), "whatever the program is called");
+    }
+
+    #[test]
+    fn what_is_advised_is_taken() {
+        let (h40, h64) = ("ab".repeat(20), "cd".repeat(32));
+        for word in
+            [&format!("sha256:{h64}"), &h40, "pkg:npm/axios@>=1 <2", "CVE-2026-1", &format!("key:{h64}")]
+        {
+            let said = hint(&["find", word]).unwrap();
+            let (flag, value) = said.strip_prefix("write ").unwrap().split_once(' ').unwrap();
+            let taken =
+                Cli::command().try_get_matches_from(["custody", "find", flag, value.trim_matches('\'')]);
+            assert!(taken.is_ok(), "{said}");
         }
     }
 
     #[test]
-    fn other_errors_and_other_commands_get_no_such_hint() {
+    fn other_errors_words_and_commands_get_no_such_hint() {
         let digest = format!("sha256:{}", "ab".repeat(32));
         for words in [
             &["find", "prod"][..],
             &["find", "--nothing"],
             &["find", "--limit", "x"],
+            &["find", "pkg:npm"],
+            &["find", "pkg:npm/axios@1.x"],
+            &["find", "pkg:npm/a\nhint: b"],
+            &["find", "https://github.com/acme/api/commit/main"],
             &["trace", "a", &digest],
+            &["trace", "a", "./Usage: custody find x"],
             &["findings", &digest],
             &[&digest],
         ] {

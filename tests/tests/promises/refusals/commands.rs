@@ -392,6 +392,7 @@ const READING: &[&str] = &[
     "custody find --next x",
     "custody find pkg:npm/axios",
     "custody find https://ci.example.com/runs/7",
+    "custody find -o json CVE-2026-1",
     "custody find prod",
     "custody receipt refresh",
     "custody receipt refresh absent",
