@@ -34,7 +34,7 @@ enum Source {
     Pip,
 }
 
-/// cosign: signs and verifies images and files. Built in two to five minutes from nothing.
+/// cosign: signs and verifies images and files. Built in two to four minutes from nothing.
 pub static COSIGN: Tool =
     Tool::new("cosign", "v3.1.3", Source::Go("github.com/sigstore/cosign/v3/cmd/cosign"));
 
@@ -133,7 +133,11 @@ impl Source {
     fn make(self, name: &str, version: &str, part: &Path) {
         match self {
             Self::Go(package) => {
-                run(Command::new("go").args(["install", &format!("{package}@{version}")]).env("GOBIN", part));
+                let mut install = Command::new("go");
+                // To optimise it, and to note its lines, takes a third of the time that it takes to build; its compiler has memory
+                // to spare.
+                install.args(["install", "-gcflags=all=-N -l -dwarf=false", "-ldflags=-s -w"]);
+                run(install.arg(format!("{package}@{version}")).env("GOBIN", part).env("GOGC", "400"));
             }
             Self::GoFiles { module, folder } => {
                 let mut download = Command::new("go");

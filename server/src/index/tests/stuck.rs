@@ -5,6 +5,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use custody_evidence::thing::HexPrefix;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::super::follower::step;
 use super::super::hands::LOOK_MAX;
@@ -126,10 +127,11 @@ fn an_open_that_does_not_end_is_given_up_and_the_index_is_made_again() {
     let expected = runs(&index);
     let full = IndexError::Database(sled::Error::Io(std::io::ErrorKind::StorageFull.into()));
     index.doubted::<()>(Err(full)).unwrap_err();
-    // Who opens a pipe that nobody writes to waits without an end.
+    // Who opens a pipe that nobody writes to waits without an end. No program makes it: until it runs, a new process holds the locks of all
+    // other tests.
     let conf = dir.path().join("sled").join("conf");
     std::fs::remove_file(&conf).unwrap();
-    assert!(std::process::Command::new("mkfifo").arg(&conf).status().unwrap().success());
+    mknodat(CWD, conf.as_path(), FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     index.database.hands().set_time(Some(Duration::from_secs(5)));
     // One that is opened in its place may be slow on a busy machine: then it is tried again.
     assert!((0..20).any(|_| index.tidy().is_ok()));
