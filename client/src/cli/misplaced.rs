@@ -7,6 +7,7 @@ use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use custody_evidence::fact::{Field, Package, Term};
+use custody_evidence::identity::Identity;
 use custody_evidence::purl::Purl;
 use custody_evidence::thing::{HexPrefix, Thing};
 
@@ -29,18 +30,24 @@ pub(super) fn flag_for(error: &clap::Error) -> Option<String> {
 }
 
 fn correction(word: &str) -> Option<String> {
+    // Another word would be printed than was meant.
+    if escape_line(word) != word || word.contains(char::REPLACEMENT_CHARACTER) {
+        return None;
+    }
     if Purl::is_written(word) {
         // A range of versions is no THING.
-        return Package::parse(word).ok().map(|_| write("--component", word));
+        return Package::parse(word).ok().map(|_| write("--component", word.trim()));
     }
     Some(match Thing::parse(word).ok()? {
         Thing::Commit { .. } => write("--commit", word),
-        Thing::Digest(_) | Thing::Path(_) => write("--subject", word),
+        Thing::Digest(_) => write("--subject", word),
+        Thing::Path(path) if Path::new(&path).is_dir() => return None,
+        Thing::Path(path) => write("--subject", &path),
         Thing::Image { digest, .. } => write("--subject", &digest.to_string()),
         Thing::KeyId(_) => write("--signer", word),
         Thing::Prefix(prefix) => of_digits(&prefix),
         Thing::Entry(_) => format!("an entry is shown by `custody show {}`", quoted(word)),
-        Thing::Url(url) => return of_url(&url),
+        Thing::Url(url) => of_url(&url),
         Thing::Name(name) => return of_name(&name),
         Thing::Purl(_) => return None,
     })
@@ -54,29 +61,35 @@ fn of_digits(prefix: &HexPrefix) -> String {
         }
         (None, Some(commit)) => write("--commit", commit),
         (None, None) => {
-            format!("{}; of a commit, --commit takes all digits", write("--subject", prefix.as_str()))
+            format!(
+                "{}; if it is a commit, --commit with all its digits",
+                write("--subject", prefix.as_str())
+            )
         }
     }
 }
 
 /// The page of a commit names it; of any other address only its reader knows what it is.
-fn of_url(url: &str) -> Option<String> {
-    if let Some((repository, hex)) = url.rsplit_once("/commit/") {
-        let commit = format!("{repository}@{hex}");
-        return Term::parse(Field::Commit, &commit).ok().map(|_| write("--commit", &commit));
+fn of_url(url: &str) -> String {
+    let page = url.split(['?', '#']).next().unwrap_or_default();
+    let commit = page.rsplit_once("/commit/").and_then(|(_, hex)| HexPrefix::parse(hex));
+    if let Some(commit) = commit.as_ref().and_then(HexPrefix::commit) {
+        return write("--commit", commit);
     }
-    Some(
-        "say what it is, with --repo, --run, --builder, --ref, --predicate or --signer in front of it"
-            .to_owned(),
-    )
+    let flags = match url.parse::<Identity>() {
+        Ok(_) => "--signer or --submitter",
+        Err(_) => "--repo, --run, --builder, --ref or --predicate",
+    };
+    format!("say what it is, with {flags} in front of it")
 }
 
 fn of_name(name: &str) -> Option<String> {
-    if Path::new(name).exists() {
+    if Path::new(name).is_file() {
         return Some(write("--subject", name));
     }
     let is = |start: &str| name.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
     let vulnerability = ["CVE-", "GHSA-"].iter().any(|start| is(start));
+    let vulnerability = vulnerability && Term::parse(Field::Vulnerability, name).is_ok();
     vulnerability.then(|| write("--vulnerability", name))
 }
 
@@ -87,16 +100,16 @@ fn write(flag: &str, value: &str) -> String {
 /// The word as a shell takes it: in quotes where it has anything that one could read.
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@%+=:,./_-".contains(&byte);
-    let word = escape_line(word);
-    if word.bytes().all(plain) { word } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::{CommandFactory as _, Parser as _};
 
     use super::*;
     use crate::cli::Cli;
+    use crate::cli::find::Filter;
 
     fn hint_of(program: &str, words: &[&str]) -> Option<String> {
         let error = Cli::command().try_get_matches_from([program].iter().chain(words)).unwrap_err();
@@ -112,7 +125,7 @@ mod tests {
         let (h40, h64) = ("ab".repeat(20), "cd".repeat(32));
         let (digest, image) = (format!("sha256:{h64}"), format!("ghcr.io/acme/app:1.2@sha256:{h64}"));
         let (commit, key) = (format!("gitCommit:{h40}"), format!("key:{h64}"));
-        let page = format!("https://github.com/acme/api/commit/{h40}");
+        let page = format!("https://gitlab.com/acme/api/-/commit/{h40}?view=inline#note_7");
         for search in ["find", "watch"] {
             for (word, written) in [
                 (digest.as_str(), format!("--subject {digest}")),
@@ -121,8 +134,9 @@ mod tests {
                 ("Cargo.toml", "--subject Cargo.toml".to_owned()),
                 (&commit, format!("--commit {commit}")),
                 (&h40, format!("--commit {h40}")),
-                (&page, format!("--commit https://github.com/acme/api@{h40}")),
+                (&page, format!("--commit {h40}")),
                 (&key, format!("--signer {key}")),
+                ("pkg:npm/axios ", "--component pkg:npm/axios".to_owned()),
                 ("GHSA-xxxx-yyyy-zzzz", "--vulnerability GHSA-xxxx-yyyy-zzzz".to_owned()),
                 ("pkg:npm/axios@1.14.1", "--component pkg:npm/axios@1.14.1".to_owned()),
                 ("pkg:npm/axios@>=1.14.1 <1.15", "--component 'pkg:npm/axios@>=1.14.1 <1.15'".to_owned()),
@@ -137,24 +151,40 @@ mod tests {
                 assert!(said.contains(&flag), "{said}");
             }
             let said = hint(&[search, "AB12CD"]).unwrap();
-            assert_eq!(said, "write --subject ab12cd; of a commit, --commit takes all digits");
+            assert_eq!(said, "write --subject ab12cd; if it is a commit, --commit with all its digits");
             assert_eq!(hint(&[search, "index:7"]).unwrap(), "an entry is shown by `custody show index:7`");
-            assert!(hint(&[search, "https://ci.test/1"]).unwrap().starts_with("say what it is, with --repo"));
+            for (url, flag) in [("https://ci.test/1", "--repo"), ("https://idp.test#alice", "--signer")] {
+                let said = hint(&[search, url]).unwrap();
+                assert!(said.starts_with(&format!("say what it is, with {flag}")), "{said}");
+            }
         }
         assert!(hint_of("custody-1.2", &["find", &digest]).is_some(), "whatever the program is called");
+    }
+
+    #[derive(Debug, clap::Parser)]
+    struct Only {
+        #[command(flatten)]
+        filter: Filter,
     }
 
     #[test]
     fn what_is_advised_is_taken() {
         let (h40, h64) = ("ab".repeat(20), "cd".repeat(32));
-        for word in
-            [&format!("sha256:{h64}"), &h40, "pkg:npm/axios@>=1 <2", "CVE-2026-1", &format!("key:{h64}")]
-        {
+        for word in [
+            &format!("sha256:{h64}"),
+            &format!("ghcr.io/acme/app@sha256:{h64}"),
+            &h40,
+            &format!("https://github.com/acme/api@{h40}"),
+            &format!("https://gitlab.com/acme/api/-/commit/{h40}"),
+            "pkg:npm/axios@>=1 <2",
+            " pkg:npm/axios",
+            "CVE-2026-1",
+            &format!("key:{h64}"),
+        ] {
             let said = hint(&["find", word]).unwrap();
             let (flag, value) = said.strip_prefix("write ").unwrap().split_once(' ').unwrap();
-            let taken =
-                Cli::command().try_get_matches_from(["custody", "find", flag, value.trim_matches('\'')]);
-            assert!(taken.is_ok(), "{said}");
+            let taken = Only::try_parse_from(["custody", flag, value.trim_matches('\'')]).unwrap();
+            assert!(taken.filter.check().is_ok(), "{said}");
         }
     }
 
@@ -168,7 +198,11 @@ mod tests {
             &["find", "pkg:npm"],
             &["find", "pkg:npm/axios@1.x"],
             &["find", "pkg:npm/a\nhint: b"],
-            &["find", "https://github.com/acme/api/commit/main"],
+            &["find", "pkg:npm/a\u{200d}b"],
+            &["find", "a\u{fffd}.tgz"],
+            &["find", "src"],
+            &["find", "./src"],
+            &["find", ".."],
             &["trace", "a", &digest],
             &["trace", "a", "./Usage: custody find x"],
             &["findings", &digest],
